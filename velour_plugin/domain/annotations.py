@@ -1,0 +1,134 @@
+"""What is said of a datum: by people (ground truth) or by a model (prediction)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapely.geometry.base import BaseGeometry
+
+from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster, Shape
+from velour_plugin.domain.labels import Label
+from velour_plugin.domain.metadata import checked_location, encode_metadata
+from velour_plugin.errors import BadAnnotation, BadDataset
+
+
+@dataclass(frozen=True, slots=True)
+class Datum:
+    """One thing that models are asked about: an image, a frame, a row of a table.
+
+    Args:
+        uid: its name, unique in its dataset.
+        metadata: what is known of it (see :mod:`velour_plugin.domain.metadata`).
+        location: where it is from: ``(latitude, longitude)``, GeoJSON, or shapely, in WGS84.
+
+    Raises:
+        BadDataset: the uid is not a non-empty string.
+        BadMetadata, BadGeometry: metadata or location break their rules.
+    """
+
+    uid: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    location: BaseGeometry | Any | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.uid, str) or not self.uid:
+            raise BadDataset(f"datum uid {self.uid!r}: expected a non-empty string.")
+        encode_metadata(self.metadata)
+        object.__setattr__(self, "location", checked_location(self.location))
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """Labels, and the region of the datum that they are about; without one, the whole datum.
+
+    Args:
+        labels: at least one; of each key, one is the rule for a region.
+        bounding_box, polygon, multipolygon, raster: the region, maybe in several forms.
+        metadata: what is known of this annotation, such as ``{"occluded": True}``.
+        is_crowd: a group that no detector has to take apart, as COCO's ``iscrowd``.
+        area: in square pixels where it is known better than from the region, as COCO's ``area``.
+
+    Raises:
+        BadAnnotation: there is no label, or a value is of the wrong type.
+    """
+
+    labels: Sequence[Label]
+    bounding_box: BoundingBox | None = None
+    polygon: Polygon | None = None
+    multipolygon: MultiPolygon | None = None
+    raster: Raster | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    is_crowd: bool = False
+    area: float | None = None
+
+    def __post_init__(self) -> None:
+        labels = (self.labels,) if isinstance(self.labels, Label) else tuple(self.labels)
+        if not labels or not all(isinstance(label, Label) for label in labels):
+            raise BadAnnotation(f"labels {self.labels!r}: expected at least one velour.Label.")
+        object.__setattr__(self, "labels", labels)
+        for name, kind in _REGIONS.items():
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise BadAnnotation(f"{name} {value!r}: expected a velour.{kind.__name__}.")
+        if sum(shape is not None for shape in (self.polygon, self.multipolygon, self.raster)) > 1:
+            raise BadAnnotation(
+                "an annotation has a polygon, a multipolygon or a raster, not two of them: "
+                "give the finest, the others follow from it."
+            )
+        if self.area is not None and not self.area >= 0:
+            raise BadAnnotation(f"area {self.area!r}: expected square pixels >= 0.")
+        encode_metadata(self.metadata)
+
+    @property
+    def shape(self) -> Shape | None:
+        """The region finer than a box, in whatever form it was given."""
+        return self.polygon or self.multipolygon or self.raster
+
+
+_REGIONS: dict[str, type] = {
+    "bounding_box": BoundingBox,
+    "polygon": Polygon,
+    "multipolygon": MultiPolygon,
+    "raster": Raster,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """A datum and what is really there; no annotation means: nothing to find.
+
+    Raises:
+        BadAnnotation: a label has a score; truths have none.
+    """
+
+    datum: Datum
+    annotations: Sequence[Annotation] = ()
+
+    def __post_init__(self) -> None:
+        _check(self)
+        for label in (label for item in self.annotations for label in item.labels):
+            if label.score is not None:
+                raise BadAnnotation(
+                    f"{label} on the ground truth of {self.datum.uid!r}: truths have no score."
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A datum and what a model said of it; no annotation means: it found nothing."""
+
+    datum: Datum
+    annotations: Sequence[Annotation] = ()
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+def _check(said: GroundTruth | Prediction) -> None:
+    if not isinstance(said.datum, Datum):
+        raise BadDataset(f"datum {said.datum!r}: expected a velour.Datum.")
+    if not all(isinstance(item, Annotation) for item in said.annotations):
+        raise BadAnnotation(f"annotations of {said.datum.uid!r}: expected velour.Annotation only.")
+    object.__setattr__(said, "annotations", tuple(said.annotations))

@@ -1,0 +1,242 @@
+"""Datasets: datums, what is true of them, and maybe what one model said.
+
+A dataset is named by the digest of its whole content: every datum, its place and
+metadata, every annotation. MLflow's own digests read the first rows only, and
+skip columns of objects; two datasets of one digest here are the same dataset.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction
+from velour_plugin.domain.canonical import canonical_json, digest
+from velour_plugin.domain.metadata import encode_metadata
+from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin.errors import BadDataset
+
+PredictionReader = Callable[["Dataset", "str | os.PathLike[str]"], AnnotationTable]
+"""How the format that a dataset came from reads prediction files for it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Datums with their ground truth, and maybe the predictions of one model.
+
+    Make one with :meth:`from_groundtruths` or :func:`velour_plugin.read_dataset`.
+    Datums rest in the order of their uids, numbers first and by size, as COCO
+    evaluates images: the order in which they were given changes nothing.
+    """
+
+    name: str
+    datums: tuple[Datum, ...]
+    truth: AnnotationTable
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    predictions: AnnotationTable | None = None
+    model: str | None = None
+    reader: PredictionReader | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_groundtruths(
+        cls,
+        groundtruths: Iterable[GroundTruth],
+        name: str,
+        metadata: Mapping[str, Any] | None = None,
+        labels: Iterable[LabelName] = (),
+    ) -> Dataset:
+        """Make a dataset from objects.
+
+        Args:
+            groundtruths: one for each datum.
+            name: what people call it; versions of one dataset share a name.
+            metadata: what is known of the dataset as a whole.
+            labels: classes, as (key, value), that belong to it even where no datum shows them.
+
+        Raises:
+            BadDataset: a uid occurs twice, there is no datum, or the name is empty.
+        """
+        told = sorted(groundtruths, key=lambda truth: natural_order(truth.datum.uid))
+        table = AnnotationTable.from_annotations(
+            ((place, truth.annotations) for place, truth in enumerate(told)), tuple(labels)
+        )
+        return cls.from_table(name, [truth.datum for truth in told], table, metadata)
+
+    @classmethod
+    def from_table(
+        cls,
+        name: str,
+        datums: Iterable[Datum],
+        truth: AnnotationTable,
+        metadata: Mapping[str, Any] | None = None,
+        reader: PredictionReader | None = None,
+    ) -> Dataset:
+        """Make a dataset from columns whose datums are already in :func:`natural_order`."""
+        datums = tuple(datums)
+        uids = [datum.uid for datum in datums]
+        if not isinstance(name, str) or not name:
+            raise BadDataset(f"dataset name {name!r}: expected a non-empty string.")
+        if not uids:
+            raise BadDataset(f"dataset {name!r} has no datum: there is nothing to evaluate.")
+        if len(set(uids)) < len(uids):
+            twice = next(uid for uid, after in zip(uids, uids[1:], strict=False) if uid == after)
+            raise BadDataset(f"datum uid {twice!r} occurs twice in dataset {name!r}.")
+        return cls(name, datums, truth, dict(metadata or {}), reader=reader)
+
+    def with_predictions(
+        self,
+        predictions: Iterable[Prediction] | AnnotationTable | str | os.PathLike[str],
+        model: str,
+    ) -> Dataset:
+        """Return this dataset with what one model said of it.
+
+        Args:
+            predictions: objects, columns, or a file in the format that this dataset was
+                read from. A datum without a prediction counts as one on which the model
+                found nothing.
+            model: the model's name.
+
+        Raises:
+            BadDataset: a prediction is for no datum of this dataset, or for one twice.
+        """
+        if isinstance(predictions, (str, os.PathLike)):
+            predictions = self._read(predictions)
+        if not isinstance(predictions, AnnotationTable):
+            predictions = self._table_of(predictions)
+        return replace(self, predictions=predictions, model=model)
+
+    def subset(self, chosen: NDArray[np.bool_]) -> Dataset:
+        """Keep the chosen datums and what is said of them.
+
+        Args:
+            chosen: ``(datums,)`` bool, in the order of :attr:`datums`.
+        """
+        chosen = np.asarray(chosen, bool)
+        return replace(
+            self,
+            datums=tuple(datum for datum, keep in zip(self.datums, chosen, strict=True) if keep),
+            truth=self.truth.on_datums(chosen),
+            predictions=self.predictions and self.predictions.on_datums(chosen),
+        )
+
+    def __len__(self) -> int:
+        return len(self.datums)
+
+    @property
+    def groundtruths(self) -> Iterator[GroundTruth]:
+        """Every datum with its true annotations, as objects."""
+        for place, datum in enumerate(self.datums):
+            yield GroundTruth(datum, self.truth.annotations_of(place))
+
+    @property
+    def predicted(self) -> Iterator[Prediction]:
+        """Every datum with the model's annotations, as objects; nothing without predictions."""
+        for place, datum in enumerate(self.datums if self.predictions is not None else ()):
+            yield Prediction(datum, self.predictions.annotations_of(place))  # type: ignore[union-attr]
+
+    @cached_property
+    def uids(self) -> tuple[str, ...]:
+        """Names of the datums, in order."""
+        return tuple(datum.uid for datum in self.datums)
+
+    @cached_property
+    def place(self) -> Mapping[str, int]:
+        """Position of each datum by its uid."""
+        return {uid: position for position, uid in enumerate(self.uids)}
+
+    @cached_property
+    def datum_digests(self) -> tuple[str, ...]:
+        """What names each datum with all that is true of it, in order."""
+        truths = self.truth.datum_bytes(len(self.datums))
+        return tuple(
+            digest(_spelled(datum), truth) for datum, truth in zip(self.datums, truths, strict=True)
+        )
+
+    @cached_property
+    def datums_digest(self) -> str:
+        """What names the datums without their annotations."""
+        return digest(*(_spelled(datum) for datum in self.datums))
+
+    @cached_property
+    def groundtruth_digest(self) -> str:
+        """What names the annotations and the datums that they are of."""
+        truths = self.truth.datum_bytes(len(self.datums))
+        return digest(*(part for pair in zip(self.uids, truths, strict=True) for part in pair))
+
+    @cached_property
+    def digest(self) -> str:
+        """What names the whole content: 64 hexadecimal digits."""
+        return dataset_digest(self.metadata, self.truth.labels, self.datum_digests)
+
+    @cached_property
+    def predictions_digest(self) -> str:
+        """What names everything that the model said."""
+        if self.predictions is None:
+            raise BadDataset(f"dataset {self.name!r} has no predictions: use with_predictions.")
+        said = self.predictions.datum_bytes(len(self.datums))
+        return digest(*(part for pair in zip(self.uids, said, strict=True) for part in pair))
+
+    def __repr__(self) -> str:
+        said = f", predictions by {self.model!r}" if self.predictions is not None else ""
+        return (
+            f"<Dataset {self.name!r}: {len(self):,} datums, {len(self.truth):,} labels of "
+            f"{len(self.truth.labels):,} classes{said}, {self.digest[:12]}>"
+        )
+
+    def _table_of(self, predictions: Iterable[Prediction]) -> AnnotationTable:
+        told = list(predictions)
+        seen: set[str] = set()
+        for prediction in told:
+            uid = prediction.datum.uid
+            if uid not in self.place:
+                raise BadDataset(
+                    f"prediction for datum {uid!r}, which is not in dataset {self.name!r}."
+                )
+            if uid in seen:
+                raise BadDataset(f"datum {uid!r} is predicted twice: put it all in one Prediction.")
+            seen.add(uid)
+        return AnnotationTable.from_annotations(
+            ((self.place[said.datum.uid], said.annotations) for said in told), self.truth.labels
+        )
+
+    def _read(self, path: str | os.PathLike[str]) -> AnnotationTable:
+        if self.reader is None:
+            raise BadDataset(
+                f"predictions {os.fspath(path)!r}: this dataset came from no file format. "
+                "Read it with velour.read_dataset, or give velour.Prediction objects."
+            )
+        return self.reader(self, path)
+
+
+def natural_order(uid: str) -> tuple[int, int, str]:
+    """Sort key of uids: whole numbers first, by size; then the others, as text.
+
+    >>> sorted(["10", "b", "9", "a"], key=natural_order)
+    ['9', '10', 'a', 'b']
+    """
+    return (0, int(uid), uid) if re.fullmatch(r"-?\d{1,18}", uid) else (1, 0, uid)
+
+
+def dataset_digest(
+    metadata: Mapping[str, Any], labels: Iterable[LabelName], datum_digests: Iterable[str]
+) -> str:
+    """Name a dataset's content; the order of datums and labels does not matter."""
+    return digest(
+        canonical_json(encode_metadata(metadata)),
+        canonical_json(sorted(labels)),
+        *sorted(datum_digests),
+    )
+
+
+def _spelled(datum: Datum) -> bytes:
+    place = b"" if datum.location is None else bytes(shapely.to_wkb(datum.location, byte_order=1))
+    said = canonical_json({"uid": datum.uid, "metadata": encode_metadata(datum.metadata)})
+    return said.encode() + b"\x00" + place

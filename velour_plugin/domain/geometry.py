@@ -1,0 +1,258 @@
+"""Boxes, polygons and rasters in pixel space: x to the right, y down, origin at the top left.
+
+Refused: sizes below zero, coordinates that are not finite, shapes without a point.
+A box or polygon without area is allowed: it exists in real data, overlaps nothing, and counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from velour_plugin.domain import runs
+from velour_plugin.errors import BadGeometry
+
+
+@dataclass(frozen=True, slots=True)
+class BoundingBox:
+    """An axis-aligned box in pixels, corners half-open: ``BoundingBox(0, 0, 1, 1)`` is one pixel.
+
+    Raises:
+        BadGeometry: a corner is not finite, or lies left of or above its opposite.
+    """
+
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+    # (x + w) - x is not always w: a box read as x, y, w, h keeps its size to the bit.
+    _size: tuple[float, float] | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        numbers = [_number(self, name) for name in ("xmin", "ymin", "xmax", "ymax")]
+        if not all(map(math.isfinite, numbers)):
+            raise BadGeometry(f"{self}: corners must be finite numbers, in pixels.")
+        if self.xmin > self.xmax or self.ymin > self.ymax:
+            raise BadGeometry(
+                f"{self} is turned over: expected xmin <= xmax and ymin <= ymax. "
+                "Read (x, y, width, height) with BoundingBox.from_xywh."
+            )
+
+    @classmethod
+    def from_xywh(cls, x: float, y: float, width: float, height: float) -> BoundingBox:
+        """Make a box from its top left corner and its size, as COCO files give it."""
+        if width < 0 or height < 0:
+            raise BadGeometry(
+                f"box of width {width!r} and height {height!r}: a size is >= 0. "
+                "Give corners to BoundingBox(xmin, ymin, xmax, ymax)."
+            )
+        return cls(x, y, x + width, y + height, (float(width), float(height)))
+
+    @property
+    def xywh(self) -> tuple[float, float, float, float]:
+        """Top left corner and size."""
+        width, height = self._size or (self.xmax - self.xmin, self.ymax - self.ymin)
+        return (self.xmin, self.ymin, width, height)
+
+    @property
+    def area(self) -> float:
+        """Width times height, in square pixels."""
+        _, _, width, height = self.xywh
+        return width * height
+
+    @property
+    def shape(self) -> shapely.Polygon:
+        """The box as a shapely polygon."""
+        return shapely.box(self.xmin, self.ymin, self.xmax, self.ymax)
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """A polygon in pixels, maybe with holes; rotated boxes are polygons of four corners.
+
+    Args:
+        shape: a shapely polygon, or rings of (x, y) points: the outline, then its holes.
+            One flat ring of points is an outline without holes.
+
+    Raises:
+        BadGeometry: a ring has fewer than three points or one that is not finite.
+    """
+
+    shape: shapely.Polygon
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", _polygon(self.shape))
+
+    @property
+    def area(self) -> float:
+        """Area in square pixels."""
+        return float(self.shape.area)
+
+
+@dataclass(frozen=True, slots=True)
+class MultiPolygon:
+    """Several polygons that are one object, such as one that is seen through a fence.
+
+    Args:
+        shape: a shapely multipolygon or polygon, or a list of what :class:`Polygon` takes.
+    """
+
+    shape: shapely.MultiPolygon
+
+    def __post_init__(self) -> None:
+        given: Any = self.shape
+        if isinstance(given, shapely.MultiPolygon):
+            parts = [_polygon(part) for part in given.geoms]
+        elif isinstance(given, shapely.Polygon):
+            parts = [_polygon(given)]
+        else:
+            parts = [_polygon(getattr(part, "shape", part)) for part in given]
+        if not parts:
+            raise BadGeometry("a multipolygon without a polygon: leave the annotation out.")
+        object.__setattr__(self, "shape", shapely.MultiPolygon(parts))
+
+    @property
+    def area(self) -> float:
+        """Area of the union in square pixels; parts that overlap count once."""
+        return float(shapely.union_all(list(self.shape.geoms)).area)
+
+
+class Raster:
+    """A mask of an image, held as runs.
+
+    Args:
+        mask: a ``(height, width)`` boolean array, or a COCO RLE ``{"size": [height, width],
+            "counts": ...}`` with compressed text or a list of run lengths.
+
+    Raises:
+        BadGeometry: the array is not two-dimensional or the runs do not fill the size.
+    """
+
+    __slots__ = ("edges", "height", "width")
+
+    def __init__(self, mask: NDArray[np.bool_] | Mapping[str, Any]) -> None:
+        if isinstance(mask, Mapping):
+            self.height, self.width, self.edges = _from_rle(mask)
+            return
+        array = np.asarray(mask)
+        if array.ndim != 2 or not array.size:
+            raise BadGeometry(
+                f"mask of shape {array.shape}: expected (height, width), both above 0."
+            )
+        self.height, self.width = map(int, array.shape)
+        self.edges = runs.edges_of_mask(array.astype(bool))
+
+    @classmethod
+    def from_edges(cls, edges: runs.Edges, height: int, width: int) -> Raster:
+        """Make a raster from run edges (see :mod:`velour_plugin.domain.runs`), unchecked."""
+        raster = cls.__new__(cls)
+        raster.edges, raster.height, raster.width = edges, height, width
+        return raster
+
+    @classmethod
+    def from_geometry(cls, geometry: Region, height: int, width: int) -> Raster:
+        """Rasterise a box, polygon or multipolygon by COCO's rule; what lies outside is cut off."""
+        shape = geometry.shape if not isinstance(geometry, BaseGeometry) else geometry
+        parts = shape.geoms if isinstance(shape, shapely.MultiPolygon) else [shape]
+        edges = [runs.edges_of_rings(_rings(part), height, width) for part in parts]
+        return cls.from_edges(runs.union_of_edges(edges, height, width), height, width)
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The ``(height, width)`` boolean array."""
+        return runs.mask_of_edges(self.edges, self.height, self.width)
+
+    @property
+    def area(self) -> float:
+        """Number of pixels."""
+        return float(runs.area_of_edges(self.edges, self.height, self.width))
+
+    @property
+    def bounding_box(self) -> BoundingBox:
+        """Smallest box around the pixels."""
+        return BoundingBox.from_xywh(*runs.box_of_edges(self.edges, self.height, self.width))
+
+    def to_rle(self) -> dict[str, Any]:
+        """Spell the mask as COCO's compressed RLE."""
+        counts = runs.counts_of_edges(self.edges, self.height, self.width)
+        return {"size": [self.height, self.width], "counts": runs.text_of_counts(counts)}
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Raster)
+            and (self.height, self.width) == (other.height, other.width)
+            and np.array_equal(self.edges, other.edges)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.height, self.width, self.edges.tobytes()))
+
+    def __repr__(self) -> str:
+        return f"Raster({self.height}x{self.width}, {self.area:.0f} pixels)"
+
+
+Region = Union[BoundingBox, Polygon, MultiPolygon]
+Shape = Union[Polygon, MultiPolygon, Raster]
+"""What an annotation may have beside its box."""
+
+
+def _number(owner: object, name: str) -> float:
+    value = getattr(owner, name)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise BadGeometry(f"{name} {value!r}: expected a number of pixels.") from None
+    object.__setattr__(owner, name, number)
+    return number
+
+
+def _polygon(given: Any) -> shapely.Polygon:
+    if not isinstance(given, shapely.Polygon):
+        given = _polygon_of_rings(given)
+    if given.is_empty or not np.isfinite(shapely.get_coordinates(given)).all():
+        raise BadGeometry(f"polygon {given!r}: expected at least three finite points.")
+    return shapely.force_2d(given)
+
+
+def _polygon_of_rings(given: Any) -> shapely.Polygon:
+    try:
+        rings = list(given)
+        if rings and np.ndim(rings[0]) == 1:
+            rings = [rings]
+        arrays = [np.asarray(ring, dtype=np.float64).reshape(-1, 2) for ring in rings]
+        return shapely.Polygon(arrays[0], arrays[1:])
+    except (ValueError, TypeError, IndexError, shapely.errors.GEOSException) as error:
+        raise BadGeometry(
+            f"polygon {given!r}: expected a shapely polygon, or rings of at least three (x, y)."
+        ) from error
+
+
+def _rings(polygon: shapely.Polygon) -> Sequence[NDArray[np.float64]]:
+    # shapely repeats the first point of a ring at its end; COCO's walk closes rings itself
+    return [np.asarray(ring.coords)[:-1] for ring in (polygon.exterior, *polygon.interiors)]
+
+
+def _from_rle(rle: Mapping[str, Any]) -> tuple[int, int, runs.Edges]:
+    try:
+        height, width = (int(size) for size in rle["size"])
+        counts = rle["counts"]
+        if isinstance(counts, (str, bytes)):
+            counts = runs.counts_of_text(counts)
+        lengths = np.asarray(counts, dtype=np.int64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadGeometry(
+            f"RLE {str(rle)[:80]}: expected {{'size': [height, width], 'counts': ...}} ({error})."
+        ) from error
+    if height <= 0 or width <= 0 or (lengths < 0).any() or lengths.sum() != height * width:
+        raise BadGeometry(
+            f"RLE of size {height}x{width} with runs for {lengths.sum()} pixels: "
+            f"runs are >= 0 and fill {height * width} pixels."
+        )
+    return height, width, runs.edges_of_counts(lengths)

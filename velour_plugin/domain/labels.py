@@ -1,0 +1,56 @@
+"""Labels: a key names an axis of classification, a value a class on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from velour_plugin.errors import BadAnnotation
+
+DEFAULT_KEY = "class"
+"""The key of labels from formats that know class names only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A class on an axis; ``score`` in [0, 1] says how sure a prediction is, ``None`` on a truth.
+
+    Raises:
+        BadAnnotation: key or value is not a non-empty string, or the score is no number in [0, 1].
+
+    >>> Label("class", "fire", 0.9)
+    Label(key='class', value='fire', score=0.9)
+    """
+
+    key: str
+    value: str
+    score: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, text in (("key", self.key), ("value", self.value)):
+            if not isinstance(text, str) or not text:
+                raise BadAnnotation(
+                    f"label {name} {text!r}: a label's key and value are non-empty strings; "
+                    f"write str(...) around a number."
+                )
+        if self.score is not None:
+            object.__setattr__(self, "score", checked_score(self.score))
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Key and value: what makes two labels the same class."""
+        return (self.key, self.value)
+
+
+def checked_score(score: object) -> float:
+    """Return a score as a float, or refuse it if it is no number in [0, 1]."""
+    try:
+        number = float(score)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0.0 <= number <= 1.0:
+        raise BadAnnotation(
+            f"score {score!r}: a score is a number in [0, 1]; "
+            "pass logits through a sigmoid or softmax first."
+        )
+    return number

@@ -1,0 +1,265 @@
+"""Annotations of many datums in columns: what is matched, stored and digested.
+
+Objects are for people; a quarter of a million boxes are columns. A row is one
+label of one annotation; rows are sorted by datum and keep the order in which a
+datum's annotations were given, which is content: COCO breaks ties by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from velour_plugin.domain.annotations import Annotation
+from velour_plugin.domain.canonical import canonical_json
+from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster, Shape
+from velour_plugin.domain.labels import Label
+from velour_plugin.domain.metadata import decode_metadata, encode_metadata
+from velour_plugin.errors import BadAnnotation, BadGeometry
+
+LabelName = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnnotationTable:
+    """Rows of labels on regions of datums.
+
+    Args:
+        labels: the classes, as (key, value); columns refer to them by position.
+        datum: ``(n,)`` int32, position of the datum in its dataset, never falling.
+        annotation: ``(n,)`` int32; the rows of one annotation share a number.
+        label: ``(n,)`` int32, position in ``labels``.
+        score: ``(n,)`` float64 in [0, 1]; NaN where there is none.
+        box: ``(n, 4)`` float64 as x, y, width, height in pixels; NaN where there is none.
+        area: ``(n,)`` float64 in square pixels; NaN where it follows from the region.
+        crowd: ``(n,)`` bool.
+        shape: ``(n,)`` of Polygon, MultiPolygon, Raster or ``None``; ``None`` when no row has one.
+        metadata: ``(n,)`` of JSON mappings; ``None`` when no row has any.
+    """
+
+    labels: tuple[LabelName, ...]
+    datum: NDArray[np.int32]
+    annotation: NDArray[np.int32]
+    label: NDArray[np.int32]
+    score: NDArray[np.float64]
+    box: NDArray[np.float64]
+    area: NDArray[np.float64]
+    crowd: NDArray[np.bool_]
+    shape: NDArray[np.object_] | None = None
+    metadata: NDArray[np.object_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.datum)
+
+    @classmethod
+    def from_columns(
+        cls,
+        labels: Sequence[LabelName],
+        datum: NDArray[Any],
+        label: NDArray[Any],
+        *,
+        score: NDArray[np.float64] | None = None,
+        box: NDArray[np.float64] | None = None,
+        area: NDArray[np.float64] | None = None,
+        crowd: NDArray[np.bool_] | None = None,
+        shape: Sequence[Shape | None] | None = None,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        annotation: NDArray[Any] | None = None,
+    ) -> AnnotationTable:
+        """Make a table from columns in any order of datums; what is left out is absent.
+
+        Raises:
+            BadAnnotation: a score is outside [0, 1], naming its row.
+            BadGeometry: a box is not finite or has a size below 0, naming its row.
+        """
+        rows = len(datum)
+        nothing = np.full(rows, np.nan)
+        table = cls(
+            labels=tuple(labels),
+            datum=np.asarray(datum, np.int32),
+            annotation=np.arange(rows, dtype=np.int32)
+            if annotation is None
+            else np.asarray(annotation, np.int32),
+            label=np.asarray(label, np.int32),
+            score=nothing if score is None else _checked_scores(score),
+            box=np.full((rows, 4), np.nan) if box is None else _checked_boxes(box),
+            area=nothing if area is None else np.asarray(area, np.float64),
+            crowd=np.zeros(rows, bool) if crowd is None else np.asarray(crowd, bool),
+            shape=_objects(shape),
+            metadata=_objects(metadata),
+        )
+        if (np.diff(table.datum) < 0).any():
+            return table.take(np.argsort(table.datum, kind="stable"))
+        return table
+
+    @classmethod
+    def from_annotations(
+        cls, said: Iterable[tuple[int, Sequence[Annotation]]], labels: Sequence[LabelName] = ()
+    ) -> AnnotationTable:
+        """Make a table from objects.
+
+        Args:
+            said: pairs of a datum's position and its annotations.
+            labels: classes to keep a place for, in this order; others follow, sorted.
+        """
+        rows = [
+            (datum, item, label, number)
+            for number, (datum, item) in enumerate(
+                (datum, item) for datum, items in said for item in items
+            )
+            for label in item.labels
+        ]
+        names = tuple(labels) + tuple(sorted({row[2].name for row in rows} - set(labels)))
+        place = {name: position for position, name in enumerate(names)}
+        items = [row[1] for row in rows]
+        return cls.from_columns(
+            names,
+            np.array([row[0] for row in rows], np.int32),
+            np.array([place[row[2].name] for row in rows], np.int32),
+            annotation=np.array([row[3] for row in rows], np.int32),
+            score=np.array([np.nan if row[2].score is None else row[2].score for row in rows]),
+            box=np.array([_xywh(item) for item in items]).reshape(-1, 4),
+            area=np.array([np.nan if item.area is None else item.area for item in items]),
+            crowd=np.array([item.is_crowd for item in items], bool),
+            shape=[item.shape for item in items],
+            metadata=[encode_metadata(item.metadata) for item in items],
+        )
+
+    def take(self, rows: NDArray[Any]) -> AnnotationTable:
+        """Rows by position or mask, in the order asked for."""
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in _COLUMNS},
+            **{name: _taken(getattr(self, name), rows) for name in ("shape", "metadata")},
+        )
+
+    def on_datums(self, chosen: NDArray[np.bool_]) -> AnnotationTable:
+        """Keep the rows of the chosen datums and renumber them from 0.
+
+        Args:
+            chosen: ``(datums,)`` bool.
+        """
+        kept = self.take(chosen[self.datum])
+        place = (np.cumsum(chosen) - 1).astype(np.int32)
+        return replace(kept, datum=place[kept.datum])
+
+    def relabelled(self, labels: Sequence[LabelName], place: NDArray[Any]) -> AnnotationTable:
+        """Exchange the classes: ``place[old]`` is the new position, -1 drops the row."""
+        label = np.asarray(place, np.int32)[self.label] if len(self.labels) else self.label
+        table = replace(self, labels=tuple(labels), label=label)
+        return table if (label >= 0).all() else table.take(label >= 0)
+
+    def annotations_of(self, datum: int) -> list[Annotation]:
+        """The annotations of one datum as objects."""
+        first, last = np.searchsorted(self.datum, [datum, datum + 1])
+        numbers = self.annotation[first:last]
+        starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]]) if numbers.size else []
+        ends = [*starts[1:], last - first]
+        return [
+            self._annotation(first + start, first + end)
+            for start, end in zip(starts, ends, strict=True)
+        ]
+
+    def datum_bytes(self, datums: int) -> Iterable[bytes]:
+        """Everything said of each datum in turn, spelled so that equal content is equal bytes."""
+        bounds = np.searchsorted(self.datum, np.arange(datums + 1))
+        names = [canonical_json(name).encode() for name in self.labels]
+        numbers = np.column_stack([self.score, self.box, self.area, self.crowd]) + 0.0
+        numbers[np.isnan(numbers)] = np.nan  # NaN has many spellings, -0.0 became 0.0 above
+        for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+            start = self.annotation[first] if last > first else 0
+            yield b"".join(
+                (
+                    (self.annotation[first:last] - start).tobytes(),
+                    b"".join(names[label] for label in self.label[first:last]),
+                    numbers[first:last].tobytes(),
+                    *self._extras(first, last),
+                )
+            )
+
+    def _extras(self, first: int, last: int) -> Iterable[bytes]:
+        if self.shape is not None:
+            yield from (shape_bytes(shape) for shape in self.shape[first:last])
+        if self.metadata is not None:
+            yield from (canonical_json(said or {}).encode() for said in self.metadata[first:last])
+
+    def _annotation(self, first: int, last: int) -> Annotation:
+        shape = None if self.shape is None else self.shape[first]
+        box, area = self.box[first], float(self.area[first])
+        return Annotation(
+            labels=[
+                Label(*self.labels[self.label[row]], score=_maybe(self.score[row]))
+                for row in range(first, last)
+            ],
+            bounding_box=None if np.isnan(box[0]) else BoundingBox.from_xywh(*box.tolist()),
+            polygon=shape if isinstance(shape, Polygon) else None,
+            multipolygon=shape if isinstance(shape, MultiPolygon) else None,
+            raster=shape if isinstance(shape, Raster) else None,
+            metadata={} if self.metadata is None else decode_metadata(self.metadata[first] or {}),
+            is_crowd=bool(self.crowd[first]),
+            area=_maybe(area),
+        )
+
+
+def shape_bytes(shape: Shape | None) -> bytes:
+    """Spell a region so that equal regions are equal bytes: WKB, or a raster's size and runs."""
+    if shape is None:
+        return b"\x00"
+    if isinstance(shape, Raster):
+        return b"R%d,%d;" % (shape.height, shape.width) + shape.edges.astype("<i8").tobytes()
+    return b"P" + bytes(shapely.to_wkb(shape.shape, byte_order=1))
+
+
+_COLUMNS = ("datum", "annotation", "label", "score", "box", "area", "crowd")
+
+
+def _objects(values: Sequence[Any] | None) -> NDArray[np.object_] | None:
+    """A column of objects, or ``None`` when every one of them is empty."""
+    if values is None or not any(values):
+        return None
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def _taken(column: NDArray[np.object_] | None, rows: NDArray[Any]) -> NDArray[np.object_] | None:
+    return None if column is None else column[rows]
+
+
+def _maybe(number: float) -> float | None:
+    return None if np.isnan(number) else float(number)
+
+
+def _xywh(item: Annotation) -> tuple[float, float, float, float]:
+    box = item.bounding_box
+    return (np.nan,) * 4 if box is None else box.xywh
+
+
+def _checked_scores(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    score = np.asarray(score, np.float64)
+    wrong = np.flatnonzero((score < 0) | (score > 1))
+    if wrong.size:
+        raise BadAnnotation(
+            f"score {score[wrong[0]]!r} in row {wrong[0]}: a score is a number in [0, 1]; "
+            "pass logits through a sigmoid or softmax first."
+        )
+    return score
+
+
+def _checked_boxes(box: NDArray[np.float64]) -> NDArray[np.float64]:
+    box = np.asarray(box, np.float64).reshape(-1, 4)
+    absent = np.isnan(box).all(axis=1)
+    with np.errstate(invalid="ignore"):
+        fine = np.isfinite(box).all(axis=1) & (box[:, 2] >= 0) & (box[:, 3] >= 0)
+    wrong = np.flatnonzero(~(fine | absent))
+    if wrong.size:
+        raise BadGeometry(
+            f"box {box[wrong[0]].tolist()} in row {wrong[0]}: expected finite "
+            "(x, y, width, height) with sizes >= 0, in pixels."
+        )
+    return box

@@ -1,0 +1,100 @@
+"""Every error that Velour raises on purpose.
+
+The tree, with the exit code of the command line and the HTTP status of the web API::
+
+    VelourError                       1   500
+    ├── InvalidInput                  2   422   a value breaks a rule: the caller's mistake
+    │   ├── BadGeometry               2   422
+    │   ├── BadMetadata               2   422
+    │   ├── BadAnnotation             2   422
+    │   ├── BadDataset                2   422
+    │   ├── BadFilter                 2   422
+    │   └── UnknownName               2   422   names the nearest name that exists
+    ├── NotFound                      2   404   nothing is stored under that name
+    ├── NotComparable                 2   409   evaluations that do not answer the same question
+    ├── MissingExtra                  1   501   an optional library is not installed
+    ├── PluginConflict                1   500   two plugins claim one name
+    └── StoreUnavailable              1   503   the store cannot be reached or is too old
+
+A message gives the value, the rule it breaks and the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class VelourError(Exception):
+    """The root of the tree; catch it to catch everything that Velour refuses."""
+
+    exit_code = 1
+    http_status = 500
+
+
+class InvalidInput(VelourError, ValueError):
+    """A value breaks a rule; nothing was stored or logged."""
+
+    exit_code = 2
+    http_status = 422
+
+
+class BadGeometry(InvalidInput):
+    """A box, polygon, raster or location that cannot exist."""
+
+
+class BadMetadata(InvalidInput):
+    """A metadata key or value that the store could not filter by."""
+
+
+class BadAnnotation(InvalidInput):
+    """A label, score or annotation that breaks a rule."""
+
+
+class BadDataset(InvalidInput):
+    """Ground truths or predictions that do not fit together."""
+
+
+class BadFilter(InvalidInput):
+    """A filter that does not parse, or asks for what cannot be answered."""
+
+
+class UnknownName(InvalidInput):
+    """A name that is none of those that exist."""
+
+    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+        names = sorted(set(known))
+        near = get_close_matches(str(name), names, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        choices = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
+        super().__init__(f"unknown {kind} {name!r}: {hint}known are: {choices or 'none'}.")
+
+
+class NotFound(VelourError, LookupError):
+    """Nothing is stored under that name."""
+
+    exit_code = 2
+    http_status = 404
+
+
+class NotComparable(VelourError):
+    """Evaluations that do not answer the same question are not ranked."""
+
+    exit_code = 2
+    http_status = 409
+
+
+class MissingExtra(VelourError, ImportError):
+    """An optional library is not installed; the message names the extra that brings it."""
+
+    http_status = 501
+
+
+class PluginConflict(VelourError):
+    """Two plugins claim one name."""
+
+
+class StoreUnavailable(VelourError):
+    """The store cannot be reached, or its schema is not the one this version needs."""
+
+    http_status = 503

@@ -1,0 +1,70 @@
+"""What an evaluator is: it matches once, then measures any subset as often as asked.
+
+An evaluator is pure arithmetic on a dataset in memory: no files, no store, no MLflow.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.evaluation import Metric
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.errors import UnknownName
+
+
+class Evaluator(ABC):
+    """Judge predictions of one kind.
+
+    A subclass names its task, the version of its arithmetic (a change that moves any
+    number needs a new one: it stands in every certificate) and its headline metrics,
+    the one that people rank by first.
+    """
+
+    task: ClassVar[str]
+    version: ClassVar[str]
+    headline: ClassVar[tuple[str, ...]]
+    lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    defaults: ClassVar[Mapping[str, Any]] = {}
+
+    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete and check parameters; the result is JSON.
+
+        Raises:
+            UnknownName: a parameter is not one of this task's; the nearest is named.
+            InvalidInput: a value breaks its rule.
+        """
+        for name in given:
+            if name not in self.defaults:
+                raise UnknownName(f"parameter of {self.task}", name, self.defaults)
+        return {**self.defaults, **given}
+
+    @abstractmethod
+    def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
+        """Compare predictions with ground truth, datum by datum.
+
+        Args:
+            dataset: with predictions, labels already mapped.
+            parameters: as :meth:`parameters` completed them.
+        """
+
+    @abstractmethod
+    def measure(
+        self,
+        ledger: Ledger,
+        datums: NDArray[np.bool_] | None = None,
+        weights: NDArray[np.int64] | None = None,
+    ) -> list[Metric]:
+        """Aggregate a ledger over some of its datums; the headline metrics come first.
+
+        Args:
+            ledger: as :meth:`match` made it.
+            datums: ``(datums,)`` bool, those that count; ``None`` for all.
+            weights: ``(datums,)`` whole numbers: how often each counts, as if it stood
+                in the data that many times.
+        """

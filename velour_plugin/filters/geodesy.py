@@ -1,0 +1,67 @@
+"""Distances on the Earth, for every place where PostGIS does not compute them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+
+def distances(places: Sequence[BaseGeometry], longitude: float, latitude: float) -> NDArray[Any]:
+    """Geodesic distance of each place from a point, on the WGS84 ellipsoid.
+
+    Args:
+        places: geometries in WGS84, x = longitude in degrees.
+        longitude: of the point, in degrees.
+        latitude: of the point, in degrees.
+
+    Returns:
+        ``(n,)`` metres >= 0; that of a line or area is to its nearest point, 0 inside.
+
+    Source: Karney 2013, Algorithms for geodesics, through ``pyproj.Geod``. Lines and areas
+    are drawn in an azimuthal equidistant projection about the point, in which distances
+    from the point are true.
+    """
+    from pyproj import Geod
+
+    geometries = np.asarray(places, dtype=object)
+    result = np.empty(len(geometries))
+    points = shapely.get_type_id(geometries) == 0
+    if points.any():
+        x, y = shapely.get_x(geometries[points]), shapely.get_y(geometries[points])
+        here = np.full(len(x), longitude), np.full(len(x), latitude)
+        result[points] = Geod(ellps="WGS84").inv(*here, x, y)[2]
+    if (~points).any():
+        project = _projection(longitude, latitude)
+        flat = shapely.transform(geometries[~points], project, interleaved=False)
+        result[~points] = shapely.distance(flat, shapely.Point(0, 0))
+    return result
+
+
+def box_around(longitude: float, latitude: float, metres: float) -> tuple[float, float, float, float]:
+    """West, south, east and north of a box, in degrees, that holds all within a distance.
+
+    The box is a little too large rather than too small, and takes in all longitudes
+    where it would reach over a pole or the antimeridian.
+    """
+    tall = metres / 110_500  # a degree of latitude is at least 110,574 m
+    south, north = max(-90.0, latitude - tall), min(90.0, latitude + tall)
+    shrink = np.cos(np.radians(max(abs(south), abs(north))))
+    wide = 360.0 if south <= -90 or north >= 90 else metres / (110_500 * shrink)
+    west, east = longitude - wide, longitude + wide
+    if west < -180 or east > 180:
+        west, east = -180.0, 180.0
+    return (west, south, east, north)
+
+
+@lru_cache(maxsize=16)
+def _projection(longitude: float, latitude: float) -> Any:
+    from pyproj import Transformer
+
+    plane = f"+proj=aeqd +lat_0={latitude} +lon_0={longitude} +ellps=WGS84"
+    return Transformer.from_crs("EPSG:4326", plane, always_xy=True).transform

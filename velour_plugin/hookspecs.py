@@ -1,0 +1,78 @@
+"""Every hook of Velour: the whole contract with plugins, on one page.
+
+A plugin is a module, or any object, named by an entry point of the group ``velour``::
+
+    [project.entry-points.velour]
+    my-plugin = "my_package.velour"
+
+In it, functions marked with ``velour_plugin.hookimpl`` answer the hooks below. Velour
+finds plugins when it first needs one; importing a plugin should be quick, so import
+heavy libraries inside the functions that use them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    import click
+
+    from velour_plugin.domain.evaluation import Evaluation
+    from velour_plugin.evaluator import Evaluator
+    from velour_plugin.formats import Format
+
+hookspec = pluggy.HookspecMarker("velour")
+hookimpl = pluggy.HookimplMarker("velour")
+
+
+@hookspec
+def velour_evaluators() -> Iterable[Evaluator]:  # type: ignore[empty-body]
+    """Offer evaluators. Called once per process; every answer is kept.
+
+    Two evaluators of one task are refused at start, naming both plugins::
+
+        @velour_plugin.hookimpl
+        def velour_evaluators():
+            return [CountEvaluator()]
+    """
+
+
+@hookspec
+def velour_formats() -> Iterable[Format]:  # type: ignore[empty-body]
+    """Offer formats that ``velour.read_dataset`` can read. Called once per process.
+
+    Two formats of one name are refused, naming both plugins::
+
+        @velour_plugin.hookimpl
+        def velour_formats():
+            return [MyFormat()]
+    """
+
+
+@hookspec
+def velour_commands() -> Iterable[click.Command]:  # type: ignore[empty-body]
+    """Offer commands for the ``velour`` command line. Called when help or a command asks.
+
+    A command whose name is taken is refused, naming both plugins::
+
+        @velour_plugin.hookimpl
+        def velour_commands():
+            from my_package.cli import report
+            return [report]
+    """
+
+
+@hookspec
+def velour_after_evaluation(evaluation: Evaluation) -> None:
+    """Hear of an evaluation that was just saved, to announce it elsewhere.
+
+    Called after the store's transaction is complete. An exception here is a
+    warning to the user; it cannot undo or fail the evaluation::
+
+        @velour_plugin.hookimpl
+        def velour_after_evaluation(evaluation):
+            post_to_chat(f"{evaluation.model}: {evaluation.headline}")
+    """

@@ -1,0 +1,112 @@
+"""Find plugins by entry point, refuse two of one name, and say who provides what."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from velour_plugin import hookspecs
+from velour_plugin.errors import PluginConflict, UnknownName
+
+if TYPE_CHECKING:
+    import click
+
+    from velour_plugin.domain.evaluation import Evaluation
+    from velour_plugin.evaluator import Evaluator
+    from velour_plugin.formats import Format
+
+GROUP = "velour"
+
+
+class Plugins:
+    """What the plugins of one process offer.
+
+    Args:
+        manager: a pluggy manager with the plugins registered; :func:`installed` makes the usual one.
+    """
+
+    def __init__(self, manager: pluggy.PluginManager) -> None:
+        self.manager = manager
+        self.evaluators: dict[str, Evaluator] = {}
+        self.formats: dict[str, Format] = {}
+        self.providers: dict[tuple[str, str], str] = {}
+        for evaluator in self._collect("velour_evaluators", "evaluator", "task"):
+            self.evaluators[evaluator.task] = evaluator
+        for form in self._collect("velour_formats", "format", "name"):
+            self.formats[form.name] = form
+
+    def evaluator(self, task: str) -> Evaluator:
+        """Find the evaluator of a task, or say which tasks there are."""
+        if task not in self.evaluators:
+            raise UnknownName("task", task, self.evaluators)
+        return self.evaluators[task]
+
+    def format(self, name: str) -> Format:
+        """Find a dataset format, or say which there are."""
+        if name not in self.formats:
+            raise UnknownName("format", name, self.formats)
+        return self.formats[name]
+
+    def commands(self, taken: Iterable[str] = ()) -> dict[str, click.Command]:
+        """Commands by name; those that Velour has itself are taken."""
+        for name in taken:
+            self.providers["command", name] = "velour itself"
+        found: dict[str, click.Command] = {
+            str(command.name): command
+            for command in self._collect("velour_commands", "command", "name")
+        }
+        return found
+
+    def announce(self, evaluation: Evaluation) -> None:
+        """Tell every plugin of a saved evaluation; a plugin that fails is a warning."""
+        for implementation in self.manager.hook.velour_after_evaluation.get_hookimpls():
+            try:
+                implementation.function(evaluation)
+            except Exception as error:
+                warnings.warn(
+                    f"plugin {implementation.plugin_name!r} failed after an evaluation that is "
+                    f"safely stored: {error!r}",
+                    stacklevel=2,
+                )
+
+    def _collect(self, hook: str, kind: str, name: str) -> Iterable[Any]:
+        """Ask each plugin in turn and keep who answered what."""
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            provider = _provider(self.manager, implementation.plugin)
+            for offered in implementation.function():
+                key = (kind, str(getattr(offered, name)))
+                if key in self.providers:
+                    raise PluginConflict(
+                        f"{kind} {key[1]!r} is offered by {self.providers[key]} and by {provider}: "
+                        "uninstall one of them."
+                    )
+                self.providers[key] = provider
+                yield offered
+
+
+@lru_cache(maxsize=1)
+def installed() -> Plugins:
+    """The plugins of this environment, found once per process."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    seen: set[str] = set()
+    for entry in entry_points(group=GROUP):
+        if entry.value in seen:  # an editable install beside a wheel lists an entry twice
+            continue
+        seen.add(entry.value)
+        manager.register(entry.load(), name=_entry_name(entry))
+    return Plugins(manager)
+
+
+def _entry_name(entry: Any) -> str:
+    distribution = entry.dist
+    return f"{entry.name} ({distribution.name} {distribution.version})" if distribution else entry.name
+
+
+def _provider(manager: pluggy.PluginManager, plugin: object) -> str:
+    return manager.get_name(plugin) or repr(plugin)
