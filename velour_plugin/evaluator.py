@@ -68,3 +68,12 @@ class Evaluator(ABC):
             weights: ``(datums,)`` whole numbers: how often each counts, as if it stood
                 in the data that many times.
         """
+
+    def details(
+        self,
+        ledger: Ledger,
+        datums: NDArray[np.bool_] | None = None,
+        weights: NDArray[np.int64] | None = None,
+    ) -> list[Metric]:
+        """Curves, matrices and examples: what is looked at once, not a thousand times."""
+        return []

@@ -1,0 +1,166 @@
+"""From matches to precision and recall, for any selection of images.
+
+Source: ``COCOeval.accumulate`` of pycocotools 2.0. The precision at a recall
+is the highest precision at that recall or a higher one; those maxima lie at true
+positives, so only these are looked at, and the result is the same to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators.kernels.sorting import count_within, starts_of_runs
+
+RECALLS = np.linspace(0.0, 1.0, 101)
+"""The recalls at which COCO reads precision."""
+
+_SPACING = np.spacing(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Detections that count, sorted by label and then by falling score.
+
+    Args:
+        label: ``(n,)`` never falling.
+        rank: ``(n,)`` place among the detections of one image and label.
+        areas: ``(n,)`` one bit for each area range that the detection lies in.
+        matched: ``(m,)`` rising positions of the rows that matched something.
+        hit: ``(m,)`` lanes in which they are true positives.
+        ignored: ``(m,)`` lanes in which what they matched does not count.
+    """
+
+    label: NDArray[np.int32]
+    rank: NDArray[np.uint16]
+    areas: NDArray[np.uint8]
+    matched: NDArray[np.intp]
+    hit: NDArray[np.uint64]
+    ignored: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """What COCO reads its numbers from, for one area range.
+
+    Args:
+        precision: ``(thresholds, 101, labels)``; -1 where a label has no truth in range.
+        recall: ``(thresholds, labels, max_detections)``; -1 likewise.
+    """
+
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+
+
+def curves_of_area(
+    rows: Rows,
+    area: int,
+    thresholds: int,
+    truths: NDArray[np.int64],
+    max_detections: Sequence[int],
+) -> Curves:
+    """Accumulate one area range.
+
+    Args:
+        rows: what was detected.
+        area: number of the range.
+        thresholds: how many IoU thresholds there are.
+        truths: ``(labels,)`` how many truths of each label count in this range.
+        max_detections: how many detections of an image and label count for each recall, rising.
+    """
+    labels = len(truths)
+    hits, seen = _hits(rows, area, thresholds)
+    lane, row = np.nonzero(hits)
+    group = lane * labels + rows.label[rows.matched[row]]
+    found = np.stack(
+        [
+            np.bincount(group[rows.rank[rows.matched[row]] < most], minlength=thresholds * labels)
+            for most in max_detections
+        ],
+        axis=-1,
+    ).reshape(thresholds, labels, len(max_detections))
+    known = truths > 0
+    recall = np.full(found.shape, -1.0)
+    recall[:, known] = found[:, known] / truths[known][:, None].astype(float)
+
+    precision = np.full((thresholds, len(RECALLS), labels), -1.0)
+    precision[:, :, known] = 0.0
+    envelope, groups = _envelopes(group, seen[lane, row], truths)
+    precision[groups // labels, :, groups % labels] = envelope
+    return Curves(precision, recall)
+
+
+def hits_needed(truths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many true positives reach each recall.
+
+    Args:
+        truths: ``(labels,)`` > 0.
+
+    Returns:
+        ``(labels, 101)``: the smallest ``j`` with ``j / truths >= recall`` in float64.
+    """
+    total = truths[:, None].astype(float)
+    needed = np.ceil(RECALLS * total)
+    needed += needed / total < RECALLS
+    needed -= (needed - 1) / total >= RECALLS
+    return np.maximum(needed, 0).astype(np.int64)
+
+
+def _hits(
+    rows: Rows, area: int, thresholds: int
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """True positives, and how many detections counted up to each, inside its label.
+
+    Returns:
+        Both ``(thresholds, m)``.
+    """
+    lanes = np.arange(thresholds, dtype=np.uint64)[:, None] + np.uint64(area * thresholds)
+    hits = ((rows.hit >> lanes) & np.uint64(1)).astype(bool)
+    ignored = ((rows.ignored >> lanes) & np.uint64(1)).astype(bool)
+    inside = ((rows.areas >> np.uint8(area)) & np.uint8(1)).astype(bool)
+    counted = hits | (inside[rows.matched] & ~ignored)
+
+    misses = inside.copy()
+    misses[rows.matched] = False
+    before = np.concatenate(([0], np.cumsum(misses, dtype=np.int64)))
+    label = rows.label[rows.matched]
+    first_row = np.searchsorted(rows.label, label)
+    first_match = np.searchsorted(label, label)
+    seen = np.concatenate(
+        (np.zeros((thresholds, 1), np.int64), np.cumsum(counted, axis=1, dtype=np.int64)), axis=1
+    )
+    seen = seen[:, 1:] - seen[:, first_match] + (before[rows.matched] - before[first_row])
+    return hits, seen
+
+
+def _envelopes(
+    group: NDArray[np.intp], seen: NDArray[np.int64], truths: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Interpolated precision of each group of true positives.
+
+    Args:
+        group: ``(t,)`` lane x labels + label of each true positive, never falling.
+        seen: ``(t,)`` detections counted up to and with it.
+        truths: ``(labels,)``.
+
+    Returns:
+        ``(groups, 101)`` precisions, and which group each row is.
+    """
+    starts = starts_of_runs(group)
+    place = count_within(starts, len(group)) + 1
+    precision = place / (seen + _SPACING)
+    groups = group[starts]
+    length = np.diff(np.append(starts, len(group)))
+    needed = hits_needed(np.maximum(truths, 1))[groups % len(truths)]
+    reached = needed <= length[:, None]
+    # the best precision between one recall's true positive and the next one's; where no true
+    # positive lies between, reduceat gives the one at the start, which counts for it as well
+    begin = (starts[:, None] + np.maximum(needed, 1) - 1)[reached]
+    envelope = np.zeros(needed.shape)
+    if begin.size:
+        envelope[reached] = np.maximum.reduceat(precision, begin)
+    envelope = np.maximum.accumulate(envelope[:, ::-1], axis=1)[:, ::-1]
+    return envelope, groups
