@@ -1,0 +1,220 @@
+"""The evaluation store: an SQLite file by default, PostgreSQL with PostGIS for a team.
+
+This is the only package that knows SQL; within it, ``sqlite.py`` and ``postgis.py``
+are the only files that know one database from the other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError
+
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.evaluation import Evaluation, Run
+from velour_plugin.domain.labels import Label
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.errors import InvalidInput, StoreUnavailable
+from velour_plugin.filters.interpret import check_properties
+from velour_plugin.filters.tree import Node
+from velour_plugin.store import datasets, evaluations, filtering, migrate
+from velour_plugin.store.backend import Backend
+from velour_plugin.store.datasets import Version
+from velour_plugin.store.evaluations import Candidate
+from velour_plugin.store.postgis import PostGIS
+from velour_plugin.store.sqlite import Sqlite
+
+__all__ = ["Candidate", "Store", "Version", "open_store"]
+
+DEFAULT_URL = "sqlite:///velour.db"
+ENVIRONMENT = "VELOUR_STORE_URI"
+
+
+def open_store(url: str | None = None) -> Store:
+    """Open the evaluation store.
+
+    Args:
+        url: ``sqlite:///path`` or ``postgresql://user@host/database``; when left out, that of
+            the environment variable ``VELOUR_STORE_URI``, else ``sqlite:///velour.db``.
+
+    Raises:
+        InvalidInput: the URL names no database that Velour knows.
+        StoreUnavailable: the database does not answer, lacks PostGIS, or has an old schema.
+    """
+    store = _connect(url)
+    migrate.prepare(store.engine, store.backend, store.label)
+    return store
+
+
+def upgrade_store(url: str | None = None) -> str:
+    """Bring a store's schema up to this version; returns the schema's revision."""
+    store = _connect(url)
+    return migrate.upgrade(store.engine, store.backend, store.label)
+
+
+class Store:
+    """An open evaluation store.
+
+    Every method is one transaction: all of what it writes is there afterwards, or none.
+    """
+
+    def __init__(self, url: URL, backend: Backend) -> None:
+        self.backend = backend
+        self.label = url.render_as_string(hide_password=True)
+        self.engine = backend.open(url)
+
+    def save_dataset(self, dataset: Dataset) -> Version:
+        """Store a dataset's ground truth as a version; equal content is the same version."""
+        with self._writing() as connection:
+            return datasets.save_version(connection, self.backend, dataset)
+
+    def load_dataset(self, name: str, version: int | None = None) -> Dataset:
+        """Read a dataset version back, the newest by default.
+
+        Raises:
+            UnknownName: no dataset has that name.
+            NotFound: it has no such version.
+        """
+        with self._reading() as connection:
+            return datasets.load_dataset(connection, name, version)
+
+    def versions(self, name: str) -> list[Version]:
+        """Versions of a dataset, the newest first.
+
+        Raises:
+            UnknownName: no dataset has that name.
+        """
+        with self._reading() as connection:
+            datasets.newest_version(connection, name)
+            return datasets.find_versions(connection, name)
+
+    def dataset_names(self) -> list[str]:
+        """Names of all datasets, sorted."""
+        with self._reading() as connection:
+            return datasets.dataset_names(connection)
+
+    def save(self, evaluation: Evaluation, dataset: Dataset) -> None:
+        """Store an evaluation with the dataset and predictions that it judged.
+
+        Args:
+            evaluation: the outcome.
+            dataset: the whole dataset, even if a filter narrowed the evaluation.
+        """
+        with self._writing() as connection:
+            version = datasets.save_version(connection, self.backend, dataset)
+            evaluations.save_evaluation(connection, self.backend, version, dataset, evaluation)
+
+    def load(self, evaluation_id: str) -> Evaluation:
+        """Read an evaluation back.
+
+        Raises:
+            NotFound: no evaluation has that id.
+        """
+        with self._reading() as connection:
+            return evaluations.load_evaluation(connection, evaluation_id)
+
+    def link_run(self, evaluation_id: str, run: Run) -> None:
+        """Say that a stored evaluation belongs to one more MLflow run."""
+        with self._writing() as connection:
+            evaluations.link_run(connection, self.backend, evaluation_id, run)
+
+    def candidates(self, dataset: str) -> list[Candidate]:
+        """Every evaluation of a dataset, once for each run; the newest first.
+
+        Raises:
+            UnknownName: no dataset has that name.
+        """
+        with self._reading() as connection:
+            datasets.newest_version(connection, dataset)
+            return evaluations.candidates(connection, dataset)
+
+    def metric_values(
+        self, evaluation_ids: Sequence[str], name: str, label: Label | None = None
+    ) -> dict[str, float | None]:
+        """Stored values of a metric, by evaluation."""
+        with self._reading() as connection:
+            return evaluations.metric_values(connection, evaluation_ids, name, label)
+
+    def metric_names(self, evaluation_ids: Sequence[str]) -> set[str]:
+        """Names of the metrics that evaluations have."""
+        with self._reading() as connection:
+            return evaluations.metric_names(connection, evaluation_ids)
+
+    def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
+        """Ledgers of evaluations, one at a time."""
+        with self._reading() as connection:
+            for number in evaluation_ids:
+                yield evaluations.load_ledger(connection, number)
+
+    def matching(self, dataset: str, version_id: int, where: Node | None) -> list[str]:
+        """Uids of the datums of a version that a filter selects, in the version's order.
+
+        Raises:
+            UnknownName: no datum has a property that the filter names.
+        """
+        with self._reading() as connection:
+            version = next(
+                item
+                for item in datasets.find_versions(connection, dataset)
+                if item.id == version_id
+            )
+            if where is None:
+                return datasets.select_uids(connection, version, None)
+            check_properties(where, set(version.properties))
+            condition = filtering.condition(where, self.backend, dataset)
+            return datasets.select_uids(connection, version, condition)
+
+    def datum_digests(self, dataset: str, version_id: int) -> Mapping[str, str]:
+        """What names each datum of a version with its ground truth, by uid."""
+        with self._reading() as connection:
+            found = datasets.find_versions(connection, dataset)
+            version = next(item for item in found if item.id == version_id)
+            return datasets.datum_digests(connection, version)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Store {self.label}>"
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with migrate.reachable(self.label), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with migrate.reachable(self.label), self.engine.connect() as connection:
+            writer = connection.execution_options(velour_writes=True)
+            with writer.begin():
+                yield writer
+
+
+def _connect(url: str | None) -> Store:
+    chosen = url or os.environ.get(ENVIRONMENT) or DEFAULT_URL
+    try:
+        parsed = make_url(chosen)
+        backend = _BACKENDS[parsed.drivername.partition("+")[0]]()
+    except (ArgumentError, KeyError) as error:
+        raise InvalidInput(
+            f"store {chosen!r}: expected sqlite:///path/to/file.db or "
+            "postgresql://user:password@host/database."
+        ) from error
+    return Store(parsed, backend)
+
+
+_BACKENDS: Mapping[str, type[Backend]] = {
+    "sqlite": Sqlite,
+    "postgresql": PostGIS,
+    "postgres": PostGIS,  # as many hosts still spell it
+}

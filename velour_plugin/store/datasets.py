@@ -1,0 +1,225 @@
+"""Save and find dataset versions.
+
+Functions take an open connection and never commit: the caller owns the
+transaction, so a version and its annotations are stored together or not at all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, Select, insert, select
+
+from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.metadata import decode_metadata, encode_metadata
+from velour_plugin.errors import NotFound, UnknownName
+from velour_plugin.store import schema
+from velour_plugin.store.backend import Backend
+from velour_plugin.store.rows import geometry_of, insert_rows, load_table, region_columns, wkb_of
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a dataset, as the store knows it.
+
+    Args:
+        id: of its row.
+        dataset: the dataset's name.
+        number: counted from 1 for each name.
+        digest: what names the content.
+        properties: names of its datums' metadata.
+        datums: how many there are.
+    """
+
+    id: int
+    dataset: str
+    number: int
+    digest: str
+    properties: Sequence[str]
+    datums: int
+
+
+def save_version(connection: Connection, backend: Backend, dataset: Dataset) -> Version:
+    """Store a dataset's ground truth; content that is there already is not stored again."""
+    backend.lock(connection, dataset.name)
+    known = _version_of(connection, dataset.name, dataset.digest)
+    if known is not None:
+        return known
+    owner = _dataset_id(connection, backend, dataset.name)
+    ids = _save_datums(connection, backend, owner, dataset)
+    newest = find_versions(connection, dataset.name)
+    version = _insert_version(connection, owner, dataset, 1 + (newest[0].number if newest else 0))
+    members = {"version_id": np.full(len(ids), version), "position": np.arange(len(ids))}
+    insert_rows(connection, backend, schema.version_datums, {**members, "datum_id": ids})
+    saved = _version_of(connection, dataset.name, dataset.digest)
+    assert saved is not None
+    return saved
+
+
+def find_versions(connection: Connection, name: str) -> list[Version]:
+    """Versions of a dataset, the newest first; empty when there is no dataset of that name."""
+    query = _versions().where(schema.datasets.c.name == name)
+    rows = connection.execute(query.order_by(schema.versions.c.number.desc()))
+    return [Version(*row) for row in rows]
+
+
+def dataset_names(connection: Connection) -> list[str]:
+    """Names of all datasets, sorted."""
+    return sorted(connection.scalars(select(schema.datasets.c.name)))
+
+
+def newest_version(connection: Connection, name: str) -> Version:
+    """The newest version of a dataset.
+
+    Raises:
+        UnknownName: no dataset has that name; the nearest is named.
+    """
+    found = find_versions(connection, name)
+    if not found:
+        raise UnknownName("dataset", name, dataset_names(connection))
+    return found[0]
+
+
+def select_uids(
+    connection: Connection, version: Version, condition: ColumnElement[Any] | None
+) -> list[str]:
+    """Uids of a version's datums that meet a condition, in the version's order."""
+    query = _members(version, schema.datums.c.uid)
+    if condition is not None:
+        query = query.where(condition)
+    return list(connection.scalars(query.order_by(schema.version_datums.c.position)))
+
+
+def datum_digests(connection: Connection, version: Version) -> dict[str, str]:
+    """What names each datum of a version with its ground truth, by uid."""
+    query = _members(version, schema.datums.c.uid, schema.datums.c.digest)
+    return {uid: digest for uid, digest in connection.execute(query)}
+
+
+def load_dataset(connection: Connection, name: str, number: int | None = None) -> Dataset:
+    """Read a dataset version back: equal content, the same digest.
+
+    Args:
+        connection: to the store.
+        name: the dataset's.
+        number: the version's; ``None`` for the newest.
+
+    Raises:
+        UnknownName: no dataset has that name.
+        NotFound: it has no such version.
+    """
+    version = newest_version(connection, name)
+    if number is not None:
+        numbered = [v for v in find_versions(connection, name) if v.number == number]
+        if not numbered:
+            raise NotFound(f"dataset {name!r} has versions 1 to {version.number}, not {number}.")
+        version = numbered[0]
+    row = connection.execute(
+        select(schema.versions.c.metadata, schema.versions.c.labels).where(
+            schema.versions.c.id == version.id
+        )
+    ).one()
+    columns = (schema.datums.c.uid, schema.datums.c.metadata, schema.datums.c.location)
+    members = connection.execute(
+        _members(version, *columns).order_by(schema.version_datums.c.position)
+    )
+    datums = [
+        Datum(uid, decode_metadata(said), geometry_of(place)) for uid, said, place in members
+    ]
+    labels = [(key, value) for key, value in row.labels]
+    truth = load_table(connection, version.id, schema.annotations, labels)
+    return Dataset.from_table(name, datums, truth, decode_metadata(row.metadata))
+
+
+def _save_datums(
+    connection: Connection, backend: Backend, owner: int, dataset: Dataset
+) -> NDArray[np.int64]:
+    """Store the datums that are new, with their truth, and return all ids in order."""
+    stored = _datum_ids(connection, owner)
+    new = np.array([digest not in stored for digest in dataset.datum_digests], bool)
+    fresh = dataset.subset(new)
+    insert_rows(
+        connection,
+        backend,
+        schema.datums,
+        {
+            "dataset_id": np.full(len(fresh), owner),
+            "digest": fresh.datum_digests,
+            "uid": fresh.uids,
+            "metadata": [encode_metadata(datum.metadata) for datum in fresh.datums],
+            "location": [wkb_of(datum.location) for datum in fresh.datums],
+        },
+    )
+    stored = _datum_ids(connection, owner)
+    ids = np.array([stored[digest] for digest in dataset.datum_digests], np.int64)
+    backend.index_places(
+        connection, ids[new].tolist(), [datum.location for datum in fresh.datums]
+    )
+    columns = region_columns(connection, backend, fresh.truth)
+    columns = {"datum_id": ids[new][fresh.truth.datum], **columns}
+    insert_rows(connection, backend, schema.annotations, columns)
+    return ids
+
+
+def _insert_version(connection: Connection, owner: int, dataset: Dataset, number: int) -> int:
+    properties = sorted({name for datum in dataset.datums for name in datum.metadata})
+    statement = insert(schema.versions).values(
+        dataset_id=owner,
+        number=number,
+        digest=dataset.digest,
+        metadata=encode_metadata(dataset.metadata),
+        labels=[list(name) for name in dataset.truth.labels],
+        properties=properties,
+        datums=len(dataset),
+        created_at=dt.datetime.now(dt.timezone.utc),
+    )
+    key = connection.execute(statement).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def _versions() -> Select[Any]:
+    columns = schema.versions.c
+    return select(
+        columns.id,
+        schema.datasets.c.name,
+        columns.number,
+        columns.digest,
+        columns.properties,
+        columns.datums,
+    ).join(schema.datasets)
+
+
+def _version_of(connection: Connection, name: str, digest: str) -> Version | None:
+    row = connection.execute(
+        _versions().where(schema.datasets.c.name == name, schema.versions.c.digest == digest)
+    ).one_or_none()
+    return None if row is None else Version(*row)
+
+
+def _members(version: Version, *columns: ColumnElement[Any]) -> Select[Any]:
+    members = schema.version_datums.c
+    return (
+        select(*columns)
+        .select_from(schema.version_datums)
+        .join(schema.datums, schema.datums.c.id == members.datum_id)
+        .where(members.version_id == version.id)
+    )
+
+
+def _dataset_id(connection: Connection, backend: Backend, name: str) -> int:
+    backend.insert_missing(connection, schema.datasets, [{"name": name}])
+    query = select(schema.datasets.c.id).where(schema.datasets.c.name == name)
+    return int(connection.scalars(query).one())
+
+
+def _datum_ids(connection: Connection, owner: int) -> dict[str, int]:
+    query = select(schema.datums.c.digest, schema.datums.c.id)
+    rows = connection.execute(query.where(schema.datums.c.dataset_id == owner))
+    return {digest: number for digest, number in rows}

@@ -1,0 +1,276 @@
+"""Save and find evaluations.
+
+Functions take an open connection and never commit: the caller owns the
+transaction, so an evaluation, its predictions, metrics and ledger are stored together
+or not at all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, insert, select
+
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.evaluation import Certificate, Evaluation, Metric, Run
+from velour_plugin.domain.labels import Label
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.errors import NotFound
+from velour_plugin.store import schema
+from velour_plugin.store.backend import Backend
+from velour_plugin.store.datasets import Version
+from velour_plugin.store.ledgers import ledger_from_bytes, ledger_to_bytes
+from velour_plugin.store.rows import insert_rows, label_ids, region_columns
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An evaluation as a ranking sees it: who, what was asked, and when.
+
+    Args:
+        run: ``None`` when it was made outside MLflow.
+    """
+
+    evaluation_id: str
+    version_id: int
+    task: str
+    model: str
+    certificate: Certificate
+    run: Run | None
+    created_at: dt.datetime
+
+
+def save_evaluation(
+    connection: Connection,
+    backend: Backend,
+    version: Version,
+    dataset: Dataset,
+    evaluation: Evaluation,
+) -> None:
+    """Store an evaluation and what it judged; one that is there already is only linked to its run.
+
+    Args:
+        connection: of the caller's transaction.
+        backend: of the store's database.
+        version: of the whole dataset.
+        dataset: the whole dataset, with the predictions that were judged.
+        evaluation: the outcome.
+    """
+    if not _exists(connection, evaluation.id):
+        predictions = _save_predictions(connection, backend, version, dataset, evaluation)
+        connection.execute(
+            insert(schema.evaluations).values(
+                id=evaluation.id,
+                version_id=version.id,
+                set_id=predictions,
+                task=evaluation.task,
+                model=evaluation.model,
+                certificate=evaluation.certificate.to_dict(),
+                created_at=evaluation.created_at,
+            )
+        )
+        _save_metrics(connection, backend, evaluation)
+        connection.execute(
+            insert(schema.ledgers).values(
+                evaluation_id=evaluation.id, content=ledger_to_bytes(evaluation.ledger)
+            )
+        )
+    if evaluation.run is not None:
+        link_run(connection, backend, evaluation.id, evaluation.run)
+
+
+def link_run(connection: Connection, backend: Backend, evaluation_id: str, run: Run) -> None:
+    """Say that an evaluation belongs to an MLflow run; saying it twice changes nothing."""
+    backend.insert_missing(
+        connection,
+        schema.evaluation_runs,
+        [
+            {
+                "evaluation_id": evaluation_id,
+                "run_id": run.run_id,
+                "name": run.name,
+                "experiment_id": run.experiment_id,
+                "created_at": dt.datetime.now(dt.timezone.utc),
+            }
+        ],
+    )
+
+
+def load_evaluation(connection: Connection, evaluation_id: str) -> Evaluation:
+    """Read one evaluation back exactly as it was saved.
+
+    Raises:
+        NotFound: no evaluation has that id.
+    """
+    columns = schema.evaluations.c
+    row = connection.execute(
+        select(schema.evaluations, schema.prediction_sets.c.digest)
+        .join(schema.prediction_sets)
+        .where(columns.id == evaluation_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"no evaluation {evaluation_id!r} in this store.")
+    run = connection.execute(
+        select(schema.evaluation_runs).where(
+            schema.evaluation_runs.c.evaluation_id == evaluation_id
+        )
+    ).first()
+    return Evaluation(
+        task=row.task,
+        model=row.model,
+        certificate=Certificate(**row.certificate),
+        predictions_digest=row.digest,
+        metrics=_load_metrics(connection, evaluation_id),
+        ledger=load_ledger(connection, evaluation_id),
+        run=None if run is None else Run(run.run_id, run.name, run.experiment_id),
+        created_at=row.created_at,
+    )
+
+
+def candidates(connection: Connection, dataset: str) -> list[Candidate]:
+    """Every evaluation of any version of a dataset, once for each run; the newest first."""
+    runs, evaluations = schema.evaluation_runs.c, schema.evaluations.c
+    rows = connection.execute(
+        select(schema.evaluations, runs.run_id, runs.name, runs.experiment_id,
+               runs.created_at.label("linked_at"))
+        .join(schema.versions, schema.versions.c.id == evaluations.version_id)
+        .join(schema.datasets)
+        .outerjoin(schema.evaluation_runs, runs.evaluation_id == evaluations.id)
+        .where(schema.datasets.c.name == dataset)
+    )  # fmt: skip
+    found = [_candidate(row) for row in rows]
+    return sorted(found, key=lambda item: (item.created_at, item.evaluation_id), reverse=True)
+
+
+def metric_values(
+    connection: Connection, evaluation_ids: Iterable[str], name: str, label: Label | None
+) -> dict[str, float | None]:
+    """Stored values of one metric, by evaluation; those without it are left out."""
+    metrics = schema.metrics.c
+    query = select(metrics.evaluation_id, metrics.value).where(
+        metrics.evaluation_id.in_(list(evaluation_ids)), metrics.name == name
+    )
+    if label is None:
+        query = query.where(metrics.label_id.is_(None))
+    else:
+        query = query.join(schema.labels).where(
+            schema.labels.c.key == label.key, schema.labels.c.value == label.value
+        )
+    return {number: value for number, value in connection.execute(query)}
+
+
+def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[str]:
+    """Names of the metrics that evaluations have."""
+    metrics = schema.metrics.c
+    query = select(metrics.name).where(metrics.evaluation_id.in_(list(evaluation_ids))).distinct()
+    return set(connection.scalars(query))
+
+
+def load_ledger(connection: Connection, evaluation_id: str) -> Ledger:
+    """Read the ledger of an evaluation."""
+    query = select(schema.ledgers.c.content).where(
+        schema.ledgers.c.evaluation_id == evaluation_id
+    )
+    return ledger_from_bytes(bytes(connection.scalars(query).one()))
+
+
+def _candidate(row: Row[Any]) -> Candidate:
+    run = None if row.run_id is None else Run(row.run_id, row.name, row.experiment_id)
+    return Candidate(
+        row.id,
+        row.version_id,
+        row.task,
+        row.model,
+        Certificate(**row.certificate),
+        run,
+        row.linked_at or row.created_at,
+    )
+
+
+def _exists(connection: Connection, evaluation_id: str) -> bool:
+    query = select(schema.evaluations.c.id).where(schema.evaluations.c.id == evaluation_id)
+    return connection.scalars(query).one_or_none() is not None
+
+
+def _save_predictions(
+    connection: Connection,
+    backend: Backend,
+    version: Version,
+    dataset: Dataset,
+    evaluation: Evaluation,
+) -> int:
+    """Store what a model said, unless that is there from another evaluation of it."""
+    sets = schema.prediction_sets.c
+    said = {
+        "version_id": version.id,
+        "model": evaluation.model,
+        "digest": evaluation.predictions_digest,
+    }
+    query = select(sets.id).filter_by(**said)
+    known = connection.scalars(query).one_or_none()
+    if known is not None:
+        return int(known)
+    now = dt.datetime.now(dt.timezone.utc)
+    connection.execute(insert(schema.prediction_sets).values(**said, created_at=now))
+    number = int(connection.scalars(query).one())
+    table = dataset.predictions
+    assert table is not None
+    members = schema.version_datums.c
+    ids = np.array(
+        connection.scalars(
+            select(members.datum_id)
+            .where(members.version_id == version.id)
+            .order_by(members.position)
+        ).all(),
+        np.int64,
+    )
+    columns = {
+        "set_id": np.full(len(table), number),
+        "datum_id": ids[table.datum],
+        "score": table.score,
+        **region_columns(connection, backend, table),
+    }
+    insert_rows(connection, backend, schema.predictions, columns)
+    return number
+
+
+def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:
+    names = list(dict.fromkeys(m.label.name for m in evaluation.metrics if m.label is not None))
+    ids = dict(zip(names, label_ids(connection, backend, names).tolist(), strict=True))
+    rows = [
+        {
+            "evaluation_id": evaluation.id,
+            "position": position,
+            "name": metric.name,
+            "label_id": metric.label and ids[metric.label.name],
+            "value": metric.value if isinstance(metric.value, (int, float)) else None,
+            "content": metric.value if isinstance(metric.value, (dict, list)) else None,
+            "parameters": dict(metric.parameters),
+        }
+        for position, metric in enumerate(evaluation.metrics)
+    ]
+    if rows:
+        connection.execute(insert(schema.metrics), rows)
+
+
+def _load_metrics(connection: Connection, evaluation_id: str) -> Sequence[Metric]:
+    columns = schema.metrics.c
+    rows = connection.execute(
+        select(schema.metrics, schema.labels.c.key, schema.labels.c.value.label("label_value"))
+        .outerjoin(schema.labels, schema.labels.c.id == columns.label_id)
+        .where(columns.evaluation_id == evaluation_id)
+        .order_by(columns.position)
+    )
+    return [
+        Metric(
+            row.name,
+            row.value if row.content is None else row.content,
+            None if row.key is None else Label(row.key, row.label_value),
+            row.parameters,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,210 @@
+"""The tables of the store; both databases have the same.
+
+A dataset has versions; a version lists datums; a datum row is content, named by
+its digest and shared by every version that holds it. Nothing is edited in place.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from geoalchemy2 import Geography, Geometry
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+NAMES = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMES)
+
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers INTEGER keys by itself
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+Place = LargeBinary().with_variant(
+    Geography("GEOMETRY", srid=4326, spatial_index=False), "postgresql"
+)
+"""A place on Earth: WKB on SQLite."""
+Shape = LargeBinary().with_variant(Geometry("GEOMETRY", spatial_index=False), "postgresql")
+"""A region of an image, in pixels: WKB on SQLite."""
+
+
+class Moment(TypeDecorator[dt.datetime]):
+    """A moment in UTC; SQLite would forget the zone."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
+        """Store moments in UTC."""
+        return None if value is None else value.astimezone(dt.timezone.utc)
+
+    def process_result_value(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
+        """Give back moments with their zone."""
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=dt.timezone.utc)
+
+
+def _id() -> Column[Any]:
+    return Column("id", BigId, primary_key=True, autoincrement=True)
+
+
+def _to(table: str, **options: Any) -> Column[Any]:
+    name = options.pop("name", f"{table.removesuffix('s')}_id")
+    options.setdefault("nullable", False)
+    return Column(name, BigId, ForeignKey(f"{table}.id"), **options)
+
+
+def _created() -> Column[Any]:
+    return Column("created_at", Moment, nullable=False)
+
+
+def _region() -> list[Column[Any]]:
+    """Columns of one label of one annotation; a box is x, y, width, height in pixels."""
+    return [
+        Column("row", Integer, nullable=False),
+        Column("annotation", Integer, nullable=False),
+        _to("labels"),
+        *(Column(name, Float(53)) for name in ("x", "y", "width", "height", "area")),
+        Column("crowd", Integer, nullable=False),
+        Column("shape", Shape),
+        Column("raster", LargeBinary),
+        Column("metadata", Json),
+    ]
+
+
+datasets = Table("datasets", metadata, _id(), Column("name", Text, nullable=False, unique=True))
+
+versions = Table(
+    "versions",
+    metadata,
+    _id(),
+    _to("datasets"),
+    Column("number", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("metadata", Json, nullable=False),
+    Column("labels", Json, nullable=False),
+    Column("properties", Json, nullable=False),
+    Column("datums", Integer, nullable=False),
+    _created(),
+    UniqueConstraint("dataset_id", "number"),
+    UniqueConstraint("dataset_id", "digest"),
+)
+
+datums = Table(
+    "datums",
+    metadata,
+    _id(),
+    _to("datasets"),
+    Column("digest", String(64), nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Column("location", Place),
+    UniqueConstraint("dataset_id", "digest"),
+    Index("ix_datums_uid", "dataset_id", "uid"),
+)
+
+version_datums = Table(
+    "version_datums",
+    metadata,
+    _to("versions", primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    _to("datums", index=True),
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    _id(),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    UniqueConstraint("key", "value"),
+)
+
+annotations = Table("annotations", metadata, _to("datums", index=True), *_region())
+
+prediction_sets = Table(
+    "prediction_sets",
+    metadata,
+    _id(),
+    _to("versions"),
+    Column("model", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    _created(),
+    UniqueConstraint("version_id", "model", "digest"),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    _to("prediction_sets", name="set_id", index=True),
+    _to("datums"),
+    Column("score", Float(53)),
+    *_region(),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    _to("versions", index=True),
+    _to("prediction_sets", name="set_id"),
+    Column("task", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("certificate", Json, nullable=False),
+    _created(),
+)
+
+
+def _evaluation() -> Column[Any]:
+    return Column("evaluation_id", String(32), ForeignKey("evaluations.id"), primary_key=True)
+
+
+evaluation_runs = Table(
+    "evaluation_runs",
+    metadata,
+    _evaluation(),
+    Column("run_id", String(64), primary_key=True),
+    Column("name", Text),
+    Column("experiment_id", Text),
+    _created(),
+    Index("ix_evaluation_runs_run_id", "run_id"),
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    _evaluation(),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    _to("labels", nullable=True),
+    Column("value", Float(53)),
+    Column("content", Json),
+    Column("parameters", Json, nullable=False),
+)
+
+ledgers = Table(
+    "ledgers",
+    metadata,
+    _evaluation(),
+    Column("content", LargeBinary, nullable=False),
+)
