@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from velour_plugin.domain.metadata import VideoFrameMetadata as VideoFrameMetadata
     from velour_plugin.evaluation import evaluate as evaluate
     from velour_plugin.evaluator import Evaluator as Evaluator
-    from velour_plugin.formats import read_dataset as read_dataset
     from velour_plugin.hookspecs import hookimpl as hookimpl
     from velour_plugin.ranking import rank as rank
+    from velour_plugin.reading import read_dataset as read_dataset
     from velour_plugin.store import open_store as open_store
 
 _HOME = {
@@ -55,10 +55,10 @@ _HOME = {
     "hookimpl": "hookspecs",
     "open_store": "store",
     "rank": "ranking",
-    "read_dataset": "formats",
+    "read_dataset": "reading",
 }
 
-__all__ = [*_HOME, "errors", "hookspecs"]  # noqa: PLE0604
+__all__ = [*_HOME, "errors", "hookspecs"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,15 +1,20 @@
-"""Read datasets from files in the formats that plugins offer."""
+"""What a file format is, and how every one of them reads what is known of datums."""
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
+import json
+import math
 import os
-from collections.abc import Mapping
-from typing import Any, Protocol
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, Union
 
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.plugins import installed
+from velour_plugin.errors import BadDataset, InvalidInput
 
-Path = str | os.PathLike[str]
+Path = Union[str, "os.PathLike[str]"]
 
 
 class Format(Protocol):
@@ -27,31 +32,115 @@ class Format(Protocol):
         """
 
 
-def read_dataset(
-    path: Path, format: str = "coco", name: str | None = None, metadata: Path | None = None
-) -> Dataset:
-    """Read a dataset from files.
+class Records:
+    """What a metadata file says of each datum."""
 
-    Args:
-        path: the file or folder of ground truth.
-        format: the name of an installed format; ``velour plugins`` lists them.
-        name: what people call the dataset; the file's name when left out.
-        metadata: a CSV or JSON file with one record a datum: a column ``uid``, ``file_name`` or
-            ``image_id`` names the datum, ``latitude`` and ``longitude`` are its place, any other
-            is metadata.
+    def __init__(self, records: Mapping[str, tuple[dict[str, Any], Any]], path: str) -> None:
+        self.records = records
+        self.path = path
+
+    def of(self, *names: str) -> tuple[dict[str, Any], Any]:
+        """Metadata and location of a datum, found by any of its names; empty when not told."""
+        return next((self.records[name] for name in names if name in self.records), ({}, None))
+
+    def check_used(self, *names: Iterable[str]) -> None:
+        """Refuse a file whose records are about no datum: a wrong column would go unnoticed.
+
+        Args:
+            names: the uids, file names and other names of all datums.
+        """
+        known = {name for listed in names for name in listed}
+        if self.records and known.isdisjoint(self.records):
+            raise BadDataset(
+                f"metadata {self.path!r}: none of its {len(self.records)} records is about a datum "
+                f"({next(iter(self.records))!r}, …); its column uid, image_id or file_name names "
+                "them."
+            )
+
+
+def read_records(path: Path | None) -> Records:
+    """Read a CSV or JSON file with one record a datum.
 
     Raises:
-        UnknownName: there is no such format.
-        BadDataset, BadGeometry, BadAnnotation, BadMetadata: what the file says breaks a rule.
+        InvalidInput: the file cannot be read.
+        BadDataset: a record names no datum, or two name the same.
     """
-    return installed().format(format).read(path, name, metadata)
+    if path is None:
+        return Records({}, "")
+    label = os.fspath(path)
+    found: dict[str, tuple[dict[str, Any], Any]] = {}
+    for number, row in enumerate(_rows(label), 1):
+        key = next((key for key in _NAMES if row.get(key) not in (None, "")), None)
+        if key is None:
+            raise BadDataset(
+                f"metadata {label!r}, record {number}: names no datum; expected one of the columns "
+                f"{', '.join(_NAMES)}."
+            )
+        name = str(row[key])
+        if name in found:
+            raise BadDataset(f"metadata {label!r}, record {number}: {name!r} occurs twice.")
+        location = _place(row, label, number)
+        dropped = {*_NAMES, *_LATITUDES, *_LONGITUDES}
+        said = {key: value for key, value in row.items() if key not in dropped}
+        found[name] = (said, location)
+    return Records(found, label)
 
 
-def attach_metadata(
-    records: Mapping[str, Mapping[str, Any]], uid: str, aliases: tuple[str, ...] = ()
-) -> Mapping[str, Any]:
-    """Find the record of a datum under its uid or one of its other names."""
-    for name in (uid, *aliases):
-        if name in records:
-            return records[name]
-    return {}
+_NAMES = ("uid", "image_id", "file_name")
+_LATITUDES = ("latitude", "lat")
+_LONGITUDES = ("longitude", "lon", "lng")
+
+
+def _rows(path: str) -> Iterable[dict[str, Any]]:
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            if path.lower().endswith(".json"):
+                return [dict(row) for row in json.load(file)]
+            rows = [
+                {
+                    key: text if key in _NAMES else _typed(text)  # 000042 is a name
+                    for key, text in row.items()
+                    if key and text not in (None, "")
+                }
+                for row in csv.DictReader(file)
+            ]
+    except OSError as error:
+        raise InvalidInput(f"metadata {path!r} cannot be read: {error.strerror}.") from error
+    except (ValueError, TypeError) as error:
+        raise BadDataset(
+            f"metadata {path!r}: expected a CSV with a header, or a JSON list of objects ({error})."
+        ) from error
+    return rows
+
+
+def _place(row: Mapping[str, Any], path: str, number: int) -> Any:
+    latitude = next((row[key] for key in _LATITUDES if key in row), None)
+    longitude = next((row[key] for key in _LONGITUDES if key in row), None)
+    if latitude is None and longitude is None:
+        return None
+    if not all(isinstance(value, (int, float)) for value in (latitude, longitude)):
+        raise BadDataset(
+            f"metadata {path!r}, record {number}: latitude {latitude!r}, longitude {longitude!r}: "
+            "expected degrees as numbers, or leave both out."
+        )
+    return (latitude, longitude)
+
+
+def _typed(text: str) -> Any:
+    """Read a CSV cell: a number, true or false, a moment, or text."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float, dt.datetime.fromisoformat):
+        try:
+            value = kind(text)
+        except ValueError:
+            continue
+        if isinstance(value, float) and not math.isfinite(value):
+            return text
+        # Python's int() reads 1_000 and " 7 ", and a moment needs more than a bare date
+        if (kind is int and not re.fullmatch(r"[+-]?\d+", text)) or (
+            kind is dt.datetime.fromisoformat and len(text) < 16
+        ):
+            continue
+        return value
+    return text

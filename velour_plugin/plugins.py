@@ -27,7 +27,7 @@ class Plugins:
     """What the plugins of one process offer.
 
     Args:
-        manager: a pluggy manager with the plugins registered; :func:`installed` makes the usual one.
+        manager: with the plugins registered; :func:`installed` makes the usual one.
     """
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
@@ -105,7 +105,9 @@ def installed() -> Plugins:
 
 def _entry_name(entry: Any) -> str:
     distribution = entry.dist
-    return f"{entry.name} ({distribution.name} {distribution.version})" if distribution else entry.name
+    return (
+        f"{entry.name} ({distribution.name} {distribution.version})" if distribution else entry.name
+    )
 
 
 def _provider(manager: pluggy.PluginManager, plugin: object) -> str:

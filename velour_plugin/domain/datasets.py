@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ class Dataset:
         if not uids:
             raise BadDataset(f"dataset {name!r} has no datum: there is nothing to evaluate.")
         if len(set(uids)) < len(uids):
-            twice = next(uid for uid, after in zip(uids, uids[1:], strict=False) if uid == after)
+            twice = next(uid for uid, after in pairwise(uids) if uid == after)
             raise BadDataset(f"datum uid {twice!r} occurs twice in dataset {name!r}.")
         return cls(name, datums, truth, dict(metadata or {}), reader=reader)
 

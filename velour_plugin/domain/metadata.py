@@ -22,7 +22,15 @@ from shapely.geometry.base import BaseGeometry
 from velour_plugin.errors import BadGeometry, BadMetadata
 
 GEOJSON_TYPES = frozenset(
-    "Point MultiPoint LineString MultiLineString Polygon MultiPolygon GeometryCollection".split()
+    (
+        "Point",
+        "MultiPoint",
+        "LineString",
+        "MultiLineString",
+        "Polygon",
+        "MultiPolygon",
+        "GeometryCollection",
+    )
 )
 
 
@@ -56,7 +64,7 @@ def checked_location(location: object) -> BaseGeometry | None:
     if geometry.is_empty:
         raise BadGeometry(f"location {location!r} is empty: leave it out where it is unknown.")
     west, south, east, north = geometry.bounds
-    if not (-90 <= south and north <= 90 and -180 <= west and east <= 180):
+    if south < -90 or north > 90 or west < -180 or east > 180:
         raise BadGeometry(
             f"location {location!r}: latitude is within ±90 and longitude within ±180. "
             "A pair is (latitude, longitude); GeoJSON and shapely put the longitude first."
@@ -171,7 +179,8 @@ def _geometry_of(location: object) -> BaseGeometry:
     try:
         if isinstance(location, Mapping):
             return shape(dict(location))
-        latitude, longitude = location  # type: ignore[misc]
+        pair: Any = location
+        latitude, longitude = pair
         if math.isfinite(latitude) and math.isfinite(longitude):
             return Point(float(longitude), float(latitude))
     except Exception as error:

@@ -60,8 +60,8 @@ def counts_of_text(text: str | bytes) -> NDArray[np.int64]:
     Raises:
         ValueError: a character is outside the alphabet, or the last number is cut off.
     """
-    codes = np.frombuffer(text.encode() if isinstance(text, str) else text, np.uint8)
-    codes = codes.astype(np.int64) - 48
+    characters = np.frombuffer(text.encode() if isinstance(text, str) else text, np.uint8)
+    codes = characters.astype(np.int64) - 48
     if codes.size == 0:
         return codes
     if codes.min() < 0 or codes.max() > 63 or codes[-1] & 0x20:
@@ -147,7 +147,8 @@ def union_of_edges(parts: Sequence[Edges], height: int, width: int) -> Edges:
 def _odd_ones(sorted_positions: Edges, size: int) -> Edges:
     """Keep the positions that occur an odd number of times and lie before the end."""
     values, times = np.unique(sorted_positions, return_counts=True)
-    return values[(times % 2 == 1) & (values < size)].astype(np.int64)
+    odd: Edges = values[(times % 2 == 1) & (values < size)].astype(np.int64)
+    return odd
 
 
 def _crossings(ring: NDArray[np.float64], height: int, width: int) -> Edges:
@@ -159,7 +160,8 @@ def _crossings(ring: NDArray[np.float64], height: int, width: int) -> Edges:
     x = (np.minimum(u[step], u[step - 1]) + 0.5) / _SUBPIXELS - 0.5
     y = np.clip((np.minimum(v[step], v[step - 1]) + 0.5) / _SUBPIXELS - 0.5, 0, height)
     counts = (np.floor(x) == x) & (x >= 0) & (x <= width - 1)
-    return x[counts].astype(np.int64) * height + np.ceil(y[counts]).astype(np.int64)
+    positions: Edges = x[counts].astype(np.int64) * height + np.ceil(y[counts]).astype(np.int64)
+    return positions
 
 
 def _walk(start: Edges, stop: Edges) -> tuple[Edges, Edges]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -132,10 +133,9 @@ class AnnotationTable:
 
     def take(self, rows: NDArray[Any]) -> AnnotationTable:
         """Rows by position or mask, in the order asked for."""
+        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _COLUMNS}
         return replace(
-            self,
-            **{name: getattr(self, name)[rows] for name in _COLUMNS},
-            **{name: _taken(getattr(self, name), rows) for name in ("shape", "metadata")},
+            self, **columns, shape=_taken(self.shape, rows), metadata=_taken(self.metadata, rows)
         )
 
     def on_datums(self, chosen: NDArray[np.bool_]) -> AnnotationTable:
@@ -157,8 +157,10 @@ class AnnotationTable:
     def annotations_of(self, datum: int) -> list[Annotation]:
         """The annotations of one datum as objects."""
         first, last = np.searchsorted(self.datum, [datum, datum + 1])
+        if first == last:
+            return []
         numbers = self.annotation[first:last]
-        starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]]) if numbers.size else []
+        starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
         ends = [*starts[1:], last - first]
         return [
             self._annotation(first + start, first + end)
@@ -171,7 +173,7 @@ class AnnotationTable:
         names = [canonical_json(name).encode() for name in self.labels]
         numbers = np.column_stack([self.score, self.box, self.area, self.crowd]) + 0.0
         numbers[np.isnan(numbers)] = np.nan  # NaN has many spellings, -0.0 became 0.0 above
-        for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+        for first, last in pairwise(bounds):
             start = self.annotation[first] if last > first else 0
             yield b"".join(
                 (
@@ -193,8 +195,7 @@ class AnnotationTable:
         box, area = self.box[first], float(self.area[first])
         return Annotation(
             labels=[
-                Label(*self.labels[self.label[row]], score=_maybe(self.score[row]))
-                for row in range(first, last)
+                _label(self.labels[self.label[row]], self.score[row]) for row in range(first, last)
             ],
             bounding_box=None if np.isnan(box[0]) else BoundingBox.from_xywh(*box.tolist()),
             polygon=shape if isinstance(shape, Polygon) else None,
@@ -229,6 +230,11 @@ def _objects(values: Sequence[Any] | None) -> NDArray[np.object_] | None:
 
 def _taken(column: NDArray[np.object_] | None, rows: NDArray[Any]) -> NDArray[np.object_] | None:
     return None if column is None else column[rows]
+
+
+def _label(name: LabelName, score: float) -> Label:
+    key, value = name
+    return Label(key, value, _maybe(score))
 
 
 def _maybe(number: float) -> float | None:

@@ -43,7 +43,9 @@ def distances(places: Sequence[BaseGeometry], longitude: float, latitude: float)
     return result
 
 
-def box_around(longitude: float, latitude: float, metres: float) -> tuple[float, float, float, float]:
+def box_around(
+    longitude: float, latitude: float, metres: float
+) -> tuple[float, float, float, float]:
     """West, south, east and north of a box, in degrees, that holds all within a distance.
 
     The box is a little too large rather than too small, and takes in all longitudes

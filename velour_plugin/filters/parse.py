@@ -94,7 +94,8 @@ def _call(op: str, args: list[Any]) -> Call:
     if op == "not":
         _expect(len(nodes) == 1, op, "one condition")
         return Call(op, (_as_condition(nodes[0]),))
-    return _CHECKS[op](op, nodes)
+    checked: Call = _CHECKS[op](op, nodes)
+    return checked
 
 
 def _flattened(op: str, nodes: list[Node]) -> list[Node]:
@@ -177,13 +178,12 @@ def _dwithin(op: str, nodes: list[Node]) -> Call:
     example = "location, POINT(lon lat), a distance and a unit, as in "
     example += "DWITHIN(location, POINT(-71.03 42.36), 50, 'mi')"
     _expect(len(nodes) == 4 and _is_location(nodes[0]), op, example)
-    point, distance, unit = (
-        node.value if isinstance(node, Literal) else None for node in nodes[1:]
-    )
-    _expect(isinstance(point, Point) and _is_number(distance) and isinstance(unit, str), op, example)
+    point, distance, unit = map(_value, nodes[1:])
+    fits = isinstance(point, Point) and _is_number(distance) and isinstance(unit, str)
+    _expect(fits, op, example)
     if unit not in METRES:
         raise UnknownName("unit of length", unit, METRES)
-    if not 0 <= distance < 2e7 / METRES[str(unit)]:
+    if not 0 <= distance < 2e7 / METRES[unit]:
         raise BadFilter(
             f"DWITHIN {distance} {unit}: a distance is >= 0 and below half way round the Earth."
         )
@@ -212,6 +212,10 @@ def _about_metadata(op: str, nodes: list[Node]) -> Call:
 
 def _is_scalar(node: Node) -> bool:
     return isinstance(node, Literal) and isinstance(node.value, (str, bool, int, float))
+
+
+def _value(node: Node) -> Any:
+    return node.value if isinstance(node, Literal) else None
 
 
 def _is_number(value: Any) -> bool:

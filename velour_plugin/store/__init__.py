@@ -17,7 +17,7 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Run
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import InvalidInput, StoreUnavailable
+from velour_plugin.errors import InvalidInput
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.tree import Node
 from velour_plugin.store import datasets, evaluations, filtering, migrate

@@ -9,7 +9,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import URL, ColumnElement, Connection, Engine, Table
 
 Columns = Mapping[str, Sequence[Any]]
-"""Values by column name, equally long: geometries as WKB, JSON as values; NaN and ``None`` are NULL."""
+"""Values by column name, equally long: geometries as WKB, JSON as values; NaN is NULL."""
 
 
 class Backend(Protocol):
@@ -48,7 +48,9 @@ class Backend(Protocol):
     def spatial(self, op: str, geometry: BaseGeometry) -> ColumnElement[Any]:
         """Condition: ``s_intersects`` and its kin, between the datum's place and a geometry."""
 
-    def typed(self, path: Sequence[str], kind: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    def typed(
+        self, path: Sequence[str], kind: str
+    ) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
         """Whether metadata at a path is a number, string or boolean; and its value if so."""
 
     def absent(self, path: Sequence[str]) -> ColumnElement[Any]:

@@ -99,7 +99,7 @@ def select_uids(
 def datum_digests(connection: Connection, version: Version) -> dict[str, str]:
     """What names each datum of a version with its ground truth, by uid."""
     query = _members(version, schema.datums.c.uid, schema.datums.c.digest)
-    return {uid: digest for uid, digest in connection.execute(query)}
+    return dict(connection.execute(query).tuples().all())
 
 
 def load_dataset(connection: Connection, name: str, number: int | None = None) -> Dataset:
@@ -129,9 +129,7 @@ def load_dataset(connection: Connection, name: str, number: int | None = None) -
     members = connection.execute(
         _members(version, *columns).order_by(schema.version_datums.c.position)
     )
-    datums = [
-        Datum(uid, decode_metadata(said), geometry_of(place)) for uid, said, place in members
-    ]
+    datums = [Datum(uid, decode_metadata(said), geometry_of(place)) for uid, said, place in members]
     labels = [(key, value) for key, value in row.labels]
     truth = load_table(connection, version.id, schema.annotations, labels)
     return Dataset.from_table(name, datums, truth, decode_metadata(row.metadata))
@@ -158,9 +156,7 @@ def _save_datums(
     )
     stored = _datum_ids(connection, owner)
     ids = np.array([stored[digest] for digest in dataset.datum_digests], np.int64)
-    backend.index_places(
-        connection, ids[new].tolist(), [datum.location for datum in fresh.datums]
-    )
+    backend.index_places(connection, ids[new].tolist(), [datum.location for datum in fresh.datums])
     columns = region_columns(connection, backend, fresh.truth)
     columns = {"datum_id": ids[new][fresh.truth.datum], **columns}
     insert_rows(connection, backend, schema.annotations, columns)
@@ -222,4 +218,4 @@ def _dataset_id(connection: Connection, backend: Backend, name: str) -> int:
 def _datum_ids(connection: Connection, owner: int) -> dict[str, int]:
     query = select(schema.datums.c.digest, schema.datums.c.id)
     rows = connection.execute(query.where(schema.datums.c.dataset_id == owner))
-    return {digest: number for digest, number in rows}
+    return dict(rows.tuples().all())

@@ -160,7 +160,7 @@ def metric_values(
         query = query.join(schema.labels).where(
             schema.labels.c.key == label.key, schema.labels.c.value == label.value
         )
-    return {number: value for number, value in connection.execute(query)}
+    return dict(connection.execute(query).tuples().all())
 
 
 def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[str]:
@@ -172,9 +172,7 @@ def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[s
 
 def load_ledger(connection: Connection, evaluation_id: str) -> Ledger:
     """Read the ledger of an evaluation."""
-    query = select(schema.ledgers.c.content).where(
-        schema.ledgers.c.evaluation_id == evaluation_id
-    )
+    query = select(schema.ledgers.c.content).where(schema.ledgers.c.evaluation_id == evaluation_id)
     return ledger_from_bytes(bytes(connection.scalars(query).one()))
 
 

@@ -75,9 +75,7 @@ def configuration(connection: Any, backend: Backend) -> Config:
 
     config = Config()
     config.set_main_option("script_location", "velour_plugin.store:migrations")
-    config.attributes.update(
-        connection=connection, backend=backend, version_table=_VERSION_TABLE
-    )
+    config.attributes.update(connection=connection, backend=backend, version_table=_VERSION_TABLE)
     return config
 
 

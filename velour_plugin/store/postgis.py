@@ -31,7 +31,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT, insert
 from sqlalchemy.types import BigInteger, Integer
 
 from velour_plugin.store.backend import Columns
-from velour_plugin.store.schema import annotations, datums, predictions
+from velour_plugin.store.schema import datums
 
 _FUNCTIONS = {
     "s_intersects": "ST_Intersects",
@@ -40,6 +40,7 @@ _FUNCTIONS = {
     "s_disjoint": "ST_Disjoint",
 }
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
+_DTYPES = {BigInteger: ">i8", Integer: ">i4", Float: ">f8"}
 _COPY_END = struct.pack(">h", -1)
 
 
@@ -81,8 +82,8 @@ class PostGIS:
         for statement in (
             "CREATE INDEX ix_datums_location ON datums USING gist (location)",
             "CREATE INDEX ix_datums_metadata ON datums USING gin (metadata jsonb_path_ops)",
-            f"CREATE INDEX ix_annotations_shape ON {annotations.name} USING gist (shape)",
-            f"CREATE INDEX ix_predictions_shape ON {predictions.name} USING gist (shape)",
+            "CREATE INDEX ix_annotations_shape ON annotations USING gist (shape)",
+            "CREATE INDEX ix_predictions_shape ON predictions USING gist (shape)",
         ):
             connection.execute(text(statement))
 
@@ -96,16 +97,20 @@ class PostGIS:
     ) -> ColumnElement[Any]:
         """ST_DWithin on geography: on the WGS84 ellipsoid."""
         point = func.ST_SetSRID(func.ST_MakePoint(longitude, latitude), 4326)
-        return func.ST_DWithin(datums.c.location, func.geography(point), metres)
+        near: ColumnElement[Any] = func.ST_DWithin(datums.c.location, func.geography(point), metres)
+        return near
 
     def spatial(self, op: str, geometry: BaseGeometry) -> ColumnElement[Any]:
         """Planar in degrees, as OGC's operators are on WGS84."""
         other = func.ST_GeomFromWKB(literal(shapely.to_wkb(geometry), LargeBinary), 4326)
         # the plain function: the column's type would wrap it in ST_AsBinary
         place = text("datums.location::geometry")
-        return getattr(func, _FUNCTIONS[op])(place, other)
+        related: ColumnElement[Any] = getattr(func, _FUNCTIONS[op])(place, other)
+        return related
 
-    def typed(self, path: Sequence[str], kind: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    def typed(
+        self, path: Sequence[str], kind: str
+    ) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
         """Use ``jsonb_typeof``; numbers are compared as float64, text by its bytes."""
         there = datums.c.metadata.op("#>", return_type=JSONB())(_path(path))
         spelled = datums.c.metadata.op("#>>", return_type=TEXT())(_path(path))
@@ -153,7 +158,7 @@ class _Field:
     def __init__(self, kind: Any, values: Sequence[Any]) -> None:
         self.numbers: NDArray[Any] | None = None
         self.encode: Callable[[Any], bytes] | None = None
-        dtype = {BigInteger: ">i8", Integer: ">i4", Float: ">f8"}.get(_family(kind))
+        dtype = _DTYPES.get(_family(kind))
         if dtype is None:
             self.values = values
             self.encode = _encoder(kind)
@@ -164,8 +169,8 @@ class _Field:
         self.numbers = np.where(self.null, 0, numbers).astype(dtype)
 
 
-def _family(kind: Any) -> type | None:
-    return next((base for base in (BigInteger, Integer, Float) if isinstance(kind, base)), None)
+def _family(kind: Any) -> type:
+    return next((base for base in _DTYPES if isinstance(kind, base)), object)
 
 
 def _encoder(kind: Any) -> Callable[[Any], bytes]:
@@ -191,12 +196,12 @@ def _group(fields: Sequence[_Field], nulls: int, rows: NDArray[np.intp]) -> byte
     if len(parts) == 1:
         return fixed[0].tobytes()
     spelled: list[list[bytes]] = []
-    for numbers, (_, field) in zip(fixed, parts, strict=True):
+    for numbers, (_, between) in zip(fixed, parts, strict=True):
         width = numbers.dtype.itemsize
         data = numbers.tobytes()
         spelled.append([data[at * width : (at + 1) * width] for at in range(len(rows))])
-        if field is not None and field.encode is not None:
-            values = [field.encode(field.values[row]) for row in rows]
+        if between is not None and between.encode is not None:
+            values = [between.encode(between.values[row]) for row in rows]
             spelled.append([struct.pack(">i", len(value)) + value for value in values])
     return b"".join(piece for row in zip(*spelled, strict=True) for piece in row)
 

@@ -4,8 +4,6 @@ A dataset has versions; a version lists datums; a datum row is content, named by
 its digest and shared by every version that holds it. Nothing is edited in place.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

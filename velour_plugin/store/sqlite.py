@@ -23,7 +23,6 @@ from sqlalchemy import (
     func,
     text,
 )
-
 from sqlalchemy.dialects.sqlite import insert
 
 from velour_plugin.errors import StoreUnavailable
@@ -111,9 +110,7 @@ class Sqlite:
             text(
                 f"SELECT id FROM {_PLACES} WHERE west <= :velour_east AND east >= :velour_west "
                 "AND south <= :velour_north AND north >= :velour_south"
-            ).bindparams(
-                velour_west=west, velour_east=east, velour_south=south, velour_north=north
-            )
+            ).bindparams(velour_west=west, velour_east=east, velour_south=south, velour_north=north)
         )
         far = func.velour_distance(datums.c.location, longitude, latitude)
         return case((datums.c.location.is_not(None), near & (far <= metres)))
@@ -125,7 +122,9 @@ class Sqlite:
         )
         return condition == 1
 
-    def typed(self, path: Sequence[str], kind: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    def typed(
+        self, path: Sequence[str], kind: str
+    ) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
         """Use ``json_type`` and ``json_extract``."""
         where = _json_path(path)
         is_kind = func.json_type(datums.c.metadata, where).in_(_KINDS[kind])

@@ -4,6 +4,8 @@ It is what ``velour_plugin.store.schema`` described when this was written; a tes
 compares the two, so a change of the schema comes with a migration of its own.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import context, op
 from geoalchemy2 import Geography, Geometry
@@ -32,27 +34,27 @@ def upgrade() -> None:
     context.config.attributes["backend"].create_indexes(op.get_bind())
 
 
-def _id() -> sa.Column:
+def _id() -> sa.Column[Any]:
     return sa.Column("id", BIG, primary_key=True, autoincrement=True)
 
 
-def _to(table: str, name: str, nullable: bool = False, **options: object) -> sa.Column:
+def _to(table: str, name: str, nullable: bool = False, **options: Any) -> sa.Column[Any]:
     return sa.Column(name, BIG, sa.ForeignKey(f"{table}.id"), nullable=nullable, **options)
 
 
-def _text(name: str, nullable: bool = False) -> sa.Column:
+def _text(name: str, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(name, sa.Text, nullable=nullable)
 
 
-def _digest() -> sa.Column:
+def _digest() -> sa.Column[Any]:
     return sa.Column("digest", sa.String(64), nullable=False)
 
 
-def _created() -> sa.Column:
+def _created() -> sa.Column[Any]:
     return sa.Column("created_at", MOMENT, nullable=False)
 
 
-def _json(name: str) -> sa.Column:
+def _json(name: str) -> sa.Column[Any]:
     return sa.Column(name, JSON, nullable=False)
 
 
@@ -93,7 +95,7 @@ def _datums() -> None:
     op.create_index("ix_version_datums_datum_id", "version_datums", ["datum_id"])
 
 
-def _region() -> list[sa.Column]:
+def _region() -> list[sa.Column[Any]]:
     return [
         sa.Column("row", sa.Integer, nullable=False),
         sa.Column("annotation", sa.Integer, nullable=False),
@@ -131,7 +133,7 @@ def _annotations() -> None:
     op.create_index("ix_predictions_set_id", "predictions", ["set_id"])
 
 
-def _evaluation() -> sa.Column:
+def _evaluation() -> sa.Column[Any]:
     return sa.Column(
         "evaluation_id", sa.String(32), sa.ForeignKey("evaluations.id"), primary_key=True
     )
@@ -168,6 +170,4 @@ def _evaluations() -> None:
         sa.Column("content", JSON),
         _json("parameters"),
     )
-    op.create_table(
-        "ledgers", _evaluation(), sa.Column("content", sa.LargeBinary, nullable=False)
-    )
+    op.create_table("ledgers", _evaluation(), sa.Column("content", sa.LargeBinary, nullable=False))

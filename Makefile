@@ -1,0 +1,56 @@
+# Everything happens in a virtual environment of the project; nothing else of the machine is changed,
+# but for one thing: as root on Debian or Ubuntu, `make test` installs PostGIS with apt if no other
+# way to it is open (tests/postgis.py).
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# Stamps: what is installed, and from which pyproject.toml.
+PRODUCT := $(VENV)/.product
+TOOLS := $(VENV)/.tools
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help venv lint test demo bench clean
+
+help:   ## Show these lines
+	@sed -n 's/^\([a-z]*\): .*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+venv: $(TOOLS) ## Install the project with all its tools into .venv (PYTHON=python3.12 chooses another)
+
+lint: $(TOOLS) ## Check style, types and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## Lint, then run the tests, on SQLite and on PostGIS (ARGS="-k rank" chooses)
+	$(BIN)/python -m pytest $(ARGS)
+
+demo: $(PRODUCT) ## Rank models on real satellite images; needs only PyPI
+	$(BIN)/velour demo
+
+bench: $(TOOLS) ## Measure speed and memory
+	$(BIN)/python tests/benchmarks/run.py
+
+clean:  ## Delete what make and the tools made; databases and runs stay
+	rm -rf $(VENV) build dist test-output *.egg-info .hypothesis .import_linter_cache \
+	  .mypy_cache .pytest_cache .ruff_cache
+
+$(PRODUCT): pyproject.toml | $(BIN)/python
+	$(PIP) install --editable .
+	@touch $@
+
+$(TOOLS): pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[test,lint]'
+	@touch $(PRODUCT) $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || { \
+	  echo "$(PYTHON) is no Python 3.10 to 3.13: name one, as in: make venv PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo "$(PYTHON) cannot make virtual environments. Debian, Ubuntu: apt-get install python3-venv" >&2; \
+	  echo "Or name another Python, as in: make venv PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }

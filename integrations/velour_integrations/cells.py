@@ -1,0 +1,107 @@
+"""What people put into one cell of a frame, or return from a model for one row, as annotations.
+
+Understood, for one datum:
+
+- a list of ``velour.Annotation``;
+- a list of mappings in COCO's terms: ``label`` (or ``category``), ``bbox`` as x, y, width, height
+  and/or ``segmentation`` (polygons or RLE), and ``score`` on predictions;
+- a mapping of arrays as torchvision returns: ``boxes`` ``(n, 4)`` as x1, y1, x2, y2, ``labels``,
+  ``scores`` and maybe ``masks`` ``(n, height, width)`` or ``(n, 1, height, width)``;
+- one text or number: the class of the whole datum; a mapping of class to score: likewise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from velour_plugin.domain.annotations import Annotation
+from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster
+from velour_plugin.domain.labels import DEFAULT_KEY, Label
+from velour_plugin.errors import BadDataset, InvalidInput
+
+
+def annotations_of(cell: Any, uid: str, side: str) -> list[Annotation]:
+    """Read one cell.
+
+    Args:
+        cell: what was said of the datum.
+        uid: its name, for messages.
+        side: ``ground truth`` or ``prediction``, for messages.
+
+    Raises:
+        BadDataset: the cell is none of what is understood, or breaks a rule.
+    """
+    try:
+        return _read(cell)
+    except (InvalidInput, KeyError, TypeError, ValueError, IndexError) as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise BadDataset(
+            f"{side} of datum {uid!r}: {reason}. Expected a list of velour.Annotation, a list of "
+            "{'label', 'bbox': [x, y, width, height], 'score'}, or {'boxes', 'labels', 'scores'}."
+        ) from error
+
+
+def _read(cell: Any) -> list[Annotation]:
+    if isinstance(cell, Mapping):
+        return _arrays(cell) if "boxes" in cell or "masks" in cell else [_classes(cell)]
+    if isinstance(cell, (str, bool, int, np.integer, np.bool_)):
+        return [Annotation([Label(DEFAULT_KEY, str(cell))])]
+    if not isinstance(cell, (list, tuple, np.ndarray)):
+        raise TypeError(f"{cell!r} is a {type(cell).__name__}; say [] where there is nothing")
+    return [item if isinstance(item, Annotation) else _mapping(item) for item in cell]
+
+
+def _mapping(item: Any) -> Annotation:
+    if not isinstance(item, Mapping):
+        raise TypeError(f"{item!r} is a {type(item).__name__}, not a mapping")
+    name = item["label"] if "label" in item else item["category"]
+    box, segmentation = item.get("bbox"), item.get("segmentation")
+    return Annotation(
+        [Label(DEFAULT_KEY, str(name), score=item.get("score"))],
+        bounding_box=None if box is None else BoundingBox.from_xywh(*map(float, box)),
+        is_crowd=bool(item.get("iscrowd", False)),
+        area=item.get("area"),
+        **_segmentation(segmentation),
+    )
+
+
+def _segmentation(given: Any) -> dict[str, Any]:
+    if given is None or (isinstance(given, Sequence) and not given):
+        return {}
+    if isinstance(given, (Mapping, np.ndarray)):
+        return {"raster": Raster(given)}
+    rings = [np.asarray(ring, float).reshape(-1, 2) for ring in given]
+    if len(rings) == 1:
+        return {"polygon": Polygon([rings[0]])}
+    return {"multipolygon": MultiPolygon([[ring] for ring in rings])}
+
+
+def _arrays(cell: Mapping[str, Any]) -> list[Annotation]:
+    columns = {key: np.asarray(cell[key]) for key in ("boxes", "scores", "masks") if key in cell}
+    labels = [str(getattr(name, "item", lambda name=name: name)()) for name in cell["labels"]]
+    lengths = {len(column) for column in columns.values()} | {len(labels)}
+    if len(lengths) > 1:
+        raise ValueError(f"boxes, labels, scores and masks of different lengths {sorted(lengths)}")
+    return [
+        Annotation(
+            [Label(DEFAULT_KEY, name, score=_at(columns.get("scores"), place))],
+            bounding_box=BoundingBox(*columns["boxes"][place].tolist())
+            if "boxes" in columns
+            else None,
+            raster=Raster(np.squeeze(columns["masks"][place]) > 0.5)
+            if "masks" in columns
+            else None,
+        )
+        for place, name in enumerate(labels)
+    ]
+
+
+def _at(scores: np.ndarray[Any, Any] | None, place: int) -> float | None:
+    return None if scores is None else float(scores[place])
+
+
+def _classes(cell: Mapping[str, Any]) -> Annotation:
+    return Annotation([Label(DEFAULT_KEY, str(name), score=cell[name]) for name in cell])

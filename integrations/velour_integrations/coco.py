@@ -1,0 +1,223 @@
+"""COCO: instances in one JSON file, a model's results in another.
+
+Refused, naming the entry: ids that occur twice or lead nowhere, boxes that are
+negative or not finite, scores outside [0, 1], masks that do not fill their size.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.datasets import Dataset, natural_order
+from velour_plugin.domain.geometry import MultiPolygon, Polygon, Raster, Shape
+from velour_plugin.domain.labels import DEFAULT_KEY
+from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.formats import Path, Records, read_records
+
+Json = Mapping[str, Any]
+
+
+class CocoFormat:
+    """COCO instances and results."""
+
+    name = "coco"
+
+    def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
+        """Read an instances file; its results files are read by ``with_predictions``."""
+        content = _load(path, dict, "an object with images, annotations and categories")
+        records = read_records(metadata)
+        images = _unique(content, "images", path)
+        categories = _unique(content, "categories", path)
+        uids = sorted((str(number) for number in images), key=natural_order)
+        by_uid = {str(number): image for number, image in images.items()}
+        numbered = {
+            number: place for place, uid in enumerate(uids) for number in (by_uid[uid]["id"],)
+        }
+        labels = _labels(categories, path)
+        reader = _Results(numbered, {number: place for place, number in enumerate(categories)})
+        annotations = list(_unique(content, "annotations", path, "id").values())
+        table = _table(annotations, reader.images, reader.categories, labels, path)
+        datums = [_datum(uid, by_uid[uid], records) for uid in uids]
+        records.check_used(uids, [str(by_uid[uid].get("file_name")) for uid in uids])
+        stem = os.path.splitext(os.path.basename(os.fspath(path)))[0]
+        return Dataset.from_table(name or stem, datums, table, reader=reader)
+
+
+class _Results:
+    """Reads results files for one instances file, by its ids."""
+
+    def __init__(self, images: Mapping[Any, int], categories: Mapping[Any, int]) -> None:
+        self.images = images
+        self.categories = categories
+
+    def __call__(self, dataset: Dataset, path: Path) -> AnnotationTable:
+        """Read a list of results; a detection's area is its box's where it has one, as in COCO."""
+        results = _load(path, list, "a list of results")
+        for place, result in enumerate(results):
+            if not isinstance(result, Mapping) or "score" not in result:
+                raise BadDataset(f"{_at(path, 'result', place)}: expected an object with a score.")
+        labels = dataset.truth.labels
+        return _table(results, self.images, self.categories, labels, path, results=True)
+
+
+def _load(path: Path, kind: type, expected: str) -> Any:
+    try:
+        with open(path, "rb") as file:
+            content = json.load(file)
+    except OSError as error:
+        raise InvalidInput(f"{os.fspath(path)!r} cannot be read: {error.strerror}.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadDataset(f"{os.fspath(path)!r} is no JSON: {error}.") from error
+    if not isinstance(content, kind):
+        raise BadDataset(
+            f"{os.fspath(path)!r} holds a {type(content).__name__}, expected {expected}: COCO."
+        )
+    return content
+
+
+def _unique(content: Json, part: str, path: Path, key: str = "id") -> dict[Any, Json]:
+    """Entries of one part by their ids, in the order of the ids where they can be compared."""
+    entries = content.get(part)
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        raise BadDataset(f"{os.fspath(path)!r} has no list {part!r} of objects, as COCO has.")
+    found: dict[Any, Json] = {}
+    for place, entry in enumerate(entries):
+        number = entry.get(key, place if part == "annotations" else None)
+        if isinstance(number, bool) or not isinstance(number, (int, str)):
+            raise BadDataset(f"{_at(path, part, place)}: id {number!r} is no number or text.")
+        if number in found:
+            raise BadDataset(f"{_at(path, part, place)}: id {number!r} occurs twice.")
+        found[number] = entry
+    if part == "annotations":
+        return found
+    return dict(sorted(found.items(), key=lambda item: natural_order(str(item[0]))))
+
+
+def _labels(categories: Mapping[Any, Json], path: Path) -> list[LabelName]:
+    labels = [(DEFAULT_KEY, str(entry.get("name", number))) for number, entry in categories.items()]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise BadDataset(
+                f"{os.fspath(path)!r}: two categories are called {label[1]!r}; give each a name "
+                "of its own."
+            )
+    return labels
+
+
+def _datum(uid: str, image: Json, records: Records) -> Datum:
+    said = {key: image[key] for key in ("file_name", "height", "width") if key in image}
+    extra, location = records.of(uid, str(image.get("file_name", uid)))
+    return Datum(uid, {**said, **extra}, location)
+
+
+def _table(
+    entries: Sequence[Json],
+    images: Mapping[Any, int],
+    categories: Mapping[Any, int],
+    labels: Sequence[LabelName],
+    path: Path,
+    results: bool = False,
+) -> AnnotationTable:
+    what = "result" if results else "annotation"
+    datum = _places(entries, "image_id", images, path, what)
+    label = _places(entries, "category_id", categories, path, what)
+    box = np.array([_box(entry, path, what, at) for at, entry in enumerate(entries)]).reshape(-1, 4)
+    shapes = [_shape(entry, path, what, at) for at, entry in enumerate(entries)]
+    for at in np.flatnonzero(np.isnan(box[:, 0])):
+        if shapes[at] is None:
+            raise BadDataset(f"{_at(path, what, int(at))}: has neither bbox nor segmentation.")
+    areas = box[:, 2] * box[:, 3] if results else _numbers(entries, "area", path, what)
+    return AnnotationTable.from_columns(
+        labels,
+        datum,
+        label,
+        box=box,
+        area=areas,
+        score=_scores(entries, path) if results else None,
+        crowd=np.array([bool(entry.get("iscrowd", 0)) for entry in entries], bool),
+        shape=shapes,
+    )
+
+
+def _places(
+    entries: Iterable[Json], key: str, known: Mapping[Any, int], path: Path, what: str
+) -> np.ndarray[Any, Any]:
+    places = np.empty(0, np.int32)
+    try:
+        places = np.array([known[entry[key]] for entry in entries], np.int32)
+    except (KeyError, TypeError):
+        for at, entry in enumerate(entries):
+            number = entry.get(key)
+            if number is None or not isinstance(number, (int, str)) or number not in known:
+                listed = ", ".join(map(str, list(known)[:5]))
+                raise BadDataset(
+                    f"{_at(path, what, at)}: {key} {number!r} is none of the {len(known)} in the "
+                    f"instances file ({listed}, …)."
+                ) from None
+    return places
+
+
+def _box(entry: Json, path: Path, what: str, at: int) -> Sequence[float]:
+    box = entry.get("bbox") or [np.nan] * 4
+    try:
+        x, y, width, height = (float(number) for number in box)
+    except (TypeError, ValueError):
+        x = y = width = height = np.inf
+    if (
+        "bbox" in entry
+        and entry["bbox"]
+        and not (np.isfinite((x, y, width, height)).all() and width >= 0 and height >= 0)
+    ):
+        raise BadDataset(
+            f"{_at(path, what, at)}: bbox {box!r}: expected finite [x, y, width, height], sizes "
+            ">= 0, in pixels."
+        )
+    return (x, y, width, height)
+
+
+def _scores(entries: Sequence[Json], path: Path) -> np.ndarray[Any, Any]:
+    scores = _numbers(entries, "score", path, "result")
+    wrong = np.flatnonzero(~((scores >= 0) & (scores <= 1)))
+    if wrong.size:
+        at = int(wrong[0])
+        raise BadDataset(
+            f"{_at(path, 'result', at)}: score {entries[at]['score']!r}: a score is a number in "
+            "[0, 1]; pass logits through a sigmoid or softmax first."
+        )
+    return scores
+
+
+def _numbers(entries: Sequence[Json], key: str, path: Path, what: str) -> np.ndarray[Any, Any]:
+    numbers = np.empty(len(entries))
+    for at, entry in enumerate(entries):
+        try:
+            numbers[at] = float(entry.get(key, np.nan))
+        except (TypeError, ValueError):
+            numbers[at] = -1.0
+        if numbers[at] < 0 and key == "area":
+            raise BadDataset(f"{_at(path, what, at)}: {key} {entry[key]!r}: expected pixels >= 0.")
+    return numbers
+
+
+def _shape(entry: Json, path: Path, what: str, at: int) -> Shape | None:
+    given = entry.get("segmentation")
+    if not given:
+        return None
+    try:
+        if isinstance(given, Mapping):
+            return Raster(given)
+        rings = [np.asarray(ring, np.float64).reshape(-1, 2) for ring in given]
+        return Polygon([rings[0]]) if len(rings) == 1 else MultiPolygon([[ring] for ring in rings])
+    except (InvalidInput, ValueError, TypeError) as error:
+        raise BadDataset(f"{_at(path, what, at)}: segmentation: {error}") from error
+
+
+def _at(path: Path, what: str, place: int) -> str:
+    return f"{os.fspath(path)!r}, {what} number {place + 1}"

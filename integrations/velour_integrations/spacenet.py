@@ -1,0 +1,117 @@
+"""SpaceNet building footprints: polygons in pixels and on Earth, in CSV files.
+
+A row is a building: ``ImageId, BuildingId, PolygonWKT_Pix`` with ``PolygonWKT_Geo``
+on the ground truth and ``Confidence`` on predictions; an image without buildings has
+one row with an empty polygon. An image lies where its buildings do: an image without any
+has no location. Confidences are ranks of any size: they are divided by the file's largest,
+which keeps their order and brings them into [0, 1].
+
+Source: Van Etten et al. 2018, SpaceNet: a remote sensing dataset and challenge series.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import shapely
+
+from velour_plugin.domain.annotations import Annotation, Datum, GroundTruth, Prediction
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.geometry import Polygon
+from velour_plugin.domain.labels import DEFAULT_KEY, Label
+from velour_plugin.domain.metadata import ImageMetadata
+from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.formats import Path, read_records
+
+BUILDING = Label(DEFAULT_KEY, "building")
+TILE = ImageMetadata(height=650, width=650)
+"""SpaceNet-2 tiles are 650 pixels square."""
+
+
+class SpaceNetFormat:
+    """SpaceNet-2 summaries: one CSV of truth, one for each model's proposals."""
+
+    name = "spacenet"
+
+    def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
+        """Read a truth CSV."""
+        records = read_records(metadata)
+        images: dict[str, list[Mapping[str, str]]] = {}
+        for row in _rows(path, ("ImageId", "PolygonWKT_Pix", "PolygonWKT_Geo")):
+            images.setdefault(row["ImageId"], []).append(row)
+        truths = []
+        for uid, rows in images.items():
+            extra, location = records.of(uid)
+            said = {**TILE.to_metadata(), "area_of_interest": uid.rpartition("_")[0], **extra}
+            datum = Datum(uid, said, location or _centre(rows, path))
+            truths.append(GroundTruth(datum, [Annotation([BUILDING], polygon=polygon)
+                                              for polygon in _polygons(rows, path)]))  # fmt: skip
+        stem = os.path.splitext(os.path.basename(os.fspath(path)))[0]
+        dataset = Dataset.from_groundtruths(truths, name or stem, labels=[BUILDING.name])
+        return Dataset(dataset.name, dataset.datums, dataset.truth, reader=read_proposals)
+
+
+def read_proposals(dataset: Dataset, path: Path) -> AnnotationTable:
+    """Read a model's CSV for a dataset of this format."""
+    rows = list(_rows(path, ("ImageId", "PolygonWKT_Pix", "Confidence")))
+    try:
+        confidence = np.array([float(row["Confidence"]) for row in rows])
+    except ValueError as error:
+        raise BadDataset(f"{os.fspath(path)!r}: Confidence: {error}.") from error
+    if rows and not (np.isfinite(confidence).all() and confidence.min() >= 0):
+        raise BadDataset(f"{os.fspath(path)!r}: expected every Confidence finite and >= 0.")
+    scores = confidence / max(confidence.max(initial=0.0), 1.0)
+    said: dict[str, list[Annotation]] = {}
+    for row, score in zip(rows, scores.tolist(), strict=True):
+        label = Label(*BUILDING.name, score=score)
+        said.setdefault(row["ImageId"], []).extend(
+            Annotation([label], polygon=polygon) for polygon in _polygons([row], path)
+        )
+    predictions = [Prediction(Datum(uid), items) for uid, items in said.items()]
+    judged = dataset.with_predictions(predictions, "")
+    assert judged.predictions is not None
+    return judged.predictions
+
+
+def _rows(path: Path, columns: Iterable[str]) -> Iterable[Mapping[str, str]]:
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = set(columns) - set(reader.fieldnames or ())
+            if missing:
+                raise BadDataset(
+                    f"{os.fspath(path)!r} lacks the columns {', '.join(sorted(missing))}: "
+                    "expected a SpaceNet summary."
+                )
+            yield from reader
+    except OSError as error:
+        raise InvalidInput(f"{os.fspath(path)!r} cannot be read: {error.strerror}.") from error
+
+
+def _polygons(rows: Iterable[Mapping[str, str]], path: Path) -> Iterable[Polygon]:
+    for row in rows:
+        polygon = _from_wkt(row["PolygonWKT_Pix"], row, path)
+        if not polygon.is_empty:
+            yield Polygon(polygon)
+
+
+def _centre(rows: Iterable[Mapping[str, str]], path: Path) -> shapely.Point | None:
+    places = [_from_wkt(row["PolygonWKT_Geo"], row, path) for row in rows]
+    together = shapely.GeometryCollection([place for place in places if not place.is_empty])
+    return None if together.is_empty else shapely.force_2d(together.centroid)
+
+
+def _from_wkt(text: str, row: Mapping[str, str], path: Path) -> shapely.Polygon:
+    try:
+        shape = shapely.from_wkt(text)
+    except shapely.errors.GEOSException as error:
+        raise BadDataset(f"{os.fspath(path)!r}, image {row['ImageId']!r}: {error}.") from error
+    if not isinstance(shape, shapely.Polygon):
+        raise BadDataset(
+            f"{os.fspath(path)!r}, image {row['ImageId']!r}: {text[:40]!r} is no polygon."
+        )
+    return shape

@@ -1,0 +1,62 @@
+"""The command line ``velour``: one file a command, no logic.
+
+A command reads options, makes one call, and prints. Mistakes of the caller exit
+with 2 and say the value, the rule and the way out.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from velour_plugin.errors import VelourError
+
+COMMANDS = {
+    "datasets": "datasets",
+    "db": "db",
+    "evaluate": "evaluate",
+    "plugins": "plugins",
+    "rank": "rank",
+}
+
+
+class Commands(click.Group):
+    """Velour's commands and those of plugins, each loaded when it is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Name every command."""
+        return sorted({*COMMANDS, *self._offered()})
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Load one command."""
+        if name in COMMANDS:
+            module = import_module(f"velour_plugin.cli.{COMMANDS[name]}")
+            return getattr(module, name)  # type: ignore[no-any-return]
+        return self._offered().get(name)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command; what Velour refuses is printed without a traceback."""
+        try:
+            return super().invoke(context)
+        except VelourError as error:
+            click.echo(f"Error: {error}", err=True)
+            context.exit(error.exit_code)
+
+    def _offered(self) -> dict[str, click.Command]:
+        from velour_plugin.plugins import installed
+
+        return installed().commands(COMMANDS)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="velour-plugin")
+def main() -> None:
+    """Which model is best for this need, on data like this, and how sure are we?
+
+    \b
+    $ velour demo
+    $ velour rank mAP --dataset spacenet2-sample \\
+        --where "DWITHIN(location, POINT(-115.14 36.17), 50, 'mi')"
+    """

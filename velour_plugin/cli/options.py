@@ -1,0 +1,39 @@
+"""Options that several commands have, and how their answers are printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def store_option(command: Command) -> Command:
+    """``--store URL``."""
+    return click.option(
+        "--store",
+        metavar="URL",
+        help="The evaluation store; VELOUR_STORE_URI or sqlite:///velour.db when left out.",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")(command)
+
+
+def where_option(command: Command) -> Command:
+    """``--where FILTER``."""
+    return click.option(
+        "--where",
+        metavar="CQL2",
+        help="Only datums that match, such as \"city = 'Boston' AND hour >= 20\".",
+    )(command)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, indented for people who look anyway."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,65 @@
+"""``velour rank``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import click
+
+from velour_plugin.cli.options import json_option, print_json, store_option, where_option
+
+
+@click.command()
+@click.argument("metric", default="mAP")
+@click.option("--dataset", required=True, metavar="NAME", help="What the runs were judged on.")
+@where_option
+@click.option("--label", metavar="[KEY=]VALUE", help="Rank by this class, with a metric like AP.")
+@click.option("--run", "runs", multiple=True, metavar="RUN", help="Only this run; repeatable.")
+@click.option("--experiment", "experiments", multiple=True, metavar="ID", help="Only its runs.")
+@click.option(
+    "--on-mismatch",
+    type=click.Choice(["refuse", "intersect"]),
+    default="refuse",
+    show_default=True,
+    help="What to do when evaluations were not asked the same question.",
+)
+@json_option
+@store_option
+def rank(
+    metric: str,
+    dataset: str,
+    where: str | None,
+    label: str | None,
+    runs: tuple[str, ...],
+    experiments: tuple[str, ...],
+    on_mismatch: Literal["refuse", "intersect"],
+    as_json: bool,
+    store: str | None,
+) -> None:
+    """Rank the runs that were evaluated on a dataset, by METRIC (mAP when left out).
+
+    A filter is answered from what was matched once: nothing is matched again.
+
+    \b
+    $ velour rank mAP_50 --dataset fires \\
+        --where "hour >= 20 AND DWITHIN(location, POINT(-71.03 42.36), 50, 'mi')"
+    """
+    import velour_plugin as velour
+
+    key, equals, value = (label or "").partition("=")
+    about = (key, value) if equals else label
+    with velour.open_store(store) as opened:
+        board = velour.rank(
+            metric,
+            dataset,
+            where,
+            about,
+            runs or None,
+            experiments or None,
+            on_mismatch,
+            opened,
+        )
+    if as_json:
+        print_json(board.to_dict())
+    else:
+        click.echo(str(board))

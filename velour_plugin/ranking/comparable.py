@@ -1,0 +1,80 @@
+"""Refuse unfair comparisons: evaluations that do not answer one question are not ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from velour_plugin.domain.canonical import canonical_json
+from velour_plugin.errors import NotComparable
+from velour_plugin.store import Candidate
+
+ABOUT_DATUMS = frozenset({"dataset_digest", "datums_digest", "groundtruth_digest", "filter"})
+"""Fields that may differ when evaluations are re-aggregated over the datums that they share."""
+
+
+def differences(candidates: Sequence[Candidate]) -> dict[str, dict[str, list[str]]]:
+    """Say in which fields of their certificates evaluations differ.
+
+    Returns:
+        For each such field, the runs by the value that they have.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for candidate in candidates:
+        for field, value in _flat(candidate.certificate.to_dict()).items():
+            found.setdefault(field, {}).setdefault(canonical_json(value), []).append(
+                name_of(candidate)
+            )
+    total = len(candidates)
+    return {
+        field: values
+        for field, values in found.items()
+        if len(values) > 1 or sum(map(len, values.values())) < total
+    }
+
+
+def refuse(differing: Mapping[str, Mapping[str, Sequence[str]]], may_intersect: bool) -> None:
+    """Raise the refusal, field by field.
+
+    Raises:
+        NotComparable: always.
+    """
+    lines = [
+        f"  {field}: "
+        + "; ".join(f"{_short(value)} in {_listed(runs)}" for value, runs in by.items())
+        for field, by in sorted(differing.items())
+    ]
+    way_out = (
+        "on_mismatch='intersect' (--on-mismatch intersect) compares them over the datums that "
+        "they share"
+        if may_intersect
+        else "evaluate them again in the same way"
+    )
+    raise NotComparable(
+        "these evaluations do not answer the same question; they differ in\n"
+        + "\n".join(lines)
+        + f"\nEither {way_out}, or name the runs to compare with runs=[…] (--run)."
+    )
+
+
+def name_of(candidate: Candidate) -> str:
+    """What people call an evaluation: its run's name or id, else its model."""
+    if candidate.run is None:
+        return candidate.model
+    return candidate.run.name or candidate.run.run_id
+
+
+def _flat(certificate: Mapping[str, Any]) -> dict[str, Any]:
+    """Spread parameters out, so that a refusal names the parameter."""
+    flat = {key: value for key, value in certificate.items() if key != "parameters"}
+    for key, value in certificate["parameters"].items():
+        flat[f"parameters.{key}"] = value
+    return flat
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 60 else value[:57] + "…"
+
+
+def _listed(runs: Sequence[str]) -> str:
+    return ", ".join(runs[:5]) + (f" and {len(runs) - 5} more" if len(runs) > 5 else "")

@@ -1,0 +1,27 @@
+"""The use case: read a dataset from files in a format that a plugin offers."""
+
+from __future__ import annotations
+
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.formats import Path
+from velour_plugin.plugins import installed
+
+
+def read_dataset(
+    path: Path, format: str = "coco", name: str | None = None, metadata: Path | None = None
+) -> Dataset:
+    """Read a dataset from files.
+
+    Args:
+        path: the file or folder of ground truth.
+        format: the name of an installed format; ``velour plugins`` lists them.
+        name: what people call the dataset; the file's name when left out.
+        metadata: a CSV or JSON file with one record a datum: a column ``uid``, ``file_name`` or
+            ``image_id`` names the datum, ``latitude`` and ``longitude`` are its place, any other
+            is metadata.
+
+    Raises:
+        UnknownName: there is no such format.
+        BadDataset, BadGeometry, BadAnnotation, BadMetadata: what the file says breaks a rule.
+    """
+    return installed().format(format).read(path, name, metadata)
