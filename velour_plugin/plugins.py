@@ -35,6 +35,7 @@ class Plugins:
         self.evaluators: dict[str, Evaluator] = {}
         self.formats: dict[str, Format] = {}
         self.providers: dict[tuple[str, str], str] = {}
+        self._commands: dict[str, click.Command] | None = None
         for evaluator in self._collect("velour_evaluators", "evaluator", "task"):
             self.evaluators[evaluator.task] = evaluator
         for form in self._collect("velour_formats", "format", "name"):
@@ -54,13 +55,13 @@ class Plugins:
 
     def commands(self, taken: Iterable[str] = ()) -> dict[str, click.Command]:
         """Commands by name; those that Velour has itself are taken."""
-        for name in taken:
-            self.providers["command", name] = "velour itself"
-        found: dict[str, click.Command] = {
-            str(command.name): command
-            for command in self._collect("velour_commands", "command", "name")
-        }
-        return found
+        if self._commands is None:
+            self.providers.update({("command", name): "velour itself" for name in taken})
+            self._commands = {
+                str(command.name): command
+                for command in self._collect("velour_commands", "command", "name")
+            }
+        return self._commands
 
     def announce(self, evaluation: Evaluation) -> None:
         """Tell every plugin of a saved evaluation; a plugin that fails is a warning."""

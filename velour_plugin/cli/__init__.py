@@ -6,6 +6,7 @@ with 2 and say the value, the rule and the way out.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -36,13 +37,13 @@ class Commands(click.Group):
             return getattr(module, name)  # type: ignore[no-any-return]
         return self._offered().get(name)
 
-    def invoke(self, context: click.Context) -> Any:
+    def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; what Velour refuses is printed without a traceback."""
         try:
-            return super().invoke(context)
+            return super().main(*args, **kwargs)
         except VelourError as error:
             click.echo(f"Error: {error}", err=True)
-            context.exit(error.exit_code)
+            sys.exit(error.exit_code)
 
     def _offered(self) -> dict[str, click.Command]:
         from velour_plugin.plugins import installed

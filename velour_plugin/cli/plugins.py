@@ -15,10 +15,11 @@ def plugins(as_json: bool) -> None:
     \b
     $ velour plugins
     """
+    from velour_plugin.cli import COMMANDS
     from velour_plugin.plugins import installed
 
     found = installed()
-    found.commands()
+    found.commands(COMMANDS)
     rows = sorted((kind, name, provider) for (kind, name), provider in found.providers.items())
     if as_json:
         print_json([dict(zip(("kind", "name", "provider"), row, strict=True)) for row in rows])
