@@ -2,7 +2,8 @@
 
 A row is one label of one annotation: ``uid``, ``annotation`` (rows of one annotation
 share a number), ``key``, ``value``, ``score``, ``x``, ``y``, ``width``, ``height`` (pixels),
-``area``, ``crowd``, ``shape`` (WKB) or ``raster`` (COCO RLE as JSON), ``metadata`` (JSON).
+``area``, ``crowd``, ``embedding`` (numbers), ``shape`` (WKB) or
+``raster`` (COCO RLE as JSON), ``metadata`` (JSON).
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import shapely
 
 from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import BadDataset
 
+_CELLS = ("uid", "shape", "raster", "metadata", "embedding")
 _BOX = ("x", "y", "width", "height")
 
 
@@ -44,6 +47,9 @@ def write_predictions(dataset: Dataset, path: Path) -> None:
         "shape": pa.array(_each(said.shape, said, _wkb), pa.binary()),
         "raster": pa.array(_each(said.shape, said, _rle), pa.string()),
         "metadata": pa.array(_each(said.metadata, said, canonical_json), pa.string()),
+        "embedding": pa.array(
+            _each(said.embedding, said, lambda item: item.vector), pa.list_(pa.float64())
+        ),
     }
     table = pa.table(columns).replace_schema_metadata({"velour.model": str(dataset.model)})
     pq.write_table(table, path, compression="zstd")
@@ -59,7 +65,7 @@ def read_predictions(path: Path, dataset: Dataset) -> Dataset:
 
     table = pq.read_table(path)
     model = (table.schema.metadata or {}).get(b"velour.model", b"").decode()
-    columns = {name: table[name].to_pylist() for name in ("uid", "shape", "raster", "metadata")}
+    columns = {name: table[name].to_pylist() for name in _CELLS}
     numbers = {name: table[name].to_numpy().astype(np.float64) for name in (*_BOX, "score", "area")}
     names = list(zip(table["key"].to_pylist(), table["value"].to_pylist(), strict=True))
     labels = list(dict.fromkeys([*dataset.truth.labels, *sorted(set(names))]))
@@ -78,6 +84,7 @@ def read_predictions(path: Path, dataset: Dataset) -> Dataset:
         crowd=table["crowd"].to_numpy(zero_copy_only=False),
         shape=[_shape(*both) for both in zip(columns["shape"], columns["raster"], strict=True)],
         metadata=[said and json.loads(said) for said in columns["metadata"]],
+        embedding=[None if row is None else Embedding(row) for row in columns["embedding"]],
     )
     return dataset.with_predictions(said, model)
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from numpy.typing import ArrayLike
 from shapely.geometry.base import BaseGeometry
 
+from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.metadata import checked_location, encode_metadata
@@ -49,6 +51,7 @@ class Annotation:
         metadata: what is known of this annotation, such as ``{"occluded": True}``.
         is_crowd: a group that no detector has to take apart, as COCO's ``iscrowd``.
         area: in square pixels where it is known better than from the region, as COCO's ``area``.
+        embedding: where a model puts it: a vector of numbers.
 
     Raises:
         BadAnnotation: there is no label, or a value is of the wrong type.
@@ -62,6 +65,7 @@ class Annotation:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     is_crowd: bool = False
     area: float | None = None
+    embedding: Embedding | ArrayLike | None = None
 
     def __post_init__(self) -> None:
         labels = (self.labels,) if isinstance(self.labels, Label) else tuple(self.labels)
@@ -79,6 +83,8 @@ class Annotation:
             )
         if self.area is not None and not self.area >= 0:
             raise BadAnnotation(f"area {self.area!r}: expected square pixels >= 0.")
+        if self.embedding is not None and not isinstance(self.embedding, Embedding):
+            object.__setattr__(self, "embedding", Embedding(self.embedding))
         encode_metadata(self.metadata)
 
     @property

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Annotation
 from velour_plugin.domain.canonical import canonical_json
+from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
@@ -41,6 +42,7 @@ class AnnotationTable:
         crowd: ``(n,)`` bool.
         shape: ``(n,)`` of Polygon, MultiPolygon, Raster or ``None``; ``None`` when no row has one.
         metadata: ``(n,)`` of JSON mappings; ``None`` when no row has any.
+        embedding: ``(n,)`` of Embedding or ``None``; ``None`` when no row has one.
     """
 
     labels: tuple[LabelName, ...]
@@ -53,6 +55,7 @@ class AnnotationTable:
     crowd: NDArray[np.bool_]
     shape: NDArray[np.object_] | None = None
     metadata: NDArray[np.object_] | None = None
+    embedding: NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return len(self.datum)
@@ -71,6 +74,7 @@ class AnnotationTable:
         shape: Sequence[Shape | None] | None = None,
         metadata: Sequence[Mapping[str, Any]] | None = None,
         annotation: NDArray[Any] | None = None,
+        embedding: Sequence[Embedding | None] | None = None,
     ) -> AnnotationTable:
         """Make a table from columns in any order of datums; what is left out is absent.
 
@@ -93,6 +97,7 @@ class AnnotationTable:
             crowd=np.zeros(rows, bool) if crowd is None else np.asarray(crowd, bool),
             shape=_objects(shape),
             metadata=_objects(metadata),
+            embedding=_objects(embedding),
         )
         if (np.diff(table.datum) < 0).any():
             return table.take(np.argsort(table.datum, kind="stable"))
@@ -129,14 +134,14 @@ class AnnotationTable:
             crowd=np.array([item.is_crowd for item in items], bool),
             shape=[item.shape for item in items],
             metadata=[encode_metadata(item.metadata) for item in items],
+            embedding=[item.embedding for item in items],
         )
 
     def take(self, rows: NDArray[Any]) -> AnnotationTable:
         """Rows by position or mask, in the order asked for."""
         columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        return replace(
-            self, **columns, shape=_taken(self.shape, rows), metadata=_taken(self.metadata, rows)
-        )
+        objects: dict[str, Any] = {name: _taken(getattr(self, name), rows) for name in _OBJECTS}
+        return replace(self, **columns, **objects)
 
     def on_datums(self, chosen: NDArray[np.bool_]) -> AnnotationTable:
         """Keep the rows of the chosen datums and renumber them from 0.
@@ -189,6 +194,11 @@ class AnnotationTable:
             yield from (shape_bytes(shape) for shape in self.shape[first:last])
         if self.metadata is not None:
             yield from (canonical_json(said or {}).encode() for said in self.metadata[first:last])
+        if self.embedding is not None:
+            yield from (
+                b"" if item is None else item.vector.tobytes()
+                for item in self.embedding[first:last]
+            )
 
     def _annotation(self, first: int, last: int) -> Annotation:
         shape = None if self.shape is None else self.shape[first]
@@ -204,6 +214,7 @@ class AnnotationTable:
             metadata={} if self.metadata is None else decode_metadata(self.metadata[first] or {}),
             is_crowd=bool(self.crowd[first]),
             area=_maybe(area),
+            embedding=None if self.embedding is None else self.embedding[first],
         )
 
 
@@ -216,12 +227,13 @@ def shape_bytes(shape: Shape | None) -> bytes:
     return b"P" + bytes(shapely.to_wkb(shape.shape, byte_order=1))
 
 
+_OBJECTS = ("shape", "metadata", "embedding")
 _COLUMNS = ("datum", "annotation", "label", "score", "box", "area", "crowd")
 
 
 def _objects(values: Sequence[Any] | None) -> NDArray[np.object_] | None:
     """A column of objects, or ``None`` when every one of them is empty."""
-    if values is None or not any(values):
+    if values is None or not any(value is not None and value != {} for value in values):
         return None
     column = np.empty(len(values), dtype=object)
     column[:] = values

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import ColumnElement, Connection, Table, select
 
+from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.store import schema
@@ -34,6 +35,7 @@ def load_table(
         table.c.shape,
         table.c.raster,
         table.c.metadata,
+        table.c.embedding,
         *([table.c.score] if scored else []),
     ]
     query = (
@@ -57,7 +59,8 @@ def load_table(
         crowd=np.array(rows[8], bool),
         shape=[_shape(shape, raster) for shape, raster in zip(rows[9], rows[10], strict=True)],
         metadata=list(rows[11]),
-        score=np.array(rows[12], np.float64) if scored else None,
+        embedding=[None if row is None else Embedding(np.frombuffer(row)) for row in rows[12]],
+        score=np.array(rows[13], np.float64) if scored else None,
     )
 
 
@@ -66,7 +69,7 @@ def region_columns(
 ) -> dict[str, Sequence[Any] | NDArray[Any]]:
     """Columns of a table's rows as the store keeps them."""
     ids = label_ids(connection, backend, table.labels)
-    shapes = [None] * len(table) if table.shape is None else list(table.shape)
+    shapes = _each(table.shape, table)
     return {
         "row": np.arange(len(table)),
         "annotation": table.annotation,
@@ -76,7 +79,8 @@ def region_columns(
         "crowd": table.crowd.astype(np.int64),
         "shape": [_shape_wkb(shape) for shape in shapes],
         "raster": [_raster_bytes(shape) for shape in shapes],
-        "metadata": [None] * len(table) if table.metadata is None else list(table.metadata),
+        "metadata": _each(table.metadata, table),
+        "embedding": [_vector_bytes(item) for item in _each(table.embedding, table)],
     }
 
 
@@ -141,6 +145,14 @@ def _shape(shape: Any, raster: bytes | None) -> Shape | None:
 
 def _shape_wkb(shape: Shape | None) -> bytes | None:
     return None if shape is None or isinstance(shape, Raster) else shapely.to_wkb(shape.shape)
+
+
+def _each(column: Any, table: AnnotationTable) -> list[Any]:
+    return [None] * len(table) if column is None else list(column)
+
+
+def _vector_bytes(embedding: Embedding | None) -> bytes | None:
+    return None if embedding is None else embedding.vector.tobytes()
 
 
 def _raster_bytes(shape: Shape | None) -> bytes | None:

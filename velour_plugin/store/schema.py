@@ -87,6 +87,7 @@ def _region() -> list[Column[Any]]:
         Column("shape", Shape),
         Column("raster", LargeBinary),
         Column("metadata", Json),
+        Column("embedding", LargeBinary),
     ]
 
 

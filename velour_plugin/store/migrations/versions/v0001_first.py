@@ -105,6 +105,7 @@ def _region() -> list[sa.Column[Any]]:
         sa.Column("shape", SHAPE),
         sa.Column("raster", sa.LargeBinary),
         sa.Column("metadata", JSON),
+        sa.Column("embedding", sa.LargeBinary),
     ]
 
 
