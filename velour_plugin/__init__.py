@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from velour_plugin.evaluation import evaluate as evaluate
     from velour_plugin.evaluator import Evaluator as Evaluator
     from velour_plugin.hookspecs import hookimpl as hookimpl
+    from velour_plugin.partitions import PartitionedDataset as PartitionedDataset
     from velour_plugin.ranking import rank as rank
     from velour_plugin.reading import read_dataset as read_dataset
     from velour_plugin.store import open_store as open_store
@@ -46,6 +47,7 @@ _HOME = {
     "Ledger": "domain.ledger",
     "Metric": "domain.evaluation",
     "MultiPolygon": "domain.geometry",
+    "PartitionedDataset": "partitions",
     "Polygon": "domain.geometry",
     "Prediction": "domain.annotations",
     "Raster": "domain.geometry",

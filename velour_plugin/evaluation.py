@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate, Evaluation, Run, evaluation_id
-from velour_plugin.domain.labels import DEFAULT_KEY
-from velour_plugin.domain.table import AnnotationTable, LabelName
-from velour_plugin.errors import BadDataset, InvalidInput, NotFound, UnknownName
-from velour_plugin.filters import Node, parse_filter
-from velour_plugin.filters.interpret import matching
-from velour_plugin.filters.tree import to_json
+from velour_plugin.errors import BadDataset, InvalidInput, NotFound
+from velour_plugin.filters import Node
+from velour_plugin.matching import Question, match_parts
+from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins import installed
 from velour_plugin.store import Store
 
-_COMMON = ("label_map", "label_keys")
-
 
 def evaluate(
-    dataset: Dataset,
+    dataset: Dataset | PartitionedDataset,
     task: str,
     parameters: Mapping[str, Any] | None = None,
     where: str | Mapping[str, Any] | Node | None = None,
     store: Store | None = None,
     run: Run | None = None,
+    n_jobs: int | None = None,
 ) -> Evaluation:
     """Judge a model's predictions on a dataset.
 
     Args:
-        dataset: with predictions (see :meth:`velour_plugin.Dataset.with_predictions`).
+        dataset: with predictions (see :meth:`velour_plugin.Dataset.with_predictions`), in memory
+            or in partitions.
         task: what is judged, such as ``object-detection``; ``velour plugins`` lists them.
         parameters: the task's own, and for every task ``label_map`` (``{value: value}`` or
             ``{(key, value): (key, value)}``: labels become others before matching) and
@@ -41,49 +36,43 @@ def evaluate(
         where: a filter (see :mod:`velour_plugin.filters`): only its datums are judged.
         store: where to keep the evaluation; the same evaluation is not computed twice.
         run: the MLflow run that it belongs to.
+        n_jobs: workers to match on, as joblib counts them: ``-1`` for one a core. ``None``
+            takes those of an active ``joblib.parallel_config`` – threads, processes, Dask, Ray –
+            and otherwise matches here.
 
     Raises:
         UnknownName: there is no such task, parameter, property or label key.
         InvalidInput: predictions are missing, or something breaks a rule.
     """
-    if dataset.predictions is None:
+    evaluator = installed().evaluator(task)
+    if isinstance(dataset, Dataset) and dataset.predictions is None:
         raise BadDataset(
             f"dataset {dataset.name!r} has no predictions to judge: "
             "dataset.with_predictions(predictions, model='name')."
         )
-    evaluator = installed().evaluator(task)
-    given = dict(parameters or {})
-    label_map = _label_pairs(given.pop("label_map", None), dataset)
-    keys = given.pop("label_keys", None)
-    own = evaluator.parameters(given)
-    node = parse_filter(where)
-    certificate = Certificate(
-        dataset=dataset.name,
-        dataset_digest=dataset.digest,
-        datums_digest=dataset.datums_digest,
-        groundtruth_digest=dataset.groundtruth_digest,
-        filter=None if node is None else canonical_json(to_json(node)),
-        parameters={**own, **({} if keys is None else {"label_keys": sorted(keys)})},
-        label_map=label_map and [[list(old), list(new)] for old, new in label_map],
-        evaluator=evaluator.task,
-        evaluator_version=evaluator.version,
-    )
-    known = store and _stored(store, certificate, dataset, run)
-    if known:
-        return known
-    chosen = matching(node, dataset.datums, dataset.name)
-    if not chosen.any():
+    if isinstance(dataset, PartitionedDataset) and store is not None:
         raise InvalidInput(
-            f"the filter selects none of the {len(dataset)} datums of {dataset.name!r}: "
-            "there is nothing to judge."
+            f"{dataset!r} is judged without a store, which keeps every annotation as a row: leave "
+            "store out; the evaluation and its ledger are returned."
         )
-    judged = dataset if chosen.all() else dataset.subset(chosen)
-    ledger = evaluator.match(_relabelled(judged, label_map, keys), own)
+    question = Question.of(evaluator, parameters or {}, where)
+    if isinstance(dataset, Dataset):
+        certificate = question.certificate(dataset.name, dataset.names)
+        known = store and _stored(store, certificate, dataset, run)
+        if known:
+            return known
+    ledger, names = match_parts(question, dataset, n_jobs)
     metrics = evaluator.measure(ledger) + evaluator.details(ledger)
     evaluation = Evaluation(
-        task, str(dataset.model), certificate, dataset.predictions_digest, metrics, ledger, run
+        task,
+        str(dataset.model),
+        question.certificate(dataset.name, names),
+        names.predictions,
+        metrics,
+        ledger,
+        run,
     )
-    if store is not None:
+    if store is not None and isinstance(dataset, Dataset):
         store.save(evaluation, dataset)
         installed().announce(evaluation)
     return evaluation
@@ -103,62 +92,3 @@ def _stored(
         known = Evaluation(**{**vars(known), "run": run})
         installed().announce(known)
     return known
-
-
-def _label_pairs(
-    label_map: Mapping[Any, Any] | None, dataset: Dataset
-) -> list[tuple[LabelName, LabelName]] | None:
-    """Spell a label map as sorted pairs of (key, value)."""
-    if label_map is None:
-        return None
-    assert dataset.predictions is not None
-    known = [*dataset.truth.labels, *dataset.predictions.labels]
-    pairs: dict[LabelName, LabelName] = {}
-    for old, new in label_map.items():
-        if isinstance(old, str) != isinstance(new, str):
-            raise InvalidInput(
-                f"label_map {old!r}: {new!r}: map a value to a value, or a (key, value) pair to "
-                "a (key, value) pair."
-            )
-        olds = [name for name in known if name[1] == old] if isinstance(old, str) else [tuple(old)]
-        for name in olds or [(DEFAULT_KEY, old)]:
-            pairs[name] = (name[0], new) if isinstance(new, str) else (str(new[0]), str(new[1]))
-    return sorted(pairs.items())
-
-
-def _relabelled(
-    dataset: Dataset,
-    label_map: Sequence[tuple[LabelName, LabelName]] | None,
-    keys: Sequence[str] | None,
-) -> Dataset:
-    """Map labels and keep the keys asked for, on both sides."""
-    if label_map is None and keys is None:
-        return dataset
-    assert dataset.predictions is not None
-    mapping = dict(label_map or ())
-    tables = [_map_table(table, mapping, keys) for table in (dataset.truth, dataset.predictions)]
-    known = {key for table in (dataset.truth, dataset.predictions) for key, _ in table.labels}
-    for key in keys or ():
-        if key not in known | {new[0] for new in mapping.values()}:
-            raise UnknownName("label key", key, known)
-    return Dataset(
-        dataset.name, dataset.datums, tables[0], dataset.metadata, tables[1], dataset.model
-    )
-
-
-def _map_table(
-    table: AnnotationTable, mapping: Mapping[LabelName, LabelName], keys: Sequence[str] | None
-) -> AnnotationTable:
-    mapped = [mapping.get(name, name) for name in table.labels]
-    labels = list(dict.fromkeys(name for name in mapped if keys is None or name[0] in keys))
-    place = [labels.index(name) if name in labels else -1 for name in mapped]
-    return _merged(table.relabelled(labels, np.array(place, np.int32)))
-
-
-def _merged(table: AnnotationTable) -> AnnotationTable:
-    """Labels of one annotation that became the same label are one, with the highest score."""
-    order = np.lexsort((-table.score, table.label, table.annotation, table.datum))
-    columns = np.stack([table.datum, table.annotation, table.label])[:, order]
-    first = np.ones(len(table), bool)
-    first[1:] = (columns[:, 1:] != columns[:, :-1]).any(axis=0)
-    return table if first.all() else table.take(np.sort(order[first]))

@@ -6,7 +6,7 @@ An evaluator is pure arithmetic on a dataset in memory: no files, no store, no M
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,6 +68,17 @@ class Evaluator(ABC):
             weights: ``(datums,)`` whole numbers: how often each counts, as if it stood
                 in the data that many times.
         """
+
+    def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
+        """Make one ledger of those of partitions: equal to that of the whole.
+
+        This puts rows one after another; an evaluator whose rows have an order of their
+        own restores it.
+
+        Args:
+            ledgers: at least one, of different datums, matched with the same parameters.
+        """
+        return Ledger.joined(ledgers)
 
     def details(
         self,

@@ -12,10 +12,10 @@ import mlflow
 from mlflow.entities import Metric, RunTag
 from mlflow.utils.time import get_current_time_millis
 
-from velour_integrations.predictions_parquet import write_predictions
 from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Run
+from velour_plugin.parquet import write_predictions
 
 FOLDER = "velour"
 """Where Velour's artifacts are in a run."""

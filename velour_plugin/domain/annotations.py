@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from numpy.typing import ArrayLike
 from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.embedding import Embedding
@@ -65,7 +64,7 @@ class Annotation:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     is_crowd: bool = False
     area: float | None = None
-    embedding: Embedding | ArrayLike | None = None
+    embedding: Embedding | Any | None = None
 
     def __post_init__(self) -> None:
         labels = (self.labels,) if isinstance(self.labels, Label) else tuple(self.labels)

@@ -23,12 +23,27 @@ def canonical_json(value: Any) -> str:
 
 def digest(*parts: str | bytes) -> str:
     """Name content by 64 hexadecimal digits of SHA-256; parts cannot run into each other."""
-    total = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        total.update(len(data).to_bytes(8, "little"))
-        total.update(data)
-    return total.hexdigest()
+    return Digest(*parts).hex
+
+
+class Digest:
+    """A :func:`digest` whose parts come one after another, however many there are."""
+
+    def __init__(self, *parts: str | bytes) -> None:
+        self._total = hashlib.sha256()
+        self.add(*parts)
+
+    def add(self, *parts: str | bytes) -> None:
+        """Take in more parts."""
+        for part in parts:
+            data = part.encode() if isinstance(part, str) else part
+            self._total.update(len(data).to_bytes(8, "little"))
+            self._total.update(data)
+
+    @property
+    def hex(self) -> str:
+        """The name of everything that was taken in."""
+        return self._total.hexdigest()
 
 
 def _plain(value: Any) -> Any:

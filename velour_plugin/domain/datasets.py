@@ -8,7 +8,6 @@ skip columns of objects; two datasets of one digest here are the same dataset.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,10 +19,56 @@ import shapely
 from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction
-from velour_plugin.domain.canonical import canonical_json, digest
+from velour_plugin.domain.canonical import Digest, canonical_json, digest
 from velour_plugin.domain.metadata import encode_metadata
+from velour_plugin.domain.order import natural_order
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.errors import BadDataset
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """SHA-256 of every datum, of its truth and of what was said of it; in order, as hexadecimal."""
+
+    datums: tuple[str, ...]
+    truths: tuple[str, ...]
+    predictions: tuple[str, ...]
+
+    @property
+    def contents(self) -> Iterator[str]:
+        """What names each datum with all that is true of it."""
+        return map(digest, self.datums, self.truths)
+
+
+@dataclass(frozen=True, slots=True)
+class ContentNames:
+    """What names a dataset's content: all but predictions, datums, truths, predictions."""
+
+    dataset: str
+    datums: str
+    groundtruth: str
+    predictions: str
+
+    @classmethod
+    def of(
+        cls,
+        metadata: Mapping[str, Any],
+        labels: Iterable[LabelName],
+        parts: Iterable[Fingerprints],
+    ) -> ContentNames:
+        """Name content whose parts come one after another, in the order of their datums.
+
+        The order of labels does not matter.
+        """
+        whole = Digest(canonical_json(encode_metadata(metadata)), canonical_json(sorted(labels)))
+        datums, truths, said = Digest(), Digest(), Digest()
+        for part in parts:
+            whole.add(*part.contents)
+            datums.add(*part.datums)
+            truths.add(*part.truths)
+            said.add(*part.predictions)
+        return cls(whole.hex, datums.hex, truths.hex, said.hex)
+
 
 PredictionReader = Callable[["Dataset", "str | os.PathLike[str]"], AnnotationTable]
 """How the format that a dataset came from reads prediction files for it."""
@@ -154,36 +199,32 @@ class Dataset:
         return {uid: position for position, uid in enumerate(self.uids)}
 
     @cached_property
-    def datum_digests(self) -> tuple[str, ...]:
-        """What names each datum with all that is true of it, in order."""
-        truths = self.truth.datum_bytes(len(self.datums))
-        return tuple(
-            digest(_spelled(datum), truth) for datum, truth in zip(self.datums, truths, strict=True)
+    def fingerprints(self) -> Fingerprints:
+        """What names each datum, its truth and what was said of it, in order."""
+        count = len(self.datums)
+        said = () if self.predictions is None else self.predictions.datum_bytes(count)
+        return Fingerprints(
+            tuple(digest(_spelled(datum)) for datum in self.datums),
+            tuple(map(digest, self.uids, self.truth.datum_bytes(count))),
+            tuple(map(digest, self.uids, said)),
         )
 
     @cached_property
-    def datums_digest(self) -> str:
-        """What names the datums without their annotations."""
-        return digest(*(_spelled(datum) for datum in self.datums))
+    def names(self) -> ContentNames:
+        """What names the content as a whole and in its parts."""
+        return ContentNames.of(self.metadata, self.truth.labels, [self.fingerprints])
 
-    @cached_property
-    def groundtruth_digest(self) -> str:
-        """What names the annotations and the datums that they are of."""
-        truths = self.truth.datum_bytes(len(self.datums))
-        return digest(*(part for pair in zip(self.uids, truths, strict=True) for part in pair))
-
-    @cached_property
+    @property
     def digest(self) -> str:
-        """What names the whole content: 64 hexadecimal digits."""
-        return dataset_digest(self.metadata, self.truth.labels, self.datum_digests)
+        """What names the whole content but the predictions: 64 hexadecimal digits."""
+        return self.names.dataset
 
-    @cached_property
+    @property
     def predictions_digest(self) -> str:
         """What names everything that the model said."""
         if self.predictions is None:
             raise BadDataset(f"dataset {self.name!r} has no predictions: use with_predictions.")
-        said = self.predictions.datum_bytes(len(self.datums))
-        return digest(*(part for pair in zip(self.uids, said, strict=True) for part in pair))
+        return self.names.predictions
 
     def __repr__(self) -> str:
         said = f", predictions by {self.model!r}" if self.predictions is not None else ""
@@ -215,26 +256,6 @@ class Dataset:
                 "Read it with velour.read_dataset, or give velour.Prediction objects."
             )
         return self.reader(self, path)
-
-
-def natural_order(uid: str) -> tuple[int, int, str]:
-    """Sort key of uids: whole numbers first, by size; then the others, as text.
-
-    >>> sorted(["10", "b", "9", "a"], key=natural_order)
-    ['9', '10', 'a', 'b']
-    """
-    return (0, int(uid), uid) if re.fullmatch(r"-?\d{1,18}", uid) else (1, 0, uid)
-
-
-def dataset_digest(
-    metadata: Mapping[str, Any], labels: Iterable[LabelName], datum_digests: Iterable[str]
-) -> str:
-    """Name a dataset's content; the order of datums and labels does not matter."""
-    return digest(
-        canonical_json(encode_metadata(metadata)),
-        canonical_json(sorted(labels)),
-        *sorted(datum_digests),
-    )
 
 
 def _spelled(datum: Datum) -> bytes:

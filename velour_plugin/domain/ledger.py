@@ -7,13 +7,14 @@ What its tables and columns mean is the evaluator's affair; the store keeps them
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_plugin.domain.order import natural_order
 from velour_plugin.domain.table import LabelName
 
 Columns = Mapping[str, NDArray[Any]]
@@ -59,8 +60,73 @@ class Ledger:
             )
         return counts
 
+    @classmethod
+    def joined(cls, ledgers: Sequence[Ledger], labelled: Sequence[str] = ("label",)) -> Ledger:
+        """Put ledgers of different datums together, rows one ledger after another.
+
+        Args:
+            ledgers: at least one, all of one task and matched with the same parameters.
+            labelled: names of columns that refer to labels; negative values stay as they are.
+
+        Raises:
+            ValueError: parameters differ, or a datum is in two of them.
+        """
+        first = ledgers[0]
+        uids = sorted((uid for one in ledgers for uid in one.datums), key=natural_order)
+        if any(one.task != first.task or one.parameters != first.parameters for one in ledgers):
+            raise ValueError("ledgers of different tasks or parameters cannot be joined")
+        if len(set(uids)) < len(uids):
+            raise ValueError("a datum is in two of the ledgers")
+        labels = joined_labels([one.labels for one in ledgers])
+        places: dict[str, dict[Any, int]] = {
+            "datum": {uid: place for place, uid in enumerate(uids)},
+            "label": {name: place for place, name in enumerate(labels)},
+        }
+        parts = [one._renumbered(places, labelled) for one in ledgers]
+        tables = {
+            name: {
+                column: np.concatenate([part[name][column] for part in parts]) for column in columns
+            }
+            for name, columns in parts[0].items()
+        }
+        return cls(first.task, tuple(uids), labels, first.parameters, tables)
+
+    def _renumbered(
+        self, places: Mapping[str, Mapping[Any, int]], labelled: Sequence[str]
+    ) -> dict[str, dict[str, NDArray[Any]]]:
+        """Tables whose datums and labels are numbered as in the whole."""
+        datum = np.array([places["datum"][uid] for uid in self.datums], np.int32)
+        label = np.array([*(places["label"][name] for name in self.labels), -1], np.int32)
+
+        def renumber(name: str, column: NDArray[Any]) -> NDArray[Any]:
+            if name == "datum":
+                return np.asarray(datum[column], column.dtype)
+            if name in labelled:  # -1 leads to the last place, which holds -1
+                return np.where(column < 0, column, label[np.maximum(column, -1)])
+            return column
+
+        return {
+            table: {name: renumber(name, column) for name, column in columns.items()}
+            for table, columns in self.tables.items()
+        }
+
     def __repr__(self) -> str:
         sizes = ", ".join(
             f"{name} {len(next(iter(table.values()), ())):,}" for name, table in self.tables.items()
         )
         return f"<Ledger {self.task}: {len(self.datums):,} datums; {sizes}>"
+
+
+def joined_labels(vocabularies: Sequence[Sequence[LabelName]]) -> tuple[LabelName, ...]:
+    """One vocabulary of many: what they all begin with, then the others, sorted.
+
+    Evaluators number the labels of the ground truth first and those that only a
+    model uses after them, sorted; so this is the vocabulary of the whole.
+    """
+    shared = []
+    for names in zip(*vocabularies):  # noqa: B905  as far as the shortest goes
+        if len(set(names)) > 1:
+            break
+        shared.append(names[0])
+    others = {name for names in vocabularies for name in names} - set(shared)
+    return (*shared, *sorted(others))

@@ -36,13 +36,16 @@ _SPATIAL: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def matching(node: Node | None, datums: Sequence[Datum], dataset: str) -> NDArray[np.bool_]:
+def matching(
+    node: Node | None, datums: Sequence[Datum], dataset: str, strict: bool = True
+) -> NDArray[np.bool_]:
     """Say which datums a filter selects.
 
     Args:
         node: as :func:`velour_plugin.filters.parse_filter` made it; ``None`` selects all.
         datums: of one dataset.
         dataset: its name.
+        strict: refuse properties that none of these datums has; say no when they are but a part.
 
     Returns:
         ``(datums,)`` bool; what is unknown is not selected.
@@ -53,7 +56,8 @@ def matching(node: Node | None, datums: Sequence[Datum], dataset: str) -> NDArra
     if node is None:
         return np.ones(len(datums), bool)
     records = [encode_metadata(datum.metadata) for datum in datums]
-    check_properties(node, {name for record in records for name in record})
+    if strict:
+        check_properties(node, {name for record in records for name in record})
     return np.array(
         [
             _truth(node, datum, {**record, "uid": datum.uid, "dataset": dataset}) is True

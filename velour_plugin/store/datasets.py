@@ -140,7 +140,8 @@ def _save_datums(
 ) -> NDArray[np.int64]:
     """Store the datums that are new, with their truth, and return all ids in order."""
     stored = _datum_ids(connection, owner)
-    new = np.array([digest not in stored for digest in dataset.datum_digests], bool)
+    names = list(dataset.fingerprints.contents)
+    new = np.array([name not in stored for name in names], bool)
     fresh = dataset.subset(new)
     insert_rows(
         connection,
@@ -148,14 +149,14 @@ def _save_datums(
         schema.datums,
         {
             "dataset_id": np.full(len(fresh), owner),
-            "digest": fresh.datum_digests,
+            "digest": list(fresh.fingerprints.contents),
             "uid": fresh.uids,
             "metadata": [encode_metadata(datum.metadata) for datum in fresh.datums],
             "location": [wkb_of(datum.location) for datum in fresh.datums],
         },
     )
     stored = _datum_ids(connection, owner)
-    ids = np.array([stored[digest] for digest in dataset.datum_digests], np.int64)
+    ids = np.array([stored[name] for name in names], np.int64)
     backend.index_places(connection, ids[new].tolist(), [datum.location for datum in fresh.datums])
     columns = region_columns(connection, backend, fresh.truth)
     columns = {"datum_id": ids[new][fresh.truth.datum], **columns}

@@ -1,0 +1,245 @@
+"""What is asked of a dataset, and the matching that answers it, part by part.
+
+Matching is map and reduce: workers match parts, the ledgers are put together. Parts
+of a dataset in memory are sent to workers; those of a partitioned one are read there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from velour_plugin.domain.canonical import canonical_json
+from velour_plugin.domain.datasets import ContentNames, Dataset, Fingerprints
+from velour_plugin.domain.evaluation import Certificate
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin.errors import InvalidInput, UnknownName
+from velour_plugin.evaluator import Evaluator
+from velour_plugin.filters import Node, parse_filter
+from velour_plugin.filters.interpret import check_properties, matching
+from velour_plugin.filters.tree import to_json
+from velour_plugin.partitions import PartitionedDataset, split
+
+Part = tuple["Ledger | None", Fingerprints, set[str], set[str]]
+"""A part's ledger if any of its datums is selected, its fingerprints, and the names of its
+datums' metadata and label keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, checked and in one spelling.
+
+    Args:
+        evaluator: who answers.
+        parameters: the evaluator's own, complete.
+        label_map: pairs of what is mapped and what it becomes: two values, or two (key, value).
+        label_keys: the keys that are evaluated; ``None`` for all.
+        where: the filter; ``None`` for all datums.
+    """
+
+    evaluator: Evaluator
+    parameters: Mapping[str, Any]
+    label_map: Sequence[tuple[Any, Any]] | None
+    label_keys: Sequence[str] | None
+    where: Node | None
+
+    @classmethod
+    def of(
+        cls,
+        evaluator: Evaluator,
+        given: Mapping[str, Any],
+        where: str | Mapping[str, Any] | Node | None,
+    ) -> Question:
+        """Check parameters and filter."""
+        own = {key: value for key, value in given.items() if key not in _COMMON}
+        keys = given.get("label_keys")
+        return cls(
+            evaluator,
+            evaluator.parameters(own),
+            _label_pairs(given.get("label_map")),
+            None if keys is None else sorted([keys] if isinstance(keys, str) else keys),
+            parse_filter(where),
+        )
+
+    def certificate(self, dataset: str, names: ContentNames) -> Certificate:
+        """What makes the answer comparable with others."""
+        keys = {} if self.label_keys is None else {"label_keys": list(self.label_keys)}
+        return Certificate(
+            dataset=dataset,
+            dataset_digest=names.dataset,
+            datums_digest=names.datums,
+            groundtruth_digest=names.groundtruth,
+            filter=None if self.where is None else canonical_json(to_json(self.where)),
+            parameters={**self.parameters, **keys},
+            label_map=None
+            if self.label_map is None
+            else [list(map(_spelled, pair)) for pair in self.label_map],
+            evaluator=self.evaluator.task,
+            evaluator_version=self.evaluator.version,
+        )
+
+    def match(self, dataset: Dataset) -> Part:
+        """Match one part."""
+        properties = {name for datum in dataset.datums for name in datum.metadata}
+        chosen = matching(self.where, dataset.datums, dataset.name, strict=False)
+        keys = {key for table in _sides(dataset) for key, _ in table.labels}
+        if not chosen.any():
+            return None, dataset.fingerprints, properties, keys
+        judged = self._relabelled(dataset if chosen.all() else dataset.subset(chosen))
+        ledger = self.evaluator.match(judged, self.parameters)
+        return ledger, dataset.fingerprints, properties, keys
+
+    def _relabelled(self, dataset: Dataset) -> Dataset:
+        """Map labels and keep the keys asked for, on both sides."""
+        if self.label_map is None and self.label_keys is None:
+            return dataset
+        truth, said = (self._mapped(table) for table in _sides(dataset))
+        return replace(dataset, truth=truth, predictions=said)
+
+    def _mapped(self, table: AnnotationTable) -> AnnotationTable:
+        mapping = dict(self.label_map or ())
+        became = [_became(name, mapping) for name in table.labels]
+        kept = [name for name in became if self.label_keys is None or name[0] in self.label_keys]
+        labels = list(dict.fromkeys(kept))
+        place = [labels.index(name) if name in labels else -1 for name in became]
+        return _merged(table.relabelled(labels, np.array(place, np.int32)))
+
+
+def match_parts(
+    question: Question, dataset: Dataset | PartitionedDataset, n_jobs: int | None
+) -> tuple[Ledger, ContentNames]:
+    """Match a dataset, on as many workers as there are.
+
+    Raises:
+        InvalidInput: the filter selects no datum.
+        UnknownName: the filter or the label keys name what no part has.
+    """
+    parts: list[Ledger] = []
+    properties: set[str] = set()
+    keys: set[str] = set()
+
+    def fingerprints() -> Iterator[Fingerprints]:
+        for ledger, prints, names, own_keys in _matched(question, dataset, n_jobs):
+            properties.update(names)
+            keys.update(own_keys)
+            if ledger is not None:
+                parts.append(ledger)
+            yield prints
+
+    labels = dataset.labels if isinstance(dataset, PartitionedDataset) else dataset.truth.labels
+    names = ContentNames.of(dataset.metadata, labels, fingerprints())
+    if question.where is not None:
+        check_properties(question.where, properties)
+    became = {new[0] for _, new in question.label_map or () if not isinstance(new, str)}
+    for key in question.label_keys or ():
+        if key not in keys | became:
+            raise UnknownName("label key", key, keys)
+    if not parts:
+        raise InvalidInput(
+            f"the filter selects none of the datums of {dataset.name!r}: there is nothing to judge."
+        )
+    whole = parts[0] if len(parts) == 1 else question.evaluator.concatenate(parts)
+    return whole, names
+
+
+def _matched(
+    question: Question, dataset: Dataset | PartitionedDataset, n_jobs: int | None
+) -> Iterator[Part]:
+    """Matched parts, in order."""
+    import joblib
+
+    workers = joblib.effective_n_jobs(n_jobs)
+    if isinstance(dataset, Dataset):
+        if workers == 1:
+            yield question.match(dataset)
+            return
+        loaders: list[Callable[[], Dataset]] = [
+            _Given(part) for part in split(dataset, min(workers, len(dataset)))
+        ]
+    else:
+        loaders = [_Read(str(dataset.folder), number) for number in range(len(dataset))]
+    # a generator hands parts over as they are done, so that only ledgers are kept here
+    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
+    yield from parallel(joblib.delayed(_match)(question, loader) for loader in loaders)
+
+
+def _match(question: Question, load: Callable[[], Dataset]) -> Part:
+    return question.match(load())
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A part that travels to its worker."""
+
+    part: Dataset
+
+    def __call__(self) -> Dataset:
+        return self.part
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A part that its worker reads."""
+
+    folder: str
+    number: int
+
+    def __call__(self) -> Dataset:
+        return PartitionedDataset(self.folder).part(self.number)
+
+
+_COMMON = ("label_map", "label_keys")
+
+
+def _sides(dataset: Dataset) -> tuple[AnnotationTable, AnnotationTable]:
+    assert dataset.predictions is not None
+    return dataset.truth, dataset.predictions
+
+
+def _label_pairs(label_map: Mapping[Any, Any] | None) -> list[tuple[Any, Any]] | None:
+    """Spell a label map as pairs, sorted; values map values, (key, value) maps (key, value)."""
+    if label_map is None:
+        return None
+    pairs = []
+    for old, new in label_map.items():
+        both = (old, new)
+        if not all(isinstance(side, str) for side in both) and not all(map(_is_name, both)):
+            raise InvalidInput(
+                f"label_map {{{old!r}: {new!r}}}: map a value to a value, or a (key, value) pair "
+                "to a (key, value) pair."
+            )
+        pairs.append((old, new) if isinstance(old, str) else (tuple(old), tuple(new)))
+    return sorted(pairs, key=lambda pair: canonical_json(list(map(_spelled, pair))))
+
+
+def _is_name(side: Any) -> bool:
+    return (
+        isinstance(side, (tuple, list))
+        and len(side) == 2
+        and all(isinstance(text, str) and text for text in side)
+    )
+
+
+def _spelled(side: Any) -> Any:
+    return side if isinstance(side, str) else list(side)
+
+
+def _became(name: LabelName, mapping: Mapping[Any, Any]) -> LabelName:
+    """A pair maps one label, a value the label of that value under every key."""
+    if name in mapping:
+        key, value = mapping[name]
+        return (key, value)
+    return (name[0], mapping.get(name[1], name[1]))
+
+
+def _merged(table: AnnotationTable) -> AnnotationTable:
+    """Labels of one annotation that became the same label are one, with the highest score."""
+    order = np.lexsort((-table.score, table.label, table.annotation, table.datum))
+    columns = np.stack([table.datum, table.annotation, table.label])[:, order]
+    first = np.ones(len(table), bool)
+    first[1:] = (columns[:, 1:] != columns[:, :-1]).any(axis=0)
+    return table if first.all() else table.take(np.sort(order[first]))

@@ -1,0 +1,155 @@
+"""Datasets too large for one machine's memory: a folder of parquet files, a part at a time.
+
+A part is a run of datums in :func:`velour_plugin.domain.order.natural_order` with what
+is true of them and what a model said. A worker reads its part, matches it and gives back a
+ledger; nobody ever holds the whole. Parts that overlap or are out of order are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from velour_plugin.domain.canonical import canonical_json
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.metadata import decode_metadata, encode_metadata
+from velour_plugin.domain.order import natural_order
+from velour_plugin.domain.table import LabelName
+from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.parquet import (
+    read_datums,
+    read_predictions,
+    read_table,
+    write_datums,
+    write_predictions,
+    write_table,
+)
+
+_INDEX = "velour-partitions.json"
+
+
+class PartitionedDataset:
+    """A dataset with predictions in a folder, read part by part.
+
+    Args:
+        folder: that :meth:`write` made.
+
+    Raises:
+        InvalidInput: the folder holds no partitions.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        try:
+            index = json.loads((self.folder / _INDEX).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InvalidInput(
+                f"{str(self.folder)!r} holds no partitions ({error}): make them with "
+                "velour.PartitionedDataset.write(folder, parts)."
+            ) from error
+        self.name: str = index["name"]
+        self.model: str = index["model"]
+        self.metadata: dict[str, Any] = decode_metadata(index["metadata"])
+        self.labels: list[LabelName] = [(key, value) for key, value in index["labels"]]
+        self.parts: list[str] = index["parts"]
+
+    @classmethod
+    def write(cls, folder: str | os.PathLike[str], parts: Iterable[Dataset]) -> PartitionedDataset:
+        """Write parts as they come; only one needs to be in memory.
+
+        Args:
+            folder: to make; what it held of an earlier call is replaced.
+            parts: datasets of one name, metadata, vocabulary and model, with predictions, in the
+                order of their datums.
+
+        Raises:
+            BadDataset: a part has no predictions, or does not follow the one before it.
+        """
+        root = Path(folder)
+        root.mkdir(parents=True, exist_ok=True)
+        for old in root.glob("part-*"):
+            shutil.rmtree(old)
+        first: Dataset | None = None
+        last: Dataset | None = None
+        names: list[str] = []
+        for part in parts:
+            _check_follows(first, last, part)
+            first, last = first or part, part
+            names.append(f"part-{len(names):06}")
+            _write_part(root / names[-1], part)
+        if first is None:
+            raise BadDataset("there are no parts: a dataset has at least one datum.")
+        index = {
+            "name": first.name,
+            "model": str(first.model),
+            "metadata": encode_metadata(first.metadata),
+            "labels": first.truth.labels,
+            "parts": names,
+        }
+        (root / _INDEX).write_text(canonical_json(index), encoding="utf-8")
+        return cls(root)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def part(self, number: int) -> Dataset:
+        """Read one part."""
+        place = self.folder / self.parts[number]
+        datums = read_datums(place / "datums.parquet")
+        where = {datum.uid: at for at, datum in enumerate(datums)}
+        truth, _ = read_table(place / "truth.parquet", where, self.labels)
+        dataset = Dataset.from_table(self.name, datums, truth, self.metadata)
+        return read_predictions(place / "predictions.parquet", dataset)
+
+    def __iter__(self) -> Iterator[Dataset]:
+        return map(self.part, range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<PartitionedDataset {self.name!r}: {len(self)} parts in {str(self.folder)!r}>"
+
+
+def split(dataset: Dataset, parts: int) -> Sequence[Dataset]:
+    """Cut a dataset in memory into runs of datums of about equal size."""
+    import numpy as np
+
+    bounds = np.linspace(0, len(dataset), parts + 1).astype(int)
+    place = np.arange(len(dataset))
+    return [
+        dataset.subset((place >= low) & (place < high))
+        for low, high in pairwise(bounds)
+        if high > low
+    ]
+
+
+def _write_part(folder: Path, part: Dataset) -> None:
+    folder.mkdir()
+    write_datums(part.datums, folder / "datums.parquet")
+    write_table(part.truth, part.uids, folder / "truth.parquet")
+    write_predictions(part, folder / "predictions.parquet")
+
+
+def _check_follows(first: Dataset | None, last: Dataset | None, part: Dataset) -> None:
+    if part.predictions is None:
+        raise BadDataset(f"part {part!r} has no predictions: use with_predictions.")
+    if first is None or last is None:
+        return
+    same = (part.name, part.model, part.truth.labels, dict(part.metadata)) == (
+        first.name,
+        first.model,
+        first.truth.labels,
+        dict(first.metadata),
+    )
+    if not same:
+        raise BadDataset(
+            f"part {part!r} is of another dataset, model or vocabulary than the first, {first!r}."
+        )
+    if natural_order(part.uids[0]) <= natural_order(last.uids[-1]):
+        raise BadDataset(
+            f"a part begins with datum {part.uids[0]!r} after one that ends with "
+            f"{last.uids[-1]!r}: parts come in the order of their datums, numbers by size."
+        )
