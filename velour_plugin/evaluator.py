@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Metric
+from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.table import LabelName
 from velour_plugin.errors import UnknownName
 
 
@@ -69,6 +71,45 @@ class Evaluator(ABC):
                 in the data that many times.
         """
 
+    def resample(
+        self, ledger: Ledger, metric: str, label: Label | None, weights: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Measure one metric under many weightings of the datums, as a bootstrap does.
+
+        This measures all there is each time; an evaluator that can do with less should.
+
+        Args:
+            ledger: as :meth:`match` made it.
+            metric: name of a metric.
+            label: the class that it is about; ``None`` for a headline metric.
+            weights: ``(resamples, datums)`` whole numbers >= 0.
+
+        Returns:
+            ``(resamples,)``; NaN where the metric is undefined.
+        """
+        values = np.full(len(weights), np.nan)
+        for place, counts in enumerate(weights):
+            value = value_of(self.measure(ledger, weights=counts), metric, label)
+            values[place] = np.nan if value is None else value
+        return values
+
+    def bounds(self, metric: str) -> tuple[float | None, float | None]:
+        """The lowest and highest value that a metric can have; ``None`` where it has no bound."""
+        return (0.0, 1.0)
+
+    def support(self, ledger: Ledger) -> dict[LabelName, NDArray[np.intp]]:
+        """Datums that show each label, by position; empty when the ledger does not tell.
+
+        This reads a table ``truths`` with the columns ``label`` and ``datum``.
+        """
+        truths = ledger.tables.get("truths", {})
+        if not {"label", "datum"} <= set(truths):
+            return {}
+        return {
+            name: np.unique(truths["datum"][truths["label"] == place])
+            for place, name in enumerate(ledger.labels)
+        }
+
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
         """Make one ledger of those of partitions: equal to that of the whole.
 
@@ -88,3 +129,13 @@ class Evaluator(ABC):
     ) -> list[Metric]:
         """Curves, matrices and examples: what is looked at once, not a thousand times."""
         return []
+
+
+def value_of(metrics: Sequence[Metric], name: str, label: Label | None) -> float | None:
+    """Value of one metric among many; ``None`` where it is undefined or not there."""
+    wanted = None if label is None else label.name
+    for metric in metrics:
+        if metric.name == name and (metric.label and metric.label.name) == wanted:
+            value: float | None = metric.value
+            return value
+    return None

@@ -12,7 +12,7 @@ heavy libraries inside the functions that use them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -62,6 +62,19 @@ def velour_commands() -> Iterable[click.Command]:  # type: ignore[empty-body]
         def velour_commands():
             from my_package.cli import report
             return [report]
+    """
+
+
+@hookspec(firstresult=True)
+def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[str] | None:
+    """Name the ids of the tracked runs that a query of the tracker's own finds.
+
+    Called when a ranking names its runs by a query. The first plugin that
+    answers wins; return ``None`` to pass::
+
+        @velour_plugin.hookimpl
+        def velour_find_runs(query, experiments):
+            return my_tracker.search(query, experiments)
     """
 
 

@@ -3,7 +3,8 @@
 A row of annotations is one label of one annotation: ``uid``, ``annotation`` (rows of one
 annotation share a number), ``key``, ``value``, ``score``, ``x``, ``y``, ``width``, ``height``
 (pixels), ``area``, ``crowd``, ``shape`` (WKB) or ``raster`` (COCO RLE as JSON), ``metadata``
-(JSON), ``embedding`` (numbers). A row of datums is ``uid``, ``metadata`` (JSON), ``location`` (WKB).
+(JSON), ``embedding`` (numbers). A row of datums is ``uid``, ``metadata`` (JSON), ``location``
+(WKB).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from velour_plugin import hookspecs
-from velour_plugin.errors import PluginConflict, UnknownName
+from velour_plugin.errors import NotFound, PluginConflict, UnknownName
 
 if TYPE_CHECKING:
     import click
@@ -62,6 +62,19 @@ class Plugins:
                 for command in self._collect("velour_commands", "command", "name")
             }
         return self._commands
+
+    def find_runs(self, query: str, experiments: Sequence[str] | None) -> set[str]:
+        """Ids of the runs that a query finds.
+
+        Raises:
+            NotFound: no plugin knows runs.
+        """
+        found = self.manager.hook.velour_find_runs(query=query, experiments=experiments)
+        if found is None:
+            raise NotFound(
+                f"runs {query!r}: no plugin searches runs; name them: runs=['id', …] (--run)."
+            )
+        return set(found)
 
     def announce(self, evaluation: Evaluation) -> None:
         """Tell every plugin of a saved evaluation; a plugin that fails is a warning."""

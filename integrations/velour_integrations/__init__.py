@@ -5,7 +5,7 @@ One file knows one vendor or format; its library is imported in the function tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from velour_plugin.hookspecs import hookimpl
@@ -32,6 +32,14 @@ def velour_commands() -> Iterable[click.Command]:
     from velour_integrations.demo import demo
 
     return [demo]
+
+
+@hookimpl
+def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[str] | None:
+    """Ask MLflow's ``search_runs``."""
+    from velour_integrations.mlflow_run import find_runs
+
+    return find_runs(query, experiments)
 
 
 @hookimpl

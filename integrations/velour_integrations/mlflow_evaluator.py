@@ -6,8 +6,11 @@ for Velour's own tasks only, so that other people's evaluations are not disturbe
 
 from __future__ import annotations
 
+import datetime as dt
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,7 @@ from mlflow.models.evaluation import EvaluationResult, ModelEvaluator
 
 import velour_plugin as velour
 from velour_integrations.cells import annotations_of
-from velour_plugin.errors import BadDataset, UnknownName
+from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
 from velour_plugin.plugins import installed
 
 CONFIG = {
@@ -31,6 +34,9 @@ CONFIG = {
 }
 """Keys of ``evaluator_config``, and what each says."""
 
+_PLAIN = (str, bool, int, float, np.generic, dt.date, dt.time, dt.timedelta)
+_logger = logging.getLogger("velour")
+
 
 class VelourEvaluator(ModelEvaluator):
     """Judges what Velour has an evaluator for, and keeps it in the store."""
@@ -39,9 +45,24 @@ class VelourEvaluator(ModelEvaluator):
     def can_evaluate(
         cls, *, model_type: str, evaluator_config: Mapping[str, Any] | None, **kwargs: Any
     ) -> bool:
-        """Say whether the model type, or the task in the configuration, is one of Velour's."""
-        tasks = installed().evaluators
-        return model_type in tasks or (evaluator_config or {}).get("task") in tasks
+        """Say whether the model type is one of Velour's tasks, or the configuration names one.
+
+        A task that a configuration of ours misspells is ours too: :meth:`evaluate` refuses it
+        by name. A misspelt model type may be somebody else's, so it gets a hint only.
+        """
+        tasks, config = installed().evaluators, evaluator_config or {}
+        task = config.get("task")
+        if model_type in tasks or task in tasks:
+            return True
+        if (
+            isinstance(task, str)
+            and get_close_matches(task, tasks)
+            and config.keys() <= CONFIG.keys()
+        ):
+            return True
+        for near in get_close_matches(str(model_type), tasks, n=1, cutoff=0.9):
+            _logger.warning("Velour has no task %r: did you mean %r?", model_type, near)
+        return False
 
     def evaluate(
         self,
@@ -107,7 +128,7 @@ def _dataset_of(dataset: Any, config: Mapping[str, Any]) -> tuple[velour.Dataset
         if column not in frame.columns:
             raise UnknownName("column", column, map(str, frame.columns))
     rows = frame.to_dict("records")
-    uids = [str(row[used["uid"]] if "uid" in used else at) for at, row in enumerate(rows)]
+    uids = [_uid(row[used["uid"]], at) if "uid" in used else str(at) for at, row in enumerate(rows)]
     truths = [
         velour.GroundTruth(_datum(uid, row, used), annotations_of(cell, uid, "ground truth"))
         for uid, row, cell in zip(uids, rows, dataset.labels_data, strict=True)
@@ -116,17 +137,29 @@ def _dataset_of(dataset: Any, config: Mapping[str, Any]) -> tuple[velour.Dataset
     return velour.Dataset.from_groundtruths(truths, name), uids
 
 
+def _uid(said: Any, at: int) -> str:
+    if not _is_told(said):
+        raise BadDataset(f"row {at} has no uid ({said!r}): every datum has a name of its own.")
+    return str(said)
+
+
 def _datum(uid: str, said: Mapping[str, Any], used: Mapping[str, str]) -> velour.Datum:
     """A row's plain values are the datum's metadata; empty cells are absent."""
     metadata = {
         str(column): value
         for column, value in said.items()
-        if column not in used.values()
-        and isinstance(value, (str, bool, int, float, np.generic))
-        and value == value  # NaN is how pandas says nothing
+        if column not in used.values() and isinstance(value, _PLAIN) and _is_told(value)
     }
     place = tuple(said[used[role]] for role in ("latitude", "longitude") if role in used)
-    return velour.Datum(uid, metadata, place if len(place) == 2 and place == place else None)
+    try:
+        return velour.Datum(uid, metadata, place if any(map(_is_told, place)) else None)
+    except InvalidInput as error:
+        raise BadDataset(f"datum {uid!r}: {error}") from error
+
+
+def _is_told(value: Any) -> bool:
+    """Pandas says nothing by ``None``, NaN or NaT; the latter two differ from themselves."""
+    return value is not None and bool(value == value)
 
 
 def _with_predictions(
@@ -151,13 +184,23 @@ def _with_predictions(
 
 
 def _column(answers: Any, column: str | None) -> list[Any]:
+    """A model's answers, one for each row."""
     if not hasattr(answers, "columns"):
+        if isinstance(answers, (str, Mapping)) or not hasattr(answers, "__iter__"):
+            raise BadDataset(
+                f"the model gave a {type(answers).__name__}: expected a list with an answer for "
+                "each row, in order; [] where nothing was found."
+            )
         return list(answers)
     names = list(map(str, answers.columns))
-    chosen = column or (names[0] if len(names) == 1 else None)
-    if chosen not in names:
-        raise UnknownName("column of the model's output", chosen, names)
-    return list(answers[chosen])
+    if column is None and len(names) != 1:
+        raise BadDataset(
+            f"the model gave {len(names)} columns, {', '.join(names)}: name the one to judge with "
+            "predictions='column'."
+        )
+    if (column or names[0]) not in names:
+        raise UnknownName("column of the model's output", column, names)
+    return list(answers[column or names[0]])
 
 
 def _answered(

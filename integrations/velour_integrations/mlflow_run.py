@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mlflow.utils.time import get_current_time_millis
 from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Run
+from velour_plugin.errors import BadFilter
 from velour_plugin.parquet import write_predictions
 
 FOLDER = "velour"
@@ -27,6 +28,26 @@ def run_of(run_id: str) -> Run:
     """What a ranking wants to know of a run."""
     info = mlflow.MlflowClient().get_run(run_id).info
     return Run(run_id, info.run_name, info.experiment_id)
+
+
+def find_runs(query: str, experiments: Sequence[str] | None) -> list[str]:
+    """Ids of the runs that MLflow's filter string finds, in some experiments or in all.
+
+    Raises:
+        BadFilter: MLflow does not understand the query; its own words say why.
+    """
+    try:
+        frame = mlflow.search_runs(
+            experiment_ids=None if experiments is None else list(experiments),
+            search_all_experiments=experiments is None,
+            filter_string=query,
+            output_format="list",
+        )
+    except mlflow.MlflowException as error:
+        raise BadFilter(
+            f"runs {query!r}: {error.message} An example: \"params.backbone = 'swin'\"."
+        ) from error
+    return [run.info.run_id for run in frame]
 
 
 def tag_run(evaluation: Evaluation) -> None:

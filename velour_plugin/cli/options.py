@@ -34,6 +34,22 @@ def where_option(command: Command) -> Command:
     )(command)
 
 
+def statistics_options(command: Command) -> Command:
+    """``--confidence``, ``--resamples`` and ``--seed``."""
+    for option in (
+        click.option("--seed", default=0, show_default=True, help="Of the resamples."),
+        click.option(
+            "--resamples",
+            default=1000,
+            show_default=True,
+            help="Bootstrap resamples for intervals; 0 for none.",
+        ),
+        click.option("--confidence", default=0.95, show_default=True, help="Of the intervals."),
+    ):
+        command = option(command)
+    return command
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON, indented for people who look anyway."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -6,7 +6,13 @@ from typing import Literal
 
 import click
 
-from velour_plugin.cli.options import json_option, print_json, store_option, where_option
+from velour_plugin.cli.options import (
+    json_option,
+    print_json,
+    statistics_options,
+    store_option,
+    where_option,
+)
 
 
 @click.command()
@@ -14,7 +20,8 @@ from velour_plugin.cli.options import json_option, print_json, store_option, whe
 @click.option("--dataset", required=True, metavar="NAME", help="What the runs were judged on.")
 @where_option
 @click.option("--label", metavar="[KEY=]VALUE", help="Rank by this class, with a metric like AP.")
-@click.option("--run", "runs", multiple=True, metavar="RUN", help="Only this run; repeatable.")
+@click.option("--run", "named", multiple=True, metavar="RUN", help="Only this run; repeatable.")
+@click.option("--runs", metavar="QUERY", help="Only runs that this MLflow filter string finds.")
 @click.option("--experiment", "experiments", multiple=True, metavar="ID", help="Only its runs.")
 @click.option(
     "--on-mismatch",
@@ -23,6 +30,7 @@ from velour_plugin.cli.options import json_option, print_json, store_option, whe
     show_default=True,
     help="What to do when evaluations were not asked the same question.",
 )
+@statistics_options
 @json_option
 @store_option
 def rank(
@@ -30,9 +38,13 @@ def rank(
     dataset: str,
     where: str | None,
     label: str | None,
-    runs: tuple[str, ...],
+    named: tuple[str, ...],
+    runs: str | None,
     experiments: tuple[str, ...],
     on_mismatch: Literal["refuse", "intersect"],
+    confidence: float,
+    resamples: int,
+    seed: int,
     as_json: bool,
     store: str | None,
 ) -> None:
@@ -54,9 +66,12 @@ def rank(
             dataset,
             where,
             about,
-            runs or None,
+            runs or named or None,
             experiments or None,
             on_mismatch,
+            confidence,
+            resamples,
+            seed,
             opened,
         )
     if as_json:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,10 @@ class Row:
         datums: how many the value is over.
         evaluation_id: names the evaluation in the store.
         reason: why there is no value.
+        interval: confidence interval of the value.
+        rank_interval: ranks that are not out of the question.
+        p_best: share of resamples in which it is best.
+        tied_with_best: whether its paired difference to the best may be nothing.
     """
 
     rank: int | None
@@ -34,6 +38,10 @@ class Row:
     datums: int
     evaluation_id: str
     reason: str | None = None
+    interval: tuple[float, float] | None = None
+    rank_interval: tuple[int, int] | None = None
+    p_best: float | None = None
+    tied_with_best: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class Board:
         datums: how many datums the filter selects.
         of_datums: how many there are.
         lower_is_better: whether small values come first.
+        confidence: of the intervals.
         rows: the best first, those without a value last.
         notes: what a reader must know: why a board is empty, what was left out.
     """
@@ -59,6 +68,7 @@ class Board:
     datums: int
     of_datums: int
     lower_is_better: bool
+    confidence: float
     rows: Sequence[Row]
     notes: Sequence[str] = ()
 
@@ -81,12 +91,13 @@ class Board:
             "datums": self.datums,
             "of_datums": self.of_datums,
             "lower_is_better": self.lower_is_better,
+            "confidence": self.confidence,
             "rows": [asdict(row) for row in self.rows],
             "notes": list(self.notes),
         }
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a run: rank, model, run, run_id, value, datums, evaluation_id, reason."""
+        """One row a run, in the order of :class:`Row`'s fields."""
         import pandas as pd
 
         return pd.DataFrame([asdict(row) for row in self.rows], columns=list(Row.__slots__))
@@ -98,19 +109,20 @@ class Board:
         return f"{self.metric}{about} on {self.dataset}: {self.datums} of {self.of_datums} datums"
 
     def to_table(self) -> Table:
-        """The board as a rich table."""
+        """The board as a rich table; columns that nothing is known for are left out."""
         from rich import box
         from rich.table import Table
 
+        sure = any(row.interval is not None for row in self.rows)
+        shown = [column for column in _COLUMNS if sure or column.title not in _OF_RESAMPLES]
+        if not any(row.run for row in self.rows):
+            shown = [column for column in shown if column.title != "run"]
         table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, min_width=40)
-        for name, justify in _COLUMNS:
-            table.add_column(name, justify=justify)
-        table.columns[3].header = self.metric
+        for column in shown:
+            title = column.title.format(metric=self.metric, confidence=self.confidence)
+            table.add_column(title, justify=column.justify)
         for row in self.rows:
-            value = "undefined" if row.value is None else f"{row.value:.4f}"
-            table.add_row(
-                str(row.rank or "–"), row.model, row.run or "–", value, str(row.datums),
-            )  # fmt: skip
+            table.add_row(*(column.text(row) for column in shown))
         return table
 
     def __str__(self) -> str:
@@ -127,10 +139,33 @@ class Board:
         return f"<p><b>{self.title}</b></p>" + str(frame.to_html(index=False, na_rep="–"))
 
 
-_COLUMNS: tuple[tuple[str, Any], ...] = (
-    ("rank", "right"),
-    ("model", "left"),
-    ("run", "left"),
-    ("value", "right"),
-    ("datums", "right"),
+@dataclass(frozen=True, slots=True)
+class _Column:
+    title: str
+    justify: Literal["left", "right"]
+    text: Callable[[Row], str]
+
+
+def _span(span: tuple[float, float] | None, form: str) -> str:
+    if span is None:
+        return "–"
+    low, high = (format(end, form) for end in span)
+    return low if low == high else f"{low}–{high}"
+
+
+_COLUMNS = (
+    _Column("rank", "right", lambda row: str(row.rank or "–")),
+    _Column("ranks", "right", lambda row: _span(row.rank_interval, "d")),
+    _Column("model", "left", lambda row: row.model),
+    _Column("run", "left", lambda row: row.run or "–"),
+    _Column(
+        "{metric}",
+        "right",
+        lambda row: "undefined" if row.value is None else f"{row.value:.4f}",
+    ),
+    _Column("{confidence:.0%} interval", "right", lambda row: _span(row.interval, ".3f")),
+    _Column("P(best)", "right", lambda row: "–" if row.p_best is None else f"{row.p_best:.2f}"),
+    _Column("tied with best", "left", lambda row: "yes" if row.tied_with_best else ""),
+    _Column("datums", "right", lambda row: str(row.datums)),
 )
+_OF_RESAMPLES = ("ranks", "{confidence:.0%} interval", "P(best)", "tied with best")

@@ -3,260 +3,247 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.domain.labels import DEFAULT_KEY, Label
-from velour_plugin.errors import InvalidInput, NotFound, UnknownName
+from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.filters import Node, parse_filter
 from velour_plugin.filters.tree import to_json
 from velour_plugin.plugins import installed
+from velour_plugin.ranking import statistics
 from velour_plugin.ranking.board import Board, Row
-from velour_plugin.ranking.comparable import ABOUT_DATUMS, differences, name_of, refuse
+from velour_plugin.ranking.comparable import name_of
+from velour_plugin.ranking.entrants import entrants, shared_datums
+from velour_plugin.ranking.measured import FEW, Measured, measure_all
 from velour_plugin.store import Candidate, Store, open_store
 
 OnMismatch = Literal["refuse", "intersect"]
-Value = tuple[float | None, str | None]
-"""A metric's value, and where it is ``None`` the reason."""
+LabelName = str | tuple[str, str]
 
 
 def rank(
     metric: str,
     dataset: str,
     where: str | Mapping[str, Any] | Node | None = None,
-    label: str | tuple[str, str] | None = None,
-    runs: Iterable[str] | None = None,
+    label: LabelName | None = None,
+    runs: str | Iterable[str] | None = None,
     experiments: Iterable[str] | None = None,
     on_mismatch: OnMismatch = "refuse",
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
     store: Store | None = None,
 ) -> Board:
-    """Rank the runs that were evaluated on a dataset.
+    """Rank the runs that were evaluated on a dataset, and say how sure that is.
 
     Of each run, the newest evaluation of a kind counts. A filter is answered from the
-    ledgers: nothing is matched again.
+    ledgers: nothing is matched again. Intervals, rank intervals and probabilities are from
+    resamples of the selected datums, the same for every run.
 
     Args:
         metric: a headline metric such as ``mAP``, or with ``label`` one of a label such as ``AP``.
         dataset: name of the dataset.
         where: only these datums count (see :mod:`velour_plugin.filters`).
         label: a class, by its value or as (key, value).
-        runs: ids or names of MLflow runs, or names of models; ``None`` for all.
+        runs: an MLflow filter string such as ``"params.backbone = 'swin'"``; or ids or names of
+            runs or models; ``None`` for all.
         experiments: ids of MLflow experiments; ``None`` for all.
         on_mismatch: when evaluations differ in what they were asked: ``refuse``, or
             ``intersect`` to compare them over the datums that they share.
+        confidence: of the intervals, in (0, 1).
+        resamples: how many to draw; 0 for no intervals.
+        seed: of the resamples; the same seed gives the same board.
         store: an open store; ``None`` opens the default one.
 
     Raises:
         UnknownName: there is no such dataset, metric, label, run or property.
         NotComparable: the evaluations do not answer one question; the fields are named.
         BadFilter: the filter has no meaning.
+        InvalidInput: confidence or resamples are out of range.
     """
     if on_mismatch not in ("refuse", "intersect"):
         raise UnknownName("on_mismatch", on_mismatch, ("refuse", "intersect"))
+    check_statistics(confidence, resamples)
     node = parse_filter(where)
+    about = label_of(label)
     if store is None:
         with open_store() as opened:
-            return _rank(opened, metric, dataset, node, label, runs, experiments, on_mismatch)
-    return _rank(store, metric, dataset, node, label, runs, experiments, on_mismatch)
-
-
-def _rank(
-    store: Store,
-    metric: str,
-    dataset: str,
-    node: Node | None,
-    label: str | tuple[str, str] | None,
-    runs: Iterable[str] | None,
-    experiments: Iterable[str] | None,
-    on_mismatch: OnMismatch,
-) -> Board:
-    about = (
-        None
-        if label is None
-        else Label(*((DEFAULT_KEY, label) if isinstance(label, str) else label))
-    )
-    field = _newest(_chosen(store.candidates(dataset), dataset, runs, experiments))
-    stored = store.metric_values([item.evaluation_id for item in field], metric, about)
-    entrants = [item for item in field if item.evaluation_id in stored]
-    if not entrants:
-        raise _no_metric(store, metric, about, field)
-    shared = _shared_datums(store, dataset, entrants, on_mismatch)
-    versions = {item.version_id for item in entrants}
-    selected = {number: set(store.matching(dataset, number, node)) for number in versions}
-    if shared is not None:
-        selected = {number: uids & shared for number, uids in selected.items()}
-    if node is None and shared is None:
-        values: dict[str, Value] = {number: (value, None) for number, value in stored.items()}
-        counts = {item.evaluation_id: len(selected[item.version_id]) for item in entrants}
+            return rank(
+                metric, dataset, node, label, runs, experiments, on_mismatch, confidence,
+                resamples, seed, opened,
+            )  # fmt: skip
+    field, stored = entrants(store, dataset, metric, about, runs, experiments)
+    shared = shared_datums(store, dataset, field, on_mismatch)
+    selected, total = _selected(store, dataset, field, node, shared)
+    lower = metric in installed().evaluator(field[0].task).lower_is_better
+    whole = node is None and shared is None
+    if whole and not resamples:
+        found = [
+            Measured(stored[item.evaluation_id], len(uids), np.empty(0))
+            for item, uids in zip(field, selected, strict=True)
+        ]
     else:
-        values, counts = _measured(store, entrants, selected, metric, about)
-    lower = metric in installed().evaluator(entrants[0].task).lower_is_better
-    total = max(len(store.matching(dataset, number, None)) for number in versions)
-    chosen = max(len(uids) for uids in selected.values())
+        found = measure_all(
+            [installed().evaluator(item.task) for item in field],
+            store.ledgers([item.evaluation_id for item in field]),
+            selected,
+            metric,
+            about,
+            resamples,
+            seed,
+        )
     return Board(
         metric=metric,
         label=None if about is None else f"{about.key}={about.value}",
         dataset=dataset,
         where=None if node is None else canonical_json(to_json(node)),
-        datums=chosen,
+        datums=max(map(len, selected)),
         of_datums=total,
         lower_is_better=lower,
-        rows=_ranked(entrants, values, counts, lower),
-        notes=_notes(chosen, total, dataset, shared, [*values.values()]),
+        confidence=confidence,
+        rows=_rows(field, found, metric, lower, confidence),
+        notes=_notes(found, total, dataset, shared),
     )
 
 
-def _chosen(
-    candidates: Sequence[Candidate],
-    dataset: str,
-    runs: Iterable[str] | None,
-    experiments: Iterable[str] | None,
-) -> list[Candidate]:
-    """Keep the runs and experiments that were asked for."""
-    if not candidates:
-        raise NotFound(
-            f"dataset {dataset!r} has no evaluations yet: velour evaluate, or "
-            "mlflow.models.evaluate(..., evaluators='velour')."
-        )
-    kept = list(candidates)
-    if runs is not None:
-        asked = [runs] if isinstance(runs, str) else list(runs)
-        known = {name for item in kept for name in _names(item)}
-        for name in asked:
-            if name not in known:
-                raise UnknownName("run", name, known)
-        kept = [item for item in kept if not _names(item).isdisjoint(asked)]
-    if experiments is not None:
-        wanted = {experiments} if isinstance(experiments, str) else set(map(str, experiments))
-        known = {item.run.experiment_id or "" for item in kept if item.run is not None}
-        for number in wanted - known:
-            raise UnknownName("experiment", number, known)
-        kept = [item for item in kept if item.run and item.run.experiment_id in wanted]
-    return kept
+def check_statistics(confidence: float, resamples: int) -> None:
+    """Refuse a confidence outside (0, 1) or a negative number of resamples."""
+    if not 0 < confidence < 1:
+        raise InvalidInput(f"confidence {confidence!r}: expected a share such as 0.95.")
+    if not isinstance(resamples, int) or resamples < 0:
+        raise InvalidInput(f"resamples {resamples!r}: expected a whole number >= 0.")
 
 
-def _names(item: Candidate) -> set[str]:
-    run = item.run
-    return {item.model} if run is None else {item.model, run.run_id, run.name or run.run_id}
-
-
-def _newest(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Of each run and kind of evaluation the newest; candidates come newest first."""
-    kinds: dict[str, Candidate] = {}
-    for item in candidates:
-        asked = item.certificate
-        who = item.run.run_id if item.run else item.model
-        kind = [who, item.task, asked.parameters, asked.label_map, asked.filter]
-        kinds.setdefault(canonical_json(kind), item)
-    return list(kinds.values())
-
-
-def _no_metric(
-    store: Store, metric: str, about: Label | None, field: Sequence[Candidate]
-) -> UnknownName | InvalidInput:
-    names = store.metric_names([item.evaluation_id for item in field])
-    if about is not None and metric in names:
-        return InvalidInput(
-            f"no evaluation has {metric} of label {about.key}={about.value!r}: "
-            "name a class of the dataset, as its value or as key=value."
-        )
-    if metric in names:
-        return InvalidInput(f"{metric} is about one label: name it with label= (--label).")
-    return UnknownName("metric", metric, names)
-
-
-def _shared_datums(
-    store: Store, dataset: str, entrants: Sequence[Candidate], on_mismatch: OnMismatch
-) -> set[str] | None:
-    """Datums that all entrants were asked about alike; ``None`` when they agree in everything."""
-    differing = differences(entrants)
-    if not differing:
+def label_of(label: LabelName | None) -> Label | None:
+    """A class by its value, under the default key, or by (key, value)."""
+    if label is None:
         return None
-    only_datums = set(differing) <= ABOUT_DATUMS
-    if on_mismatch == "refuse" or not only_datums:
-        if on_mismatch == "intersect":
-            differing = {key: by for key, by in differing.items() if key not in ABOUT_DATUMS}
-        refuse(differing, may_intersect=only_datums)
-    versions = {item.version_id for item in entrants}
-    told = [set(store.datum_digests(dataset, number).items()) for number in versions]
-    uids = {uid for uid, _ in set.intersection(*told)}
-    for ledger in store.ledgers([item.evaluation_id for item in entrants]):
-        uids.intersection_update(ledger.datums)
-    return uids
+    key, value = (DEFAULT_KEY, label) if isinstance(label, str) else label
+    return Label(key, value)
 
 
-def _measured(
+def _selected(
     store: Store,
-    entrants: Sequence[Candidate],
-    selected: Mapping[int, set[str]],
+    dataset: str,
+    field: Sequence[Candidate],
+    node: Node | None,
+    shared: set[str] | None,
+) -> tuple[list[set[str]], int]:
+    """Uids that count, for each entrant; and how many datums there are."""
+    versions = {item.version_id for item in field}
+    all_of = {number: store.matching(dataset, number, None) for number in versions}
+    uids = {
+        number: set(all_of[number] if node is None else store.matching(dataset, number, node))
+        for number in versions
+    }
+    if shared is not None:
+        uids = {number: chosen & shared for number, chosen in uids.items()}
+    total = max(map(len, all_of.values()))
+    return [uids[item.version_id] for item in field], total
+
+
+def _rows(
+    field: Sequence[Candidate],
+    found: Sequence[Measured],
     metric: str,
-    about: Label | None,
-) -> tuple[dict[str, Value], dict[str, int]]:
-    """Values over the selected datums, from the ledgers; and how many datums each is over."""
-    values: dict[str, Value] = {}
-    counts: dict[str, int] = {}
-    ledgers = store.ledgers([item.evaluation_id for item in entrants])
-    for item, ledger in zip(entrants, ledgers, strict=True):
-        uids = selected[item.version_id]
-        mask = np.array([uid in uids for uid in ledger.datums], bool)
-        measured = installed().evaluator(item.task).measure(ledger, mask)
-        value = next((m.value for m in measured if m.name == metric and (m.label == about)), None)
-        counts[item.evaluation_id] = int(mask.sum())
-        values[item.evaluation_id] = (value, None if value is not None else _reason(mask))
-    return values, counts
-
-
-def _reason(mask: np.ndarray[Any, Any]) -> str:
-    if not mask.any():
-        return "no datum is selected"
-    return "undefined here: the selected datums have no ground truth that it needs"
-
-
-def _ranked(
-    entrants: Sequence[Candidate],
-    values: Mapping[str, Value],
-    counts: Mapping[str, int],
-    lower_is_better: bool,
+    lower: bool,
+    confidence: float,
 ) -> list[Row]:
     """Rows in order: the best first, those without a value last."""
+    values = [one.value for one in found]
+    known = sorted((v for v in values if v is not None), reverse=not lower)
+    sure = _Sureness(field, found, metric, lower, confidence)
     rows = [
         Row(
-            None,
-            item.model,
-            None if item.run is None else name_of(item),
-            None if item.run is None else item.run.run_id,
-            values[item.evaluation_id][0],
-            counts[item.evaluation_id],
-            item.evaluation_id,
-            values[item.evaluation_id][1],
+            rank=None if one.value is None else 1 + known.index(one.value),
+            model=item.model,
+            run=None if item.run is None else name_of(item),
+            run_id=None if item.run is None else item.run.run_id,
+            value=one.value,
+            datums=one.datums,
+            evaluation_id=item.evaluation_id,
+            reason=one.reason,
+            interval=sure.interval(place),
+            rank_interval=sure.rank_interval(place),
+            p_best=sure.p_best(place),
+            tied_with_best=sure.tied_with_best(place),
         )
-        for item in entrants
+        for place, (item, one) in enumerate(zip(field, found, strict=True))
     ]
-    sign = 1 if lower_is_better else -1
-    rows.sort(
-        key=lambda row: (row.value is None, sign * (row.value or 0.0), row.model, row.run or "")
-    )
-    known = [row.value for row in rows if row.value is not None]
-    return [
-        row if row.value is None else replace(row, rank=1 + known.index(row.value)) for row in rows
-    ]
+    return sorted(rows, key=lambda row: (row.rank or len(rows) + 1, row.model, row.run or ""))
+
+
+class _Sureness:
+    """What the resamples say of each run; nothing where there are none."""
+
+    def __init__(
+        self,
+        field: Sequence[Candidate],
+        found: Sequence[Measured],
+        metric: str,
+        lower: bool,
+        confidence: float,
+    ) -> None:
+        self.found, self.confidence, self.lower = found, confidence, lower
+        self.bounds = installed().evaluator(field[0].task).bounds(metric)
+        self.known = [place for place, one in enumerate(found) if one.value is not None]
+        drawn = {len(found[place].replicates) for place in self.known}
+        self.drawn = len(drawn) == 1 and drawn != {0}
+        if self.drawn:
+            self.replicates = np.stack([found[place].replicates for place in self.known])
+            values = [found[place].value for place in self.known]
+            truths = statistics.recentred(values, self.replicates)
+            self.ranks = statistics.rank_replicates(truths, lower)
+            self.chances = statistics.best_probabilities(self.ranks)
+
+    def interval(self, place: int) -> tuple[float, float] | None:
+        one = self.found[place]
+        if not self._drawn_for(place):
+            return None
+        return statistics.basic_interval(one.value, one.replicates, self.confidence, self.bounds)
+
+    def rank_interval(self, place: int) -> tuple[int, int] | None:
+        if not self._drawn_for(place):
+            return None
+        return statistics.rank_interval(self.ranks[self.known.index(place)], self.confidence)
+
+    def p_best(self, place: int) -> float | None:
+        return float(self.chances[self.known.index(place)]) if self._drawn_for(place) else None
+
+    def tied_with_best(self, place: int) -> bool | None:
+        """Whether the paired difference to the best may be nothing."""
+        if not self._drawn_for(place):
+            return None
+        sign = -1 if self.lower else 1
+        best = max(self.known, key=lambda at: sign * (self.found[at].value or 0.0))
+        mine, theirs = self.found[place], self.found[best]
+        assert mine.value is not None
+        assert theirs.value is not None
+        interval = statistics.basic_interval(
+            theirs.value - mine.value, theirs.replicates - mine.replicates, self.confidence
+        )
+        return interval is None or interval[0] <= 0 <= interval[1]
+
+    def _drawn_for(self, place: int) -> bool:
+        return self.drawn and place in self.known
 
 
 def _notes(
-    chosen: int,
-    total: int,
-    dataset: str,
-    shared: set[str] | None,
-    values: Sequence[Value],
+    found: Sequence[Measured], total: int, dataset: str, shared: set[str] | None
 ) -> list[str]:
-    notes = []
-    if chosen == 0:
-        notes.append(f"The filter selects none of the {total} datums of {dataset!r}.")
-    elif any(reason for _, reason in values):
-        notes.extend(dict.fromkeys(reason for _, reason in values if reason))
+    if not any(one.datums for one in found):
+        return [f"The filter selects none of the {total} datums of {dataset!r}."]
+    notes = list(dict.fromkeys(one.reason for one in found if one.reason))
     if shared is not None:
         notes.append(f"Compared over the {len(shared)} datums that all evaluations share.")
+    rare = max(found, key=lambda one: len(one.rare))
+    if rare.rare and any(one.replicates.size for one in found):
+        named = ", ".join(rare.rare[:5]) + (", …" if len(rare.rare) > 5 else "")
+        notes.append(
+            f"{len(rare.rare)} of {rare.labels} labels are shown by fewer than {FEW} of these "
+            f"datums ({named}): intervals are rough."
+        )
     return notes

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
+from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Run
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import InvalidInput
+from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.tree import Node
 from velour_plugin.store import datasets, evaluations, filtering, migrate
@@ -131,6 +132,23 @@ class Store:
             datasets.newest_version(connection, dataset)
             return evaluations.candidates(connection, dataset)
 
+    def evaluations_of(self, name: str) -> list[Candidate]:
+        """Evaluations of a run by its id or name, of a model, or by their own id; newest first.
+
+        Raises:
+            UnknownName: nothing has that name; the nearest is named.
+        """
+        with self._reading() as connection:
+            found = evaluations.candidates_named(connection, name)
+            if not found:
+                raise UnknownName("run", name, evaluations.run_names(connection))
+            return found
+
+    def datums(self, dataset: str, version_id: int) -> list[Datum]:
+        """Datums of a version with their metadata and places, in order."""
+        with self._reading() as connection:
+            return datasets.load_datums(connection, self._version(connection, dataset, version_id))
+
     def metric_values(
         self, evaluation_ids: Sequence[str], name: str, label: Label | None = None
     ) -> dict[str, float | None]:
@@ -156,11 +174,7 @@ class Store:
             UnknownName: no datum has a property that the filter names.
         """
         with self._reading() as connection:
-            version = next(
-                item
-                for item in datasets.find_versions(connection, dataset)
-                if item.id == version_id
-            )
+            version = self._version(connection, dataset, version_id)
             if where is None:
                 return datasets.select_uids(connection, version, None)
             check_properties(where, set(version.properties))
@@ -170,9 +184,12 @@ class Store:
     def datum_digests(self, dataset: str, version_id: int) -> Mapping[str, str]:
         """What names each datum of a version with its ground truth, by uid."""
         with self._reading() as connection:
-            found = datasets.find_versions(connection, dataset)
-            version = next(item for item in found if item.id == version_id)
+            version = self._version(connection, dataset, version_id)
             return datasets.datum_digests(connection, version)
+
+    def _version(self, connection: Connection, dataset: str, version_id: int) -> Version:
+        found = datasets.find_versions(connection, dataset)
+        return next(item for item in found if item.id == version_id)
 
     def close(self) -> None:
         """Close its connections."""

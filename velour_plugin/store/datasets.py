@@ -135,6 +135,15 @@ def load_dataset(connection: Connection, name: str, number: int | None = None) -
     return Dataset.from_table(name, datums, truth, decode_metadata(row.metadata))
 
 
+def load_datums(connection: Connection, version: Version) -> list[Datum]:
+    """Read the datums of a version, in its order, without their annotations."""
+    columns = (schema.datums.c.uid, schema.datums.c.metadata, schema.datums.c.location)
+    members = connection.execute(
+        _members(version, *columns).order_by(schema.version_datums.c.position)
+    )
+    return [Datum(uid, decode_metadata(said), geometry_of(place)) for uid, said, place in members]
+
+
 def _save_datums(
     connection: Connection, backend: Backend, owner: int, dataset: Dataset
 ) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select
 
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate, Evaluation, Metric, Run
@@ -133,6 +133,31 @@ def load_evaluation(connection: Connection, evaluation_id: str) -> Evaluation:
 
 def candidates(connection: Connection, dataset: str) -> list[Candidate]:
     """Every evaluation of any version of a dataset, once for each run; the newest first."""
+    return _candidates(connection, schema.datasets.c.name == dataset)
+
+
+def candidates_named(connection: Connection, name: str) -> list[Candidate]:
+    """Evaluations of a run by its id or name, of a model, or by their own id; the newest first."""
+    runs, evaluations = schema.evaluation_runs.c, schema.evaluations.c
+    return _candidates(
+        connection,
+        or_(
+            runs.run_id == name,
+            runs.name == name,
+            evaluations.model == name,
+            evaluations.id == name,
+        ),
+    )
+
+
+def run_names(connection: Connection) -> set[str]:
+    """What :func:`candidates_named` knows, but for ids of evaluations."""
+    runs = schema.evaluation_runs.c
+    names = connection.scalars(select(runs.name).union(select(runs.run_id)))
+    return {*filter(None, names), *connection.scalars(select(schema.evaluations.c.model))}
+
+
+def _candidates(connection: Connection, *conditions: ColumnElement[bool]) -> list[Candidate]:
     runs, evaluations = schema.evaluation_runs.c, schema.evaluations.c
     rows = connection.execute(
         select(schema.evaluations, runs.run_id, runs.name, runs.experiment_id,
@@ -140,7 +165,7 @@ def candidates(connection: Connection, dataset: str) -> list[Candidate]:
         .join(schema.versions, schema.versions.c.id == evaluations.version_id)
         .join(schema.datasets)
         .outerjoin(schema.evaluation_runs, runs.evaluation_id == evaluations.id)
-        .where(schema.datasets.c.name == dataset)
+        .where(*conditions)
     )  # fmt: skip
     found = [_candidate(row) for row in rows]
     return sorted(found, key=lambda item: (item.created_at, item.evaluation_id), reverse=True)

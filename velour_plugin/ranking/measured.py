@@ -1,0 +1,117 @@
+"""Values of a metric over selected datums, and under resamples of them, from ledgers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.domain.labels import Label
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.evaluator import Evaluator, value_of
+from velour_plugin.progress import track
+from velour_plugin.ranking.statistics import resample_weights
+
+FEW = 5
+"""A label that fewer datums show than this has no interval to trust."""
+
+_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run over the selected datums.
+
+    Args:
+        value: of the metric; ``None`` where it is undefined.
+        datums: how many are selected.
+        replicates: ``(resamples,)``; NaN where undefined.
+        reason: why there is no value.
+        rare: labels that only few of the datums show, as key=value.
+        labels: how many labels the datums show.
+    """
+
+    value: float | None
+    datums: int
+    replicates: NDArray[np.float64]
+    reason: str | None = None
+    rare: tuple[str, ...] = ()
+    labels: int = 0
+
+
+def measure(
+    evaluator: Evaluator,
+    ledger: Ledger,
+    uids: set[str],
+    metric: str,
+    label: Label | None,
+    weights: Iterable[NDArray[np.int64]] = (),
+) -> Measured:
+    """Measure one ledger over the datums with these uids.
+
+    Args:
+        evaluator: that wrote the ledger.
+        ledger: of one run.
+        uids: the selection.
+        metric: its name.
+        label: the class that it is about.
+        weights: blocks of resamples, each ``(n, selected)``, in the order of datums.
+    """
+    mask = np.array([uid in uids for uid in ledger.datums], bool)
+    value = value_of(evaluator.measure(ledger, mask), metric, label)
+    blocks = []
+    for block in weights if mask.any() else ():
+        spread = np.zeros((len(block), len(mask)), np.int64)
+        spread[:, mask] = block
+        blocks.append(evaluator.resample(ledger, metric, label, spread))
+    shown = {
+        f"{key}={name}": int(mask[places].sum())
+        for (key, name), places in evaluator.support(ledger).items()
+    }
+    shown = {name: count for name, count in shown.items() if count}
+    return Measured(
+        value,
+        int(mask.sum()),
+        np.concatenate(blocks) if blocks else np.empty(0),
+        None if value is not None else _reason(mask),
+        tuple(name for name, count in shown.items() if count < FEW),
+        len(shown),
+    )
+
+
+def measure_all(
+    evaluators: Sequence[Evaluator],
+    ledgers: Iterable[Ledger],
+    selections: Sequence[set[str]],
+    metric: str,
+    label: Label | None,
+    resamples: int,
+    seed: int,
+) -> list[Measured]:
+    """Measure runs under the same resamples; a progress bar shows when it takes long."""
+    counts = {len(uids) for uids in selections}
+    paired = len(counts) == 1 and counts != {0}
+    drawn = resample_weights(counts.pop(), resamples, seed) if paired and resamples else None
+    blocks = [] if drawn is None else np.split(drawn, range(_AT_ONCE, len(drawn), _AT_ONCE))
+    total = len(selections) * len(blocks)
+    steps = iter(track(range(total), total, f"resampling {metric}"))
+
+    def ticking() -> Iterable[NDArray[np.int64]]:
+        for block in blocks:
+            next(steps)
+            yield block
+
+    found = [
+        measure(evaluator, ledger, uids, metric, label, ticking())
+        for evaluator, ledger, uids in zip(evaluators, ledgers, selections, strict=True)
+    ]
+    next(steps, None)  # the bar ends with its last item
+    return found
+
+
+def _reason(mask: NDArray[np.bool_]) -> str:
+    if not mask.any():
+        return "no datum is selected"
+    return "undefined here: the selected datums have no ground truth that it needs"

@@ -1,0 +1,143 @@
+"""Cut datums into slices by what is known of them.
+
+A *cut* is a property, maybe with a way of cutting behind a colon:
+
+==================  ==========================================================
+``city``            each value; numbers of more than ten values in quarters
+``wind:3``          a number in that many parts of about equal size
+``captured_at:hour``  a moment's hour (also ``month``, ``weekday``, ``year``), in UTC
+``location:1``      cells of that many degrees of latitude and longitude
+==================  ==========================================================
+
+or a mapping of a name to named filters, such as regions.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.domain.annotations import Datum
+from velour_plugin.errors import InvalidInput, UnknownName
+from velour_plugin.filters import parse_filter
+from velour_plugin.filters.interpret import matching
+
+Cut = Union[str, Mapping[str, Mapping[str, Any]]]
+Mask = NDArray[np.bool_]
+FEW_VALUES = 10
+"""Numbers of more different values than this are cut into parts."""
+
+_CLOCK = {"hour": "%H h", "month": "%m %B", "weekday": "%u %A", "year": "%Y"}
+
+
+def masks(datums: Sequence[Datum], cut: Cut, dataset: str) -> dict[str, Mask]:
+    """Which datums each slice holds.
+
+    Args:
+        datums: of one dataset.
+        cut: how to cut them (see the module).
+        dataset: its name.
+
+    Returns:
+        For each slice ``(datums,)`` bool, in the slices' natural order. A datum of which
+        nothing is known is in none.
+
+    Raises:
+        UnknownName: no datum has that property, or there is no such way of cutting.
+        InvalidInput: the property's values cannot be cut that way.
+    """
+    if not isinstance(cut, str):
+        ((_, filters),) = cut.items()
+        return {
+            name: matching(parse_filter(where), datums, dataset) for name, where in filters.items()
+        }
+    name, _, way = cut.partition(":")
+    if name == "location":
+        return _cells(datums, cut, way)
+    values = [_value(datum.metadata, name) for datum in datums]
+    if all(value is None for value in values):
+        raise UnknownName("property", name, {key for datum in datums for key in datum.metadata})
+    kind = next(value for value in values if value is not None)
+    if isinstance(kind, dt.datetime):
+        return _moments(values, cut, way or "month")
+    if way or _is_continuous(values):
+        return _parts(values, cut, way or "4")
+    return _each_value(values)
+
+
+def cut_name(cut: Cut) -> str:
+    """What a cut is called."""
+    return cut if isinstance(cut, str) else next(iter(cut))
+
+
+def _value(metadata: Mapping[str, Any], name: str) -> Any:
+    value: Any = metadata
+    for step in name.removeprefix("metadata.").split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def _each_value(values: Sequence[Any]) -> dict[str, Mask]:
+    found = sorted(
+        {value for value in values if isinstance(value, (str, bool, int, float))}, key=_order
+    )
+    return {
+        str(one): np.array([type(v) is type(one) and v == one for v in values]) for one in found
+    }
+
+
+def _order(value: Any) -> tuple[str, Any]:
+    return ("number", value) if isinstance(value, (int, float)) else (type(value).__name__, value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_continuous(values: Sequence[Any]) -> bool:
+    return len({value for value in values if _is_number(value)}) > FEW_VALUES
+
+
+def _parts(values: Sequence[Any], cut: str, way: str) -> dict[str, Mask]:
+    if not way.isdigit() or not 2 <= int(way) <= 100:
+        raise InvalidInput(f"cut {cut!r}: numbers are cut into 2 to 100 parts, as in 'wind:4'.")
+    numbers = np.array([float(v) if _is_number(v) else np.nan for v in values])
+    if np.isnan(numbers).all():
+        raise InvalidInput(f"cut {cut!r}: no datum has a number there.")
+    ends = np.unique(np.nanquantile(numbers, np.linspace(0, 1, int(way) + 1)))
+    if len(ends) == 1:
+        return {f"{ends[0]:g}": numbers == ends[0]}
+    spans = list(zip(ends[:-1], ends[1:], strict=True))
+    return {
+        f"{low:g} to {high:g}": (numbers >= low)
+        & ((numbers <= high) if high == ends[-1] else (numbers < high))
+        for low, high in spans
+    }
+
+
+def _moments(values: Sequence[Any], cut: str, way: str) -> dict[str, Mask]:
+    if way not in _CLOCK:
+        raise UnknownName(f"way to cut {cut!r}", way, _CLOCK)
+    names = [v.strftime(_CLOCK[way]) if isinstance(v, dt.datetime) else None for v in values]
+    return {one: np.array([name == one for name in names]) for one in sorted({*names} - {None})}  # type: ignore[type-var]
+
+
+def _cells(datums: Sequence[Datum], cut: str, way: str) -> dict[str, Mask]:
+    try:
+        size = float(way or "1")
+    except ValueError:
+        size = 0.0
+    if not 0 < size <= 90:
+        raise InvalidInput(f"cut {cut!r}: cells have 0 to 90 degrees, as in 'location:1'.")
+    centres = [None if d.location is None else d.location.centroid for d in datums]
+    corners = [None if c is None else (c.y // size * size, c.x // size * size) for c in centres]
+    return {
+        f"{south:g} to {south + size:g} N, {west:g} to {west + size:g} E": np.array(
+            [corner == (south, west) for corner in corners]
+        )
+        for south, west in sorted({corner for corner in corners if corner is not None})
+    }
