@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from velour_plugin.evaluator import Evaluator as Evaluator
     from velour_plugin.hookspecs import hookimpl as hookimpl
     from velour_plugin.partitions import PartitionedDataset as PartitionedDataset
+    from velour_plugin.ranking import compare as compare
     from velour_plugin.ranking import rank as rank
+    from velour_plugin.ranking import recommend as recommend
+    from velour_plugin.ranking import slices as slices
+    from velour_plugin.ranking import worst as worst
     from velour_plugin.reading import read_dataset as read_dataset
     from velour_plugin.store import open_store as open_store
 
@@ -53,11 +57,15 @@ _HOME = {
     "Raster": "domain.geometry",
     "Run": "domain.evaluation",
     "VideoFrameMetadata": "domain.metadata",
+    "compare": "ranking",
     "evaluate": "evaluation",
     "hookimpl": "hookspecs",
     "open_store": "store",
     "rank": "ranking",
     "read_dataset": "reading",
+    "recommend": "ranking",
+    "slices": "ranking",
+    "worst": "ranking",
 }
 
 __all__ = [*_HOME, "errors", "hookspecs"]

@@ -15,11 +15,15 @@ import click
 from velour_plugin.errors import VelourError
 
 COMMANDS = {
+    "compare": "compare",
     "datasets": "datasets",
     "db": "db",
     "evaluate": "evaluate",
     "plugins": "plugins",
     "rank": "rank",
+    "recommend": "recommend",
+    "slices": "slices",
+    "worst": "worst",
 }
 
 

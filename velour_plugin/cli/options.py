@@ -50,6 +50,14 @@ def statistics_options(command: Command) -> Command:
     return command
 
 
+def print_result(result: Any, as_json: bool) -> None:
+    """Print a result as its table, or as JSON for scripts."""
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        click.echo(str(result))
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON, indented for people who look anyway."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

@@ -8,7 +8,7 @@ import click
 
 from velour_plugin.cli.options import (
     json_option,
-    print_json,
+    print_result,
     statistics_options,
     store_option,
     where_option,
@@ -74,7 +74,4 @@ def rank(
             seed,
             opened,
         )
-    if as_json:
-        print_json(board.to_dict())
-    else:
-        click.echo(str(board))
+    print_result(board, as_json)

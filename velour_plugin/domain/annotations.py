@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.metadata import checked_location, encode_metadata
+from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadAnnotation, BadDataset
 
 
@@ -34,8 +36,11 @@ class Datum:
     location: BaseGeometry | Any | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.uid, str) or not self.uid:
-            raise BadDataset(f"datum uid {self.uid!r}: expected a non-empty string.")
+        if not self.uid or not is_storable(self.uid):
+            raise BadDataset(
+                f"datum uid {self.uid!r}: expected a non-empty string without U+0000; "
+                "write str(...) around a number."
+            )
         encode_metadata(self.metadata)
         object.__setattr__(self, "location", checked_location(self.location))
 
@@ -80,8 +85,8 @@ class Annotation:
                 "an annotation has a polygon, a multipolygon or a raster, not two of them: "
                 "give the finest, the others follow from it."
             )
-        if self.area is not None and not self.area >= 0:
-            raise BadAnnotation(f"area {self.area!r}: expected square pixels >= 0.")
+        if self.area is not None:
+            object.__setattr__(self, "area", _checked_area(self.area))
         if self.embedding is not None and not isinstance(self.embedding, Embedding):
             object.__setattr__(self, "embedding", Embedding(self.embedding))
         encode_metadata(self.metadata)
@@ -90,6 +95,18 @@ class Annotation:
     def shape(self) -> Shape | None:
         """The region finer than a box, in whatever form it was given."""
         return self.polygon or self.multipolygon or self.raster
+
+
+def _checked_area(area: object) -> float:
+    try:
+        number = float(area)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 <= number < math.inf:
+        raise BadAnnotation(
+            f"area {area!r}: expected square pixels >= 0; leave out what is not known."
+        )
+    return number
 
 
 _REGIONS: dict[str, type] = {

@@ -23,6 +23,7 @@ from velour_plugin.domain.canonical import Digest, canonical_json, digest
 from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.domain.order import natural_order
 from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadDataset
 
 
@@ -127,14 +128,16 @@ class Dataset:
     ) -> Dataset:
         """Make a dataset from columns whose datums are already in :func:`natural_order`."""
         datums = tuple(datums)
-        uids = [datum.uid for datum in datums]
-        if not isinstance(name, str) or not name:
-            raise BadDataset(f"dataset name {name!r}: expected a non-empty string.")
+        uids = sorted(datum.uid for datum in datums)
+        if not name or not is_storable(name):
+            raise BadDataset(f"dataset name {name!r}: expected a non-empty string without U+0000.")
         if not uids:
             raise BadDataset(f"dataset {name!r} has no datum: there is nothing to evaluate.")
         if len(set(uids)) < len(uids):
             twice = next(uid for uid, after in pairwise(uids) if uid == after)
             raise BadDataset(f"datum uid {twice!r} occurs twice in dataset {name!r}.")
+        encode_metadata(metadata or {})
+        _check_places(truth, len(datums))
         return cls(name, datums, truth, dict(metadata or {}), reader=reader)
 
     def with_predictions(
@@ -153,10 +156,13 @@ class Dataset:
         Raises:
             BadDataset: a prediction is for no datum of this dataset, or for one twice.
         """
+        if not is_storable(model):
+            raise BadDataset(f"model {model!r}: expected its name, a string without U+0000.")
         if isinstance(predictions, (str, os.PathLike)):
             predictions = self._read(predictions)
         if not isinstance(predictions, AnnotationTable):
             predictions = self._table_of(predictions)
+        _check_places(predictions, len(self))
         return replace(self, predictions=predictions, model=model)
 
     def subset(self, chosen: NDArray[np.bool_]) -> Dataset:
@@ -256,6 +262,15 @@ class Dataset:
                 "Read it with velour.read_dataset, or give velour.Prediction objects."
             )
         return self.reader(self, path)
+
+
+def _check_places(table: AnnotationTable, datums: int) -> None:
+    if len(table) and not 0 <= table.datum[0] <= table.datum[-1] < datums:
+        wrong = table.datum[0] if table.datum[0] < 0 else table.datum[-1]
+        raise BadDataset(
+            f"an annotation is of datum number {wrong}: expected 0 to {datums - 1}, the position "
+            "of one of the dataset's datums."
+        )
 
 
 def _spelled(datum: Datum) -> bytes:

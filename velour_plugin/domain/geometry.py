@@ -36,8 +36,9 @@ class BoundingBox:
     _size: tuple[float, float] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        numbers = [_number(self, name) for name in ("xmin", "ymin", "xmax", "ymax")]
-        if not all(map(math.isfinite, numbers)):
+        for name in ("xmin", "ymin", "xmax", "ymax"):
+            object.__setattr__(self, name, _pixels(name, getattr(self, name)))
+        if not all(map(math.isfinite, (self.xmin, self.ymin, self.xmax, self.ymax))):
             raise BadGeometry(f"{self}: corners must be finite numbers, in pixels.")
         if self.xmin > self.xmax or self.ymin > self.ymax:
             raise BadGeometry(
@@ -48,12 +49,14 @@ class BoundingBox:
     @classmethod
     def from_xywh(cls, x: float, y: float, width: float, height: float) -> BoundingBox:
         """Make a box from its top left corner and its size, as COCO files give it."""
+        given = {"x": x, "y": y, "width": width, "height": height}
+        x, y, width, height = (_pixels(name, value) for name, value in given.items())
         if width < 0 or height < 0:
             raise BadGeometry(
                 f"box of width {width!r} and height {height!r}: a size is >= 0. "
                 "Give corners to BoundingBox(xmin, ymin, xmax, ymax)."
             )
-        return cls(x, y, x + width, y + height, (float(width), float(height)))
+        return cls(x, y, x + width, y + height, (width, height))
 
     @property
     def xywh(self) -> tuple[float, float, float, float]:
@@ -108,15 +111,18 @@ class MultiPolygon:
 
     def __post_init__(self) -> None:
         given: Any = self.shape
-        if isinstance(given, shapely.MultiPolygon):
-            parts = [_polygon(part) for part in given.geoms]
-        elif isinstance(given, shapely.Polygon):
-            parts = [_polygon(given)]
-        else:
-            parts = [_polygon(getattr(part, "shape", part)) for part in given]
+        parts = [given] if isinstance(given, shapely.Polygon) else getattr(given, "geoms", given)
+        try:
+            parts = list(parts)
+        except TypeError:
+            parts = []
         if not parts:
-            raise BadGeometry("a multipolygon without a polygon: leave the annotation out.")
-        object.__setattr__(self, "shape", shapely.MultiPolygon(parts))
+            raise BadGeometry(
+                f"multipolygon {given!r}: expected a shapely multipolygon or a list of polygons, "
+                "at least one."
+            )
+        polygons = [_polygon(part.shape if isinstance(part, Polygon) else part) for part in parts]
+        object.__setattr__(self, "shape", shapely.MultiPolygon(polygons))
 
     @property
     def area(self) -> float:
@@ -203,22 +209,18 @@ Shape = Union[Polygon, MultiPolygon, Raster]
 """What an annotation may have beside its box."""
 
 
-def _number(owner: object, name: str) -> float:
-    value = getattr(owner, name)
+def _pixels(name: str, value: Any) -> float:
     try:
-        number = float(value)
+        return float(value)
     except (TypeError, ValueError):
         raise BadGeometry(f"{name} {value!r}: expected a number of pixels.") from None
-    object.__setattr__(owner, name, number)
-    return number
 
 
 def _polygon(given: Any) -> shapely.Polygon:
-    if not isinstance(given, shapely.Polygon):
-        given = _polygon_of_rings(given)
-    if given.is_empty or not np.isfinite(shapely.get_coordinates(given)).all():
+    polygon = given if isinstance(given, shapely.Polygon) else _polygon_of_rings(given)
+    if polygon.is_empty or not np.isfinite(shapely.get_coordinates(polygon)).all():
         raise BadGeometry(f"polygon {given!r}: expected at least three finite points.")
-    return shapely.force_2d(given)
+    return shapely.force_2d(polygon)
 
 
 def _polygon_of_rings(given: Any) -> shapely.Polygon:
@@ -227,10 +229,13 @@ def _polygon_of_rings(given: Any) -> shapely.Polygon:
         if rings and np.ndim(rings[0]) == 1:
             rings = [rings]
         arrays = [np.asarray(ring, dtype=np.float64).reshape(-1, 2) for ring in rings]
+        if not all(np.isfinite(ring).all() for ring in arrays):
+            raise ValueError("a point is not finite")
         return shapely.Polygon(arrays[0], arrays[1:])
     except (ValueError, TypeError, IndexError, shapely.errors.GEOSException) as error:
         raise BadGeometry(
-            f"polygon {given!r}: expected a shapely polygon, or rings of at least three (x, y)."
+            f"polygon {given!r}: expected a shapely polygon, or rings of at least three finite "
+            "points (x, y)."
         ) from error
 
 
@@ -245,14 +250,19 @@ def _from_rle(rle: Mapping[str, Any]) -> tuple[int, int, runs.Edges]:
         counts = rle["counts"]
         if isinstance(counts, (str, bytes)):
             counts = runs.counts_of_text(counts)
-        lengths = np.asarray(counts, dtype=np.int64)
+        lengths = np.asarray(counts)
+        if lengths.size and lengths.dtype.kind not in "iu":
+            raise ValueError("counts are whole numbers")
+        lengths = lengths.astype(np.int64)
     except (KeyError, TypeError, ValueError) as error:
         raise BadGeometry(
             f"RLE {str(rle)[:80]}: expected {{'size': [height, width], 'counts': ...}} ({error})."
         ) from error
-    if height <= 0 or width <= 0 or (lengths < 0).any() or lengths.sum() != height * width:
+    size = height * width
+    outside = (lengths < 0) | (lengths > size)  # sums of enormous runs would overflow
+    if height <= 0 or width <= 0 or outside.any() or lengths.sum() != size:
         raise BadGeometry(
-            f"RLE of size {height}x{width} with runs for {lengths.sum()} pixels: "
-            f"runs are >= 0 and fill {height * width} pixels."
+            f"RLE of size {height}x{width} with runs for {sum(lengths.tolist())} pixels: "
+            f"expected runs >= 0 that fill {size} pixels, and a size above 0."
         )
     return height, width, runs.edges_of_counts(lengths)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadAnnotation
 
 DEFAULT_KEY = "class"
@@ -28,10 +29,10 @@ class Label:
 
     def __post_init__(self) -> None:
         for name, text in (("key", self.key), ("value", self.value)):
-            if not isinstance(text, str) or not text:
+            if not text or not is_storable(text):
                 raise BadAnnotation(
-                    f"label {name} {text!r}: a label's key and value are non-empty strings; "
-                    f"write str(...) around a number."
+                    f"label {name} {text!r}: a label's key and value are non-empty strings "
+                    "without U+0000; write str(...) around a number."
                 )
         if self.score is not None:
             object.__setattr__(self, "score", checked_score(self.score))

@@ -15,10 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import shapely
 from shapely.geometry import Point, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
+from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadGeometry, BadMetadata
 
 GEOJSON_TYPES = frozenset(
@@ -64,6 +66,8 @@ def checked_location(location: object) -> BaseGeometry | None:
     if geometry.is_empty:
         raise BadGeometry(f"location {location!r} is empty: leave it out where it is unknown.")
     west, south, east, north = geometry.bounds
+    if not _is_finite(geometry):
+        raise _bad_location(location)
     if south < -90 or north > 90 or west < -180 or east > 180:
         raise BadGeometry(
             f"location {location!r}: latitude is within ±90 and longitude within ±180. "
@@ -106,25 +110,26 @@ class VideoFrameMetadata:
 
 
 def _checked_key(key: object) -> str:
-    if not isinstance(key, str) or not key or key.startswith("$"):
+    if not is_storable(key) or not key or str(key).startswith("$"):
         raise BadMetadata(
-            f"metadata key {key!r}: expected a non-empty string that does not start with '$'."
+            f"metadata key {key!r}: expected a non-empty string without U+0000 that does not "
+            "start with '$'."
         )
-    return key
+    return str(key)
 
 
 def _encode(key: str, value: Any) -> Any:
-    if value is None or isinstance(value, (bool, str)):
+    if isinstance(value, str):
+        return _checked_text(key, value)
+    if value is None or isinstance(value, bool):
         return value
-    if hasattr(value, "item") and not isinstance(value, BaseGeometry):
-        value = value.item()  # a numpy scalar: sqlite3 would store np.int64 as a BLOB
-    if isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise BadMetadata(f"metadata {key!r} is {value!r}: leave out what is not known.")
-        return value
+    if getattr(value, "ndim", None) == 0:
+        value = _scalar_of_numpy(value)
+    if isinstance(value, (int, float)):
+        return _checked_number(key, value)
     if isinstance(value, dt.datetime):
+        if value != value:  # NaT of pandas
+            raise _not_known(key, value)
         return {"$datetime": _in_utc(value).isoformat()}
     if isinstance(value, dt.date):
         return {"$date": value.isoformat()}
@@ -132,8 +137,8 @@ def _encode(key: str, value: Any) -> Any:
         return {"$time": value.isoformat()}
     if isinstance(value, dt.timedelta):
         return {"$duration": value.total_seconds()}
-    if isinstance(value, BaseGeometry):
-        return mapping(value)
+    if isinstance(value, BaseGeometry) or _is_geojson(value):
+        return mapping(_checked_geometry(key, value))
     if isinstance(value, Mapping):
         return {_checked_key(name): _encode(f"{key}.{name}", value[name]) for name in value}
     if isinstance(value, (list, tuple)):
@@ -142,6 +147,63 @@ def _encode(key: str, value: Any) -> Any:
         f"metadata {key!r} is a {type(value).__name__}: expected a number, string, boolean, "
         "datetime, date, time, timedelta, geometry, or lists and mappings of these."
     )
+
+
+def _checked_text(key: str, text: str) -> str:
+    if not is_storable(text):
+        raise BadMetadata(f"metadata {key!r} is {text!r}: expected Unicode text without U+0000.")
+    return str(text)
+
+
+def _checked_number(key: str, number: float) -> float:
+    try:
+        finite = math.isfinite(number)
+    except OverflowError:
+        finite = False
+    if not finite:
+        raise _not_known(key, number)
+    if isinstance(number, float) and abs(number) >= 2**53:
+        return int(number)  # PostgreSQL gives 1e300 back as a whole number: so do all
+    return number
+
+
+def _checked_geometry(key: str, value: Any) -> BaseGeometry:
+    try:
+        geometry = value if isinstance(value, BaseGeometry) else shape(dict(value))
+        if _is_finite(geometry):
+            return geometry
+    except Exception as error:  # shapely raises errors of many kinds
+        raise BadMetadata(f"metadata {key!r} is {value!r}, which is no GeoJSON.") from error
+    raise BadMetadata(f"metadata {key!r} is {value!r}: expected finite coordinates.")
+
+
+def _scalar_of_numpy(value: Any) -> Any:
+    """Python's own value: sqlite3 would store np.int64 as a BLOB."""
+    if value != value:
+        return math.nan
+    plain = value.item()
+    if value.dtype.kind in "mM" and isinstance(plain, int):  # Python has no nanoseconds
+        plain = value.astype(f"{value.dtype.kind}8[us]").item()
+    return plain
+
+
+def _not_known(key: str, value: object) -> BadMetadata:
+    return BadMetadata(
+        f"metadata {key!r} is {value!r}: expected a number that float64 can hold; leave out what "
+        "is not known."
+    )
+
+
+def _is_finite(geometry: BaseGeometry) -> bool:
+    return bool(np.isfinite(shapely.get_coordinates(geometry)).all())
+
+
+def _is_geojson(value: object) -> bool:
+    """Say whether a mapping is a geometry and nothing else."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("type"), str):
+        return False
+    parts = {"type", "geometries" if value["type"] == "GeometryCollection" else "coordinates"}
+    return value["type"] in GEOJSON_TYPES and set(value) == parts
 
 
 def _in_utc(moment: dt.datetime) -> dt.datetime:
@@ -160,7 +222,7 @@ def _decode(value: Any) -> Any:
         ((tag, text),) = value.items()
         if tag in _DECODERS:
             return _DECODERS[tag](text)
-    if value.get("type") in GEOJSON_TYPES and ("coordinates" in value or "geometries" in value):
+    if _is_geojson(value):
         return shape(dict(value))
     return {key: _decode(item) for key, item in value.items()}
 

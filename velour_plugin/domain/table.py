@@ -79,7 +79,7 @@ class AnnotationTable:
         """Make a table from columns in any order of datums; what is left out is absent.
 
         Raises:
-            BadAnnotation: a score is outside [0, 1], naming its row.
+            BadAnnotation: a score is outside [0, 1] or a label does not exist, naming its row.
             BadGeometry: a box is not finite or has a size below 0, naming its row.
         """
         rows = len(datum)
@@ -90,7 +90,7 @@ class AnnotationTable:
             annotation=np.arange(rows, dtype=np.int32)
             if annotation is None
             else np.asarray(annotation, np.int32),
-            label=np.asarray(label, np.int32),
+            label=_checked_labels(label, len(labels)),
             score=nothing if score is None else _checked_scores(score),
             box=np.full((rows, 4), np.nan) if box is None else _checked_boxes(box),
             area=nothing if area is None else np.asarray(area, np.float64),
@@ -173,16 +173,21 @@ class AnnotationTable:
         ]
 
     def datum_bytes(self, datums: int) -> Iterable[bytes]:
-        """Everything said of each datum in turn, spelled so that equal content is equal bytes."""
+        """Everything said of each datum in turn, spelled so that equal content is equal bytes.
+
+        Nothing in them depends on other datums: not how their annotations are numbered, and
+        not whether any of them has a shape.
+        """
         bounds = np.searchsorted(self.datum, np.arange(datums + 1))
+        follows = np.diff(self.annotation, prepend=self.annotation[:1]) != 0
+        annotation = np.cumsum(follows, dtype=np.int32)
         names = [canonical_json(name).encode() for name in self.labels]
         numbers = np.column_stack([self.score, self.box, self.area, self.crowd]) + 0.0
         numbers[np.isnan(numbers)] = np.nan  # NaN has many spellings, -0.0 became 0.0 above
         for first, last in pairwise(bounds):
-            start = self.annotation[first] if last > first else 0
             yield b"".join(
                 (
-                    (self.annotation[first:last] - start).tobytes(),
+                    (annotation[first:last] - annotation[first:last][:1]).tobytes(),
                     b"".join(names[label] for label in self.label[first:last]),
                     numbers[first:last].tobytes(),
                     *self._extras(first, last),
@@ -190,15 +195,18 @@ class AnnotationTable:
             )
 
     def _extras(self, first: int, last: int) -> Iterable[bytes]:
-        if self.shape is not None:
-            yield from (shape_bytes(shape) for shape in self.shape[first:last])
-        if self.metadata is not None:
+        if self.shape is None:
+            yield shape_bytes(None) * (last - first)
+        else:
+            yield from map(shape_bytes, self.shape[first:last])
+        if self.metadata is None:
+            yield b"{}" * (last - first)
+        else:
             yield from (canonical_json(said or {}).encode() for said in self.metadata[first:last])
-        if self.embedding is not None:
-            yield from (
-                b"" if item is None else item.vector.tobytes()
-                for item in self.embedding[first:last]
-            )
+        if self.embedding is None:
+            yield embedding_bytes(None) * (last - first)
+        else:
+            yield from map(embedding_bytes, self.embedding[first:last])
 
     def _annotation(self, first: int, last: int) -> Annotation:
         shape = None if self.shape is None else self.shape[first]
@@ -225,6 +233,12 @@ def shape_bytes(shape: Shape | None) -> bytes:
     if isinstance(shape, Raster):
         return b"R%d,%d;" % (shape.height, shape.width) + shape.edges.astype("<i8").tobytes()
     return b"P" + bytes(shapely.to_wkb(shape.shape, byte_order=1))
+
+
+def embedding_bytes(embedding: Embedding | None) -> bytes:
+    """Spell an embedding so that equal vectors are equal bytes: how long it is, its numbers."""
+    vector = np.empty(0) if embedding is None else embedding.vector + 0.0  # no -0.0
+    return b"%d;" % len(vector) + vector.astype("<f8").tobytes()
 
 
 _OBJECTS = ("shape", "metadata", "embedding")
@@ -256,6 +270,17 @@ def _maybe(number: float) -> float | None:
 def _xywh(item: Annotation) -> tuple[float, float, float, float]:
     box = item.bounding_box
     return (np.nan,) * 4 if box is None else box.xywh
+
+
+def _checked_labels(label: NDArray[Any], count: int) -> NDArray[np.int32]:
+    label = np.asarray(label, np.int32)
+    wrong = np.flatnonzero((label < 0) | (label >= count))
+    if wrong.size:
+        raise BadAnnotation(
+            f"label {label[wrong[0]]} in row {wrong[0]}: expected the position of one of the "
+            f"{count} labels, counted from 0."
+        )
+    return label
 
 
 def _checked_scores(score: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Union
 
 import numpy as np
@@ -111,7 +112,7 @@ def _parts(values: Sequence[Any], cut: str, way: str) -> dict[str, Mask]:
     ends = np.unique(np.nanquantile(numbers, np.linspace(0, 1, int(way) + 1)))
     if len(ends) == 1:
         return {f"{ends[0]:g}": numbers == ends[0]}
-    spans = list(zip(ends[:-1], ends[1:], strict=True))
+    spans = list(pairwise(ends))
     return {
         f"{low:g} to {high:g}": (numbers >= low)
         & ((numbers <= high) if high == ends[-1] else (numbers < high))
@@ -123,7 +124,8 @@ def _moments(values: Sequence[Any], cut: str, way: str) -> dict[str, Mask]:
     if way not in _CLOCK:
         raise UnknownName(f"way to cut {cut!r}", way, _CLOCK)
     names = [v.strftime(_CLOCK[way]) if isinstance(v, dt.datetime) else None for v in values]
-    return {one: np.array([name == one for name in names]) for one in sorted({*names} - {None})}  # type: ignore[type-var]
+    known = sorted({name for name in names if name is not None})
+    return {one: np.array([name == one for name in names]) for one in known}
 
 
 def _cells(datums: Sequence[Datum], cut: str, way: str) -> dict[str, Mask]:

@@ -125,11 +125,7 @@ def load_dataset(connection: Connection, name: str, number: int | None = None) -
             schema.versions.c.id == version.id
         )
     ).one()
-    columns = (schema.datums.c.uid, schema.datums.c.metadata, schema.datums.c.location)
-    members = connection.execute(
-        _members(version, *columns).order_by(schema.version_datums.c.position)
-    )
-    datums = [Datum(uid, decode_metadata(said), geometry_of(place)) for uid, said, place in members]
+    datums = load_datums(connection, version)
     labels = [(key, value) for key, value in row.labels]
     truth = load_table(connection, version.id, schema.annotations, labels)
     return Dataset.from_table(name, datums, truth, decode_metadata(row.metadata))

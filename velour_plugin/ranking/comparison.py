@@ -22,7 +22,7 @@ from velour_plugin.progress import track
 from velour_plugin.ranking.comparable import differences, refuse
 from velour_plugin.ranking.results import Results, bars
 from velour_plugin.ranking.runs import Judged, judged
-from velour_plugin.ranking.slices import checked_metric, cut_masks
+from velour_plugin.ranking.slice_runs import checked_metric, cut_masks
 from velour_plugin.ranking.slicing import Cut, cut_name
 from velour_plugin.ranking.statistics import holm
 from velour_plugin.store import Store, open_store
@@ -123,15 +123,11 @@ class _Pair:
     def __init__(self, first: Judged, second: Judged, permutations: int, seed: int) -> None:
         self.evaluator: Evaluator = first.evaluator
         self.count = len(first.ledger.datums)
-        ours, theirs = (
-            _renamed(one.ledger, prefix) for one, prefix in ((first, "a/"), (second, "b/"))
-        )
+        ours, theirs = _renamed(first.ledger, "a"), _renamed(second.ledger, "b")
         self.both = self.evaluator.concatenate([ours, theirs])
         place = {uid: at for at, uid in enumerate(self.both.datums)}
-        uids = first.ledger.datums
-        self.ours = np.array([place[f"a/{uid}"] for uid in uids])
-        self.theirs = np.array([place[f"b/{uid}"] for uid in uids])
-        self.uids_agree = uids == second.ledger.datums
+        self.ours = np.array([place[uid] for uid in ours.datums])
+        self.theirs = np.array([place[uid] for uid in theirs.datums])
         self.permutations, self.seed = permutations, seed
 
     def differences(self, selected: NDArray[np.bool_], metric: str, about: str) -> list[Difference]:
@@ -178,8 +174,9 @@ def _asked(one: Metric, metric: str, own: str) -> bool:
     return one.name == (metric if one.label is None else own)
 
 
-def _renamed(ledger: Ledger, prefix: str) -> Ledger:
-    return replace(ledger, datums=tuple(prefix + uid for uid in ledger.datums))
+def _renamed(ledger: Ledger, side: str) -> Ledger:
+    """Names that keep their order, which breaks ties, and differ from the other side's."""
+    return replace(ledger, datums=tuple(f"{side}{at:012}" for at in range(len(ledger.datums))))
 
 
 def _less(a: float | None, b: float | None) -> float | None:

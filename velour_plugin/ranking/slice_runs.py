@@ -103,7 +103,9 @@ def slices(
         where: only these datums are cut.
         label: the class that the metric is about.
         dataset: that it was judged on; the one of its newest evaluation when left out.
-        confidence, resamples, seed: of the intervals, as in :func:`velour_plugin.rank`.
+        confidence: of the intervals, in (0, 1).
+        resamples: how many to draw; 0 for no intervals.
+        seed: of the resamples.
         store: an open store; ``None`` opens the default one.
 
     Raises:
@@ -158,8 +160,12 @@ def worst(
     The cost of a datum is what the metric gains when it is left out.
 
     Args:
-        run, metric, where, dataset, store: as in :func:`slices`.
+        run: a run's id or name, a model's name, or an evaluation's id.
+        metric: its name; the first of the task's headline metrics when left out.
+        where: only these datums are looked at.
         n: how many to name.
+        dataset: that it was judged on; the one of its newest evaluation when left out.
+        store: an open store; ``None`` opens the default one.
     """
     if store is None:
         with open_store() as opened:

@@ -1,0 +1,44 @@
+"""``velour compare``."""
+
+from __future__ import annotations
+
+import click
+
+from velour_plugin.cli.options import json_option, print_result, store_option, where_option
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@click.option("--metric", metavar="NAME", help="The task's first headline metric if not given.")
+@click.option("--by", multiple=True, metavar="CUT", help="Compare slices as well; repeatable.")
+@click.option("--dataset", metavar="NAME", help="That both were judged on.")
+@click.option("--permutations", default=200, show_default=True, help="For p-values; 0 for none.")
+@click.option("--seed", default=0, show_default=True, help="Of the permutations.")
+@where_option
+@json_option
+@store_option
+def compare(
+    first: str,
+    second: str,
+    metric: str | None,
+    by: tuple[str, ...],
+    dataset: str | None,
+    permutations: int,
+    seed: int,
+    where: str | None,
+    as_json: bool,
+    store: str | None,
+) -> None:
+    """Compare two runs: what changed, by label and slice, and whether that is chance.
+
+    \b
+    $ velour compare day-model night-model --by time_of_day
+    """
+    import velour_plugin as velour
+
+    with velour.open_store(store) as opened:
+        found = velour.compare(
+            first, second, metric, where, by, dataset, permutations, seed, opened
+        )
+    print_result(found, as_json)

@@ -1,0 +1,44 @@
+"""``velour recommend``."""
+
+from __future__ import annotations
+
+import click
+
+from velour_plugin.cli.options import (
+    json_option,
+    print_result,
+    statistics_options,
+    store_option,
+    where_option,
+)
+
+
+@click.command()
+@click.argument("metric", default="mAP")
+@click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="Ask only this one.")
+@where_option
+@statistics_options
+@json_option
+@store_option
+def recommend(
+    metric: str,
+    datasets: tuple[str, ...],
+    where: str | None,
+    confidence: float,
+    resamples: int,
+    seed: int,
+    as_json: bool,
+    store: str | None,
+) -> None:
+    """Name the best-supported model for a need by METRIC, across datasets, with the evidence.
+
+    \b
+    $ velour recommend mAP --where "time_of_day = 'night'"
+    """
+    import velour_plugin as velour
+
+    with velour.open_store(store) as opened:
+        found = velour.recommend(
+            metric, where, datasets or None, confidence, resamples, seed, opened
+        )
+    print_result(found, as_json)

@@ -1,0 +1,54 @@
+"""``velour slices``."""
+
+from __future__ import annotations
+
+import click
+
+from velour_plugin.cli.options import (
+    json_option,
+    print_result,
+    statistics_options,
+    store_option,
+    where_option,
+)
+
+
+@click.command()
+@click.argument("run")
+@click.option(
+    "--by",
+    multiple=True,
+    required=True,
+    metavar="CUT",
+    help="Metadata, or location:DEGREES, wind:PARTS, captured_at:hour; repeatable.",
+)
+@click.option("--metric", metavar="NAME", help="The task's first headline metric if not given.")
+@click.option("--dataset", metavar="NAME", help="That RUN was judged on; its newest if not given.")
+@where_option
+@statistics_options
+@json_option
+@store_option
+def slices(
+    run: str,
+    by: tuple[str, ...],
+    metric: str | None,
+    dataset: str | None,
+    where: str | None,
+    confidence: float,
+    resamples: int,
+    seed: int,
+    as_json: bool,
+    store: str | None,
+) -> None:
+    """Measure RUN on slices of its data: by place, time, weather.
+
+    \b
+    $ velour slices night-model --by time_of_day --by location:5
+    """
+    import velour_plugin as velour
+
+    with velour.open_store(store) as opened:
+        found = velour.slices(
+            run, by, metric, where, None, dataset, confidence, resamples, seed, opened
+        )
+    print_result(found, as_json)

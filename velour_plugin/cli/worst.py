@@ -1,0 +1,35 @@
+"""``velour worst``."""
+
+from __future__ import annotations
+
+import click
+
+from velour_plugin.cli.options import json_option, print_result, store_option, where_option
+
+
+@click.command()
+@click.argument("run")
+@click.option("-n", default=10, show_default=True, help="How many to name.")
+@click.option("--metric", metavar="NAME", help="The task's first headline metric if not given.")
+@click.option("--dataset", metavar="NAME", help="That RUN was judged on; its newest if not given.")
+@where_option
+@json_option
+@store_option
+def worst(
+    run: str,
+    n: int,
+    metric: str | None,
+    dataset: str | None,
+    where: str | None,
+    as_json: bool,
+    store: str | None,
+) -> None:
+    """Name the datums that cost RUN most: what the metric gains without each.
+
+    \b
+    $ velour worst day-model -n 3
+    """
+    import velour_plugin as velour
+
+    with velour.open_store(store) as opened:
+        print_result(velour.worst(run, metric, where, n, dataset, opened), as_json)
