@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -96,6 +96,15 @@ class Board:
             "notes": list(self.notes),
         }
 
+    @classmethod
+    def from_dict(cls, spelled: Mapping[str, Any]) -> Board:
+        """Undo :meth:`to_dict`."""
+        rows = [
+            Row(**{**row, **{key: row[key] and tuple(row[key]) for key in _SPANS}})
+            for row in spelled["rows"]
+        ]
+        return cls(**{**spelled, "rows": rows, "notes": tuple(spelled["notes"])})
+
     def to_frame(self) -> pd.DataFrame:
         """One row a run, in the order of :class:`Row`'s fields."""
         import pandas as pd
@@ -137,6 +146,9 @@ class Board:
     def _repr_html_(self) -> str:
         frame = self.to_frame().drop(columns=["run_id", "evaluation_id"])
         return f"<p><b>{self.title}</b></p>" + str(frame.to_html(index=False, na_rep="–"))
+
+
+_SPANS = ("interval", "rank_interval")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
@@ -21,7 +22,7 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.tree import Node
-from velour_plugin.store import datasets, evaluations, filtering, migrate
+from velour_plugin.store import answers, datasets, evaluations, filtering, migrate
 from velour_plugin.store.backend import Backend
 from velour_plugin.store.datasets import Version
 from velour_plugin.store.evaluations import Candidate
@@ -190,6 +191,16 @@ class Store:
     def _version(self, connection: Connection, dataset: str, version_id: int) -> Version:
         found = datasets.find_versions(connection, dataset)
         return next(item for item in found if item.id == version_id)
+
+    def answer(self, key: str, dataset: str) -> Any | None:
+        """An answer about a dataset that is stored and still valid, in one round trip."""
+        with self._reading() as connection:
+            return answers.find_answer(connection, key, dataset)
+
+    def keep_answer(self, key: str, dataset: str, content: Any) -> None:
+        """Keep an answer about a dataset for as long as it is valid."""
+        with self._writing() as connection:
+            answers.save_answer(connection, key, dataset, content)
 
     def close(self) -> None:
         """Close its connections."""

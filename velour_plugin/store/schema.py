@@ -207,3 +207,12 @@ ledgers = Table(
     _evaluation(),
     Column("content", LargeBinary, nullable=False),
 )
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("stamp", BigId, nullable=False),
+    Column("content", Json, nullable=False),
+    _created(),
+)

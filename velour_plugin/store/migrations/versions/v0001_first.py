@@ -172,3 +172,10 @@ def _evaluations() -> None:
         _json("parameters"),
     )
     op.create_table("ledgers", _evaluation(), sa.Column("content", sa.LargeBinary, nullable=False))
+    op.create_table(
+        "answers",
+        sa.Column("key", sa.String(64), primary_key=True),
+        sa.Column("stamp", BIG, nullable=False),
+        _json("content"),
+        _created(),
+    )

@@ -1,0 +1,52 @@
+"""Answers that were computed before, valid as long as no evaluation has come in.
+
+Evaluations and their links to runs are only ever added, so their number says whether an
+answer about a dataset is still the answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import Connection, ScalarSelect, delete, func, insert, select
+
+from velour_plugin.store import schema
+
+
+def find_answer(connection: Connection, key: str, dataset: str) -> Any | None:
+    """Read an answer in one round trip; ``None`` when there is none, or none that is valid."""
+    answers = schema.answers.c
+    query = select(answers.content).where(answers.key == key, answers.stamp == _stamp(dataset))
+    return connection.scalars(query).one_or_none()
+
+
+def save_answer(connection: Connection, key: str, dataset: str, content: Any) -> None:
+    """Keep an answer, in place of an older one to the same question."""
+    connection.execute(delete(schema.answers).where(schema.answers.c.key == key))
+    connection.execute(
+        insert(schema.answers).values(
+            key=key,
+            stamp=_stamp(dataset),
+            content=content,
+            created_at=dt.datetime.now(dt.timezone.utc),
+        )
+    )
+
+
+def _stamp(dataset: str) -> ScalarSelect[int]:
+    """How many evaluations of a dataset there are, counted once more for every run."""
+    versions = (
+        select(schema.versions.c.id).join(schema.datasets).where(schema.datasets.c.name == dataset)
+    )
+    evaluations = schema.evaluations.c
+    own = evaluations.version_id.in_(versions)
+    made = select(func.count()).select_from(schema.evaluations).where(own).scalar_subquery()
+    linked = (
+        select(func.count())
+        .select_from(schema.evaluation_runs)
+        .join(schema.evaluations)
+        .where(own)
+        .scalar_subquery()
+    )
+    return select(made + linked).scalar_subquery()
