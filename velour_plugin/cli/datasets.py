@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from velour_plugin.cli.options import json_option, print_json, store_option
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @json_option
 @store_option
-def datasets(as_json: bool, store: str | None) -> None:
+@click.pass_context
+def datasets(context: click.Context, as_json: bool, store: str | None) -> None:
     """List the datasets of a store with their versions, the newest first.
 
     \b
     $ velour datasets
+    $ velour datasets diff fires 1 2
     """
+    if context.invoked_subcommand is not None:
+        return
     import velour_plugin as velour
 
     with velour.open_store(store) as opened:
@@ -28,3 +34,45 @@ def datasets(as_json: bool, store: str | None) -> None:
         click.echo(
             f"{version.dataset} v{version.number}  {version.datums} datums  {version.digest[:12]}"
         )
+
+
+@datasets.command()
+@click.argument("name")
+@click.argument("before", type=int)
+@click.argument("after", type=int)
+@json_option
+@store_option
+def diff(name: str, before: int, after: int, as_json: bool, store: str | None) -> None:
+    """Say which datums of NAME were added, removed or changed between two versions.
+
+    \b
+    $ velour datasets diff fires 1 2
+    """
+    import velour_plugin as velour
+
+    with velour.open_store(store) as opened:
+        found = opened.diff(name, before, after)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        click.echo(str(found))
+
+
+@datasets.command()
+@click.argument("name")
+@click.argument("truth")
+@click.option("--format", default="coco", show_default=True, help="See velour plugins.")
+@click.option("--metadata", metavar="FILE", help="CSV or JSON, one record a datum.")
+@store_option
+def add(name: str, truth: str, format: str, metadata: str | None, store: str | None) -> None:
+    """Make the next version of NAME by adding the datums of the file TRUTH.
+
+    \b
+    $ velour datasets add fires more-instances.json --metadata more-images.csv
+    """
+    import velour_plugin as velour
+
+    addition = velour.read_dataset(truth, format, name, metadata)
+    with velour.open_store(store) as opened:
+        version = opened.add_datums(addition)
+    click.echo(f"{version.dataset} v{version.number}  {version.datums} datums")

@@ -152,7 +152,7 @@ def _ranked(
         lower_is_better=lower,
         confidence=confidence,
         rows=_rows(field, found, metric, lower, confidence),
-        notes=_notes(found, total, dataset, shared),
+        notes=tuple(_notes(found, total, dataset, shared)),
     )
 
 

@@ -22,14 +22,15 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.tree import Node
-from velour_plugin.store import answers, datasets, evaluations, filtering, migrate
+from velour_plugin.store import answers, datasets, evaluations, filtering, growth, migrate
 from velour_plugin.store.backend import Backend
 from velour_plugin.store.datasets import Version
 from velour_plugin.store.evaluations import Candidate
+from velour_plugin.store.growth import VersionDiff
 from velour_plugin.store.postgis import PostGIS
 from velour_plugin.store.sqlite import Sqlite
 
-__all__ = ["Candidate", "Store", "Version", "open_store"]
+__all__ = ["Candidate", "Store", "Version", "VersionDiff", "open_store"]
 
 DEFAULT_URL = "sqlite:///velour.db"
 ENVIRONMENT = "VELOUR_STORE_URI"
@@ -182,11 +183,35 @@ class Store:
             condition = filtering.condition(where, self.backend, dataset)
             return datasets.select_uids(connection, version, condition)
 
+    def add_datums(self, addition: Dataset) -> Version:
+        """Make the next version of a dataset from its newest one and some more datums.
+
+        Args:
+            addition: the new datums with their truth, under the name of the dataset. A datum
+                whose uid is there already takes that one's place.
+
+        Raises:
+            UnknownName: no dataset has that name.
+        """
+        with self._writing() as connection:
+            return growth.add_datums(connection, self.backend, addition)
+
+    def diff(self, name: str, before: int, after: int) -> VersionDiff:
+        """What changed between two versions of a dataset, by their numbers.
+
+        Raises:
+            UnknownName: no dataset has that name.
+            NotFound: it has no version of that number.
+        """
+        with self._reading() as connection:
+            numbered = [datasets.numbered(connection, name, number) for number in (before, after)]
+            return growth.diff_versions(connection, *numbered)
+
     def datum_digests(self, dataset: str, version_id: int) -> Mapping[str, str]:
         """What names each datum of a version with its ground truth, by uid."""
         with self._reading() as connection:
             version = self._version(connection, dataset, version_id)
-            return datasets.datum_digests(connection, version)
+            return growth.contents_of(connection, version)
 
     def _version(self, connection: Connection, dataset: str, version_id: int) -> Version:
         found = datasets.find_versions(connection, dataset)

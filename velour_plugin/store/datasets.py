@@ -7,7 +7,7 @@ transaction, so a version and its annotations are stored together or not at all.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Select, insert, select
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
+from velour_plugin.domain.table import LabelName
 from velour_plugin.errors import NotFound, UnknownName
 from velour_plugin.store import schema
 from velour_plugin.store.backend import Backend
@@ -51,15 +52,58 @@ def save_version(connection: Connection, backend: Backend, dataset: Dataset) -> 
     known = _version_of(connection, dataset.name, dataset.digest)
     if known is not None:
         return known
-    owner = _dataset_id(connection, backend, dataset.name)
-    ids = _save_datums(connection, backend, owner, dataset)
-    newest = find_versions(connection, dataset.name)
-    version = _insert_version(connection, owner, dataset, 1 + (newest[0].number if newest else 0))
-    members = {"version_id": np.full(len(ids), version), "position": np.arange(len(ids))}
-    insert_rows(connection, backend, schema.version_datums, {**members, "datum_id": ids})
-    saved = _version_of(connection, dataset.name, dataset.digest)
-    assert saved is not None
-    return saved
+    ids = save_datums(connection, backend, dataset)
+    content = Content(
+        dataset.digest,
+        encode_metadata(dataset.metadata),
+        dataset.truth.labels,
+        sorted({name for datum in dataset.datums for name in datum.metadata}),
+    )
+    return write_version(connection, backend, dataset.name, content, ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a version is, beside its datums.
+
+    Args:
+        digest: what names all of it.
+        metadata: of the dataset as a whole, as JSON.
+        labels: its classes, in order.
+        properties: names of its datums' metadata.
+    """
+
+    digest: str
+    metadata: Mapping[str, Any]
+    labels: Sequence[LabelName]
+    properties: Sequence[str]
+
+
+def write_version(
+    connection: Connection,
+    backend: Backend,
+    name: str,
+    content: Content,
+    datum_ids: NDArray[np.int64],
+) -> Version:
+    """Write the next version of a dataset, of datums that are stored; in their order."""
+    newest = find_versions(connection, name)
+    statement = insert(schema.versions).values(
+        dataset_id=_dataset_id(connection, backend, name),
+        number=1 + (newest[0].number if newest else 0),
+        digest=content.digest,
+        metadata=dict(content.metadata),
+        labels=[list(label) for label in content.labels],
+        properties=list(content.properties),
+        datums=len(datum_ids),
+        created_at=dt.datetime.now(dt.timezone.utc),
+    )
+    key = connection.execute(statement).inserted_primary_key
+    assert key is not None
+    count = len(datum_ids)
+    members = {"version_id": np.full(count, int(key[0])), "position": np.arange(count)}
+    insert_rows(connection, backend, schema.version_datums, {**members, "datum_id": datum_ids})
+    return find_versions(connection, name)[0]
 
 
 def find_versions(connection: Connection, name: str) -> list[Version]:
@@ -86,6 +130,22 @@ def newest_version(connection: Connection, name: str) -> Version:
     return found[0]
 
 
+def numbered(connection: Connection, name: str, number: int | None) -> Version:
+    """A version of a dataset by its number; the newest for ``None``.
+
+    Raises:
+        UnknownName: no dataset has that name.
+        NotFound: it has no version of that number.
+    """
+    newest = newest_version(connection, name)
+    if number is None:
+        return newest
+    for version in find_versions(connection, name):
+        if version.number == number:
+            return version
+    raise NotFound(f"dataset {name!r} has versions 1 to {newest.number}, not {number}.")
+
+
 def select_uids(
     connection: Connection, version: Version, condition: ColumnElement[Any] | None
 ) -> list[str]:
@@ -96,10 +156,11 @@ def select_uids(
     return list(connection.scalars(query.order_by(schema.version_datums.c.position)))
 
 
-def datum_digests(connection: Connection, version: Version) -> dict[str, str]:
-    """What names each datum of a version with its ground truth, by uid."""
-    query = _members(version, schema.datums.c.uid, schema.datums.c.digest)
-    return dict(connection.execute(query).tuples().all())
+def members_of(connection: Connection, version: Version) -> list[tuple[str, int, str]]:
+    """Uid, row id and digest of each datum of a version; the digest names its truth as well."""
+    columns = schema.datums.c
+    query = _members(version, columns.uid, columns.id, columns.digest)
+    return [(uid, number, digest) for uid, number, digest in connection.execute(query)]
 
 
 def load_dataset(connection: Connection, name: str, number: int | None = None) -> Dataset:
@@ -114,12 +175,7 @@ def load_dataset(connection: Connection, name: str, number: int | None = None) -
         UnknownName: no dataset has that name.
         NotFound: it has no such version.
     """
-    version = newest_version(connection, name)
-    if number is not None:
-        numbered = [v for v in find_versions(connection, name) if v.number == number]
-        if not numbered:
-            raise NotFound(f"dataset {name!r} has versions 1 to {version.number}, not {number}.")
-        version = numbered[0]
+    version = numbered(connection, name, number)
     row = connection.execute(
         select(schema.versions.c.metadata, schema.versions.c.labels).where(
             schema.versions.c.id == version.id
@@ -140,10 +196,9 @@ def load_datums(connection: Connection, version: Version) -> list[Datum]:
     return [Datum(uid, decode_metadata(said), geometry_of(place)) for uid, said, place in members]
 
 
-def _save_datums(
-    connection: Connection, backend: Backend, owner: int, dataset: Dataset
-) -> NDArray[np.int64]:
+def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> NDArray[np.int64]:
     """Store the datums that are new, with their truth, and return all ids in order."""
+    owner = _dataset_id(connection, backend, dataset.name)
     stored = _datum_ids(connection, owner)
     names = list(dataset.fingerprints.contents)
     new = np.array([name not in stored for name in names], bool)
@@ -167,23 +222,6 @@ def _save_datums(
     columns = {"datum_id": ids[new][fresh.truth.datum], **columns}
     insert_rows(connection, backend, schema.annotations, columns)
     return ids
-
-
-def _insert_version(connection: Connection, owner: int, dataset: Dataset, number: int) -> int:
-    properties = sorted({name for datum in dataset.datums for name in datum.metadata})
-    statement = insert(schema.versions).values(
-        dataset_id=owner,
-        number=number,
-        digest=dataset.digest,
-        metadata=encode_metadata(dataset.metadata),
-        labels=[list(name) for name in dataset.truth.labels],
-        properties=properties,
-        datums=len(dataset),
-        created_at=dt.datetime.now(dt.timezone.utc),
-    )
-    key = connection.execute(statement).inserted_primary_key
-    assert key is not None
-    return int(key[0])
 
 
 def _versions() -> Select[Any]:
@@ -224,4 +262,4 @@ def _dataset_id(connection: Connection, backend: Backend, name: str) -> int:
 def _datum_ids(connection: Connection, owner: int) -> dict[str, int]:
     query = select(schema.datums.c.digest, schema.datums.c.id)
     rows = connection.execute(query.where(schema.datums.c.dataset_id == owner))
-    return dict(rows.tuples().all())
+    return {key: value for key, value in rows}  # noqa: C416  dict() takes a result for a mapping

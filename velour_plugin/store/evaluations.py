@@ -185,7 +185,7 @@ def metric_values(
         query = query.join(schema.labels).where(
             schema.labels.c.key == label.key, schema.labels.c.value == label.value
         )
-    return dict(connection.execute(query).tuples().all())
+    return {key: value for key, value in connection.execute(query)}  # noqa: C416  dict() takes a result for a mapping
 
 
 def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[str]:

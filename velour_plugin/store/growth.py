@@ -1,0 +1,124 @@
+"""Dataset versions over time: what changed between two, and new ones made by adding data.
+
+A version is never edited; adding makes the next one, which shares every datum row
+that did not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from velour_plugin.domain.canonical import Digest, canonical_json
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.order import natural_order
+from velour_plugin.store import schema
+from velour_plugin.store.backend import Backend
+from velour_plugin.store.datasets import (
+    Content,
+    Version,
+    find_versions,
+    members_of,
+    newest_version,
+    save_datums,
+    write_version,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionDiff:
+    """What changed from one version of a dataset to another, by uid, in natural order.
+
+    Args:
+        dataset: its name.
+        before: number of the first version.
+        after: number of the second.
+        added: datums of the second only.
+        removed: datums of the first only.
+        changed: datums of both, with other metadata, place or annotations.
+        unchanged: how many are the same in both.
+    """
+
+    dataset: str
+    before: int
+    after: int
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+    unchanged: int
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.dataset} v{self.before} to v{self.after}: {len(self.added)} added, "
+            f"{len(self.removed)} removed, {len(self.changed)} changed, {self.unchanged} unchanged"
+        ]
+        for sign, uids in (("+", self.added), ("-", self.removed), ("~", self.changed)):
+            lines += [f"{sign} {uid}" for uid in uids]
+        return "\n".join(lines)
+
+
+def diff_versions(connection: Connection, first: Version, second: Version) -> VersionDiff:
+    """Compare two versions of a dataset by their datums' digests."""
+    before, after = contents_of(connection, first), contents_of(connection, second)
+    both = before.keys() & after.keys()
+    changed = {uid for uid in both if before[uid] != after[uid]}
+    return VersionDiff(
+        first.dataset,
+        first.number,
+        second.number,
+        _ordered(after.keys() - before.keys()),
+        _ordered(before.keys() - after.keys()),
+        _ordered(changed),
+        len(both) - len(changed),
+    )
+
+
+def add_datums(connection: Connection, backend: Backend, addition: Dataset) -> Version:
+    """Make the next version of a dataset by adding datums to its newest one.
+
+    A datum whose uid is there already takes that one's place. Only the addition is
+    sent: the rows of all other datums are shared.
+
+    Args:
+        connection: of the caller's transaction.
+        backend: of the store's database.
+        addition: the new datums with their truth, under the dataset's name.
+    """
+    backend.lock(connection, addition.name)
+    base = newest_version(connection, addition.name)
+    rows = {uid: (number, digest) for uid, number, digest in members_of(connection, base)}
+    ids = save_datums(connection, backend, addition)
+    fresh = zip(addition.uids, ids.tolist(), addition.fingerprints.contents, strict=True)
+    rows.update({uid: (number, digest) for uid, number, digest in fresh})
+    uids = sorted(rows, key=natural_order)
+    content = _content(connection, base, addition, [rows[uid][1] for uid in uids])
+    for version in find_versions(connection, addition.name):
+        if version.digest == content.digest:
+            return version
+    datum_ids = np.array([rows[uid][0] for uid in uids], np.int64)
+    return write_version(connection, backend, addition.name, content, datum_ids)
+
+
+def _content(
+    connection: Connection, base: Version, addition: Dataset, digests: Iterable[str]
+) -> Content:
+    columns = schema.versions.c
+    query = select(columns.metadata, columns.labels).where(columns.id == base.id)
+    metadata, known = connection.execute(query).one()
+    labels = list(dict.fromkeys([*((key, value) for key, value in known), *addition.truth.labels]))
+    added = {key for datum in addition.datums for key in datum.metadata}
+    name = Digest(canonical_json(metadata), canonical_json(sorted(labels)))
+    name.add(*digests)
+    return Content(name.hex, metadata, labels, sorted({*base.properties, *added}))
+
+
+def contents_of(connection: Connection, version: Version) -> Mapping[str, str]:
+    """What names each datum of a version with its truth, by uid."""
+    return {uid: digest for uid, _, digest in members_of(connection, version)}
+
+
+def _ordered(uids: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(uids, key=natural_order))
