@@ -8,7 +8,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, Union
 
 from velour_plugin.domain.datasets import Dataset
@@ -95,7 +95,10 @@ def _rows(path: str) -> Iterable[dict[str, Any]]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             if path.lower().endswith(".json"):
-                return [dict(row) for row in json.load(file)]
+                content = json.load(file)
+                if not isinstance(content, list):
+                    raise TypeError(f"it holds a {type(content).__name__}")
+                return [dict(row) for row in content]
             rows = [
                 {
                     key: text if key in _NAMES else _typed(text)  # 000042 is a name
@@ -127,20 +130,33 @@ def _place(row: Mapping[str, Any], path: str, number: int) -> Any:
 
 
 def _typed(text: str) -> Any:
-    """Read a CSV cell: a number, true or false, a moment, or text."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float, dt.datetime.fromisoformat):
-        try:
-            value = kind(text)
-        except ValueError:
-            continue
-        if isinstance(value, float) and not math.isfinite(value):
-            return text
-        # Python's int() reads 1_000 and " 7 ", and a moment needs more than a bare date
-        if (kind is int and not re.fullmatch(r"[+-]?\d+", text)) or (
-            kind is dt.datetime.fromisoformat and len(text) < 16
-        ):
-            continue
-        return value
+    """Read a CSV cell: a number, true or false, a date, a moment, or text.
+
+    What has leading zeros is a code, not a number. Patterns decide, as what Python itself
+    takes for a number or moment (1_000, ٣, 20240601T2000) differs from version to version.
+    """
+    bare = text.strip()
+    if bare.lower() in ("true", "false"):
+        return bare.lower() == "true"
+    for pattern, read in _READERS:
+        if pattern.fullmatch(bare):
+            try:
+                value = read(bare)
+            except ValueError:
+                return text
+            return text if isinstance(value, float) and not math.isfinite(value) else value
     return text
+
+
+def _moment(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{3}([0-9]{3})?)?)?"
+_READERS: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
+    (re.compile("[+-]?(0|[1-9][0-9]*)"), int),
+    (re.compile(r"[+-]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]+)?"), float),
+    (re.compile(_DAY), dt.date.fromisoformat),
+    (re.compile(f"{_DAY}[T ]{_CLOCK}(Z|[+-][0-9]{{2}}:[0-9]{{2}})?"), _moment),
+)

@@ -1,47 +1,63 @@
 """From CQL2 text or JSON to the expression tree, refusing what has no meaning.
 
-The grammar is the ``cql2`` package's; here names are checked: operators exist,
-have the right number of operands, and compare a property with a literal that it can equal.
+The grammar is the ``cql2`` package's; what operators take is in
+:mod:`velour_plugin.filters.operators`. A refusal says where in the filter it stands.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import math
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from shapely.errors import ShapelyError
-from shapely.geometry import Point, shape
+from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
-from velour_plugin.domain.metadata import GEOJSON_TYPES, checked_location
-from velour_plugin.errors import BadFilter, BadGeometry, UnknownName
-from velour_plugin.filters.tree import COMPARISONS, METRES, SPATIAL, Call, Literal, Node, Property
+from velour_plugin.domain.metadata import GEOJSON_TYPES
+from velour_plugin.domain.text import is_storable
+from velour_plugin.errors import BadFilter, BadGeometry, InvalidInput
+from velour_plugin.filters.names import checked_name
+from velour_plugin.filters.operators import as_condition, call, checked_geometry
+from velour_plugin.filters.positions import Positions, place_of
+from velour_plugin.filters.tree import ARRAYS, Call, Literal, Node, Property
+from velour_plugin.filters.values import date_of, moment_of
 
-LOCATION = "location"
-_FLIPPED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_OPERATORS = (
-    *COMPARISONS, *SPATIAL, "and", "or", "not", "in", "between", "isnull", "like", "dwithin",
-)  # fmt: skip
+MOST_NESTED, MOST_OPERATORS = 100, 500
+"""What is deeper or longer is refused: parsers and databases have stacks that end."""
+
+_WORDS = re.compile(r"'(?:[^']|'')*'|\b(?:and|or|not)\b|[-+*/^%()]", re.IGNORECASE)
 
 
-def parse_filter(given: str | Mapping[str, Any] | Node | None) -> Node | None:
+@runtime_checkable
+class Expression(Protocol):
+    """What Python's operators made: see :func:`velour_plugin.filters.builder.field`."""
+
+    @property
+    def node(self) -> Node:
+        """Its expression tree."""
+
+
+def parse_filter(given: str | Mapping[str, Any] | Node | Expression | None) -> Node | None:
     """Read a filter.
 
     Args:
-        given: CQL2 text, CQL2 JSON, an expression tree, or ``None`` for no filter.
+        given: CQL2 text, CQL2 JSON, an expression of Python, a tree, or ``None`` for no filter.
 
     Raises:
-        BadFilter: it does not parse, and where; or an operand has the wrong type.
-        UnknownName: an operator or unit is none of those that exist.
+        BadFilter: it does not parse, or an operand has the wrong type; and where.
+        UnknownName: an operator, property or unit is none of those that exist.
         BadGeometry: a coordinate is outside latitude ±90 or longitude ±180.
     """
+    if isinstance(given, Expression):
+        return as_condition(given.node)
     if given is None or isinstance(given, (Property, Literal, Call)):
-        return given
-    spelled = _json_of_text(given) if isinstance(given, str) else given
-    node = _node(spelled)
-    if isinstance(node, Literal):
-        raise BadFilter(f"filter {given!r} is a constant: compare a property with it.")
-    return _as_condition(node)
+        return given if given is None else as_condition(given)
+    if isinstance(given, str):
+        return _Reader(Positions(given)).filter(_json_of_text(given), given)
+    return _Reader(None).filter(given, given)
 
 
 def _json_of_text(text: str) -> Any:
@@ -49,187 +65,182 @@ def _json_of_text(text: str) -> Any:
 
     if not text.strip():
         raise BadFilter("the filter is empty: leave it out to select every datum.")
+    _refuse_depth(text)
     try:
         return cql2.parse_text(text).to_json()
     except Exception as error:
+        said = str(error).strip()
+        found = re.search(r"--> (\d+):(\d+)", said)
+        at = f" at line {found[1]}, column {found[2]}" if found else ""
         raise BadFilter(
-            f"the filter does not parse as CQL2:\n{str(error).strip()}\n"
+            f"the filter does not parse as CQL2{at}:\n{said}\n"
             "An example: city = 'Boston' AND hour >= 20"
         ) from error
 
 
-def _node(spelled: Any) -> Node:
+def _refuse_depth(text: str) -> None:
+    depth = operators = 0
+    for found in _WORDS.finditer(text):
+        word = found.group()
+        depth += (word == "(") - (word == ")")
+        operators += word[0] not in "'()"
+        if depth > MOST_NESTED or operators > MOST_OPERATORS:
+            raise _too_long(place_of(text, found.start()))
+
+
+def _too_long(place: str) -> BadFilter:
+    return BadFilter(
+        f"the filter nests deeper than {MOST_NESTED} or has more than {MOST_OPERATORS} operators "
+        f"at {place}: ask for one of many values with IN ('a', 'b', …)."
+    )
+
+
+class _Reader:
+    """Reads CQL2 JSON; keeps its place, so that the innermost refusal can name it."""
+
+    def __init__(self, positions: Positions | None) -> None:
+        self.positions = positions
+        self.placed = False
+        self.operators = 0
+
+    def filter(self, spelled: Any, given: object) -> Node:
+        """Read the whole."""
+        node = self.node(spelled, "")
+        if isinstance(node, Literal):
+            raise BadFilter(f"filter {given!r} is a constant: compare a property with it.")
+        return as_condition(node)
+
+    def node(self, spelled: Any, path: str, pixels: bool = False) -> Node:
+        """Read one part of it; ``pixels`` says that a geometry is in an image."""
+        place = self.place(path)
+        try:
+            return self._node(spelled, path, pixels, place)
+        except InvalidInput as error:
+            if not self.placed:
+                self.placed = True
+                error.args = (f"{error}\nIn the filter, at {place}{self._shown(place)}",)
+            raise
+
+    def place(self, path: str) -> str:
+        """Where we are: a column of a text, a path into JSON."""
+        return self.positions.here() if self.positions else path.lstrip(".") or "its top"
+
+    def _shown(self, place: str) -> str:
+        if self.positions is None or not place.startswith("column"):
+            return "."
+        return f":\n  {self.positions.text}\n  {'^':>{int(place.split()[1])}}"
+
+    def _node(self, spelled: Any, path: str, pixels: bool, place: str) -> Node:
+        if isinstance(spelled, Mapping) and "op" in spelled:
+            return self._call(spelled, path)
+        if self.positions is not None:
+            self.positions.passed(spelled)
+        if isinstance(spelled, Mapping) and "property" in spelled:
+            return Property(checked_name(spelled["property"]), place)
+        return Literal(_literal(spelled, pixels))
+
+    def _call(self, spelled: Mapping[str, Any], path: str) -> Node:
+        op, args = str(spelled["op"]).lower(), spelled.get("args", ())
+        if not isinstance(args, (list, tuple)):
+            raise BadFilter(f"args {args!r} of {op!r}: expected a list.")
+        self.operators += 1
+        if self.operators > MOST_OPERATORS or path.count("args") > MOST_NESTED:
+            raise _too_long(self.place(path))
+        if self.positions is not None and (op[:1].isalpha() or len(args) == 0):
+            if op not in ("and", "or", "in", "like", "between", "isnull", "div"):
+                self.positions.passed({"op": op})
+        return call(op, self._args(op, args, path), self._interval)
+
+    def _args(self, op: str, args: Any, path: str) -> list[Any]:
+        pixels = {"property": "annotation.geometry"} in args
+        nodes: list[Any] = []
+        for number, arg in enumerate(args):
+            at = f"{path}.args[{number}]"
+            if number == 1 and (op == "in" or op in ARRAYS) and isinstance(arg, (list, tuple)):
+                nodes += [self.node(item, f"{at}[{place}]") for place, item in enumerate(arg)]
+            elif isinstance(arg, Mapping) and "interval" in arg:
+                nodes.append(self._interval(arg["interval"]))
+            else:
+                nodes.append(self.node(arg, at, pixels))
+        return nodes
+
+    def _interval(self, ends: Any) -> tuple[Any, Any]:
+        if self.positions is not None:
+            self.positions.passed({"interval": []})
+        if not isinstance(ends, (list, tuple)) or len(ends) != 2:
+            raise BadFilter(f"INTERVAL {ends!r}: expected two ends, '..' where it is open.")
+        first, last = map(_end, ends)
+        return first, last
+
+
+def _end(spelled: Any) -> dt.date | None:
+    """One end of an interval; ``None`` where it is open."""
+    if spelled == "..":
+        return None
+    if isinstance(spelled, str):
+        return date_of(spelled) if len(spelled) == 10 else moment_of(spelled)
+    if isinstance(spelled, (dt.date, dt.datetime)):
+        return spelled
+    value = _literal(spelled, False)
+    if isinstance(value, dt.date):
+        return value
+    raise BadFilter(f"INTERVAL end {spelled!r}: expected a date, a moment or '..'.")
+
+
+def _literal(spelled: Any, pixels: bool) -> Any:
     if isinstance(spelled, Mapping):
-        if "property" in spelled:
-            return Property(str(spelled["property"]))
-        if "op" in spelled:
-            return _call(str(spelled["op"]).lower(), list(spelled.get("args", ())))
-        if spelled.get("type") in GEOJSON_TYPES:
-            return Literal(_geometry(spelled))
-    if isinstance(spelled, (str, bool, int, float)):
-        return Literal(spelled)
+        return _typed(spelled, pixels)
     if isinstance(spelled, BaseGeometry):
-        return Literal(checked_location(spelled))
-    raise BadFilter(f"{spelled!r} in a filter: expected a property, literal or operator of CQL2.")
+        return checked_geometry(spelled, pixels)
+    if isinstance(spelled, str) and is_storable(spelled):
+        return spelled
+    if isinstance(spelled, (bool, dt.date)):
+        return spelled
+    if isinstance(spelled, (int, float)) and _is_finite(spelled):
+        return spelled
+    way_out = "IS NULL asks whether a value is missing" if spelled is None else "CQL2 has these"
+    raise BadFilter(
+        f"{spelled!r} in a filter: expected a property, literal or operator; {way_out}."
+    )
+
+
+def _typed(spelled: Mapping[str, Any], pixels: bool) -> Any:
+    """A literal that CQL2 JSON spells as a mapping."""
+    if "timestamp" in spelled:
+        return moment_of(spelled["timestamp"])
+    if "date" in spelled:
+        return date_of(spelled["date"])
+    if "bbox" in spelled:
+        return checked_geometry(_box(spelled["bbox"]), pixels)
+    if spelled.get("type") in GEOJSON_TYPES:
+        return checked_geometry(_geometry(spelled), pixels)
+    raise BadFilter(f"{dict(spelled)!r} in a filter: expected a property, literal or operator.")
 
 
 def _geometry(spelled: Mapping[str, Any]) -> BaseGeometry:
     try:
-        geometry = shape(dict(spelled))
-    except (ShapelyError, ValueError, TypeError, IndexError) as error:
+        return shape(dict(spelled))
+    except (ShapelyError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
         raise BadGeometry(f"geometry {dict(spelled)!r} in a filter: {error}") from error
-    checked = checked_location(geometry)
-    assert checked is not None
-    return checked
 
 
-def _call(op: str, args: list[Any]) -> Call:
-    if op not in _OPERATORS:
-        raise UnknownName("operator", op, _OPERATORS)
-    if op == "in" and len(args) == 2 and isinstance(args[1], (list, tuple)):
-        args = [args[0], *args[1]]
-    nodes = [_node(arg) for arg in args]
-    if op in ("and", "or"):
-        return Call(op, tuple(_as_condition(node) for node in _flattened(op, nodes)))
-    if op == "not":
-        _expect(len(nodes) == 1, op, "one condition")
-        return Call(op, (_as_condition(nodes[0]),))
-    checked: Call = _CHECKS[op](op, nodes)
-    return checked
-
-
-def _flattened(op: str, nodes: list[Node]) -> list[Node]:
-    """``(a AND b) AND c`` is ``a AND b AND c``."""
-    flat: list[Node] = []
-    for node in nodes:
-        flat.extend(node.args if isinstance(node, Call) and node.op == op else (node,))
-    return flat
-
-
-def _as_condition(node: Node) -> Call:
-    """A bare property stands for a boolean that is true."""
-    if isinstance(node, Property):
-        return Call("=", (node, Literal(True)))
-    if isinstance(node, Literal):
-        raise BadFilter(f"{node.value!r} is not a condition: compare a property with it.")
-    return node
-
-
-def _comparison(op: str, nodes: list[Node]) -> Call:
-    if len(nodes) == 2 and isinstance(nodes[0], Literal) and isinstance(nodes[1], Property):
-        op, nodes = _FLIPPED[op], nodes[::-1]
-    _expect(
-        len(nodes) == 2 and isinstance(nodes[0], Property) and _is_scalar(nodes[1]),
-        op,
-        "a property and a number, string or boolean",
-    )
-    if isinstance(nodes[1], Literal) and isinstance(nodes[1].value, bool):
-        _expect(op in ("=", "<>"), op, "numbers or strings; booleans are = or <>")
-    return _about_metadata(op, nodes)
-
-
-def _membership(op: str, nodes: list[Node]) -> Call:
-    _expect(
-        len(nodes) > 1 and isinstance(nodes[0], Property) and all(map(_is_scalar, nodes[1:])),
-        op,
-        "a property and a list of numbers, strings or booleans",
-    )
-    return _about_metadata(op, nodes)
-
-
-def _between(op: str, nodes: list[Node]) -> Call:
-    bounds = [node.value for node in nodes[1:] if isinstance(node, Literal)]
-    same = all(isinstance(bound, str) for bound in bounds) or all(map(_is_number, bounds))
-    _expect(
-        len(nodes) == 3 and isinstance(nodes[0], Property) and len(bounds) == 2 and same,
-        op,
-        "a property and two numbers or two strings",
-    )
-    return _about_metadata(op, nodes)
-
-
-def _is_null(op: str, nodes: list[Node]) -> Call:
-    _expect(len(nodes) == 1 and isinstance(nodes[0], Property), op, "one property")
-    return Call(op, tuple(nodes))
-
-
-def _like(op: str, nodes: list[Node]) -> Call:
-    pattern = nodes[1] if len(nodes) == 2 else None
-    _expect(
-        isinstance(nodes[0], Property)
-        and isinstance(pattern, Literal)
-        and isinstance(pattern.value, str),
-        op,
-        "a property and a pattern in quotes, % for any text and _ for one character",
-    )
-    return _about_metadata(op, nodes)
-
-
-def _spatial(op: str, nodes: list[Node]) -> Call:
-    _expect(
-        len(nodes) == 2 and _is_location(nodes[0]) and _is_geometry(nodes[1]),
-        op,
-        "the property location and a geometry",
-    )
-    return Call(op, tuple(nodes))
-
-
-def _dwithin(op: str, nodes: list[Node]) -> Call:
-    example = "location, POINT(lon lat), a distance and a unit, as in "
-    example += "DWITHIN(location, POINT(-71.03 42.36), 50, 'mi')"
-    _expect(len(nodes) == 4 and _is_location(nodes[0]), op, example)
-    point, distance, unit = map(_value, nodes[1:])
-    fits = isinstance(point, Point) and _is_number(distance) and isinstance(unit, str)
-    _expect(fits, op, example)
-    if unit not in METRES:
-        raise UnknownName("unit of length", unit, METRES)
-    if not 0 <= distance < 2e7 / METRES[unit]:
-        raise BadFilter(
-            f"DWITHIN {distance} {unit}: a distance is >= 0 and below half way round the Earth."
+def _box(corners: Any) -> BaseGeometry:
+    if (
+        not isinstance(corners, (list, tuple))
+        or len(corners) != 4
+        or not all(isinstance(corner, (int, float)) for corner in corners)
+        or corners[0] > corners[2]
+        or corners[1] > corners[3]
+    ):
+        raise BadGeometry(
+            f"BBOX {corners!r}: expected west, south, east, north with west <= east and "
+            "south <= north; one over the antimeridian is two, joined by OR."
         )
-    return Call(op, tuple(nodes))
+    return box(*corners)
 
 
-_CHECKS: dict[str, Any] = {
-    **dict.fromkeys(COMPARISONS, _comparison),
-    **dict.fromkeys(SPATIAL, _spatial),
-    "in": _membership,
-    "between": _between,
-    "isnull": _is_null,
-    "like": _like,
-    "dwithin": _dwithin,
-}
-
-
-def _about_metadata(op: str, nodes: list[Node]) -> Call:
-    if _is_location(nodes[0]):
-        raise BadFilter(
-            f"location {op} …: a place is asked about with DWITHIN, "
-            "S_INTERSECTS, S_WITHIN, S_CONTAINS or S_DISJOINT."
-        )
-    return Call(op, tuple(nodes))
-
-
-def _is_scalar(node: Node) -> bool:
-    return isinstance(node, Literal) and isinstance(node.value, (str, bool, int, float))
-
-
-def _value(node: Node) -> Any:
-    return node.value if isinstance(node, Literal) else None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_location(node: Node) -> bool:
-    return isinstance(node, Property) and node.path == (LOCATION,)
-
-
-def _is_geometry(node: Node) -> bool:
-    return isinstance(node, Literal) and isinstance(node.value, BaseGeometry)
-
-
-def _expect(holds: bool, op: str, expected: str) -> None:
-    if not holds:
-        raise BadFilter(f"operator {op.upper()} takes {expected}.")
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False

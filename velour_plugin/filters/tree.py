@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Union
 
+import shapely
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.canonical import canonical_json, digest
+from velour_plugin.filters import names
 
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
+FLIPPED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""What a comparison is called when its sides are exchanged."""
+ARITHMETIC = ("+", "-", "*", "/")
 SPATIAL = ("s_intersects", "s_within", "s_contains", "s_disjoint")
+TURNED = {"s_within": "s_contains", "s_contains": "s_within"}
+"""What a spatial operator is called when its sides are exchanged; others keep their names."""
+ARRAYS = ("a_contains", "a_overlaps")
 METRES = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "nmi": 1852.0}
 """Length of each unit that ``DWITHIN`` knows."""
 
@@ -21,26 +30,40 @@ _UNORDERED = ("and", "or")
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A property of a datum; ``path`` leads into nested metadata."""
+    """A property; ``path`` leads into nested metadata.
+
+    Args:
+        name: in its one spelling, without a ``metadata.`` that says nothing.
+        at: where in the filter it was named, for messages; two of one name are equal.
+    """
 
     name: str
+    at: str = field(default="", compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", names.canonical_name(self.name))
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Steps into the metadata; the prefix ``metadata.`` may be left out."""
-        return tuple(self.name.removeprefix("metadata.").split("."))
+        """Steps into the metadata of what it is about; empty for Velour's own properties."""
+        return names.path_of(self.name)
+
+    @property
+    def family(self) -> str:
+        """What it is about: ``datum``, ``label``, ``score``, ``annotation`` or ``run``."""
+        return names.family_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A number, string, boolean or shapely geometry."""
+    """A number, string, boolean, moment, date or shapely geometry."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operator on its arguments; ``in`` holds its list as further arguments."""
+    """An operator on its arguments; ``in`` and arrays hold their list as further arguments."""
 
     op: str
     args: tuple[Node, ...]
@@ -58,18 +81,32 @@ def properties(node: Node) -> Iterator[Property]:
             yield from properties(arg)
 
 
+def conjuncts(node: Node | None) -> tuple[Node, ...]:
+    """Conditions that must all be true for the whole to be."""
+    if isinstance(node, Call) and node.op == "and":
+        return tuple(part for arg in node.args for part in conjuncts(arg))
+    return () if node is None else (node,)
+
+
+def conjunction(parts: list[Node]) -> Node | None:
+    """Undo :func:`conjuncts`."""
+    return Call("and", tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
+
+
 def to_json(node: Node) -> Any:
-    """Spell an expression as CQL2 JSON in canonical form: operands of AND, OR and IN sorted."""
+    """Spell an expression as CQL2 JSON in canonical form: what has no order is sorted."""
     if isinstance(node, Property):
-        return {"property": ".".join(node.path)}
+        return {"property": node.name}
     if isinstance(node, Literal):
-        return mapping(node.value) if isinstance(node.value, BaseGeometry) else node.value
+        return _literal_json(node.value)
     args = [to_json(arg) for arg in node.args]
     if node.op in _UNORDERED:
-        args = _sorted(args)
-    if node.op == "in":
-        args = [args[0], _sorted(args[1:])]
-    return {"op": node.op, "args": args}
+        args = _sorted([part for arg in args for part in _parts(node.op, arg)])
+        return args[0] if len(args) == 1 else {"op": node.op, "args": args}
+    if node.op == "in" or node.op in ARRAYS:
+        return {"op": node.op, "args": [args[0], _sorted(args[1:])]}
+    op, args = _turned(node.op, args)
+    return {"op": op, "args": args}
 
 
 def filter_digest(node: Node | None) -> str | None:
@@ -77,6 +114,56 @@ def filter_digest(node: Node | None) -> str | None:
     return None if node is None else digest(canonical_json(to_json(node)))
 
 
+def utc_text(moment: dt.datetime) -> str:
+    """A moment as CQL2 writes it; one without a zone is in UTC already."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)
+    return aware.astimezone(dt.timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def _literal_json(value: Any) -> Any:
+    if isinstance(value, BaseGeometry):
+        return mapping(shapely.normalize(value))
+    if isinstance(value, dt.datetime):
+        return {"timestamp": utc_text(value)}
+    if isinstance(value, dt.date):
+        return {"date": value.isoformat()}
+    return value
+
+
+def _parts(op: str, spelled: Any) -> list[Any]:
+    nested = isinstance(spelled, dict) and spelled.get("op") == op
+    return list(spelled["args"]) if nested else [spelled]
+
+
+def _turned(op: str, args: list[Any]) -> tuple[str, list[Any]]:
+    """Exchange two operands that stand the wrong way round, where that changes nothing."""
+    new = _EXCHANGED.get(op)
+    if new is None or len(args) != 2 or _rank(args[0]) <= _rank(args[1]):
+        return op, args
+    return new, args[::-1]
+
+
+_EXCHANGED: dict[str, str] = {
+    **FLIPPED,
+    **{op: TURNED.get(op, op) for op in SPATIAL},
+    "+": "+",
+    "*": "*",
+}
+
+
+def _rank(spelled: Any) -> tuple[bool, str]:
+    """Literals stand behind properties."""
+    literal = not isinstance(spelled, dict) or not {"op", "property"} & set(spelled)
+    return literal, canonical_json(spelled)
+
+
 def _sorted(spelled: list[Any]) -> list[Any]:
     """Sort by spelling and keep equal operands once."""
     return [value for _, value in sorted({canonical_json(item): item for item in spelled}.items())]
+
+
+def mapped(node: Node, change: Callable[[Literal], Node]) -> Node:
+    """The same expression with other literals."""
+    if isinstance(node, Call):
+        return Call(node.op, tuple(mapped(arg, change) for arg in node.args))
+    return change(node) if isinstance(node, Literal) else node

@@ -124,7 +124,7 @@ class Board:
 
         sure = any(row.interval is not None for row in self.rows)
         shown = [column for column in _COLUMNS if sure or column.title not in _OF_RESAMPLES]
-        if not any(row.run for row in self.rows):
+        if all(row.run in (None, row.model) for row in self.rows):
             shown = [column for column in shown if column.title != "run"]
         table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, min_width=40)
         for column in shown:

@@ -15,7 +15,7 @@ from velour_plugin.progress import track
 from velour_plugin.ranking.statistics import resample_weights
 
 FEW = 5
-"""A label that fewer datums show than this has no interval to trust."""
+"""Fewer datums than this, of all or of a label, say nothing about others: no intervals."""
 
 _AT_ONCE = 50
 
@@ -92,7 +92,7 @@ def measure_all(
 ) -> list[Measured]:
     """Measure runs under the same resamples; a progress bar shows when it takes long."""
     counts = {len(uids) for uids in selections}
-    paired = len(counts) == 1 and counts != {0}
+    paired = len(counts) == 1 and min(counts) >= FEW
     drawn = resample_weights(counts.pop(), resamples, seed) if paired and resamples else None
     blocks = [] if drawn is None else np.split(drawn, range(_AT_ONCE, len(drawn), _AT_ONCE))
     total = len(selections) * len(blocks)

@@ -152,7 +152,7 @@ def _ranked(
         lower_is_better=lower,
         confidence=confidence,
         rows=_rows(field, found, metric, lower, confidence),
-        notes=tuple(_notes(found, total, dataset, shared)),
+        notes=tuple(_notes(found, total, dataset, shared, bool(resamples))),
     )
 
 
@@ -279,18 +279,21 @@ class _Sureness:
 
 
 def _notes(
-    found: Sequence[Measured], total: int, dataset: str, shared: set[str] | None
+    found: Sequence[Measured], total: int, dataset: str, shared: set[str] | None, asked: bool
 ) -> list[str]:
     if not any(one.datums for one in found):
         return [f"The filter selects none of the {total} datums of {dataset!r}."]
     notes = list(dict.fromkeys(one.reason for one in found if one.reason))
     if shared is not None:
         notes.append(f"Compared over the {len(shared)} datums that all evaluations share.")
+    fewest = min(one.datums for one in found)
+    if asked and fewest < FEW:
+        notes.append(f"{fewest} datums are too few to say how sure this is: at least {FEW} are.")
     rare = max(found, key=lambda one: len(one.rare))
     if rare.rare and any(one.replicates.size for one in found):
         named = ", ".join(rare.rare[:5]) + (", …" if len(rare.rare) > 5 else "")
         notes.append(
-            f"{len(rare.rare)} of {rare.labels} labels are shown by fewer than {FEW} of these "
-            f"datums ({named}): intervals are rough."
+            f"Intervals are rough: fewer than {FEW} of these datums show {len(rare.rare)} of the "
+            f"{rare.labels} labels ({named})."
         )
     return notes

@@ -11,7 +11,7 @@ import numpy as np
 from velour_plugin.evaluator import value_of
 from velour_plugin.filters import Node, parse_filter
 from velour_plugin.progress import track
-from velour_plugin.ranking.measured import measure
+from velour_plugin.ranking.measured import FEW, measure
 from velour_plugin.ranking.rank_runs import LabelName, check_statistics, label_of
 from velour_plugin.ranking.results import Results, bars
 from velour_plugin.ranking.runs import Judged, judged
@@ -130,7 +130,8 @@ def slices(
     rows = []
     for by_name, part, mask in track(found, len(found), f"slicing {name}"):
         uids = {uid for uid, there in zip(asked.ledger.datums, mask, strict=True) if there}
-        drawn = [resample_weights(len(uids), resamples, seed)] if uids and resamples else []
+        enough = resamples and len(uids) >= FEW
+        drawn = [resample_weights(len(uids), resamples, seed)] if enough else []
         one = measure(asked.evaluator, asked.ledger, uids, name, about, drawn)
         rows.append(
             Slice(
