@@ -25,7 +25,9 @@ class Evaluator(ABC):
 
     A subclass names its task, the version of its arithmetic (a change that moves any
     number needs a new one: it stands in every certificate) and its headline metrics,
-    the one that people rank by first.
+    the one that people rank by first. Parameters that move no number of
+    :meth:`measure`, such as how many examples are kept, are ``decorative``: evaluations that
+    differ in them only are comparable.
     """
 
     task: ClassVar[str]
@@ -33,6 +35,7 @@ class Evaluator(ABC):
     headline: ClassVar[tuple[str, ...]]
     lower_is_better: ClassVar[frozenset[str]] = frozenset()
     defaults: ClassVar[Mapping[str, Any]] = {}
+    decorative: ClassVar[frozenset[str]] = frozenset()
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Complete and check parameters; the result is JSON.

@@ -6,7 +6,7 @@ of a dataset in memory are sent to workers; those of a partitioned one are read 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,13 +55,16 @@ class Question:
         where: str | Mapping[str, Any] | Node | None,
     ) -> Question:
         """Check parameters and filter."""
+        known = {*evaluator.defaults, *_COMMON}
+        for name in given:
+            if name not in known:
+                raise UnknownName(f"parameter of {evaluator.task}", name, known)
         own = {key: value for key, value in given.items() if key not in _COMMON}
-        keys = given.get("label_keys")
         return cls(
             evaluator,
             evaluator.parameters(own),
             _label_pairs(given.get("label_map")),
-            None if keys is None else sorted([keys] if isinstance(keys, str) else keys),
+            _sorted_keys(given.get("label_keys")),
             parse_filter(where),
         )
 
@@ -200,28 +203,43 @@ def _sides(dataset: Dataset) -> tuple[AnnotationTable, AnnotationTable]:
     return dataset.truth, dataset.predictions
 
 
+def _sorted_keys(keys: str | Collection[str] | None) -> list[str] | None:
+    """Spell label keys once each, sorted."""
+    if keys is None:
+        return None
+    names = {keys} if isinstance(keys, str) else set(keys) if isinstance(keys, Collection) else ()
+    if not names or not all(isinstance(name, str) for name in names):
+        raise InvalidInput(f"label_keys {keys!r}: expected at least one key, as ['class'].")
+    return sorted(names)
+
+
 def _label_pairs(label_map: Mapping[Any, Any] | None) -> list[tuple[Any, Any]] | None:
     """Spell a label map as pairs, sorted; values map values, (key, value) maps (key, value)."""
     if label_map is None:
         return None
+    if not isinstance(label_map, Mapping):
+        raise InvalidInput(
+            f"label_map {label_map!r}: expected a mapping: map a value to a value, as "
+            "{'truck': 'vehicle'}."
+        )
     pairs = []
     for old, new in label_map.items():
         both = (old, new)
-        if not all(isinstance(side, str) for side in both) and not all(map(_is_name, both)):
+        if not all(map(_is_value, both)) and not all(map(_is_name, both)):
             raise InvalidInput(
                 f"label_map {{{old!r}: {new!r}}}: map a value to a value, or a (key, value) pair "
                 "to a (key, value) pair."
             )
         pairs.append((old, new) if isinstance(old, str) else (tuple(old), tuple(new)))
-    return sorted(pairs, key=lambda pair: canonical_json(list(map(_spelled, pair))))
+    return sorted(pairs, key=lambda pair: canonical_json(list(map(_spelled, pair)))) or None
+
+
+def _is_value(side: Any) -> bool:
+    return isinstance(side, str) and bool(side)
 
 
 def _is_name(side: Any) -> bool:
-    return (
-        isinstance(side, (tuple, list))
-        and len(side) == 2
-        and all(isinstance(text, str) and text for text in side)
-    )
+    return isinstance(side, (tuple, list)) and len(side) == 2 and all(map(_is_value, side))
 
 
 def _spelled(side: Any) -> Any:

@@ -24,7 +24,7 @@ from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.domain.table import AnnotationTable, LabelName
-from velour_plugin.errors import BadDataset
+from velour_plugin.errors import BadDataset, InvalidInput
 
 _BOX = ("x", "y", "width", "height")
 _CELLS = ("uid", "shape", "raster", "metadata", "embedding")
@@ -92,11 +92,10 @@ def read_table(
         labels: classes to keep a place for, in this order; others follow, sorted.
 
     Raises:
-        BadDataset: a row is for no datum in ``place``.
+        InvalidInput: the file cannot be read.
+        BadDataset: it is no parquet, or a row is for no datum in ``place``.
     """
-    import pyarrow.parquet as pq
-
-    content = pq.read_table(path)
+    content = _content(path)
     columns = {name: content[name].to_pylist() for name in _CELLS}
     numbers = {
         name: content[name].to_numpy().astype(np.float64) for name in (*_BOX, "score", "area")
@@ -148,14 +147,24 @@ def write_datums(datums: Iterable[Datum], path: Path) -> None:
 
 def read_datums(path: Path) -> list[Datum]:
     """Read datums that :func:`write_datums` wrote, in their order."""
-    import pyarrow.parquet as pq
-
-    content = pq.read_table(path)
+    content = _content(path)
     columns = (content[name].to_pylist() for name in ("uid", "metadata", "location"))
     return [
         Datum(uid, decode_metadata(json.loads(said)), place and shapely.from_wkb(place))
         for uid, said, place in zip(*columns, strict=True)
     ]
+
+
+def _content(path: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path)
+    except OSError as error:
+        raise InvalidInput(f"{str(path)!r} cannot be read: {error}.") from error
+    except pa.ArrowInvalid as error:
+        raise BadDataset(f"{str(path)!r} is no parquet: {error}.") from error
 
 
 def _named(names: Sequence[str], places: Any) -> Any:

@@ -10,7 +10,17 @@ from velour_plugin.hookspecs import hookimpl
 
 @hookimpl
 def velour_evaluators() -> Iterable[Evaluator]:
-    """Detection of boxes, and segmentation of instances."""
+    """Offer one evaluator a task."""
+    from velour_evaluators.classification import ImageClassification, TabularClassification
     from velour_evaluators.detection import InstanceSegmentation, ObjectDetection
+    from velour_evaluators.embedding import EmbeddingEvaluator
+    from velour_evaluators.semantic import SemanticSegmentation
 
-    return [ObjectDetection(), InstanceSegmentation()]
+    return [
+        EmbeddingEvaluator(),
+        ImageClassification(),
+        InstanceSegmentation(),
+        ObjectDetection(),
+        SemanticSegmentation(),
+        TabularClassification(),
+    ]

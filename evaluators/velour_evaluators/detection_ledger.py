@@ -1,104 +1,110 @@
-"""The ledger of detection: what it holds, how it is written, how a selection is read.
+"""The ledger of detection: what it holds, and how a selection of it is read.
 
-=============  ==============================================================
-table          columns
-=============  ==============================================================
-``detections``  label, datum, score, rank (in its image and label), areas (bits),
-                sorted by label, then falling score, then datum
-``matches``     detection (position), hit and ignored (lanes, see
-                :mod:`velour_evaluators.kernels.matching`)
-``truths``      label, datum, areas (bits of the ranges in which it counts)
-=============  ==============================================================
+===================  ========================================================
+table                columns
+===================  ========================================================
+``detections``       label, datum, score, rank (in its image and label), areas
+                     (bits), sorted by label, then falling score, then datum
+``matches``          detection (position), hit and ignored (lanes, see
+                     :mod:`velour_evaluators.kernels.matching`)
+``truths``           label, datum, areas (bits of the ranges in which it
+                     counts; none for a crowd), crowd
+``pairs``            detection, truth (positions), iou: of one image and label
+                     key, of any labels, that overlap by 0.1 or more; sorted
+``truth_boxes``      x, y, width, height in pixels, for people to look at
+``detection_boxes``  detection (position; those that reach the score
+                     threshold), x, y, width, height
+===================  ========================================================
 
-Detections beyond the largest ``max_detections`` of an image and label never
-count and are left out. The order is that of the predictions sorted the same
-way, so a row leads back to its detection.
+The last three are there when the parameter ``details`` asks for them. Detections
+beyond the largest ``max_detections`` of an image and label never count and are
+left out. The order is that of the predictions sorted the same way, so a row leads
+back to its detection.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.detection_parameters import Settings
-from velour_evaluators.kernels import matching
 from velour_evaluators.kernels.accumulate import Rows
-from velour_evaluators.kernels.sorting import (
-    count_within,
-    descending_order,
-    stable_order,
-    starts_of_runs,
-)
-from velour_evaluators.regions import finest_common_form, image_sizes, regions_of
-from velour_plugin.domain.datasets import Dataset
+from velour_evaluators.kernels.sorting import count_within, starts_of_runs
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.domain.table import AnnotationTable, LabelName
+
+BOX = ("x", "y", "width", "height")
+"""Columns of the tables of boxes."""
+
+_MANY_LABELS = 1000
+"""From here on curves of every label would be large: labels without truth get none."""
 
 
-def write_ledger(
-    task: str, dataset: Dataset, predictions: AnnotationTable, parameters: dict[str, Any]
-) -> Ledger:
-    """Match a dataset's predictions and keep what any later question needs.
+@dataclass(frozen=True)
+class Selection:
+    """What is left of a ledger when some datums count, maybe several times.
 
     Args:
-        task: the evaluator's.
-        dataset: with both sides.
-        predictions: its predictions, all with scores.
-        parameters: checked ones; ``iou_type`` is stored as what ``auto`` chose.
+        rows: detections that count.
+        score: ``(n,)`` their scores.
+        truths: ``(labels, areas)`` how many truths count.
+        origin: ``(n,)`` position of each in the ledger; ``None`` when these are all, in turn.
     """
-    settings = Settings.of(parameters)
-    labels, truth, said = _one_vocabulary(dataset.truth, predictions)
-    form = parameters["iou_type"]
-    form = finest_common_form(truth, said) if form == "auto" else form
-    sizes = image_sizes(dataset, truth, said) if form == "raster" else None
-    said = said.take(detection_order(said))
-    cells = matching.cells_of(truth.datum, truth.label, said.datum, said.label, len(dataset))
-    kept = cells.rank < settings.max_detections[-1]
 
-    targets = regions_of(truth, form, dataset, sizes)
-    regions = regions_of(said, form, dataset, sizes)
-    pairs = matching.overlapping_pairs(
-        cells,
-        np.flatnonzero(kept),
-        lambda mine, their: targets.ious(regions, truth.crowd, mine, their),
-        min(settings.thresholds[0], 1 - 1e-10),
-    )
-    grid = settings.grid
-    countable = np.where(truth.crowd, np.uint8(0), grid.bits_of_areas(targets.areas))
-    row, hit, ignored = matching.match_lanes(
-        cells.rank, pairs, grid.of_ious(pairs[2]), ~grid.of_areas(countable), truth.crowd
-    )
-    return Ledger(
-        task,
-        dataset.uids,
-        labels,
-        {**parameters, "iou_type": form},
-        {
-            "detections": {
-                "label": said.label[kept],
-                "datum": said.datum[kept],
-                "score": said.score[kept],
-                "rank": cells.rank[kept].astype(np.uint16),
-                "areas": grid.bits_of_areas(regions.areas[kept]),
-            },
-            "matches": {
-                "detection": (np.cumsum(kept) - 1)[row].astype(np.int32),
-                "hit": hit,
-                "ignored": ignored,
-            },
-            "truths": {"label": truth.label, "datum": truth.datum, "areas": countable},
-        },
-    )
+    rows: Rows
+    score: NDArray[np.float64]
+    truths: NDArray[np.int64]
+    origin: NDArray[np.intp] | None = None
 
+    @property
+    def labels_to_accumulate(self) -> NDArray[np.bool_]:
+        """``(labels,)``: all, or, where they are very many, those with anything to find."""
+        real = np.asarray(self.truths.any(axis=1), np.bool_)
+        return real if len(real) > _MANY_LABELS else np.ones(len(real), np.bool_)
 
-def detection_order(said: AnnotationTable) -> NDArray[np.intp]:
-    """Order of detections in a ledger: by label, falling score, datum, then as given."""
-    order = descending_order(said.score)
-    return order[stable_order(said.label[order], len(said.labels))]
+    def of_labels(self, kept: NDArray[np.bool_]) -> tuple[Rows, NDArray[np.int64]]:
+        """Rows and truths of some labels, which are numbered anew."""
+        if kept.all():
+            return self.rows, self.truths
+        rows, stay = self.rows, kept[self.rows.label]
+        matched = np.flatnonzero(stay[rows.matched])
+        kept_rows = Rows(
+            (np.cumsum(kept) - 1).astype(np.int32)[rows.label[stay]],
+            rows.rank[stay],
+            rows.areas[stay],
+            (np.cumsum(stay) - 1)[rows.matched[matched]],
+            rows.hit[matched],
+            rows.ignored[matched],
+        )
+        return kept_rows, self.truths[kept]
+
+    def verdicts(self, lane: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which detections are true positives, and which count at all.
+
+        Args:
+            lane: a lane of the first area range.
+
+        Returns:
+            Both ``(n,)``; what counts and is no true positive is a false one.
+        """
+        rows, bit = self.rows, np.uint64(lane)
+        counted = (rows.areas & np.uint8(1)).astype(bool)
+        hit = ((rows.hit >> bit) & np.uint64(1)).astype(bool)
+        ignored = ((rows.ignored >> bit) & np.uint64(1)).astype(bool)
+        counted[rows.matched] = hit | (counted[rows.matched] & ~ignored)
+        true = np.zeros(len(counted), bool)
+        true[rows.matched] = hit
+        return true, counted
+
+    def counts_at(self, lane: int, score: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Per label, true positives and counted detections that reach a score, in one lane."""
+        true, counted = self.verdicts(lane)
+        high, labels = self.score >= score, len(self.truths)
+        return (
+            np.bincount(self.rows.label[true & high], minlength=labels),
+            np.bincount(self.rows.label[counted & high], minlength=labels),
+        )
 
 
 class DetectionLedger:
@@ -111,63 +117,22 @@ class DetectionLedger:
         self.matches = ledger.tables["matches"]
         self.truths = ledger.tables["truths"]
 
-    @dataclass(frozen=True)
-    class Selection:
-        """What is left of a ledger when some datums count, maybe several times.
-
-        Args:
-            rows: detections that count.
-            score: ``(n,)`` their scores.
-            truths: ``(labels, areas)`` how many truths count.
-        """
-
-        rows: Rows
-        score: NDArray[np.float64]
-        truths: NDArray[np.int64]
-
-        def counts_at(
-            self, lane: int, score: float
-        ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-            """Per label, true positives and counted detections that reach a score, in one lane
-            of the first area range.
-            """
-            rows, labels = self.rows, len(self.truths)
-            bit = np.uint64(lane)
-            counted = (rows.areas & np.uint8(1)).astype(bool)
-            hit = ((rows.hit >> bit) & np.uint64(1)).astype(bool)
-            ignored = ((rows.ignored >> bit) & np.uint64(1)).astype(bool)
-            counted[rows.matched] = hit | (counted[rows.matched] & ~ignored)
-            high = self.score >= score
-            found = rows.matched[hit & high[rows.matched]]
-            return (
-                np.bincount(rows.label[found], minlength=labels),
-                np.bincount(rows.label[counted & high], minlength=labels),
-            )
-
     def select(self, counts: NDArray[np.int64] | None) -> Selection:
         """Take the rows of the datums that count, as often as they count.
 
         Args:
             counts: ``(datums,)`` whole numbers >= 0; ``None`` when each datum counts once.
         """
-        rows = None if counts is None else self._rows(counts[self.detections["datum"]])
-        columns = {
-            name: column if rows is None else column[rows]
-            for name, column in self.detections.items()
-        }
-        matched, of = self._matched(rows)
-        return self.Selection(
-            Rows(
-                columns["label"],
-                columns["rank"],
-                columns["areas"],
-                matched,
-                self.matches["hit"][of],
-                self.matches["ignored"][of],
-            ),
-            columns["score"],
-            self._truths(counts),
+        origin = None if counts is None else self._rows(counts[self.detections["datum"]])
+        every = slice(None) if origin is None else origin
+        label, score, rank, areas = (
+            self.detections[name][every] for name in ("label", "score", "rank", "areas")
         )
+        matched, of = self._matched(origin)
+        rows = Rows(
+            label, rank, areas, matched, self.matches["hit"][of], self.matches["ignored"][of]
+        )
+        return Selection(rows, score, self._truths(counts), origin)
 
     def _rows(self, counts: NDArray[np.int64]) -> NDArray[np.intp]:
         if counts.size == 0 or counts.max() <= 1:
@@ -176,7 +141,7 @@ class DetectionLedger:
         return self._copies_in_turn(rows)
 
     def _copies_in_turn(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Order equal scores of one datum as its copies would stand: a whole copy, then the next."""
+        """Order equal scores of one datum as its copies would stand: one after another."""
         tied = self._tied[rows]
         if not tied.any():
             return rows
@@ -199,9 +164,7 @@ class DetectionLedger:
         group = self._tie_group
         return np.asarray(np.bincount(group)[group] > 1) if group.size else np.zeros(0, bool)
 
-    def _matched(
-        self, rows: NDArray[np.intp] | None
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def _matched(self, rows: NDArray[np.intp] | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Positions of the selected rows that matched, and which match each is."""
         if rows is None:
             matched = self.matches["detection"].astype(np.intp)
@@ -224,16 +187,3 @@ class DetectionLedger:
             for area in range(self.areas)
         ]
         return np.stack(columns, axis=-1).astype(np.int64)
-
-
-def _one_vocabulary(
-    truth: AnnotationTable, said: AnnotationTable
-) -> tuple[tuple[LabelName, ...], AnnotationTable, AnnotationTable]:
-    """Number the labels of both sides alike: the truth's first, then others, sorted."""
-    labels = truth.labels + tuple(sorted(set(said.labels) - set(truth.labels)))
-    place = {name: position for position, name in enumerate(labels)}
-    return (
-        labels,
-        truth.relabelled(labels, np.arange(len(truth.labels))),
-        said.relabelled(labels, np.array([place[name] for name in said.labels], np.int32)),
-    )

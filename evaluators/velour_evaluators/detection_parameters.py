@@ -7,6 +7,12 @@
                           pixels, both inclusive; the first is the overall one
 ``score_threshold``       0.5: detections below do not count for precision, recall, f1
 ``iou_threshold``         0.5: overlap at which precision, recall and f1 count a match
+``details``               True: keep what the confusion matrix, the kinds of error, oLRP and
+                          recall of any label need; False: a third of the ledger's size
+``federated``             False; True: images say which labels they are annotated for
+                          (see :mod:`velour_evaluators.detection_federated`)
+``examples``              5: at most so many for each cell of the confusion matrix
+``calibration_bins``      15: of equal width, for the calibration of scores
 ``iou_type``              ``auto``: the finest form that both sides have; or ``box``,
                           ``raster`` (COCO's pixels), ``polygon`` (exact areas)
 ========================  =========================================================
@@ -17,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,6 +45,10 @@ DEFAULTS: dict[str, Any] = {
     "score_threshold": 0.5,
     "iou_threshold": 0.5,
     "iou_type": "auto",
+    "details": True,
+    "federated": False,
+    "examples": 5,
+    "calibration_bins": 15,
 }
 
 _LANES = 64
@@ -61,6 +72,10 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
         "score_threshold": _share("score_threshold", given["score_threshold"]),
         "iou_threshold": _share("iou_threshold", given["iou_threshold"]),
         "iou_type": given["iou_type"],
+        "details": _yes_or_no("details", given["details"]),
+        "federated": _yes_or_no("federated", given["federated"]),
+        "examples": _whole("examples", given["examples"], 0),
+        "calibration_bins": _whole("calibration_bins", given["calibration_bins"], 1),
     }
     if parameters["iou_type"] not in ("auto", *FORMS):
         raise UnknownName("iou_type", parameters["iou_type"], ("auto", *FORMS))
@@ -125,7 +140,7 @@ def _rising(name: str, given: Any, above: float, most: float) -> list[float]:
         values = [float(value) for value in given]
     except (TypeError, ValueError):
         values = []
-    rises = all(a < b for a, b in zip(values, values[1:], strict=False))
+    rises = all(a < b for a, b in pairwise(values))
     if not values or not rises or not all(above < value <= most for value in values):
         raise InvalidInput(
             f"{name} {given!r}: expected rising numbers above {above:g} and up to {most:g}."
@@ -139,10 +154,22 @@ def _share(name: str, given: Any) -> float:
     return float(given)
 
 
+def _yes_or_no(name: str, given: Any) -> bool:
+    if not isinstance(given, bool):
+        raise InvalidInput(f"{name} {given!r}: expected True or False.")
+    return given
+
+
+def _whole(name: str, given: Any, least: int) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= 1000:
+        raise InvalidInput(f"{name} {given!r}: expected a whole number from {least} to 1000.")
+    return given
+
+
 def _ranges(given: Any) -> list[list[Any]]:
     rows = [(name, *span) for name, span in given.items()] if isinstance(given, Mapping) else given
     try:
-        ranges = [[str(name), float(low), float(high)] for name, low, high in rows]
+        ranges = [(str(name), float(low), float(high)) for name, low, high in rows]
     except (TypeError, ValueError):
         ranges = []
     sound = all(0 <= low < high for _, low, high in ranges)
@@ -151,4 +178,4 @@ def _ranges(given: Any) -> list[list[Any]]:
             f"area_ranges {given!r}: expected one to eight {{name: (low, high)}} in square pixels, "
             "0 <= low < high, the overall range first."
         )
-    return ranges
+    return [list(row) for row in ranges]

@@ -42,15 +42,16 @@ class Regions:
         self, others: Regions, crowd: NDArray[np.bool_], mine: NDArray[Any], their: NDArray[Any]
     ) -> NDArray[np.float64]:
         """IoU of pairs: these are truths, some of them crowds, the others detections."""
-        measure = {
-            "box": overlap.box_ious,
-            "raster": overlap.raster_ious,
-            "polygon": overlap.polygon_ious,
-        }[self.form]
-        # only the rows that meet are prepared: run edges of the others are never looked at
-        ours, mine = np.unique(mine, return_inverse=True)
-        theirs, their = np.unique(their, return_inverse=True)
-        return measure(self.values[ours], others.values[theirs], crowd[ours], mine, their)
+        with np.errstate(over="ignore", invalid="ignore"):  # an endless area overlaps nothing
+            if self.form == "box":
+                return overlap.box_ious(self.values, others.values, crowd, mine, their)
+            # only the rows that meet are prepared: run edges of the others are never looked at
+            ours, mine = _used(mine, len(self.values))
+            theirs, their = _used(their, len(others.values))
+            rows = self.values[ours], others.values[theirs], crowd[ours], mine, their
+            return (
+                overlap.raster_ious(*rows) if self.form == "raster" else overlap.polygon_ious(*rows)
+            )
 
 
 def finest_common_form(*tables: AnnotationTable) -> Form:
@@ -74,8 +75,9 @@ def regions_of(
         BadDataset: a row has no region fine enough, or a raster is not of its image's size.
     """
     if form == "box":
-        values: Any = _boxes(table, dataset)
-        areas = values[:, 2] * values[:, 3]
+        values: Any = boxes_of(table, dataset)
+        with np.errstate(over="ignore"):
+            areas = values[:, 2] * values[:, 3]
     elif form == "raster":
         assert sizes is not None
         values = _rasters(table, dataset, sizes)
@@ -104,13 +106,8 @@ def image_sizes(dataset: Dataset, *tables: AnnotationTable) -> NDArray[np.int64]
     return sizes
 
 
-def _form_of(table: AnnotationTable) -> Form:
-    if table.shape is None or any(shape is None for shape in table.shape):
-        return "box"
-    return "raster" if any(isinstance(shape, Raster) for shape in table.shape) else "polygon"
-
-
-def _boxes(table: AnnotationTable, dataset: Dataset) -> NDArray[np.float64]:
+def boxes_of(table: AnnotationTable, dataset: Dataset) -> NDArray[np.float64]:
+    """``(n, 4)`` x, y, width, height: the box of each row, or the one around its region."""
     boxes = table.box
     for row in np.flatnonzero(np.isnan(boxes[:, 0])):
         shape = None if table.shape is None else table.shape[row]
@@ -119,6 +116,19 @@ def _boxes(table: AnnotationTable, dataset: Dataset) -> NDArray[np.float64]:
         boxes = boxes.copy() if boxes is table.box else boxes
         boxes[row] = _box_around(shape).xywh
     return boxes
+
+
+def _used(rows: NDArray[Any], size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which of ``size`` rows occur, rising, and where among these each one is."""
+    used = np.zeros(size, bool)
+    used[rows] = True
+    return np.flatnonzero(used), (np.cumsum(used) - 1)[rows]
+
+
+def _form_of(table: AnnotationTable) -> Form:
+    if table.shape is None or any(shape is None for shape in table.shape):
+        return "box"
+    return "raster" if any(isinstance(shape, Raster) for shape in table.shape) else "polygon"
 
 
 def _box_around(shape: Polygon | MultiPolygon | Raster) -> BoundingBox:
@@ -147,9 +157,7 @@ def _rasters(
     return rasters
 
 
-def _of_its_image(
-    raster: Raster, height: int, width: int, dataset: Dataset, place: int
-) -> Raster:
+def _of_its_image(raster: Raster, height: int, width: int, dataset: Dataset, place: int) -> Raster:
     if (raster.height, raster.width) != (height, width):
         raise BadDataset(
             f"a mask of {raster.height}x{raster.width} pixels on datum {dataset.uids[place]!r}, "

@@ -66,7 +66,8 @@ class Ledger:
 
         Args:
             ledgers: at least one, all of one task and matched with the same parameters.
-            labelled: names of columns that refer to labels; negative values stay as they are.
+            labelled: names of columns that refer to labels, in every table or, as
+                ``table.column``, in one; negative values stay as they are.
 
         Raises:
             ValueError: parameters differ, or a datum is in two of them.
@@ -98,15 +99,15 @@ class Ledger:
         datum = np.array([places["datum"][uid] for uid in self.datums], np.int32)
         label = np.array([*(places["label"][name] for name in self.labels), -1], np.int32)
 
-        def renumber(name: str, column: NDArray[Any]) -> NDArray[Any]:
+        def renumber(table: str, name: str, column: NDArray[Any]) -> NDArray[Any]:
             if name == "datum":
                 return np.asarray(datum[column], column.dtype)
-            if name in labelled:  # -1 leads to the last place, which holds -1
+            if name in labelled or f"{table}.{name}" in labelled:  # -1 leads to the last place, which holds -1
                 return np.where(column < 0, column, label[np.maximum(column, -1)])
             return column
 
         return {
-            table: {name: renumber(name, column) for name, column in columns.items()}
+            table: {name: renumber(table, name, column) for name, column in columns.items()}
             for table, columns in self.tables.items()
         }
 

@@ -1,10 +1,33 @@
-"""Filters over datums: OGC CQL2 in text or JSON, one expression tree, one meaning everywhere.
+"""Filters: OGC CQL2 in text or JSON, or expressions of Python; one tree, one meaning everywhere.
 
 A comparison with a value that is missing, or of another type, is *unknown*, as in
 SQL: neither it nor its negation selects the datum, and it never aborts a query.
+
+Properties: of datums ``uid``, ``dataset``, ``location``, and any other name is metadata, with a
+dotted path into nested metadata; ``label.key``, ``label.value``, ``score``; ``annotation.area``,
+``annotation.geometry``, ``annotation.metadata.NAME``; ``model``, ``run_id``. Metadata called
+like one of these is asked for as ``metadata.NAME``.
+
+- ``= <> < <= > >=``, ``BETWEEN``, ``IN``: values of one type; strings by code point.
+- ``LIKE 'a%'``: ``%`` any text, ``_`` one character; after ``\\`` these are themselves.
+- ``CASEI(a) = CASEI('b')``: without regard to case, as ``str.casefold`` has it.
+- ``IS NULL``, ``AND``, ``OR``, ``NOT``: what is unknown stays unknown under ``NOT``.
+- ``+ - * /`` on numbers: division by zero is unknown.
+- ``captured_at > TIMESTAMP('2026-07-01T21:30:00Z')``: moments. A ``DATE('2026-07-01')`` compares
+  with dates, and with the day of a moment in UTC. A string never compares with either.
+- ``T_AFTER``, ``T_BEFORE``, ``T_EQUALS`` are ``>``, ``<``, ``=``; ``T_DURING(captured_at,
+  INTERVAL('2026-07-01', '..'))`` lies between moments, ends excluded, or days, ends included.
+- ``time >= '20:00'``, ``exposure > 'PT0.5S'``: a string in this form (ISO 8601) also compares with
+  times of day and durations.
+- ``S_INTERSECTS``, ``S_WITHIN``, ``S_CONTAINS``, ``S_DISJOINT``: places, longitude first, planar in
+  degrees; of ``annotation.geometry`` in pixels. What crosses itself is unknown.
+- ``DWITHIN(location, POINT(lon lat), 50, 'mi')``: geodesic on WGS84; m, km, mi or nmi.
+- ``A_CONTAINS(tags, ('x', 'y'))`` all of, ``A_OVERLAPS`` any of, ``'x' IN (tags)``: lists.
 """
 
+from velour_plugin.filters.builder import field
 from velour_plugin.filters.parse import parse_filter
+from velour_plugin.filters.split import Split, split_filter
 from velour_plugin.filters.tree import Call, Literal, Node, Property
 
-__all__ = ["Call", "Literal", "Node", "Property", "parse_filter"]
+__all__ = ["Call", "Literal", "Node", "Property", "Split", "field", "parse_filter", "split_filter"]

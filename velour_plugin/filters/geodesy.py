@@ -11,6 +11,8 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+_QUARTER = 10_001_966.0  # metres from the equator to a pole, along the ellipsoid
+
 
 def distances(places: Sequence[BaseGeometry], longitude: float, latitude: float) -> NDArray[Any]:
     """Geodesic distance of each place from a point, on the WGS84 ellipsoid.
@@ -27,20 +29,22 @@ def distances(places: Sequence[BaseGeometry], longitude: float, latitude: float)
     are drawn in an azimuthal equidistant projection about the point, in which distances
     from the point are true.
     """
-    from pyproj import Geod
-
     geometries = np.asarray(places, dtype=object)
     result = np.empty(len(geometries))
     points = shapely.get_type_id(geometries) == 0
     if points.any():
         x, y = shapely.get_x(geometries[points]), shapely.get_y(geometries[points])
         here = np.full(len(x), longitude), np.full(len(x), latitude)
-        result[points] = Geod(ellps="WGS84").inv(*here, x, y)[2]
+        result[points] = _ellipsoid().inv(*here, x, y)[2]
     if (~points).any():
-        project = _projection(longitude, latitude)
-        flat = shapely.transform(geometries[~points], project, interleaved=False)
-        result[~points] = shapely.distance(flat, shapely.Point(0, 0))
+        result[~points] = _of_areas(geometries[~points], longitude, latitude)
     return result
+
+
+def is_on_earth(place: BaseGeometry) -> bool:
+    """Whether coordinates are within latitude ±90 and longitude ±180; not so of what is empty."""
+    west, south, east, north = place.bounds
+    return bool(west >= -180 and east <= 180 and south >= -90 and north <= 90)
 
 
 def box_around(
@@ -59,6 +63,34 @@ def box_around(
     if west < -180 or east > 180:
         west, east = -180.0, 180.0
     return (west, south, east, north)
+
+
+def _of_areas(areas: NDArray[np.object_], longitude: float, latitude: float) -> NDArray[np.float64]:
+    """Distances of lines and areas; those of which no corner is on this half of the Earth apart."""
+    flat = shapely.transform(areas, _projection(longitude, latitude), interleaved=False)
+    origin = shapely.Point(0, 0)
+    result: NDArray[np.float64] = shapely.distance(flat, origin)
+    corners = shapely.distance(shapely.extract_unique_points(flat), origin)
+    for place in np.flatnonzero(corners > _QUARTER):
+        result[place] = _of_outline(areas[place], longitude, latitude)
+    return result
+
+
+def _of_outline(area: BaseGeometry, longitude: float, latitude: float) -> float:
+    """Distance of what is far, and if it were drawn could be a ring about the point.
+
+    A tenth of a degree between points of its outline is below 1e-7 of such a distance.
+    """
+    x, y = shapely.get_coordinates(shapely.segmentize(area, 0.1)).T
+    far = _ellipsoid().inv(np.full(len(x), longitude), np.full(len(x), latitude), x, y)[2]
+    return float(np.min(far))
+
+
+@lru_cache(maxsize=1)
+def _ellipsoid() -> Any:
+    from pyproj import Geod
+
+    return Geod(ellps="WGS84")
 
 
 @lru_cache(maxsize=16)

@@ -47,8 +47,8 @@ def checked_name(name: object) -> str:
     if not is_storable(name) or not str(name).removeprefix(_METADATA):
         raise BadFilter(f"property {name!r}: expected the name of metadata or of a property.")
     text = str(name)
-    closed = text.partition(".")[0] in _CLOSED and "." in text
-    if closed and text not in OWN and not text.removeprefix(_OF_ANNOTATION) != text:
+    closed = text.startswith(tuple(f"{own}." for own in _CLOSED))
+    if closed and text not in OWN and not text.startswith(_OF_ANNOTATION):
         known = [own for own in OWN if own.startswith(_CLOSED)]
         raise UnknownName(
             "property", text, (*known, "annotation.metadata.NAME", f"{_METADATA}{text}")

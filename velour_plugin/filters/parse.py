@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from shapely.errors import ShapelyError
 from shapely.geometry import box, shape
@@ -19,8 +19,10 @@ from shapely.geometry.base import BaseGeometry
 from velour_plugin.domain.metadata import GEOJSON_TYPES
 from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadFilter, BadGeometry, InvalidInput
+from velour_plugin.filters.builder import Expression
 from velour_plugin.filters.names import checked_name
-from velour_plugin.filters.operators import as_condition, call, checked_geometry
+from velour_plugin.filters.operators import Interval, as_condition, call
+from velour_plugin.filters.places import REGION, checked_geometry
 from velour_plugin.filters.positions import Positions, place_of
 from velour_plugin.filters.tree import ARRAYS, Call, Literal, Node, Property
 from velour_plugin.filters.values import date_of, moment_of
@@ -29,15 +31,6 @@ MOST_NESTED, MOST_OPERATORS = 100, 500
 """What is deeper or longer is refused: parsers and databases have stacks that end."""
 
 _WORDS = re.compile(r"'(?:[^']|'')*'|\b(?:and|or|not)\b|[-+*/^%()]", re.IGNORECASE)
-
-
-@runtime_checkable
-class Expression(Protocol):
-    """What Python's operators made: see :func:`velour_plugin.filters.builder.field`."""
-
-    @property
-    def node(self) -> Node:
-        """Its expression tree."""
 
 
 def parse_filter(given: str | Mapping[str, Any] | Node | Expression | None) -> Node | None:
@@ -146,14 +139,13 @@ class _Reader:
         self.operators += 1
         if self.operators > MOST_OPERATORS or path.count("args") > MOST_NESTED:
             raise _too_long(self.place(path))
-        if self.positions is not None and (op[:1].isalpha() or len(args) == 0):
-            if op not in ("and", "or", "in", "like", "between", "isnull", "div"):
-                self.positions.passed({"op": op})
-        return call(op, self._args(op, args, path), self._interval)
+        if self.positions is not None:
+            self.positions.passed({"op": op})
+        return call(op, self._args(op, args, path))
 
-    def _args(self, op: str, args: Any, path: str) -> list[Any]:
-        pixels = {"property": "annotation.geometry"} in args
-        nodes: list[Any] = []
+    def _args(self, op: str, args: Sequence[Any], path: str) -> list[Node | Interval]:
+        pixels = {"property": REGION} in args
+        nodes: list[Node | Interval] = []
         for number, arg in enumerate(args):
             at = f"{path}.args[{number}]"
             if number == 1 and (op == "in" or op in ARRAYS) and isinstance(arg, (list, tuple)):
@@ -164,13 +156,12 @@ class _Reader:
                 nodes.append(self.node(arg, at, pixels))
         return nodes
 
-    def _interval(self, ends: Any) -> tuple[Any, Any]:
+    def _interval(self, ends: Any) -> Interval:
         if self.positions is not None:
             self.positions.passed({"interval": []})
         if not isinstance(ends, (list, tuple)) or len(ends) != 2:
             raise BadFilter(f"INTERVAL {ends!r}: expected two ends, '..' where it is open.")
-        first, last = map(_end, ends)
-        return first, last
+        return Interval(*map(_end, ends))
 
 
 def _end(spelled: Any) -> dt.date | None:

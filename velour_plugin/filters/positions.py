@@ -16,7 +16,9 @@ _TOKEN = re.compile(
       |(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d][\w.:]*)""",
     re.VERBOSE,
 )
-_BETWEEN_OPERANDS = frozenset(("and", "or", "between", "in", "like", "is", "null", "div"))
+_BETWEEN_OPERANDS = frozenset(
+    ("and", "or", "not", "between", "in", "like", "is", "isnull", "null", "div")
+)
 _TYPED = ("timestamp", "date", "interval", "bbox", "op", "type")
 
 
@@ -64,7 +66,10 @@ class Positions:
         word = next((name for name in _TYPED if name in spelled), None)
         if word is None:
             return None
-        self._go_past("name", str(spelled[word]) if word in ("op", "type") else word)
+        name = str(spelled[word]).lower() if word in ("op", "type") else word
+        if name in _BETWEEN_OPERANDS:
+            return None
+        self._go_past("name", name)
         if word != "op":
             self.next += _leaves(spelled.get("coordinates", spelled.get("geometries", spelled)))
         return None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.errors import NotComparable
+from velour_plugin.plugins import installed
 from velour_plugin.store import Candidate
 
 ABOUT_DATUMS = frozenset({"dataset_digest", "datums_digest", "groundtruth_digest", "filter"})
@@ -21,7 +22,8 @@ def differences(candidates: Sequence[Candidate]) -> dict[str, dict[str, list[str
     """
     found: dict[str, dict[str, list[str]]] = {}
     for candidate in candidates:
-        for field, value in _flat(candidate.certificate.to_dict()).items():
+        decorative = installed().evaluator(candidate.task).decorative
+        for field, value in _flat(candidate.certificate.to_dict(), decorative).items():
             found.setdefault(field, {}).setdefault(canonical_json(value), []).append(
                 name_of(candidate)
             )
@@ -64,11 +66,12 @@ def name_of(candidate: Candidate) -> str:
     return candidate.run.name or candidate.run.run_id
 
 
-def _flat(certificate: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(certificate: Mapping[str, Any], decorative: Collection[str]) -> dict[str, Any]:
     """Spread parameters out, so that a refusal names the parameter."""
     flat = {key: value for key, value in certificate.items() if key != "parameters"}
     for key, value in certificate["parameters"].items():
-        flat[f"parameters.{key}"] = value
+        if key not in decorative:
+            flat[f"parameters.{key}"] = value
     return flat
 
 

@@ -10,6 +10,8 @@ from sqlalchemy import URL, ColumnElement, Connection, Engine, Table
 
 Columns = Mapping[str, Sequence[Any]]
 """Values by column name, equally long: geometries as WKB, JSON as values; NaN is NULL."""
+Condition = ColumnElement[Any]
+Column = ColumnElement[Any]
 
 
 class Backend(Protocol):
@@ -40,21 +42,56 @@ class Backend(Protocol):
     ) -> None:
         """Tell the spatial index of new datums."""
 
+    # Values; a path is the steps into a datum's metadata. A key that is written with dots
+    # comes before what is nested.
+
+    def value(self, path: Sequence[str], kind: str) -> Column:
+        """Metadata as a value of a type of :mod:`velour_plugin.filters.values`, else NULL."""
+
+    def absent(self, path: Sequence[str]) -> Condition:
+        """Metadata has nothing, or null, at a path."""
+
+    def text(self, value: Column) -> Column:
+        """Text that is compared by code points."""
+
+    def casefold(self, text: Column) -> Column:
+        """Text as :meth:`str.casefold` gives it."""
+
+    def like(self, text: Column, pattern: str) -> Condition:
+        r"""Text matches a pattern of ``%`` and ``_``, escaped by a backslash; case counts."""
+
+    def one_of(self, value: Column, values: Sequence[Any]) -> Condition:
+        """A value of a type is among others of that type."""
+
+    def holds(self, path: Sequence[str], kind: str, value: Any) -> Condition:
+        """A list of metadata has an item of a type and value; NULL where there is no list."""
+
+    # Places
+
+    def location(self) -> Column:
+        """A datum's place, as a geometry that :meth:`related` compares."""
+
+    def geometry(self, path: Sequence[str]) -> Column:
+        """GeoJSON of metadata as such a geometry, NULL where there is none."""
+
+    def shape(self, geometry: BaseGeometry) -> Column:
+        """A literal as such a geometry."""
+
+    def related(self, op: str, left: Column, right: Column) -> Condition:
+        """``s_intersects`` and its kin; NULL where a place crosses itself or is a collection."""
+
     def within_distance(
-        self, longitude: float, latitude: float, metres: float
-    ) -> ColumnElement[Any]:
-        """Condition: the datum's place is within a geodesic distance of a point."""
+        self, path: Sequence[str], longitude: float, latitude: float, metres: float
+    ) -> Condition:
+        """A place is within a geodesic distance of a point; no path is the datum's own place."""
 
-    def spatial(self, op: str, geometry: BaseGeometry) -> ColumnElement[Any]:
-        """Condition: ``s_intersects`` and its kin, between the datum's place and a geometry."""
+    # What indexes know: each is true wherever the exact condition is, and maybe elsewhere.
 
-    def typed(
-        self, path: Sequence[str], kind: str
-    ) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-        """Whether metadata at a path is a number, string or boolean; and its value if so."""
+    def near(self, longitude: float, latitude: float, metres: float) -> Condition | None:
+        """Datums that may be within a distance of a point."""
 
-    def absent(self, path: Sequence[str]) -> ColumnElement[Any]:
-        """Condition: metadata has nothing, or null, at a path."""
+    def touching(self, geometry: BaseGeometry) -> Condition | None:
+        """Datums whose place may have a point in common with a geometry."""
 
-    def like(self, value: ColumnElement[Any], pattern: str) -> ColumnElement[Any]:
-        """Condition: text matches a pattern of ``%`` and ``_``; case counts."""
+    def containing(self, path: Sequence[str], value: Any) -> Condition | None:
+        """Datums whose metadata may have a JSON value at a path."""

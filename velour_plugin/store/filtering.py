@@ -1,31 +1,44 @@
 """From a filter's expression tree to an SQL condition on datums.
 
-The meaning is that of :mod:`velour_plugin.filters.interpret`, which the tests
-hold both databases to.
+The meaning is that of :mod:`velour_plugin.filters.evaluate`, which the tests hold both
+databases to. A value that is missing or of another type is NULL, and so is what follows.
 """
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, and_, case, false, literal, null, or_
+from sqlalchemy import (
+    Boolean,
+    Float,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    true,
+)
 
-from velour_plugin.filters.tree import METRES, SPATIAL, Call, Literal, Node, Property
-from velour_plugin.store.backend import Backend
+from velour_plugin.filters.kinds import kinds_of
+from velour_plugin.filters.tree import (
+    ARITHMETIC,
+    ARRAYS,
+    METRES,
+    SPATIAL,
+    Call,
+    Literal,
+    Node,
+    Property,
+)
+from velour_plugin.filters.values import KINDS, LARGEST, OPERATORS, SMALLEST, literal_readings
+from velour_plugin.store.backend import Backend, Column, Condition
+from velour_plugin.store.hints import hint
 from velour_plugin.store.schema import datums
 
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "=": operator.eq,
-    "<>": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-Condition = ColumnElement[Any]
+__all__ = ("condition",)
 
 
 def condition(node: Node, backend: Backend, dataset: str) -> Condition:
@@ -36,76 +49,165 @@ def condition(node: Node, backend: Backend, dataset: str) -> Condition:
         backend: of the store's database.
         dataset: name of the dataset that is asked.
     """
-    return _Compiler(backend, dataset).condition(node)
+    exact = _Compiler(backend, dataset).condition(node)
+    known = hint(node, backend)
+    return exact if known is None else and_(known, exact)
 
 
 class _Compiler:
     def __init__(self, backend: Backend, dataset: str) -> None:
         self.backend = backend
-        self.constants = {"dataset": literal(dataset), "uid": datums.c.uid}
+        self.own = {"dataset": literal(dataset), "uid": datums.c.uid}
 
     def condition(self, node: Node) -> Condition:
         assert isinstance(node, Call)
         if node.op in ("and", "or"):
             join = and_ if node.op == "and" else or_
-            return join(*(self.condition(arg) for arg in node.args))
+            return join(*(self.condition(arg) for arg in _cheap_first(node.args)))
         if node.op == "not":
             return ~self.condition(node.args[0]).self_group()
         if node.op in SPATIAL:
-            geometry = _value(node.args[1])
-            assert isinstance(geometry, BaseGeometry)
-            return self.backend.spatial(node.op, geometry)
-        if node.op == "dwithin":
-            point, distance, unit = map(_value, node.args[1:])
-            return self.backend.within_distance(point.x, point.y, distance * METRES[unit])
-        return self._scalar(node)
+            return self.backend.related(node.op, *map(self._place, node.args))
+        if node.op in ARRAYS:
+            return self._listed(node)
+        ask: Callable[[Call], Condition] = getattr(self, f"_{node.op}", self._compared)
+        return ask(node)
 
-    def _scalar(self, node: Call) -> Condition:
+    def _compared(self, node: Call) -> Condition:
+        return self._compare(node.op, *node.args)
+
+    def _between(self, node: Call) -> Condition:
+        value, low, high = node.args
+        return and_(self._compare(">=", value, low), self._compare("<=", value, high))
+
+    def _in(self, node: Call) -> Condition:
+        first, *items = node.args
+        if isinstance(first, Literal):
+            return or_(*(self._held(first, item) for item in items))
+        groups: dict[tuple[str, ...], list[Any]] = {}
+        for item in (item for item in items if isinstance(item, Literal)):
+            said = literal_readings(item.value)
+            groups.setdefault(tuple(said), []).append(said)
+        parts = [self._among(first, kinds, said) for kinds, said in groups.items()]
+        others = [item for item in items if not isinstance(item, Literal)]
+        return or_(*parts, *(self._compare("=", first, item) for item in others))
+
+    def _among(self, node: Node, kinds: Sequence[str], said: Sequence[Any]) -> Condition:
+        """One of many literals that are read as the same types."""
+        shared = [kind for kind in kinds if kind in kinds_of(node)]
+        return _first_known(
+            self.backend.one_of(self._value(node, kind), [one[kind] for one in said])
+            for kind in shared
+        )
+
+    def _held(self, item: Literal, holder: Node) -> Condition:
+        """``'x' IN (tags)``: a property equals it, or is a list that holds it."""
+        equal = self._compare("=", holder, item)
+        if not isinstance(holder, Property) or not holder.path:
+            return equal
+        return _first_known([self._item(holder, item), equal])
+
+    def _listed(self, node: Call) -> Condition:
+        prop, *items = node.args
+        assert isinstance(prop, Property)
+        join = and_ if node.op == "a_contains" else or_
+        return join(*(self._item(prop, item) for item in items if isinstance(item, Literal)))
+
+    def _item(self, prop: Property, item: Literal) -> Condition:
+        """A list holds a literal, read as any of its types."""
+        said = literal_readings(item.value)
+        return or_(*(self.backend.holds(prop.path, kind, one) for kind, one in said.items()))
+
+    def _isnull(self, node: Call) -> Condition:
+        (prop,) = node.args
+        assert isinstance(prop, Property)
+        if prop.name == "location":
+            return datums.c.location.is_(None)
+        return self.backend.absent(prop.path) if prop.path else false()
+
+    def _like(self, node: Call) -> Condition:
+        return self.backend.like(self._value(node.args[0], "string"), str(_constant(node.args[1])))
+
+    def _dwithin(self, node: Call) -> Condition:
         prop = node.args[0]
         assert isinstance(prop, Property)
-        values = [_value(arg) for arg in node.args[1:]]
-        if node.op == "isnull":
-            return self._absent(prop)
-        if node.op == "in":
-            return or_(*(self._compare("=", prop, value) for value in values))
-        if node.op == "between":
-            return and_(*map(self._compare, (">=", "<="), (prop, prop), values))
-        if node.op == "like":
-            return self._known(
-                prop, "string", lambda column: self.backend.like(column, str(values[0]))
-            )
-        return self._compare(node.op, prop, values[0])
+        point, distance, unit = map(_constant, node.args[1:])
+        return self.backend.within_distance(prop.path, point.x, point.y, distance * METRES[unit])
 
-    def _compare(self, op: str, prop: Property, value: Any) -> Condition:
-        return self._known(prop, _kind(value), lambda column: _OPERATORS[op](column, value))
+    def _compare(self, op: str, left: Node, right: Node) -> Condition:
+        both = kinds_of(left) & kinds_of(right)
+        if {"datetime", "day"} <= both:
+            both -= {"day"}
+        if op not in ("=", "<>"):
+            both -= {"boolean"}
+        return _first_known(
+            OPERATORS[op](self._value(left, kind), self._value(right, kind))
+            for kind in KINDS
+            if kind in both
+        )
 
-    def _known(
-        self, prop: Property, kind: str, ask: Callable[[ColumnElement[Any]], Condition]
-    ) -> Condition:
-        """Ask a value of the right type; of any other, the answer is unknown."""
-        constant = self.constants.get(".".join(prop.path))
-        if constant is not None:
-            return ask(constant) if kind == "string" else null() & false()
-        is_kind, column = self.backend.typed(prop.path, kind)
-        return case((is_kind, ask(column)))
+    def _value(self, node: Node, kind: str) -> Column:
+        """An expression as a value of a type; NULL where it is of another."""
+        if isinstance(node, Literal):
+            return _bound(literal_readings(node.value)[kind])
+        if isinstance(node, Property):
+            own = self.own.get(node.name)
+            return self.backend.value(node.path, kind) if own is None else self.backend.text(own)
+        if node.op in ARITHMETIC:
+            return _calculated(node.op, *(self._value(arg, "number") for arg in node.args))
+        return self.backend.casefold(self._value(node.args[0], "string"))
 
-    def _absent(self, prop: Property) -> Condition:
-        if prop.path == ("location",):
-            return datums.c.location.is_(None)
-        if ".".join(prop.path) in self.constants:
-            return false()
-        return self.backend.absent(prop.path)
+    def _place(self, node: Node) -> Column:
+        if isinstance(node, Literal):
+            return self.backend.shape(node.value)
+        assert isinstance(node, Property)
+        return self.backend.geometry(node.path) if node.path else self.backend.location()
 
 
-def _kind(value: Any) -> str:
+def _calculated(op: str, left: Column, right: Column) -> Column:
+    """Arithmetic on moderate numbers, which overflows nowhere."""
+    first, second = _moderate(left), _moderate(right)
+    if op == "/":
+        return first / func.nullif(second, literal(0.0, Float(53)), type_=Float(53))
+    signs: dict[str, Callable[[Column, Column], Column]] = {
+        "+": lambda a, b: a + b,
+        "-": lambda a, b: a - b,
+        "*": lambda a, b: a * b,
+    }
+    return signs[op](first, second)
+
+
+def _moderate(value: Column) -> Column:
+    if isinstance(getattr(value, "value", None), float):
+        return value
+    size = func.abs(value, type_=Float(53))
+    fits = (value == 0.0) | size.between(SMALLEST, LARGEST)
+    return case((fits, value))
+
+
+def _first_known(truths: Any) -> Condition:
+    """The one that is known, of conditions that are each about another type."""
+    known = list(truths)
+    if not known:
+        return null() & false()
+    return known[0] if len(known) == 1 else func.coalesce(*known, type_=Boolean)
+
+
+def _cheap_first(nodes: Sequence[Node]) -> list[Node]:
+    """Places are looked at last: that is the most work."""
+    return sorted(nodes, key=lambda node: isinstance(node, Call) and _about_places(node))
+
+
+def _about_places(node: Call) -> bool:
+    return node.op in SPATIAL or node.op == "dwithin"
+
+
+def _bound(value: Any) -> Column:
     if isinstance(value, bool):
-        return "boolean"
-    return "number" if isinstance(value, (int, float)) else "string"
+        return true() if value else false()
+    return literal(value, Float(53)) if isinstance(value, float) else literal(value)
 
 
-def _value(node: Node) -> Any:
+def _constant(node: Node) -> Any:
     assert isinstance(node, Literal)
     return node.value
-
-
-__all__: Sequence[str] = ("condition",)

@@ -68,16 +68,23 @@ def _to_parquet(columns: Columns) -> bytes:
 
     arrays = {name: pa.array(column) for name, column in columns.items()}
     floats = [name for name, array in arrays.items() if pa.types.is_floating(array.type)]
+    rising = [name for name, column in columns.items() if _rises(column)]
     sink = io.BytesIO()
     pq.write_table(
         pa.table(arrays),
         sink,
         compression="zstd",
-        use_dictionary=[name for name in arrays if name not in floats],
+        use_dictionary=[name for name in arrays if name not in (*floats, *rising)],
         use_byte_stream_split=floats,
+        column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
         write_statistics=False,
     )
     return sink.getvalue()
+
+
+def _rises(column: NDArray[Any]) -> bool:
+    """Positions that never fall are a tenth as large by their differences."""
+    return column.dtype in (np.int32, np.int64) and not (np.diff(column) < 0).any()
 
 
 def _from_parquet(content: bytes) -> dict[str, NDArray[Any]]:

@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import io
 import json
-import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
-import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import (
     URL,
-    ColumnElement,
+    Boolean,
     Connection,
     Engine,
     Float,
     LargeBinary,
     Table,
+    case,
     cast,
+    column,
     create_engine,
+    exists,
     func,
     literal,
+    literal_column,
+    or_,
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT, insert
-from sqlalchemy.types import BigInteger, Integer
+from sqlalchemy.dialects.postgresql import JSONB, TEXT, insert
+from sqlalchemy.types import NullType
 
-from velour_plugin.store.backend import Columns
+from velour_plugin.domain.metadata import GEOJSON_TYPES
+from velour_plugin.filters.values import TAGS
+from velour_plugin.store.backend import Column, Columns, Condition
+from velour_plugin.store.casefold import casefolded
+from velour_plugin.store.copying import binary_rows
 from velour_plugin.store.schema import datums
 
 _FUNCTIONS = {
@@ -39,9 +46,9 @@ _FUNCTIONS = {
     "s_contains": "ST_Contains",
     "s_disjoint": "ST_Disjoint",
 }
-_COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
-_DTYPES = {BigInteger: ">i8", Integer: ">i4", Float: ">f8"}
-_COPY_END = struct.pack(">h", -1)
+_PLACE: Column = literal_column("datums.location::geometry", NullType())
+"""The plain column: its type would wrap it in ST_AsBinary."""
+_EARTH = func.ST_MakeEnvelope(-180, -90, 180, 90, 4326)
 
 
 class PostGIS:
@@ -81,6 +88,7 @@ class PostGIS:
         """Make GiST indexes over places and regions, and a GIN index over metadata."""
         for statement in (
             "CREATE INDEX ix_datums_location ON datums USING gist (location)",
+            "CREATE INDEX ix_datums_place ON datums USING gist ((location::geometry))",
             "CREATE INDEX ix_datums_metadata ON datums USING gin (metadata jsonb_path_ops)",
             "CREATE INDEX ix_annotations_shape ON annotations USING gist (shape)",
             "CREATE INDEX ix_predictions_shape ON predictions USING gist (shape)",
@@ -92,139 +100,144 @@ class PostGIS:
     ) -> None:
         """Do nothing: the GiST index keeps itself."""
 
-    def within_distance(
-        self, longitude: float, latitude: float, metres: float
-    ) -> ColumnElement[Any]:
-        """ST_DWithin on geography: on the WGS84 ellipsoid."""
-        point = func.ST_SetSRID(func.ST_MakePoint(longitude, latitude), 4326)
-        near: ColumnElement[Any] = func.ST_DWithin(datums.c.location, func.geography(point), metres)
-        return near
+    def value(self, path: Sequence[str], kind: str) -> Column:
+        """Use ``jsonb_typeof``; numbers are compared as float64, text by its bytes."""
+        there = _there(path)
+        if kind == "duration":
+            return cast(_text_at(there, TAGS[kind]), Float(53))
+        if kind in TAGS or kind == "day":
+            found = _text_at(there, TAGS["datetime" if kind == "day" else kind])
+            return self.text(func.left(found, 10, type_=TEXT) if kind == "day" else found)
+        return _typed(there, kind)
 
-    def spatial(self, op: str, geometry: BaseGeometry) -> ColumnElement[Any]:
+    def absent(self, path: Sequence[str]) -> Condition:
+        """Nothing there, or JSON's null."""
+        return func.coalesce(func.jsonb_typeof(_there(path)), "null") == "null"
+
+    def text(self, value: Column) -> Column:
+        """By bytes of UTF-8, whatever the database's own order."""
+        return value.collate("C")
+
+    def casefold(self, text: Column) -> Column:
+        """Fold in SQL: PostgreSQL knows lower case only."""
+        return casefolded(text)
+
+    def like(self, text: Column, pattern: str) -> Condition:
+        """LIKE; its escape character is the backslash."""
+        return text.op("LIKE", is_comparison=True)(pattern)
+
+    def one_of(self, value: Column, values: Sequence[Any]) -> Condition:
+        """IN."""
+        return value.in_(list(values))
+
+    def holds(self, path: Sequence[str], kind: str, value: Any) -> Condition:
+        """Look at the items one by one."""
+        there = _there(path)
+        is_list = func.jsonb_typeof(there) == "array"
+        items = func.jsonb_array_elements(case((is_list, there)))
+        listed = items.table_valued(column("value", JSONB), name="items")
+        item = listed.c.value
+        found = _typed(item, kind)
+        if kind in TAGS or kind == "day":
+            found = _text_at(item, TAGS["datetime" if kind == "day" else kind])
+            found = func.left(found, 10, type_=TEXT) if kind == "day" else found
+        if kind == "duration":
+            found = cast(found, Float(53))
+        held = exists(select(1).select_from(listed).where(found == literal(value)))
+        return case((is_list, held))
+
+    def location(self) -> Column:
+        """The geography in degrees on a plane."""
+        return _comparable(_PLACE)
+
+    def geometry(self, path: Sequence[str]) -> Column:
+        """GeoJSON and nothing else beside it."""
+        return _comparable(_geojson(path))
+
+    def shape(self, geometry: BaseGeometry) -> Column:
+        """In degrees on WGS84."""
+        return func.ST_GeomFromWKB(
+            literal(shapely.to_wkb(geometry), LargeBinary), 4326, type_=NullType()
+        )
+
+    def related(self, op: str, left: Column, right: Column) -> Condition:
         """Planar in degrees, as OGC's operators are on WGS84."""
-        other = func.ST_GeomFromWKB(literal(shapely.to_wkb(geometry), LargeBinary), 4326)
-        # the plain function: the column's type would wrap it in ST_AsBinary
-        place = text("datums.location::geometry")
-        related: ColumnElement[Any] = getattr(func, _FUNCTIONS[op])(place, other)
+        related: Condition = getattr(func, _FUNCTIONS[op])(left, right, type_=Boolean)
         return related
 
-    def typed(
-        self, path: Sequence[str], kind: str
-    ) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-        """Use ``jsonb_typeof``; numbers are compared as float64, text by its bytes."""
-        there = datums.c.metadata.op("#>", return_type=JSONB())(_path(path))
-        spelled = datums.c.metadata.op("#>>", return_type=TEXT())(_path(path))
-        value: ColumnElement[Any] = spelled.collate("C")
-        if kind == "number":
-            value = cast(spelled, Float(53))
-        elif kind == "boolean":
-            value = spelled == "true"
-        return func.jsonb_typeof(there) == kind, value
+    def within_distance(
+        self, path: Sequence[str], longitude: float, latitude: float, metres: float
+    ) -> Condition:
+        """ST_DWithin on geography: on the WGS84 ellipsoid."""
+        point = func.ST_SetSRID(func.ST_MakePoint(longitude, latitude), 4326)
+        there = func.geography(point, type_=NullType())
+        if not path:
+            return func.ST_DWithin(datums.c.location, there, metres, type_=Boolean)
+        place = _geojson(path)
+        near = func.ST_DWithin(
+            func.geography(place, type_=NullType()), there, metres, type_=Boolean
+        )
+        return case((func.ST_CoveredBy(place, _EARTH), near))
 
-    def absent(self, path: Sequence[str]) -> ColumnElement[Any]:
-        """Nothing there, or JSON's null."""
-        there = datums.c.metadata.op("#>", return_type=JSONB())(_path(path))
-        return func.coalesce(func.jsonb_typeof(there), "null") == "null"
+    def near(self, longitude: float, latitude: float, metres: float) -> Condition | None:
+        """ST_DWithin uses its index by itself."""
+        return None
 
-    def like(self, value: ColumnElement[Any], pattern: str) -> ColumnElement[Any]:
-        """LIKE, without its escape character."""
-        return value.op("LIKE")(pattern.replace("\\", "\\\\"))
+    def touching(self, geometry: BaseGeometry) -> Condition | None:
+        """Boxes that overlap."""
+        return _PLACE.op("&&", is_comparison=True)(self.shape(geometry))
 
-
-def binary_rows(table: Table, columns: Columns) -> bytes:
-    """Spell rows in PostgreSQL's binary COPY format.
-
-    Rows are grouped by which of their values are NULL, so that all rows of a group
-    have the same layout and numbers are written as one numpy array.
-
-    Args:
-        table: gives the type of each column.
-        columns: equally long.
-    """
-    fields = [_Field(table.c[name].type, values) for name, values in columns.items()]
-    pattern = np.zeros(len(fields[0].null), np.int64)
-    for place, field in enumerate(fields):
-        pattern |= field.null.astype(np.int64) << place
-    chunks = [_COPY_HEADER]
-    for value in np.unique(pattern):
-        rows = np.flatnonzero(pattern == value)
-        chunks.append(_group(fields, int(value), rows))
-    return b"".join([*chunks, _COPY_END])
+    def containing(self, path: Sequence[str], value: Any) -> Condition | None:
+        """``@>``, which the index over metadata answers."""
+        ways = [{".".join(path): value}]
+        if len(path) > 1:
+            ways.append(reduce(lambda inside, step: {step: inside}, reversed(path), value))
+        contains = datums.c.metadata.op("@>", is_comparison=True)
+        return or_(*(contains(cast(literal(json.dumps(way), TEXT), JSONB)) for way in ways))
 
 
-class _Field:
-    """One column on its way into COPY."""
-
-    def __init__(self, kind: Any, values: Sequence[Any]) -> None:
-        self.numbers: NDArray[Any] | None = None
-        self.encode: Callable[[Any], bytes] | None = None
-        dtype = _DTYPES.get(_family(kind))
-        if dtype is None:
-            self.values = values
-            self.encode = _encoder(kind)
-            self.null = np.array([value is None for value in values], bool)
-            return
-        numbers = np.asarray(values)
-        self.null = np.isnan(numbers) if numbers.dtype.kind == "f" else np.zeros(len(numbers), bool)
-        self.numbers = np.where(self.null, 0, numbers).astype(dtype)
+def _there(path: Sequence[str]) -> Column:
+    """Metadata at a path, of mappings only: a number is no place in a list."""
+    nested: Column = datums.c.metadata
+    for step in path:
+        nested = _member(nested, step)
+    if len(path) == 1:
+        return nested
+    return func.coalesce(_member(datums.c.metadata, ".".join(path)), nested, type_=JSONB)
 
 
-def _family(kind: Any) -> type:
-    return next((base for base in _DTYPES if isinstance(kind, base)), object)
+def _member(document: Column, name: str | Column) -> Column:
+    return document.op("->", return_type=JSONB())(cast(name, TEXT))
 
 
-def _encoder(kind: Any) -> Callable[[Any], bytes]:
-    if isinstance(kind, type(datums.c.metadata.type)):  # JSONB on the wire: a version, then text
-        return lambda value: b"\x01" + json.dumps(value).encode()
-    return lambda value: value.encode() if isinstance(value, str) else bytes(value)
+def _text_at(document: Column, name: str) -> Column:
+    return document.op("->>", return_type=TEXT())(cast(name, TEXT))
 
 
-def _group(fields: Sequence[_Field], nulls: int, rows: NDArray[np.intp]) -> bytes:
-    """Rows of one layout: runs of numbers as one structured array, other values between them."""
-    layout: list[tuple[str, str]] = [("count", ">i2")]
-    parts: list[tuple[list[tuple[str, str]], _Field | None]] = []
-    for place, field in enumerate(fields):
-        if nulls >> place & 1:
-            layout.append((f"null{place}", ">i4"))
-        elif field.numbers is not None:
-            layout += [(f"size{place}", ">i4"), (f"value{place}", field.numbers.dtype.str)]
-        else:
-            parts.append((layout, field))
-            layout = []
-    parts.append((layout, None))
-    fixed = [_fixed(fields, part, rows) for part, _ in parts]
-    if len(parts) == 1:
-        return fixed[0].tobytes()
-    spelled: list[list[bytes]] = []
-    for numbers, (_, between) in zip(fixed, parts, strict=True):
-        width = numbers.dtype.itemsize
-        data = numbers.tobytes()
-        spelled.append([data[at * width : (at + 1) * width] for at in range(len(rows))])
-        if between is not None and between.encode is not None:
-            values = [between.encode(between.values[row]) for row in rows]
-            spelled.append([struct.pack(">i", len(value)) + value for value in values])
-    return b"".join(piece for row in zip(*spelled, strict=True) for piece in row)
+def _typed(there: Column, kind: str) -> Column:
+    """A number, string or boolean; NULL where JSON has another type."""
+    spelled = there.op("#>>", return_type=TEXT())(literal_column("'{}'::text[]"))
+    found: Column = spelled.collate("C")
+    if kind == "number":
+        found = cast(there, Float(53))
+    elif kind == "boolean":
+        found = cast(there, Boolean)
+    return case((func.jsonb_typeof(there) == kind, found))
 
 
-def _fixed(
-    fields: Sequence[_Field], layout: list[tuple[str, str]], rows: NDArray[np.intp]
-) -> NDArray[Any]:
-    block = np.zeros(len(rows), np.dtype(layout))
-    for name, _ in layout:
-        if name == "count":
-            block[name] = len(fields)
-        elif name.startswith("null"):
-            block[name] = -1
-        elif name.startswith("size"):
-            numbers = fields[int(name[4:])].numbers
-            assert numbers is not None
-            block[name] = numbers.dtype.itemsize
-        else:
-            numbers = fields[int(name[5:])].numbers
-            assert numbers is not None
-            block[name] = numbers[rows]
-    return block
+def _geojson(path: Sequence[str]) -> Column:
+    there = _there(path)
+    collection = _text_at(there, "type") == "GeometryCollection"
+    inside = case((collection, "geometries"), else_="coordinates")
+    without = there.op("-", return_type=JSONB())(cast("type", TEXT))
+    alone = without.op("-", return_type=JSONB())(inside) == literal_column("'{}'::jsonb")
+    known = _text_at(there, "type").in_(sorted(GEOJSON_TYPES))
+    whole = known & _member(there, inside).is_not(None) & alone
+    made = func.ST_GeomFromGeoJSON(there, type_=NullType())
+    return case((func.jsonb_typeof(there) == "object", case((whole, made))))
 
 
-def _path(path: Sequence[str]) -> ColumnElement[Any]:
-    return cast(literal(list(path), ARRAY(TEXT)), ARRAY(TEXT))
+def _comparable(place: Column) -> Column:
+    """NULL where a place crosses itself or is a collection."""
+    collection = func.GeometryType(place, type_=TEXT) == "GEOMETRYCOLLECTION"
+    return case((func.ST_IsValid(place, type_=Boolean) & ~collection, place))

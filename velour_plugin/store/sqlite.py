@@ -5,39 +5,48 @@ Python's sqlite3 cannot load SpatiaLite; shapely and pyproj answer what it would
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import (
+    REAL,
     URL,
-    ColumnElement,
     Connection,
     Engine,
+    LargeBinary,
     Table,
     case,
+    cast,
+    column,
     create_engine,
     event,
+    exists,
     func,
+    literal,
+    select,
+    table,
     text,
 )
 from sqlalchemy.dialects.sqlite import insert
 
 from velour_plugin.errors import StoreUnavailable
-from velour_plugin.filters.geodesy import box_around, distances
-from velour_plugin.store.backend import Columns
+from velour_plugin.filters.evaluate import PREDICATES, is_comparable
+from velour_plugin.filters.geodesy import box_around, distances, is_on_earth
+from velour_plugin.filters.interpret import looked_up
+from velour_plugin.filters.tree import SPATIAL
+from velour_plugin.filters.values import TAGS, geometry_of
+from velour_plugin.store.backend import Column, Columns, Condition
 from velour_plugin.store.schema import datums
 
 _PLACES = "datum_places"
+_places = table(_PLACES, *map(column, ("id", "west", "east", "south", "north")))
+_UNSPELLABLE = frozenset(('"', "\\", *map(chr, range(32))))
 _KINDS = {"number": ("integer", "real"), "string": ("text",), "boolean": ("true", "false")}
-_PREDICATES: dict[str, Callable[[Any, Any], Any]] = {
-    "s_intersects": shapely.intersects,
-    "s_within": shapely.within,
-    "s_contains": shapely.contains,
-    "s_disjoint": shapely.disjoint,
-}
 
 
 class Sqlite:
@@ -54,7 +63,8 @@ class Sqlite:
                 f"store {str(url)!r}: the folder {str(Path(database).resolve().parent)!r} does not "
                 "exist; make it first, or name another place with --store or VELOUR_STORE_URI."
             )
-        engine = create_engine(url)
+        # keys are looked up as they are spelled, so they are not escaped to ASCII
+        engine = create_engine(url, json_serializer=partial(json.dumps, ensure_ascii=False))
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
         return engine
@@ -101,43 +111,101 @@ class Sqlite:
         if rows:
             connection.exec_driver_sql(f"INSERT INTO {_PLACES} VALUES (?, ?, ?, ?, ?)", rows)
 
-    def within_distance(
-        self, longitude: float, latitude: float, metres: float
-    ) -> ColumnElement[Any]:
-        """Ask the R*Tree for what may be near, then measure it."""
-        west, south, east, north = box_around(longitude, latitude, metres)
-        near = datums.c.id.in_(
-            text(
-                f"SELECT id FROM {_PLACES} WHERE west <= :velour_east AND east >= :velour_west "
-                "AND south <= :velour_north AND north >= :velour_south"
-            ).bindparams(velour_west=west, velour_east=east, velour_south=south, velour_north=north)
-        )
-        far = func.velour_distance(datums.c.location, longitude, latitude)
-        return case((datums.c.location.is_not(None), near & (far <= metres)))
-
-    def spatial(self, op: str, geometry: BaseGeometry) -> ColumnElement[Any]:
-        """Ask shapely, place by place."""
-        condition: ColumnElement[Any] = getattr(func, f"velour_{op}")(
-            datums.c.location, shapely.to_wkb(geometry)
-        )
-        return condition == 1
-
-    def typed(
-        self, path: Sequence[str], kind: str
-    ) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    def value(self, path: Sequence[str], kind: str) -> Column:
         """Use ``json_type`` and ``json_extract``."""
-        where = _json_path(path)
-        is_kind = func.json_type(datums.c.metadata, where).in_(_KINDS[kind])
-        return is_kind, func.json_extract(datums.c.metadata, where)
+        document, where = _at(path, TAGS.get("datetime" if kind == "day" else kind))
+        found: Column = func.json_extract(document, where)
+        if kind == "day":
+            return func.substr(found, 1, 10)
+        if kind in TAGS:
+            return found
+        said = func.json_type(document, where)
+        if kind == "number":
+            found = cast(found, REAL)
+        return case((said.in_(_KINDS[kind]), found))
 
-    def absent(self, path: Sequence[str]) -> ColumnElement[Any]:
+    def absent(self, path: Sequence[str]) -> Condition:
         """Nothing there, or JSON's null."""
-        kind = func.json_type(datums.c.metadata, _json_path(path))
-        return func.coalesce(kind, "null") == "null"
+        return func.coalesce(func.json_type(*_at(path)), "null") == "null"
 
-    def like(self, value: ColumnElement[Any], pattern: str) -> ColumnElement[Any]:
+    def text(self, value: Column) -> Column:
+        """SQLite compares bytes of UTF-8, which have the order of code points."""
+        return value
+
+    def casefold(self, text: Column) -> Column:
+        """Ask Python."""
+        return func.velour_casefold(text)
+
+    def like(self, text: Column, pattern: str) -> Condition:
         """LIKE, made to heed case on every connection."""
-        return value.op("LIKE")(pattern)
+        return text.like(pattern, escape="\\")
+
+    def one_of(self, value: Column, values: Sequence[Any]) -> Condition:
+        """One parameter, however many values there are."""
+        items = func.json_each(json.dumps(list(values))).table_valued("value")
+        return value.in_(select(items.c.value))
+
+    def holds(self, path: Sequence[str], kind: str, value: Any) -> Condition:
+        """Look at the items one by one."""
+        document, where = _at(path)
+        items = func.json_each(document, where).table_valued("value", "type", "fullkey")
+        found: Column = items.c.value
+        if kind in TAGS or kind == "day":
+            said = items.c.type == "object"
+            found = func.json_extract(found, f'$."{TAGS["datetime" if kind == "day" else kind]}"')
+        else:
+            said = items.c.type.in_(_KINDS[kind])
+        found = func.substr(found, 1, 10) if kind == "day" else found
+        wanted = literal(value, REAL) if isinstance(value, float) else literal(value)
+        held = exists(select(1).select_from(items).where(case((said, found == wanted))))
+        return case((func.json_type(document, where) == "array", held))
+
+    def location(self) -> Column:
+        """The place's WKB."""
+        return datums.c.location
+
+    def geometry(self, path: Sequence[str]) -> Column:
+        """Ask Python."""
+        return func.velour_geometry(func.json_extract(*_at(path)))
+
+    def shape(self, geometry: BaseGeometry) -> Column:
+        """Its WKB."""
+        return literal(shapely.to_wkb(geometry), LargeBinary)
+
+    def related(self, op: str, left: Column, right: Column) -> Condition:
+        """Ask shapely, place by place."""
+        related: Condition = getattr(func, f"velour_{op}")(left, right)
+        return related == 1
+
+    def within_distance(
+        self, path: Sequence[str], longitude: float, latitude: float, metres: float
+    ) -> Condition:
+        """Measure it, place by place."""
+        place = self.geometry(path) if path else datums.c.location
+        return func.velour_distance(place, longitude, latitude) <= metres
+
+    def near(self, longitude: float, latitude: float, metres: float) -> Condition | None:
+        """Ask the R*Tree."""
+        return _in_box(box_around(longitude, latitude, metres))
+
+    def touching(self, geometry: BaseGeometry) -> Condition | None:
+        """Ask the R*Tree."""
+        return _in_box(geometry.bounds)
+
+    def containing(self, path: Sequence[str], value: Any) -> Condition | None:
+        """SQLite has no index over metadata."""
+        return None
+
+
+def _in_box(bounds: tuple[float, float, float, float]) -> Condition:
+    west, south, east, north = bounds
+    within = (
+        (_places.c.west <= east)
+        & (_places.c.east >= west)
+        & (_places.c.south <= north)
+        & (_places.c.north >= south)
+    )
+    return datums.c.id.in_(select(_places.c.id).where(within))
 
 
 def _prepare(connection: Any, _record: Any) -> None:
@@ -145,9 +213,8 @@ def _prepare(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA case_sensitive_like = ON")
     connection.execute("PRAGMA busy_timeout = 30000")
-    connection.create_function("velour_distance", 3, _distance, deterministic=True)
-    for op, predicate in _PREDICATES.items():
-        connection.create_function(f"velour_{op}", 2, _predicate(predicate), deterministic=True)
+    for name, (count, function) in _FUNCTIONS.items():
+        connection.create_function(name, count, function, deterministic=True)
 
 
 def _begin(connection: Connection) -> None:
@@ -156,19 +223,63 @@ def _begin(connection: Connection) -> None:
 
 
 def _distance(place: bytes | None, longitude: float, latitude: float) -> float | None:
-    if place is None:
+    there = None if place is None else shapely.from_wkb(place)
+    if there is None or not is_on_earth(there):
         return None
-    return float(distances([shapely.from_wkb(place)], longitude, latitude)[0])
+    return float(distances([there], longitude, latitude)[0])
 
 
-def _predicate(predicate: Callable[[Any, Any], Any]) -> Callable[..., int | None]:
-    def answer(place: bytes | None, other: bytes) -> int | None:
-        if place is None:
-            return None
-        return int(predicate(shapely.from_wkb(place), shapely.from_wkb(other)))
-
-    return answer
+def _geometry(spelled: object) -> bytes | None:
+    value = json.loads(spelled) if isinstance(spelled, str) and spelled[:1] == "{" else None
+    place = geometry_of(value)
+    return None if place is None else bytes(shapely.to_wkb(place))
 
 
-def _json_path(path: Sequence[str]) -> str:
-    return "$" + "".join('."' + step.replace('"', '\\"') + '"' for step in path)
+def _casefold(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
+
+
+def _member(document: str, keys: str) -> str | None:
+    """Metadata under keys that a JSON path cannot spell, as JSON."""
+    value = looked_up(json.loads(document), json.loads(keys))
+    return None if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _relation(op: str) -> Callable[[bytes | None, bytes | None], bool | None]:
+    predicate = PREDICATES[op]
+
+    def relation(left: bytes | None, right: bytes | None) -> bool | None:
+        one, other = _comparable(left), _comparable(right)
+        return None if one is None or other is None else bool(predicate(one, other))
+
+    return relation
+
+
+@lru_cache(maxsize=64)  # a filter's own geometry comes again with every datum
+def _comparable(place: bytes | None) -> BaseGeometry | None:
+    geometry = None if place is None else shapely.from_wkb(place)
+    return geometry if is_comparable(geometry) else None
+
+
+_FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
+    "velour_distance": (3, _distance),
+    "velour_geometry": (1, _geometry),
+    "velour_casefold": (1, _casefold),
+    "velour_member": (2, _member),
+    **{f"velour_{op}": (2, _relation(op)) for op in SPATIAL},
+}
+
+
+def _at(path: Sequence[str], tag: str | None = None) -> tuple[Column, Column]:
+    """A JSON document and a path in it, that lead to metadata and maybe its tagged value."""
+    end = "" if tag is None else f'."{tag}"'
+    whole = ".".join(path)
+    if any(character in whole for character in _UNSPELLABLE):
+        member = func.velour_member(datums.c.metadata, json.dumps(list(path)))
+        return member, literal(f"${end}")
+    nested = "$" + "".join(f'."{step}"' for step in path)
+    if len(path) == 1:
+        return datums.c.metadata, literal(nested + end)
+    flat = f'$."{whole}"'
+    there = func.json_type(datums.c.metadata, flat).is_not(None)
+    return datums.c.metadata, case((there, flat + end), else_=nested + end)

@@ -109,9 +109,7 @@ def hits_needed(truths: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.maximum(needed, 0).astype(np.int64)
 
 
-def _hits(
-    rows: Rows, area: int, thresholds: int
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _hits(rows: Rows, area: int, thresholds: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """True positives, and how many detections counted up to each, inside its label.
 
     Returns:

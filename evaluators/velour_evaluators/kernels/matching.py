@@ -50,7 +50,7 @@ class LaneGrid:
 
     def of_areas(self, inside: NDArray[np.uint8]) -> Lanes:
         """Lanes of the area ranges whose bit is set, ``(n,)``."""
-        row = (np.uint64(1) << np.uint64(len(self.thresholds))) - np.uint64(1)
+        row = np.uint64((1 << len(self.thresholds)) - 1)
         lanes = np.zeros(len(inside), np.uint64)
         for area in range(len(self.areas)):
             shift = np.uint64(area * len(self.thresholds))

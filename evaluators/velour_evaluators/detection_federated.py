@@ -1,0 +1,99 @@
+"""Federated data sets: of each image only some labels are known to be annotated.
+
+An image's metadata says what else is known beside its annotations:
+
+==================  ================================================================
+``absent_labels``   labels that people looked for and did not find in it
+``partial_labels``  labels of which not every instance in it is annotated
+==================  ================================================================
+
+Both are lists of label values, or of ``[key, value]``. A detection of a label that is
+neither annotated nor absent is left out, since nobody knows; a detection of a partial
+label that finds no truth counts neither way.
+
+Source: Gupta et al. 2019, LVIS, and ``LVISEval`` of the LVIS API, where the two are
+``neg_category_ids`` and ``not_exhaustive_category_ids``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin.errors import BadDataset
+
+ABSENT, PARTIAL = "absent_labels", "partial_labels"
+
+
+def known_detections(
+    dataset: Dataset, labels: Sequence[LabelName], truth: AnnotationTable, said: AnnotationTable
+) -> NDArray[np.bool_]:
+    """Say which detections are of a label that their image is known to have or not.
+
+    Args:
+        dataset: the datums.
+        labels: the vocabulary of both tables.
+        truth: its annotations.
+        said: its predictions.
+
+    Returns:
+        ``(n,)`` for the rows of ``said``.
+
+    Raises:
+        BadDataset: no datum says anything of its labels, or one says it in a wrong form.
+    """
+    if not any(name in datum.metadata for datum in dataset.datums for name in (ABSENT, PARTIAL)):
+        raise BadDataset(
+            f"dataset {dataset.name!r} is not federated: no datum has {ABSENT} or {PARTIAL} in "
+            "its metadata. Leave the parameter federated at False."
+        )
+    present = _cells(truth.datum, truth.label, len(labels))
+    absent = _listed(dataset, labels, ABSENT)
+    cell = _cells(said.datum, said.label, len(labels))
+    return np.isin(cell, np.concatenate([present, absent]))
+
+
+def partial_detections(
+    dataset: Dataset, labels: Sequence[LabelName], said: AnnotationTable
+) -> NDArray[np.bool_]:
+    """Say which detections are of a label that is only partly annotated: ``(n,)``."""
+    cell = _cells(said.datum, said.label, len(labels))
+    return np.isin(cell, _listed(dataset, labels, PARTIAL))
+
+
+def _listed(dataset: Dataset, labels: Sequence[LabelName], name: str) -> NDArray[np.int64]:
+    """Cells that the metadata lists."""
+    places: dict[Any, list[int]] = {}
+    for place, label in enumerate(labels):
+        places.setdefault(label, []).append(place)
+        places.setdefault(label[1], []).append(place)
+    cells = [
+        datum * len(labels) + place
+        for datum, spelled in _spelled(dataset, name)
+        for place in places.get(spelled, ())
+    ]
+    return np.array(cells, np.int64)
+
+
+def _spelled(dataset: Dataset, name: str) -> Iterator[tuple[int, Any]]:
+    for place, datum in enumerate(dataset.datums):
+        listed = datum.metadata.get(name, [])
+        for item in listed if isinstance(listed, (list, tuple)) else [None]:
+            if isinstance(item, str):
+                yield place, item
+            elif isinstance(item, (list, tuple)) and len(item) == 2:
+                yield place, tuple(item)
+            else:
+                raise BadDataset(
+                    f"{name} {listed!r} of datum {datum.uid!r}: expected a list of label values, "
+                    "or of [key, value]."
+                )
+
+
+def _cells(datum: NDArray[np.int32], label: NDArray[np.int32], labels: int) -> NDArray[np.int64]:
+    return datum.astype(np.int64) * labels + label

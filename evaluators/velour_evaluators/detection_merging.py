@@ -1,0 +1,140 @@
+"""Put ledgers of disjoint datums together: the same ledger as of all the datums at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.domain.canonical import canonical_json
+from velour_plugin.domain.ledger import Columns, Ledger
+from velour_plugin.domain.order import natural_order
+from velour_plugin.domain.table import LabelName
+from velour_plugin.errors import BadDataset, InvalidInput
+
+Rows = NDArray[Any]
+
+
+def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
+    """Put partitions together, in whatever order they come.
+
+    Args:
+        ledgers: at least one, matched with the same parameters, of different datums.
+
+    Raises:
+        InvalidInput: there is none, or they were matched with different parameters.
+        BadDataset: two of them know the same datum.
+    """
+    parameters = _common_parameters(ledgers)
+    uids = sorted((uid for ledger in ledgers for uid in ledger.datums), key=natural_order)
+    for uid, after in pairwise(uids):
+        if uid == after:
+            raise BadDataset(f"datum {uid!r} is in two ledgers: partitions have no common datum.")
+    labels = _common_labels(ledgers)
+    tables = _renumbered(ledgers, labels, uids)
+    return Ledger(ledgers[0].task, tuple(uids), labels, parameters, _sorted(tables))
+
+
+def _common_parameters(ledgers: Sequence[Ledger]) -> Mapping[str, Any]:
+    if not ledgers:
+        raise InvalidInput("no ledger to concatenate: give at least one.")
+    # without any region, "auto" had nothing to choose a form by
+    telling = [ledger for ledger in ledgers if _has_rows(ledger)] or ledgers[:1]
+    first = telling[0]
+    for ledger in ledgers:
+        if ledger.task != first.task:
+            raise InvalidInput(f"ledgers of {first.task} and {ledger.task} do not go together.")
+        chose_no_form = {} if ledger in telling else {"iou_type": first.parameters["iou_type"]}
+        _check_equal(first.parameters, {**ledger.parameters, **chose_no_form})
+    return first.parameters
+
+
+def _check_equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+    for name, value in one.items():
+        if canonical_json(other.get(name)) != canonical_json(value):
+            raise InvalidInput(
+                f"ledgers matched with {name} {value!r} and {other.get(name)!r}: match all "
+                "partitions with the same parameters, iou_type other than 'auto'."
+            )
+
+
+def _has_rows(ledger: Ledger) -> bool:
+    return any(len(ledger.tables[name]["datum"]) for name in ("detections", "truths"))
+
+
+def _common_labels(ledgers: Sequence[Ledger]) -> tuple[LabelName, ...]:
+    """The vocabulary of all, which they usually share; else every label, sorted."""
+    first = ledgers[0].labels
+    if all(ledger.labels == first for ledger in ledgers):
+        return first
+    return tuple(sorted({name for ledger in ledgers for name in ledger.labels}))
+
+
+def _renumbered(
+    ledgers: Sequence[Ledger], labels: Sequence[LabelName], uids: Sequence[str]
+) -> dict[str, dict[str, Rows]]:
+    """Tables one after the other, with common numbers of labels, datums and rows."""
+    of_label = {name: place for place, name in enumerate(labels)}
+    of_datum = {uid: place for place, uid in enumerate(uids)}
+    parts: list[dict[str, dict[str, Rows]]] = []
+    detections = truths = 0
+    for ledger in ledgers:
+        changes = {
+            "label": np.array([of_label[name] for name in ledger.labels], np.int32),
+            "datum": np.array([of_datum[uid] for uid in ledger.datums], np.int32),
+            "detection": np.int32(detections),
+            "truth": np.int32(truths),
+        }
+        parts.append({name: _changed(table, changes) for name, table in ledger.tables.items()})
+        detections += len(ledger.tables["detections"]["label"])
+        truths += len(ledger.tables["truths"]["label"])
+    return {name: _stacked([part[name] for part in parts]) for name in parts[0]}
+
+
+def _stacked(tables: Sequence[Mapping[str, Rows]]) -> dict[str, Rows]:
+    return {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
+
+
+def _changed(table: Columns, changes: Mapping[str, Any]) -> dict[str, Rows]:
+    """Columns that name a label or datum are looked up, those that name a row are moved on."""
+    changed = dict(table)
+    for name, change in changes.items():
+        if name in table:
+            column = table[name]
+            changed[name] = change[column] if np.ndim(change) else column + change
+    return changed
+
+
+def _sorted(tables: dict[str, dict[str, Rows]]) -> dict[str, Columns]:
+    """Rows in the order of a ledger, and the positions that name them."""
+    said = tables["detections"]
+    orders = {
+        "detections": np.lexsort((said["datum"], -said["score"], said["label"])),
+        "truths": np.argsort(tables["truths"]["datum"], kind="stable"),
+    }
+    orders["truth_boxes"] = orders["truths"]
+    places = {"detection": _inverse(orders["detections"]), "truth": _inverse(orders["truths"])}
+    moved = {
+        name: {
+            column: places[column][rows].astype(np.int32) if column in places else rows
+            for column, rows in table.items()
+        }
+        for name, table in tables.items()
+    }
+    return {name: _taken(table, orders.get(name)) for name, table in moved.items()}
+
+
+def _taken(table: dict[str, Rows], order: NDArray[np.intp] | None) -> Columns:
+    if order is None:
+        keys = [table[name] for name in ("truth", "detection") if name in table]
+        order = np.lexsort(keys)
+    return {name: column[order] for name, column in table.items()}
+
+
+def _inverse(order: NDArray[np.intp]) -> NDArray[np.intp]:
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return place

@@ -1,0 +1,171 @@
+"""Nearest neighbours of vectors, exact, in memory that does not grow with all pairs.
+
+Vectors are compared a block of pairs at a time by matrix products, which are fast but
+round as they like. The few that may be nearest are then put in order by sums that
+depend on nothing but the two vectors. Ties: cosines that agree to 2**-30, and squared
+distances that agree to 30 binary digits, are equal, for rounding moves equal ones apart
+by less; of equally near candidates the one that comes first is nearer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from velour_plugin.errors import InvalidInput, UnknownName
+
+Distance = Literal["cosine", "euclidean"]
+Floats = NDArray[np.float64]
+
+BLOCK = 4_000_000
+"""Pairs that are compared at a time: some 150 MB."""
+
+_DIGITS = 30
+_EPSILON = float(np.finfo(np.float64).eps)
+_LARGEST = 1e100
+
+
+def nearest(
+    queries: ArrayLike,
+    k: int,
+    candidates: ArrayLike | None = None,
+    distance: Distance = "cosine",
+    block: int = BLOCK,
+) -> NDArray[np.int64]:
+    """Find the nearest candidates of every query.
+
+    Args:
+        queries: ``(q, d)`` finite numbers.
+        k: how many to find, >= 1.
+        candidates: ``(c, d)``; ``None`` for the other queries.
+        distance: ``cosine`` or ``euclidean``.
+        block: pairs to compare at a time.
+
+    Returns:
+        ``(q, min(k, c))`` positions of candidates (at most ``q - 1`` of the other queries),
+        the nearest first, the earlier first among equally near ones.
+
+    Raises:
+        InvalidInput: a vector is not finite, of another length, or without a direction, or
+            ``k`` is not a whole number >= 1.
+        UnknownName: ``distance`` is neither.
+    """
+    if distance not in ("cosine", "euclidean"):
+        raise UnknownName("distance", distance, ("cosine", "euclidean"))
+    left = checked(queries)
+    right = left if candidates is None else checked(candidates, left.shape[1])
+    most = min(_checked_k(k), len(right) - (candidates is None))
+    if most < 1 or not len(left):
+        return np.zeros((len(left), 0), np.int64)
+    theirs = _Side.of(right, distance, right.mean(axis=0))
+    mine = theirs if candidates is None else _Side.of(left, distance, right.mean(axis=0))
+    parts = []
+    for rows in blocks(len(left), len(right), block):
+        own = _Side(*(column[rows] for column in mine))
+        near = 2 * (own.seen @ theirs.seen.T) - theirs.squares
+        if candidates is None:
+            near[np.arange(len(near)), np.arange(rows.start, rows.stop)] = -np.inf
+        parts.append(_first(near, own, theirs, distance, most))
+    return np.concatenate(parts)
+
+
+def blocks(rows: int, columns: int, block: int) -> Iterator[slice]:
+    """Cut rows so that each part has at most ``block`` pairs, or one row."""
+    step = max(1, block // max(columns, 1))
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))
+
+
+def checked(vectors: ArrayLike, length: int | None = None) -> Floats:
+    """Vectors as a ``(n, d)`` array of numbers that can be squared, or a refusal."""
+    array = np.asarray(vectors, np.float64)
+    if array.ndim != 2 or (length is not None and array.shape[1] != length):
+        raise InvalidInput(
+            f"embeddings of shape {array.shape}: expected (n, {length or 'd'}), all of one length."
+        )
+    wrong = np.flatnonzero(~(np.abs(array) <= _LARGEST).all(axis=1))
+    if wrong.size:
+        raise InvalidInput(
+            f"embedding {wrong[0]} has NaN, infinity or a number beyond {_LARGEST:g}: leave it out."
+        )
+    return array
+
+
+def unit(vectors: Floats) -> Floats:
+    """Scale to length 1, by the largest number first, so that no square vanishes."""
+    largest = np.abs(vectors).max(axis=1, initial=0.0, keepdims=True)
+    wrong = np.flatnonzero(largest == 0)
+    if wrong.size:
+        raise InvalidInput(
+            f"embedding {wrong[0]} is all zero: it has no direction, so no cosine; leave it out, "
+            "or use distance='euclidean'."
+        )
+    scaled = vectors / largest
+    return np.asarray(scaled / np.sqrt((scaled**2).sum(axis=1, keepdims=True)))
+
+
+class _Side(NamedTuple):
+    """Vectors as they are compared exactly and as they are multiplied, and the latter's squares.
+
+    Those of euclidean distance are multiplied after centring, which costs the fewest digits.
+    """
+
+    exact: Floats
+    seen: Floats
+    squares: Floats
+
+    @classmethod
+    def of(cls, vectors: Floats, distance: Distance, centre: Floats) -> _Side:
+        exact = unit(vectors) if distance == "cosine" else vectors
+        seen = exact if distance == "cosine" else vectors - centre
+        return cls(exact, seen, (seen**2).sum(axis=1))
+
+
+def _first(
+    near: Floats, mine: _Side, theirs: _Side, distance: Distance, most: int
+) -> NDArray[np.int64]:
+    """Put those that may be nearest in order, row by row, and keep the first of each row.
+
+    Args:
+        near: ``(q, c)`` squared length of a query less its squared distance: larger is nearer.
+        mine: queries of these rows.
+        theirs: all candidates.
+        distance: how they are compared.
+        most: how many to keep.
+    """
+    worst = np.partition(near, near.shape[1] - most, axis=1)[:, near.shape[1] - most]
+    row, column = np.nonzero(near >= (worst - _doubt(worst, mine, theirs, distance))[:, None])
+    exact = np.concatenate(
+        [
+            _exact(mine.exact[row[part]], theirs.exact[column[part]], distance)
+            for part in blocks(len(row), mine.exact.shape[1], BLOCK)
+        ]
+    )
+    order = np.lexsort((column, -exact, row))
+    rank = np.arange(len(row)) - np.searchsorted(row, np.arange(len(near)))[row]
+    return column[order[rank < most]].reshape(len(near), most)
+
+
+def _doubt(worst: Floats, mine: _Side, theirs: _Side, distance: Distance) -> Floats:
+    """``(q,)`` how much farther a candidate may seem than the worst, and yet tie with it."""
+    margin = 8 * (mine.seen.shape[1] + 2) * _EPSILON
+    rounding = margin * (np.sqrt(mine.squares) + np.sqrt(theirs.squares.max())) ** 2
+    far = 1.0 if distance == "cosine" else mine.squares - worst + rounding
+    return np.asarray(rounding + np.ldexp(far, 2 - _DIGITS))
+
+
+def _exact(mine: Floats, theirs: Floats, distance: Distance) -> Floats:
+    """Nearness of pairs, row by row, summed in an order that depends on ``d`` alone."""
+    if distance == "cosine":
+        return np.asarray(np.rint(np.ldexp((mine * theirs).sum(axis=1), _DIGITS)))
+    digits, exponent = np.frexp(((mine - theirs) ** 2).sum(axis=1))
+    return np.asarray(-np.ldexp(np.rint(np.ldexp(digits, _DIGITS)), exponent))
+
+
+def _checked_k(k: int) -> int:
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise InvalidInput(f"k {k!r}: expected a whole number of neighbours >= 1.")
+    return int(k)

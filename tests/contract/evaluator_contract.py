@@ -1,0 +1,240 @@
+"""What every evaluator must keep, ours or a plugin's.
+
+Subclass it in a test module, say which evaluator and what data, and pytest runs it all::
+
+    class TestMyEvaluator(EvaluatorContract):
+        evaluator = MyEvaluator()
+
+        def dataset(self, seed):
+            return a_dataset_with_predictions(numpy.random.default_rng(seed))
+"""
+
+# ruff: noqa: D102 - the name of a test is its sentence
+from __future__ import annotations
+
+import json
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import velour_plugin as velour
+from velour_plugin.domain.canonical import canonical_json
+from velour_plugin.domain.evaluation import Metric
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.errors import UnknownName
+from velour_plugin.evaluator import Evaluator
+from velour_plugin.store.ledgers import ledger_from_bytes, ledger_to_bytes
+
+SEEDS = range(6)
+
+seeds = pytest.mark.parametrize("seed", SEEDS)
+
+
+class EvaluatorContract:
+    """The contract, one test a clause."""
+
+    evaluator: ClassVar[Evaluator]
+    given: ClassVar[dict[str, Any]] = {}
+    names_datums: ClassVar[frozenset[str]] = frozenset({"confusion_matrix"})
+    """Metrics that give datums as examples: a copy of a datum may be named or not."""
+
+    @abstractmethod
+    def dataset(self, seed: int) -> velour.Dataset:
+        """Make a dataset with predictions: at least four datums, no two equal scores."""
+
+    def match(self, dataset: velour.Dataset) -> Ledger:
+        """The ledger of a dataset, with the parameters of this contract."""
+        return self.evaluator.match(dataset, self.evaluator.parameters(self.given))
+
+    def answers(self, ledger: Ledger, **selection: Any) -> list[dict[str, Any]]:
+        """Metrics and details as JSON; it can be spelled without NaN or infinity."""
+        metrics = [
+            *self.evaluator.measure(ledger, **selection),
+            *self.evaluator.details(ledger, **selection),
+        ]
+        return [as_json(metric) for metric in metrics]
+
+    def test_parameters_are_complete_json_and_completing_them_again_changes_nothing(self) -> None:
+        parameters = self.evaluator.parameters(self.given)
+        assert set(parameters) == set(self.evaluator.defaults)
+        assert json.loads(canonical_json(parameters)) == parameters
+        assert self.evaluator.parameters(parameters) == parameters
+
+    def test_an_unknown_parameter_is_refused(self) -> None:
+        with pytest.raises(UnknownName):
+            self.evaluator.parameters({"no such parameter": 1})
+
+    @seeds
+    def test_headline_metrics_come_first(self, seed: int) -> None:
+        metrics = self.evaluator.measure(self.match(self.dataset(seed)))
+        first = metrics[: len(self.evaluator.headline)]
+        assert [item.name for item in first] == list(self.evaluator.headline)
+        assert all(item.label is None for item in first)
+
+    def test_what_is_better_when_lower_is_a_metric(self) -> None:
+        ledger = self.evaluator.match(self.dataset(0), self.evaluator.parameters({}))
+        names = {item["name"].rpartition("/")[2] for item in self.answers(ledger)}
+        assert self.evaluator.lower_is_better <= names
+
+    @seeds
+    def test_metrics_are_json_and_undefined_is_none(self, seed: int) -> None:
+        ledger = self.match(self.dataset(seed))
+        for metric in self.evaluator.measure(ledger) + self.evaluator.details(ledger):
+            spelled = json.loads(json.dumps(metric.to_dict(), allow_nan=False))
+            assert spelled == json.loads(json.dumps(metric.to_dict()))
+
+    @seeds
+    def test_no_datum_is_an_answer_too(self, seed: int) -> None:
+        ledger = self.match(self.dataset(seed))
+        answers = self.answers(ledger, datums=np.zeros(len(ledger.datums), bool))
+        headline = answers[: len(self.evaluator.headline)]
+        assert all(item["value"] is None or not math.isnan(item["value"]) for item in headline)
+
+    @seeds
+    def test_measuring_changes_nothing(self, seed: int) -> None:
+        ledger = self.match(self.dataset(seed))
+        before = ledger_to_bytes(ledger)
+        assert self.answers(ledger) == self.answers(ledger)
+        assert ledger_to_bytes(ledger) == before
+
+    @seeds
+    def test_a_ledger_survives_the_store(self, seed: int) -> None:
+        ledger = self.match(self.dataset(seed))
+        again = ledger_from_bytes(ledger_to_bytes(ledger))
+        assert same_ledgers(again, ledger)
+        assert self.answers(again) == self.answers(ledger)
+
+    @seeds
+    def test_a_subset_by_ledger_is_the_subset_by_data(self, seed: int) -> None:
+        dataset = self.dataset(seed)
+        chosen = np.random.default_rng(seed).random(len(dataset)) < 0.6
+        chosen[0] = True
+        by_ledger = self.answers(self.match(dataset), datums=chosen)
+        assert by_ledger == self.answers(self.match(dataset.subset(chosen)))
+
+    @seeds
+    def test_a_mask_is_weights_of_0_and_1(self, seed: int) -> None:
+        ledger = self.match(self.dataset(seed))
+        chosen = np.random.default_rng(seed).random(len(ledger.datums)) < 0.6
+        by_mask = self.answers(ledger, datums=chosen)
+        assert by_mask == self.answers(ledger, weights=chosen.astype(np.int64))
+
+    @seeds
+    def test_weights_are_copies_of_datums(self, seed: int) -> None:
+        dataset = self.dataset(seed)
+        weights = np.random.default_rng(seed).integers(0, 4, len(dataset))
+        weights[0] = 2
+        weighted = self.answers(self.match(dataset), weights=weights)
+        copied = self.answers(self.match(repeated(dataset, weights)))
+        assert self._nameless(weighted) == self._nameless(copied)
+
+    @seeds
+    def test_the_order_of_datums_and_annotations_changes_nothing(self, seed: int) -> None:
+        dataset = self.dataset(seed)
+        other = shuffled(dataset, np.random.default_rng(seed))
+        assert self.answers(self.match(other)) == self.answers(self.match(dataset))
+
+    @seeds
+    def test_ledgers_of_partitions_are_the_ledger_of_all(self, seed: int) -> None:
+        dataset, rng = self.dataset(seed), np.random.default_rng(seed)
+        part = rng.integers(0, 3, len(dataset))
+        part[:3] = rng.permutation(3)
+        ledgers = [self.match(dataset.subset(part == number)) for number in range(3)]
+        whole = self.match(dataset)
+        together = self.evaluator.concatenate(ledgers)
+        assert same_ledgers(together, whole)
+        assert self.answers(together) == self.answers(whole)
+
+    def _nameless(self, answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [
+            {**item, "value": without_examples(item["value"])}
+            if item["name"].rpartition("/")[2] in self.names_datums
+            else item
+            for item in answers
+        ]
+
+
+def as_json(metric: Metric) -> dict[str, Any]:
+    """A metric as another process reads it."""
+    spelled: dict[str, Any] = json.loads(json.dumps(metric.to_dict(), allow_nan=False))
+    return spelled
+
+
+def without_examples(value: Any) -> Any:
+    """JSON less the values of every key ``examples``."""
+    if isinstance(value, list):
+        return [without_examples(item) for item in value]
+    if isinstance(value, dict):
+        return {key: without_examples(item) for key, item in value.items() if key != "examples"}
+    return value
+
+
+def same_ledgers(left: Ledger, right: Ledger) -> bool:
+    """Equal in every column, to the bit."""
+    same_heads = (left.task, left.datums, left.labels, canonical_json(dict(left.parameters))) == (
+        right.task,
+        right.datums,
+        right.labels,
+        canonical_json(dict(right.parameters)),
+    )
+    names = {(table, column) for table in left.tables for column in left.tables[table]}
+    others = {(table, column) for table in right.tables for column in right.tables[table]}
+    return (
+        same_heads
+        and names == others
+        and all(_same_columns(left.tables[t][c], right.tables[t][c]) for t, c in names)
+    )
+
+
+def _same_columns(left: NDArray[Any], right: NDArray[Any]) -> bool:
+    numbers = left.dtype.kind == "f"
+    return left.dtype == right.dtype and np.array_equal(left, right, equal_nan=numbers)
+
+
+def repeated(dataset: velour.Dataset, times: NDArray[np.int64]) -> velour.Dataset:
+    """Each datum as often as said, its copies in turn, under new names in the same order."""
+    assert dataset.predictions is not None
+    truths: list[velour.GroundTruth] = []
+    said: list[velour.Prediction] = []
+    pairs = zip(dataset.groundtruths, dataset.predicted, strict=True)
+    for (truth, prediction), often in zip(pairs, times.tolist(), strict=True):
+        for _ in range(often):
+            datum = replace(truth.datum, uid=str(len(truths)))
+            truths.append(velour.GroundTruth(datum, truth.annotations))
+            said.append(velour.Prediction(datum, prediction.annotations))
+    return _with_labels_of(dataset, truths, said)
+
+
+def shuffled(dataset: velour.Dataset, rng: np.random.Generator) -> velour.Dataset:
+    """The same datums and annotations, told in another order."""
+
+    def mixed(items: Sequence[Any]) -> list[Any]:
+        return [items[place] for place in rng.permutation(len(items))]
+
+    truths = [
+        velour.GroundTruth(told.datum, mixed(told.annotations)) for told in dataset.groundtruths
+    ]
+    said = [velour.Prediction(told.datum, mixed(told.annotations)) for told in dataset.predicted]
+    return _with_labels_of(dataset, mixed(truths), mixed(said))
+
+
+def _with_labels_of(
+    dataset: velour.Dataset,
+    truths: Sequence[velour.GroundTruth],
+    said: Sequence[velour.Prediction],
+) -> velour.Dataset:
+    """Labels that no datum shows any more keep their places."""
+    assert dataset.predictions is not None
+    made = velour.Dataset.from_groundtruths(
+        truths, dataset.name, dataset.metadata, dataset.truth.labels
+    ).with_predictions(said, str(dataset.model))
+    assert made.predictions is not None
+    labels = dataset.predictions.labels
+    place = np.array([labels.index(name) for name in made.predictions.labels], np.int32)
+    return made.with_predictions(made.predictions.relabelled(labels, place), str(dataset.model))

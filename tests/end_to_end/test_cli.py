@@ -1,0 +1,423 @@
+"""The command line: what it prints, what scripts can read, and how it says no."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+import velour_plugin as velour
+from tests import mlflow_runs as runs
+from tests.fires import NEAR_BOSTON, NIGHT, fires
+from velour_plugin.cli import main
+
+pytestmark = runs.QUIET
+
+METADATA = [
+    "image_id,latitude,longitude,hour,sensor",
+    "2,42.36,-71.03,23,infrared",
+    "10,42.36,-71.03,12,infrared",
+    "20,36.17,-115.14,22,visible",
+    "30,,,9,visible",
+]
+
+
+def found(*images: int, **changed: Any) -> list[dict[str, Any]]:
+    """COCO results: the fire of each of these images."""
+    result = {"category_id": 1, "bbox": [0, 0, 10, 10], "score": 0.9}
+    return [{"image_id": image, **result, **changed} for image in images]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A COCO file of four images with a fire each, results of three models, and metadata."""
+    images = (2, 10, 20, 30)
+    box = {"category_id": 1, "bbox": [0, 0, 10, 10], "area": 100, "iscrowd": 0}
+    truth = {
+        "images": [{"id": n, "file_name": f"{n}.jpg", "height": 99, "width": 99} for n in images],
+        "categories": [{"id": 1, "name": "fire"}, {"id": 2, "name": "smoke"}],
+        "annotations": [{"id": n, "image_id": n, **box} for n in images],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    (tmp_path / "images.csv").write_text("\n".join(METADATA))
+    for name, result in {"all": found(*images), "night": found(2, 20), "noon": found(10)}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(result))
+    return tmp_path
+
+
+def call(*arguments: str) -> Result:
+    """Call ``velour`` in this process."""
+    return CliRunner().invoke(main, list(arguments), prog_name="velour")
+
+
+def said(*arguments: str) -> str:
+    """What a command prints that works."""
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def told(*arguments: str) -> Any:
+    """What a command tells a script."""
+    return json.loads(said(*arguments, "--json"))
+
+
+def evaluate(predictions: str = "all", *more: str) -> Sequence[str]:
+    files = ["--truth", "truth.json", "--predictions", f"{predictions}.json"]
+    return ["evaluate", *files, "--dataset", "fires", "--metadata", "images.csv", *more]
+
+
+@pytest.fixture
+def three(files: Path) -> None:
+    """Three evaluations in the default store."""
+    for name in ("all", "night", "noon"):
+        said(*evaluate(name))
+
+
+def stored() -> int:
+    """How many evaluations the default store holds."""
+    return runs.evaluations("fires")
+
+
+# Help
+
+
+def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands(command, *path, name)
+        else:
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("path", list(commands(main)), ids=" ".join)
+def test_the_help_of_every_command_shows_a_session(path: tuple[str, ...]) -> None:
+    help_text = said(*path, "--help")
+    assert f"$ velour {' '.join(path)}" in help_text
+    assert all(
+        line.split("  ")[-1].strip() for line in help_text.splitlines() if line.startswith("  --")
+    )
+
+
+def test_the_help_lists_every_command_with_what_it_does() -> None:
+    lines = said("--help").partition("Commands:")[2].strip().splitlines()
+    assert [line.split()[0] for line in lines] == sorted({path[0] for path in commands(main)})
+    assert all(len(line.split()) > 2 for line in lines)
+    assert said("-h") == said("--help")
+
+
+def test_the_version_is_printed() -> None:
+    assert said("--version").startswith("velour, version ")
+
+
+def test_it_runs_as_a_program(files: Path) -> None:
+    """One real process: the answer on stdout, refusals on stderr, the exit code to the shell."""
+    program = Path(sys.executable).parent / "velour"
+    good = subprocess.run(
+        [program, *evaluate()], capture_output=True, text=True, check=False, cwd=files
+    )
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout.splitlines()[0] == "all on fires, object-detection"
+    bad = subprocess.run(
+        [program, "rank", "--dataset", "fire"], capture_output=True, text=True, check=False
+    )
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr == "Error: unknown dataset 'fire': did you mean 'fires'? known are: fires.\n"
+
+
+# Commands
+
+
+def test_evaluate_prints_the_headline(files: Path) -> None:
+    lines = said(*evaluate("night")).splitlines()
+    assert lines[0] == "night on fires, object-detection"
+    assert lines[1].split() == ["mAP", "0.5050"]  # 51 of 101 recall thresholds
+    assert ["mAR_100", "0.5000"] in [line.split() for line in lines]
+    assert ["mAP_large", "undefined"] in [line.split() for line in lines]
+    assert stored() == 1
+
+
+def test_evaluate_tells_scripts_the_whole_evaluation(files: Path) -> None:
+    evaluation = told(*evaluate("night", "--model", "owl"))
+    assert (evaluation["model"], evaluation["task"]) == ("owl", "object-detection")
+    assert evaluation["certificate"]["dataset"] == "fires"
+    values = {item["name"]: item["value"] for item in evaluation["metrics"] if not item["label"]}
+    assert values["mAR_100"] == 0.5
+    assert values["mAP_large"] is None
+
+
+def test_evaluate_reads_places_and_metadata(files: Path) -> None:
+    said(*evaluate())
+    with velour.open_store() as store:
+        datums = store.load_dataset("fires").datums
+    assert [datum.uid for datum in datums] == ["2", "10", "20", "30"]
+    assert datums[0].metadata["hour"] == 23
+    assert datums[0].location is not None
+    assert datums[3].location is None
+
+
+def test_evaluate_where_judges_only_its_datums(files: Path) -> None:
+    assert ["mAR_100", "1.0000"] in [
+        line.split() for line in said(*evaluate("night", "--where", NIGHT)).splitlines()
+    ]
+
+
+def test_evaluate_takes_parameters(files: Path) -> None:
+    asked = told(*evaluate("all", "--parameters", '{"iou_threshold": 0.7}'))
+    assert asked["certificate"]["parameters"]["iou_threshold"] == 0.7
+
+
+def test_evaluating_twice_is_one_evaluation(files: Path) -> None:
+    assert told(*evaluate())["id"] == told(*evaluate())["id"]
+    assert stored() == 1
+
+
+def rank(*arguments: str) -> list[tuple[Any, ...]]:
+    asked = ("rank", "mAR_100", "--dataset", "fires", "--resamples", "0", *arguments)
+    return [(row["rank"], row["model"], row["value"]) for row in told(*asked)["rows"]]
+
+
+@pytest.mark.usefixtures("three")
+def test_rank_prints_a_board() -> None:
+    lines = said("rank", "mAR_100", "--dataset", "fires", "--resamples", "0").splitlines()
+    assert lines[0] == "mAR_100 on fires: 4 of 4 datums"
+    assert [line.split()[:2] for line in lines[4:7]] == [
+        ["1", "all"],
+        ["2", "night"],
+        ["3", "noon"],
+    ]
+
+
+@pytest.mark.usefixtures("three")
+def test_rank_by_time_and_place() -> None:
+    assert rank() == [(1, "all", 1.0), (2, "night", 0.5), (3, "noon", 0.25)]
+    assert rank("--where", NIGHT) == [(1, "all", 1.0), (1, "night", 1.0), (3, "noon", 0.0)]
+    noon = f"hour = 12 AND {NEAR_BOSTON}"
+    assert rank("--where", noon) == [(1, "all", 1.0), (1, "noon", 1.0), (3, "night", 0.0)]
+
+
+@pytest.mark.usefixtures("three")
+def test_rank_by_a_label() -> None:
+    asked = ("rank", "recall", "--dataset", "fires", "--resamples", "0", "--label")
+    for label in ("fire", "class=fire"):
+        board = told(*asked, label)
+        assert board["label"] == "class=fire"
+        assert [row["value"] for row in board["rows"]] == [1.0, 0.5, 0.25]
+
+
+@pytest.mark.usefixtures("three")
+def test_rank_only_the_runs_that_are_named() -> None:
+    assert [row[1] for row in rank("--run", "noon", "--run", "night")] == ["night", "noon"]
+
+
+def test_rank_only_the_runs_of_an_experiment(files: Path) -> None:
+    """Runs come from MLflow; here their names are enough."""
+    with velour.open_store() as store:
+        for number in ("1", "2"):
+            dataset = fires(["2"], f"model {number}")
+            run = velour.Run(f"id {number}", f"run {number}", number)
+            store.save(velour.evaluate(dataset, "object-detection", run=run), dataset)
+    assert rank("--experiment", "2") == [(1, "model 2", 0.25)]
+    assert rank("--run", "run 1") == [(1, "model 1", 0.25)]
+
+
+@pytest.mark.usefixtures("three")
+def test_rank_refuses_or_intersects_what_differs() -> None:
+    said(*evaluate("noon", "--where", NIGHT, "--model", "asked less"))
+    refusal = call("rank", "mAR_100", "--dataset", "fires", "--resamples", "0")
+    assert (refusal.exit_code, refusal.stdout) == (2, "")
+    assert "filter: " in refusal.stderr
+    assert "--on-mismatch intersect" in refusal.stderr
+    board = rank("--on-mismatch", "intersect")
+    assert [row[1] for row in board] == ["all", "night", "asked less", "noon"]
+    assert [row[2] for row in board] == [1.0, 1.0, 0.0, 0.0]
+
+
+@pytest.mark.usefixtures("three")
+def test_datasets_lists_versions() -> None:
+    (version,) = told("datasets")
+    assert (version["dataset"], version["number"], version["datums"]) == ("fires", 1, 4)
+    assert {"hour", "sensor"} <= set(version["properties"])
+    assert said("datasets").startswith("fires v1  4 datums  " + version["digest"][:12])
+
+
+def test_datasets_of_an_empty_store_are_none() -> None:
+    assert told("datasets") == []
+
+
+def test_plugins_says_who_provides_what() -> None:
+    found = {(row["kind"], row["name"]): row["provider"] for row in told("plugins")}
+    assert "velour-plugin" in found["evaluator", "object-detection"]
+    assert ("format", "coco") in found
+    assert ("command", "demo") in found
+    assert len(said("plugins").splitlines()) == len(found)
+
+
+def test_db_upgrade_makes_the_tables_on_postgis(files: Path, postgis_url: str) -> None:
+    """A PostgreSQL store is upgraded when its owner says so, not by the first who comes along."""
+    refusal = call(*evaluate("all", "--store", postgis_url))
+    assert refusal.exit_code == 1
+    assert "velour db upgrade" in refusal.stderr
+    for _ in range(2):
+        assert said("db", "upgrade", "--store", postgis_url).startswith("The store's schema is ")
+    said(*evaluate("night", "--store", postgis_url))
+    assert rank("--store", postgis_url, "--where", NEAR_BOSTON) == [(1, "night", 0.5)]
+
+
+# What is refused: on stderr, without a traceback, and nothing stored
+
+
+def refused(code: int, message: str, *arguments: str) -> None:
+    result = call(*arguments)
+    assert result.exit_code == code, result.output
+    assert message in result.stderr.replace("\n", " ")
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+    assert isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize(
+    ("message", "results"),
+    [
+        ("result number 1: image_id 99 is none of the 4 in the instances", found(99)),
+        ("result number 2: category_id 7 is none of the 2", [*found(2), *found(2, category_id=7)]),
+        ("sizes >= 0", found(2, bbox=[0, 0, -1, 5])),
+        ("expected finite", found(2, bbox=[0, 0, float("nan"), 5])),
+        ("expected finite", found(2, bbox=[0, 0, 5])),
+        ("score 1.5: a score is a number in [0, 1]", found(2, score=1.5)),
+        ("score nan", found(2, score=float("nan"))),
+        ("score 'high'", found(2, score="high")),
+        ("expected an object with a score", [{"image_id": 2}]),
+        ("has neither bbox nor segmentation", found(2, bbox=None)),
+        ("holds a dict, expected a list of results", {}),
+        ("is no JSON", None),
+    ],
+)
+def test_results_that_break_a_rule_are_refused(files: Path, message: str, results: Any) -> None:
+    (files / "bad.json").write_text("nonsense" if results is None else json.dumps(results))
+    refused(2, message, *evaluate("bad"))
+    assert stored() == 0
+
+
+@pytest.mark.parametrize(
+    ("message", "part", "entry"),
+    [
+        ("image number 2: id 2 occurs twice", "images", {"id": 2}),
+        ("category number 3: id 1 occurs twice", "categories", {"id": 1, "name": "x"}),
+        ("two categories are called 'fire'", "categories", {"id": 9, "name": "fire"}),
+        ("annotation number 5: id 2 occurs twice", "annotations", {"id": 2}),
+        ("image_id 99 is none of", "annotations", {"id": 9, "image_id": 99, "category_id": 1}),
+        ("category_id 9 is none", "annotations", {"id": 9, "image_id": 2, "category_id": 9}),
+        ("area -4", "annotations", {"area": -4}),
+        ("segmentation: ", "annotations", {"segmentation": [[0, 0, 1, 1]]}),
+        ("segmentation: ", "annotations", {"segmentation": {"size": [9, 9], "counts": [5]}}),
+    ],
+)
+def test_instances_that_break_a_rule_are_refused(
+    files: Path, message: str, part: str, entry: dict[str, Any]
+) -> None:
+    truth = json.loads((files / "truth.json").read_text())
+    whole = {"id": 90, "image_id": 2, "category_id": 1, "bbox": [0, 0, 1, 1], "area": 1}
+    entries = [*truth[part], {**whole, **entry} if part == "annotations" else entry]
+    if part == "images":
+        entries.insert(1, entries.pop())
+    (files / "truth.json").write_text(json.dumps({**truth, part: entries}))
+    refused(2, message, *evaluate())
+    assert stored() == 0
+
+
+@pytest.mark.parametrize(
+    ("message", "more"),
+    [
+        ("does not parse as CQL2", ["--where", "hour >"]),
+        ("unknown property 'our': did you mean 'hour'", ["--where", "our > 3"]),
+        ("selects none of the", ["--where", "hour > 99"]),
+        ("unknown operator", ["--where", "S_TOUCHES(location, POINT(1 2))"]),
+        ("latitude is within", ["--where", "DWITHIN(location, POINT(42 -171), 5, 'mi')"]),
+        ("unknown task 'detection'", ["--task", "detection"]),
+        ("did you mean 'iou_threshold'", ["--parameters", '{"iou_treshold": 0.5}']),
+        ("--parameters 'x' is no JSON", ["--parameters", "x"]),
+        ("expected a JSON object", ["--parameters", "[1]"]),
+        ("unknown format 'koko'", ["--format", "koko"]),
+        ("expected sqlite:///", ["--store", "mysql://host/velour"]),
+        ("cannot be read: No such file", ["--metadata", "nowhere.csv"]),
+        ("cannot be read: No such file", ["--truth", "nowhere.json"]),
+        ("cannot be read: No such file", ["--predictions", "nowhere.json"]),
+        ("No such option", ["--wher", "hour > 3"]),
+    ],
+)
+def test_a_question_that_means_nothing_is_refused(
+    files: Path, message: str, more: Sequence[str]
+) -> None:
+    refused(2, message, *evaluate("all", *more))
+    assert stored() == 0
+
+
+@pytest.mark.parametrize(
+    ("message", "lines"),
+    [
+        ("record 2: '2' occurs twice", [*METADATA[:2], METADATA[1]]),
+        ("record 1: names no datum", ["name,hour", "2,5"]),
+        ("none of its 1 records is about a datum", ["image_id,hour", "77,5"]),
+        ("latitude 'north'", ["image_id,latitude,longitude", "2,north,3"]),
+        ("latitude is within", ["image_id,latitude,longitude", "2,-171,42"]),
+    ],
+)
+def test_metadata_that_breaks_a_rule_is_refused(
+    files: Path, message: str, lines: Sequence[str]
+) -> None:
+    (files / "images.csv").write_text("\n".join(lines))
+    refused(2, message, *evaluate())
+    assert stored() == 0
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        ("unknown metric 'mAP50': did you mean 'mAP_50'", ["mAP50", "--dataset", "fires"]),
+        ("unknown dataset 'fire': did you mean 'fires'", ["mAP", "--dataset", "fire"]),
+        ("unknown property 'our'", ["mAP", "--dataset", "fires", "--where", "our = 3"]),
+        ("does not parse", ["mAP", "--dataset", "fires", "--where", "hour ="]),
+        ("unknown run 'nite': did you mean 'night'", ["--dataset", "fires", "--run", "nite"]),
+        ("Invalid value for '--on-mismatch'", ["--dataset", "fires", "--on-mismatch", "guess"]),
+        ("Missing option '--dataset'", ["mAP"]),
+    ],
+)
+@pytest.mark.usefixtures("three")
+def test_a_ranking_of_what_does_not_exist_is_refused(
+    message: str, arguments: Sequence[str]
+) -> None:
+    refused(2, message, "rank", *arguments)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite:////nowhere/at/all/velour.db", "postgresql://velour:secret@127.0.0.1:1/velour"],
+)
+@pytest.mark.parametrize("command", ["evaluate", "rank", "datasets", "upgrade"])
+def test_a_store_that_does_not_answer_is_an_error_with_a_way_out(
+    files: Path, url: str, command: str
+) -> None:
+    calls = {
+        "evaluate": evaluate("all"),
+        "rank": ["rank", "--dataset", "fires"],
+        "datasets": ["datasets"],
+        "upgrade": ["db", "upgrade"],
+    }
+    refused(1, "VELOUR_STORE_URI", *calls[command], "--store", url)
+    assert "secret" not in call(*calls[command], "--store", url).output
+
+
+def test_a_file_that_is_no_database_is_refused(files: Path) -> None:
+    (files / "notes.db").write_text("these are notes, not a database, and long enough to be read\n")
+    refused(1, "not a database", "datasets", "--store", "sqlite:///notes.db")

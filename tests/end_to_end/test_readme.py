@@ -1,0 +1,176 @@
+"""The README is true: its commands print what it shows, its Python runs.
+
+A block ```` ```console ```` is a session: lines with ``$`` are run, one after the other, in a
+directory that holds a copy of ``examples``, and what follows each must be what it prints, on
+stdout and stderr. A block ```` ```python ```` must run; where the text goes on with *prints
+`something`*, it must print that. All blocks of one kind share a directory. A block after a line
+``<!-- not run: REASON -->`` is skipped for that reason. What changes from call to call is
+compared as a word: see ``CHANGING``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+README = PROJECT / "README.md"
+BLOCK = re.compile(
+    r"(?:<!-- not run: (?P<reason>.+?) -->\n+)?^```(?P<kind>console|python)\n(?P<body>.*?)^```\n+"
+    r"(?:prints `(?P<prints>.+?)`)?",
+    re.MULTILINE | re.DOTALL,
+)
+CHANGING = (
+    (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),  # of a run, an evaluation
+    (re.compile(r"\b[0-9a-f]{12}\b"), "DIGEST"),
+    (re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (INFO|WARNING) mlflow.*\n"), ""),
+    (re.compile(r"\b\d+(\.\d+)? ?(s|ms|seconds)\b"), "TIME"),
+    (re.compile(r"[ \t]+$", re.MULTILINE), ""),
+)
+"""What is replaced, on both sides, before they are compared."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    kind: str
+    body: str
+    line: int
+    reason: str | None
+    prints: str | None
+
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """Commands of a session, each with what it prints."""
+        parts = re.split(r"^\$ ", self.body, flags=re.MULTILINE)[1:]
+        return [_step(part) for part in parts]
+
+
+def _step(part: str) -> tuple[str, str]:
+    """A command may go on in the next line after a backslash."""
+    match = re.match(r"(?:.*\\\n)*.*\n?", part)
+    assert match
+    return match[0].strip(), part[match.end() :]
+
+
+def blocks(text: str) -> list[Block]:
+    """All fenced blocks of a page that can be run."""
+    return [
+        Block(line=text[: found.start("body")].count("\n"), **found.groupdict())
+        for found in BLOCK.finditer(text)
+    ]
+
+
+def settled(output: str) -> str:
+    """Replace what changes from call to call."""
+    for pattern, word in CHANGING:
+        output = pattern.sub(word, output)
+    return output.strip("\n")
+
+
+def run(command: str | list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as a reader would, with ``velour`` and ``python`` of this environment."""
+    hidden = ("VELOUR_STORE_URI", "MLFLOW_TRACKING_URI")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    return subprocess.run(
+        command,
+        shell=isinstance(command, str),
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+BLOCKS = blocks(README.read_text(encoding="utf-8"))
+RUN = [block for block in BLOCKS if block.reason is None]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A directory for each kind of block, with the examples in it."""
+    made = {kind: tmp_path_factory.mktemp(kind) for kind in ("console", "python")}
+    for folder in made.values():
+        shutil.copytree(PROJECT / "examples", folder / "examples")
+    return made
+
+
+def test_there_is_a_session_and_there_is_python() -> None:
+    assert {block.kind for block in RUN} == {"console", "python"}
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param(
+            block,
+            id=f"{block.kind}, line {block.line}",
+            marks=[pytest.mark.skip(reason=block.reason)] if block.reason else [],
+        )
+        for block in BLOCKS
+    ],
+)
+def test_the_readme_is_true(block: Block, folders: dict[str, Path]) -> None:
+    if block.kind == "python":
+        result = run([sys.executable, "-c", block.body], folders["python"])
+        assert result.returncode == 0, f"README.md, line {block.line}:\n{result.stdout}"
+        assert block.prints is None or settled(result.stdout).endswith(block.prints)
+        return
+    for command, shown in block.steps:
+        printed = settled(run(command, folders["console"]).stdout)
+        difference = difflib.unified_diff(
+            settled(shown).splitlines(), printed.splitlines(), "README.md", "printed", lineterm=""
+        )
+        if lines := list(difference):
+            pytest.fail(f"$ {command}\n" + "\n".join(lines), pytrace=False)
+
+
+# The reader of pages, by itself
+
+PAGE = """
+<!-- not run: needs a server -->
+```console
+$ velour db upgrade
+```
+
+```console
+$ velour rank mAP \\
+    --dataset fires
+mAP on fires
+$ velour plugins
+```
+
+```python
+print(1)
+```
+
+prints `1`.
+"""
+
+
+def test_blocks_are_found_with_reasons_commands_and_outputs() -> None:
+    left_out, session, python = blocks(PAGE)
+    assert (left_out.reason, session.reason) == ("needs a server", None)
+    assert (python.body, python.prints) == ("print(1)\n", "1")
+    assert session.steps == [
+        ("velour rank mAP \\\n    --dataset fires", "mAP on fires\n"),
+        ("velour plugins", ""),
+    ]
+
+
+def test_what_changes_is_compared_as_a_word() -> None:
+    one, other = f"run {'a' * 32} in 3.2 s  \n", f"run {'b' * 32} in 14 s\n"
+    assert settled(one) == settled(other) == "run ID in TIME"

@@ -1,0 +1,159 @@
+"""A stranger's evaluator: another distribution, beside Velour, that knows its door only."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+EVALUATOR = '''
+"""Counts objects: how far off is a model's number of them, image by image?"""
+
+import numpy as np
+
+import velour_plugin as velour
+
+
+class CountObjects(velour.Evaluator):
+    task = "count-objects"
+    version = "1"
+    headline = ("mean_absolute_error",)
+    lower_is_better = frozenset(headline)
+    defaults = {"min_score": 0.0}
+
+    def match(self, dataset, parameters):
+        said = dataset.predictions
+        said = said.take(said.score >= parameters["min_score"])
+        real, claimed = (
+            np.bincount(table.datum, minlength=len(dataset)) for table in (dataset.truth, said)
+        )
+        datums = {"datum": np.arange(len(dataset)), "off_by": np.abs(real - claimed)}
+        return velour.Ledger(self.task, dataset.uids, (), dict(parameters), {"datums": datums})
+
+    def measure(self, ledger, datums=None, weights=None):
+        off_by = ledger.tables["datums"]["off_by"]
+        counts = ledger.weights_of(datums, weights)
+        counts = np.ones(len(off_by)) if counts is None else counts
+        value = float(np.average(off_by, weights=counts)) if counts.any() else None
+        return [velour.Metric("mean_absolute_error", value)]
+
+
+@velour.hookimpl
+def velour_evaluators():
+    return [CountObjects()]
+'''
+
+SESSION = """
+import json, mlflow
+import velour_plugin as velour
+
+def annotations(count, score=None):
+    label = velour.Label("class", "fire", score)
+    return [velour.Annotation([label], bounding_box=velour.BoundingBox(0, 0, 1, 1))] * count
+
+datums = [velour.Datum(str(uid), {"night": uid == 2}) for uid in (1, 2)]
+truth = [velour.GroundTruth(datum, annotations(2)) for datum in datums]
+dataset = velour.Dataset.from_groundtruths(truth, "fires")
+for model, counts in {"sees double": (4, 4), "misses one": (1, 2), "night owl": (0, 2)}.items():
+    said = [velour.Prediction(d, annotations(n, 0.9)) for d, n in zip(datums, counts)]
+    with mlflow.start_run() as run:
+        mlflow.models.evaluate(
+            data=mlflow.data.from_velour(dataset.with_predictions(said, model)),
+            model_type="count-objects",
+            evaluators="velour",
+        )
+    print(model, mlflow.get_run(run.info.run_id).data.metrics)
+for where in (None, "night = true"):
+    board = velour.rank("mean_absolute_error", "fires", where=where, resamples=0)
+    print(json.dumps([(row.rank, row.model, row.value) for row in board]))
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A directory of packages, on the path of the processes below."""
+    return tmp_path / "site"
+
+
+def install(name: str, site: Path) -> None:
+    """Make a wheel of one module with an entry point of the group ``velour``; pip installs it."""
+    module, info = name.replace("-", "_"), f"{name.replace('-', '_')}-1.0.dist-info"
+    wheel = site.parent / f"{module}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(f"{module}.py", EVALUATOR)
+        archive.writestr(f"{info}/entry_points.txt", f"[velour]\n{name} = {module}\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        said = "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        archive.writestr(f"{info}/WHEEL", said)
+        archive.writestr(f"{info}/RECORD", "")
+    pip = ("pip", "install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check")
+    result = python("-m", *pip, "--target", str(site), str(wheel))
+    assert result.returncode == 0, result.stderr
+
+
+def python(*arguments: str, site: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a fresh process that sees what is installed in ``site``."""
+    places = [str(site), os.environ.get("PYTHONPATH")] if site else []
+    path = {"PYTHONPATH": os.pathsep.join(filter(None, places))} if site else {}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **path},
+    )
+
+
+def velour_command(*arguments: str, site: Path) -> subprocess.CompletedProcess[str]:
+    return python("-c", "from velour_plugin.cli import main; main()", *arguments, site=site)
+
+
+def test_a_strangers_evaluator_judges_through_mlflow_and_ranks(site: Path) -> None:
+    """Off by 2 and 2, by 1 and 0, by 2 and 0: the smallest mean comes first."""
+    install("count-objects", site)
+    result = python("-c", dedent(SESSION), site=site)
+    assert result.returncode == 0, result.stderr
+    *logged, everything, by_night = result.stdout.splitlines()
+    assert logged == [
+        "sees double {'mean_absolute_error': 2.0}",
+        "misses one {'mean_absolute_error': 0.5}",
+        "night owl {'mean_absolute_error': 1.0}",
+    ]
+    assert json.loads(everything) == [
+        [1, "misses one", 0.5],
+        [2, "night owl", 1.0],
+        [3, "sees double", 2.0],
+    ]
+    assert json.loads(by_night) == [
+        [1, "misses one", 0.0],
+        [1, "night owl", 0.0],
+        [3, "sees double", 2.0],
+    ]
+
+
+def test_it_is_listed_with_its_provider_like_our_own(site: Path) -> None:
+    install("count-objects", site)
+    listed = velour_command("plugins", site=site).stdout
+    assert ["evaluator", "count-objects", "count-objects", "(count-objects", "1.0)"] in [
+        line.split() for line in listed.splitlines()
+    ]
+    assert "object-detection" in listed
+
+
+@pytest.mark.parametrize("command", [["plugins"], ["--help"], ["rank", "--dataset", "fires"]])
+def test_two_providers_of_one_task_are_refused_and_named(site: Path, command: list[str]) -> None:
+    install("count-objects", site)
+    install("count-again", site)
+    result = velour_command(*command, site=site)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "evaluator 'count-objects' is offered by " in result.stderr
+    assert "count-objects (count-objects 1.0)" in result.stderr
+    assert "count-again (count-again 1.0)" in result.stderr
+    assert "uninstall one of them" in result.stderr

@@ -1,0 +1,241 @@
+"""SQLite, PostGIS and plain Python answer every filter alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import velour_plugin as velour
+from tests import strategies
+from tests.postgis import Server
+from velour_plugin.filters import Call, Node, parse_filter
+from velour_plugin.filters.geodesy import distances
+from velour_plugin.filters.interpret import matching
+from velour_plugin.filters.tree import METRES, filter_digest, to_json
+from velour_plugin.store import Store, upgrade_store
+
+FRESH = count()
+"""Numbers the datasets of a session: every example has one of its own."""
+
+
+@pytest.fixture(scope="module")
+def stores(postgis: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Store]]:
+    """One store of each kind for all examples."""
+    folder = tmp_path_factory.mktemp("stores")
+    with postgis.database() as url:
+        upgrade_store(url)
+        with (
+            velour.open_store(f"sqlite:///{folder / 'velour.db'}") as sqlite,
+            velour.open_store(url) as postgresql,
+        ):
+            yield {"sqlite": sqlite, "postgis": postgresql}
+
+
+def answers(
+    stores: dict[str, Store], datums: Sequence[velour.Datum], filters: Sequence[Node]
+) -> Iterator[dict[str, list[str]]]:
+    """Who selects what, filter by filter."""
+    name = f"example {next(FRESH)}"
+    dataset = velour.Dataset.from_groundtruths(map(velour.GroundTruth, datums), name)
+    versions = {kind: store.save_dataset(dataset).id for kind, store in stores.items()}
+    for node in filters:
+        mask = matching(node, dataset.datums, name)
+        said = {"python": [uid for uid, keep in zip(dataset.uids, mask, strict=True) if keep]}
+        for kind, store in stores.items():
+            said[kind] = store.matching(name, versions[kind], node)
+        yield said
+
+
+def conditions(node: Node) -> Iterator[Call]:
+    """What stands below AND, OR and NOT."""
+    assert isinstance(node, Call)
+    if node.op in ("and", "or", "not"):
+        for arg in node.args:
+            yield from conditions(arg)
+    else:
+        yield node
+
+
+def is_on_the_edge(node: Node, datums: Sequence[velour.Datum]) -> bool:
+    """Whether a datum is so near a distance that is asked for that rounding decides."""
+    places = [datum.location for datum in datums if datum.location is not None]
+    for asked in conditions(node):
+        if asked.op == "dwithin" and places:
+            point, distance, unit = (getattr(arg, "value", None) for arg in asked.args[1:])
+            metres = distance * METRES[unit]
+            far = distances(places, point.x, point.y)
+            if (np.abs(far - metres) <= 0.001 * metres)[far > 0].any():
+                return True
+    return False
+
+
+def disagreements(
+    stores: dict[str, Store], datums: Sequence[velour.Datum], asked: Sequence[Any]
+) -> list[Any]:
+    """Each filter that is not answered alike, with the answers."""
+    nodes = [node for node in map(parse_filter, asked) if node is not None]
+    return [
+        (spelled, said)
+        for spelled, said in zip(asked, answers(stores, datums, nodes), strict=True)
+        if not said["python"] == said["sqlite"] == said["postgis"]
+    ]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(strategies.datums(), st.lists(strategies.filters(), min_size=1, max_size=8))
+def test_stores_and_python_select_the_same_datums(
+    stores: dict[str, Store], datums: list[velour.Datum], asked: list[Any]
+) -> None:
+    """Whatever the metadata holds and whatever is asked of it."""
+    nodes = [node for node in map(parse_filter, asked) if node is not None]
+    assume(not any(is_on_the_edge(node, datums) for node in nodes))
+    assert disagreements(stores, datums, asked) == []
+
+
+@pytest.mark.parametrize("key", strategies.KEYS)
+@pytest.mark.parametrize("inside", [False, True])
+def test_metadata_is_found_under_any_key(stores: dict[str, Store], key: str, inside: bool) -> None:
+    """Spelled in JSON, some keys look different from what they are."""
+    datums = [velour.Datum("1", {"a": {key: 1}} if inside else {key: 1})]
+    name = f"a.{key}" if inside else key
+    is_one = strategies.call("=", {"property": name}, 1)
+    assert (
+        disagreements(stores, datums, [is_one, strategies.call("isNull", {"property": name})]) == []
+    )
+
+
+def is_one(path: str) -> Any:
+    return strategies.call("=", {"property": path}, 1)
+
+
+EXAMPLES: dict[str, tuple[list[Any], list[Any]]] = {
+    "a list has no steps": (
+        [[1, 2], {"0": 1}, {"-1": 1}, [[1]]],
+        [is_one("a.0"), is_one("a.-1"), is_one("a.0.0"), "a.x IS NULL"],
+    ),
+    "whole numbers beyond 2^53 are compared as float64": (
+        [2**53, 2**53 + 1, 2**62, 2**62 + 1, 2**63, -(2**63), 2**64, 10**30, 1e30],
+        [
+            strategies.call(op, {"property": "a"}, number)
+            for op in ("=", "<", ">=")
+            for number in (2**53, 2**53 + 1, 2.0**53, 2**62 + 1, 2**63, 2**64, 10**30, 1e30)
+        ],
+    ),
+    "numbers that only just are": (
+        [5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 0.1, -0.0, 0],
+        ["a > 0", "a = 0", "a >= 1e308", "a = 0.1", "a < 1e-300"],
+    ),
+    "LIKE has two special characters": (
+        ["a%b", "a_b", "axb", "a\\b", "a\\\\b", "AXB", "a\nb", "a💡b", "a.b", "ab"],
+        [
+            strategies.call("like", {"property": "a"}, pattern)
+            for pattern in ("a%b", "a_b", "a\\%b", "a\\_b", "a\\b", "a.b", "%", "", "_%_", "a\\\\")
+        ],
+    ),
+    "text is ordered by code points": (
+        ["a", "B", "b", "é", "e\u0301", "z", "Ω", "\uffff", "😀", "", " "],
+        ["a < 'b'", "a > 'Z'", "a >= 'é'", "a BETWEEN 'a' AND 'z'", "a > '\uffff'"],
+    ),
+    "a spelling is not what it spells": (
+        [True, "true", 1, "1", None, "null", [1], {"$": 1}.get("x"), {"x": 1}, "{}"],
+        ["a = TRUE", "a = 'true'", "a = 1", "a = '1'", "a = 'null'", "a IS NULL", "NOT a"],
+    ),
+    "a word of SQL is a word": (
+        ["'; DROP TABLE datums; --", "%s", "%(x)s", ":x", "?", "{0}"],
+        [
+            strategies.call(op, {"property": "a"}, text)
+            for op in ("=", "like")
+            for text in ("'; DROP TABLE datums; --", "%s", "%(x)s", ":x", "?", "{0}")
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_is_answered_alike(stores: dict[str, Store], example: str) -> None:
+    """What went wrong once, or what databases are known to disagree about."""
+    said, asked = EXAMPLES[example]
+    datums = [velour.Datum(str(place), {"a": value}) for place, value in enumerate(said)]
+    assert (
+        disagreements(
+            stores, datums, [*asked, *(strategies.call("not", _json(one)) for one in asked)]
+        )
+        == []
+    )
+
+
+NAMED = [
+    strategies.call(op, {"property": name}, *values)
+    for name in ("uid", "dataset")
+    for op, values in (
+        ("=", ["1"]), ("<>", ["1"]), ("between", ["0", "2"]), ("like", ["1%"]), ("isNull", []), (">", ["1"]), ("in", [["1", "b", "É"]]),
+    )
+]  # fmt: skip
+
+
+def test_names_are_texts_like_others(stores: dict[str, Store]) -> None:
+    """A uid is never equal to a number, nor different from one."""
+    datums = [velour.Datum(uid) for uid in ("1", "10", "a", "B", "é")]
+    asked = [*NAMED, *(strategies.call("not", one) for one in NAMED)]
+    assert disagreements(stores, datums, asked) == []
+
+
+def test_a_key_may_have_the_name_of_a_property(stores: dict[str, Store]) -> None:
+    """What every datum has is meant; what lies deeper is metadata."""
+    said = {"uid": {"x": 1}, "dataset": 1, "location": {"x": 1}}
+    asked = ["uid = '1'", "uid.x = 1", "uid.x IS NULL", "location.x = 1", "metadata.dataset = 1",
+             "location IS NULL", "metadata.uid = '1'"]  # fmt: skip
+    datums = [velour.Datum("1", said), velour.Datum("2", {}, (1, 1))]
+    assert disagreements(stores, datums, asked) == []
+
+
+PLACES = {
+    "line": shapely.LineString([(0, 0), (2, 2)]),
+    "points": shapely.MultiPoint([(0, 0), (3, 3)]),
+    "squares": shapely.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(2, 2, 3, 3)]),
+    "collection": shapely.GeometryCollection([shapely.Point(0, 0), shapely.box(1, 1, 2, 2)]),
+    "hole": shapely.Polygon([(0, 0), (3, 0), (3, 3), (0, 3)], [[(1, 1), (2, 1), (2, 2), (1, 2)]]),
+    "pole": shapely.Point(0, 90),
+    "other side of the line": shapely.Point(-179.9, 0),
+    "line itself": shapely.Point(180, 0),
+    "far side": shapely.box(179.5, -0.5, 180, 0.5),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_places_of_every_kind_are_found_alike(stores: dict[str, Store], place: str) -> None:
+    points = [shapely.Point(xy) for xy in ((0, 0), (1.5, 1.5), (5, 5), (179.9, 0), (-180, 0))]
+    others = [*points, shapely.box(0, 0, 2, 2), shapely.LineString([(0, 0), (5, 5)])]
+    asked = [
+        strategies.call(op, strategies.LOCATION, shapely.geometry.mapping(other))
+        for op in ("s_intersects", "s_within", "s_contains", "s_disjoint")
+        for other in others
+    ] + [
+        strategies.call(
+            "dwithin", strategies.LOCATION, shapely.geometry.mapping(point), distance, "km"
+        )
+        for point in points
+        for distance in (10, 100, 300, 10_000)
+    ]
+    datums = [velour.Datum("1", location=PLACES[place]), velour.Datum("2")]
+    assert disagreements(stores, datums, asked) == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(strategies.filters())
+def test_a_filter_is_the_same_in_text_as_in_json(asked: Any) -> None:
+    import cql2
+
+    text = cql2.Expr(asked).to_text()
+    assert filter_digest(parse_filter(text)) == filter_digest(parse_filter(asked)), text
+
+
+def _json(asked: Any) -> Any:
+    return to_json(parse_filter(asked))  # type: ignore[arg-type]

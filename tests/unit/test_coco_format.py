@@ -1,0 +1,511 @@
+"""COCO files: what is read from them, and which entry is wrong when one is."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_masks
+
+import velour_plugin as velour
+from velour_plugin.errors import BadDataset, BadMetadata, InvalidInput
+
+Json = Any
+Write = Callable[..., Path]
+
+EIGHT = dt.datetime(2024, 6, 1, 20, tzinfo=dt.timezone.utc)
+SQUARE = [0.0, 0.0, 4.0, 0.0, 4.0, 4.0, 0.0, 4.0]
+TRIANGLE = [6.0, 6.0, 9.0, 6.0, 9.0, 9.0]
+INSTANCES: Json = {
+    "images": [
+        {"id": 10, "file_name": "ten.jpg", "height": 20, "width": 30},
+        {"id": 9, "file_name": "nine.jpg", "height": 20, "width": 30},
+    ],
+    "categories": [{"id": 7, "name": "smoke"}, {"id": 2, "name": "fire"}],
+    "annotations": [
+        {"id": 1, "image_id": 10, "category_id": 2, "bbox": [1, 2, 3, 4], "area": 11.5,
+         "iscrowd": 0},
+        {"id": 2, "image_id": 9, "category_id": 7, "bbox": [0, 0, 5, 5], "iscrowd": 1},
+        {"id": 3, "image_id": 10, "category_id": 7, "segmentation": [SQUARE]},
+    ],
+}  # fmt: skip
+RESULTS: Json = [
+    {"image_id": 10, "category_id": 2, "bbox": [1, 2, 3, 4], "score": 0.9},
+    {"image_id": 9, "category_id": 7, "bbox": [0, 0, 5, 5], "score": 0.25},
+]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write JSON, or text as it is, into a file."""
+
+    def written(content: Any, name: str = "instances.json") -> Path:
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
+        return path
+
+    return written
+
+
+def changed(content: Json, *path: Any, **values: Any) -> Json:
+    """A copy in which the entry at a path says something else; ``...`` leaves a key out."""
+    copied = copy.deepcopy(content)
+    entry = copied
+    for step in path:
+        entry = entry[step]
+    for key, value in values.items():
+        if value is ...:
+            del entry[key]
+        else:
+            entry[key] = value
+    return copied
+
+
+def test_instances_are_datums_with_annotations(write: Write) -> None:
+    data = velour.read_dataset(write(INSTANCES), name="fires")
+    nine, ten = data.groundtruths
+    assert (data.name, data.uids) == ("fires", ("9", "10"))
+    assert ten.datum.metadata == {"file_name": "ten.jpg", "height": 20, "width": 30}
+    assert [item.labels[0].name for item in ten.annotations] == [
+        ("class", "fire"), ("class", "smoke"),
+    ]  # fmt: skip
+    assert ten.annotations[0].bounding_box == velour.BoundingBox(1, 2, 4, 6)
+    assert [item.area for item in ten.annotations] == [11.5, None]
+    assert ten.annotations[1].polygon == velour.Polygon(np.reshape(SQUARE, (-1, 2)))
+    assert nine.annotations[0].is_crowd
+    assert nine.annotations[0].area is None
+
+
+def test_the_file_names_the_dataset_unless_somebody_does(write: Write) -> None:
+    assert velour.read_dataset(write(INSTANCES, "val.2014.json")).name == "val.2014"
+
+
+def test_classes_are_in_the_order_of_their_ids_and_stay_without_annotations(write: Write) -> None:
+    ten = {"id": 10, "name": "tree"}
+    content = changed(INSTANCES, categories=[*INSTANCES["categories"], ten])
+    assert [value for _, value in velour.read_dataset(write(content)).truth.labels] == [
+        "fire", "smoke", "tree",
+    ]  # fmt: skip
+
+
+def test_the_order_of_entries_does_not_matter(write: Write) -> None:
+    """But for those of one image, whose order COCO breaks ties by."""
+    first, second, third = INSTANCES["annotations"]
+    others = changed(
+        INSTANCES,
+        images=INSTANCES["images"][::-1],
+        categories=INSTANCES["categories"][::-1],
+        annotations=[second, first, third],
+    )
+    swapped = changed(INSTANCES, annotations=[third, second, first])
+    digests = [velour.read_dataset(write(one)).digest for one in (INSTANCES, others, swapped)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_results_are_the_predictions_of_a_model(write: Write) -> None:
+    data = velour.read_dataset(write(INSTANCES))
+    judged = data.with_predictions(write(RESULTS, "results.json"), model="yolo")
+    nine, ten = judged.predicted
+    assert judged.model == "yolo"
+    assert nine.annotations[0].labels == (velour.Label("class", "smoke", 0.25),)
+    assert ten.annotations[0].labels == (velour.Label("class", "fire", 0.9),)
+    assert ten.annotations[0].area == 12.0, "a detection's area is its box's, as in COCO"
+
+
+def test_no_results_are_predictions_of_nothing(write: Write) -> None:
+    data = velour.read_dataset(write(INSTANCES)).with_predictions(write([], "results.json"), "m")
+    assert [len(said.annotations) for said in data.predicted] == [0, 0]
+
+
+def test_results_fit_a_part_of_the_dataset(write: Write) -> None:
+    """What is said of images that were left out is left out."""
+    ten = velour.read_dataset(write(INSTANCES)).subset(np.array([False, True]))
+    (said,) = ten.with_predictions(write(RESULTS, "results.json"), "m").predicted
+    assert [item.labels[0].score for item in said.annotations] == [0.9]
+
+
+def test_ids_may_be_text(write: Write) -> None:
+    content = json.loads(json.dumps(INSTANCES).replace('"id": 10', '"id": "ten"').replace(
+        '"image_id": 10', '"image_id": "ten"'))  # fmt: skip
+    assert velour.read_dataset(write(content)).uids == ("9", "ten")
+
+
+def test_annotations_need_no_ids(write: Write) -> None:
+    """One that has none is no double of one that has."""
+    content = changed(INSTANCES, "annotations", 0, id=...)
+    assert len(velour.read_dataset(write(changed(content, "annotations", 1, id=0))).truth) == 3
+
+
+# Masks
+
+
+def read_segmentation(write: Write, segmentation: Json, **more: Any) -> velour.Annotation:
+    entry = {"id": 1, "image_id": 9, "category_id": 2, "segmentation": segmentation, **more}
+    data = velour.read_dataset(write(changed(INSTANCES, annotations=[entry])))
+    return next(data.groundtruths).annotations[0]
+
+
+def test_several_polygons_are_one_object(write: Write) -> None:
+    """16 pixels and half of 9."""
+    item = read_segmentation(write, [SQUARE, TRIANGLE])
+    assert item.multipolygon is not None
+    assert item.multipolygon.area == 20.5
+
+
+def test_a_mask_comes_back_from_every_spelling(write: Write) -> None:
+    mask = np.random.default_rng(0).random((20, 30)) < 0.3
+    compressed = coco_masks.encode(np.asfortranarray(mask.astype(np.uint8)))
+    flips = np.flatnonzero(np.diff(np.r_[False, mask.ravel("F")]))
+    runs = np.diff(np.r_[0, flips, mask.size]).tolist()
+    for counts in (compressed["counts"].decode(), runs):
+        item = read_segmentation(write, {"size": [20, 30], "counts": counts}, iscrowd=1)
+        assert item.raster == velour.Raster(mask)
+        assert item.raster is not None
+        assert item.raster.to_rle()["counts"] == compressed["counts"].decode()
+        assert item.is_crowd
+
+
+def test_an_empty_segmentation_is_none(write: Write) -> None:
+    item = read_segmentation(write, [], bbox=[1, 2, 3, 4])
+    assert (item.shape, item.bounding_box) == (None, velour.BoundingBox(1, 2, 4, 6))
+
+
+# What is wrong in the ground truth
+
+BAD_INSTANCES: Mapping[str, tuple[Json, str, str]] = {
+    "unknown image": (
+        changed(INSTANCES, "annotations", 1, image_id=11),
+        "annotation number 2: image_id 11", "none of the 2 in the instances file (9, 10",
+    ),
+    "unknown category": (
+        changed(INSTANCES, "annotations", 2, category_id=3),
+        "annotation number 3: category_id 3", "none of the 2 in the instances file (2, 7",
+    ),
+    "no image": (
+        changed(INSTANCES, "annotations", 0, image_id=...),
+        "annotation number 1: image_id None", "none of the 2",
+    ),
+    "image that is no id": (
+        changed(INSTANCES, "annotations", 0, image_id=[9]),
+        "annotation number 1: image_id [9]", "none of the 2",
+    ),
+    "negative width": (
+        changed(INSTANCES, "annotations", 0, bbox=[1, 2, -3, 4]),
+        "annotation number 1: bbox [1, 2, -3, 4]", "sizes >= 0, in pixels",
+    ),
+    "negative height": (
+        changed(INSTANCES, "annotations", 0, bbox=[1, 2, 3, -4]),
+        "annotation number 1: bbox [1, 2, 3, -4]", "sizes >= 0, in pixels",
+    ),
+    "NaN in a box": (
+        changed(INSTANCES, "annotations", 0, bbox=[float("nan"), 2, 3, 4]),
+        "annotation number 1: bbox [nan, 2, 3, 4]", "expected finite [x, y, width, height]",
+    ),
+    "box of NaN": (
+        changed(INSTANCES, "annotations", 0, bbox=[float("nan")] * 4),
+        "annotation number 1: bbox [nan, nan, nan, nan]", "expected finite",
+    ),
+    "infinite box": (
+        changed(INSTANCES, "annotations", 0, bbox=[0, 0, float("inf"), 4]),
+        "annotation number 1: bbox [0, 0, inf, 4]", "expected finite",
+    ),
+    "three numbers": (
+        changed(INSTANCES, "annotations", 0, bbox=[1, 2, 3]),
+        "annotation number 1: bbox [1, 2, 3]", "[x, y, width, height]",
+    ),
+    "five numbers": (
+        changed(INSTANCES, "annotations", 0, bbox=[1, 2, 3, 4, 5]),
+        "annotation number 1: bbox [1, 2, 3, 4, 5]", "[x, y, width, height]",
+    ),
+    "a word in a box": (
+        changed(INSTANCES, "annotations", 0, bbox=[1, 2, "wide", 4]),
+        "annotation number 1: bbox [1, 2, 'wide', 4]", "[x, y, width, height]",
+    ),
+    "box that is none": (
+        changed(INSTANCES, "annotations", 0, bbox=7),
+        "annotation number 1: bbox 7", "[x, y, width, height]",
+    ),
+    "no region": (
+        changed(INSTANCES, "annotations", 0, bbox=...),
+        "annotation number 1", "has neither bbox nor segmentation",
+    ),
+    "negative area": (
+        changed(INSTANCES, "annotations", 0, area=-1),
+        "annotation number 1: area -1", "expected pixels >= 0",
+    ),
+    "infinite area": (
+        changed(INSTANCES, "annotations", 0, area=float("inf")),
+        "annotation number 1: area inf", "expected pixels >= 0",
+    ),
+    "area of NaN": (
+        changed(INSTANCES, "annotations", 0, area=float("nan")),
+        "annotation number 1: area nan", "expected pixels >= 0",
+    ),
+    "area that is no number": (
+        changed(INSTANCES, "annotations", 0, area="big"),
+        "annotation number 1: area 'big'", "expected pixels >= 0",
+    ),
+    "image twice": (
+        changed(INSTANCES, "images", 1, id=10), "image number 2: id 10", "occurs twice",
+    ),
+    "image twice, as number and text": (
+        changed(INSTANCES, "images", 1, id="10"), "image number 2: id '10'", "occurs twice",
+    ),
+    "category twice": (
+        changed(INSTANCES, "categories", 1, id=7), "category number 2: id 7", "occurs twice",
+    ),
+    "annotation twice": (
+        changed(INSTANCES, "annotations", 2, id=1), "annotation number 3: id 1", "occurs twice",
+    ),
+    "image without id": (
+        changed(INSTANCES, "images", 0, id=...), "image number 1: id None", "whole number or text",
+    ),
+    "image with a fraction for an id": (
+        changed(INSTANCES, "images", 0, id=1.5), "image number 1: id 1.5", "whole number or text",
+    ),
+    "two categories of one name": (
+        changed(INSTANCES, "categories", 0, name="fire"),
+        "two categories are called 'fire'", "a name of its own",
+    ),
+    "point in a polygon": (
+        changed(INSTANCES, "annotations", 2, segmentation=[[1, 1, 2, 2]]),
+        "annotation number 3: segmentation", "at least three",
+    ),
+    "half a point": (
+        changed(INSTANCES, "annotations", 2, segmentation=[SQUARE[:-1]]),
+        "annotation number 3: segmentation", "",
+    ),
+    "NaN in a polygon": (
+        changed(INSTANCES, "annotations", 2, segmentation=[[*SQUARE[:-1], float("nan")]]),
+        "annotation number 3: segmentation", "at least three finite",
+    ),
+    "segmentation that is none": (
+        changed(INSTANCES, "annotations", 2, segmentation=7),
+        "annotation number 3: segmentation", "",
+    ),
+    "runs that do not fill the image": (
+        changed(INSTANCES, "annotations", 2, segmentation={"size": [20, 30], "counts": [1, 2]}),
+        "annotation number 3: segmentation: RLE of size 20x30 with runs for 3 pixels",
+        "fill 600 pixels",
+    ),
+    "runs that are no text": (
+        changed(INSTANCES, "annotations", 2, segmentation={"size": [20, 30], "counts": "é"}),
+        "annotation number 3: segmentation: RLE", "'counts'",
+    ),
+    "runs without a size": (
+        changed(INSTANCES, "annotations", 2, segmentation={"counts": [600]}),
+        "annotation number 3: segmentation: RLE", "'size'",
+    ),
+    "no images": (changed(INSTANCES, images=...), "no list 'images'", "as COCO has"),
+    "no categories": (changed(INSTANCES, categories={}), "no list 'categories'", "as COCO has"),
+    "no annotations": (changed(INSTANCES, annotations=[7]), "no list 'annotations'", "as COCO"),
+    "empty": (changed(INSTANCES, images=[], annotations=[]), "has no datum", "nothing to evaluate"),
+    "a list": ([INSTANCES], "holds a list, expected an object with images", "COCO"),
+    "no JSON": ("{'images': []}", "is no JSON", "line 1 column 2"),
+    "an empty file": ("", "is no JSON", "line 1 column 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", BAD_INSTANCES)
+def test_a_mistake_in_the_instances_is_named(write: Write, mistake: str) -> None:
+    content, said, rule = BAD_INSTANCES[mistake]
+    path = write(content)
+    with pytest.raises(BadDataset) as refusal:
+        velour.read_dataset(path)
+    assert said in str(refusal.value)
+    assert rule in str(refusal.value)
+    if mistake != "empty":
+        assert str(path) in str(refusal.value)
+
+
+def test_a_file_that_is_not_there_is_named(write: Write, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"absent\.json' cannot be read: No such file"):
+        velour.read_dataset(tmp_path / "absent.json")
+    with pytest.raises(InvalidInput, match="cannot be read: Is a directory"):
+        velour.read_dataset(tmp_path)
+    with pytest.raises(InvalidInput, match=r"absent\.json' cannot be read: No such file"):
+        velour.read_dataset(write(INSTANCES)).with_predictions(tmp_path / "absent.json", "m")
+
+
+def test_a_file_of_another_encoding_is_refused(write: Write, tmp_path: Path) -> None:
+    path = tmp_path / "latin.json"
+    path.write_bytes('{"images": "Zürich"}'.encode("latin-1"))
+    with pytest.raises(BadDataset, match=r"latin\.json' is no JSON"):
+        velour.read_dataset(path)
+
+
+# What is wrong in the results
+
+BAD_RESULTS: Mapping[str, tuple[Json, str, str]] = {
+    "unknown image": (
+        changed(RESULTS, 1, image_id=11),
+        "result number 2: image_id 11", "none of the 2 in the instances file",
+    ),
+    "unknown category": (
+        changed(RESULTS, 1, category_id=3),
+        "result number 2: category_id 3", "none of the 2 in the instances file",
+    ),
+    "score above 1": (changed(RESULTS, 1, score=1.01), "result number 2: score 1.01", "[0, 1]"),
+    "score below 0": (changed(RESULTS, 1, score=-0.1), "result number 2: score -0.1", "[0, 1]"),
+    "score of NaN": (
+        changed(RESULTS, 1, score=float("nan")), "result number 2: score nan", "sigmoid",
+    ),
+    "infinite score": (
+        changed(RESULTS, 1, score=float("inf")), "result number 2: score inf", "sigmoid",
+    ),
+    "score that is no number": (
+        changed(RESULTS, 1, score=None), "result number 2: score None", "[0, 1]",
+    ),
+    "no score": (changed(RESULTS, 1, score=...), "result number 2", "an object with a score"),
+    "result that is none": ([*RESULTS, 7], "result number 3", "an object with a score"),
+    "negative box": (
+        changed(RESULTS, 0, bbox=[1, 2, -3, 4]), "result number 1: bbox [1, 2, -3, 4]", ">= 0",
+    ),
+    "box of NaN": (
+        changed(RESULTS, 0, bbox=[1, 2, float("nan"), 4]), "result number 1: bbox", "finite",
+    ),
+    "infinite box": (
+        changed(RESULTS, 0, bbox=[1, 2, float("inf"), 4]), "result number 1: bbox", "finite",
+    ),
+    "no region": (changed(RESULTS, 0, bbox=...), "result number 1", "neither bbox nor"),
+    "bad mask": (
+        changed(RESULTS, 0, segmentation={"size": [2, 2], "counts": "!"}),
+        "result number 1: segmentation: RLE", "'counts'",
+    ),
+    "an object": ({"annotations": RESULTS}, "holds a dict, expected a list of results", "COCO"),
+    "no JSON": ("[", "is no JSON", "line 1 column 2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", BAD_RESULTS)
+def test_a_mistake_in_the_results_is_named(write: Write, mistake: str) -> None:
+    content, said, rule = BAD_RESULTS[mistake]
+    data, path = velour.read_dataset(write(INSTANCES)), write(content, "results.json")
+    with pytest.raises(BadDataset) as refusal:
+        data.with_predictions(path, model="yolo")
+    assert f"{str(path)!r}" in str(refusal.value)
+    assert said in str(refusal.value)
+    assert rule in str(refusal.value)
+
+
+# Metadata beside the images
+
+CSV = """image_id,latitude,longitude,hour,share,night,code,taken,note
+9,36.17,-115.14,20,0.5,true,007,2024-06-01T20:00:00Z,"dry, windy"
+10,,,1,,FALSE,1_000,2024-06-01,
+"""
+
+
+def test_a_table_says_more_of_each_image(write: Write) -> None:
+    """Numbers, booleans, days and moments have their type; an empty cell says nothing."""
+    data = velour.read_dataset(write(INSTANCES), metadata=write(CSV, "images.csv"))
+    nine, ten = (dict(datum.metadata) for datum in data.datums)
+    said = {"file_name": "nine.jpg", "height": 20, "width": 30}
+    assert nine == {
+        **said, "hour": 20, "share": 0.5, "night": True, "code": "007", "note": "dry, windy",
+        "taken": EIGHT,
+    }  # fmt: skip
+    assert ten == {
+        **said, "file_name": "ten.jpg", "hour": 1, "night": False, "code": "1_000",
+        "taken": dt.date(2024, 6, 1),
+    }  # fmt: skip
+    assert [datum.location for datum in data.datums][1] is None
+    place = data.datums[0].location
+    assert (place.x, place.y) == (-115.14, 36.17)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("7", 7), ("-7", -7), ("+7", 7), ("0", 0), ("0.50", 0.5), ("1e3", 1000.0), (".5", 0.5),
+        ("007", "007"), ("-01", "-01"), ("00.5", "00.5"), ("1_000", "1_000"), ("1_0.5", "1_0.5"),
+        ("nan", "nan"), ("inf", "inf"), ("1e999", "1e999"), ("٣", "٣"), ("0x10", "0x10"),
+        ("true", True), ("False", False), ("yes", "yes"), ("2024", 2024),
+        ("2024-06-01", dt.date(2024, 6, 1)), ("2024-06-31", "2024-06-31"),
+        ("20240601", 20240601), ("20240601T200000", "20240601T200000"),
+        ("2024-06-01T20:00+00:00", EIGHT), ("2024-06-01T20:00Z", EIGHT),
+        ("2024-06-01 20:00:00", EIGHT.replace(tzinfo=None)),
+        ("2024-06-01T20:00:00.250Z", EIGHT.replace(microsecond=250_000)),
+        ("2024-06-01T25:00:00Z", "2024-06-01T25:00:00Z"), ("20:00", "20:00"),
+    ],
+)  # fmt: skip
+def test_a_cell_has_the_type_that_it_looks_like(write: Write, cell: str, value: Any) -> None:
+    """The same on every Python; what has leading zeros is a code."""
+    table = write(f"uid,x\n9,{cell}\n", "images.csv")
+    data = velour.read_dataset(write(INSTANCES), metadata=table)
+    read = data.datums[0].metadata["x"]
+    assert (read, type(read)) == (value, type(value))
+
+
+@pytest.mark.parametrize("column", ["uid", "image_id", "file_name"])
+@pytest.mark.parametrize(("latitude", "longitude"), [("latitude", "longitude"), ("lat", "lng")])
+def test_a_record_finds_its_image_by_any_name(
+    write: Write, column: str, latitude: str, longitude: str
+) -> None:
+    name = "nine.jpg" if column == "file_name" else "9"
+    record = {column: name, latitude: 36.17, longitude: -115.14, "hour": 20}
+    for table in (
+        write([record], "images.json"),
+        write(",".join(record) + "\n" + ",".join(map(str, record.values())), "images.csv"),
+        write("\ufeff" + ",".join(record) + "\n" + ",".join(map(str, record.values())), "b.csv"),
+    ):
+        datum = velour.read_dataset(write(INSTANCES), metadata=table).datums[0]
+        assert datum.metadata["hour"] == 20
+        assert (datum.location.x, datum.location.y) == (-115.14, 36.17)
+
+
+def test_names_keep_their_leading_zeros(write: Write) -> None:
+    content = json.loads(json.dumps(INSTANCES).replace('id": 9', 'id": "0009"'))
+    data = velour.read_dataset(write(content), metadata=write("uid,hour\n0009,20\n", "m.csv"))
+    assert data.datums[0].metadata["hour"] == 20
+    with pytest.raises(BadDataset, match="none of its 1 records is about a datum"):
+        velour.read_dataset(write(content), metadata=write("uid,hour\n9,20\n", "m.csv"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said", "way_out"),
+    [
+        ("m.csv", "uid,hour\n77,20\n", "none of its 1 records", "uid, image_id or file_name"),
+        ("m.csv", "picture,hour\n9,20\n", "record 1: names no datum", "uid, image_id, file_name"),
+        ("m.csv", "uid,hour\n9,20\n,21\n", "record 2: names no datum", "uid, image_id"),
+        ("m.csv", "uid,hour\n9,20\n10,1\n9,21\n", "record 3: '9'", "occurs twice"),
+        ("m.csv", "uid,latitude\n9,36.17\n", "record 1: latitude 36.17, longitude None", "degrees"),
+        ("m.csv", "uid,lat,lon\n9,north,west\n", "record 1: latitude 'north'", "degrees"),
+        ("m.json", "{}", "expected a CSV with a header, or a JSON list", ""),
+        ("m.json", '{"9": {"hour": 20}}', "expected a CSV with a header, or a JSON list", ""),
+        ("m.json", "[9]", "expected a CSV with a header, or a JSON list", ""),
+        ("m.json", "[", "expected a CSV with a header, or a JSON list", ""),
+    ],
+)
+def test_a_mistake_in_the_table_is_named(
+    write: Write, name: str, content: str, said: str, way_out: str
+) -> None:
+    path = write(content, name)
+    with pytest.raises(BadDataset) as refusal:
+        velour.read_dataset(write(INSTANCES), metadata=path)
+    assert str(path) in str(refusal.value)
+    assert said in str(refusal.value)
+    assert way_out in str(refusal.value)
+
+
+def test_a_place_or_value_that_cannot_be_is_refused_with_its_file(
+    write: Write, tmp_path: Path
+) -> None:
+    for content in ([{"uid": "9", "lat": 136.17, "lon": 0}], [{"uid": "9", "x": float("nan")}]):
+        with pytest.raises(InvalidInput, match=r"latitude is within|'x' is nan"):
+            velour.read_dataset(write(INSTANCES), metadata=write(content, "images.json"))
+    with pytest.raises(BadMetadata, match=r"'\$x': expected a non-empty string"):
+        velour.read_dataset(write(INSTANCES), metadata=write([{"uid": "9", "$x": 1}], "i.json"))
+    with pytest.raises(InvalidInput, match=r"absent\.csv' cannot be read"):
+        velour.read_dataset(write(INSTANCES), metadata=tmp_path / "absent.csv")
+
+
+def test_an_unknown_format_names_the_nearest(write: Write) -> None:
+    with pytest.raises(InvalidInput, match="unknown format 'cocoa': did you mean 'coco'"):
+        velour.read_dataset(write(INSTANCES), format="cocoa")

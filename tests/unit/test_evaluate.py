@@ -1,0 +1,272 @@
+"""``velour.evaluate``: filters, label maps and label keys, stored once, refused clearly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from velour_evaluators.detection import ObjectDetection
+
+import velour_plugin as velour
+from tests.scenes import ELSEWHERE, FOUND, ITS_LEFT_HALF, TEN_BY_TEN, TRUE, annotation, scene
+from velour_plugin.errors import BadDataset, BadFilter, InvalidInput, UnknownName
+
+TASK = "object-detection"
+
+
+def pairs(**images: tuple[Any, Any]) -> velour.Dataset:
+    """Images by their uid: what is there, what was detected; those that end in 1 are at night."""
+    datums = {uid: velour.Datum(uid, {"night": uid.endswith("1")}) for uid in images}
+    truths = [velour.GroundTruth(datums[uid], image[0]) for uid, image in images.items()]
+    said = [velour.Prediction(datums[uid], image[1]) for uid, image in images.items()]
+    return velour.Dataset.from_groundtruths(truths, "fires").with_predictions(said, "yolo")
+
+
+HALF = pairs(image_1=([TRUE], [FOUND]), image_2=([TRUE], []))
+"""One fire at night, which was found, and one by day, which was not."""
+
+
+def test_a_filter_judges_only_its_datums() -> None:
+    """One of two fires was found; at night, one of one."""
+    assert velour.evaluate(HALF, TASK)["mAR_100"] == 0.5
+    assert velour.evaluate(HALF, TASK, where="night = TRUE")["mAR_100"] == 1.0
+    assert velour.evaluate(HALF, TASK, where="NOT night")["mAR_100"] == 0.0
+
+
+def test_a_filter_is_in_the_certificate_in_one_spelling() -> None:
+    text = velour.evaluate(HALF, TASK, where="night = TRUE AND uid <> 'x'")
+    tree = {"op": "and", "args": [
+        {"op": "<>", "args": [{"property": "uid"}, "x"]}, {"property": "metadata.night"},
+    ]}  # fmt: skip
+    assert text.certificate == velour.evaluate(HALF, TASK, where=tree).certificate
+    assert text.id == velour.evaluate(HALF, TASK, where=tree).id
+    assert text.id != velour.evaluate(HALF, TASK).id
+    assert velour.evaluate(HALF, TASK).certificate.filter is None
+
+
+def test_a_filter_that_selects_nothing_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"selects none of the .*'fires'.*nothing to judge"):
+        velour.evaluate(HALF, TASK, where="uid = 'nowhere'")
+
+
+def test_a_filter_that_has_no_meaning_is_refused() -> None:
+    with pytest.raises(BadFilter, match="does not parse"):
+        velour.evaluate(HALF, TASK, where="night =")
+    with pytest.raises(UnknownName, match="property 'nihgt': did you mean 'night'"):
+        velour.evaluate(HALF, TASK, where="nihgt = TRUE")
+
+
+def test_without_predictions_there_is_nothing_to_judge() -> None:
+    truth = velour.Dataset.from_groundtruths([velour.GroundTruth(velour.Datum("1"))], "fires")
+    with pytest.raises(BadDataset, match=r"'fires' has no predictions .*with_predictions\("):
+        velour.evaluate(truth, TASK)
+
+
+def test_predictions_of_nothing_are_judged() -> None:
+    answer = velour.evaluate(scene(([TRUE], [])), TASK)
+    assert answer["mAP"] == 0.0
+    assert velour.evaluate(scene(([], [])), TASK)["mAP"] is None
+
+
+def test_an_unknown_task_or_parameter_names_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="task 'object_detection': did you mean 'object-detec"):
+        velour.evaluate(HALF, "object_detection")
+    with pytest.raises(UnknownName, match="'iou_treshold': did you mean 'iou_threshold"):
+        velour.evaluate(HALF, TASK, {"iou_treshold": 0.5})
+    with pytest.raises(UnknownName, match="'label_mp': did you mean 'label_map'"):
+        velour.evaluate(HALF, TASK, {"label_mp": {}})
+
+
+# Label maps
+
+CARS = scene(
+    (
+        [annotation(TEN_BY_TEN, "car"), annotation(ELSEWHERE, "truck")],
+        [annotation(TEN_BY_TEN, "truck", 0.9), annotation(ELSEWHERE, "car", 0.8)],
+    )
+)
+"""A car and a truck, each taken for the other."""
+
+
+def recalls(answer: velour.Evaluation) -> dict[str, float | None]:
+    """Recall of each label that is judged."""
+    return {
+        f"{metric.label.key}:{metric.label.value}": metric.value
+        for metric in answer.metrics
+        if metric.name == "AR_100" and metric.label is not None
+    }
+
+
+def test_labels_that_are_not_mapped_stay_apart() -> None:
+    assert recalls(velour.evaluate(CARS, TASK)) == {"class:car": 0.0, "class:truck": 0.0}
+
+
+@pytest.mark.parametrize(
+    "label_map",
+    [
+        {"car": "vehicle", "truck": "vehicle"},
+        {("class", "car"): ("class", "vehicle"), ("class", "truck"): ("class", "vehicle")},
+        {("class", "car"): ("class", "vehicle"), "truck": "vehicle"},
+    ],
+)
+def test_a_map_merges_labels_before_matching(label_map: Any) -> None:
+    answer = velour.evaluate(CARS, TASK, {"label_map": label_map})
+    assert recalls(answer) == {"class:vehicle": 1.0}
+
+
+def test_a_map_may_merge_into_a_label_that_is_there() -> None:
+    answer = velour.evaluate(CARS, TASK, {"label_map": {"truck": "car"}})
+    assert recalls(answer) == {"class:car": 1.0}
+
+
+def test_a_map_is_one_step() -> None:
+    """Car becomes truck while truck becomes car."""
+    answer = velour.evaluate(CARS, TASK, {"label_map": {"car": "truck", "truck": "car"}})
+    assert recalls(answer) == {"class:car": 0.0, "class:truck": 0.0}
+
+
+def test_a_pair_may_lead_to_another_key() -> None:
+    moved = {("class", "car"): ("kind", "car"), ("class", "truck"): ("kind", "car")}
+    assert recalls(velour.evaluate(CARS, TASK, {"label_map": moved})) == {"kind:car": 1.0}
+
+
+def test_a_value_is_mapped_under_every_key_that_has_it() -> None:
+    """Blue the color and blue the mood."""
+    both = [annotation(TEN_BY_TEN, "color:blue"), annotation(ELSEWHERE, "mood:blue")]
+    said = [annotation(TEN_BY_TEN, "color:azure", 0.9), annotation(ELSEWHERE, "mood:azure", 0.9)]
+    answer = velour.evaluate(scene((both, said)), TASK, {"label_map": {"blue": "azure"}})
+    assert recalls(answer) == {"color:azure": 1.0, "mood:azure": 1.0}
+
+
+def test_labels_of_one_annotation_that_become_one_keep_the_highest_score() -> None:
+    """Two labels on one box would be two detections, one of them false."""
+    sure, unsure = velour.Label("class", "car", 0.9), velour.Label("class", "truck", 0.3)
+    said = velour.Annotation([unsure, sure], TEN_BY_TEN)
+    data = scene(([annotation(TEN_BY_TEN, "car")], [said]))
+    parameters = {"label_map": {"truck": "car"}, "score_threshold": 0.5}
+    answer = velour.evaluate(data, TASK, parameters)
+    found = {m.name: m.value for m in answer.metrics if m.name in ("precision", "recall")}
+    assert found == {"precision": 1.0, "recall": 1.0}
+
+
+def test_a_map_is_in_the_certificate_whatever_a_model_predicted() -> None:
+    """Two models judged under one map are comparable, though one never says truck."""
+    truth = [annotation(TEN_BY_TEN, "kind:car")]
+    one, other = (
+        scene((truth, [annotation(TEN_BY_TEN, said, 0.9)])) for said in ("kind:car", "kind:truck")
+    )
+    parameters = {"label_map": {"truck": "car", "van": "car"}}
+    certificates = [velour.evaluate(data, TASK, parameters).certificate for data in (one, other)]
+    assert certificates[0].label_map == certificates[1].label_map
+    assert certificates[0].differences(certificates[1]) == {}
+
+
+def test_the_order_of_a_map_does_not_matter_and_an_empty_one_is_none() -> None:
+    ids = {
+        velour.evaluate(CARS, TASK, {"label_map": label_map}).id
+        for label_map in ({"car": "x", "truck": "y"}, {"truck": "y", "car": "x"})
+    }
+    assert len(ids) == 1
+    plain = velour.evaluate(CARS, TASK)
+    assert velour.evaluate(CARS, TASK, {"label_map": {}}).id == plain.id
+    assert velour.evaluate(CARS, TASK, {"label_map": None}).id == plain.id
+
+
+@pytest.mark.parametrize(
+    "label_map",
+    [
+        {"car": ("class", "vehicle")},
+        {("class", "car"): "vehicle"},
+        {1: 2},
+        {("class",): ("class", "vehicle")},
+        {"car": None},
+        {("class", "car"): ("class", "")},
+        {"car": ""},
+        [("car", "vehicle")],
+        "car",
+    ],
+)
+def test_a_map_of_another_form_is_refused(label_map: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"label_map .*map a value to a value"):
+        velour.evaluate(CARS, TASK, {"label_map": label_map})
+
+
+# Label keys
+
+TWO_KEYS = scene(
+    (
+        [annotation(TEN_BY_TEN, "fire"), annotation(ELSEWHERE, "color:red")],
+        [annotation(TEN_BY_TEN, "fire", 0.9), annotation(ITS_LEFT_HALF, "color:red", 0.9)],
+    )
+)
+
+
+def test_keys_that_are_not_asked_for_are_left_out() -> None:
+    assert set(recalls(velour.evaluate(TWO_KEYS, TASK))) == {"class:fire", "color:red"}
+    one = velour.evaluate(TWO_KEYS, TASK, {"label_keys": ["class"]})
+    assert recalls(one) == {"class:fire": 1.0}
+    assert one["mAP"] == pytest.approx(1.0)
+    other = velour.evaluate(TWO_KEYS, TASK, {"label_keys": ["color"]})
+    assert other["mAP"] == 0.0
+    assert one.certificate.parameters["label_keys"] == ["class"]
+
+
+def test_keys_are_a_set() -> None:
+    ids = {
+        velour.evaluate(TWO_KEYS, TASK, {"label_keys": keys}).id
+        for keys in (["class", "color"], ("color", "class"), {"class", "color"},
+                     ["color", "class", "color"])
+    }  # fmt: skip
+    assert len(ids) == 1
+    single = [
+        velour.evaluate(TWO_KEYS, TASK, {"label_keys": key}).id for key in ("class", ["class"])
+    ]
+    assert single[0] == single[1]
+
+
+def test_an_unknown_key_names_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="label key 'colour': did you mean 'color'"):
+        velour.evaluate(TWO_KEYS, TASK, {"label_keys": ["class", "colour"]})
+
+
+@pytest.mark.parametrize("keys", [[], 7, [7]])
+def test_keys_are_names_and_at_least_one(keys: Any) -> None:
+    with pytest.raises(InvalidInput, match="label"):
+        velour.evaluate(TWO_KEYS, TASK, {"label_keys": keys})
+
+
+def test_a_key_that_a_map_makes_can_be_asked_for() -> None:
+    parameters = {"label_map": {("class", "fire"): ("kind", "fire")}, "label_keys": ["kind"]}
+    assert recalls(velour.evaluate(TWO_KEYS, TASK, parameters)) == {"kind:fire": 1.0}
+
+
+# The store
+
+
+def test_the_same_evaluation_is_not_computed_twice(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matched: list[str] = []
+    match = ObjectDetection.match
+
+    def counted(self: ObjectDetection, dataset: velour.Dataset, *args: Any) -> Any:
+        matched.append(dataset.name)
+        return match(self, dataset, *args)
+
+    monkeypatch.setattr(ObjectDetection, "match", counted)
+    with velour.open_store(sqlite_url) as store:
+        first = velour.evaluate(HALF, TASK, store=store)
+        again = velour.evaluate(HALF, TASK, store=store)
+        assert (len(matched), again.id) == (1, first.id)
+        assert list(again.metrics) == list(first.metrics)
+        velour.evaluate(HALF, TASK, {"score_threshold": 0.5}, store=store)
+        assert len(matched) == 1, "0.5 is the default"
+        velour.evaluate(HALF, TASK, {"score_threshold": 0.4}, store=store)
+        velour.evaluate(HALF, TASK, where="night", store=store)
+        velour.evaluate(CARS, TASK, store=store)
+        assert len(matched) == 4
+
+
+def test_an_evaluation_without_a_store_is_kept_nowhere(tmp_path: Any) -> None:
+    velour.evaluate(HALF, TASK)
+    assert list(tmp_path.iterdir()) == []

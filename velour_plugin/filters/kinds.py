@@ -1,0 +1,47 @@
+"""The types that an expression can have, known before any datum is seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapely.geometry.base import BaseGeometry
+
+from velour_plugin.filters.names import kind_of
+from velour_plugin.filters.text import to_text
+from velour_plugin.filters.tree import ARITHMETIC, Literal, Node, Property
+from velour_plugin.filters.values import KINDS, literal_readings
+
+ANY = frozenset((*KINDS, "geometry"))
+"""Metadata may be of any type."""
+
+_SAID = {"geometry": "a place", "condition": "a condition", "datetime": "a moment"}
+
+
+def kinds_of(node: Node) -> frozenset[str]:
+    """Types that the values of an expression can have."""
+    if isinstance(node, Property):
+        own = kind_of(node.name)
+        return ANY if own is None else frozenset((own,))
+    if isinstance(node, Literal):
+        geometry = isinstance(node.value, BaseGeometry)
+        return frozenset(("geometry",) if geometry else literal_readings(node.value))
+    if node.op == "casei":
+        return frozenset(("string",))
+    return frozenset(("number",) if node.op in ARITHMETIC else ("condition",))
+
+
+def shared(*nodes: Node) -> frozenset[str]:
+    """Types that all of these can have, other than that of a place."""
+    return frozenset.intersection(frozenset(KINDS), *map(kinds_of, nodes))
+
+
+def described(node: Node) -> str:
+    """Say what an expression is, for a message: ``uid is a string``."""
+    kinds = kinds_of(node)
+    if kinds == ANY:
+        return f"{to_text(node)} is metadata"
+    first: Any = next(
+        (kind for kind in (*KINDS, "geometry", "condition") if kind in kinds), "value"
+    )
+    first = "date" if {"day", "date"} <= kinds else first
+    return f"{to_text(node)} is {_SAID.get(first, f'a {first}')}"

@@ -1,0 +1,96 @@
+"""Operators on places: what they take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+from shapely.geometry import Point
+from shapely.geometry.base import BaseGeometry
+
+from velour_plugin.domain.metadata import checked_location
+from velour_plugin.errors import BadFilter, BadGeometry, UnknownName
+from velour_plugin.filters.names import kind_of
+from velour_plugin.filters.tree import METRES, TURNED, Call, Literal, Node, Property
+
+REGION = "annotation.geometry"
+
+
+def spatial(op: str, nodes: Sequence[Node]) -> Call:
+    """``S_INTERSECTS`` and its kin, between two places of which one at least is a property."""
+    fits = len(nodes) == 2 and all(map(_is_place, nodes))
+    if not fits or all(isinstance(node, Literal) for node in nodes):
+        raise BadFilter(
+            f"operator {op.upper()} takes a property that is a place, such as location and a "
+            "geometry, such as POINT(lon lat) or POLYGON((lon lat, …)); "
+            "annotation.geometry and GeoJSON metadata are places too."
+        )
+    pixels = [node == Property(REGION) for node in nodes]
+    for node in nodes:
+        if isinstance(node, Literal):
+            checked_geometry(node.value, pixels=any(pixels))
+    if isinstance(nodes[0], Literal):
+        op, nodes = TURNED.get(op, op), nodes[::-1]
+    return Call(op, tuple(nodes))
+
+
+def dwithin(op: str, nodes: Sequence[Node]) -> Call:
+    """``DWITHIN``: a place, a point, a distance and a unit of length."""
+    example = "DWITHIN(location, POINT(-71.03 42.36), 50, 'mi')"
+    values: list[Any] = [node.value if isinstance(node, Literal) else None for node in nodes[1:]]
+    fits = (
+        len(nodes) == 4
+        and isinstance(nodes[0], Property)
+        and _is_place(nodes[0])
+        and nodes[0] != Property(REGION)
+        and isinstance(values[0], Point)
+        and is_number(values[1])
+        and isinstance(values[2], str)
+    )
+    if not fits:
+        raise BadFilter(
+            "operator DWITHIN takes location or GeoJSON metadata, POINT(lon lat), a distance and "
+            f"a unit, as in {example}."
+        )
+    point, distance, unit = values
+    checked_geometry(point, pixels=False)
+    if unit not in METRES:
+        raise UnknownName("unit of length", unit, METRES)
+    if not (math.isfinite(distance) and 0 <= distance < 2e7 / METRES[unit]):
+        raise BadFilter(
+            f"DWITHIN {distance} {unit}: a distance is >= 0 and below half way round the Earth."
+        )
+    return Call(op, tuple(nodes))
+
+
+def checked_geometry(geometry: BaseGeometry, pixels: bool) -> BaseGeometry:
+    """Refuse a geometry that no place can be compared with.
+
+    Raises:
+        BadGeometry: it is empty, crosses itself, is a collection, or leaves the Earth.
+    """
+    if not pixels:
+        placed = checked_location(geometry)
+        assert placed is not None
+        geometry = placed
+    finite = np.isfinite(shapely.get_coordinates(geometry)).all()
+    if geometry.is_empty or not finite or not shapely.is_valid(geometry):
+        reason = "is empty" if geometry.is_empty else shapely.is_valid_reason(geometry)
+        raise BadGeometry(f"geometry {geometry} in a filter: {reason}.")
+    if geometry.geom_type == "GeometryCollection":
+        raise BadGeometry(f"{geometry} in a filter: ask for each part of a collection by itself.")
+    return shapely.force_2d(geometry)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, which a boolean is not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_place(node: Node) -> bool:
+    if isinstance(node, Property):
+        return kind_of(node.name) in (None, "geometry")
+    return isinstance(node, Literal) and isinstance(node.value, BaseGeometry)

@@ -1,0 +1,149 @@
+"""Answer a filter for the rows of an annotation table: labels, scores, regions, metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from velour_plugin.domain.geometry import Raster, Shape
+from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin.errors import BadFilter
+from velour_plugin.filters.evaluate import compiled
+from velour_plugin.filters.interpret import looked_up
+from velour_plugin.filters.tree import Node, Property, properties
+from velour_plugin.filters.values import geometry_of
+
+_FAMILIES = ("annotation", "label", "score")
+
+
+def matching_rows(node: Node | None, table: AnnotationTable) -> NDArray[np.bool_]:
+    """Say which rows a filter selects; all conditions are on the same row.
+
+    Args:
+        node: a filter on ``label.key``, ``label.value``, ``score``, ``annotation.area`` (of the
+            table, else of the region, in square pixels), ``annotation.geometry`` (the region, in
+            pixels) and ``annotation.metadata.NAME``; ``None`` selects all.
+        table: ground truth or predictions.
+
+    Returns:
+        ``(n,)`` bool; what is unknown is not selected: a truth has no score.
+
+    Raises:
+        BadFilter: a property is not about labels or annotations.
+    """
+    if node is None:
+        return np.ones(len(table), bool)
+    _check(node, _FAMILIES)
+    families = {prop.family for prop in properties(node)}
+    if families == {"label"}:
+        chosen = matching_labels(node, table.labels)
+        return chosen[table.label] if len(chosen) else np.zeros(len(table), bool)
+    truth, subject = compiled(node), _RowSubject(table)
+    result = np.zeros(len(table), bool)
+    for row in range(len(table)):
+        subject.row = row
+        result[row] = truth(subject) is True
+    return result
+
+
+def matching_labels(node: Node | None, labels: Sequence[LabelName]) -> NDArray[np.bool_]:
+    """Say which classes a filter on ``label.key`` and ``label.value`` selects.
+
+    Raises:
+        BadFilter: a property is not about labels.
+    """
+    if node is None:
+        return np.ones(len(labels), bool)
+    _check(node, ("label",))
+    truth = compiled(node)
+    return np.array([truth(_LabelSubject(name)) is True for name in labels], dtype=bool)
+
+
+def _check(node: Node, families: Sequence[str]) -> None:
+    for prop in properties(node):
+        if prop.family not in families:
+            raise BadFilter(f"{prop.name} is about a {prop.family}, not about {families[0]}s.")
+
+
+class _LabelSubject:
+    def __init__(self, name: LabelName) -> None:
+        self.name = dict(zip(("label.key", "label.value"), name, strict=True))
+
+    def value(self, prop: Property) -> Any:
+        return self.name[prop.name]
+
+    def place(self, prop: Property) -> BaseGeometry | None:
+        return None
+
+
+class _RowSubject:
+    """The row of a table that is looked at."""
+
+    def __init__(self, table: AnnotationTable) -> None:
+        self.table = table
+        self.row = 0
+        self.scores, self.areas = table.score.tolist(), table.area.tolist()
+
+    def value(self, prop: Property) -> Any:
+        if prop.path:
+            said = None if self.table.metadata is None else self.table.metadata[self.row]
+            return looked_up(said, prop.path)
+        if prop.family == "label":
+            name = self.table.labels[self.table.label[self.row]]
+            return name[prop.name == "label.value"]
+        number = self.scores[self.row] if prop.name == "score" else self._area()
+        return None if number is None or number != number else number
+
+    def place(self, prop: Property) -> BaseGeometry | None:
+        if prop.path:
+            return geometry_of(self.value(prop))
+        shape = self._shape()
+        if shape is not None:
+            return region_of(shape)
+        x, y, width, height = self.table.box[self.row].tolist()
+        return None if x != x else shapely.box(x, y, x + width, y + height)
+
+    def _area(self) -> float | None:
+        area: float = self.areas[self.row]
+        if area == area:
+            return area
+        shape = self._shape()
+        if shape is not None:
+            return shape.area
+        _, _, width, height = self.table.box[self.row].tolist()
+        return float(width * height)
+
+    def _shape(self) -> Shape | None:
+        return None if self.table.shape is None else self.table.shape[self.row]
+
+
+def region_of(shape: Shape) -> BaseGeometry:
+    """A region as a geometry in pixels; of a mask the union of its pixels, each a square.
+
+    A polygon that crosses itself is mended, as it is for matching.
+    """
+    if not isinstance(shape, Raster):
+        return shapely.make_valid(shape.shape)
+    height = shape.height
+    edges = np.append(shape.edges, [height * shape.width] if len(shape.edges) % 2 else [])
+    runs = [
+        piece
+        for start, end in edges.reshape(-1, 2).astype(np.int64).tolist()
+        for piece in _columns(start, end, height)
+    ]
+    return shapely.union_all([shapely.box(*piece) for piece in runs])
+
+
+def _columns(start: int, end: int, height: int) -> list[tuple[int, int, int, int]]:
+    """The boxes of one run of pixels down the columns: at most three."""
+    first, last = start // height, (end - 1) // height
+    top, bottom = start % height, (end - 1) % height + 1
+    if first == last:
+        return [(first, top, first + 1, bottom)]
+    ends = [(first, top, first + 1, height), (last, 0, last + 1, bottom)]
+    return ends if last == first + 1 else [*ends, (first + 1, 0, last, height)]

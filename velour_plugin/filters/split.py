@@ -1,0 +1,91 @@
+"""Take a filter apart by what its conditions are about.
+
+The whole is true where all its top-level conditions are: so each can be answered where it is
+cheapest. Datums are selected in SQL, labels and higher scores in the ledger, and annotations
+by matching again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+from velour_plugin.errors import BadFilter
+from velour_plugin.filters.text import to_text
+from velour_plugin.filters.tree import (
+    Call,
+    Literal,
+    Node,
+    Property,
+    conjunction,
+    conjuncts,
+    properties,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A filter's conditions by what they are about; ``None`` where nothing is asked.
+
+    Args:
+        datums: on datums, their metadata and places.
+        annotations: on regions and metadata of annotations; all on the same annotation.
+        labels: on ``label.key`` and ``label.value``.
+        min_score: predictions count from this score on, it included.
+        scores: other conditions on ``score``, which no ledger answers.
+        runs: on ``model`` and ``run_id``.
+    """
+
+    datums: Node | None = None
+    annotations: Node | None = None
+    labels: Node | None = None
+    min_score: float | None = None
+    scores: Node | None = None
+    runs: Node | None = None
+
+    @property
+    def needs_matching(self) -> bool:
+        """Whether a ledger that was matched without this filter cannot answer it."""
+        return self.annotations is not None or self.scores is not None
+
+
+def split_filter(node: Node | None) -> Split:
+    """Take a filter apart.
+
+    Raises:
+        BadFilter: a condition below OR or NOT mixes what is answered in different places.
+    """
+    parts: dict[str, list[Node]] = {name.name: [] for name in fields(Split)}
+    lowest: list[float] = []
+    for part in conjuncts(node):
+        family = _family(part)
+        bound = _bound(part) if family == "score" else None
+        if bound is None:
+            parts[f"{family}s"].append(part)
+        else:
+            lowest.append(bound)
+    known = {name: conjunction(some) for name, some in parts.items() if name != "min_score"}
+    return Split(**known, min_score=max(lowest, default=None))
+
+
+def _family(part: Node) -> str:
+    families = {prop.family for prop in properties(part)}
+    if len(families) > 1:
+        named = {prop.family: prop for prop in properties(part)}
+        one, other, *_ = (named[family] for family in sorted(families))
+        raise BadFilter(
+            f"{to_text(part)} mixes {one.name} (about a {one.family}) with {other.name} (about a "
+            f"{other.family}): join conditions on different things with AND at the top only."
+        )
+    return families.pop()
+
+
+def _bound(part: Node) -> float | None:
+    """The lowest score that ``score >= s`` or ``> s`` lets pass; ``None`` for what is neither."""
+    if not isinstance(part, Call) or part.op not in (">=", ">"):
+        return None
+    prop, limit = part.args
+    if prop != Property("score") or not isinstance(limit, Literal):
+        return None
+    lowest = float(limit.value)
+    return lowest if part.op == ">=" else math.nextafter(lowest, math.inf)
