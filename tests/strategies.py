@@ -113,7 +113,7 @@ def datums(draw: st.DrawFn, max_size: int = 8) -> list[velour.Datum]:
 properties = st.builds(
     lambda prefix, path: {"property": prefix + path},
     st.sampled_from(["", "metadata."]),
-    st.sampled_from(PATHS),
+    st.one_of(st.sampled_from(["a", "b"]), st.sampled_from(PATHS)),
 )
 names = st.sampled_from([{"property": "uid"}, {"property": "dataset"}])
 LOCATION = {"property": "location"}

@@ -92,9 +92,31 @@ class Evaluator(ABC):
         """
         values = np.full(len(weights), np.nan)
         for place, counts in enumerate(weights):
-            value = value_of(self.measure(ledger, weights=counts), metric, label)
+            value = self.value(ledger, metric, label, weights=counts)
             values[place] = np.nan if value is None else value
         return values
+
+    def value(
+        self,
+        ledger: Ledger,
+        metric: str,
+        label: Label | None,
+        datums: NDArray[np.bool_] | None = None,
+        weights: NDArray[np.int64] | None = None,
+    ) -> float | None:
+        """One metric over some of the datums; ``None`` where it is undefined or there is none.
+
+        Args:
+            ledger: as :meth:`match` made it.
+            metric: of :meth:`measure`, or else of :meth:`details`.
+            label: the class that it is about; ``None`` for a metric about all.
+            datums: those that count, as for :meth:`measure`.
+            weights: how often each counts, as for :meth:`measure`.
+        """
+        metrics = self.measure(ledger, datums, weights)
+        if not any(one.name == metric for one in metrics):
+            metrics = self.details(ledger, datums, weights)
+        return value_of(metrics, metric, label)
 
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
         """The lowest and highest value that a metric can have; ``None`` where it has no bound."""

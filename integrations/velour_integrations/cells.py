@@ -57,15 +57,23 @@ def _read(cell: Any) -> list[Annotation]:
 def _mapping(item: Any) -> Annotation:
     if not isinstance(item, Mapping):
         raise TypeError(f"{item!r} is a {type(item).__name__}, not a mapping")
-    name = item["label"] if "label" in item else item["category"]
-    box, segmentation = item.get("bbox"), item.get("segmentation")
+    name = item["category"] if "category" in item and "label" not in item else item["label"]
+    segmentation = item.get("segmentation")
     return Annotation(
         [Label(DEFAULT_KEY, str(name), score=item.get("score"))],
-        bounding_box=None if box is None else BoundingBox.from_xywh(*map(float, box)),
+        bounding_box=_box(item.get("bbox")),
         is_crowd=bool(item.get("iscrowd", False)),
         area=item.get("area"),
         **_segmentation(segmentation),
     )
+
+
+def _box(given: Any) -> BoundingBox | None:
+    if given is None:
+        return None
+    if np.ndim(given) != 1 or len(given) != 4:
+        raise ValueError(f"bbox {given!r}: expected [x, y, width, height], in pixels")
+    return BoundingBox.from_xywh(*given)
 
 
 def _segmentation(given: Any) -> dict[str, Any]:
@@ -73,6 +81,8 @@ def _segmentation(given: Any) -> dict[str, Any]:
         return {}
     if isinstance(given, (Mapping, np.ndarray)):
         return {"raster": Raster(given)}
+    if not isinstance(given, Sequence):
+        raise TypeError(f"segmentation {given!r}: expected polygons, RLE or a mask")
     rings = [np.asarray(ring, float).reshape(-1, 2) for ring in given]
     if len(rings) == 1:
         return {"polygon": Polygon([rings[0]])}
@@ -85,15 +95,18 @@ def _arrays(cell: Mapping[str, Any]) -> list[Annotation]:
     lengths = {len(column) for column in columns.values()} | {len(labels)}
     if len(lengths) > 1:
         raise ValueError(f"boxes, labels, scores and masks of different lengths {sorted(lengths)}")
+    boxes, masks = columns.get("boxes"), columns.get("masks")
+    if boxes is not None and boxes.size and boxes.shape[1:] != (4,):
+        raise ValueError(f"boxes of shape {boxes.shape}: expected (n, 4) as x1, y1, x2, y2")
+    if masks is not None and masks.ndim == 4 and masks.shape[1] == 1:
+        masks = masks[:, 0]
+    if masks is not None and masks.size and masks.ndim != 3:
+        raise ValueError(f"masks of shape {masks.shape}: expected (n, height, width)")
     return [
         Annotation(
             [Label(DEFAULT_KEY, name, score=_at(columns.get("scores"), place))],
-            bounding_box=BoundingBox(*columns["boxes"][place].tolist())
-            if "boxes" in columns
-            else None,
-            raster=Raster(np.squeeze(columns["masks"][place]) > 0.5)
-            if "masks" in columns
-            else None,
+            bounding_box=None if boxes is None else BoundingBox(*boxes[place].tolist()),
+            raster=None if masks is None else Raster(masks[place] > 0.5),
         )
         for place, name in enumerate(labels)
     ]

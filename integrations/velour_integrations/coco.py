@@ -34,16 +34,17 @@ class CocoFormat:
         """Read an instances file; its results files are read by ``with_predictions``."""
         content = _load(path, dict, "an object with images, annotations and categories")
         records = read_records(metadata)
-        images = _unique(content, "images", path)
-        categories = _unique(content, "categories", path)
+        images = _unique(content, "images", "image", path)
+        categories = _unique(content, "categories", "category", path)
         uids = sorted((str(number) for number in images), key=natural_order)
         by_uid = {str(number): image for number, image in images.items()}
         numbered = {
             number: place for place, uid in enumerate(uids) for number in (by_uid[uid]["id"],)
         }
         labels = _labels(categories, path)
-        reader = _Results(numbered, {number: place for place, number in enumerate(categories)})
-        annotations = list(_unique(content, "annotations", path, "id").values())
+        classes = {number: place for place, number in enumerate(categories)}
+        reader = _Results(uids, numbered, classes)
+        annotations = list(_unique(content, "annotations", "annotation", path).values())
         table = _table(annotations, reader.images, reader.categories, labels, path)
         datums = [_datum(uid, by_uid[uid], records) for uid in uids]
         records.check_used(uids, [str(by_uid[uid].get("file_name")) for uid in uids])
@@ -54,18 +55,25 @@ class CocoFormat:
 class _Results:
     """Reads results files for one instances file, by its ids."""
 
-    def __init__(self, images: Mapping[Any, int], categories: Mapping[Any, int]) -> None:
+    def __init__(
+        self, uids: Sequence[str], images: Mapping[Any, int], categories: Mapping[Any, int]
+    ) -> None:
+        self.uids = uids
         self.images = images
         self.categories = categories
 
     def __call__(self, dataset: Dataset, path: Path) -> AnnotationTable:
-        """Read a list of results; a detection's area is its box's where it has one, as in COCO."""
+        """Read a list of results; a detection's area is its box's where it has one, as in COCO.
+
+        Results for images that are no longer in the dataset, as it is a subset, are left out.
+        """
         results = _load(path, list, "a list of results")
         for place, result in enumerate(results):
             if not isinstance(result, Mapping) or "score" not in result:
                 raise BadDataset(f"{_at(path, 'result', place)}: expected an object with a score.")
         labels = dataset.truth.labels
-        return _table(results, self.images, self.categories, labels, path, results=True)
+        table = _table(results, self.images, self.categories, labels, path, results=True)
+        return table.on_datums(np.array([uid in dataset.place for uid in self.uids]))
 
 
 def _load(path: Path, kind: type, expected: str) -> Any:
@@ -83,20 +91,27 @@ def _load(path: Path, kind: type, expected: str) -> Any:
     return content
 
 
-def _unique(content: Json, part: str, path: Path, key: str = "id") -> dict[Any, Json]:
-    """Entries of one part by their ids, in the order of the ids where they can be compared."""
+def _unique(content: Json, part: str, what: str, path: Path) -> dict[Any, Json]:
+    """Entries of one part by their ids, in the order of the ids; annotations as they come."""
     entries = content.get(part)
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
         raise BadDataset(f"{os.fspath(path)!r} has no list {part!r} of objects, as COCO has.")
     found: dict[Any, Json] = {}
+    seen: set[str] = set()
     for place, entry in enumerate(entries):
-        number = entry.get(key, place if part == "annotations" else None)
+        number = entry.get("id")
+        if number is None and what == "annotation":  # nothing refers to it
+            found[None, place] = entry
+            continue
         if isinstance(number, bool) or not isinstance(number, (int, str)):
-            raise BadDataset(f"{_at(path, part, place)}: id {number!r} is no number or text.")
-        if number in found:
-            raise BadDataset(f"{_at(path, part, place)}: id {number!r} occurs twice.")
+            raise BadDataset(
+                f"{_at(path, what, place)}: id {number!r}: expected a whole number or text."
+            )
+        if str(number) in seen:
+            raise BadDataset(f"{_at(path, what, place)}: id {number!r} occurs twice.")
+        seen.add(str(number))
         found[number] = entry
-    if part == "annotations":
+    if what == "annotation":
         return found
     return dict(sorted(found.items(), key=lambda item: natural_order(str(item[0]))))
 
@@ -202,7 +217,7 @@ def _numbers(entries: Sequence[Json], key: str, path: Path, what: str) -> np.nda
             numbers[at] = float(entry.get(key, np.nan))
         except (TypeError, ValueError):
             numbers[at] = -1.0
-        if numbers[at] < 0 and key == "area":
+        if key == "area" and key in entry and not 0 <= numbers[at] < np.inf:
             raise BadDataset(f"{_at(path, what, at)}: {key} {entry[key]!r}: expected pixels >= 0.")
     return numbers
 

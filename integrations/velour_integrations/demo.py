@@ -51,13 +51,14 @@ def demo(store: str | None) -> None:
     dataset = velour.read_dataset(truth, format="spacenet", name=DATASET)
     published = dataset.with_predictions(proposals, model="published")
     uri = store or os.environ.get("VELOUR_STORE_URI") or "sqlite:///velour.db"
+    runs = []
     for model, derive in DERIVATIONS.items():
-        run_id = evaluate(_derived(published, model, derive), uri)
-        click.echo(f"Evaluated {model!r} in MLflow run {run_id}.")
+        runs.append(evaluate(_derived(published, model, derive), uri))
+        click.echo(f"Evaluated {model!r} in MLflow run {runs[-1]}.")
     with velour.open_store(uri) as opened:
         for title, where in BOARDS:
             click.echo(f"\n{title}")
-            click.echo(str(velour.rank("mAP", DATASET, where=where, store=opened)))
+            click.echo(str(velour.rank("mAP", DATASET, where, runs=runs, store=opened)))
     click.echo(
         "\nOpen the runs:   mlflow ui --backend-store-uri "
         f"{_tracking_uri()}\n"

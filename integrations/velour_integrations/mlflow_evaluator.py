@@ -106,6 +106,8 @@ class VelourEvaluator(ModelEvaluator):
 
 
 def _checked(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    if set(config) == {"velour"}:  # as a list of evaluators wants it
+        config = config["velour"]
     for key in config:
         if key not in CONFIG:
             raise UnknownName("key of evaluator_config", key, CONFIG)

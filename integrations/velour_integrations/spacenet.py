@@ -12,8 +12,11 @@ Source: Van Etten et al. 2018, SpaceNet: a remote sensing dataset and challenge 
 from __future__ import annotations
 
 import csv
+import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import shapely
@@ -51,22 +54,28 @@ class SpaceNetFormat:
             truths.append(GroundTruth(datum, [Annotation([BUILDING], polygon=polygon)
                                               for polygon in _polygons(rows, path)]))  # fmt: skip
         stem = os.path.splitext(os.path.basename(os.fspath(path)))[0]
+        records.check_used(images)
         dataset = Dataset.from_groundtruths(truths, name or stem, labels=[BUILDING.name])
-        return Dataset(dataset.name, dataset.datums, dataset.truth, reader=read_proposals)
+        reader = partial(read_proposals, known=dataset.uids)
+        return replace(dataset, reader=reader)
 
 
-def read_proposals(dataset: Dataset, path: Path) -> AnnotationTable:
-    """Read a model's CSV for a dataset of this format."""
+def read_proposals(dataset: Dataset, path: Path, known: Collection[str] = ()) -> AnnotationTable:
+    """Read a model's CSV for a dataset of this format.
+
+    Args:
+        dataset: the datums that the proposals are for.
+        path: of the CSV.
+        known: images that the file may be about though the dataset, a subset, lacks them.
+    """
     rows = list(_rows(path, ("ImageId", "PolygonWKT_Pix", "Confidence")))
-    try:
-        confidence = np.array([float(row["Confidence"]) for row in rows])
-    except ValueError as error:
-        raise BadDataset(f"{os.fspath(path)!r}: Confidence: {error}.") from error
-    if rows and not (np.isfinite(confidence).all() and confidence.min() >= 0):
-        raise BadDataset(f"{os.fspath(path)!r}: expected every Confidence finite and >= 0.")
+    confidence = np.array([_confidence(row, path) for row in rows])
     scores = confidence / max(confidence.max(initial=0.0), 1.0)
     said: dict[str, list[Annotation]] = {}
+    left_out = set(known).difference(dataset.uids)
     for row, score in zip(rows, scores.tolist(), strict=True):
+        if row["ImageId"] in left_out:
+            continue
         label = Label(*BUILDING.name, score=score)
         said.setdefault(row["ImageId"], []).extend(
             Annotation([label], polygon=polygon) for polygon in _polygons([row], path)
@@ -75,6 +84,19 @@ def read_proposals(dataset: Dataset, path: Path) -> AnnotationTable:
     judged = dataset.with_predictions(predictions, "")
     assert judged.predictions is not None
     return judged.predictions
+
+
+def _confidence(row: Mapping[str, str], path: Path) -> float:
+    try:
+        confidence = float(row["Confidence"])
+    except (TypeError, ValueError):
+        confidence = math.nan
+    if not 0 <= confidence < math.inf:
+        raise BadDataset(
+            f"{os.fspath(path)!r}, image {row['ImageId']!r}: Confidence {row['Confidence']!r}: "
+            "expected a finite number >= 0."
+        )
+    return confidence
 
 
 def _rows(path: Path, columns: Iterable[str]) -> Iterable[Mapping[str, str]]:
@@ -90,6 +112,8 @@ def _rows(path: Path, columns: Iterable[str]) -> Iterable[Mapping[str, str]]:
             yield from reader
     except OSError as error:
         raise InvalidInput(f"{os.fspath(path)!r} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadDataset(f"{os.fspath(path)!r} is no CSV in UTF-8: {error}.") from error
 
 
 def _polygons(rows: Iterable[Mapping[str, str]], path: Path) -> Iterable[Polygon]:
@@ -112,6 +136,6 @@ def _from_wkt(text: str, row: Mapping[str, str], path: Path) -> shapely.Polygon:
         raise BadDataset(f"{os.fspath(path)!r}, image {row['ImageId']!r}: {error}.") from error
     if not isinstance(shape, shapely.Polygon):
         raise BadDataset(
-            f"{os.fspath(path)!r}, image {row['ImageId']!r}: {text[:40]!r} is no polygon."
+            f"{os.fspath(path)!r}, image {row['ImageId']!r}: {text and text[:40]!r} is no polygon."
         )
     return shape

@@ -105,7 +105,6 @@ def test_an_undefined_value_comes_last_and_says_why(store: Store) -> None:
     assert board[1].reason in board.notes
 
 
-@pytest.mark.xfail(reason="stored values come without a reason", strict=True)
 def test_an_undefined_value_over_all_datums_says_why_too(store: Store) -> None:
     judge(store, fires([], "silent"))
     board = rank(store, "precision", label="fire")
@@ -231,7 +230,6 @@ def test_the_newest_evaluation_of_a_run_counts(store: Store) -> None:
     assert [row.value for row in rank(store)] == [0.5]
 
 
-@pytest.mark.xfail(reason="a link that is there keeps its time", strict=True)
 def test_an_evaluation_made_again_is_the_newest_again(store: Store) -> None:
     """First one answer, then another, then the first again: that is what the run says now."""
     for found in (["2"], ["2", "10"], ["2"]):
@@ -336,7 +334,6 @@ def test_intersect_cannot_mend_other_questions(store: Store) -> None:
     assert "datums_digest" not in str(refusal.value)
 
 
-@pytest.mark.xfail(reason="the board counts all datums of the version", strict=True)
 def test_evaluations_under_one_filter_are_compared_over_its_datums(store: Store) -> None:
     """Both were asked about the night: two datums of four."""
     judge(store, fires(["2", "20"], "owl"), where=NIGHT)
@@ -358,12 +355,7 @@ def test_evaluations_under_one_filter_are_compared_over_its_datums(store: Store)
         (UnknownName, "unknown run 'nite': did you mean 'night'", {"runs": ["nite"]}),
         (UnknownName, "unknown experiment '11'.*known are: 1", {"experiments": ["11"]}),
         (UnknownName, "property 'sensr': did you mean 'sensor'", {"where": "sensr = 'x'"}),
-        pytest.param(
-            InvalidInput,
-            "did you mean 'fire'",
-            {"metric": "AP", "label": "fier"},
-            marks=pytest.mark.xfail(reason="no label is named yet", strict=True),
-        ),
+        (UnknownName, "did you mean 'fire'", {"metric": "AP", "label": "fier"}),
         (InvalidInput, "AP is about one label: name it", {"metric": "AP"}),
         (BadFilter, "does not parse", {"where": "hour >"}),
         (UnknownName, "on_mismatch 'intersekt'.*'intersect'", {"on_mismatch": "intersekt"}),

@@ -37,7 +37,7 @@ def compare(
     """
     import velour_plugin as velour
 
-    with velour.open_store(store) as opened:
+    with velour.open_store(store, create=False) as opened:
         found = velour.compare(
             first, second, metric, where, by, dataset, permutations, seed, opened
         )

@@ -24,7 +24,7 @@ def datasets(context: click.Context, as_json: bool, store: str | None) -> None:
         return
     import velour_plugin as velour
 
-    with velour.open_store(store) as opened:
+    with velour.open_store(store, create=False) as opened:
         found = [v for name in opened.dataset_names() for v in opened.versions(name)]
     if as_json:
         names = ("dataset", "number", "digest", "datums", "properties")
@@ -50,7 +50,7 @@ def diff(name: str, before: int, after: int, as_json: bool, store: str | None) -
     """
     import velour_plugin as velour
 
-    with velour.open_store(store) as opened:
+    with velour.open_store(store, create=False) as opened:
         found = opened.diff(name, before, after)
     if as_json:
         print_json(asdict(found))
@@ -73,6 +73,6 @@ def add(name: str, truth: str, format: str, metadata: str | None, store: str | N
     import velour_plugin as velour
 
     addition = velour.read_dataset(truth, format, name, metadata)
-    with velour.open_store(store) as opened:
+    with velour.open_store(store, create=False) as opened:
         version = opened.add_datums(addition)
     click.echo(f"{version.dataset} v{version.number}  {version.datums} datums")

@@ -60,7 +60,7 @@ def rank(
 
     key, equals, value = (label or "").partition("=")
     about = (key, value) if equals else label
-    with velour.open_store(store) as opened:
+    with velour.open_store(store, create=False) as opened:
         board = velour.rank(
             metric,
             dataset,

@@ -37,7 +37,7 @@ def recommend(
     """
     import velour_plugin as velour
 
-    with velour.open_store(store) as opened:
+    with velour.open_store(store, create=False) as opened:
         found = velour.recommend(
             metric, where, datasets or None, confidence, resamples, seed, opened
         )

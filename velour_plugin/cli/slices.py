@@ -47,7 +47,7 @@ def slices(
     """
     import velour_plugin as velour
 
-    with velour.open_store(store) as opened:
+    with velour.open_store(store, create=False) as opened:
         found = velour.slices(
             run, by, metric, where, None, dataset, confidence, resamples, seed, opened
         )

@@ -31,5 +31,5 @@ def worst(
     """
     import velour_plugin as velour
 
-    with velour.open_store(store) as opened:
+    with velour.open_store(store, create=False) as opened:
         print_result(velour.worst(run, metric, where, n, dataset, opened), as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from velour_plugin.domain.canonical import canonical_json, digest
@@ -104,23 +105,25 @@ class Evaluation:
 
     @property
     def headline(self) -> dict[str, float | None]:
-        """The metrics that are one number about all labels, by name."""
+        """The metrics that are one number about all labels, by name: those that come first."""
+        first = takewhile(lambda metric: metric.label is None, self.metrics)
         return {
             metric.name: metric.value
-            for metric in self.metrics
-            if metric.label is None and (metric.value is None or _is_number(metric.value))
+            for metric in first
+            if metric.value is None or _is_number(metric.value)
         }
 
     def __getitem__(self, name: str) -> float | None:
-        """Value of a headline metric; ``None`` where it is undefined.
+        """Value of a metric about all labels; ``None`` where it is undefined.
 
         Raises:
-            UnknownName: this evaluation has no headline metric of that name.
+            UnknownName: this evaluation has no such metric.
         """
-        headline = self.headline
-        if name not in headline:
-            raise UnknownName("metric", name, headline)
-        return headline[name]
+        about_all = {one.name: one.value for one in self.metrics if one.label is None}
+        if name not in about_all:
+            raise UnknownName("metric", name, about_all)
+        value: float | None = about_all[name]
+        return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.headline)

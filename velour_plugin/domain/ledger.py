@@ -102,7 +102,9 @@ class Ledger:
         def renumber(table: str, name: str, column: NDArray[Any]) -> NDArray[Any]:
             if name == "datum":
                 return np.asarray(datum[column], column.dtype)
-            if name in labelled or f"{table}.{name}" in labelled:  # -1 leads to the last place, which holds -1
+            if (
+                name in labelled or f"{table}.{name}" in labelled
+            ):  # -1 leads to the last place, which holds -1
                 return np.where(column < 0, column, label[np.maximum(column, -1)])
             return column
 

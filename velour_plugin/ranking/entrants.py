@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from velour_plugin.domain.canonical import canonical_json
-from velour_plugin.domain.labels import Label
+from velour_plugin.domain.labels import DEFAULT_KEY, Label
 from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.plugins import installed
 from velour_plugin.ranking.comparable import ABOUT_DATUMS, differences, refuse
@@ -127,12 +127,15 @@ def _no_metric(
 ) -> NotFound | UnknownName | InvalidInput:
     if not field:
         return NotFound("no evaluated run is among those asked for: see the runs of 'velour rank'.")
-    names = store.metric_names([item.evaluation_id for item in field])
+    ids = [item.evaluation_id for item in field]
+    names = store.metric_names(ids)
     if label is not None and metric in names:
-        return InvalidInput(
-            f"no evaluation has {metric} of label {label.key}={label.value!r}: "
-            "name a class of the dataset, as its value or as key=value."
-        )
+        known = store.metric_labels(ids, metric)
+        if not known:
+            return InvalidInput(f"{metric} is about all labels: leave label= (--label) out.")
+        spelled = {value if key == DEFAULT_KEY else f"{key}={value}" for key, value in known}
+        asked = label.value if label.key == DEFAULT_KEY else f"{label.key}={label.value}"
+        return UnknownName(f"label of {metric}", asked, spelled)
     if metric in names:
         return InvalidInput(f"{metric} is about one label: name it with label= (--label).")
     return UnknownName("metric", metric, names)

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.evaluator import Evaluator, value_of
+from velour_plugin.evaluator import Evaluator
 from velour_plugin.progress import track
 from velour_plugin.ranking.statistics import resample_weights
 
 FEW = 5
 """Fewer datums than this, of all or of a label, say nothing about others: no intervals."""
+
+UNDEFINED = "undefined on these datums: there is nothing that it would be a share or a mean of"
 
 _AT_ONCE = 50
 
@@ -60,7 +62,7 @@ def measure(
         weights: blocks of resamples, each ``(n, selected)``, in the order of datums.
     """
     mask = np.array([uid in uids for uid in ledger.datums], bool)
-    value = value_of(evaluator.measure(ledger, mask), metric, label)
+    value = evaluator.value(ledger, metric, label, mask)
     blocks = []
     for block in weights if mask.any() else ():
         spread = np.zeros((len(block), len(mask)), np.int64)
@@ -75,7 +77,7 @@ def measure(
         value,
         int(mask.sum()),
         np.concatenate(blocks) if blocks else np.empty(0),
-        None if value is not None else _reason(mask),
+        None if value is not None else UNDEFINED if mask.any() else "no datum is selected",
         tuple(name for name, count in shown.items() if count < FEW),
         len(shown),
     )
@@ -109,9 +111,3 @@ def measure_all(
     ]
     next(steps, None)  # the bar ends with its last item
     return found
-
-
-def _reason(mask: NDArray[np.bool_]) -> str:
-    if not mask.any():
-        return "no datum is selected"
-    return "undefined here: the selected datums have no ground truth that it needs"

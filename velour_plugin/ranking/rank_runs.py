@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from velour_plugin.ranking import statistics
 from velour_plugin.ranking.board import Board, Row
 from velour_plugin.ranking.comparable import name_of
 from velour_plugin.ranking.entrants import entrants, shared_datums
-from velour_plugin.ranking.measured import FEW, Measured, measure_all
+from velour_plugin.ranking.measured import FEW, UNDEFINED, Measured, measure_all
 from velour_plugin.store import Candidate, Store, open_store
 
 OnMismatch = Literal["refuse", "intersect"]
@@ -129,8 +130,9 @@ def _ranked(
     whole = node is None and shared is None
     if whole and not resamples:
         found = [
-            Measured(stored[item.evaluation_id], len(uids), np.empty(0))
+            Measured(value, len(uids), np.empty(0), None if value is not None else UNDEFINED)
             for item, uids in zip(field, selected, strict=True)
+            for value in (stored[item.evaluation_id],)
         ]
     else:
         found = measure_all(
@@ -189,7 +191,14 @@ def _selected(
     if shared is not None:
         uids = {number: chosen & shared for number, chosen in uids.items()}
     total = max(map(len, all_of.values()))
-    return [uids[item.version_id] for item in field], total
+    return [uids[item.version_id] & _judged(store, dataset, item) for item in field], total
+
+
+def _judged(store: Store, dataset: str, item: Candidate) -> set[str]:
+    """Uids that an evaluation is about: those that its own filter selected."""
+    own = item.certificate.filter
+    node = None if own is None else parse_filter(json.loads(own))
+    return set(store.matching(dataset, item.version_id, node))
 
 
 def _rows(

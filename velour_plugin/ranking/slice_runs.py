@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from velour_plugin.evaluator import value_of
 from velour_plugin.filters import Node, parse_filter
 from velour_plugin.progress import track
 from velour_plugin.ranking.measured import FEW, measure
@@ -121,7 +120,7 @@ def slices(
     asked = judged(store, run, parse_filter(where), dataset)
     name = checked_metric(asked, metric)
     about = label_of(label)
-    whole = value_of(asked.evaluator.measure(asked.ledger, asked.selected), name, about)
+    whole = asked.evaluator.value(asked.ledger, name, about, asked.selected)
     cuts = [by] if isinstance(by, (str, Mapping)) else list(by)
     found = [
         (cut_name(cut), part, mask) for cut in cuts for part, mask in cut_masks(store, asked, cut)
@@ -173,7 +172,7 @@ def worst(
             return worst(run, metric, where, n, dataset, opened)
     asked = judged(store, run, parse_filter(where), dataset)
     name = checked_metric(asked, metric)
-    whole = value_of(asked.evaluator.measure(asked.ledger, asked.selected), name, None)
+    whole = asked.evaluator.value(asked.ledger, name, None, asked.selected)
     sign = -1.0 if name in asked.evaluator.lower_is_better else 1.0
     places = np.flatnonzero(asked.selected)
     costs = np.zeros(len(places))

@@ -19,7 +19,7 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Run
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import InvalidInput, UnknownName
+from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.tree import Node
 from velour_plugin.store import answers, datasets, evaluations, filtering, growth, migrate
@@ -36,18 +36,25 @@ DEFAULT_URL = "sqlite:///velour.db"
 ENVIRONMENT = "VELOUR_STORE_URI"
 
 
-def open_store(url: str | None = None) -> Store:
+def open_store(url: str | None = None, create: bool = True) -> Store:
     """Open the evaluation store.
 
     Args:
         url: ``sqlite:///path`` or ``postgresql://user@host/database``; when left out, that of
             the environment variable ``VELOUR_STORE_URI``, else ``sqlite:///velour.db``.
+        create: make an SQLite file that is not there; those who only read say ``False``.
 
     Raises:
+        NotFound: there is no such file, and it was not to be made.
         InvalidInput: the URL names no database that Velour knows.
         StoreUnavailable: the database does not answer, lacks PostGIS, or has an old schema.
     """
     store = _connect(url)
+    if not create and not store.backend.exists(store.engine.url):
+        raise NotFound(
+            f"there is no store {store.label} yet: velour evaluate makes it; another one is named "
+            f"with --store or {ENVIRONMENT}."
+        )
     migrate.prepare(store.engine, store.backend, store.label)
     return store
 
@@ -122,7 +129,7 @@ class Store:
     def link_run(self, evaluation_id: str, run: Run) -> None:
         """Say that a stored evaluation belongs to one more MLflow run."""
         with self._writing() as connection:
-            evaluations.link_run(connection, self.backend, evaluation_id, run)
+            evaluations.link_run(connection, evaluation_id, run)
 
     def candidates(self, dataset: str) -> list[Candidate]:
         """Every evaluation of a dataset, once for each run; the newest first.
@@ -158,6 +165,11 @@ class Store:
         with self._reading() as connection:
             return evaluations.metric_values(connection, evaluation_ids, name, label)
 
+    def metric_labels(self, evaluation_ids: Sequence[str], name: str) -> set[tuple[str, str]]:
+        """Labels, as (key, value), that evaluations have a metric of."""
+        with self._reading() as connection:
+            return evaluations.metric_labels(connection, evaluation_ids, name)
+
     def metric_names(self, evaluation_ids: Sequence[str]) -> set[str]:
         """Names of the metrics that evaluations have."""
         with self._reading() as connection:
@@ -165,9 +177,10 @@ class Store:
 
     def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
         """Ledgers of evaluations, one at a time."""
-        with self._reading() as connection:
-            for number in evaluation_ids:
-                yield evaluations.load_ledger(connection, number)
+        for number in evaluation_ids:
+            with self._reading() as connection:
+                ledger = evaluations.load_ledger(connection, number)
+            yield ledger  # with the connection given back: nobody may come for the next one
 
     def matching(self, dataset: str, version_id: int, where: Node | None) -> list[str]:
         """Uids of the datums of a version that a filter selects, in the version's order.

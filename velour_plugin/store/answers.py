@@ -1,7 +1,7 @@
 """Answers that were computed before, valid as long as no evaluation has come in.
 
-Evaluations and their links to runs are only ever added, so their number says whether an
-answer about a dataset is still the answer.
+Evaluations are only ever added, and linking one to a run leaves a later moment; so their
+number and the last of these moments say whether an answer is still the answer.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, delete, func, insert, select
+from sqlalchemy import Connection, ScalarSelect, Text, cast, delete, func, insert, select
 
 from velour_plugin.store import schema
 
@@ -34,19 +34,18 @@ def save_answer(connection: Connection, key: str, dataset: str, content: Any) ->
     )
 
 
-def _stamp(dataset: str) -> ScalarSelect[int]:
-    """How many evaluations of a dataset there are, counted once more for every run."""
+def _stamp(dataset: str) -> ScalarSelect[str]:
+    """How many evaluations of a dataset there are, and when one was last linked to a run."""
     versions = (
         select(schema.versions.c.id).join(schema.datasets).where(schema.datasets.c.name == dataset)
     )
-    evaluations = schema.evaluations.c
-    own = evaluations.version_id.in_(versions)
-    made = select(func.count()).select_from(schema.evaluations).where(own).scalar_subquery()
+    own = schema.evaluations.c.version_id.in_(versions)
+    made = select(cast(func.count(), Text)).select_from(schema.evaluations).where(own)
     linked = (
-        select(func.count())
+        select(cast(func.max(schema.evaluation_runs.c.created_at), Text))
         .select_from(schema.evaluation_runs)
         .join(schema.evaluations)
         .where(own)
-        .scalar_subquery()
     )
-    return select(made + linked).scalar_subquery()
+    last = func.coalesce(linked.scalar_subquery(), "never")
+    return select(made.scalar_subquery() + " " + last).scalar_subquery()

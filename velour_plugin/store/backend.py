@@ -23,6 +23,9 @@ class Backend(Protocol):
     def open(self, url: URL) -> Engine:
         """Make an engine whose connections understand geometry."""
 
+    def exists(self, url: URL) -> bool:
+        """Whether there is a database to open; a server is asked only when it is opened."""
+
     def insert(self, connection: Connection, table: Table, columns: Columns) -> None:
         """Write many rows at once."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select
 
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate, Evaluation, Metric, Run
@@ -80,24 +80,23 @@ def save_evaluation(
             )
         )
     if evaluation.run is not None:
-        link_run(connection, backend, evaluation.id, evaluation.run)
+        link_run(connection, evaluation.id, evaluation.run)
 
 
-def link_run(connection: Connection, backend: Backend, evaluation_id: str, run: Run) -> None:
-    """Say that an evaluation belongs to an MLflow run; saying it twice changes nothing."""
-    backend.insert_missing(
-        connection,
-        schema.evaluation_runs,
-        [
-            {
-                "evaluation_id": evaluation_id,
-                "run_id": run.run_id,
-                "name": run.name,
-                "experiment_id": run.experiment_id,
-                "created_at": dt.datetime.now(dt.timezone.utc),
-            }
-        ],
+def link_run(connection: Connection, evaluation_id: str, run: Run) -> None:
+    """Say that an evaluation belongs to an MLflow run; saying it again makes it the newest."""
+    links = schema.evaluation_runs
+    said = {
+        "evaluation_id": evaluation_id,
+        "run_id": run.run_id,
+        "name": run.name,
+        "experiment_id": run.experiment_id,
+        "created_at": dt.datetime.now(dt.timezone.utc),
+    }
+    connection.execute(
+        delete(links).where(links.c.evaluation_id == evaluation_id, links.c.run_id == run.run_id)
     )
+    connection.execute(insert(links).values(said))
 
 
 def load_evaluation(connection: Connection, evaluation_id: str) -> Evaluation:
@@ -186,6 +185,16 @@ def metric_values(
             schema.labels.c.key == label.key, schema.labels.c.value == label.value
         )
     return {key: value for key, value in connection.execute(query)}  # noqa: C416  dict() takes a result for a mapping
+
+
+def metric_labels(
+    connection: Connection, evaluation_ids: Iterable[str], name: str
+) -> set[tuple[str, str]]:
+    """Labels, as (key, value), that evaluations have a metric of."""
+    metrics, labels = schema.metrics.c, schema.labels.c
+    query = select(labels.key, labels.value).join_from(schema.labels, schema.metrics)
+    query = query.where(metrics.evaluation_id.in_(list(evaluation_ids)), metrics.name == name)
+    return {(key, value) for key, value in connection.execute(query.distinct())}
 
 
 def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[str]:

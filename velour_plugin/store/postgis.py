@@ -62,6 +62,10 @@ class PostGIS:
         driver = url.set(drivername="postgresql+psycopg2")  # COPY is spoken to this one
         return create_engine(driver, connect_args={"connect_timeout": 10})
 
+    def exists(self, url: URL) -> bool:
+        """Say yes: opening it will tell."""
+        return True
+
     def insert(self, connection: Connection, table: Table, columns: Columns) -> None:
         """Write many rows by binary COPY, on the transaction's own connection."""
         if not len(next(iter(columns.values()))):

@@ -212,7 +212,7 @@ answers = Table(
     "answers",
     metadata,
     Column("key", String(64), primary_key=True),
-    Column("stamp", BigId, nullable=False),
+    Column("stamp", Text, nullable=False),
     Column("content", Json, nullable=False),
     _created(),
 )

@@ -175,7 +175,7 @@ def _evaluations() -> None:
     op.create_table(
         "answers",
         sa.Column("key", sa.String(64), primary_key=True),
-        sa.Column("stamp", BIG, nullable=False),
+        _text("stamp"),
         _json("content"),
         _created(),
     )
