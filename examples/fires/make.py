@@ -1,6 +1,6 @@
-"""Make the small fire dataset of this folder: invented boxes on twelve invented images.
+"""Make the small fire dataset of this folder: invented boxes on two dozen invented images.
 
-Six images lie within 50 miles of Boston, six around Denver; half of each are at night.
+Twelve images lie within 50 miles of Boston, twelve around Denver; half of each are at night.
 ``day-model`` sees well by day, ``night-model`` at night.
 """
 
@@ -18,8 +18,8 @@ def main() -> None:
     """Write the files anew; the same every time."""
     random = np.random.default_rng(7)
     images, annotations, places = [], [], []
-    for number in range(12):
-        city = "Boston" if number < 6 else "Denver"
+    for number in range(24):
+        city = "Boston" if number < 12 else "Denver"
         latitude, longitude = np.array(CITIES[city]) + random.uniform(-0.3, 0.3, 2).round(3)
         file_name = f"fire-{number:02}.jpg"
         images.append({"id": number, "file_name": file_name, "height": 480, "width": 640})
@@ -32,7 +32,10 @@ def main() -> None:
             }
         )
         for _ in range(int(random.integers(2, 5))):
-            x, y, w, h = [*random.integers(20, 400, 2).tolist(), *random.integers(20, 80, 2).tolist()]
+            x, y, w, h = [
+                *random.integers(20, 400, 2).tolist(),
+                *random.integers(20, 80, 2).tolist(),
+            ]
             annotations.append(
                 {"id": len(annotations) + 1, "image_id": number, "category_id": 1,
                  "bbox": [x, y, w, h], "area": w * h, "iscrowd": 0}
