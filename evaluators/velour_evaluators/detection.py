@@ -15,9 +15,11 @@ from velour_evaluators.detection_matching import write_ledger
 from velour_evaluators.detection_merging import concatenated
 from velour_evaluators.detection_metrics import lean_metrics
 from velour_evaluators.detection_parameters import DEFAULTS, Settings, checked
+from velour_evaluators.detection_resampling import resampled
 from velour_evaluators.regions import finest_common_form
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Metric
+from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import BadDataset
 from velour_plugin.evaluator import Evaluator
@@ -63,8 +65,16 @@ class ObjectDetection(Evaluator):
         weights: NDArray[np.int64] | None = None,
     ) -> list[Metric]:
         """Headline metrics of each label key, then the metrics of each label."""
-        chosen = DetectionLedger(ledger).select(ledger.weights_of(datums, weights))
-        return list(lean_metrics(Settings.of(ledger.parameters), ledger.labels, chosen))
+        counts = ledger.weights_of(datums, weights)
+        chosen = DetectionLedger(ledger).select(counts)
+        return list(lean_metrics(ledger, Settings.of(ledger.parameters), chosen, counts))
+
+    def resample(
+        self, ledger: Ledger, metric: str, label: Label | None, weights: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Measure one metric under many weightings; of COCO's, only what it takes."""
+        values = resampled(ledger, metric, label, weights)
+        return super().resample(ledger, metric, label, weights) if values is None else values
 
     def details(
         self,

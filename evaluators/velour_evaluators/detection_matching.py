@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_evaluators import detection_engine as engine
 from velour_evaluators.detection_federated import known_detections, partial_detections
 from velour_evaluators.detection_ledger import BOX
 from velour_evaluators.detection_parameters import Settings
@@ -82,7 +83,7 @@ class _Comparison:
     def _tables(self, pairs: Pairs) -> dict[str, Columns]:
         said, truth, kept, grid = self.said, self.truth, self.kept, self.settings.grid
         countable = np.where(truth.crowd, np.uint8(0), grid.bits_of_areas(self.targets.areas))
-        row, hit, ignored = matching.match_lanes(
+        row, hit, ignored = engine.match_lanes(
             self.cells.rank, pairs, grid.of_ious(pairs[2]), ~grid.of_areas(countable), truth.crowd
         )
         detections: Columns = {
@@ -134,12 +135,9 @@ class _Comparison:
         return min(self.settings.thresholds[0], 1 - 1e-10)
 
     def _pairs(self, cells: matching.Cells, at_least: float) -> Pairs:
-        return matching.overlapping_pairs(
-            cells,
-            np.flatnonzero(self.kept),
-            lambda mine, their: self.targets.ious(self.regions, self.truth.crowd, mine, their),
-            at_least,
-        )
+        sides = (self.targets, self.regions)
+        rows = np.flatnonzero(self.kept)
+        return engine.overlapping_pairs(cells, rows, sides, self.truth.crowd, at_least)
 
     def _of_equal_labels(self, pairs: Pairs) -> Pairs:
         detection, truth, iou = pairs

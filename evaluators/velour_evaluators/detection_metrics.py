@@ -9,35 +9,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_evaluators.detection_engine import curves_of
 from velour_evaluators.detection_ledger import Selection
 from velour_evaluators.detection_parameters import Settings
+from velour_evaluators.kernels import native
 from velour_evaluators.kernels.accumulate import Curves, curves_of_area
 from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.labels import Label
+from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.table import LabelName
 
 Floats = NDArray[np.float64]
 
 
 def lean_metrics(
-    settings: Settings, labels: Sequence[LabelName], chosen: Selection
+    ledger: Ledger, settings: Settings, chosen: Selection, counts: NDArray[np.int64] | None
 ) -> Iterator[Metric]:
     """Headline metrics of each label key, then the metrics of each label.
 
     Args:
+        ledger: of detections.
         settings: of the ledger.
-        labels: of the ledger.
         chosen: what counts of it.
+        counts: ``(datums,)`` how often each datum counts; ``None`` when each counts once.
     """
+    labels = ledger.labels
     kept = chosen.labels_to_accumulate
     keys = list(dict.fromkeys(key for key, _ in labels)) or [""]
     own = [_own(labels, kept, key, keys) for key in keys]
-    rows, truths = chosen.of_labels(kept)
     areas, columns = [], None
-    # one range after the other: the curves of very many labels are large
-    for area in range(len(settings.areas)):
-        levels = len(settings.thresholds)
-        curves = curves_of_area(rows, area, levels, truths[:, area], settings.max_detections)
+    for curves in _curves(ledger, settings, chosen, counts, kept):
         areas.append([_area_numbers(settings, curves, labels_of_key) for labels_of_key in own])
         columns = columns or _label_columns(settings, curves, kept)
     for place, key in enumerate(keys):
@@ -46,6 +47,24 @@ def lean_metrics(
             yield Metric(prefix + name, value, parameters=said)
     yield from _label_metrics(labels, columns or {})
     yield from _threshold_metrics(settings, labels, chosen)
+
+
+def _curves(
+    ledger: Ledger,
+    settings: Settings,
+    chosen: Selection,
+    counts: NDArray[np.int64] | None,
+    kept: NDArray[np.bool_],
+) -> Iterator[Curves]:
+    """Curves of the kept labels, one area range after the other."""
+    every = range(len(settings.areas))
+    if kept.all() and native.available():
+        yield from curves_of(ledger, settings, counts, every)
+        return
+    rows, truths = chosen.of_labels(kept)
+    for area in every:  # not all at once: the curves of very many labels are large
+        levels = len(settings.thresholds)
+        yield curves_of_area(rows, area, levels, truths[:, area], settings.max_detections)
 
 
 @dataclass(frozen=True, slots=True)

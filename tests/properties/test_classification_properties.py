@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from velour_evaluators.kernels.ranking_order import fall
 
 from tests.classification_data import EVALUATOR, by_label, dataset_of, ledger_of, spelled
 from tests.contract.evaluator_contract import same_ledgers
@@ -18,6 +19,11 @@ SAID = {"animal": ["ant", "bee", "cat", "dog"], "size": ["large", "small"]}
 VOCABULARY = [(key, value) for key, values in SAID.items() for value in values]
 
 shares = st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.5, 0.75, 1.0])
+
+
+def near_half(steps: int) -> float:
+    """The float so many steps above 0.5."""
+    return 0.5 + steps * 2.0**-53
 
 
 @st.composite
@@ -169,6 +175,15 @@ def test_everything_measured_is_json_without_nan(case):
     measured = everything(ledger_of(dataset_of(true, said), **parameters))
 
     assert json.loads(json.dumps(measured, allow_nan=False)) == measured
+
+
+@given(st.lists(st.one_of(shares, st.floats(0, 1), st.integers(0, 9).map(near_half))))
+def test_scores_fall_as_a_stable_sort_lets_them(scores):
+    """Even where they differ in their last bits only, or are denormal, or -0.0."""
+    order, falling = fall(np.array(scores, float))
+
+    assert order.tolist() == np.argsort(-np.array(scores, float), kind="stable").tolist()
+    assert falling.tolist() == sorted(scores, reverse=True)
 
 
 @given(cases())

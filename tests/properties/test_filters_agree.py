@@ -175,7 +175,8 @@ NAMED = [
     strategies.call(op, {"property": name}, *values)
     for name in ("uid", "dataset")
     for op, values in (
-        ("=", ["1"]), ("<>", ["1"]), ("between", ["0", "2"]), ("like", ["1%"]), ("isNull", []), (">", ["1"]), ("in", [["1", "b", "É"]]),
+        ("=", ["1"]), ("<>", ["1"]), ("between", ["0", "2"]), ("like", ["1%"]), ("isNull", []),
+        (">", ["1"]), ("in", [["1", "b", "É"]]),
     )
 ]  # fmt: skip
 

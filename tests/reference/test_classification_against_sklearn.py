@@ -177,3 +177,24 @@ def test_sets_of_labels_are_judged_as_indicator_matrices(seed, threshold):
     )
 
     assert {name: measured[name] for name in expected} == pytest.approx(expected, abs=CLOSE)
+
+
+def test_a_large_column_is_ranked_as_a_small_one():
+    """From 100,000 rows on, labels are sorted in threads; half of these scores are tied."""
+    random = np.random.default_rng(0)
+    truth, score = random.integers(0, 2, 60_000), random.random(60_000)
+    score = np.where(random.random(60_000) < 0.5, score.round(2), score)
+    scores = np.column_stack([1 - score, score])
+
+    data = dataset_of_arrays(truth, scores)
+
+    expected = {
+        "000": sk.roc_auc_score(1 - truth, 1 - score),
+        "001": sk.roc_auc_score(truth, score),
+    }
+    assert by_label(data, "roc_auc") == pytest.approx(expected, abs=CLOSE)
+    expected = {
+        "000": sk.average_precision_score(1 - truth, 1 - score),
+        "001": sk.average_precision_score(truth, score),
+    }
+    assert by_label(data, "average_precision") == pytest.approx(expected, abs=CLOSE)

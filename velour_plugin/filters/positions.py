@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 _TOKEN = re.compile(
@@ -16,9 +17,7 @@ _TOKEN = re.compile(
       |(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d][\w.:]*)""",
     re.VERBOSE,
 )
-_BETWEEN_OPERANDS = frozenset(
-    ("and", "or", "not", "between", "in", "like", "is", "isnull", "null", "div")
-)
+_BETWEEN_OPERANDS = frozenset(("and", "or", "not", "between", "in", "like", "is", "div"))
 _TYPED = ("timestamp", "date", "interval", "bbox", "op", "type")
 
 
@@ -37,24 +36,29 @@ class Positions:
     next: int = 0
 
     def __post_init__(self) -> None:
-        self.tokens = [_token(found) for found in _TOKEN.finditer(self.text)]
+        found = [_token(match) for match in _TOKEN.finditer(self.text)]
+        words = ["" if kind == "text" else str(value).lower() for kind, value, _ in found]
+        null = [
+            word == "null" and before in ("is", "not") for before, word in pairwise(["", *words])
+        ]
+        self.tokens = [
+            ("name" if kind == "quoted" else kind, value, offset)
+            for (kind, value, offset), word, skip in zip(found, words, null, strict=True)
+            if kind != "name" or not (skip or word in _BETWEEN_OPERANDS)
+        ]
 
     def here(self) -> str:
         """Where the next leaf stands: ``column 7``, counted from 1."""
-        ahead = (
-            offset
-            for kind, value, offset in self.tokens[self.next :]
-            if kind != "name" or value.lower() not in _BETWEEN_OPERANDS
-        )
-        offset = next(ahead, None)
-        return "the end" if offset is None else place_of(self.text, offset)
+        if self.next >= len(self.tokens):
+            return "its end"
+        return place_of(self.text, self.tokens[self.next][2])
 
     def passed(self, spelled: Any) -> None:
         """Go past a leaf, or past the name of a function whose operands follow."""
         if isinstance(spelled, str):
             self._go_past("text", spelled)
-        elif isinstance(spelled, bool):
-            self._go_past("name", str(spelled).lower())
+        elif isinstance(spelled, bool) or spelled is None:
+            self._go_past("name", "null" if spelled is None else str(spelled).lower())
         elif isinstance(spelled, (int, float)):
             self._go_past_number(abs(float(spelled)))
         elif isinstance(spelled, Mapping):
@@ -66,10 +70,7 @@ class Positions:
         word = next((name for name in _TYPED if name in spelled), None)
         if word is None:
             return None
-        name = str(spelled[word]).lower() if word in ("op", "type") else word
-        if name in _BETWEEN_OPERANDS:
-            return None
-        self._go_past("name", name)
+        self._go_past("name", str(spelled[word]) if word in ("op", "type") else word)
         if word != "op":
             self.next += _leaves(spelled.get("coordinates", spelled.get("geometries", spelled)))
         return None
@@ -85,13 +86,9 @@ class Positions:
 
     def _go_past_number(self, number: float) -> None:
         """Only the very next one: a sign before a name is read as ``-1 *``, without a token."""
-        ahead = self.tokens[self.next :]
-        for step, (kind, value, _) in enumerate(ahead):
-            if kind == "name" and value.lower() in _BETWEEN_OPERANDS:
-                continue
-            if kind == "number" and value == number:
-                self.next += step + 1
-            return
+        if self.tokens[self.next : self.next + 1]:
+            kind, value, _ = self.tokens[self.next]
+            self.next += kind == "number" and value == number
 
 
 def place_of(text: str, offset: int) -> str:
@@ -109,7 +106,7 @@ def _token(found: re.Match[str]) -> tuple[str, Any, int]:
     if kind in ("text", "quoted"):
         mark = said[0]
         said = said[1:-1].replace(mark * 2, mark)
-    return ("name" if kind == "quoted" else kind), said, found.start()
+    return kind, said, found.start()
 
 
 def _leaves(spelled: Any) -> int:

@@ -23,6 +23,16 @@ _BARE = re.compile(r"[^\W\d][\w.:]*")
 _KEYWORDS = frozenset(
     ("and", "or", "not", "in", "like", "between", "is", "null", "true", "false", "div")
 )
+_CALL = 7
+_BINDING = {
+    "or": 1,
+    "and": 2,
+    **dict.fromkeys((*COMPARISONS, "in", "between", "like", "isnull"), 3),
+    "not": 3,
+    **dict.fromkeys("+-", 4),
+    **dict.fromkeys("*/", 5),
+}
+"""How tightly operators hold their operands together."""
 
 
 def to_text(node: Node) -> str:
@@ -60,15 +70,11 @@ def _call(op: str, args: list[str]) -> str:
 def _operand(op: str, arg: Node) -> str:
     """In brackets where it would otherwise be read with its neighbour."""
     text = to_text(arg)
-    infix = (
-        isinstance(arg, Call)
-        and arg.op not in ("casei",)
-        and not arg.op.startswith(("s_", "a_", "t_", "dw"))
-    )
-    comparison = (
-        isinstance(arg, Call) and op in ("and",) and arg.op not in ("and", "or", "not", "between")
-    )
-    return f"({text})" if infix and not comparison else text
+    if not isinstance(arg, Call):
+        return text
+    binding, around = _BINDING.get(arg.op, _CALL), _BINDING.get(op, 0)
+    alike = op in ("and", "or") and binding == around
+    return text if binding > around or alike else f"({text})"
 
 
 def _literal(value: Any) -> str:

@@ -7,6 +7,7 @@ are the only files that know one database from the other.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -227,8 +228,10 @@ class Store:
             return growth.contents_of(connection, version)
 
     def _version(self, connection: Connection, dataset: str, version_id: int) -> Version:
-        found = datasets.find_versions(connection, dataset)
-        return next(item for item in found if item.id == version_id)
+        for version in datasets.find_versions(connection, dataset):
+            if version.id == version_id:
+                return version
+        raise NotFound(f"dataset {dataset!r} has no version with the id {version_id!r}.")
 
     def answer(self, key: str, dataset: str) -> Any | None:
         """An answer about a dataset that is stored and still valid, in one round trip."""
@@ -271,11 +274,12 @@ def _connect(url: str | None) -> Store:
     try:
         parsed = make_url(chosen)
         backend = _BACKENDS[parsed.drivername.partition("+")[0]]()
-    except (ArgumentError, KeyError) as error:
+    except (ArgumentError, KeyError, ValueError):
+        shown = re.sub(r":[^:@/]*@", ":***@", chosen)
         raise InvalidInput(
-            f"store {chosen!r}: expected sqlite:///path/to/file.db or "
-            "postgresql://user:password@host/database."
-        ) from error
+            f"store {shown!r}: expected sqlite:///path/to/file.db or "
+            "postgresql://user:password@host:port/database."
+        ) from None  # the cause would show the password
     return Store(parsed, backend)
 
 

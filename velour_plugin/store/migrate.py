@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from velour_plugin.errors import StoreUnavailable
 from velour_plugin.store.backend import Backend
@@ -27,12 +27,13 @@ def reachable(label: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        reason = str(error.orig).strip()
-        raise StoreUnavailable(
-            f"store {label} failed: {reason}\n"
-            "Is the server running and may this user write there? Another store is named with "
-            "--store or VELOUR_STORE_URI."
-        ) from error
+        reason = f"store {label} failed: {str(error.orig).strip()}"
+        if isinstance(error, OperationalError):
+            reason += (
+                "\nIs the server running and may this user write there? Another store is named "
+                "with --store or VELOUR_STORE_URI."
+            )
+        raise StoreUnavailable(reason) from error
 
 
 def prepare(engine: Engine, backend: Backend, label: str) -> None:
@@ -41,15 +42,9 @@ def prepare(engine: Engine, backend: Backend, label: str) -> None:
     Raises:
         StoreUnavailable: the database does not answer, or needs ``velour db upgrade``.
     """
-    with reachable(label):
-        found = _revision(engine)
+    found = _known_revision(engine, label)
     if found == HEAD:
         return
-    if found is not None and found > HEAD:
-        raise StoreUnavailable(
-            f"store {label} has schema {found}, newer than {HEAD} of this Velour: "
-            "pip install --upgrade velour-plugin."
-        )
     if not backend.upgrades_itself:
         raise StoreUnavailable(
             f"store {label} has schema {found or 'none'}, and this Velour needs {HEAD}: "
@@ -59,14 +54,31 @@ def prepare(engine: Engine, backend: Backend, label: str) -> None:
 
 
 def upgrade(engine: Engine, backend: Backend, label: str) -> str:
-    """Run the migrations that are missing, in one transaction."""
+    """Run the migrations that are missing, in one transaction.
+
+    Raises:
+        StoreUnavailable: the database does not answer, or its schema is newer than this code.
+    """
     from alembic import command
 
+    _known_revision(engine, label)
     with reachable(label), engine.connect() as connection:
         writer = connection.execution_options(velour_writes=True)
         with writer.begin():
             command.upgrade(configuration(writer, backend), "head")
     return HEAD
+
+
+def _known_revision(engine: Engine, label: str) -> str | None:
+    """The schema's revision; one from the future is refused."""
+    with reachable(label):
+        found = _revision(engine)
+    if found is not None and found > HEAD:
+        raise StoreUnavailable(
+            f"store {label} has schema {found}, newer than {HEAD} of this Velour: "
+            "pip install --upgrade velour-plugin."
+        )
+    return found
 
 
 def configuration(connection: Any, backend: Backend) -> Config:

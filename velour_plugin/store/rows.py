@@ -104,7 +104,8 @@ def label_ids(
     connection: Connection, backend: Backend, names: Sequence[LabelName]
 ) -> NDArray[np.int64]:
     """Ids of labels, in order; those that are new are stored."""
-    rows = [{"key": key, "value": value} for key, value in names]
+    # in one order everywhere, so that two writers wait for each other and not in a circle
+    rows = [{"key": key, "value": value} for key, value in sorted(set(names))]
     backend.insert_missing(connection, schema.labels, rows)
     keys = sorted({key for key, _ in names})
     columns = schema.labels.c

@@ -90,12 +90,12 @@ class Sqlite:
 
     def insert(self, connection: Connection, table: Table, columns: Columns) -> None:
         """Write many rows with one prepared statement."""
-        names = list(columns)
+        names = [column.name for column in table.c if column.name in columns]
         dialect = connection.dialect
         kinds = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
         values = [
             column if process is None else [process(value) for value in column]
-            for process, column in zip(kinds, columns.values(), strict=True)
+            for process, column in zip(kinds, (columns[name] for name in names), strict=True)
         ]
         rows = list(zip(*values, strict=True))
         if rows:

@@ -106,7 +106,8 @@ def hits_needed(truths: NDArray[np.int64]) -> NDArray[np.int64]:
     needed = np.ceil(RECALLS * total)
     needed += needed / total < RECALLS
     needed -= (needed - 1) / total >= RECALLS
-    return np.maximum(needed, 0).astype(np.int64)
+    hits: NDArray[np.int64] = np.maximum(needed, 0).astype(np.int64)
+    return hits
 
 
 def _hits(rows: Rows, area: int, thresholds: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:

@@ -98,8 +98,10 @@ def cells_of(
     """Group both sides by image and label.
 
     Args:
-        truth_datum, truth_label: ``(T,)``.
-        datum, label: ``(D,)``, rows sorted by label, then by falling score.
+        truth_datum: ``(T,)`` the image of each truth.
+        truth_label: ``(T,)`` its label.
+        datum: ``(D,)`` the image of each detection; rows sorted by label, then by falling score.
+        label: ``(D,)`` its label.
         datums: number of images.
     """
     by_image = stable_order(datum, datums)  # now by image, label, falling score

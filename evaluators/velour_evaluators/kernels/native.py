@@ -278,7 +278,10 @@ def overlapping_pairs(
     rows = column("rows", rows, np.int64)
     if len(rows) and not 0 <= rows.min() <= rows.max() < detections:
         raise ValueError(f"rows {rows.min()} to {rows.max()}: there are {detections} detections.")
-    rows = rows[given[2][rows] > 0]
+    listed, first, count = given
+    if ((first < 0) | (count < 0) | (count > len(listed)) | (first > len(listed) - count)).any():
+        raise ValueError(f"a cell reaches beyond the {len(listed)} truths that are listed.")
+    rows = rows[count[rows] > 0]
     boxes, masks = [0, 0], [0] * 14
     keep: tuple[NDArray[Any], ...] = ()
     if isinstance(regions[0], Masks) and isinstance(regions[1], Masks):
@@ -291,11 +294,11 @@ def overlapping_pairs(
         boxes = addresses(*keep)
     marked = column("crowd", crowd, np.uint8, (truths,))
     found = []
-    for some in _in_pieces(rows, given[2]):
-        room = int(given[2][some].sum())
+    for some in _in_pieces(rows, count):
+        room = int(count[some].sum())
         pairs = (np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room))
         number = library.find_pairs(
-            *(truths, detections, len(some), len(given[0]), *addresses(some, *given)),
+            *(truths, detections, len(some), len(listed), *addresses(some, *given)),
             *(*boxes, address(marked), *masks, at_least, room, threads_for(room)),
             *addresses(*pairs),
         )

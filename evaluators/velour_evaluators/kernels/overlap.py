@@ -57,9 +57,11 @@ def raster_ious(
     """IoU of pairs of masks, from their run edges alone.
 
     Args:
-        truths: ``(T,)`` rasters (``edges``, ``height``, ``width``); the masks of a pair have one size.
+        truths: ``(T,)`` rasters (``edges``, ``height``, ``width``); those of a pair have one size.
         detections: ``(D,)`` rasters.
-        crowd, truth, detection: as for :func:`box_ious`.
+        crowd: ``(T,)`` which truths are crowds.
+        truth: ``(P,)`` positions in ``truths``.
+        detection: ``(P,)`` positions in ``detections``.
 
     Returns:
         ``(P,)`` in [0, 1].
@@ -83,7 +85,9 @@ def polygon_ious(
     Args:
         truths: ``(T,)`` valid shapely geometries (see :func:`mended`).
         detections: ``(D,)`` valid shapely geometries.
-        crowd, truth, detection: as for :func:`box_ious`.
+        crowd: ``(T,)`` which truths are crowds.
+        truth: ``(P,)`` positions in ``truths``.
+        detection: ``(P,)`` positions in ``detections``.
 
     Returns:
         ``(P,)`` in [0, 1], to the last digits of a float64.
@@ -98,7 +102,7 @@ def polygon_ious(
 
 
 def mended(shapes: Sequence[Any]) -> NDArray[np.object_]:
-    """Make polygons valid by the even-odd rule; an outline that crosses itself has no area twice."""
+    """Make polygons valid by the even-odd rule: an outline that crosses itself counts once."""
     geometries = np.empty(len(shapes), dtype=object)
     geometries[:] = shapes
     broken = ~shapely.is_valid(geometries)
@@ -126,7 +130,7 @@ class _Runs:
         flat = np.concatenate([*edges, np.empty(0, np.int64)])
         self.start, self.stop = flat[0::2], flat[1::2]
         owner = np.repeat(np.arange(len(edges)), self.runs)
-        self.areas = np.bincount(owner, self.stop - self.start, len(edges))
+        self.areas: Floats = np.bincount(owner, self.stop - self.start, len(edges)).astype(float)
         self.boxes = self._boxes(owner, heights)
 
     def _boxes(self, owner: Pairs, heights: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -151,8 +155,10 @@ class _Runs:
 
 
 def _shared_pixels(ours: _Runs, theirs: _Runs, truth: Pairs, detection: Pairs) -> Floats:
-    """Pixels that each pair shares: the truth's pixels before the end of each of the
-    detection's runs, less those before its start.
+    """Pixels that each pair shares.
+
+    Those are the truth's pixels before the end of each run of the detection, less those before
+    its start.
     """
     if not truth.size:
         return np.zeros(0)
@@ -173,7 +179,7 @@ def _shared_pixels(ours: _Runs, theirs: _Runs, truth: Pairs, detection: Pairs) -
         return np.asarray(before[run] - np.maximum(over, 0))
 
     inside = pixels_before(base + theirs.stop[row]) - pixels_before(base + theirs.start[row])
-    return np.bincount(pair, inside, len(truth))
+    return np.bincount(pair, inside, len(truth)).astype(float)
 
 
 def _ratio(
