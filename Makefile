@@ -32,18 +32,21 @@ test: lint ## Lint, then run the tests, on SQLite and on PostGIS (ARGS="-k rank"
 demo: $(PRODUCT) ## Rank models on real satellite images; needs only PyPI
 	$(BIN)/velour demo
 
-bench: $(TOOLS) ## Measure speed and memory
+bench: $(TOOLS) ## Measure speed and memory against peers
+	$(PIP) install --editable '.[test,lint,bench]'
 	$(BIN)/python tests/benchmarks/run.py
 
 clean:  ## Delete what make and the tools made; databases and runs stay
 	rm -rf $(VENV) build dist test-output *.egg-info .hypothesis .import_linter_cache \
 	  .mypy_cache .pytest_cache .ruff_cache
 
-$(PRODUCT): pyproject.toml | $(BIN)/python
+SOURCES := pyproject.toml setup.py evaluators/velour_evaluators/kernels/native.c
+
+$(PRODUCT): $(SOURCES) | $(BIN)/python
 	$(PIP) install --editable .
 	@touch $@
 
-$(TOOLS): pyproject.toml | $(BIN)/python
+$(TOOLS): $(SOURCES) | $(BIN)/python
 	$(PIP) install --editable '.[test,lint]'
 	@touch $(PRODUCT) $@
 

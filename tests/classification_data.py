@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from velour_evaluators.classification import ImageClassification
+
 from velour_plugin.domain.annotations import Annotation, Datum, GroundTruth, Prediction
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Metric

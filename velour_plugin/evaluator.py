@@ -49,6 +49,11 @@ class Evaluator(ABC):
                 raise UnknownName(f"parameter of {self.task}", name, self.defaults)
         return {**self.defaults, **given}
 
+    @property
+    def engine(self) -> str:
+        """What computes, in a few words: ``velour plugins`` shows it."""
+        return "numpy"
+
     @abstractmethod
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Compare predictions with ground truth, datum by datum.

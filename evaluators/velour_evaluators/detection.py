@@ -16,6 +16,7 @@ from velour_evaluators.detection_merging import concatenated
 from velour_evaluators.detection_metrics import lean_metrics
 from velour_evaluators.detection_parameters import DEFAULTS, Settings, checked
 from velour_evaluators.detection_resampling import resampled
+from velour_evaluators.kernels import native
 from velour_evaluators.regions import finest_common_form
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Metric
@@ -45,6 +46,11 @@ class ObjectDetection(Evaluator):
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Complete and check parameters (see :mod:`velour_evaluators.detection_parameters`)."""
         return checked(super().parameters(given))
+
+    @property
+    def engine(self) -> str:
+        """The compiled kernel, or numpy and why."""
+        return native.describe()
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Match every detection with what it found, in all area ranges and at all thresholds."""

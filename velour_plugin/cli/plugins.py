@@ -20,9 +20,20 @@ def plugins(as_json: bool) -> None:
 
     found = installed()
     found.commands(COMMANDS)
-    rows = sorted((kind, name, provider) for (kind, name), provider in found.providers.items())
+    rows = [
+        {"kind": kind, "name": name, "provider": provider, "engine": _engine(kind, name)}
+        for (kind, name), provider in sorted(found.providers.items())
+    ]
     if as_json:
-        print_json([dict(zip(("kind", "name", "provider"), row, strict=True)) for row in rows])
+        print_json(rows)
         return
-    for kind, name, provider in rows:
-        click.echo(f"{kind:<10} {name:<24} {provider}")
+    for row in rows:
+        engine = f"  {row['engine']}" if row["engine"] else ""
+        click.echo(f"{row['kind']:<10} {row['name']:<24} {row['provider']}{engine}")
+
+
+def _engine(kind: str, name: str) -> str | None:
+    """What an evaluator computes with."""
+    from velour_plugin.plugins import installed
+
+    return installed().evaluator(name).engine if kind == "evaluator" else None
