@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,49 @@ from velour_evaluators.detection_ledger import DetectionLedger
 from velour_evaluators.detection_parameters import Settings
 from velour_evaluators.kernels import matching, native, native_masks
 from velour_evaluators.kernels.accumulate import Curves, curves_of_area
-from velour_evaluators.regions import Regions
-from velour_plugin.domain.ledger import Ledger
+from velour_evaluators.regions import Regions, finest_common_form
+from velour_plugin.domain.ledger import Columns, Ledger
+from velour_plugin.domain.table import AnnotationTable
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
+
+
+def matches_boxes_at_once(
+    truth: AnnotationTable, said: AnnotationTable, parameters: Mapping[str, Any]
+) -> bool:
+    """Whether one call of the compiled kernel does all that a ledger needs."""
+    if not native.available() or parameters["details"] or parameters["federated"]:
+        return False
+    form = parameters["iou_type"]
+    return form == "box" or (form == "auto" and finest_common_form(truth, said) == "box")
+
+
+def match_boxes(
+    truth: AnnotationTable,
+    said: AnnotationTable,
+    boxes: tuple[NDArray[np.float64], NDArray[np.float64]],
+    settings: Settings,
+    datums: int,
+    labels: int,
+) -> dict[str, Columns]:
+    """The tables of a ledger without details, by the compiled kernel alone.
+
+    Args:
+        truth: in the vocabulary of ``labels`` labels.
+        said: likewise.
+        boxes: of both, ``(n, 4)`` as x, y, width, height.
+        settings: of the match.
+        datums: how many images there are.
+        labels: how many labels there are.
+    """
+    ours = native.BoxColumns(truth.datum, truth.label, boxes[0], truth.area)
+    theirs = native.BoxColumns(said.datum, said.label, boxes[1], said.area)
+    most = settings.max_detections[-1]
+    tables = native.match_boxes(
+        ours, truth.crowd, theirs, said.score,
+        grid=settings.grid, most=most, datums=datums, labels=labels,
+    )  # fmt: skip
+    return {**tables, "truths": {**tables["truths"], "crowd": truth.crowd}}
 
 
 def overlapping_pairs(

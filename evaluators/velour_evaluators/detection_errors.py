@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_evaluators import detection_engine as engine
 from velour_evaluators.detection_curves import known
 from velour_evaluators.detection_view import DetectionView, Key
-from velour_evaluators.kernels import errors, matching
+from velour_evaluators.kernels import errors
 from velour_evaluators.kernels.accumulate import Rows, curves_of_area
 from velour_evaluators.kernels.olrp import OptimalErrors, optimal_errors
 from velour_evaluators.kernels.score_curves import steps_of
@@ -177,7 +178,7 @@ class _AnyLabel:
         view, grid, truths = self.view, self.view.settings.grid, self.view.book.truths
         early = view.rank_in_image < view.settings.max_detections[-1]
         pairs = view.pairs.where(early[view.pairs.detection])
-        row, hit, _ = matching.match_lanes(
+        row, hit, _ = engine.match_lanes(
             view.rank_in_image,
             (pairs.detection, self._by_label[pairs.truth], pairs.iou),
             grid.of_ious(pairs.iou),

@@ -39,9 +39,22 @@ def write_ledger(
         predictions: its predictions, all with scores.
         parameters: checked ones; ``iou_type`` is stored as what ``auto`` chose.
     """
+    if engine.matches_boxes_at_once(dataset.truth, predictions, parameters):
+        return _boxes_at_once(task, dataset, predictions, parameters)
     comparison = _Comparison(dataset, predictions, parameters)
     said = {**parameters, "iou_type": comparison.form}
     return Ledger(task, dataset.uids, comparison.labels, said, comparison.tables())
+
+
+def _boxes_at_once(
+    task: str, dataset: Dataset, predictions: AnnotationTable, parameters: Mapping[str, Any]
+) -> Ledger:
+    """Boxes without details, from columns to ledger in one call of the compiled kernel."""
+    labels, truth, said = one_vocabulary(dataset.truth, predictions)
+    boxes = (boxes_of(truth, dataset), boxes_of(said, dataset))
+    settings = Settings.of(parameters)
+    tables = engine.match_boxes(truth, said, boxes, settings, len(dataset), len(labels))
+    return Ledger(task, dataset.uids, labels, {**parameters, "iou_type": "box"}, tables)
 
 
 def detection_order(said: AnnotationTable) -> NDArray[np.intp]:

@@ -51,6 +51,9 @@ PAIRS: list[tuple[Any, str]] = [
     (field("at") > NOON, "at > TIMESTAMP('2026-07-01T12:00:00Z')"),
     (field("at") >= NOON.date(), "at >= DATE('2026-07-01')"),
     (field("time") >= dt.time(20), "time >= '20:00:00'"),
+    (field("at") > np.datetime64("2026-07-01T12:00:00", "ns"),
+     "at > TIMESTAMP('2026-07-01T12:00:00Z')"),
+    (field("exposure") > np.timedelta64(2, "s"), "exposure > 'PT2.000000S'"),
     (field("tags").has("x", "y"), "A_CONTAINS(tags, ('y', 'x'))"),
     (field("tags").has_any("x"), "A_OVERLAPS(tags, ('x'))"),
     (field("location").within(50, "mi", of=(42.36, -71.03)),
@@ -109,6 +112,8 @@ def test_words_of_python_cannot_join_filters(wrong: Callable[[], object]) -> Non
         (lambda: field("a") == None, BadFilter, "is_null"),  # noqa: E711
         (lambda: field("a") == [1], BadFilter, "expected a number"),
         (lambda: field("a") > float("nan"), BadFilter, "expected a number"),
+        (lambda: field("a") > np.datetime64("NaT"), BadFilter, "expected a number"),
+        (lambda: field("a") > dt.time(20, tzinfo=dt.timezone.utc), BadFilter, "without a zone"),
         (lambda: field("a").isin("text"), BadFilter, "a list"),
         (lambda: field("a").isin([]), BadFilter, "a list"),
         (lambda: field("uid") > 5, BadFilter, "uid is a string"),

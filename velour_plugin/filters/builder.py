@@ -12,6 +12,7 @@ What is refused in CQL2 is refused here, when the expression is made.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from velour_plugin.domain.metadata import checked_location
 from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadFilter
 from velour_plugin.filters.names import checked_name
-from velour_plugin.filters.operators import as_condition, call
+from velour_plugin.filters.operators import call
 from velour_plugin.filters.places import REGION, checked_geometry
 from velour_plugin.filters.text import to_text
 from velour_plugin.filters.tree import Literal, Node, Property
@@ -237,22 +238,33 @@ def _geometry(given: Any, asked: Node) -> Any:
 def _node(value: object) -> Node:
     if isinstance(value, Expression):
         return value.node
-    if isinstance(value, dt.time):
-        return Literal(value.isoformat())
-    if isinstance(value, dt.timedelta):
-        return Literal(_duration(value))
-    item = getattr(value, "item", None)
-    plain = item() if callable(item) and getattr(value, "ndim", None) == 0 else value
-    if isinstance(plain, str) and not is_storable(plain):
-        plain = None
-    if isinstance(plain, float) and (plain != plain or plain in (float("inf"), float("-inf"))):
-        plain = None
-    if isinstance(plain, (str, bool, int, float, dt.date)):
+    plain = _plain(value)
+    if isinstance(plain, dt.time) and plain.tzinfo is None:
+        return Literal(plain.isoformat())
+    if isinstance(plain, dt.timedelta):
+        return Literal(_duration(plain))
+    if _is_literal(plain):
         return Literal(plain)
     raise BadFilter(
-        f"{value!r} in a filter: expected a number, string, boolean, date, datetime, time or "
-        "timedelta, or another velour.field."
+        f"{value!r} in a filter: expected a number, string, boolean, date, datetime, time of day "
+        "without a zone, or timedelta, or another velour.field."
     )
+
+
+def _plain(value: Any) -> Any:
+    """Python's own value for one of numpy's; it has no nanoseconds."""
+    if getattr(value, "ndim", None) != 0:
+        return value
+    kind = value.dtype.kind
+    return (value.astype(f"{kind}8[us]") if kind in "mM" else value).item()
+
+
+def _is_literal(value: object) -> bool:
+    if isinstance(value, str):
+        return is_storable(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value == value and isinstance(value, (bool, int, dt.date))  # NaT is not itself
 
 
 def _duration(value: dt.timedelta) -> str:
@@ -260,6 +272,3 @@ def _duration(value: dt.timedelta) -> str:
     micro = abs(value) // dt.timedelta(microseconds=1)
     sign = "-" if value < dt.timedelta(0) else ""
     return f"{sign}PT{micro // 1_000_000}.{micro % 1_000_000:06d}S"
-
-
-__all__ = ["Condition", "Expression", "Field", "Value", "as_condition", "field"]

@@ -67,7 +67,11 @@ def _to_parquet(columns: Columns) -> bytes:
     import pyarrow.parquet as pq
 
     arrays = {name: pa.array(column) for name, column in columns.items()}
-    floats = [name for name, array in arrays.items() if pa.types.is_floating(array.type)]
+    floats = [
+        name
+        for name, array in arrays.items()
+        if pa.types.is_floating(array.type) and 2 * len(np.unique(columns[name])) >= len(array)
+    ]  # numbers that repeat, as scores of few decimals do, are smaller in a dictionary
     rising = [name for name, column in columns.items() if _rises(column)]
     sink = io.BytesIO()
     pq.write_table(
