@@ -27,7 +27,7 @@ lint: $(TOOLS) ## Check style, types and who imports whom
 	$(BIN)/lint-imports
 
 test: lint ## Lint, then run the tests, on SQLite and on PostGIS (ARGS="-k rank" chooses)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 demo: $(PRODUCT) ## Rank models on real satellite images; needs only PyPI
 	$(BIN)/velour demo

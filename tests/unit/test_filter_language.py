@@ -382,3 +382,36 @@ def test_a_geometry_that_is_none_is_refused() -> None:
     for spelled in ({"type": "Point", "coordinates": []}, {"type": "Polygon"}, {"type": "Point"}):
         with pytest.raises(BadGeometry):
             parse_filter({"op": "s_within", "args": [{"property": "location"}, spelled]})
+
+
+EXOTIC = [
+    "POINT EMPTY", "POLYGON EMPTY", "MULTIPOLYGON EMPTY", "GEOMETRYCOLLECTION EMPTY",
+    "POINT Z (1 1 9)",
+    "LINESTRING (0 0, 0 0)", "LINESTRING (0 0, 2 2, 2 0, 0 2)", "MULTIPOINT (0 0, 1 1, 1 1)",
+    "MULTILINESTRING ((0 0, 2 2), (5 5, 6 6))", "MULTIPOLYGON (((0 0, 2 0, 2 2, 0 0)), EMPTY)",
+    "MULTIPOLYGON (((0 0, 3 0, 3 3, 0 3, 0 0)), ((1 1, 2 1, 2 2, 1 1)))",
+    "GEOMETRYCOLLECTION (POINT (1 1), POLYGON ((0 0, 2 0, 2 2, 0 0)))",
+    "POLYGON ((0 0, 0 0, 0 0, 0 0))",
+    "POLYGON ((0 0, 4 0, 4 4, 0 4, 0 0), (1 1, 1 3, 3 3, 3 1, 1 1))", "POINT (500 -500)",
+    "POLYGON ((-200 -100, 200 -100, 200 100, -200 100, -200 -100))", "POINT (1e300 1e-300)",
+]  # fmt: skip
+
+
+def test_no_geometry_in_metadata_aborts_a_query(stores: dict[Store, int]) -> None:
+    """Empty ones, flat ones, those that cross themselves or leave the Earth."""
+    datums = [velour.Datum(str(n), {"g": shapely.from_wkt(said)}) for n, said in enumerate(EXOTIC)]
+    dataset = velour.Dataset.from_groundtruths(map(velour.GroundTruth, datums), "exotic")
+    others = ("POINT(1 1)", "LINESTRING(0 1, 3 1)", "POLYGON((0 0, 2 0, 2 2, 0 2, 0 0))")
+    asked = [
+        f"{negated}{op}(g, {other})"
+        for negated in ("", "NOT ")
+        for op in ("S_INTERSECTS", "S_WITHIN", "S_CONTAINS", "S_DISJOINT")
+        for other in others
+    ] + ["DWITHIN(g, POINT(1 1), 50, 'km')", "NOT DWITHIN(g, POINT(1 1), 50, 'km')"]
+    for store in stores:
+        version = store.save_dataset(dataset).id
+        for where in asked:
+            node = parse_filter(where)
+            mask = matching(node, dataset.datums, "exotic")
+            found = [uid for uid, keep in zip(dataset.uids, mask, strict=True) if keep]
+            assert store.matching("exotic", version, node) == found, (store, where)

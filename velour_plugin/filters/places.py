@@ -39,23 +39,12 @@ def spatial(op: str, nodes: Sequence[Node]) -> Call:
 
 def dwithin(op: str, nodes: Sequence[Node]) -> Call:
     """``DWITHIN``: a place, a point, a distance and a unit of length."""
-    example = "DWITHIN(location, POINT(-71.03 42.36), 50, 'mi')"
-    values: list[Any] = [node.value if isinstance(node, Literal) else None for node in nodes[1:]]
-    fits = (
-        len(nodes) == 4
-        and isinstance(nodes[0], Property)
-        and _is_place(nodes[0])
-        and nodes[0] != Property(REGION)
-        and isinstance(values[0], Point)
-        and is_number(values[1])
-        and isinstance(values[2], str)
-    )
-    if not fits:
+    if not _is_nearness(nodes):
         raise BadFilter(
             "operator DWITHIN takes location or GeoJSON metadata, POINT(lon lat), a distance and "
-            f"a unit, as in {example}."
+            "a unit, as in DWITHIN(location, POINT(-71.03 42.36), 50, 'mi')."
         )
-    point, distance, unit = values
+    point, distance, unit = map(_value, nodes[1:])
     checked_geometry(point, pixels=False)
     if unit not in METRES:
         raise UnknownName("unit of length", unit, METRES)
@@ -94,3 +83,15 @@ def _is_place(node: Node) -> bool:
     if isinstance(node, Property):
         return kind_of(node.name) in (None, "geometry")
     return isinstance(node, Literal) and isinstance(node.value, BaseGeometry)
+
+
+def _is_nearness(nodes: Sequence[Node]) -> bool:
+    if len(nodes) != 4 or not isinstance(nodes[0], Property) or nodes[0] == Property(REGION):
+        return False
+    point, distance, unit = map(_value, nodes[1:])
+    fits = isinstance(point, Point) and is_number(distance) and isinstance(unit, str)
+    return fits and _is_place(nodes[0])
+
+
+def _value(node: Node) -> Any:
+    return node.value if isinstance(node, Literal) else None

@@ -6,8 +6,8 @@ Python's sqlite3 cannot load SpatiaLite; shapely and pyproj answer what it would
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 
 from velour_plugin.errors import StoreUnavailable
-from velour_plugin.filters.evaluate import PREDICATES, is_comparable
-from velour_plugin.filters.geodesy import box_around, distances, is_on_earth
-from velour_plugin.filters.interpret import looked_up
-from velour_plugin.filters.tree import SPATIAL
-from velour_plugin.filters.values import TAGS, geometry_of
+from velour_plugin.filters.geodesy import box_around
+from velour_plugin.filters.values import TAGS
 from velour_plugin.store.backend import Column, Columns, Condition
 from velour_plugin.store.schema import datums
+from velour_plugin.store.sqlite_functions import FUNCTIONS
 
 _PLACES = "datum_places"
 _places = table(_PLACES, *map(column, ("id", "west", "east", "south", "north")))
@@ -232,61 +230,13 @@ def _prepare(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA case_sensitive_like = ON")
     connection.execute("PRAGMA busy_timeout = 30000")
-    for name, (count, function) in _FUNCTIONS.items():
+    for name, (count, function) in FUNCTIONS.items():
         connection.create_function(name, count, function, deterministic=True)
 
 
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("velour_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _distance(place: bytes | None, longitude: float, latitude: float) -> float | None:
-    there = None if place is None else shapely.from_wkb(place)
-    if there is None or not is_on_earth(there):
-        return None
-    return float(distances([there], longitude, latitude)[0])
-
-
-def _geometry(spelled: object) -> bytes | None:
-    value = json.loads(spelled) if isinstance(spelled, str) and spelled[:1] == "{" else None
-    place = geometry_of(value)
-    return None if place is None else bytes(shapely.to_wkb(place))
-
-
-def _casefold(text: str | None) -> str | None:
-    return None if text is None else text.casefold()
-
-
-def _member(document: str, keys: str) -> str | None:
-    """Metadata under keys that a JSON path cannot spell, as JSON."""
-    value = looked_up(json.loads(document), json.loads(keys))
-    return None if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _relation(op: str) -> Callable[[bytes | None, bytes | None], bool | None]:
-    predicate = PREDICATES[op]
-
-    def relation(left: bytes | None, right: bytes | None) -> bool | None:
-        one, other = _comparable(left), _comparable(right)
-        return None if one is None or other is None else bool(predicate(one, other))
-
-    return relation
-
-
-@lru_cache(maxsize=64)  # a filter's own geometry comes again with every datum
-def _comparable(place: bytes | None) -> BaseGeometry | None:
-    geometry = None if place is None else shapely.from_wkb(place)
-    return geometry if is_comparable(geometry) else None
-
-
-_FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
-    "velour_distance": (3, _distance),
-    "velour_geometry": (1, _geometry),
-    "velour_casefold": (1, _casefold),
-    "velour_member": (2, _member),
-    **{f"velour_{op}": (2, _relation(op)) for op in SPATIAL},
-}
 
 
 def _at(path: Sequence[str], tag: str | None = None) -> tuple[Column, Column]:

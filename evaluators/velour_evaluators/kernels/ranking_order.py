@@ -7,7 +7,6 @@ any weights, without another sort.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -49,19 +48,19 @@ def fall(score: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.floa
     order = both & ((1 << width) - 1)
     falling = score[order]
     if (falling[1:] > falling[:-1]).any():
-        _sort_neighbours(order, both >> width, score)
-        falling = score[order]
+        both >>= width
+        _sort_neighbours(both, order, falling)
     return order, falling
 
 
 def _sort_neighbours(
-    order: NDArray[np.int64], leading: NDArray[np.int64], score: NDArray[np.float64]
+    leading: NDArray[np.int64], order: NDArray[np.int64], falling: NDArray[np.float64]
 ) -> None:
     """Put rows of equal leading bits into the order of all their bits, in place."""
     same = leading[1:] == leading[:-1]
-    near = np.append(same, False) | np.append(False, same)
-    rows = order[near]
-    order[near] = rows[np.lexsort((rows, -score[rows]))]
+    near = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    right = np.lexsort((order[near], -falling[near]))
+    order[near], falling[near] = order[near][right], falling[near][right]
 
 
 def sort_segments(
@@ -151,23 +150,33 @@ def rank(
     (array([1, 0, 2], dtype=int32), array([1]), array([3]))
     """
     place = places_of(answers, truth_row, truth_label)
-    true = np.zeros(len(answers.row), bool)
-    true[place[place >= 0]] = True
-    by_label = _grouping(answers)
-    score, datums, true = (by_label(c) for c in (answers.score, datum[answers.row], true))
-    bounds = running_sum(count_by(answers.label, answers.labels))
-    sort_segments(bounds, score, datums, true)
-    scores = RankedScores(bounds, datums, score, true)
+    by_label = _matrix_by_label if answers.is_matrix else _rows_by_label
+    scores = by_label(answers, datum, place[place >= 0])
+    sort_segments(scores.bounds, scores.score, scores.datum, scores.true)
     unnamed = place < 0
     return scores, _ranked_truths(scores, truth_label[unnamed], datum[truth_row[unnamed]])
 
 
-def _grouping(answers: Answers) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """How a copy of a column of answers is brought into the order of labels."""
-    if answers.is_matrix:
-        return lambda column: column.reshape(answers.rows, answers.labels).T.flatten()
+def _rows_by_label(
+    answers: Answers, datum: NDArray[np.int32], named: NDArray[np.intp]
+) -> RankedScores:
+    """Copies of the columns label by label, not ranked yet; ``named`` rows are true."""
+    true = np.zeros(len(answers.row), bool)
+    true[named] = True
     order = stable_order(answers.label, answers.labels)
-    return lambda column: column[order]
+    bounds = running_sum(count_by(answers.label, answers.labels))
+    return RankedScores(bounds, datum[answers.row][order], answers.score[order], true[order])
+
+
+def _matrix_by_label(
+    answers: Answers, datum: NDArray[np.int32], named: NDArray[np.intp]
+) -> RankedScores:
+    """The same where every datum has a score for every label: a transposition."""
+    rows, labels = answers.rows, answers.labels
+    true = np.zeros((labels, rows), bool)
+    true[named % labels, named // labels] = True
+    score = answers.score.reshape(rows, labels).T.flatten()
+    return RankedScores(np.arange(labels + 1) * rows, np.tile(datum, labels), score, true.ravel())
 
 
 def _ranked_truths(
