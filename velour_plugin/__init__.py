@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.metadata import VideoFrameMetadata as VideoFrameMetadata
     from velour_plugin.evaluation import evaluate as evaluate
     from velour_plugin.evaluator import Evaluator as Evaluator
+    from velour_plugin.filters.builder import field as field
     from velour_plugin.hookspecs import hookimpl as hookimpl
     from velour_plugin.partitions import PartitionedDataset as PartitionedDataset
     from velour_plugin.ranking import compare as compare
@@ -59,6 +60,7 @@ _HOME = {
     "VideoFrameMetadata": "domain.metadata",
     "compare": "ranking",
     "evaluate": "evaluation",
+    "field": "filters.builder",
     "hookimpl": "hookspecs",
     "open_store": "store",
     "rank": "ranking",

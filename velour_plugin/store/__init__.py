@@ -22,6 +22,7 @@ from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.filters.interpret import check_properties
+from velour_plugin.filters.swapped import warn_if_swapped
 from velour_plugin.filters.tree import Node
 from velour_plugin.store import answers, datasets, evaluations, filtering, growth, migrate
 from velour_plugin.store.backend import Backend
@@ -194,8 +195,15 @@ class Store:
             if where is None:
                 return datasets.select_uids(connection, version, None)
             check_properties(where, set(version.properties))
-            condition = filtering.condition(where, self.backend, dataset)
-            return datasets.select_uids(connection, version, condition)
+
+            def selected(node: Node) -> list[str]:
+                condition = filtering.condition(node, self.backend, dataset)
+                return datasets.select_uids(connection, version, condition)
+
+            found = selected(where)
+            if not found:
+                warn_if_swapped(where, lambda other: bool(selected(other)))
+            return found
 
     def add_datums(self, addition: Dataset) -> Version:
         """Make the next version of a dataset from its newest one and some more datums.
