@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import joblib
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -150,6 +151,16 @@ class EvaluatorContract:
         together = self.evaluator.concatenate(ledgers)
         assert same_ledgers(together, whole)
         assert self.answers(together) == self.answers(whole)
+
+    def test_parallel_is_serial(self) -> None:
+        """Parts matched by two workers, through the same door as a user's call."""
+        dataset, task = self.dataset(0), self.evaluator.task
+        here = velour.evaluate(dataset, task, self.given)
+        with joblib.parallel_config(backend="threading", n_jobs=2):
+            there = velour.evaluate(dataset, task, self.given)
+        assert there.id == here.id
+        assert same_ledgers(there.ledger, here.ledger)
+        assert list(map(as_json, there.metrics)) == list(map(as_json, here.metrics))
 
     def _nameless(self, answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         return [
