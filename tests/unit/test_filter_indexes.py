@@ -32,6 +32,7 @@ def filled(
             yield store, fill(store, 20_000)
 
 
+@pytest.mark.filterwarnings("ignore::velour_plugin.filters.swapped.SwappedCoordinates")
 @pytest.mark.parametrize("where", [NEAR_BOSTON, WITHIN])
 def test_a_place_is_looked_up_in_the_spatial_index(filled: tuple[Store, int], where: str) -> None:
     """Beside conditions on metadata too; the whole version is not walked through."""
