@@ -44,9 +44,15 @@ class Axis:
 
     def weighted(self, weights: NDArray[np.int64] | None) -> Axis:
         """The same key with other weights, as :meth:`Ledger.weights_of` gives them."""
-        if weights is not None:
-            weights = weights.astype(narrowest(int(weights.max(initial=0))))
-        return replace(self, weights=weights)
+        if weights is None:
+            return replace(self, weights=None)
+        counts = weights.astype(narrowest(int(weights.max(initial=0))))
+        axis = replace(self, weights=counts)
+        if np.count_nonzero(counts) > len(counts) // 2:
+            return axis
+        # rows of weight 0 add nothing; where they are many, it is faster to leave them out
+        answers, truths = (_counting(table, counts) for table in (self.answers, self.truths))
+        return replace(axis, answers=answers, truths=truths)
 
     @property
     def said(self) -> dict[str, str]:
@@ -113,6 +119,11 @@ class Axis:
         """Labels that are true or predicted: of sets, all that a prediction names."""
         said = self.rankings.named if self.is_multi_label else self.counts.decided
         return (self.counts.truths > 0) | (said > 0)
+
+
+def _counting(table: Columns, weights: Weights) -> Columns:
+    rows = np.flatnonzero(weights[table["datum"]])
+    return {name: column[rows] for name, column in table.items()}
 
 
 def axes_of(ledger: Ledger) -> list[Axis]:
