@@ -123,6 +123,10 @@ class Evaluator(ABC):
             metrics = self.details(ledger, datums, weights)
         return value_of(metrics, metric, label)
 
+    def prefers_lower(self, metric: str) -> bool:
+        """Whether small values of a metric are good; ``color/log_loss`` is as ``log_loss``."""
+        return metric.rpartition("/")[2] in self.lower_is_better
+
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
         """The lowest and highest value that a metric can have; ``None`` where it has no bound."""
         return (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Intervals stay within what a metric can be."""
+"""Evaluators know what a metric can be, and which way round it is good."""
 
 from __future__ import annotations
 
@@ -21,3 +21,11 @@ def test_a_metric_knows_its_bounds(
     task: str, metric: str, bounds: tuple[float | None, float | None]
 ) -> None:
     assert installed().evaluator(task).bounds(metric) == bounds
+
+
+def test_a_metric_of_another_key_is_ranked_the_same_way_round() -> None:
+    evaluator = installed().evaluator("tabular-classification")
+
+    assert evaluator.prefers_lower("log_loss")
+    assert evaluator.prefers_lower("color/log_loss")
+    assert not evaluator.prefers_lower("color/accuracy")

@@ -126,7 +126,7 @@ def _ranked(
     field, stored = entrants(store, dataset, metric, about, runs, experiments)
     shared = shared_datums(store, dataset, field, on_mismatch)
     selected, total = _selected(store, dataset, field, node, shared)
-    lower = metric in installed().evaluator(field[0].task).lower_is_better
+    lower = installed().evaluator(field[0].task).prefers_lower(metric)
     whole = node is None and shared is None
     if whole and not resamples:
         found = [

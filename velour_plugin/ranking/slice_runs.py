@@ -173,7 +173,7 @@ def worst(
     asked = judged(store, run, parse_filter(where), dataset)
     name = checked_metric(asked, metric)
     whole = asked.evaluator.value(asked.ledger, name, None, asked.selected)
-    sign = -1.0 if name in asked.evaluator.lower_is_better else 1.0
+    sign = -1.0 if asked.evaluator.prefers_lower(name) else 1.0
     places = np.flatnonzero(asked.selected)
     costs = np.zeros(len(places))
     blocks = np.array_split(np.arange(len(places)), max(1, len(places) // 50))
