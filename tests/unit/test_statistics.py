@@ -11,7 +11,6 @@ from velour_plugin.ranking.statistics import (
     best_probabilities,
     holm,
     mcnemar,
-    permutation_test,
     rank_interval,
     rank_replicates,
     recentred,
@@ -76,22 +75,6 @@ def test_a_rank_interval_leaves_out_the_tails() -> None:
 
 def test_recentred_replicates_lie_on_the_other_side_of_the_value() -> None:
     assert_array_equal(recentred([0.5], np.array([[0.6, 0.3]])), [[0.4, 0.7]])
-
-
-def test_a_permutation_test_of_equal_runs_finds_nothing() -> None:
-    def swapped(swaps: np.ndarray) -> np.ndarray:
-        return np.zeros(len(swaps))
-
-    assert permutation_test(0.0, swapped, 20, 99, seed=0) == 1.0
-
-
-def test_a_permutation_test_of_runs_that_always_differ_finds_it() -> None:
-    """Each of 20 datums gives the second run 1 more: only swapping all or none is as large."""
-
-    def swapped(swaps: np.ndarray) -> np.ndarray:
-        return np.where(swaps, -1.0, 1.0).sum(axis=1)
-
-    assert permutation_test(20.0, swapped, 20, 999, seed=0) == pytest.approx(1 / 1000)
 
 
 def test_holm_never_lowers_a_p_value_and_keeps_their_order() -> None:

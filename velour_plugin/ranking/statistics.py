@@ -8,7 +8,7 @@ their differences.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -100,31 +100,6 @@ def best_probabilities(ranks: Floats) -> Floats:
     """Share of resamples in which each run is best, ``(runs,)``; ties are shared out."""
     first = ranks == 1
     return np.asarray((first / np.maximum(first.sum(axis=0), 1)).mean(axis=1))
-
-
-def permutation_test(
-    difference: float, swapped: Callable[[NDArray[np.bool_]], Floats], datums: int,
-    permutations: int, seed: int,
-) -> float:  # fmt: skip
-    """Probability of so large a difference if it did not matter whose prediction is whose.
-
-    Args:
-        difference: of the metric, the first run's less the second's.
-        swapped: gives the difference ``(n,)`` when ``(n, datums)`` say whose predictions are
-            exchanged on which datums.
-        datums: how many there are.
-        permutations: how many to draw.
-        seed: the same one draws the same.
-
-    Returns:
-        p in [1 / (permutations + 1), 1], two-sided.
-
-    Source: Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses, 3.
-    """
-    swaps = np.random.default_rng(seed).random((permutations, datums)) < 0.5
-    differences = np.nan_to_num(swapped(swaps))
-    as_large = np.abs(differences) >= abs(difference) * (1 - 1e-9)
-    return float((1 + as_large.sum()) / (1 + permutations))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
