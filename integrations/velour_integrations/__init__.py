@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @hookimpl
 def velour_formats() -> Iterable[Format]:
     """COCO and SpaceNet."""
-    from velour_integrations.coco import CocoFormat
-    from velour_integrations.spacenet import SpaceNetFormat
+    from velour_integrations.formats.coco import CocoFormat
+    from velour_integrations.formats.spacenet import SpaceNetFormat
 
     return [CocoFormat(), SpaceNetFormat()]
 
@@ -37,7 +37,7 @@ def velour_commands() -> Iterable[click.Command]:
 @hookimpl
 def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[str] | None:
     """Ask MLflow's ``search_runs``."""
-    from velour_integrations.mlflow_run import find_runs
+    from velour_integrations.mlflow.run import find_runs
 
     return find_runs(query, experiments)
 
@@ -46,6 +46,6 @@ def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[
 def velour_after_evaluation(evaluation: Evaluation) -> None:
     """Tell the MLflow run which evaluation is its own."""
     if evaluation.run is not None:
-        from velour_integrations.mlflow_run import tag_run
+        from velour_integrations.mlflow.run import tag_run
 
         tag_run(evaluation)

@@ -17,7 +17,7 @@ import pytest
 import shapely
 from mlflow.models.evaluation import EvaluationResult, ModelEvaluator
 from mlflow.models.evaluation.evaluator_registry import _model_evaluation_registry
-from velour_integrations.mlflow_evaluator import VelourEvaluator
+from velour_integrations.mlflow.evaluator import VelourEvaluator
 
 import velour_plugin as velour
 from tests import mlflow_runs as runs
@@ -536,13 +536,13 @@ def test_importing_mlflow_finds_us_without_a_word() -> None:
 
 
 def test_the_evaluator_may_be_imported_before_mlflow() -> None:
-    code = "import velour_integrations.mlflow_evaluator, mlflow; print(mlflow.data.from_velour)"
+    code = "import velour_integrations.mlflow.evaluator, mlflow; print(mlflow.data.from_velour)"
     assert python(code).startswith("<function from_velour")
 
 
 @pytest.mark.xfail(reason="MLflow meets the module half imported and goes on without it")
 def test_the_datasets_may_be_imported_before_mlflow() -> None:
-    python("import velour_integrations.mlflow_data, mlflow; mlflow.data.from_velour")
+    python("import velour_integrations.mlflow.data, mlflow; mlflow.data.from_velour")
 
 
 @pytest.mark.parametrize(

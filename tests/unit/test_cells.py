@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from velour_integrations.cells import annotations_of
+from velour_integrations.mlflow.cells import annotations_of
 
 import velour_plugin as velour
 from velour_plugin.errors import BadDataset

@@ -17,7 +17,7 @@ import numpy as np
 from mlflow.models.evaluation import EvaluationResult, ModelEvaluator
 
 import velour_plugin as velour
-from velour_integrations.cells import annotations_of
+from velour_integrations.mlflow.cells import annotations_of
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
 from velour_plugin.plugins import installed
 
@@ -81,10 +81,15 @@ class VelourEvaluator(ModelEvaluator):
         MLflow itself logs the metrics of a result when it knows the logged model; only
         when it does not are they logged here, so that they stand once.
         """
-        from velour_integrations import mlflow_run
+        from velour_integrations.mlflow.run import (
+            log_artifacts,
+            log_metrics,
+            mlflow_metrics,
+            run_of,
+        )
 
         config = _checked(evaluator_config or {})
-        run = mlflow_run.run_of(run_id)
+        run = run_of(run_id)
         asked, uids = _dataset_of(dataset, config)
         judged = _with_predictions(asked, uids, dataset, model, predictions)
         name = config.get("model") or judged.model or model_id or run.name or run_id
@@ -98,10 +103,10 @@ class VelourEvaluator(ModelEvaluator):
                 store,
                 run,
             )
-        metrics = mlflow_run.mlflow_metrics(evaluation)
+        metrics = mlflow_metrics(evaluation)
         if model_id is None:
-            mlflow_run.log_metrics(run_id, metrics, dataset.name, dataset.digest)
-        artifacts = mlflow_run.log_artifacts(run_id, evaluation, judged)
+            log_metrics(run_id, metrics, dataset.name, dataset.digest)
+        artifacts = log_artifacts(run_id, evaluation, judged)
         return EvaluationResult(metrics=metrics, artifacts=artifacts, run_id=run_id)
 
 
