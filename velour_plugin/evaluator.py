@@ -25,7 +25,8 @@ class Evaluator(ABC):
 
     A subclass names its task, the version of its arithmetic (a change that moves any
     number needs a new one: it stands in every certificate) and its headline metrics,
-    the one that people rank by first. Parameters that move no number of
+    the one that people rank by first; ``of_label`` says which metric of each label belongs
+    to a headline metric, as AP to mAP. Parameters that move no number of
     :meth:`measure`, such as how many examples are kept, are ``decorative``: evaluations that
     differ in them only are comparable.
     """
@@ -34,6 +35,7 @@ class Evaluator(ABC):
     version: ClassVar[str]
     headline: ClassVar[tuple[str, ...]]
     lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    of_label: ClassVar[Mapping[str, str]] = {}
     defaults: ClassVar[Mapping[str, Any]] = {}
     decorative: ClassVar[frozenset[str]] = frozenset()
 
@@ -131,6 +133,38 @@ class Evaluator(ABC):
         """The lowest and highest value that a metric can have; ``None`` where it has no bound."""
         return (0.0, 1.0)
 
+    def outcomes(
+        self, ledger: Ledger, metric: str, label: Label | None
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+        """Which datums a metric is a share of, if it is one: right ones among those tried.
+
+        Shares have intervals and tests of their own, which are exact where resamples are not.
+
+        Args:
+            ledger: as :meth:`match` made it.
+            metric: name of a metric.
+            label: the class that it is about; ``None`` for a headline metric.
+
+        Returns:
+            Both ``(datums,)``: those that count as right, and those that count at all, which the
+            predictions do not change; ``None`` where a metric is no share of datums.
+        """
+        return None
+
+    def errors(
+        self, ledger: Ledger, datums: NDArray[np.bool_] | None = None
+    ) -> dict[str, tuple[int, float | None]]:
+        """Split what is wrong by kind: how many there are, and what the kind costs.
+
+        Args:
+            ledger: as :meth:`match` made it.
+            datums: those that count; ``None`` for all.
+
+        Returns:
+            By kind; empty where errors have no kinds, or the ledger does not tell.
+        """
+        return {}
+
     def support(self, ledger: Ledger) -> dict[LabelName, NDArray[np.intp]]:
         """Datums that show each label, by position; empty when the ledger does not tell.
 
@@ -155,6 +189,38 @@ class Evaluator(ABC):
         """
         return Ledger.joined(ledgers)
 
+    def answers(self, ledger: Ledger, parameters: Mapping[str, Any]) -> bool:
+        """Whether a ledger can answer other parameters exactly, without a new match.
+
+        This says so where they do not differ.
+
+        Args:
+            ledger: as :meth:`match` made it.
+            parameters: as :meth:`parameters` completed them.
+        """
+        return bool(ledger.parameters == parameters)
+
+    def narrow(self, ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
+        """Make of a ledger that :meth:`answers` them the one that other parameters would make."""
+        return ledger
+
+    def reduce(
+        self, ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None
+    ) -> Ledger | None:
+        """Make the ledger of a match with fewer labels and without predictions of low scores.
+
+        This cannot, but for all labels and scores; an evaluator that can saves a new match.
+
+        Args:
+            ledger: as :meth:`match` made it.
+            labels: ``(labels,)`` bool, those that stay on both sides; at least one.
+            min_score: of the predictions that stay; ``None`` for all.
+
+        Returns:
+            The ledger; ``None`` when only a new match can tell.
+        """
+        return ledger if labels.all() and min_score is None else None
+
     def details(
         self,
         ledger: Ledger,
@@ -163,6 +229,18 @@ class Evaluator(ABC):
     ) -> list[Metric]:
         """Curves, matrices and examples: what is looked at once, not a thousand times."""
         return []
+
+    def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
+        """How each datum went by itself, for tables of the worst and for maps; cheap.
+
+        Args:
+            ledger: as :meth:`match` made it.
+
+        Returns:
+            Columns with a row a datum: ``score`` in [0, 1], NaN where there is nothing to judge;
+            ``errors``, how many; and what else there is to say. Empty when the task cannot tell.
+        """
+        return {}
 
 
 def value_of(metrics: Sequence[Metric], name: str, label: Label | None) -> float | None:

@@ -17,16 +17,38 @@ from velour_plugin.domain.datasets import ContentNames, Dataset, Fingerprints
 from velour_plugin.domain.evaluation import Certificate
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.table import AnnotationTable, LabelName
-from velour_plugin.errors import InvalidInput, UnknownName
+from velour_plugin.errors import BadFilter, InvalidInput, UnknownName
 from velour_plugin.evaluator import Evaluator
-from velour_plugin.filters import Node, parse_filter
+from velour_plugin.filters import Node, Split, parse_filter, split_filter
 from velour_plugin.filters.interpret import check_properties, matching
+from velour_plugin.filters.reduce import (
+    annotation_properties,
+    check_annotation_properties,
+    check_labels,
+    reduced,
+)
 from velour_plugin.filters.tree import to_json
-from velour_plugin.partitions import PartitionedDataset, split
+from velour_plugin.partitions import PartitionedDataset
+from velour_plugin.partitions import split as split_dataset
 
-Part = tuple["Ledger | None", Fingerprints, set[str], set[str]]
-"""A part's ledger if any of its datums is selected, its fingerprints, and the names of its
-datums' metadata and label keys."""
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part that was matched.
+
+    Args:
+        ledger: ``None`` when none of its datums is selected.
+        fingerprints: of its datums and what is said of them.
+        properties: names of metadata that a filter may ask for.
+        keys: label keys of both sides.
+        labels: of both sides, as they are judged.
+    """
+
+    ledger: Ledger | None
+    fingerprints: Fingerprints
+    properties: set[str]
+    keys: set[str]
+    labels: set[LabelName]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +60,8 @@ class Question:
         parameters: the evaluator's own, complete.
         label_map: pairs of what is mapped and what it becomes: two values, or two (key, value).
         label_keys: the keys that are evaluated; ``None`` for all.
-        where: the filter; ``None`` for all datums.
+        where: the filter; ``None`` for all datums. Labels are asked for as they are judged: by
+            what a label map made of them.
     """
 
     evaluator: Evaluator
@@ -54,47 +77,86 @@ class Question:
         given: Mapping[str, Any],
         where: str | Mapping[str, Any] | Node | None,
     ) -> Question:
-        """Check parameters and filter."""
+        """Check parameters and filter.
+
+        Raises:
+            UnknownName: the task has no such parameter.
+            InvalidInput: a value breaks a rule.
+            BadFilter: the filter has no meaning, or asks for runs.
+        """
         known = {*evaluator.defaults, *_COMMON}
         for name in given:
             if name not in known:
                 raise UnknownName(f"parameter of {evaluator.task}", name, known)
         own = {key: value for key, value in given.items() if key not in _COMMON}
+        node = parse_filter(where)
+        if split_filter(node).runs is not None:
+            raise BadFilter(
+                "model and run_id are about runs that were judged: velour rank asks for them; what "
+                "is judged is selected by datums, labels, scores and annotations."
+            )
         return cls(
             evaluator,
             evaluator.parameters(own),
             _label_pairs(given.get("label_map")),
             _sorted_keys(given.get("label_keys")),
-            parse_filter(where),
+            node,
         )
+
+    @property
+    def split(self) -> Split:
+        """The filter, taken apart."""
+        return split_filter(self.where)
 
     def certificate(self, dataset: str, names: ContentNames) -> Certificate:
         """What makes the answer comparable with others."""
-        keys = {} if self.label_keys is None else {"label_keys": list(self.label_keys)}
         return Certificate(
             dataset=dataset,
             dataset_digest=names.dataset,
             datums_digest=names.datums,
             groundtruth_digest=names.groundtruth,
             filter=None if self.where is None else canonical_json(to_json(self.where)),
-            parameters={**self.parameters, **keys},
-            label_map=None
-            if self.label_map is None
-            else [list(map(_spelled, pair)) for pair in self.label_map],
+            parameters=self.all_parameters,
+            label_map=self.spelled_label_map,
             evaluator=self.evaluator.task,
             evaluator_version=self.evaluator.version,
         )
 
+    @property
+    def all_parameters(self) -> dict[str, Any]:
+        """The evaluator's own, and label keys where they are chosen."""
+        keys = {} if self.label_keys is None else {"label_keys": list(self.label_keys)}
+        return {**self.parameters, **keys}
+
+    @property
+    def spelled_label_map(self) -> list[list[Any]] | None:
+        """The label map in JSON."""
+        if self.label_map is None:
+            return None
+        return [list(map(_spelled, pair)) for pair in self.label_map]
+
+    def changes_labels(self, certificate: Certificate) -> bool:
+        """Whether labels are mapped or chosen otherwise than an evaluation did."""
+        keys = self.all_parameters.get("label_keys")
+        other = [certificate.label_map, certificate.parameters.get("label_keys")]
+        return canonical_json([self.spelled_label_map, keys]) != canonical_json(other)
+
     def match(self, dataset: Dataset) -> Part:
         """Match one part."""
-        properties = {name for datum in dataset.datums for name in datum.metadata}
-        chosen = matching(self.where, dataset.datums, dataset.name, strict=False)
-        keys = {key for table in _sides(dataset) for key, _ in table.labels}
-        if not chosen.any():
-            return None, dataset.fingerprints, properties, keys
+        split = self.split
+        names = {name for datum in dataset.datums for name in datum.metadata}
+        if split.annotations is not None:
+            names |= annotation_properties(dataset)
+        chosen = matching(split.datums, dataset.datums, dataset.name, strict=False)
         judged = self._relabelled(dataset if chosen.all() else dataset.subset(chosen))
-        ledger = self.evaluator.match(judged, self.parameters)
-        return ledger, dataset.fingerprints, properties, keys
+        some = bool(chosen.any())
+        return Part(
+            self.evaluator.match(reduced(judged, split), self.parameters) if some else None,
+            dataset.fingerprints,
+            names,
+            {key for table in _sides(dataset) for key, _ in table.labels},
+            {name for table in _sides(judged) for name in table.labels},
+        )
 
     def _relabelled(self, dataset: Dataset) -> Dataset:
         """Map labels and keep the keys asked for, on both sides."""
@@ -118,29 +180,34 @@ def match_parts(
     """Match a dataset, on as many workers as there are.
 
     Raises:
-        InvalidInput: the filter selects no datum.
+        InvalidInput: the filter selects no datum, or none of the labels.
         UnknownName: the filter or the label keys name what no part has.
     """
     parts: list[Ledger] = []
     properties: set[str] = set()
     keys: set[str] = set()
+    judged: set[LabelName] = set()
 
     def fingerprints() -> Iterator[Fingerprints]:
-        for ledger, prints, names, own_keys in _matched(question, dataset, n_jobs):
-            properties.update(names)
-            keys.update(own_keys)
-            if ledger is not None:
-                parts.append(ledger)
-            yield prints
+        for part in _matched(question, dataset, n_jobs):
+            properties.update(part.properties)
+            keys.update(part.keys)
+            judged.update(part.labels)
+            if part.ledger is not None:
+                parts.append(part.ledger)
+            yield part.fingerprints
 
     labels = dataset.labels if isinstance(dataset, PartitionedDataset) else dataset.truth.labels
     names = ContentNames.of(dataset.metadata, labels, fingerprints())
-    if question.where is not None:
-        check_properties(question.where, properties)
+    split = question.split
+    if split.datums is not None:
+        check_properties(split.datums, properties)
+    check_annotation_properties(split, properties)
     became = {new[0] for _, new in question.label_map or () if not isinstance(new, str)}
     for key in question.label_keys or ():
         if key not in keys | became:
             raise UnknownName("label key", key, keys)
+    check_labels(split, judged)
     if not parts:
         raise InvalidInput(
             f"the filter selects none of the datums of {dataset.name!r}: there is nothing to judge."
@@ -161,7 +228,7 @@ def _matched(
             yield question.match(dataset)
             return
         loaders: list[Callable[[], Dataset]] = [
-            _Given(part) for part in split(dataset, min(workers, len(dataset)))
+            _Given(part) for part in split_dataset(dataset, min(workers, len(dataset)))
         ]
     else:
         loaders = [_Read(str(dataset.folder), number) for number in range(len(dataset))]

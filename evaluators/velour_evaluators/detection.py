@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.detection_answers import narrowed, unanswered
+from velour_evaluators import by_datum
+from velour_evaluators.detection_answers import narrowed, reduced, unanswered
 from velour_evaluators.detection_details import detail_metrics
+from velour_evaluators.detection_errors import errors_by_kind
 from velour_evaluators.detection_ledger import DetectionLedger
 from velour_evaluators.detection_matching import write_ledger
 from velour_evaluators.detection_merging import concatenated
@@ -40,6 +42,9 @@ class ObjectDetection(Evaluator):
         "mAR_1", "mAR_10", "mAR_100", "mAR_small", "mAR_medium", "mAR_large",
     )  # fmt: skip
     lower_is_better = frozenset({"ece", "oLRP"})
+    of_label: ClassVar[Mapping[str, str]] = {
+        "mAP": "AP", "mAP_50": "AP_50", "mAP_75": "AP_75", "mAR_100": "AR_100", "oLRP": "oLRP",
+    }  # fmt: skip
     defaults = DEFAULTS
     decorative = frozenset({"details", "examples", "calibration_bins"})
 
@@ -82,6 +87,28 @@ class ObjectDetection(Evaluator):
         values = resampled(ledger, metric, label, weights)
         return super().resample(ledger, metric, label, weights) if values is None else values
 
+    def value(
+        self,
+        ledger: Ledger,
+        metric: str,
+        label: Label | None,
+        datums: NDArray[np.bool_] | None = None,
+        weights: NDArray[np.int64] | None = None,
+    ) -> float | None:
+        """One metric over some datums; of COCO's, only what it takes."""
+        counts = ledger.weights_of(datums, weights)
+        counts = np.ones(len(ledger.datums), np.int64) if counts is None else counts
+        values = resampled(ledger, metric, label, counts[None])
+        if values is None:
+            return super().value(ledger, metric, label, datums, weights)
+        return None if np.isnan(values[0]) else float(values[0])
+
+    def errors(
+        self, ledger: Ledger, datums: NDArray[np.bool_] | None = None
+    ) -> dict[str, tuple[int, float | None]]:
+        """AP that each kind of error costs, as in TIDE, at the parameter ``iou_threshold``."""
+        return errors_by_kind(ledger, ledger.weights_of(datums))
+
     def details(
         self,
         ledger: Ledger,
@@ -90,6 +117,10 @@ class ObjectDetection(Evaluator):
     ) -> list[Metric]:
         """Curves, calibration, confusion matrix, kinds of error, oLRP, recall of any label."""
         return detail_metrics(ledger, ledger.weights_of(datums, weights))
+
+    def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
+        """F1 of each image, its false and its missed objects."""
+        return by_datum.of_detection(ledger)
 
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
         """Put ledgers of disjoint datums together, as if all had been matched at once.
@@ -111,6 +142,17 @@ class ObjectDetection(Evaluator):
             InvalidInput: it cannot (see :mod:`velour_evaluators.detection_answers`): why.
         """
         return narrowed(ledger, self.parameters(parameters))
+
+    def reduce(
+        self, ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None
+    ) -> Ledger | None:
+        """Leave out labels and low scores: neither changes what the others find.
+
+        Federated ledgers are matched again: what counts there depends on other labels.
+        """
+        if labels.all() and min_score is None:
+            return ledger
+        return None if ledger.parameters["federated"] else reduced(ledger, labels, min_score)
 
 
 class InstanceSegmentation(ObjectDetection):

@@ -1,8 +1,8 @@
-"""What a ledger can answer that was matched with other parameters, and how.
+"""What a ledger can answer that was matched with other parameters or more data, and how.
 
 A subset of its IoU thresholds and area ranges, fewer detections, another score
-threshold (a higher one, where details are asked for) need no new match. Everything
-else is refused: a ledger never approximates.
+threshold (a higher one, where details are asked for) need no new match; nor do fewer labels,
+or only detections from a score on. Everything else is refused: a ledger never approximates.
 """
 
 from __future__ import annotations
@@ -66,6 +66,49 @@ def narrowed(ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
     narrowing = _Narrowing(ledger, parameters)
     said = {**parameters, "iou_type": ledger.parameters["iou_type"]}
     return Ledger(ledger.task, ledger.datums, ledger.labels, said, narrowing.tables())
+
+
+def reduced(ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None) -> Ledger:
+    """Make of a ledger the one that a match of less data would have made.
+
+    Detections find truths of their own label, best scores first, so those that
+    stay find what they found.
+
+    Args:
+        ledger: of detection, not federated.
+        labels: ``(labels,)`` bool, those that stay on both sides.
+        min_score: of the detections that stay; ``None`` for all.
+    """
+    tables = ledger.tables
+    detections, truths = tables["detections"], tables["truths"]
+    kept, real = labels[detections["label"]], labels[truths["label"]]
+    if min_score is not None:
+        kept = kept & (detections["score"] >= min_score)
+    detection = (np.cumsum(kept) - 1).astype(np.int32)
+    truth = (np.cumsum(real) - 1).astype(np.int32)
+    label = (np.cumsum(labels) - 1).astype(np.int32)
+
+    def of_kept(name: str) -> dict[str, NDArray[Any]]:
+        rows = dict(_rows(tables[name], kept[tables[name]["detection"]]))
+        return {**rows, "detection": detection[rows["detection"]]}
+
+    less: dict[str, Columns] = {
+        "detections": _relabelled(_rows(detections, kept), label),
+        "matches": of_kept("matches"),
+        "truths": _relabelled(_rows(truths, real), label),
+    }
+    if "pairs" in tables:
+        pairs = of_kept("pairs")
+        both = real[pairs["truth"]]
+        less["pairs"] = {**_rows(pairs, both), "truth": truth[pairs["truth"][both]]}
+        less["truth_boxes"] = _rows(tables["truth_boxes"], real)
+        less["detection_boxes"] = of_kept("detection_boxes")
+    names = tuple(name for name, stays in zip(ledger.labels, labels, strict=True) if stays)
+    return Ledger(ledger.task, ledger.datums, names, ledger.parameters, less)
+
+
+def _relabelled(table: Columns, label: NDArray[np.int32]) -> Columns:
+    return {**table, "label": label[table["label"]].astype(table["label"].dtype)}
 
 
 class _Narrowing:

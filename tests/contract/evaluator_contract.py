@@ -30,6 +30,9 @@ from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import UnknownName
 from velour_plugin.evaluator import Evaluator
+from velour_plugin.filters import parse_filter, split_filter
+from velour_plugin.filters.reduce import reduced
+from velour_plugin.filters.rows import matching_labels
 from velour_plugin.store.ledgers import ledger_from_bytes, ledger_to_bytes
 
 SEEDS = range(6)
@@ -118,6 +121,27 @@ class EvaluatorContract:
         chosen[0] = True
         by_ledger = self.answers(self.match(dataset), datums=chosen)
         assert by_ledger == self.answers(self.match(dataset.subset(chosen)))
+
+    @seeds
+    def test_fewer_labels_and_scores_by_ledger_are_those_by_data(self, seed: int) -> None:
+        dataset = self.dataset(seed)
+        ledger = self.match(dataset)
+        first = ledger.labels[0]
+        for where, limit in (
+            (f"label.key = '{first[0]}' AND label.value = '{first[1]}'", None),
+            ("score >= 0.5", 0.5),
+        ):
+            split = split_filter(parse_filter(where))
+            labels = matching_labels(split.labels, ledger.labels)
+            by_ledger = self.evaluator.reduce(ledger, labels, limit)
+            if by_ledger is not None:
+                assert same_ledgers(by_ledger, self.match(reduced(dataset, split)))
+
+    @seeds
+    def test_a_ledger_answers_its_own_parameters(self, seed: int) -> None:
+        ledger = self.match(self.dataset(seed))
+        assert self.evaluator.answers(ledger, ledger.parameters)
+        assert same_ledgers(self.evaluator.narrow(ledger, ledger.parameters), ledger)
 
     @seeds
     def test_a_mask_is_weights_of_0_and_1(self, seed: int) -> None:

@@ -395,3 +395,100 @@ def test_the_default_store_is_opened_when_none_is_given() -> None:
     with velour.open_store() as store:
         three_models(store)
     assert velour.rank("mAR_100", dataset="fires", resamples=0)[0].model == "all"
+
+
+# Runs in a filter
+
+
+def test_a_filter_chooses_models_and_runs(store: Store) -> None:
+    judge(store, fires(ALL, "swin-l"), run="first")
+    judge(store, fires(["2"], "swin-s"), run="second")
+    judge(store, fires(["10"], "yolo"))
+    assert [row.model for row in rank(store, where="model LIKE 'swin%'")] == ["swin-l", "swin-s"]
+    assert [row.model for row in rank(store, where="run_id = 'id of second'")] == ["swin-s"]
+    night = rank(store, where=f"model <> 'swin-l' AND {NIGHT}")
+    assert order(night) == [(1, "swin-s", 0.5), (2, "yolo", 0.0)]
+    outside = rank(store, where="run_id IS NULL")
+    assert [row.model for row in outside] == ["yolo"]
+    with pytest.raises(NotFound, match="no evaluated run is among those asked for"):
+        rank(store, where="model = 'resnet'")
+
+
+def test_one_run_is_named_and_not_filtered(store: Store) -> None:
+    judge(store, fires(ALL, "swin"))
+    with pytest.raises(InvalidInput, match="the run is named already"):
+        velour.slices("swin", by="sensor", where="model = 'swin'", store=store)
+    with pytest.raises(BadFilter, match="model and run_id are about runs"):
+        velour.evaluate(fires(ALL), "object-detection", where="model = 'swin'")
+
+
+# Labels, scores and annotations in a filter
+
+
+def test_a_label_that_is_not_there_is_named_with_those_that_are(store: Store) -> None:
+    judge(store, fires(ALL, "a"))
+    with pytest.raises(UnknownName, match=r"label\.value = 'fier'.*known are: class=fire"):
+        rank(store, where="label.value = 'fier'")
+    with pytest.raises(UnknownName, match=r"label\.value = 'fier'.*known are: class=fire"):
+        velour.evaluate(fires(ALL, "a"), "object-detection", where="label.value = 'fier'")
+
+
+def test_metadata_that_no_annotation_has_is_refused(store: Store) -> None:
+    judge(store, fires(ALL, "a"))
+    with pytest.raises(UnknownName, match=r"property 'annotation\.metadata\.occluded'"):
+        rank(store, where="annotation.metadata.occluded = true")
+
+
+def test_slices_comparisons_and_worst_take_every_filter(store: Store) -> None:
+    """Each fire is found with a score of 0.9: above it there is nothing."""
+    judge(store, fires(ALL, "all"))
+    judge(store, fires(["2", "10"], "boston"))
+    for where, value in (("score >= 0.5", 1.0), ("score > 0.95", 0.0), ("score < 0.95", 1.0)):
+        found = velour.slices("all", "sensor", "mAR_100", where, resamples=0, store=store)
+        assert {row.value for row in found} == {value}, where
+        assert any("Matched again" in note for note in found.notes) is (where == "score < 0.95")
+    where = "label.value = 'fire' AND annotation.area > 1"
+    pair = velour.compare("boston", "all", "mAR_100", where, permutations=5, store=store)
+    assert (pair[0].first, pair[0].second) == (0.5, 1.0)
+    costly = velour.worst("boston", "mAR_100", where, store=store)
+    assert {row.uid for row in costly if row.cost > 0} == {"20", "roof"}
+
+
+# Several datasets
+
+
+def test_models_are_ranked_over_several_datasets_together(store: Store) -> None:
+    """All finds 4 of 4 and 1 of 2; half finds 1 of 4 and 2 of 2."""
+    judge(store, fires(ALL, "all"), run="a1")
+    judge(store, fires(["2"], "half"), run="b1")
+    judge(store, fires(["2"], "all", ["2", "10"], "more"), run="a2")
+    judge(store, fires(["2", "10"], "half", ["2", "10"], "more"), run="b2")
+    judge(store, fires(["2"], "absent", ["2", "10"], "more"))
+    board = rank(store, dataset=["fires", "more"])
+    assert order(board) == [(1, "all", 5 / 6), (2, "half", 3 / 6), (None, "absent", None)]
+    assert board[2].reason == "not judged on fires"
+    assert (board.datums, board.of_datums, board.dataset) == (6, 6, "fires, more")
+    night = rank(store, dataset=["fires", "more"], where=NIGHT)
+    assert [row.value for row in night] == [1.0, pytest.approx(2 / 3), None]
+    sure = velour.rank("mAR_100", ["fires", "more"], store=store)
+    assert sure[0].interval is not None
+    assert rank(store, dataset=["fires"]).rows == rank(store).rows
+
+
+def test_answers_to_different_questions_are_not_put_together(store: Store) -> None:
+    judge(store, fires(ALL, "a"))
+    judge(store, fires(["2"], "a", ["2", "10"], "more"), parameters={"iou_threshold": 0.7})
+    with pytest.raises(NotComparable, match=r"parameters\.iou_threshold.*--parameters|parameters"):
+        rank(store, dataset=["fires", "more"])
+    alike = rank(store, dataset=["fires", "more"], parameters={"iou_threshold": 0.5})
+    assert order(alike) == [(1, "a", 5 / 6)]
+
+
+def test_runs_with_other_parameters_can_be_asked_alike(store: Store) -> None:
+    judge(store, fires(ALL, "a"))
+    judge(store, fires(["2"], "b"), parameters={"iou_threshold": 0.7})
+    with pytest.raises(NotComparable, match="ask them all alike with parameters="):
+        rank(store)
+    assert order(rank(store, parameters={"iou_threshold": 0.5})) == [(1, "a", 1.0), (2, "b", 0.25)]
+    with pytest.raises(UnknownName, match="'iou_treshold': did you mean 'iou_threshold'"):
+        rank(store, parameters={"iou_treshold": 0.5})

@@ -25,12 +25,39 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")(command)
 
 
+def parameters_option(command: Command) -> Command:
+    """``--parameters JSON``."""
+    return click.option(
+        "--parameters",
+        metavar="JSON",
+        default="{}",
+        help="The task's parameters, such as '{\"iou_thresholds\": [0.5]}'.",
+    )(command)
+
+
+def json_object(option: str, text: str) -> dict[str, Any]:
+    """What an option says in JSON.
+
+    Raises:
+        InvalidInput: it is no JSON object.
+    """
+    from velour_plugin.errors import InvalidInput
+
+    try:
+        given = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"{option} {text!r} is no JSON: {error}.") from error
+    if not isinstance(given, dict):
+        raise InvalidInput(f"{option} {text!r}: expected a JSON object, such as {{}}.")
+    return given
+
+
 def where_option(command: Command) -> Command:
     """``--where FILTER``."""
     return click.option(
         "--where",
         metavar="CQL2",
-        help="Only datums that match, such as \"city = 'Boston' AND hour >= 20\".",
+        help="Only what matches, such as \"city = 'Boston' AND hour >= 20 AND score >= 0.5\".",
     )(command)
 
 

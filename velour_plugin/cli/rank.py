@@ -7,7 +7,9 @@ from typing import Literal
 import click
 
 from velour_plugin.cli.options import (
+    json_object,
     json_option,
+    parameters_option,
     print_result,
     statistics_options,
     store_option,
@@ -17,7 +19,14 @@ from velour_plugin.cli.options import (
 
 @click.command()
 @click.argument("metric", default="mAP")
-@click.option("--dataset", required=True, metavar="NAME", help="What the runs were judged on.")
+@click.option(
+    "--dataset",
+    "datasets",
+    required=True,
+    multiple=True,
+    metavar="NAME",
+    help="What the runs were judged on; repeated, models are ranked over all of them together.",
+)
 @where_option
 @click.option("--label", metavar="[KEY=]VALUE", help="Rank by this class, with a metric like AP.")
 @click.option("--run", "named", multiple=True, metavar="RUN", help="Only this run; repeatable.")
@@ -30,18 +39,20 @@ from velour_plugin.cli.options import (
     show_default=True,
     help="What to do when evaluations were not asked the same question.",
 )
+@parameters_option
 @statistics_options
 @json_option
 @store_option
 def rank(
     metric: str,
-    dataset: str,
+    datasets: tuple[str, ...],
     where: str | None,
     label: str | None,
     named: tuple[str, ...],
     runs: str | None,
     experiments: tuple[str, ...],
     on_mismatch: Literal["refuse", "intersect"],
+    parameters: str,
     confidence: float,
     resamples: int,
     seed: int,
@@ -50,7 +61,8 @@ def rank(
 ) -> None:
     """Rank the runs that were evaluated on a dataset, by METRIC (mAP when left out).
 
-    A filter is answered from what was matched once: nothing is matched again.
+    A filter is answered from what was matched once; only what a ledger cannot answer, such as
+    conditions on annotations, is matched again.
 
     \b
     $ velour rank mAP_50 --dataset fires \\
@@ -63,7 +75,7 @@ def rank(
     with velour.open_store(store, create=False) as opened:
         board = velour.rank(
             metric,
-            dataset,
+            datasets,
             where,
             about,
             runs or named or None,
@@ -73,5 +85,6 @@ def rank(
             resamples,
             seed,
             opened,
+            json_object("--parameters", parameters),
         )
     print_result(board, as_json)

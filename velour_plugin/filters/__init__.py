@@ -3,6 +3,12 @@
 A comparison with a value that is missing, or of another type, is *unknown*, as in
 SQL: neither it nor its negation selects the datum, and it never aborts a query.
 
+What is asked of different things is joined by AND at the top, and each is asked where it is
+answered: conditions on datums select datums; on labels, both true and predicted annotations; on
+scores, predictions; on annotations, true annotations, all conditions on the same one; on runs, who
+takes part. What is left is judged as if there were nothing else: datums without any annotation
+left still count.
+
 Properties: of datums ``uid``, ``dataset``, ``location``, and any other name is metadata, with a
 dotted path into nested metadata; ``label.key``, ``label.value``, ``score``; ``annotation.area``,
 ``annotation.geometry``, ``annotation.metadata.NAME``; ``model``, ``run_id``. Metadata called
@@ -26,8 +32,18 @@ like one of these is asked for as ``metadata.NAME``.
 """
 
 from velour_plugin.filters.builder import field
-from velour_plugin.filters.parse import parse_filter
+from velour_plugin.filters.parse import Where, parse_filter
 from velour_plugin.filters.split import Split, split_filter
 from velour_plugin.filters.tree import Call, Literal, Node, Property
 
-__all__ = ["Call", "Literal", "Node", "Property", "Split", "field", "parse_filter", "split_filter"]
+__all__ = [
+    "Call",
+    "Literal",
+    "Node",
+    "Property",
+    "Split",
+    "Where",
+    "field",
+    "parse_filter",
+    "split_filter",
+]

@@ -30,10 +30,13 @@ from velour_plugin.filters.values import date_of, moment_of
 MOST_NESTED, MOST_OPERATORS = 100, 500
 """What is deeper or longer is refused: parsers and databases have stacks that end."""
 
+Where = str | Mapping[str, Any] | Node | Expression | None
+"""What people filter by: CQL2 text or JSON, an expression of Python, a tree; ``None`` for all."""
+
 _WORDS = re.compile(r"'(?:[^']|'')*'|\b(?:and|or|not)\b|[-+*/^%()]", re.IGNORECASE)
 
 
-def parse_filter(given: str | Mapping[str, Any] | Node | Expression | None) -> Node | None:
+def parse_filter(given: Where) -> Node | None:
     """Read a filter.
 
     Args:

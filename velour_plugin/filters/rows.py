@@ -1,4 +1,4 @@
-"""Answer a filter for the rows of an annotation table: labels, scores, regions, metadata."""
+"""Answer a filter for rows of an annotation table, for labels and for runs."""
 
 from __future__ import annotations
 
@@ -64,6 +64,18 @@ def matching_labels(node: Node | None, labels: Sequence[LabelName]) -> NDArray[n
     return np.array([truth(_LabelSubject(name)) is True for name in labels], dtype=bool)
 
 
+def matches_run(node: Node | None, model: str, run_id: str | None) -> bool:
+    """Whether a filter on ``model`` and ``run_id`` selects a run; without one, it is unknown.
+
+    Raises:
+        BadFilter: a property is not about runs.
+    """
+    if node is None:
+        return True
+    _check(node, ("run",))
+    return compiled(node)(_RunSubject(model, run_id)) is True
+
+
 def _check(node: Node, families: Sequence[str]) -> None:
     for prop in properties(node):
         if prop.family not in families:
@@ -76,6 +88,17 @@ class _LabelSubject:
 
     def value(self, prop: Property) -> Any:
         return self.name[prop.name]
+
+    def place(self, prop: Property) -> BaseGeometry | None:
+        return None
+
+
+class _RunSubject:
+    def __init__(self, model: str, run_id: str | None) -> None:
+        self.said = {"model": model, "run_id": run_id}
+
+    def value(self, prop: Property) -> Any:
+        return self.said[prop.name]
 
     def place(self, prop: Property) -> BaseGeometry | None:
         return None

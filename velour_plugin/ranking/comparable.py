@@ -8,14 +8,21 @@ from typing import Any
 from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.errors import NotComparable
 from velour_plugin.plugins import installed
+from velour_plugin.ranking.asked import Asked
 from velour_plugin.store import Candidate
 
 ABOUT_DATUMS = frozenset({"dataset_digest", "datums_digest", "groundtruth_digest", "filter"})
 """Fields that may differ when evaluations are re-aggregated over the datums that they share."""
 
 
-def differences(candidates: Sequence[Candidate]) -> dict[str, dict[str, list[str]]]:
+def differences(
+    candidates: Sequence[Candidate], asked: Asked | None = None
+) -> dict[str, dict[str, list[str]]]:
     """Say in which fields of their certificates evaluations differ.
+
+    Args:
+        candidates: the evaluations.
+        asked: what they are all asked instead; ``None`` for what they were evaluated with.
 
     Returns:
         For each such field, the runs by the value that they have.
@@ -23,7 +30,8 @@ def differences(candidates: Sequence[Candidate]) -> dict[str, dict[str, list[str
     found: dict[str, dict[str, list[str]]] = {}
     for candidate in candidates:
         decorative = installed().evaluator(candidate.task).decorative
-        for field, value in _flat(candidate.certificate.to_dict(), decorative).items():
+        certificate = asked.certificate(candidate) if asked else candidate.certificate
+        for field, value in _flat(certificate.to_dict(), decorative).items():
             found.setdefault(field, {}).setdefault(canonical_json(value), []).append(
                 name_of(candidate)
             )
@@ -46,12 +54,18 @@ def refuse(differing: Mapping[str, Mapping[str, Sequence[str]]], may_intersect: 
         + "; ".join(f"{_short(value)} in {_listed(runs)}" for value, runs in by.items())
         for field, by in sorted(differing.items())
     ]
-    way_out = (
-        "on_mismatch='intersect' (--on-mismatch intersect) compares them over the datums that "
-        "they share"
-        if may_intersect
-        else "evaluate them again in the same way"
-    )
+    if may_intersect:
+        way_out = (
+            "on_mismatch='intersect' (--on-mismatch intersect) compares them over the datums that "
+            "they share"
+        )
+    elif all(field == "label_map" or field.startswith("parameters.") for field in differing):
+        way_out = (
+            "evaluate them again in the same way, or ask them all alike with parameters={…} "
+            "(--parameters)"
+        )
+    else:
+        way_out = "evaluate them again in the same way"
     raise NotComparable(
         "these evaluations do not answer the same question; they differ in\n"
         + "\n".join(lines)

@@ -8,6 +8,7 @@ from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.domain.labels import DEFAULT_KEY, Label
 from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.plugins import installed
+from velour_plugin.ranking.asked import Asked
 from velour_plugin.ranking.comparable import ABOUT_DATUMS, differences, refuse
 from velour_plugin.store import Candidate, Store
 
@@ -19,6 +20,7 @@ def entrants(
     label: Label | None,
     runs: str | Iterable[str] | None,
     experiments: Iterable[str] | None,
+    asked: Asked,
 ) -> tuple[list[Candidate], dict[str, float | None]]:
     """Find the evaluations to rank, and their stored values of the metric.
 
@@ -29,13 +31,21 @@ def entrants(
         label: the class that the metric is about.
         runs: an MLflow filter string, or ids or names of runs or models; ``None`` for all.
         experiments: ids of MLflow experiments; ``None`` for all.
+        asked: what they are asked beyond what they were evaluated with.
 
     Raises:
         NotFound: there are no evaluations.
         UnknownName: a name is none of those that exist.
     """
-    field = _newest(_chosen(store.candidates(dataset), dataset, runs, experiments))
-    stored = store.metric_values([item.evaluation_id for item in field], metric, label)
+    chosen = _chosen(store.candidates(dataset), dataset, runs, experiments)
+    field = _newest([item for item in chosen if asked.admits(item)], asked)
+    ids = [item.evaluation_id for item in field]
+    if asked.parameters:  # other labels, other thresholds: the ledgers will tell
+        if field and metric not in store.metric_names(ids):
+            raise _no_metric(store, metric, None, field)
+        if field:
+            return field, dict.fromkeys(ids)
+    stored = store.metric_values(ids, metric, label)
     taking_part = [item for item in field if item.evaluation_id in stored]
     if not taking_part:
         raise _no_metric(store, metric, label, field)
@@ -43,14 +53,14 @@ def entrants(
 
 
 def shared_datums(
-    store: Store, dataset: str, field: Sequence[Candidate], on_mismatch: str
+    store: Store, dataset: str, field: Sequence[Candidate], on_mismatch: str, asked: Asked
 ) -> set[str] | None:
     """Datums that all entrants were asked about alike; ``None`` when they agree in everything.
 
     Raises:
         NotComparable: they do not answer one question, and may not or cannot be intersected.
     """
-    differing = differences(field)
+    differing = differences(field, asked)
     if not differing:
         return None
     only_datums = set(differing) <= ABOUT_DATUMS
@@ -111,11 +121,11 @@ def _names(item: Candidate) -> set[str]:
     return {item.model} if run is None else {item.model, run.run_id, run.name or run.run_id}
 
 
-def _newest(candidates: Sequence[Candidate]) -> list[Candidate]:
+def _newest(candidates: Sequence[Candidate], over: Asked) -> list[Candidate]:
     """Of each run and kind of evaluation the newest; candidates come newest first."""
     kinds: dict[str, Candidate] = {}
     for item in candidates:
-        asked = item.certificate
+        asked = over.certificate(item)
         who = item.run.run_id if item.run else item.model
         kind = [who, item.task, asked.parameters, asked.label_map, asked.filter]
         kinds.setdefault(canonical_json(kind), item)

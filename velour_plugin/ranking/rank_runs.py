@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -16,11 +16,12 @@ from velour_plugin.filters import Node, parse_filter
 from velour_plugin.filters.tree import to_json
 from velour_plugin.plugins import installed
 from velour_plugin.ranking import statistics
+from velour_plugin.ranking.asked import Asked
 from velour_plugin.ranking.board import Board, Row
 from velour_plugin.ranking.comparable import name_of
-from velour_plugin.ranking.entrants import entrants, shared_datums
+from velour_plugin.ranking.field import Field, Team, Teams, field_of
 from velour_plugin.ranking.measured import FEW, UNDEFINED, Measured, measure_all
-from velour_plugin.store import Candidate, Store, open_store
+from velour_plugin.store import Store, open_store
 
 OnMismatch = Literal["refuse", "intersect"]
 LabelName = str | tuple[str, str]
@@ -28,7 +29,7 @@ LabelName = str | tuple[str, str]
 
 def rank(
     metric: str,
-    dataset: str,
+    dataset: str | Sequence[str],
     where: str | Mapping[str, Any] | Node | None = None,
     label: LabelName | None = None,
     runs: str | Iterable[str] | None = None,
@@ -38,17 +39,21 @@ def rank(
     resamples: int = 1000,
     seed: int = 0,
     store: Store | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Board:
     """Rank the runs that were evaluated on a dataset, and say how sure that is.
 
-    Of each run, the newest evaluation of a kind counts. A filter is answered from the
-    ledgers: nothing is matched again. Intervals, rank intervals and probabilities are from
-    resamples of the selected datums, the same for every run.
+    Of each run, the newest evaluation of a kind counts. A filter on datums, labels or higher
+    scores is answered from the ledgers; what these cannot answer is matched again from the
+    stored annotations, and the board says so. Intervals, rank intervals and probabilities are
+    from resamples of the selected datums, the same for every run.
 
     Args:
         metric: a headline metric such as ``mAP``, or with ``label`` one of a label such as ``AP``.
-        dataset: name of the dataset.
-        where: only these datums count (see :mod:`velour_plugin.filters`).
+        dataset: name of the dataset. Of several datasets, models are ranked over the datums of
+            all together: each by its newest evaluation on each.
+        where: only these datums, labels, scores, annotations and runs count (see
+            :mod:`velour_plugin.filters`).
         label: a class, by its value or as (key, value).
         runs: an MLflow filter string such as ``"params.backbone = 'swin'"``; or ids or names of
             runs or models; ``None`` for all.
@@ -59,9 +64,11 @@ def rank(
         resamples: how many to draw; 0 for no intervals.
         seed: of the resamples; the same seed gives the same board.
         store: an open store; ``None`` opens the default one.
+        parameters: of the task, ``label_map`` or ``label_keys``, in place of those that the
+            evaluations were made with; the others stay.
 
     Raises:
-        UnknownName: there is no such dataset, metric, label, run or property.
+        UnknownName: there is no such dataset, metric, label, run, property or parameter.
         NotComparable: the evaluations do not answer one question; the fields are named.
         BadFilter: the filter has no meaning.
         InvalidInput: confidence or resamples are out of range.
@@ -69,33 +76,65 @@ def rank(
     if on_mismatch not in ("refuse", "intersect"):
         raise UnknownName("on_mismatch", on_mismatch, ("refuse", "intersect"))
     check_statistics(confidence, resamples)
-    node = parse_filter(where)
-    about = label_of(label)
-    if store is None:
-        with open_store() as opened:
-            return rank(
-                metric, dataset, node, label, runs, experiments, on_mismatch, confidence,
-                resamples, seed, opened,
-            )  # fmt: skip
-    key = None
-    if not isinstance(runs, str):  # what a tracker's query finds may change behind our back
-        runs, experiments = _listed(runs), _listed(experiments)
-        asked = [
-            metric, dataset, None if node is None else to_json(node), label, runs, experiments,
-            on_mismatch, confidence, resamples, seed,
-        ]  # fmt: skip
-        key = digest("rank", _versions(), canonical_json(asked))
-        known = store.answer(key, dataset)
-        if known is not None:
-            return Board.from_dict(known)
-    board = _ranked(
-        store, metric, dataset, node, about, runs, experiments, on_mismatch, confidence,
-        resamples, seed,
+    query = _Query(
+        metric, _names(dataset), parse_filter(where), label_of(label),
+        runs if isinstance(runs, str) else _listed(runs), _listed(experiments), on_mismatch,
+        confidence, resamples, seed, dict(parameters or {}),
     )  # fmt: skip
+    if store is not None:
+        return _answered(store, query)
+    with open_store() as opened:
+        return _answered(opened, query)
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """What :func:`rank` was asked, in one spelling."""
+
+    metric: str
+    datasets: Sequence[str]
+    where: Node | None
+    label: Label | None
+    runs: str | Sequence[str] | None
+    experiments: Sequence[str] | None
+    on_mismatch: OnMismatch
+    confidence: float
+    resamples: int
+    seed: int
+    parameters: Mapping[str, Any]
+
+    @property
+    def key(self) -> str | None:
+        """Names the answer; ``None`` where what a tracker finds may change behind our back."""
+        if isinstance(self.runs, str):
+            return None
+        said = {one.name: getattr(self, one.name) for one in fields(self)}
+        said["where"] = None if self.where is None else to_json(self.where)
+        said["label"] = self.label and self.label.name
+        said["parameters"] = sorted(
+            [repr(key), repr(value)] for key, value in self.parameters.items()
+        )
+        return digest("rank", _versions(), canonical_json(said))
+
+
+def _answered(store: Store, query: _Query) -> Board:
+    """The board, from the store if it was asked for before and still holds."""
+    key = query.key
+    known = None if key is None else store.answer(key, query.datasets)
+    if known is not None:
+        return Board.from_dict(known)
+    board = _ranked(store, query)
     if key is not None:
         with suppress(StoreUnavailable):  # who may only read is answered all the same
-            store.keep_answer(key, dataset, board.to_dict())
+            store.keep_answer(key, query.datasets, board.to_dict())
     return board
+
+
+def _names(dataset: str | Sequence[str]) -> list[str]:
+    names = [dataset] if isinstance(dataset, str) else list(dict.fromkeys(dataset))
+    if not names:
+        raise InvalidInput("dataset []: name at least one dataset.")
+    return names
 
 
 def _listed(names: Iterable[str] | None) -> list[str] | None:
@@ -110,52 +149,66 @@ def _versions() -> str:
     return canonical_json(sorted([one.task, one.version] for one in evaluators))
 
 
-def _ranked(
-    store: Store,
-    metric: str,
-    dataset: str,
-    node: Node | None,
-    about: Label | None,
-    runs: str | Iterable[str] | None,
-    experiments: Iterable[str] | None,
-    on_mismatch: OnMismatch,
-    confidence: float,
-    resamples: int,
-    seed: int,
-) -> Board:
-    field, stored = entrants(store, dataset, metric, about, runs, experiments)
-    shared = shared_datums(store, dataset, field, on_mismatch)
-    selected, total = _selected(store, dataset, field, node, shared)
-    lower = installed().evaluator(field[0].task).prefers_lower(metric)
-    whole = node is None and shared is None
-    if whole and not resamples:
-        found = [
-            Measured(value, len(uids), np.empty(0), None if value is not None else UNDEFINED)
-            for item, uids in zip(field, selected, strict=True)
-            for value in (stored[item.evaluation_id],)
-        ]
-    else:
-        found = measure_all(
-            [installed().evaluator(item.task) for item in field],
-            store.ledgers([item.evaluation_id for item in field]),
-            selected,
-            metric,
-            about,
-            resamples,
-            seed,
+def _ranked(store: Store, query: _Query) -> Board:
+    asked = Asked(query.where, query.parameters)
+    fields = [
+        field_of(
+            store,
+            name,
+            query.metric,
+            query.label,
+            query.runs,
+            query.experiments,
+            query.on_mismatch,
+            asked,
         )
+        for name in query.datasets
+    ]
+    field = Teams(fields, asked)
+    found = _measured(store, query, field)
+    total = sum(one.total for one in fields)
     return Board(
-        metric=metric,
-        label=None if about is None else f"{about.key}={about.value}",
-        dataset=dataset,
-        where=None if node is None else canonical_json(to_json(node)),
-        datums=max(map(len, selected)),
+        metric=query.metric,
+        label=None if query.label is None else "=".join(query.label.name),
+        dataset=", ".join(query.datasets),
+        where=None if query.where is None else canonical_json(to_json(query.where)),
+        datums=max(one.datums for one in found),
         of_datums=total,
-        lower_is_better=lower,
-        confidence=confidence,
-        rows=_rows(field, found, metric, lower, confidence),
-        notes=tuple(_notes(found, total, dataset, shared, bool(resamples))),
+        lower_is_better=field.teams[0].evaluator.prefers_lower(query.metric),
+        confidence=query.confidence,
+        rows=_rows(field.teams, found, query),
+        notes=(*asked.notes, *_notes(found, total, fields, bool(query.resamples))),
     )
+
+
+def _measured(store: Store, query: _Query, field: Teams) -> list[Measured]:
+    """What each team is worth: stored numbers where they are the answer, else from ledgers."""
+    only = field.fields[0]
+    whole = query.where is None and not query.parameters and only.shared is None
+    if whole and len(field.fields) == 1 and not query.resamples:
+        return [
+            Measured(value, len(uids), np.empty(0), None if value is not None else UNDEFINED)
+            for item, uids in zip(only.items, only.selected, strict=True)
+            for value in (only.stored[item.evaluation_id],)
+        ]
+    complete = field.complete
+    measured = iter(
+        measure_all(
+            [team.evaluator for team in complete],
+            (field.ledger(store, team) for team in complete),
+            [field.selection(team) for team in complete],
+            query.metric,
+            query.label,
+            query.resamples,
+            query.seed,
+        )
+    )
+    return [
+        Measured(None, 0, np.empty(0), f"not judged on {', '.join(team.missing)}")
+        if team.missing
+        else next(measured)
+        for team in field.teams
+    ]
 
 
 def check_statistics(confidence: float, resamples: int) -> None:
@@ -174,60 +227,29 @@ def label_of(label: LabelName | None) -> Label | None:
     return Label(key, value)
 
 
-def _selected(
-    store: Store,
-    dataset: str,
-    field: Sequence[Candidate],
-    node: Node | None,
-    shared: set[str] | None,
-) -> tuple[list[set[str]], int]:
-    """Uids that count, for each entrant; and how many datums there are."""
-    versions = {item.version_id for item in field}
-    all_of = {number: store.matching(dataset, number, None) for number in versions}
-    uids = {
-        number: set(all_of[number] if node is None else store.matching(dataset, number, node))
-        for number in versions
-    }
-    if shared is not None:
-        uids = {number: chosen & shared for number, chosen in uids.items()}
-    total = max(map(len, all_of.values()))
-    return [uids[item.version_id] & _judged(store, dataset, item) for item in field], total
-
-
-def _judged(store: Store, dataset: str, item: Candidate) -> set[str]:
-    """Uids that an evaluation is about: those that its own filter selected."""
-    own = item.certificate.filter
-    node = None if own is None else parse_filter(json.loads(own))
-    return set(store.matching(dataset, item.version_id, node))
-
-
-def _rows(
-    field: Sequence[Candidate],
-    found: Sequence[Measured],
-    metric: str,
-    lower: bool,
-    confidence: float,
-) -> list[Row]:
+def _rows(teams: Sequence[Team], found: Sequence[Measured], query: _Query) -> list[Row]:
     """Rows in order: the best first, those without a value last."""
+    evaluator = teams[0].evaluator
+    lower = evaluator.prefers_lower(query.metric)
     values = [one.value for one in found]
     known = sorted((v for v in values if v is not None), reverse=not lower)
-    sure = _Sureness(field, found, metric, lower, confidence)
+    sure = _Sureness(found, evaluator.bounds(query.metric), lower, query.confidence)
     rows = [
         Row(
             rank=None if one.value is None else 1 + known.index(one.value),
-            model=item.model,
-            run=None if item.run is None else name_of(item),
-            run_id=None if item.run is None else item.run.run_id,
+            model=team.first.model,
+            run=None if team.run is None else name_of(team.first),
+            run_id=None if team.run is None else team.run.run_id,
             value=one.value,
             datums=one.datums,
-            evaluation_id=item.evaluation_id,
+            evaluation_id="+".join(item.evaluation_id for item in team.items),
             reason=one.reason,
             interval=sure.interval(place),
             rank_interval=sure.rank_interval(place),
             p_best=sure.p_best(place),
             tied_with_best=sure.tied_with_best(place),
         )
-        for place, (item, one) in enumerate(zip(field, found, strict=True))
+        for place, (team, one) in enumerate(zip(teams, found, strict=True))
     ]
     return sorted(rows, key=lambda row: (row.rank or len(rows) + 1, row.model, row.run or ""))
 
@@ -237,14 +259,13 @@ class _Sureness:
 
     def __init__(
         self,
-        field: Sequence[Candidate],
         found: Sequence[Measured],
-        metric: str,
+        bounds: tuple[float | None, float | None],
         lower: bool,
         confidence: float,
     ) -> None:
         self.found, self.confidence, self.lower = found, confidence, lower
-        self.bounds = installed().evaluator(field[0].task).bounds(metric)
+        self.bounds = bounds
         self.known = [place for place, one in enumerate(found) if one.value is not None]
         drawn = {len(found[place].replicates) for place in self.known}
         self.drawn = len(drawn) == 1 and drawn != {0}
@@ -288,14 +309,20 @@ class _Sureness:
 
 
 def _notes(
-    found: Sequence[Measured], total: int, dataset: str, shared: set[str] | None, asked: bool
+    found: Sequence[Measured], total: int, fields: Sequence[Field], asked: bool
 ) -> list[str]:
-    if not any(one.datums for one in found):
-        return [f"The filter selects none of the {total} datums of {dataset!r}."]
+    told = [one for one in found if one.datums]
+    if not told:
+        names = ", ".join(repr(field.dataset) for field in fields)
+        return [f"The filter selects none of the {total} datums of {names}."]
     notes = list(dict.fromkeys(one.reason for one in found if one.reason))
-    if shared is not None:
-        notes.append(f"Compared over the {len(shared)} datums that all evaluations share.")
-    fewest = min(one.datums for one in found)
+    notes += [
+        f"Compared over the {len(field.shared)} datums that all evaluations share on "
+        f"{field.dataset!r}."
+        for field in fields
+        if field.shared is not None
+    ]
+    fewest = min(one.datums for one in told)
     if asked and fewest < FEW:
         notes.append(f"{fewest} datums are too few to say how sure this is: at least {FEW} are.")
     rare = max(found, key=lambda one: len(one.rare))

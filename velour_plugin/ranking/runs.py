@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.filters import Node
 from velour_plugin.plugins import installed
+from velour_plugin.ranking.asked import Asked, refuse_runs
 from velour_plugin.ranking.comparable import name_of
 from velour_plugin.store import Candidate, Store
 
@@ -25,12 +27,14 @@ class Judged:
         evaluator: that made it.
         ledger: of it.
         selected: ``(datums,)`` bool: which of the ledger's datums a filter selects.
+        notes: what a reader should know of how the ledger came about.
     """
 
     candidate: Candidate
     evaluator: Evaluator
     ledger: Ledger
     selected: NDArray[np.bool_]
+    notes: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -63,12 +67,18 @@ def judged(store: Store, run: str, where: Node | None, dataset: str | None = Non
         if not found:
             raise UnknownName(f"dataset of run {run!r}", dataset, names)
     candidate = found[0]
+    asked = Asked(where)
+    refuse_runs(asked.split)
+    name, version = candidate.certificate.dataset, candidate.version_id
     ledger = next(store.ledgers([candidate.evaluation_id]))
-    uids = set(store.matching(candidate.certificate.dataset, candidate.version_id, where))
-    selected = np.array([uid in uids for uid in ledger.datums], bool)
-    if not selected.any():
+    uids = set(store.matching(name, version, asked.split.datums)) & set(ledger.datums)
+    if not uids:
         raise InvalidInput(
             f"the filter selects none of the {len(ledger.datums)} datums that run {run!r} was "
-            f"judged on in {candidate.certificate.dataset!r}."
+            f"judged on in {name!r}."
         )
-    return Judged(candidate, installed().evaluator(candidate.task), ledger, selected)
+    if asked.changes_ledgers:
+        ledger = asked.ledger(store, candidate, uids)
+    selected = np.array([uid in uids for uid in ledger.datums], bool)
+    evaluator = installed().evaluator(candidate.task)
+    return Judged(candidate, evaluator, ledger, selected, asked.notes)

@@ -144,7 +144,7 @@ def slices(
         )
     shown = "undefined" if whole is None else f"{whole:.4f}"
     title = f"{name} of {asked.name} on {asked.dataset}: {shown} over {asked.selected.sum()} datums"
-    return Slices(title, rows)
+    return Slices(title, rows, asked.notes)
 
 
 def worst(
@@ -190,7 +190,8 @@ def worst(
         Costly(uid, float(cost), dict(metadata[uid]))
         for uid, cost in zip(uids, costs[order], strict=True)
     ]
-    return Worst(f"what costs {asked.name} most {name} on {asked.dataset}", rows)
+    title = f"what costs {asked.name} most {name} on {asked.dataset}"
+    return Worst(title, rows, asked.notes)
 
 
 def checked_metric(asked: Judged, metric: str | None) -> str:

@@ -20,6 +20,7 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Run
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.swapped import warn_if_swapped
@@ -31,6 +32,7 @@ from velour_plugin.store.evaluations import Candidate
 from velour_plugin.store.growth import VersionDiff
 from velour_plugin.store.postgis import PostGIS
 from velour_plugin.store.sqlite import Sqlite
+from velour_plugin.usage import in_use
 
 __all__ = ["Candidate", "Store", "Version", "VersionDiff", "open_store"]
 
@@ -58,6 +60,7 @@ def open_store(url: str | None = None, create: bool = True) -> Store:
             f"with --store or {ENVIRONMENT}."
         )
     migrate.prepare(store.engine, store.backend, store.label)
+    in_use.store = store.label
     return store
 
 
@@ -81,7 +84,9 @@ class Store:
     def save_dataset(self, dataset: Dataset) -> Version:
         """Store a dataset's ground truth as a version; equal content is the same version."""
         with self._writing() as connection:
-            return datasets.save_version(connection, self.backend, dataset)
+            version = datasets.save_version(connection, self.backend, dataset)
+        in_use.dataset = (version.dataset, version.digest)
+        return version
 
     def load_dataset(self, name: str, version: int | None = None) -> Dataset:
         """Read a dataset version back, the newest by default.
@@ -91,7 +96,9 @@ class Store:
             NotFound: it has no such version.
         """
         with self._reading() as connection:
-            return datasets.load_dataset(connection, name, version)
+            found = datasets.numbered(connection, name, version)
+            in_use.dataset = (found.dataset, found.digest)
+            return datasets.load_dataset(connection, name, found.number)
 
     def versions(self, name: str) -> list[Version]:
         """Versions of a dataset, the newest first.
@@ -118,6 +125,7 @@ class Store:
         with self._writing() as connection:
             version = datasets.save_version(connection, self.backend, dataset)
             evaluations.save_evaluation(connection, self.backend, version, dataset, evaluation)
+        in_use.dataset = (version.dataset, version.digest)
 
     def load(self, evaluation_id: str) -> Evaluation:
         """Read an evaluation back.
@@ -184,6 +192,18 @@ class Store:
                 ledger = evaluations.load_ledger(connection, number)
             yield ledger  # with the connection given back: nobody may come for the next one
 
+    def load_judged_dataset(self, candidate: Candidate) -> Dataset:
+        """Read back the version of the dataset that an evaluation judged, without predictions."""
+        with self._reading() as connection:
+            name = candidate.certificate.dataset
+            version = self._version(connection, name, candidate.version_id)
+            return datasets.load_dataset(connection, name, version.number)
+
+    def load_predictions(self, candidate: Candidate) -> AnnotationTable:
+        """Read back the predictions that an evaluation judged."""
+        with self._reading() as connection:
+            return evaluations.load_predictions(connection, candidate.evaluation_id)
+
     def matching(self, dataset: str, version_id: int, where: Node | None) -> list[str]:
         """Uids of the datums of a version that a filter selects, in the version's order.
 
@@ -241,15 +261,15 @@ class Store:
                 return version
         raise NotFound(f"dataset {dataset!r} has no version with the id {version_id!r}.")
 
-    def answer(self, key: str, dataset: str) -> Any | None:
-        """An answer about a dataset that is stored and still valid, in one round trip."""
+    def answer(self, key: str, names: Sequence[str]) -> Any | None:
+        """An answer about datasets that is stored and still valid, in one round trip."""
         with self._reading() as connection:
-            return answers.find_answer(connection, key, dataset)
+            return answers.find_answer(connection, key, names)
 
-    def keep_answer(self, key: str, dataset: str, content: Any) -> None:
-        """Keep an answer about a dataset for as long as it is valid."""
+    def keep_answer(self, key: str, names: Sequence[str], content: Any) -> None:
+        """Keep an answer about datasets for as long as it is valid."""
         with self._writing() as connection:
-            answers.save_answer(connection, key, dataset, content)
+            answers.save_answer(connection, key, names, content)
 
     def close(self) -> None:
         """Close its connections."""

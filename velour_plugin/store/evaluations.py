@@ -19,12 +19,13 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate, Evaluation, Metric, Run
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import NotFound
 from velour_plugin.store import schema
 from velour_plugin.store.backend import Backend
 from velour_plugin.store.datasets import Version
 from velour_plugin.store.ledgers import ledger_from_bytes, ledger_to_bytes
-from velour_plugin.store.rows import insert_rows, label_ids, region_columns
+from velour_plugin.store.rows import insert_rows, label_ids, load_table, region_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,15 @@ def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[s
     metrics = schema.metrics.c
     query = select(metrics.name).where(metrics.evaluation_id.in_(list(evaluation_ids))).distinct()
     return set(connection.scalars(query))
+
+
+def load_predictions(connection: Connection, evaluation_id: str) -> AnnotationTable:
+    """Read what a model said that an evaluation judged, on the datums of its version."""
+    evaluations = schema.evaluations.c
+    query = select(evaluations.version_id, evaluations.set_id)
+    row = connection.execute(query.where(evaluations.id == evaluation_id)).one()
+    of_set = schema.predictions.c.set_id == row.set_id
+    return load_table(connection, row.version_id, schema.predictions, (), of_set)
 
 
 def load_ledger(connection: Connection, evaluation_id: str) -> Ledger:

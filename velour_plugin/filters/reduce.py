@@ -1,0 +1,89 @@
+"""A dataset with fewer annotations: what a filter's conditions on them leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin.errors import UnknownName
+from velour_plugin.filters.rows import matching_labels, matching_rows
+from velour_plugin.filters.split import Split
+from velour_plugin.filters.text import to_text
+from velour_plugin.filters.tree import properties
+
+_OF_ANNOTATION = "annotation.metadata."
+
+
+def reduced(dataset: Dataset, split: Split) -> Dataset:
+    """Leave out annotations and predictions that a filter does not select; all datums stay.
+
+    Conditions on labels are on both sides; those on annotations are on the ground truth, of which a
+    model knows neither the area nor the metadata; those on scores are on predictions.
+
+    Args:
+        dataset: with or without predictions.
+        split: the filter, taken apart.
+    """
+    truth, said = _of_labels(dataset.truth, split), dataset.predictions
+    if split.annotations is not None:
+        truth = truth.take(matching_rows(split.annotations, truth))
+    if said is not None:
+        said = _of_labels(said, split)
+        if split.scores is not None:
+            said = said.take(matching_rows(split.scores, said))
+        if split.min_score is not None:
+            said = said.take(said.score >= split.min_score)
+    return replace(dataset, truth=truth, predictions=said)
+
+
+def annotation_properties(dataset: Dataset) -> set[str]:
+    """Names of the metadata of a dataset's true annotations, as a filter spells them."""
+    told = dataset.truth.metadata
+    rows = () if told is None else told
+    return {f"{_OF_ANNOTATION}{name}" for said in rows for name in said or ()}
+
+
+def check_annotation_properties(split: Split, known: set[str]) -> None:
+    """Refuse conditions on metadata that no annotation has.
+
+    Args:
+        split: the filter, taken apart.
+        known: as :func:`annotation_properties` names them, maybe among others.
+
+    Raises:
+        UnknownName: no annotation has a property that the filter names.
+    """
+    for prop in properties(split.annotations) if split.annotations is not None else ():
+        first, whole = f"{_OF_ANNOTATION}{prop.path[0] if prop.path else ''}", prop.name
+        if prop.path and not known & {first, whole}:
+            raise UnknownName(
+                "property", prop.name, {name for name in known if name.startswith(_OF_ANNOTATION)}
+            )
+
+
+def check_labels(split: Split, known: Iterable[LabelName]) -> None:
+    """Refuse conditions on labels that no class meets: their answer would be a silent nothing.
+
+    Args:
+        split: the filter, taken apart.
+        known: classes as (key, value).
+
+    Raises:
+        UnknownName: none of them is selected; they are named.
+    """
+    names = sorted(known)
+    if split.labels is not None and not matching_labels(split.labels, names).any():
+        spelled = [f"{key}={value}" for key, value in names]
+        raise UnknownName("label", to_text(split.labels), spelled)
+
+
+def _of_labels(table: AnnotationTable, split: Split) -> AnnotationTable:
+    if split.labels is None:
+        return table
+    kept = matching_labels(split.labels, table.labels)
+    names = [name for name, stays in zip(table.labels, kept, strict=True) if stays]
+    return table.relabelled(names, np.where(kept, np.cumsum(kept) - 1, -1))
