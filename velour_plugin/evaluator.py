@@ -51,6 +51,13 @@ class Evaluator(ABC):
                 raise UnknownName(f"parameter of {self.task}", name, self.defaults)
         return {**self.defaults, **given}
 
+    def adds_scores(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether scores of labels that a label map makes one are added: they are shares of 1.
+
+        Otherwise the highest stays.
+        """
+        return False
+
     @property
     def engine(self) -> str:
         """What computes, in a few words: ``velour plugins`` shows it."""

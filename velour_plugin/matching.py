@@ -171,7 +171,8 @@ class Question:
         kept = [name for name in became if self.label_keys is None or name[0] in self.label_keys]
         labels = list(dict.fromkeys(kept))
         place = [labels.index(name) if name in labels else -1 for name in became]
-        return _merged(table.relabelled(labels, np.array(place, np.int32)))
+        adds = self.evaluator.adds_scores(self.parameters)
+        return _merged(table.relabelled(labels, np.array(place, np.int32)), adds)
 
 
 def match_parts(
@@ -321,10 +322,16 @@ def _became(name: LabelName, mapping: Mapping[Any, Any]) -> LabelName:
     return (name[0], mapping.get(name[1], name[1]))
 
 
-def _merged(table: AnnotationTable) -> AnnotationTable:
-    """Labels of one annotation that became the same label are one, with the highest score."""
+def _merged(table: AnnotationTable, adds: bool) -> AnnotationTable:
+    """Labels of one annotation that became one are one, with the highest score or their sum."""
     order = np.lexsort((-table.score, table.label, table.annotation, table.datum))
     columns = np.stack([table.datum, table.annotation, table.label])[:, order]
     first = np.ones(len(table), bool)
     first[1:] = (columns[:, 1:] != columns[:, :-1]).any(axis=0)
-    return table if first.all() else table.take(np.sort(order[first]))
+    if first.all():
+        return table
+    score = table.score.copy()
+    if adds:  # shares of 1: together no more than 1, but for rounding
+        sums = np.add.reduceat(score[order], np.flatnonzero(first))
+        score[order[first]] = np.minimum(sums, 1.0)
+    return replace(table, score=score).take(np.sort(order[first]))

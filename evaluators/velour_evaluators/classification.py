@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_evaluators import by_datum
 from velour_evaluators.classification_axis import Axis, axes_of
 from velour_evaluators.classification_details import detail_metrics
 from velour_evaluators.classification_ledger import concatenated, write_ledger
 from velour_evaluators.classification_metrics import (
     Measured,
     headline_metrics,
+    known,
     label_metrics,
     number_of,
 )
+from velour_evaluators.classification_outcomes import outcomes_of
 from velour_evaluators.kernels.sums import bounds_of
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Metric
@@ -79,6 +82,11 @@ class ImageClassification(Evaluator):
         "cohen_kappa", "brier", "missing_predictions",
     )  # fmt: skip
     lower_is_better = frozenset({"log_loss", "ece", "brier", "missing_predictions"})
+    of_label: ClassVar[Mapping[str, str]] = {
+        "accuracy": "recall", "balanced_accuracy": "recall", "precision_macro": "precision",
+        "recall_macro": "recall", "f1_macro": "f1", "f1_weighted": "f1", "roc_auc": "roc_auc",
+        "average_precision_macro": "average_precision",
+    }  # fmt: skip
     defaults = DEFAULTS
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,6 +99,10 @@ class ImageClassification(Evaluator):
                     f"such as {_EXAMPLES[name]!r}."
                 )
         return {**complete, "score_threshold": float(complete["score_threshold"])}
+
+    def adds_scores(self, parameters: Mapping[str, Any]) -> bool:
+        """Scores of one label key are probabilities, unless there may be many labels."""
+        return not parameters["multi_label"]
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Judge every datum, and sort scores for later; regions are refused."""
@@ -126,6 +138,32 @@ class ImageClassification(Evaluator):
         counts = ledger.weights_of(datums, weights)
         axes = [axis.weighted(counts) for axis in axes_of(ledger)]
         return [metric for axis in axes for metric in detail_metrics(axis)]
+
+    def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
+        """Whether each datum is right, and its log loss."""
+        return by_datum.of_classification(ledger)
+
+    def value(
+        self,
+        ledger: Ledger,
+        metric: str,
+        label: Label | None,
+        datums: NDArray[np.bool_] | None = None,
+        weights: NDArray[np.int64] | None = None,
+    ) -> float | None:
+        """One metric over some datums, and nothing else."""
+        axes, counts = axes_of(ledger), ledger.weights_of(datums, weights)
+        axis = _axis_of(axes, metric, label) if axes else None
+        value = None if axis is None else known(number_of(axis.weighted(counts), metric, label))
+        return super().value(ledger, metric, label, datums, weights) if value is None else value
+
+    def outcomes(
+        self, ledger: Ledger, metric: str, label: Label | None
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+        """Accuracy is a share of datums; so are ``top_k`` accuracy and, of a label, recall."""
+        axes = axes_of(ledger)
+        name = None if label is None else label.name
+        return outcomes_of(_axis_of(axes, metric, label), metric, name) if axes else None
 
     def support(self, ledger: Ledger) -> dict[LabelName, NDArray[np.intp]]:
         """Datums that show each label, by position, rising."""

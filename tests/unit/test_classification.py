@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from velour_evaluators.classification import ImageClassification, TabularClassification
 
+import velour_plugin as velour
 from tests.classification_data import (
     EVALUATOR,
     by_label,
@@ -329,3 +330,18 @@ def test_parts_whose_models_used_different_labels_make_the_ledger_of_all(tmp_pat
 
     assert together.labels == ledger_of(whole).labels
     assert EVALUATOR.measure(together) == EVALUATOR.measure(ledger_of(whole))
+
+
+def test_probabilities_of_labels_that_become_one_are_added():
+    """0.4 for car and 0.3 for truck are 0.7 for a vehicle."""
+    scores = {"car": 0.4, "truck": 0.3, "boat": 0.3}
+    labels = [Label("class", name, share) for name, share in scores.items()]
+    datum = velour.Datum("1")
+    truth = velour.GroundTruth(datum, [velour.Annotation([Label("class", "car")])])
+    said = velour.Prediction(datum, [velour.Annotation(labels)])
+    dataset = velour.Dataset.from_groundtruths([truth], "roads").with_predictions([said], "model")
+    became = {"car": "vehicle", "truck": "vehicle"}
+
+    evaluation = velour.evaluate(dataset, "image-classification", {"label_map": became})
+
+    assert evaluation["log_loss"] == pytest.approx(-math.log(0.7))
