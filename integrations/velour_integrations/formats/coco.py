@@ -144,7 +144,7 @@ def _table(
     what = "result" if results else "annotation"
     datum = _places(entries, "image_id", images, path, what)
     label = _places(entries, "category_id", categories, path, what)
-    box = np.array([_box(entry, path, what, at) for at, entry in enumerate(entries)]).reshape(-1, 4)
+    box = _boxes(entries, path, what)
     shapes = [_shape(entry, path, what, at) for at, entry in enumerate(entries)]
     for at in np.flatnonzero(np.isnan(box[:, 0])):
         if shapes[at] is None:
@@ -178,6 +178,20 @@ def _places(
                     f"instances file ({listed}, …)."
                 ) from None
     return places
+
+
+def _boxes(
+    entries: Sequence[Json], path: Path, what: str
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Boxes of all entries; one by one only where something is missing or wrong."""
+    try:
+        boxes = np.array([entry["bbox"] for entry in entries], np.float64).reshape(-1, 4)
+    except (KeyError, TypeError, ValueError):
+        boxes = np.full((len(entries), 4), np.inf)
+    if len(boxes) != len(entries) or not (np.isfinite(boxes).all() and (boxes[:, 2:] >= 0).all()):
+        each = [_box(entry, path, what, at) for at, entry in enumerate(entries)]
+        boxes = np.array(each).reshape(-1, 4)
+    return boxes
 
 
 def _box(entry: Json, path: Path, what: str, at: int) -> Sequence[float]:
