@@ -6,9 +6,11 @@ negative or not finite, scores outside [0, 1], masks that do not fill their size
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -78,7 +80,7 @@ class _Results:
 
 def _load(path: Path, kind: type, expected: str) -> Any:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb") as file, _uncollected():
             content = json.load(file)
     except OSError as error:
         raise InvalidInput(f"{os.fspath(path)!r} cannot be read: {error.strerror}.") from error
@@ -89,6 +91,18 @@ def _load(path: Path, kind: type, expected: str) -> Any:
             f"{os.fspath(path)!r} holds a {type(content).__name__}, expected {expected}: COCO."
         )
     return content
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without garbage collection, which would walk a million new objects again and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _unique(content: Json, part: str, what: str, path: Path) -> dict[Any, Json]:
