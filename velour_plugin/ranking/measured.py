@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ FEW = 5
 UNDEFINED = "undefined on these datums: there is nothing that it would be a share or a mean of"
 
 _AT_ONCE = 50
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +100,17 @@ def measure_all(
     paired = len(counts) == 1 and min(counts) >= FEW
     drawn = resample_weights(counts.pop(), resamples, seed) if paired and resamples else None
     blocks = [] if drawn is None else np.split(drawn, range(_AT_ONCE, len(drawn), _AT_ONCE))
-    total = len(selections) * len(blocks)
-    steps = iter(track(range(total), total, f"resampling {metric}"))
+    total = len(selections) * (1 + len(blocks))
+    steps = iter(track(range(total), total, f"measuring {metric}"))
 
-    def ticking() -> Iterable[NDArray[np.int64]]:
-        for block in blocks:
+    def ticking(each: Iterable[T]) -> Iterable[T]:
+        for one in each:
             next(steps)
-            yield block
+            yield one
 
     found = [
-        measure(evaluator, ledger, uids, metric, label, ticking())
-        for evaluator, ledger, uids in zip(evaluators, ledgers, selections, strict=True)
+        measure(evaluator, ledger, uids, metric, label, ticking(blocks))
+        for evaluator, ledger, uids in zip(evaluators, ticking(ledgers), selections, strict=True)
     ]
     next(steps, None)  # the bar ends with its last item
     return found
