@@ -1,0 +1,136 @@
+"""What GeoJSON files hold, before it is projected: features, their images, the coordinates' system.
+
+Refused, naming file and feature: what is no feature, and features without an image among
+features that name theirs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from velour_integrations.formats.rows import by_name, read_bytes
+from velour_plugin.errors import BadDataset
+
+IMAGE = ("image_id", "image", "file_name", "image_name", "ImageId", "uid")
+"""Properties that name a feature's image: the first that it has."""
+DEGREES = "OGC:CRS84"
+"""Longitude and latitude, when a file says nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """What a feature says, and where it stands."""
+
+    image: str
+    properties: Mapping[str, Any]
+    geometry: Any
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Features of all files, the images in their order, and the system of the coordinates."""
+
+    features: Sequence[Feature]
+    images: Sequence[str]
+    crs: str | None
+
+
+def read_content(path: Path, only: str | None = None) -> Content:
+    """Read a file or a folder; ``only`` is the image of a file whose features name none."""
+    if path.is_dir():
+        files = by_name(path, {".geojson", ".json"})
+        if not files:
+            raise BadDataset(f"{os.fspath(path)!r} holds no .geojson or .json file.")
+        loaded = {uid: _load(file) for uid, file in files.items()}
+        images: dict[str, None] = dict.fromkeys(files)
+        features = [
+            _feature(item, uid, at, files[uid])
+            for uid, collection in loaded.items()
+            for at, item in enumerate(collection["features"])
+        ]
+    else:
+        files, loaded = {path.stem: path}, {path.stem: _load(path)}
+        listed = loaded[path.stem]["features"]
+        named = any(_image(item) is not None for item in listed)
+        features = [
+            _feature(item, None if named else only or path.stem, at, path)
+            for at, item in enumerate(listed)
+        ]
+        images = dict.fromkeys([item.image for item in features] if named else [only or path.stem])
+    crs = _one_crs([(_crs(loaded[uid], file), file) for uid, file in files.items()])
+    return Content(features, list(images), crs)
+
+
+def _one_crs(systems: Sequence[tuple[str | None, Path]]) -> str | None:
+    crs, first = systems[0]
+    for other, path in systems:
+        if other != crs:
+            raise BadDataset(
+                f"{os.fspath(path)!r} has the crs {other}, {first.name} {crs}: expected one for "
+                "all files."
+            )
+    return crs
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(read_bytes(path))
+    except ValueError as error:
+        raise BadDataset(f"{os.fspath(path)!r} is no JSON: {error}.") from error
+    if isinstance(content, list):  # as QuPath writes it
+        content = {"features": content}
+    elif isinstance(content, Mapping) and content.get("type") == "Feature":
+        content = {**content, "features": [content]}
+    if not isinstance(content, Mapping) or not isinstance(content.get("features"), list):
+        raise BadDataset(f"{os.fspath(path)!r} has no list of features: expected GeoJSON.")
+    return content
+
+
+def _crs(content: Mapping[str, Any], path: Path) -> str | None:
+    if "crs" not in content:
+        return DEGREES
+    given = content["crs"]
+    if given is None:
+        return None
+    named = given.get("properties") if isinstance(given, Mapping) else None
+    name = named.get("name") if isinstance(named, Mapping) else given
+    if not isinstance(name, str):
+        raise BadDataset(
+            f'{os.fspath(path)!r}: crs {given!r}: expected {{"type": "name", "properties": '
+            f'{{"name": "EPSG:32611"}}}}, or null for pixels.'
+        )
+    return DEGREES if name.endswith("CRS84") else name
+
+
+def _properties(item: Any) -> Mapping[str, Any]:
+    properties = item.get("properties") if isinstance(item, Mapping) else None
+    return properties if isinstance(properties, Mapping) else {}
+
+
+def first_of(properties: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    """The first of some properties that says anything, ``None`` when none does."""
+    return next((properties[key] for key in keys if properties.get(key) is not None), None)
+
+
+def _image(item: Any) -> str | None:
+    said = first_of(_properties(item), IMAGE)
+    return None if said is None else str(said)
+
+
+def _feature(item: Any, image: str | None, at: int, path: Path) -> Feature:
+    where = f"{os.fspath(path)!r}, feature number {at + 1}"
+    if not isinstance(item, Mapping) or item.get("type") != "Feature":
+        raise BadDataset(f'{where}: expected an object of "type": "Feature".')
+    image = _image(item) if image is None else image
+    if image is None:
+        raise BadDataset(
+            f"{where}: names no image, as others do; expected one of the properties "
+            f"{', '.join(IMAGE)}."
+        )
+    return Feature(image, _properties(item), item.get("geometry"), where)

@@ -1,0 +1,148 @@
+"""What formats of many small files share: rows that become columns, and whose they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.geometry import Shape
+from velour_plugin.domain.labels import DEFAULT_KEY
+from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.errors import BadDataset, InvalidInput
+
+Box = tuple[float, float, float, float]
+NO_BOX: Box = (np.nan,) * 4
+
+
+@dataclass
+class Rows:
+    """Annotations of one label each, gathered one after another.
+
+    ``boxes`` are x, y, width, height in pixels; ``scores`` are NaN on ground truth.
+    """
+
+    datums: list[int] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    boxes: list[Box] = field(default_factory=list)
+    shapes: list[Shape | None] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    crowds: list[bool] = field(default_factory=list)
+    said: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def add(
+        self,
+        datum: int,
+        label: str,
+        box: Box = NO_BOX,
+        shape: Shape | None = None,
+        score: float | None = None,
+        crowd: bool = False,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add one annotation of the datum at a position."""
+        self.datums.append(datum)
+        self.labels.append(label)
+        self.boxes.append(box)
+        self.shapes.append(shape)
+        self.scores.append(np.nan if score is None else score)
+        self.crowds.append(crowd)
+        self.said.append(metadata or {})
+
+    def table(self, known: Sequence[str] = ()) -> AnnotationTable:
+        """Make columns; ``known`` classes come first, in their order, others follow, sorted."""
+        names = [*known, *sorted(set(self.labels).difference(known))]
+        place = {name: position for position, name in enumerate(names)}
+        return AnnotationTable.from_columns(
+            [(DEFAULT_KEY, name) for name in names],
+            np.array(self.datums, np.int32),
+            np.array([place[name] for name in self.labels], np.int32),
+            box=np.array(self.boxes, np.float64).reshape(-1, 4),
+            score=np.array(self.scores, np.float64),
+            crowd=np.array(self.crowds, bool),
+            shape=self.shapes,
+            metadata=self.said,
+        )
+
+
+def class_names(dataset: Dataset) -> list[str]:
+    """Classes of a dataset in their order, for the predictions of a model."""
+    return [value for _, value in dataset.truth.labels]
+
+
+def place_of(uid: str, dataset: Dataset, known: Collection[str], where: str) -> int | None:
+    """Position of the datum that a prediction is for; ``None`` when a subset left it out.
+
+    Args:
+        uid: the datum's name.
+        dataset: what is judged.
+        known: uids of the whole dataset that was read.
+        where: the file, for the message.
+    """
+    place = dataset.place.get(uid)
+    if place is None and uid not in known:
+        raise BadDataset(
+            f"{where}: predictions for {uid!r}, which is not in dataset {dataset.name!r} "
+            f"({next(iter(known), None)!r}, …)."
+        )
+    return place
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{os.fspath(path)!r} cannot be read: {error.strerror}.") from error
+
+
+def read_lines(path: Path) -> list[str]:
+    """A file's lines, as UTF-8, whatever ends them."""
+    try:
+        return read_bytes(path).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise BadDataset(f"{os.fspath(path)!r} is no text in UTF-8: {error}.") from error
+
+
+def checked_score(given: Any, where: str) -> float:
+    """A model's confidence.
+
+    Raises:
+        BadDataset: it is no number in [0, 1].
+    """
+    try:
+        score = float(given)
+    except (TypeError, ValueError):
+        score = np.nan
+    if isinstance(given, bool) or not 0 <= score <= 1:
+        raise BadDataset(f"{where}: confidence {given!r}: expected a number in [0, 1].")
+    return score
+
+
+def by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """Files below a folder by their path in it, without the suffix: ``{"a/42": …/a/42.txt}``.
+
+    Raises:
+        BadDataset: two files have one name.
+    """
+    found: dict[str, Path] = {}
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        folders.sort()
+        inside = Path(parent).relative_to(folder)
+        for file in sorted(files):
+            stem, suffix = os.path.splitext(file)
+            if suffix.lower() not in suffixes or file.startswith("."):
+                continue
+            uid = (inside / stem).as_posix()
+            if uid in found:
+                raise BadDataset(
+                    f"{os.fspath(folder)!r}: {found[uid].name} and {file} are both {uid!r}; give "
+                    "each a name of its own."
+                )
+            found[uid] = Path(parent, file)
+    return found
