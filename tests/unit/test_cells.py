@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from velour_integrations.mlflow.cells import annotations_of
+from velour_integrations.mlflow.boxes import boxes_table
+from velour_integrations.mlflow.cells import annotations_of, table_of
 
 import velour_plugin as velour
 from velour_plugin.errors import BadDataset
@@ -49,6 +50,13 @@ def read(cell: Any) -> list[velour.Annotation]:
         ([{"label": "fire"}], [velour.Annotation([FIRE])]),
         ([{"label": 7}], [velour.Annotation([velour.Label("class", "7")])]),
         ("fire", [velour.Annotation([FIRE])]),
+        ('[{"label": "fire", "bbox": [1, 2, 3, 4]}]', [velour.Annotation([FIRE], BOX)]),
+        ('{"boxes": [[1, 2, 4, 6]], "labels": ["fire"]}', [velour.Annotation([FIRE], BOX)]),
+        ("[]", []),
+        ({"bbox": [[1, 2, 3, 4]], "category": [7], "score": [0.9], "id": [42]},
+         [velour.Annotation([velour.Label("class", "7", 0.9)], BOX)]),
+        ({"bbox": [], "category": []}, []),
+        (7.0, [velour.Annotation([velour.Label("class", "7")])]),
         (7, [velour.Annotation([velour.Label("class", "7")])]),
         (np.int64(7), [velour.Annotation([velour.Label("class", "7")])]),
         (True, [velour.Annotation([velour.Label("class", "True")])]),
@@ -110,6 +118,7 @@ def test_arrays_without_rows_are_nothing() -> None:
         (None, "None is a NoneType; say [] where there is nothing"),
         (float("nan"), "nan is a float; say [] where there is nothing"),
         (1.5, "1.5 is a float"),
+        ('[{"label": "fire", bbox}]', "Expecting property name"),
         ([7], "7 is a int, not a mapping"),
         ([None], "None is a NoneType, not a mapping"),
         ([{"bbox": [1, 2, 3, 4]}], "lacks 'label'"),
@@ -130,6 +139,9 @@ def test_arrays_without_rows_are_nothing() -> None:
         ({"boxes": [1, 2, 4, 6], "labels": list("abcd")}, "boxes of shape (4,)"),
         ({"boxes": [[4, 2, 1, 6]], "labels": ["fire"]}, "turned over"),
         ({"masks": np.ones((1, 4)), "labels": ["fire"]}, "masks of shape (1, 4)"),
+        ({"bbox": [[1, 2, 3]], "category": [7]}, "bbox [1, 2, 3]"),
+        ({"bbox": [[1, 2, 3, 4]], "category": []}, "label, bbox of different lengths [0, 1]"),
+        ({"bbox": [[1, 2, 3, 4]]}, "lacks 'category'"),
         ({}, "at least one"),
         ({"fire": 2.0}, "score 2.0"),
         ({"fire": "high"}, "score 'high'"),
@@ -141,3 +153,68 @@ def test_a_cell_that_is_not_understood_names_its_datum(cell: Any, said: str) -> 
     assert str(refusal.value).startswith("prediction of datum '7': ")
     assert said in str(refusal.value)
     assert "Expected a list of velour.Annotation" in str(refusal.value)
+
+
+# Many cells at once
+
+CORNERS = np.array([[1, 2, 4, 6], [0.1, 0.2, 0.4, 7]], np.float32)
+BOXES: list[Any] = [
+    [{"label": "fire", "bbox": [1, 2, 3, 4], "score": 0.9},
+     {"category": 7, "bbox": np.array([0.1, 0.2, 0.7, 1]), "score": 1}],
+    [],
+    [{"label": "b", "bbox": (1, 2, 3, 0), "iscrowd": 1, "area": 5.5, "segmentation": None}],
+    {"boxes": CORNERS, "labels": np.array([3, 4]), "scores": np.array([0.1, 0.2], np.float32)},
+    {"boxes": CORNERS.tolist(), "labels": ["fire", "a"]},
+    {"boxes": np.empty((0, 4)), "labels": [], "scores": []},
+    {"boxes": [], "labels": []},
+]  # fmt: skip
+UIDS, PLACES = list("abcdefg"), np.array([6, 2, 0, 1, 3, 5, 4])
+
+
+def test_cells_of_boxes_become_columns_just_as_by_objects() -> None:
+    """Two ways to one answer: a mapping of a class to its score is read by the slow one only."""
+    quick = boxes_table(BOXES, PLACES, [("class", "z")])
+    slow = table_of([*BOXES, {"x": 0.5}], [*UIDS, "h"], np.array([*PLACES, 7]), "prediction")
+    assert quick is not None
+    assert list(quick.datum_bytes(7)) == list(slow.datum_bytes(8))[:7]
+    assert quick.labels == (("class", "z"), *slow.labels[:-1])
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        None,
+        "fire",
+        [None],
+        [velour.Annotation([FIRE], BOX)],
+        [{"label": "fire"}],
+        [{"label": "", "bbox": [1, 2, 3, 4]}],
+        [{"bbox": [1, 2, 3, 4]}],
+        [{"label": "fire", "bbox": [1, 2, 3]}],
+        [{"label": "fire", "bbox": [1, 2, 3, "4"]}],
+        [{"label": "fire", "bbox": [1, 2, 3, None]}],
+        [{"label": "fire", "bbox": [1, 2, 3, -4]}],
+        [{"label": "fire", "bbox": [1, 2, 3, float("nan")]}],
+        [{"label": "fire", "bbox": [1, 2, 3, 4], "score": float("nan")}],
+        [{"label": "fire", "bbox": [1, 2, 3, 4], "score": 1.5}],
+        [{"label": "fire", "bbox": [1, 2, 3, 4], "score": "0.5"}],
+        [{"label": "fire", "bbox": [1, 2, 3, 4], "area": -1}],
+        [{"label": "fire", "bbox": [1, 2, 3, 4], "segmentation": [SQUARE]}],
+        {"boxes": [[4, 2, 1, 6]], "labels": ["fire"]},
+        {"boxes": [[1, 2, 4, 6]], "labels": []},
+        {"boxes": [[1, 2, 4, 6]], "labels": ["fire"], "scores": []},
+        {"boxes": [[1, 2, 4, 6]], "labels": ["fire"], "scores": [2]},
+        {"boxes": [[1, 2, 4, 6]], "labels": ["fire"], "masks": np.ones((1, 4, 4))},
+        {"fire": 0.9},
+    ],
+)
+def test_anything_but_boxes_is_left_to_those_who_know(cell: Any) -> None:
+    assert boxes_table([BOXES[0], cell], PLACES[:2]) is None
+
+
+def test_a_cell_among_many_is_named_by_its_datum_and_row() -> None:
+    cells = [BOXES[0], [{"label": "fire", "bbox": [1, 2, 3]}]]
+    with pytest.raises(BadDataset, match=r"^prediction of datum 'b': bbox \[1, 2, 3\]"):
+        table_of(cells, UIDS[:2], PLACES[:2], "prediction")
+    with pytest.raises(BadDataset, match=r"^row 1, ground truth of datum 'b': bbox"):
+        table_of(cells, UIDS[:2], PLACES[:2], "ground truth", numbered=True)

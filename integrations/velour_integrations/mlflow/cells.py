@@ -7,20 +7,62 @@ Understood, for one datum:
   and/or ``segmentation`` (polygons or RLE), and ``score`` on predictions;
 - a mapping of arrays as torchvision returns: ``boxes`` ``(n, 4)`` as x1, y1, x2, y2, ``labels``,
   ``scores`` and maybe ``masks`` ``(n, height, width)`` or ``(n, 1, height, width)``;
-- one text or number: the class of the whole datum; a mapping of class to score: likewise.
+- a mapping of lists as in Hugging Face's ``objects``: ``bbox`` as x, y, width, height,
+  ``category`` and maybe ``score``;
+- one text or whole number: the class of the whole datum; a mapping of class to score: likewise;
+- any of the lists and mappings as a text in JSON, as frames out of CSV files hold them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from velour_integrations.mlflow.boxes import boxes_table
+from velour_integrations.mlflow.columns import is_plain, label_text, labels_table
 from velour_plugin.domain.annotations import Annotation
 from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster
 from velour_plugin.domain.labels import DEFAULT_KEY, Label
+from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.errors import BadDataset, InvalidInput
+
+
+def table_of(
+    cells: Sequence[Any],
+    uids: Sequence[str],
+    places: NDArray[Any],
+    side: str,
+    labels: Sequence[LabelName] = (),
+    numbered: bool = False,
+) -> AnnotationTable:
+    """Read a column of cells, or a model's answers: one for each row.
+
+    Args:
+        cells: what was said of each row's datum.
+        uids: the datums' names, for messages.
+        places: ``(rows,)`` positions of the rows' datums in their dataset.
+        side: ``ground truth`` or ``prediction``, for messages.
+        labels: classes that come first, in this order; others follow, sorted.
+        numbered: the cells are a frame's, and messages name their rows.
+
+    Raises:
+        BadDataset: a cell is none of what is understood, naming its datum.
+    """
+    if is_plain(cells):
+        return labels_table(cells, places, labels)
+    boxes = boxes_table(cells, places, labels)
+    if boxes is not None:
+        return boxes
+    said = [
+        (int(place), annotations_of(cell, uid, f"row {row}, {side}" if numbered else side))
+        for row, (place, uid, cell) in enumerate(zip(places, uids, cells, strict=True))
+    ]
+    return AnnotationTable.from_annotations(sorted(said, key=itemgetter(0)), labels)
 
 
 def annotations_of(cell: Any, uid: str, side: str) -> list[Annotation]:
@@ -46,12 +88,20 @@ def annotations_of(cell: Any, uid: str, side: str) -> list[Annotation]:
 
 def _read(cell: Any) -> list[Annotation]:
     if isinstance(cell, Mapping):
+        if "bbox" in cell:
+            return _read(_objects(cell))
         return _arrays(cell) if "boxes" in cell or "masks" in cell else [_classes(cell)]
-    if isinstance(cell, (str, bool, int, np.integer, np.bool_)):
-        return [Annotation([Label(DEFAULT_KEY, str(cell))])]
+    if isinstance(cell, str) and cell.startswith(("[{", '{"', "[]")):
+        return _read(json.loads(cell))  # frames out of CSV files
+    if isinstance(cell, (str, bool, int, np.integer, np.bool_)) or _is_whole(cell):
+        return [Annotation([Label(DEFAULT_KEY, label_text(cell))])]
     if not isinstance(cell, (list, tuple, np.ndarray)):
         raise TypeError(f"{cell!r} is a {type(cell).__name__}; say [] where there is nothing")
     return [item if isinstance(item, Annotation) else _mapping(item) for item in cell]
+
+
+def _is_whole(cell: Any) -> bool:
+    return isinstance(cell, (float, np.floating)) and float(cell).is_integer()
 
 
 def _mapping(item: Any) -> Annotation:
@@ -109,6 +159,23 @@ def _arrays(cell: Mapping[str, Any]) -> list[Annotation]:
             raster=None if masks is None else Raster(masks[place] > 0.5),
         )
         for place, name in enumerate(labels)
+    ]
+
+
+def _objects(cell: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Hugging Face's columns of one image as a list of its objects."""
+    names = next((cell[key] for key in ("category", "label", "labels") if key in cell), None)
+    if names is None:
+        raise KeyError("category")
+    columns = {"label": names, "bbox": cell["bbox"]}
+    scores = next((cell[key] for key in ("score", "scores") if key in cell), None)
+    if scores is not None:
+        columns["score"] = scores
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"{', '.join(columns)} of different lengths {sorted(lengths)}")
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
 
 

@@ -1,13 +1,11 @@
-import mlflow  # isort: skip  MLflow loads this module while it imports; it must be there first
-
-"""Velour datasets as MLflow datasets: ``mlflow.data.from_velour``, and back from a run's input.
+"""Velour datasets as MLflow datasets, for evaluation and as inputs of runs.
 
 The digest is that of the whole content, and the schema is written down, not inferred:
-MLflow's inference walks every cell and takes the better part of a minute on boxes. This module
-is loaded by every ``import mlflow``, so it imports nothing else that is heavy.
-No postponed annotations here: MLflow reads the return type of a constructor as a class.
+MLflow's inference walks every cell and takes the better part of a minute on boxes.
+Every ``import mlflow`` loads this module: it imports nothing that MLflow does not.
 """
-# ruff: noqa: D100, E402
+
+from __future__ import annotations
 
 import json
 from collections.abc import Iterable
@@ -19,59 +17,14 @@ from mlflow.data.dataset_source import DatasetSource
 from mlflow.data.evaluation_dataset import EvaluationDataset
 from mlflow.data.pyfunc_dataset_mixin import PyFuncConvertibleDatasetMixin, PyFuncInputsOutputs
 
+from velour_integrations.mlflow.source import DIGEST_LENGTH
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from velour_plugin.domain.datasets import Dataset
 
 TARGETS, PREDICTIONS = "ground_truth", "prediction"
-_DIGEST_LENGTH = 32  # MLflow stores at most 36
-
-
-class VelourDatasetSource(DatasetSource):
-    """A version of a dataset in a Velour store: ``velour://name@digest``."""
-
-    def __init__(self, uri: str):
-        self.uri = uri
-
-    @staticmethod
-    def _get_source_type() -> str:
-        return "velour"
-
-    def load(self) -> "Dataset":
-        """Read the version back from the default store.
-
-        Raises:
-            NotFound: the store has no version of that digest.
-        """
-        import velour_plugin as velour
-
-        name, _, digest = self.uri.removeprefix("velour://").rpartition("@")
-        with velour.open_store() as store:
-            for version in store.versions(name):
-                if version.digest.startswith(digest):
-                    return store.load_dataset(name, version.number)
-            raise velour.errors.NotFound(
-                f"{self.uri}: the store {store.label} has no such version; set VELOUR_STORE_URI to "
-                "the store that the run was evaluated with."
-            )
-
-    @staticmethod
-    def _can_resolve(raw_source: Any) -> bool:
-        return isinstance(raw_source, str) and raw_source.startswith("velour://")
-
-    @classmethod
-    def _resolve(cls, raw_source: Any) -> "VelourDatasetSource":
-        return cls(raw_source)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON."""
-        return {"uri": self.uri}
-
-    @classmethod
-    def from_dict(cls, source_dict: dict[Any, Any]) -> "VelourDatasetSource":
-        """Undo :meth:`to_dict`."""
-        return cls(source_dict["uri"])
 
 
 class VelourDataset(MlflowDataset, PyFuncConvertibleDatasetMixin):
@@ -79,7 +32,7 @@ class VelourDataset(MlflowDataset, PyFuncConvertibleDatasetMixin):
 
     def __init__(
         self,
-        velour: "Dataset",
+        velour: Dataset,
         source: DatasetSource,
         name: str | None = None,
         digest: str | None = None,
@@ -88,7 +41,7 @@ class VelourDataset(MlflowDataset, PyFuncConvertibleDatasetMixin):
         super().__init__(source, name=name or velour.name, digest=digest)
 
     def _compute_digest(self) -> str:
-        return self.velour.digest[:_DIGEST_LENGTH]
+        return self.velour.digest[:DIGEST_LENGTH]
 
     @property
     def targets(self) -> str:
@@ -169,27 +122,7 @@ class VelourEvaluationDataset(EvaluationDataset):
         return _cells(list(said.annotations) for said in self.velour.predicted)
 
 
-def from_velour(
-    dataset: Any, source: Any = None, name: str | None = None, digest: str | None = None
-) -> VelourDataset:
-    """Make an MLflow dataset of a Velour dataset, with or without predictions.
-
-    Args:
-        dataset: a ``velour.Dataset``.
-        source: where it is from; its version in the Velour store when left out.
-        name: what people call it; the dataset's own name when left out.
-        digest: what names its content; computed from all of it when left out.
-    """
-    from mlflow.data.dataset_source_registry import resolve_dataset_source
-
-    uri = f"velour://{dataset.name}@{dataset.digest[:_DIGEST_LENGTH]}"
-    resolved = VelourDatasetSource(uri) if source is None else source
-    if not isinstance(resolved, DatasetSource):
-        resolved = resolve_dataset_source(resolved)
-    return VelourDataset(dataset, resolved, name, digest)
-
-
-def datum_frame(dataset: "Dataset") -> "pd.DataFrame":
+def datum_frame(dataset: Dataset) -> pd.DataFrame:
     """What a model is given: one row a datum, with its uid, place and plain metadata."""
     import pandas as pd
 
@@ -207,7 +140,7 @@ def datum_frame(dataset: "Dataset") -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def truth_cells(dataset: "Dataset") -> Any:
+def truth_cells(dataset: Dataset) -> Any:
     """``(datums,)`` lists of true annotations."""
     return _cells(list(truth.annotations) for truth in dataset.groundtruths)
 
@@ -220,6 +153,3 @@ def _cells(lists: Iterable[Any]) -> Any:
     for place, cell in enumerate(told):  # assigned at once, lists of one length become an axis
         cells[place] = cell
     return cells
-
-
-__all__ = ["VelourDataset", "VelourDatasetSource", "from_velour", "mlflow"]

@@ -1,0 +1,132 @@
+"""Where a dataset is from: ``velour://name@digest``, a version in a store, and maybe files.
+
+The digest names the content, so whatever leads to it leads to the same dataset: the version
+that an evaluation stored, or else the files that it was read from, if they have not changed.
+Every ``import mlflow`` loads this module: it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlflow.data.dataset_source import DatasetSource
+
+if TYPE_CHECKING:
+    from velour_plugin.domain.datasets import Dataset
+
+SCHEME = "velour://"
+DIGEST_LENGTH = 32  # MLflow stores at most 36
+
+
+@dataclass(frozen=True)
+class Files:
+    """How a dataset was read: format, path, and path of the metadata, both absolute."""
+
+    format: str
+    path: str
+    metadata: str | None = None
+
+    @classmethod
+    def at(cls, format: str, path: Any, metadata: Any = None) -> Files:
+        """Remember paths wherever the process is."""
+        return cls(format, os.path.abspath(path), metadata and os.path.abspath(metadata))
+
+    def read(self, name: str | None) -> Dataset:
+        """Read the dataset."""
+        import velour_plugin as velour
+
+        return velour.read_dataset(self.path, self.format, name, self.metadata)
+
+    def to_dict(self) -> dict[str, str]:
+        """Spell it in JSON."""
+        said = {"format": self.format, "path": self.path, "metadata": self.metadata}
+        return {key: value for key, value in said.items() if value is not None}
+
+
+class VelourDatasetSource(DatasetSource):
+    """A version of a dataset, and the files that it was read from, if any."""
+
+    def __init__(self, uri: str, files: Files | None = None):
+        self.uri = uri
+        self.files = files
+
+    @classmethod
+    def of(cls, dataset: Dataset, files: Files | None = None) -> VelourDatasetSource:
+        """Name a dataset's content."""
+        return cls(f"{SCHEME}{dataset.name}@{dataset.digest[:DIGEST_LENGTH]}", files)
+
+    @staticmethod
+    def _get_source_type() -> str:
+        return "velour"
+
+    def load(self, store: str | None = None) -> Dataset:
+        """Read the dataset back from the store; when it is not there, from its files.
+
+        Args:
+            store: URL of the store; ``VELOUR_STORE_URI`` or ``sqlite:///velour.db`` when left out.
+
+        Raises:
+            NotFound: the store has no version of that digest, and no files are known.
+            BadDataset: it is not in the store, and the files have changed.
+        """
+        from velour_plugin.errors import NotFound, StoreUnavailable, UnknownName
+
+        name, _, digest = self.uri.removeprefix(SCHEME).rpartition("@")
+        try:
+            return _stored(name, digest, store)
+        except (NotFound, UnknownName, StoreUnavailable) as absent:
+            if self.files is not None:
+                return _unchanged(self.files, name, digest)
+            if isinstance(absent, StoreUnavailable):
+                raise
+            raise NotFound(
+                f"{self.uri} is not to be had ({absent}) Set VELOUR_STORE_URI to the store that "
+                "the run was evaluated with."
+            ) from absent
+
+    @staticmethod
+    def _can_resolve(raw_source: Any) -> bool:
+        return isinstance(raw_source, str) and raw_source.startswith(SCHEME)
+
+    @classmethod
+    def _resolve(cls, raw_source: Any) -> VelourDatasetSource:
+        return cls(raw_source)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Spell it in JSON."""
+        return {"uri": self.uri, **(self.files.to_dict() if self.files else {})}
+
+    @classmethod
+    def from_dict(cls, source_dict: Mapping[Any, Any]) -> VelourDatasetSource:
+        """Undo :meth:`to_dict`."""
+        said = dict(source_dict)
+        uri = said.pop("uri")
+        return cls(uri, Files(**said) if said else None)
+
+
+def _stored(name: str, digest: str, url: str | None) -> Dataset:
+    import velour_plugin as velour
+
+    with velour.open_store(url, create=False) as store:
+        for version in store.versions(name):
+            if version.digest.startswith(digest):
+                return store.load_dataset(name, version.number)
+        raise velour.errors.NotFound(
+            f"the store {store.label} has {name!r}, but no version {digest}."
+        )
+
+
+def _unchanged(files: Files, name: str, digest: str) -> Dataset:
+    from velour_plugin.errors import BadDataset
+
+    dataset = files.read(name)
+    if not dataset.digest.startswith(digest):
+        raise BadDataset(
+            f"{files.path!r} has changed: its content is now {dataset.digest[:DIGEST_LENGTH]}, and "
+            f"{digest} is asked for. Bring the files of then back, or set VELOUR_STORE_URI to the "
+            "store that the run was evaluated with."
+        )
+    return dataset
