@@ -20,6 +20,9 @@ QUIET = [
 ]
 """Marks of a module that imports MLflow: its own warnings are no errors of ours."""
 
+CURVES = ("precision_at_recall/", "true_positive_rate_at/")
+"""How the names of metric histories begin that are curves."""
+
 
 def evaluate(data: Any, run_id: str | None = None, name: str | None = None, **options: Any) -> str:
     """Evaluate in a run, as people do; returns the run's id."""
@@ -34,10 +37,11 @@ def evaluate(data: Any, run_id: str | None = None, name: str | None = None, **op
 
 
 def metrics(run_id: str) -> dict[str, float]:
-    """Last values of a run's metrics."""
+    """Last values of a run's metrics; curves, which have many, are left out."""
     import mlflow
 
-    return dict(mlflow.get_run(run_id).data.metrics)
+    said = mlflow.get_run(run_id).data.metrics
+    return {name: value for name, value in said.items() if not name.startswith(CURVES)}
 
 
 def history_lengths(run_id: str) -> set[int]:

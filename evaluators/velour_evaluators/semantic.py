@@ -23,11 +23,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_evaluators import by_datum
 from velour_evaluators.semantic_ledger import concatenated, write_ledger
 from velour_evaluators.semantic_scores import (
     Sums,
@@ -55,6 +56,7 @@ class SemanticSegmentation(Evaluator):
     headline = (
         "mIoU", "mDice", "pixel_accuracy", "fwIoU", "mean_accuracy", "boundary_iou", "boundary_f1",
     )  # fmt: skip
+    of_label: ClassVar[Mapping[str, str]] = {"mIoU": "IoU", "mDice": "Dice"}
     defaults = {"ignore_label": None, "boundary_width": 0.02, "examples": 5}  # noqa: RUF012
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,6 +95,10 @@ class SemanticSegmentation(Evaluator):
             *_headlines(ledger.labels, sums, scores),
             *_label_metrics(ledger.labels, scores),
         ]
+
+    def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
+        """Pixel accuracy of each image, and its wrong pixels."""
+        return by_datum.of_segmentation(ledger)
 
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
         """Put partitions together: rows by datum, as in the ledger of the whole."""

@@ -1,0 +1,54 @@
+"""How each datum went by itself: what a table of the worst is sorted by, and a map coloured by.
+
+Every function reads a ledger once and answers for all of its datums, in columns: ``score`` in
+[0, 1], NaN where there is nothing to judge; ``errors``, whole numbers; then what they are made of.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators.detection_view import DetectionView
+from velour_evaluators.kernels.sums import ratio
+from velour_plugin.domain.ledger import Ledger
+
+Columns = dict[str, NDArray[Any]]
+
+
+def of_detection(ledger: Ledger) -> Columns:
+    """F1 of each image, and its false and missed objects, at the score and IoU threshold."""
+    view, datums = DetectionView(ledger, None), len(ledger.datums)
+    high = view.chosen.score >= view.settings.score_threshold
+    datum = view.book.detections["datum"]
+    found = np.bincount(datum[view.true & high], minlength=datums)
+    claimed = np.bincount(datum[view.counted & high], minlength=datums)
+    truths = np.bincount(view.book.truths["datum"][view.real], minlength=datums)
+    false, missed = claimed - found, truths - found
+    score = ratio(2 * found, claimed + truths)
+    return {"score": score, "errors": false + missed, "false": false, "missed": missed}
+
+
+def of_classification(ledger: Ledger) -> Columns:
+    """Share of the label keys that are right, how many are wrong, and the log loss."""
+    answers, datums = ledger.tables["answers"], len(ledger.datums)
+    datum = answers["datum"]
+    asked = np.bincount(datum, minlength=datums)
+    right = np.bincount(datum[answers["correct"]], minlength=datums)
+    loss = np.bincount(datum, np.nan_to_num(answers["log_loss"]), minlength=datums)
+    known = np.bincount(datum[~np.isnan(answers["log_loss"])], minlength=datums)
+    return {
+        "score": ratio(right, asked),
+        "errors": asked - right,
+        "log_loss": np.where(known > 0, loss, np.nan),
+    }
+
+
+def of_segmentation(ledger: Ledger) -> Columns:
+    """Pixel accuracy of each image, and how many of its pixels are wrong."""
+    table, datums = ledger.tables["datums"], len(ledger.datums)
+    agreed = np.bincount(table["datum"], table["agreed"], datums).astype(np.int64)
+    pixels = np.bincount(table["datum"], table["pixels"], datums).astype(np.int64)
+    return {"score": ratio(agreed, pixels), "errors": pixels - agreed, "pixels": pixels}

@@ -1,0 +1,135 @@
+"""What people see: three runs in the stock MLflow pages, and a report, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from tests import mlflow_runs as runs
+from tests.browser import browser, mlflow_server, picture, see, without_assistant
+from tests.pictures import LABELS, MODELS, harbour, predicted
+from velour_plugin.drawing import drawn
+from velour_plugin.evaluation import evaluate
+from velour_plugin.findings import find
+from velour_plugin.report import report
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = runs.QUIET
+
+
+@pytest.fixture
+def server(mlflow_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An MLflow server, which runs are logged to."""
+    shutil.copyfile(mlflow_template, tmp_path / "server.db")
+    with mlflow_server(tmp_path) as url:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        yield url
+
+
+def files_of(run: str) -> set[str]:
+    return {item.path for item in mlflow.MlflowClient().list_artifacts(run)}
+
+
+def test_the_stock_pages_compare_three_runs(server: str, tmp_path: Path) -> None:
+    """The saved view, its table, the tables of artifacts, the comparison, a run and its report."""
+    dataset = harbour(tmp_path)
+    experiment = mlflow.set_experiment("harbour").experiment_id
+    config = {"images": str(tmp_path)}
+    judged = {
+        model: runs.evaluate(predicted(dataset, model), name=model, evaluator_config=config)
+        for model in MODELS
+    }
+    numbers = {model: runs.metrics(run) for model, run in judged.items()}
+    view = (
+        f"{server}/#/experiments/{experiment}/runs?viewStateShareKey=velourobjectdetection"
+        "&workflowType=machine_learning&compareRunsMode="
+    )
+    with browser() as context:
+        without_assistant(context)
+        page = context.new_page()
+
+        page.goto(f"{view}CHART")
+        see(page, "Velour: object-detection", "Headline", "mAP_75", *MODELS)
+        see(page, *(f"{values['mAP']:.2f}" for values in numbers.values()))
+        picture(page, "mlflow-saved-view")
+        for section, chart in (
+            ("Labels", "AP_50_by_class/boat"),
+            ("Slices", "mAP_by_time_of_day/night"),
+            ("Curves", "precision_at_recall/boat"),
+            ("Worst images", "velour_worst"),
+        ):
+            page.get_by_text(section, exact=True).last.scroll_into_view_if_needed()
+            see(page, chart)
+        page.locator("img[src*='velour_worst'], img[src^='blob']").first.wait_for()
+        picture(page, "mlflow-saved-view-curves")
+
+        page.goto(f"{view}TABLE")
+        see(page, "Dataset", "mAP_50", *(str(one["mAP"])[:7] for one in numbers.values()))
+        picture(page, "mlflow-table")
+
+        page.goto(f"{view}ARTIFACT")
+        see(page, "velour_per_class.json", *LABELS)
+        for values in numbers.values():
+            see(page, str(round(values["AP_50_by_class/boat"], 4)))
+        picture(page, "mlflow-tables-compared")
+
+        chosen = (json.dumps(list(judged.values())), json.dumps([experiment]))
+        page.goto("{}/#/compare-runs?runs={}&experiments={}".format(server, *chosen))
+        see(page, "Comparing 3 Runs", "mAP_by_port/Halifax")
+        for values in numbers.values():
+            spelled = f"{values['mAP_by_time_of_day/night']:.3f}".rstrip("0")
+            page.get_by_text(spelled, exact=True).first.wait_for(state="attached")
+        picture(page, "mlflow-comparison")
+
+        run = judged["large"]
+        page.goto(f"{server}/#/experiments/{experiment}/runs/{run}?workflowType=machine_learning")
+        see(page, f"{numbers['large']['mAP']:.4f}", "all runs compared")
+        picture(page, "mlflow-run")
+        with context.expect_page() as opened:
+            page.get_by_role("link", name="report", exact=True).click()
+        frame = opened.value.frame_locator("iframe")
+        frame.locator("body[data-drawn='8']").wait_for()
+        assert frame.locator("h1").inner_text() == "large on harbour"
+        picture(opened.value, "mlflow-report")
+
+    runs.evaluate(predicted(dataset, "large"), run, evaluator_config={"slices": []})
+    assert "velour_slices.json" not in files_of(run)  # deleted through the server
+
+
+def test_a_report_needs_no_network(tmp_path: Path) -> None:
+    """Figures are drawn, images shown, and nothing else is asked for; data are no markup."""
+    dataset = predicted(harbour(tmp_path), "small")
+    evil = dataset.with_predictions(
+        dataset.predictions or [], model="<script>document.title = 'taken'</script>"
+    )
+    findings = find(evaluate(evil, "object-detection"), evil)
+    worst = [findings.datums[place].uid for place in findings.worst]
+    images = list(drawn(evil, worst, tmp_path, 0.5))
+    path = tmp_path / "report.html"
+    path.write_text(report(findings, images), encoding="utf-8")
+    asked: list[str] = []
+    problems: list[str] = []
+    with browser() as context:
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda line: problems.append(line.text) if line.type == "error" else 0)
+        page.goto(path.as_uri())
+        page.locator("body[data-drawn='8']").wait_for()
+        assert page.locator("h1").inner_text().startswith("<script>document.title")
+        assert page.title() != "taken"
+        for name in ("precision_recall", "confusion", "slices", "map"):
+            assert page.locator(f"#{name} svg.main-svg").count() > 0
+        assert set(page.locator("#precision_recall .legendtext").all_text_contents()) == set(LABELS)
+        widths = page.locator("#worst img").evaluate_all("all => all.map(i => i.naturalWidth)")
+        assert len(widths) == 10
+        assert min(widths) == 320
+        assert page.locator("#slices-table td").first.inner_text() == "time_of_day: day"
+        picture(page, "velour-report", whole=True)
+    assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
+    assert problems == []

@@ -1,0 +1,94 @@
+"""What is drawn on an image lies where it is said to lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import velour_plugin as velour
+from tests.scenes import annotation
+from velour_plugin.drawing import SAID, SIDE, TRUTH, drawn, image_file
+
+WHITE = (255, 255, 255)
+BOX = velour.BoundingBox(20, 30, 60, 70)
+RIGHT_HALF = np.zeros((100, 120), bool)
+RIGHT_HALF[:, 60:] = True
+
+
+def picture(
+    folder: Path, truth: list[Any], said: list[Any], size: tuple[int, int] = (120, 100)
+) -> Image.Image:
+    """A white picture with what is true and what was said drawn on it."""
+    Image.new("RGB", size, WHITE).save(folder / "1.png")
+    datum = velour.Datum("1", {"file_name": "1.png"})
+    dataset = velour.Dataset.from_groundtruths([velour.GroundTruth(datum, truth)], "one")
+    dataset = dataset.with_predictions([velour.Prediction(datum, said)], "model")
+    (found,) = drawn(dataset, ["1"], folder, threshold=0.5)
+    return found.image
+
+
+def colours(image: Image.Image) -> set[Any]:
+    return {colour for _, colour in image.getcolors(10_000) or ()}
+
+
+def test_a_true_box_is_green_and_a_predicted_one_orange(tmp_path: Path) -> None:
+    image = picture(tmp_path, [annotation(BOX)], [])
+    assert image.getpixel((40, 30)) == TRUTH
+    assert image.getpixel((60, 50)) == TRUTH
+    assert image.getpixel((40, 50)) == WHITE
+    image = picture(tmp_path, [], [annotation(BOX, score=0.9)])
+    assert image.getpixel((40, 70)) == SAID
+
+
+def test_a_prediction_below_the_threshold_is_not_drawn(tmp_path: Path) -> None:
+    assert colours(picture(tmp_path, [], [annotation(BOX, score=0.4)])) == {WHITE}
+
+
+def test_what_is_drawn_shrinks_with_its_image(tmp_path: Path) -> None:
+    wide = 4 * SIDE
+    image = picture(
+        tmp_path, [annotation(velour.BoundingBox(400, 400, 1200, 800))], [], (wide, wide)
+    )
+    assert image.size == (SIDE, SIDE)
+    assert image.getpixel((200, 100)) == TRUTH
+    assert image.getpixel((100, 150)) == TRUTH
+    assert image.getpixel((200, 150)) == WHITE
+
+
+def test_polygons_are_outlined_and_masks_tinted(tmp_path: Path) -> None:
+    triangle = velour.Polygon([(10, 10), (100, 10), (100, 90)])
+    image = picture(tmp_path, [annotation(triangle)], [])
+    assert image.getpixel((50, 10)) == TRUTH
+    assert image.getpixel((20, 80)) == WHITE
+    image = picture(tmp_path, [], [annotation(velour.Raster(RIGHT_HALF), score=0.9)])
+    assert image.getpixel((10, 50)) == WHITE
+    assert image.getpixel((110, 50)) not in (WHITE, SAID)
+
+
+def test_labels_of_a_whole_image_are_written_on_it(tmp_path: Path) -> None:
+    """The best label is, even one that scores little."""
+    truth = velour.Annotation([velour.Label("class", "cat")])
+    said = velour.Annotation([velour.Label("class", "dög ☂", 0.3)])
+    assert colours(picture(tmp_path, [truth], [said])) != {WHITE}
+
+
+@pytest.mark.parametrize("name", ["file_name", "image_path", "path"])
+def test_an_image_is_found_by_what_the_metadata_say(tmp_path: Path, name: str) -> None:
+    (tmp_path / "images").mkdir()
+    path = tmp_path / "images" / "a.png"
+    path.write_bytes(b"")
+    assert image_file(velour.Datum("1", {name: "a.png"}), tmp_path) == path
+    assert image_file(velour.Datum("1", {name: str(path)}), None) == path
+    assert image_file(velour.Datum("1", {name: "b.png"}), tmp_path) is None
+    assert image_file(velour.Datum("1", {"name": "a.png"}), tmp_path) is None
+
+
+def test_what_is_no_image_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_text("no image")
+    datum = velour.Datum("1", {"file_name": "1.png"})
+    dataset = velour.Dataset.from_groundtruths([velour.GroundTruth(datum, [])], "one")
+    assert list(drawn(dataset, ["1"], tmp_path)) == []

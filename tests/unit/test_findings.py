@@ -1,0 +1,134 @@
+"""What is worth showing of an evaluation, counted by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import velour_plugin as velour
+from tests.classification_data import dataset_of
+from tests.label_maps import dataset as drawn_dataset
+from tests.pictures import harbour, predicted
+from tests.scenes import ELSEWHERE, TEN_BY_TEN, annotation, scene
+from velour_plugin.errors import UnknownName
+from velour_plugin.findings import Findings, find, usual_cuts
+
+HIT = annotation(TEN_BY_TEN, score=0.9)
+FALSE = annotation(ELSEWHERE, score=0.8)
+WEAK = annotation(ELSEWHERE, score=0.3)
+
+
+def findings_of(dataset: velour.Dataset, task: str = "object-detection") -> Findings:
+    return find(velour.evaluate(dataset, task), dataset)
+
+
+def columns(findings: Findings) -> dict[str, list[float | None]]:
+    return {
+        name: [None if math.isnan(value) else float(value) for value in values]
+        for name, values in findings.by_datum.items()
+    }
+
+
+def test_detection_counts_false_and_missed_objects_of_each_image() -> None:
+    """Found; found and one false; missed, as what scores 0.3 does not count; nothing at all."""
+    truth = annotation(TEN_BY_TEN)
+    images = (([truth], [HIT]), ([truth], [HIT, FALSE]), ([truth], [WEAK]), ([], []))
+    found = findings_of(scene(*images))
+    assert columns(found) == {
+        "score": [1.0, 2 / 3, 0.0, None],
+        "errors": [0.0, 1.0, 1.0, 0.0],
+        "false": [0.0, 1.0, 0.0, 0.0],
+        "missed": [0.0, 0.0, 1.0, 0.0],
+    }
+    assert found.worst == [2, 1]  # one error each, and the third image has found nothing
+
+
+def test_crowds_are_neither_missed_nor_found() -> None:
+    crowd = annotation(TEN_BY_TEN, is_crowd=True)
+    found = findings_of(scene(([crowd, annotation(ELSEWHERE)], [HIT]), ([crowd], [])))
+    assert columns(found)["errors"] == [1.0, 0.0]
+    assert columns(found)["score"] == [0.0, None]
+
+
+def test_classification_says_which_datums_are_wrong_the_surest_first() -> None:
+    truths = {"a": "cat", "b": "cat", "c": "dog"}
+    said = {
+        "a": {"cat": 0.4, "dog": 0.6},
+        "b": {"cat": 0.1, "dog": 0.9},
+        "c": {"cat": 0.2, "dog": 0.8},
+    }
+    found = findings_of(dataset_of(truths, said), "image-classification")
+    assert columns(found)["score"] == [0.0, 0.0, 1.0]
+    assert columns(found)["errors"] == [1.0, 1.0, 0.0]
+    assert columns(found)["log_loss"] == pytest.approx([-math.log(p) for p in (0.4, 0.1, 0.8)])
+    assert [found.datums[place].uid for place in found.worst] == ["b", "a"]
+
+
+def test_segmentation_counts_wrong_pixels_of_each_image() -> None:
+    found = findings_of(
+        drawn_dataset({"a": ("rrrc", "rrrr"), "b": ("rc", "cr")}), "semantic-segmentation"
+    )
+    assert columns(found) == {"score": [0.75, 0.0], "errors": [1.0, 2.0], "pixels": [4.0, 2.0]}
+
+
+def test_a_slice_is_measured_as_its_datums_alone_would_be() -> None:
+    dataset = predicted(harbour(), "small")
+    found = find(velour.evaluate(dataset, "object-detection"), dataset, ["port"])
+    boston, halifax = found.slices
+    alone = velour.evaluate(dataset, "object-detection", where="port = 'Boston'")["mAP"]
+    assert (boston.by, boston.name, boston.datums) == ("port", "Boston", 20)
+    assert boston.value == alone
+    assert halifax.name == "Halifax"
+    assert boston.difference == pytest.approx(alone - found.evaluation["mAP"])
+
+
+def test_a_filtered_evaluation_shows_its_own_datums_only() -> None:
+    dataset = predicted(harbour(), "small")
+    evaluation = velour.evaluate(dataset, "object-detection", where="time_of_day = 'night'")
+    found = find(evaluation, dataset)
+    assert {datum.metadata["time_of_day"] for datum in found.datums} == {"night"}
+    assert {part.by for part in found.slices} == {"port"}
+    assert len(found.places) == len(found.datums) == 20
+
+
+def test_labels_come_by_how_many_datums_show_them() -> None:
+    found = findings_of(predicted(harbour(), "small"))
+    shown = [label.datums for label in found.labels]
+    assert shown == sorted(shown, reverse=True)
+    assert next(iter(found.labels[0].values)) == found.label_metric == "AP_50"
+
+
+def test_properties_of_few_values_are_sliced_by_and_no_others() -> None:
+    datums = [
+        velour.Datum(
+            str(at),
+            {
+                "time": ("day", "night")[at % 2],
+                "rainy": at % 3 == 0,
+                "lane": at % 4,
+                "file_name": f"{at}.jpg",
+                "wind": at / 3,
+                "always": "here",
+                "height": (480, 640)[at % 2],
+            },
+        )
+        for at in range(30)
+    ]
+    assert usual_cuts(datums) == ["time", "rainy", "lane"]
+
+
+def test_a_slice_by_what_nobody_has_is_refused() -> None:
+    dataset = predicted(harbour(), "small")
+    with pytest.raises(UnknownName, match="port"):
+        find(velour.evaluate(dataset, "object-detection"), dataset, ["prot"])
+
+
+def test_places_are_longitude_and_latitude() -> None:
+    datums = [velour.Datum("1", location=(42.36, -71.03)), velour.Datum("2")]
+    truths = [velour.GroundTruth(datum, [annotation(TEN_BY_TEN)]) for datum in datums]
+    dataset = velour.Dataset.from_groundtruths(truths, "fires").with_predictions([], "model")
+    places = findings_of(dataset).places
+    assert places[0].tolist() == pytest.approx([-71.03, 42.36])
+    assert np.isnan(places[1]).all()

@@ -1,0 +1,103 @@
+"""What figures share: colours, layout, and how much is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Spec = dict[str, Any]
+
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999933", "#882255")
+"""Told apart by people who see fewer colours, too (Okabe and Ito 2008)."""
+
+RIGHT, WRONG, QUIET, INK = "#009e73", "#d55e00", "#dfe3e8", "#1f2933"
+
+LINES, CELLS, BARS, POINTS = 8, 30, 30, 2_000
+"""At most so many curves, rows of a matrix, bars and places in a figure."""
+
+
+def spec_of(title: str, data: Sequence[Spec], x: str, y: str, unit: bool = False) -> Spec:
+    """Traces under a title, between two named axes; both from 0 to 1 if they are shares."""
+    axis = {"gridcolor": "#eceff3", "zeroline": False, "linecolor": "#9aa5b1", "automargin": True}
+    span = {"range": [0, 1.02]} if unit else {}
+    layout = {
+        "title": {"text": title, "x": 0, "xref": "paper", "font": {"size": 15}},
+        "font": {"family": "system-ui, sans-serif", "size": 12, "color": INK},
+        "paper_bgcolor": "#ffffff", "plot_bgcolor": "#ffffff", "colorway": list(COLOURS),
+        "margin": {"l": 50, "r": 20, "t": 48, "b": 45}, "hovermode": "closest",
+        "legend": {"orientation": "h", "y": -0.2, "x": 0},
+        "xaxis": {**axis, "title": {"text": x}, **span},
+        "yaxis": {**axis, "title": {"text": y}, **span},
+    }  # fmt: skip
+    return {"data": list(data), "layout": layout}
+
+
+def bars(
+    title: str,
+    names: Sequence[str],
+    values: Sequence[float | None],
+    metric: str,
+    whole: float | None,
+) -> Spec:
+    """Horizontal bars, the first on top, and a line where the whole is."""
+    bars = {
+        "type": "bar", "orientation": "h", "marker": {"color": COLOURS[0]}, "y": list(names),
+        "x": rounded(values), "text": ["" if v is None else f"{v:.3f}" for v in values],
+        "textposition": "auto", "hovertemplate": "%{y}: %{x}<extra></extra>",
+    }  # fmt: skip
+    spec = spec_of(title, [bars], metric, "")
+    spec["layout"]["yaxis"] |= {"autorange": "reversed", "type": "category"}
+    if len(names) > 12:
+        spec["layout"]["height"] = 110 + 22 * len(names)
+    if whole is not None:
+        line = {"color": WRONG, "dash": "dash", "width": 1.5}
+        spec["layout"]["shapes"] = [
+            {"type": "line", "x0": whole, "x1": whole, "y0": 0, "y1": 1, "yref": "paper",
+             "line": line}
+        ]  # fmt: skip
+        spec["layout"]["annotations"] = [
+            {"x": whole, "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False,
+             "text": f"all data {whole:.3f}", "font": {"color": WRONG, "size": 11}}
+        ]  # fmt: skip
+    return spec
+
+
+def diagonal() -> Spec:
+    """Where both axes are equal."""
+    line = {"color": "#9aa5b1", "dash": "dot", "width": 1}
+    return {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "line": line,
+            "showlegend": False, "hoverinfo": "skip"}  # fmt: skip
+
+
+def thinned(count: int, most: int) -> NDArray[np.intp]:
+    """Positions spread over a range, not more than so many."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.intp))
+
+
+def rounded(values: Any, digits: int = 4) -> list[float | None]:
+    """Spell numbers for a page."""
+    return [None if value is None else round(float(value), digits) for value in values]
+
+
+def table(values: NDArray[np.float64]) -> list[list[float]]:
+    """Spell rows of numbers for a page."""
+    rows: list[list[float]] = values.round(4).tolist()
+    return rows
+
+
+def short(name: str) -> str:
+    """A name that fits beside an axis."""
+    return name if len(name) <= 40 else f"{name[:39]}…"
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names for an axis, which would take equal ones for one."""
+    seen: dict[str, int] = {}
+    distinct = []
+    for name in map(short, names):
+        seen[name] = seen.get(name, 0) + 1
+        distinct.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return distinct
