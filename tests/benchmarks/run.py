@@ -13,10 +13,13 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 PARTS = {
     "detection and instance segmentation": ["detection", "--big", "--files"],
+    "ranking 20 runs": ["ranking"],
     "semantic segmentation": ["semantic"],
     "classification": ["classification"],
     "filters over a million datums": ["filters"],
     "ingest of 500,000 boxes": ["ingest"],
+    "evaluation in MLflow": ["mlflow"],
+    "start time": ["startup"],
 }
 
 

@@ -49,6 +49,20 @@ def test_every_answer_is_kept() -> None:
     assert found.providers["evaluator", "counting"] == "mine"
 
 
+def test_a_plugin_alone_is_asked_when_its_answer_is_needed() -> None:
+    """Evaluators are slow to import: the help does without; two may conflict, and are asked."""
+    asked: list[str] = []
+
+    def answer(name: str) -> Any:
+        return offering("velour_evaluators", lambda: asked.append(name) or [])
+
+    found = plugins(mine=answer("mine"))
+    assert asked == []
+    assert (found.evaluators, found.evaluators, asked) == ({}, {}, ["mine"])
+    plugins(mine=answer("a"), yours=answer("b"))
+    assert sorted(asked) == ["a", "b", "mine"]
+
+
 def test_two_evaluators_of_one_task_are_refused_naming_both_plugins() -> None:
     with pytest.raises(PluginConflict) as refusal:
         plugins(my_plugin=evaluator("counting"), your_plugin=evaluator("counting"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import click
@@ -12,13 +11,20 @@ from velour_plugin.cli.options import json_option, print_json, store_option, whe
 
 
 @click.command()
-@click.option("--truth", required=True, metavar="FILE", help="Ground truth.")
-@click.option("--predictions", required=True, metavar="FILE", help="What the model said.")
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@click.option("--truth", metavar="FILE", help="Ground truth; a stored dataset when left out.")
+@click.option("--predictions", multiple=True, metavar="FILE", help="What a model said; repeatable.")
 @click.option(
-    "--model", metavar="NAME", help="The model's name; the predictions file's if not given."
+    "--model",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="The model's name; that of its file or its own if not given; one for each.",
 )
 @click.option(
-    "--dataset", metavar="NAME", help="The dataset's name; the truth file's if not given."
+    "--dataset",
+    metavar="NAME[@VERSION]",
+    help="The dataset's name, the truth file's if not given; without --truth a stored one.",
 )
 @click.option("--format", default="coco", show_default=True, help="See velour plugins.")
 @click.option(
@@ -28,46 +34,69 @@ from velour_plugin.cli.options import json_option, print_json, store_option, whe
 )
 @click.option("--task", default="object-detection", show_default=True, help="See velour plugins.")
 @click.option("--parameters", metavar="JSON", default="{}", help="The task's parameters.")
+@click.option("--experiment", metavar="NAME", help="Judge files in MLflow runs, too: in this one.")
 @where_option
 @json_option
 @store_option
 def evaluate(
-    truth: str,
-    predictions: str,
-    model: str | None,
+    models: tuple[str, ...],
+    truth: str | None,
+    predictions: tuple[str, ...],
+    names: tuple[str, ...],
     dataset: str | None,
     format: str,
     metadata: str | None,
     task: str,
     parameters: str,
+    experiment: str | None,
     where: str | None,
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Judge a model's predictions and keep the evaluation in the store.
+    """Judge models or their predictions, and keep the evaluations in the store.
+
+    A MODEL is an MLflow URI or a Python function, module:function, from a pandas frame with one
+    row a datum to a list with one answer a row. It is judged in an MLflow run; predictions are,
+    when an experiment is named. Several are ranked in the end.
 
     \b
     $ velour evaluate --truth instances.json --predictions results.json \\
         --model yolo-s --dataset fires --metadata images.csv
+    $ velour evaluate models:/fire-detector/3 models:/fire-detector@champion \\
+        my_models:baseline --dataset fires
     """
     import velour_plugin as velour
+    from velour_plugin.contenders import Trial, contenders, stored_dataset
 
-    read = velour.read_dataset(truth, format, dataset, metadata)
-    name = model or os.path.splitext(os.path.basename(predictions))[0]
-    judged = read.with_predictions(predictions, model=name)
-    with velour.open_store(store) as opened:
-        evaluation = velour.evaluate(judged, task, _parameters(parameters), where, opened)
+    if truth is not None:
+        data = velour.read_dataset(truth, format, dataset, metadata)
+    elif dataset is not None and metadata is None:
+        data = stored_dataset(dataset, store)
+    else:
+        raise velour.errors.InvalidInput(
+            "no ground truth: name a file (--truth, and --metadata if there is some), or a stored "
+            "dataset (--dataset NAME)."
+        )
+    trial = Trial(task, _parameters(parameters), where, store, experiment)
+    verdicts = trial.judge(contenders(data, models, predictions, names))
+    board = trial.leaderboard(verdicts) if len(verdicts) > 1 else None
     if as_json:
-        print_json(evaluation.to_dict())
-        return
-    click.echo(f"{evaluation.model} on {evaluation.certificate.dataset}, {evaluation.task}")
-    for metric, value in evaluation.headline.items():
-        click.echo(f"{metric:<12} {'undefined' if value is None else format_number(value)}")
+        told = [one.evaluation.to_dict() for one in verdicts]
+        several = board and {"evaluations": told, "leaderboard": board.to_dict()}
+        print_json(several or told[0])
+    else:
+        parts = [_headline(one.evaluation) for one in verdicts]
+        click.echo("\n\n".join(parts if board is None else [*parts, str(board)]))
 
 
-def format_number(value: float) -> str:
-    """Four decimals, as people compare metrics."""
-    return f"{value:.4f}"
+def _headline(evaluation: Any) -> str:
+    """The numbers that people know the task by, one a line."""
+    about = f"{evaluation.model} on {evaluation.certificate.dataset}, {evaluation.task}"
+    numbers = [
+        f"{metric:<12} {'undefined' if value is None else f'{value:.4f}'}"
+        for metric, value in evaluation.headline.items()
+    ]
+    return "\n".join([about, *numbers])
 
 
 def _parameters(text: str) -> Any:

@@ -29,7 +29,8 @@ def entrants(
         dataset: what they are on, in any version.
         metric: what they must have.
         label: the class that the metric is about.
-        runs: an MLflow filter string, or ids or names of runs or models; ``None`` for all.
+        runs: an MLflow filter string, or ids or names of runs or models, or ids of evaluations;
+            ``None`` for all.
         experiments: ids of MLflow experiments; ``None`` for all.
         asked: what they are asked beyond what they were evaluated with.
 
@@ -110,10 +111,13 @@ def _of_experiments(candidates: Sequence[Candidate], wanted: Sequence[str]) -> l
 
 def _of_runs(candidates: Sequence[Candidate], asked: Sequence[str]) -> list[Candidate]:
     known = {name for item in candidates for name in _names(item)}
+    ids = {item.evaluation_id for item in candidates}
     for name in asked:
-        if name not in known:
+        if name not in known | ids:
             raise UnknownName("run", name, known)
-    return [item for item in candidates if not _names(item).isdisjoint(asked)]
+    return [
+        item for item in candidates if not {item.evaluation_id, *_names(item)}.isdisjoint(asked)
+    ]
 
 
 def _names(item: Candidate) -> set[str]:

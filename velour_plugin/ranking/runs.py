@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import InvalidInput, UnknownName
+from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.filters import Node
 from velour_plugin.plugins import installed
@@ -28,6 +29,7 @@ class Judged:
         ledger: of it.
         selected: ``(datums,)`` bool: which of the ledger's datums a filter selects.
         notes: what a reader should know of how the ledger came about.
+        uri: that it was asked for by; ``None`` where that was a name.
     """
 
     candidate: Candidate
@@ -35,11 +37,12 @@ class Judged:
     ledger: Ledger
     selected: NDArray[np.bool_]
     notes: Sequence[str] = ()
+    uri: str | None = None
 
     @property
     def name(self) -> str:
         """What people call it."""
-        return name_of(self.candidate)
+        return self.uri or name_of(self.candidate)
 
     @property
     def dataset(self) -> str:
@@ -52,7 +55,8 @@ def judged(store: Store, run: str, where: Node | None, dataset: str | None = Non
 
     Args:
         store: where it is.
-        run: the run's id or name, a model's name, or an evaluation's id.
+        run: the run's id or name, a model's name, or an evaluation's id; or what a tracker finds
+            runs by, such as ``models:/fires@champion``.
         where: the filter; ``None`` selects all datums.
         dataset: on which it was judged; ``None`` for any.
 
@@ -60,7 +64,7 @@ def judged(store: Store, run: str, where: Node | None, dataset: str | None = Non
         UnknownName: no run has that name, or it was not judged on that dataset.
         InvalidInput: the filter selects no datum.
     """
-    found = store.evaluations_of(run)
+    found = _evaluations(store, run)
     names = {item.certificate.dataset for item in found}
     if dataset is not None:
         found = [item for item in found if item.certificate.dataset == dataset]
@@ -81,4 +85,25 @@ def judged(store: Store, run: str, where: Node | None, dataset: str | None = Non
         ledger = asked.ledger(store, candidate, uids)
     selected = np.array([uid in uids for uid in ledger.datums], bool)
     evaluator = installed().evaluator(candidate.task)
-    return Judged(candidate, evaluator, ledger, selected, asked.notes)
+    uri = run if _is_uri(run) else None
+    return Judged(candidate, evaluator, ledger, selected, asked.notes, uri)
+
+
+def _evaluations(store: Store, run: str) -> list[Candidate]:
+    """Of what has that name, or of all the runs behind a tracker's URI; the newest first."""
+    try:
+        return store.evaluations_of(run)
+    except UnknownName:
+        if not _is_uri(run):
+            raise
+    found: list[Candidate] = []
+    for number in installed().find_runs(run, None):
+        with suppress(UnknownName):  # a run that was never judged
+            found += store.evaluations_of(number)
+    if not found:
+        raise NotFound(f"{run!r}: none of its runs was judged: velour evaluate {run} --dataset …")
+    return sorted(found, key=lambda item: item.created_at, reverse=True)
+
+
+def _is_uri(run: str) -> bool:
+    return ":/" in run

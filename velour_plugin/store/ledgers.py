@@ -1,13 +1,15 @@
 """Ledgers at rest: one parquet table after another, behind a header that says what they are.
 
 Layout: the bytes ``VLD1``, the header's length as four bytes, little-endian, the
-header in JSON, then the tables in the header's order.
+header in JSON, then the tables in the header's order. A table is read when it is first
+asked for: most questions need a third of a ledger.
 """
 
 from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from velour_plugin.domain.ledger import Columns, Ledger
 from velour_plugin.errors import StoreUnavailable
 
 _MAGIC = b"VLD1"
+_LARGE = 1 << 19
+"""From so many bytes on, it pays to read the columns of a table at once."""
 
 
 def ledger_to_bytes(ledger: Ledger) -> bytes:
@@ -49,17 +53,40 @@ def ledger_from_bytes(content: bytes) -> Ledger:
         )
     at = 8 + int.from_bytes(content[4:8], "little")
     header = json.loads(content[8:at])
-    tables: dict[str, Columns] = {}
+    places: dict[str, tuple[int, int]] = {}
     for name, size in header["tables"]:
-        tables[name] = _from_parquet(content[at : at + size])
+        places[name] = (at, size)
         at += size
+    datums = _from_parquet(content, *places.pop(""))["uid"]
     return Ledger(
         header["task"],
-        tuple(tables.pop("")["uid"].tolist()),
+        tuple(datums.tolist()),
         tuple((key, value) for key, value in header["labels"]),
         header["parameters"],
-        tables,
+        _Tables(content, places),
     )
+
+
+class _Tables(Mapping[str, Columns]):
+    """Tables by name, each read from its parquet when it is first asked for."""
+
+    def __init__(self, content: bytes, places: Mapping[str, tuple[int, int]]) -> None:
+        self._content, self._places = content, places
+        self._read: dict[str, Columns] = {}
+
+    def __getitem__(self, name: str) -> Columns:
+        if name not in self._read:
+            self._read[name] = _from_parquet(self._content, *self._places[name])
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 def _to_parquet(columns: Columns) -> bytes:
@@ -91,8 +118,24 @@ def _rises(column: NDArray[Any]) -> bool:
     return column.dtype in (np.int32, np.int64) and not (np.diff(column) < 0).any()
 
 
-def _from_parquet(content: bytes) -> dict[str, NDArray[Any]]:
+def _from_parquet(content: bytes, at: int, size: int) -> dict[str, NDArray[Any]]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(io.BytesIO(content), use_threads=False)
-    return {name: table[name].to_numpy() for name in table.column_names}
+    # not pq.read_table, and no to_numpy below: both import pandas, which takes half a second
+    spelled = pa.BufferReader(pa.py_buffer(content).slice(at, size))
+    table = pq.ParquetFile(spelled).read(use_threads=size > _LARGE)
+    return {name: _to_numpy(table[name]) for name in table.column_names}
+
+
+def _to_numpy(column: Any) -> NDArray[Any]:
+    """The values of a pyarrow column, without a copy where they lie as numpy's do."""
+    import pyarrow as pa
+
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if pa.types.is_boolean(array.type):  # eight in a byte
+        bits = np.frombuffer(array.buffers()[1], np.uint8)
+        return np.unpackbits(bits, bitorder="little")[array.offset :][: len(array)].view(bool)
+    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
+        return np.from_dlpack(array)
+    return np.array(array.to_pylist(), object)

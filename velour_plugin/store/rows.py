@@ -77,10 +77,12 @@ def region_columns(
         **{name: table.box[:, place] for place, name in enumerate(_SIZES)},
         "area": table.area,
         "crowd": table.crowd.astype(np.int64),
-        "shape": [_shape_wkb(shape) for shape in shapes],
-        "raster": [_raster_bytes(shape) for shape in shapes],
+        "shape": [shape and _shape_wkb(shape) for shape in shapes],
+        "raster": [shape and _raster_bytes(shape) for shape in shapes],
         "metadata": _each(table.metadata, table),
-        "embedding": [_vector_bytes(item) for item in _each(table.embedding, table)],
+        "embedding": [
+            None if item is None else _vector_bytes(item) for item in _each(table.embedding, table)
+        ],
     }
 
 

@@ -1,0 +1,50 @@
+"""What every MLflow run says of the Velour that it was made with: its store and dataset version.
+
+``import mlflow`` loads this module in every process, so it imports nothing of its own. It has
+something to say only where Velour is in use: a store is named by VELOUR_STORE_URI, or was opened.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import Any
+
+from mlflow.tracking.context.abstract_context import RunContextProvider
+
+STORE, DATASET = "velour.store", "velour.dataset_version"
+"""Tags of a run."""
+
+_ENVIRONMENT = "VELOUR_STORE_URI"
+
+
+class VelourRunContext(RunContextProvider):
+    """Tags runs with the store and the dataset version in use when they start."""
+
+    def in_context(self) -> bool:
+        """Whether Velour is in use in this process."""
+        return bool(self.tags())
+
+    def tags(self) -> dict[str, str]:
+        """The store, its password hidden, and the version that was stored or read last."""
+        usage = _usage()
+        store = usage.store if usage and usage.store else os.environ.get(_ENVIRONMENT)
+        said = {} if not store else {STORE: without_password(store)}
+        if usage and usage.dataset:
+            said[DATASET] = usage.version
+        return said
+
+
+def _usage() -> Any:
+    """What the core knows is in use; nothing when it was never imported."""
+    return getattr(sys.modules.get("velour_plugin.usage"), "in_use", None)
+
+
+def without_password(url: str) -> str:
+    """Hide a URL's password, and its query, which may hold one as well.
+
+    >>> without_password("postgresql://ann:s@cr/t@db.example.org/velour?password=s")
+    'postgresql://ann:***@db.example.org/velour'
+    """
+    return re.sub(r"(?<=://)([^/:@]*):.*@", r"\1:***@", url.partition("?")[0])

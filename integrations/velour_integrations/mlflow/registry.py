@@ -1,0 +1,225 @@
+"""MLflow's model registry and the store: the evaluations of a model version, and the way back.
+
+An evaluation is of a version when its run says so: the version's logged model is an input of the
+run; or the run names no model, and is the one that the version came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import mlflow
+
+import velour_plugin as velour
+from velour_plugin.errors import InvalidInput, NotFound, UnknownName
+from velour_plugin.store import Candidate, Store
+
+SCHEME, LOGGED = "models:/", "models:/m-"
+"""How URIs of the registry begin, and those of logged models."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A version of a registered model.
+
+    Args:
+        model: the registered model's name.
+        number: of the version, counted from 1.
+        run_id: of the run that it came from; ``None`` when none is known.
+        model_id: of the logged model that it is; ``None`` for what MLflow 2 logged.
+        aliases: names that people gave it, such as ``champion``.
+    """
+
+    model: str
+    number: int
+    run_id: str | None = None
+    model_id: str | None = None
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What people call it: ``fires/3``, as in ``models:/fires/3``."""
+        return f"{self.model}/{self.number}"
+
+
+def versions(model: str) -> list[ModelVersion]:
+    """Every version of a registered model, the newest first.
+
+    Raises:
+        UnknownName: no registered model has that name.
+        NotFound: it has no version yet.
+    """
+    client = mlflow.MlflowClient()
+    registered = _registered(model)
+    named: dict[int, list[str]] = {}
+    for alias, number in registered.aliases.items():
+        named.setdefault(int(number), []).append(alias)
+    quote = '"' if "'" in model else "'"
+    query = f"name={quote}{model}{quote}"
+    listed = _pages(lambda token: client.search_model_versions(query, page_token=token))
+    found = [_version(one, named.get(int(one.version), ())) for one in listed]
+    if not found:
+        raise NotFound(f"registered model {model!r} has no version yet: mlflow.register_model.")
+    return sorted(found, key=lambda one: -one.number)
+
+
+def version(model: str, which: int | str) -> ModelVersion:
+    """One version of a registered model, by its number, an alias or ``latest``.
+
+    Raises:
+        UnknownName: there is no such model, or it has no such version.
+    """
+    known = versions(model)
+    if which == "latest":
+        return known[0]
+    for one in known:
+        if str(which) == str(one.number) or which in one.aliases:
+            return one
+    names = [name for one in known for name in (str(one.number), *one.aliases)]
+    raise UnknownName(f"version of {model!r}", which, names)
+
+
+def named(uri: str) -> list[ModelVersion]:
+    """The versions behind ``models:/NAME``, ``models:/NAME/3``, ``models:/NAME@champion``.
+
+    A logged model, ``models:/m-…``, is the versions that were registered from it.
+
+    Raises:
+        UnknownName: there is no such model or version.
+    """
+    said = uri.removeprefix(SCHEME)
+    if uri.startswith(LOGGED):
+        return _versions_like(f"source_path='{uri}'")
+    name, at, alias = said.partition("@")
+    if at:
+        return [version(name, alias)]
+    name, slash, number = said.rpartition("/")
+    return [version(name, number)] if slash else versions(said)
+
+
+def evaluations_of(
+    model: str, which: int | str, dataset: str | None = None, store: Store | None = None
+) -> list[Candidate]:
+    """Evaluations of a model version, the newest first.
+
+    Args:
+        model: the registered model's name.
+        which: the version, by number or alias.
+        dataset: only those on this dataset.
+        store: an open store; ``None`` opens the default one.
+
+    Raises:
+        UnknownName: there is no such model or version.
+    """
+    with _opened(store) as opened:
+        return judged(version(model, which), dataset, opened)
+
+
+def judged(one: ModelVersion, dataset: str | None, store: Store) -> list[Candidate]:
+    """Evaluations of a version that was found already, on one dataset or any; newest first."""
+    found: list[Candidate] = []
+    for run_id in _runs(one.run_id, one.model_id):
+        with suppress(UnknownName):  # a run without an evaluation
+            found += [one for one in store.evaluations_of(run_id) if _is_of(one, run_id, dataset)]
+    return sorted(found, key=lambda item: item.created_at, reverse=True)
+
+
+def versions_of(evaluation: str, store: Store | None = None) -> list[ModelVersion]:
+    """Model versions that an evaluation is of.
+
+    Args:
+        evaluation: its id, or an id or name of its run.
+        store: an open store; ``None`` opens the default one.
+
+    Raises:
+        UnknownName: the store has no such evaluation.
+    """
+    with _opened(store) as opened:
+        candidates = opened.evaluations_of(evaluation)
+    found: dict[str, ModelVersion] = {}
+    for run_id in {one.run.run_id for one in candidates if one.run is not None}:
+        models = _models_of(run_id)
+        asked = [f"source_path='{SCHEME}{model}'" for model in models] or [f"run_id='{run_id}'"]
+        found.update({one.name: one for query in asked for one in _versions_like(query)})
+    return sorted(found.values(), key=lambda one: (one.model, -one.number))
+
+
+def runs_of(uri: str) -> list[str]:
+    """Ids of the runs in which the models behind a URI were judged, or may have been."""
+    if uri.startswith(LOGGED):
+        return sorted(_runs(None, uri.removeprefix(SCHEME)))
+    return sorted({run for one in named(uri) for run in _runs(one.run_id, one.model_id)})
+
+
+def _is_of(item: Candidate, run_id: str, dataset: str | None) -> bool:
+    known = item.run is not None and item.run.run_id == run_id
+    return known and dataset in (None, item.certificate.dataset)
+
+
+def _runs(run_id: str | None, model_id: str | None) -> set[str]:
+    """Runs that are about a model: where it is from, and where its metrics are from."""
+    found = {run_id}
+    if model_id is not None:
+        with suppress(mlflow.MlflowException):  # it was deleted; its version is still there
+            logged = mlflow.get_logged_model(model_id)
+            found |= {logged.source_run_id, *(metric.run_id for metric in logged.metrics or ())}
+    told = {run: _models_of(run) for run in found if run}
+    return {run for run, models in told.items() if not models or model_id in models}
+
+
+def _models_of(run_id: str) -> set[str]:
+    """Logged models that a run was given; none when it names none, or is gone."""
+    try:
+        inputs = mlflow.MlflowClient().get_run(run_id).inputs
+    except mlflow.MlflowException:
+        return set()
+    return {one.model_id for one in inputs.model_inputs} if inputs else set()
+
+
+def _versions_like(query: str) -> list[ModelVersion]:
+    client = mlflow.MlflowClient()
+    listed = _pages(lambda token: client.search_model_versions(query, page_token=token))
+    models = {one.name: client.get_registered_model(one.name).aliases for one in listed}
+    return [
+        _version(one, [a for a, number in models[one.name].items() if int(number) == one.version])
+        for one in listed
+    ]
+
+
+def _registered(model: str) -> Any:
+    client = mlflow.MlflowClient()
+    try:
+        return client.get_registered_model(model)
+    except mlflow.MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise InvalidInput(f"registered model {model!r}: {error.message}") from error
+        known = _pages(lambda token: client.search_registered_models(page_token=token))
+        raise UnknownName("registered model", model, (one.name for one in known)) from error
+
+
+def _version(said: Any, aliases: Iterable[str]) -> ModelVersion:
+    """Read MLflow's own; a search leaves the logged model's id to the source."""
+    logged = said.source.removeprefix(SCHEME) if said.source.startswith(LOGGED) else None
+    number, run_id = int(said.version), said.run_id or None
+    return ModelVersion(said.name, number, run_id, said.model_id or logged, tuple(sorted(aliases)))
+
+
+def _pages(ask: Callable[[str | None], Any]) -> list[Any]:
+    page = ask(None)
+    found = list(page)
+    while page.token:
+        page = ask(page.token)
+        found += page
+    return found
+
+
+@contextmanager
+def _opened(store: Store | None) -> Iterator[Store]:
+    if store is not None:
+        yield store
+        return
+    with velour.open_store(create=False) as opened:
+        yield opened

@@ -1,0 +1,35 @@
+"""What is to be judged in a run of a tracker, such as MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from velour_plugin.domain.datasets import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A model or its predictions, the data, and what is asked.
+
+    Args:
+        dataset: with predictions when there is no model.
+        model: a URI that the tracker understands, or a function from a frame with one row a datum
+            to a list with one answer a row; ``None`` when predictions are judged.
+        name: what the model is called; ``None`` for the tracker's own name of it.
+        task: what is judged.
+        parameters: the task's own.
+        where: a filter: only its datums are judged.
+        store: URL of the store; ``None`` for the default one.
+        experiment: name of the experiment that gets the run; ``None`` for the tracker's default.
+    """
+
+    dataset: Dataset
+    model: str | Callable[..., Any] | None
+    name: str | None
+    task: str
+    parameters: Mapping[str, Any]
+    where: str | None
+    store: str | None
+    experiment: str | None
