@@ -17,6 +17,7 @@ from velour_evaluators.kernels.accumulate import Rows, curves_of_area
 from velour_evaluators.kernels.olrp import OptimalErrors, optimal_errors
 from velour_evaluators.kernels.score_curves import steps_of
 from velour_plugin.domain.evaluation import Metric
+from velour_plugin.domain.ledger import Ledger
 
 
 def error_metrics(view: DetectionView) -> Iterator[Metric]:
@@ -27,6 +28,29 @@ def error_metrics(view: DetectionView) -> Iterator[Metric]:
         yield Metric(f"{key.prefix}error_kinds", costs.of_key(key), parameters=said)
     yield from _optimal_errors(view)
     yield from _recalls_of_any_label(view)
+
+
+def errors_by_kind(
+    ledger: Ledger, counts: NDArray[np.int64] | None
+) -> dict[str, tuple[int, float | None]]:
+    """How many errors there are of each kind, and the AP that they cost.
+
+    Args:
+        ledger: of detection.
+        counts: ``(datums,)`` how often each datum counts; ``None`` for once.
+
+    Returns:
+        By kind, those of a second key under its name; empty where no overlaps were kept.
+    """
+    view = DetectionView(ledger, counts)
+    if not view.has_pairs:
+        return {}
+    costs = _Costs(view)
+    return {
+        key.prefix + kind: (found["count"], found["dAP"])
+        for key in view.keys
+        for kind, found in costs.of_key(key)["kinds"].items()
+    }
 
 
 class _Costs:

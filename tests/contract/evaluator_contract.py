@@ -115,6 +115,22 @@ class EvaluatorContract:
         assert self.answers(again) == self.answers(ledger)
 
     @seeds
+    def test_what_is_said_of_each_datum_stays_when_others_go(self, seed: int) -> None:
+        """A column has a row a datum, and a datum's row is about that datum alone."""
+        dataset = self.dataset(seed)
+        chosen = np.arange(len(dataset)) % 2 == 0
+        ledger = self.match(dataset)
+        whole = self.evaluator.by_datum(ledger)
+        alone = self.evaluator.by_datum(self.match(dataset.subset(chosen)))
+        assert set(whole) == set(alone)
+        assert not whole or {"score", "errors"} <= set(whole)
+        for name, column in whole.items():
+            assert len(column) == len(ledger.datums)
+            assert np.array_equal(column[chosen], alone[name], equal_nan=True)
+        score = whole.get("score", np.empty(0))
+        assert (np.isnan(score) | ((score >= 0) & (score <= 1))).all()
+
+    @seeds
     def test_a_subset_by_ledger_is_the_subset_by_data(self, seed: int) -> None:
         dataset = self.dataset(seed)
         chosen = np.random.default_rng(seed).random(len(dataset)) < 0.6
@@ -149,6 +165,29 @@ class EvaluatorContract:
         chosen = np.random.default_rng(seed).random(len(ledger.datums)) < 0.6
         by_mask = self.answers(ledger, datums=chosen)
         assert by_mask == self.answers(ledger, weights=chosen.astype(np.int64))
+
+    @seeds
+    def test_a_value_alone_is_the_one_among_all(self, seed: int) -> None:
+        ledger = self.match(self.dataset(seed))
+        chosen = np.random.default_rng(seed).random(len(ledger.datums)) < 0.6
+        for datums in (None, chosen):
+            for one in self.evaluator.measure(ledger, datums):
+                alone = self.evaluator.value(ledger, one.name, one.label, datums)
+                assert (one.name, one.label, alone) == (one.name, one.label, one.value)
+
+    @seeds
+    def test_a_share_of_datums_is_the_right_ones_among_those_tried(self, seed: int) -> None:
+        ledger = self.match(self.dataset(seed))
+        chosen = np.random.default_rng(seed).random(len(ledger.datums)) < 0.6
+        for one in self.evaluator.measure(ledger, chosen):
+            outcomes = self.evaluator.outcomes(ledger, one.name, one.label)
+            if outcomes is None:
+                continue
+            right, tried = outcomes
+            assert not (right & ~tried).any()
+            number = int((tried & chosen).sum())
+            share = int((right & chosen).sum()) / number if number else None
+            assert one.value == (None if share is None else pytest.approx(share))
 
     @seeds
     def test_weights_are_copies_of_datums(self, seed: int) -> None:

@@ -30,7 +30,7 @@ def compare(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Compare two runs: what changed, by label and slice, and whether that is chance.
+    """Compare two runs: what changed, by label, slice and kind of error, and is it chance.
 
     \b
     $ velour compare day-model night-model --by time_of_day

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal
+
+from velour_plugin.ranking.results import dots
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
     from rich.table import Table
 
 
@@ -143,9 +147,19 @@ class Board:
         lines = [line.rstrip() for line in capture.get().strip("\n").splitlines()]
         return "\n".join([*lines, *self.notes])
 
+    def plot(self) -> go.Figure:
+        """Dots with intervals, the best on top; runs without a value are left out."""
+        known = [row for row in self.rows if row.value is not None]
+        names = [
+            row.model if row.run in (None, row.model) else f"{row.model} ({row.run})"
+            for row in known
+        ]
+        values, intervals = [row.value for row in known], [row.interval for row in known]
+        return dots(self.title, names, values, intervals, self.metric)
+
     def _repr_html_(self) -> str:
         frame = self.to_frame().drop(columns=["run_id", "evaluation_id"])
-        return f"<p><b>{self.title}</b></p>" + str(frame.to_html(index=False, na_rep="–"))
+        return f"<p><b>{escape(self.title)}</b></p>" + str(frame.to_html(index=False, na_rep="–"))
 
 
 _SPANS = ("interval", "rank_interval")

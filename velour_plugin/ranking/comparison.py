@@ -1,25 +1,14 @@
-"""Two runs side by side: what changed, by label and by slice, and whether that is chance.
-
-Significance is by permutation: if it did not matter whose predictions are whose, exchanging
-them on a random half of the datums would often make as large a difference.
-"""
+"""Two runs side by side: what changed by label, slice and kind of error, and whether by chance."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from velour_plugin.domain.evaluation import Metric
-from velour_plugin.domain.labels import Label
-from velour_plugin.domain.ledger import Ledger
-from velour_plugin.evaluator import Evaluator
-from velour_plugin.filters import Node, parse_filter
-from velour_plugin.progress import track
+from velour_plugin.filters import Where, parse_filter
 from velour_plugin.ranking.comparable import differences, refuse
+from velour_plugin.ranking.paired import Difference, Pair, less
 from velour_plugin.ranking.results import Results, bars
 from velour_plugin.ranking.runs import Judged, judged
 from velour_plugin.ranking.slice_runs import checked_metric, cut_masks
@@ -30,46 +19,77 @@ from velour_plugin.store import Store, open_store
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_HEADLINE_TO_LABEL = {"mAP": "AP", "mAP_50": "AP_50", "mAP_75": "AP_75", "mAR_100": "AR_100"}
-
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """One line of a comparison.
+class ErrorDifference:
+    """One kind of error in both runs.
 
     Args:
-        about: ``all``, a label as key=value, or a slice.
-        metric: which.
-        datums: how many it is over.
-        first, second: values of the two runs; ``None`` where undefined.
-        difference: second less first.
-        p: two-sided, by permutation, by Holm's method among lines of a kind.
+        kind: what the evaluator calls it, such as ``localisation``.
+        first_count, second_count: how many there are.
+        first, second: what they cost, in the metric's own measure; ``None`` where undefined.
+        difference: second less first; below zero where the second run does better.
     """
 
-    about: str
-    metric: str
-    datums: int
+    kind: str
+    first_count: int
+    second_count: int
     first: float | None
     second: float | None
     difference: float | None
-    p: float | None
 
 
-class Comparison(Results[Difference]):
-    """Two runs: over all datums first, then what changed most."""
+class Errors(Results[ErrorDifference]):
+    """Kinds of error that two runs make, what changed most first; empty where there are none."""
 
     def plot(self) -> go.Figure:
-        """Bars of the differences."""
+        """Bars of what each kind costs, both runs side by side."""
+        import plotly.graph_objects as go
+
+        kinds = [row.kind for row in self.rows]
+        figure = go.Figure(
+            [
+                go.Bar(name="first", x=kinds, y=[row.first for row in self.rows]),
+                go.Bar(name="second", x=kinds, y=[row.second for row in self.rows]),
+            ]
+        )
+        figure.update_layout(title=self.title, yaxis_title="cost", template="plotly_white")
+        return figure
+
+
+@dataclass(frozen=True)
+class Comparison(Results[Difference]):
+    """Two runs: over all datums first, then what changed most.
+
+    Args:
+        errors: split by kind, over the same datums.
+    """
+
+    errors: Errors = field(default_factory=lambda: Errors("errors by kind", ()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Spell it in JSON."""
+        return {**super().to_dict(), "errors": self.errors.to_dict()["rows"]}
+
+    def plot(self) -> go.Figure:
+        """Bars of the differences; errors have a plot of their own."""
         changes = [row.difference for row in self.rows]
         names = [row.about for row in self.rows]
         return bars(self.title, names, changes, [None] * len(names), "second less first")
+
+    def __str__(self) -> str:
+        parted = "\n\n" if self.notes else "\n"  # a table ends with an empty line
+        return super().__str__() + (f"{parted}{self.errors}" if self.errors else "")
+
+    def _repr_html_(self) -> str:
+        return super()._repr_html_() + (self.errors._repr_html_() if self.errors else "")
 
 
 def compare(
     run_a: str,
     run_b: str,
     metric: str | None = None,
-    where: str | Mapping[str, Any] | Node | None = None,
+    where: Where = None,
     by: Sequence[Cut] | Cut = (),
     dataset: str | None = None,
     permutations: int = 200,
@@ -86,7 +106,7 @@ def compare(
         where: only these datums count.
         by: slices to compare as well (see :mod:`velour_plugin.ranking.slicing`).
         dataset: that both were judged on; that of the first run's newest evaluation when left out.
-        permutations: how many to draw; the smallest p is 1 / (permutations + 1).
+        permutations: how many to draw; the smallest p is 1 / (permutations + 1); 0 for no p.
         seed: of the permutations.
         store: an open store; ``None`` opens the default one.
 
@@ -103,93 +123,42 @@ def compare(
     differing = differences([first.candidate, second.candidate])
     if differing:
         refuse(differing, may_intersect=False)
-    name = checked_metric(first, metric)
-    pair = _Pair(first, second, permutations, seed)
-    rows = pair.differences(first.selected, name, "all")
+    pair = Pair(first, second, checked_metric(first, metric), permutations, seed)
+    rows = pair.differences(first.selected, "all")
     cuts = [by] if isinstance(by, (str, Mapping)) else list(by)
     sliced: list[Difference] = []
     for cut in cuts:
         for part, mask in cut_masks(store, first, cut):
             if mask.any():
                 about = f"{cut_name(cut)}: {part}"
-                sliced += pair.differences(mask, name, about)[:1]
-    title = f"{first.name} (first) and {second.name} (second) on {first.dataset}"
-    return Comparison(title, [*rows[:1], *_adjusted(sliced), *_adjusted(rows[1:])])
+                sliced += pair.differences(mask, about)[:1]
+    return Comparison(
+        f"{first.name} (first) and {second.name} (second) on {first.dataset}",
+        [*rows[:1], *_adjusted(sliced), *_adjusted(rows[1:])],
+        tuple(dict.fromkeys((*first.notes, *second.notes, *pair.notes))),
+        _errors(first, second),
+    )
 
 
-class _Pair:
-    """Two ledgers in one, so that a weighting of its datums says whose predictions count where."""
-
-    def __init__(self, first: Judged, second: Judged, permutations: int, seed: int) -> None:
-        self.evaluator: Evaluator = first.evaluator
-        self.count = len(first.ledger.datums)
-        ours, theirs = _renamed(first.ledger, "a"), _renamed(second.ledger, "b")
-        self.both = self.evaluator.concatenate([ours, theirs])
-        place = {uid: at for at, uid in enumerate(self.both.datums)}
-        self.ours = np.array([place[uid] for uid in ours.datums])
-        self.theirs = np.array([place[uid] for uid in theirs.datums])
-        self.permutations, self.seed = permutations, seed
-
-    def differences(self, selected: NDArray[np.bool_], metric: str, about: str) -> list[Difference]:
-        """The headline first, then labels by how much they changed."""
-        none = np.zeros(self.count, bool)
-        first, second = self._values(selected, none, metric), self._values(selected, ~none, metric)
-        random = np.random.default_rng(self.seed)
-        as_large = dict.fromkeys(first, 1)
-        for _ in track(range(self.permutations), self.permutations, f"permuting {about}"):
-            swap = random.random(self.count) < 0.5
-            one = self._values(selected, swap, metric)
-            other = self._values(selected, ~swap, metric)
-            for key in as_large:
-                as_large[key] += _as_large(one[key], other[key], first[key], second[key])
-        rows = [
-            Difference(
-                about if label is None else f"{label.key}={label.value}",
-                name,
-                int(selected.sum()),
-                first[name, label],
-                second[name, label],
-                _less(second[name, label], first[name, label]),
-                None
-                if _less(second[name, label], first[name, label]) is None or not self.permutations
-                else as_large[name, label] / (self.permutations + 1),
-            )
-            for name, label in first
-        ]
-        return [*rows[:1], *sorted(rows[1:], key=lambda row: -abs(row.difference or 0.0))]
-
-    def _values(
-        self, selected: NDArray[np.bool_], second: NDArray[np.bool_], metric: str
-    ) -> dict[tuple[str, Label | None], float | None]:
-        """The metric and that of each label, the second run's predictions on some datums."""
-        weights = np.zeros(len(self.both.datums), np.int64)
-        weights[self.ours] = selected & ~second
-        weights[self.theirs] = selected & second
-        measured = self.evaluator.measure(self.both, weights=weights)
-        own = _HEADLINE_TO_LABEL.get(metric, metric.removesuffix("_macro"))
-        return {(one.name, one.label): one.value for one in measured if _asked(one, metric, own)}
-
-
-def _asked(one: Metric, metric: str, own: str) -> bool:
-    return one.name == (metric if one.label is None else own)
-
-
-def _renamed(ledger: Ledger, side: str) -> Ledger:
-    """Names that keep their order, which breaks ties, and differ from the other side's."""
-    return replace(ledger, datums=tuple(f"{side}{at:012}" for at in range(len(ledger.datums))))
-
-
-def _less(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else a - b
-
-
-def _as_large(
-    one: float | None, other: float | None, first: float | None, second: float | None
-) -> bool:
-    swapped, real = _less(other, one), _less(second, first)
-    if swapped is None or real is None:
-        return False
-    return abs(swapped) >= abs(real) * (1 - 1e-9)
+def _errors(first: Judged, second: Judged) -> Errors:
+    """Split the errors of both runs by kind."""
+    ours = first.evaluator.errors(first.ledger, first.selected)
+    theirs = second.evaluator.errors(second.ledger, second.selected)
+    rows = [
+        ErrorDifference(
+            kind,
+            ours[kind][0],
+            theirs[kind][0],
+            ours[kind][1],
+            theirs[kind][1],
+            less(theirs[kind][1], ours[kind][1]),
+        )
+        for kind in ours
+        if kind in theirs and ours[kind][0] + theirs[kind][0]
+    ]
+    rows.sort(key=lambda row: -abs(row.difference or 0.0))
+    title = f"errors by kind and what they cost: {first.name} (first), {second.name} (second)"
+    return Errors(title, rows)
 
 
 def _adjusted(rows: Sequence[Difference]) -> list[Difference]:

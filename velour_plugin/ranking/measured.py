@@ -13,7 +13,7 @@ from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.progress import track
-from velour_plugin.ranking.statistics import resample_weights
+from velour_plugin.ranking.statistics import basic_interval, resample_weights, wilson_interval
 
 FEW = 5
 """Fewer datums than this, of all or of a label, say nothing about others: no intervals."""
@@ -36,6 +36,7 @@ class Measured:
         reason: why there is no value.
         rare: labels that only few of the datums show, as key=value.
         labels: how many labels the datums show.
+        share: how many are right and how many tried, where the value is a share of datums.
     """
 
     value: float | None
@@ -44,6 +45,15 @@ class Measured:
     reason: str | None = None
     rare: tuple[str, ...] = ()
     labels: int = 0
+    share: tuple[int, int] | None = None
+
+    def interval(
+        self, confidence: float, bounds: tuple[float | None, float | None]
+    ) -> tuple[float, float] | None:
+        """Confidence interval: Wilson's of a share, else by the basic bootstrap."""
+        if self.value is not None and self.share is not None:
+            return wilson_interval(*self.share, confidence)
+        return basic_interval(self.value, self.replicates, confidence, bounds)
 
 
 def measure(
@@ -71,9 +81,11 @@ def measure(
         spread = np.zeros((len(block), len(mask)), np.int64)
         spread[:, mask] = block
         blocks.append(evaluator.resample(ledger, metric, label, spread))
+    share = _share(evaluator.outcomes(ledger, metric, label), mask) if blocks else None
+    rough = blocks and share is None
     shown = {
         f"{key}={name}": int(mask[places].sum())
-        for (key, name), places in evaluator.support(ledger).items()
+        for (key, name), places in (evaluator.support(ledger).items() if rough else ())
     }
     shown = {name: count for name, count in shown.items() if count}
     return Measured(
@@ -83,7 +95,18 @@ def measure(
         None if value is not None else UNDEFINED if mask.any() else "no datum is selected",
         tuple(name for name, count in shown.items() if count < FEW),
         len(shown),
+        share,
     )
+
+
+def _share(
+    outcomes: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None, mask: NDArray[np.bool_]
+) -> tuple[int, int] | None:
+    """How many of the selected datums are right, and how many were tried."""
+    if outcomes is None:
+        return None
+    right, tried = outcomes
+    return int((right & tried & mask).sum()), int((tried & mask).sum())
 
 
 def measure_all(

@@ -277,10 +277,9 @@ class _Sureness:
             self.chances = statistics.best_probabilities(self.ranks)
 
     def interval(self, place: int) -> tuple[float, float] | None:
-        one = self.found[place]
         if not self._drawn_for(place):
             return None
-        return statistics.basic_interval(one.value, one.replicates, self.confidence, self.bounds)
+        return self.found[place].interval(self.confidence, self.bounds)
 
     def rank_interval(self, place: int) -> tuple[int, int] | None:
         if not self._drawn_for(place):

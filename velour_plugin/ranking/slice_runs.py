@@ -15,7 +15,7 @@ from velour_plugin.ranking.rank_runs import LabelName, check_statistics, label_o
 from velour_plugin.ranking.results import Results, bars
 from velour_plugin.ranking.runs import Judged, judged
 from velour_plugin.ranking.slicing import Cut, Mask, cut_name, masks
-from velour_plugin.ranking.statistics import basic_interval, resample_weights
+from velour_plugin.ranking.statistics import resample_weights
 from velour_plugin.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def slices(
                 part,
                 one.datums,
                 one.value,
-                basic_interval(one.value, one.replicates, confidence, (low, high)),
+                one.interval(confidence, (low, high)),
                 None if one.value is None or whole is None else one.value - whole,
             )
         )

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.errors import InvalidInput, UnknownName
-from velour_plugin.filters import parse_filter
+from velour_plugin.filters import Where, parse_filter
 from velour_plugin.filters.interpret import matching
 
-Cut = Union[str, Mapping[str, Mapping[str, Any]]]
+Cut = Union[str, Mapping[str, Mapping[str, Where]]]
 Mask = NDArray[np.bool_]
 FEW_VALUES = 10
 """Numbers of more different values than this are cut into parts."""
