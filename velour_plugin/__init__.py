@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from velour_plugin.autologging import autolog as autolog
     from velour_plugin.domain.annotations import Annotation as Annotation
     from velour_plugin.domain.annotations import Datum as Datum
     from velour_plugin.domain.annotations import GroundTruth as GroundTruth
@@ -58,6 +59,7 @@ _HOME = {
     "Raster": "domain.geometry",
     "Run": "domain.evaluation",
     "VideoFrameMetadata": "domain.metadata",
+    "autolog": "autologging",
     "compare": "ranking",
     "evaluate": "evaluation",
     "field": "filters.builder",

@@ -12,17 +12,19 @@ heavy libraries inside the functions that use them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
     import click
 
+    from velour_plugin.autologger import Autologger
     from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.evaluator import Evaluator
     from velour_plugin.formats import Format
+    from velour_plugin.tracked import Tracked
 
 hookspec = pluggy.HookspecMarker("velour")
 hookimpl = pluggy.HookimplMarker("velour")
@@ -75,6 +77,47 @@ def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[
         @velour_plugin.hookimpl
         def velour_find_runs(query, experiments):
             return my_tracker.search(query, experiments)
+    """
+
+
+@hookspec(firstresult=True)
+def velour_evaluate_tracked(asked: Tracked) -> str | None:
+    """Judge a model or predictions in a run of a tracker; answer with the run's id.
+
+    The evaluation is in the store afterwards, linked to that run. Called by ``velour evaluate``
+    for models, functions and experiments; return ``None`` to pass::
+
+        @velour_plugin.hookimpl
+        def velour_evaluate_tracked(asked):
+            with my_tracker.run(asked.name) as run:
+                my_tracker.judge(asked.model, asked.dataset, asked.task)
+            return run.id
+    """
+
+
+@hookspec
+def velour_autologgers() -> Iterable[Autologger]:  # type: ignore[empty-body]
+    """Offer autologgers: each watches one library. Called when ``velour.autolog`` is.
+
+    Two autologgers of one library are refused, naming both plugins::
+
+        @velour_plugin.hookimpl
+        def velour_autologgers():
+            return [Autologger("mmdet", {"mmdet.evaluation": watch_mmdet})]
+    """
+
+
+@hookspec(firstresult=True)
+def velour_autolog(autologgers: Sequence[Autologger], options: Mapping[str, Any]) -> bool | None:
+    """Switch autologging on or off, as the tracker of runs does it for its own.
+
+    ``options`` are those of ``velour.autolog``. The first plugin that answers ``True`` has
+    done it; return ``None`` to pass::
+
+        @velour_plugin.hookimpl
+        def velour_autolog(autologgers, options):
+            my_tracker.watch(autologgers, **options)
+            return True
     """
 
 

@@ -5,41 +5,73 @@ One file knows one vendor or format; its library is imported in the function tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from velour_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     import click
 
+    from velour_plugin.autologger import Autologger
     from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.formats import Format
+    from velour_plugin.tracked import Tracked
 
 
 @hookimpl
 def velour_formats() -> Iterable[Format]:
-    """COCO and SpaceNet."""
+    """COCO, GeoJSON, Pascal VOC, SpaceNet and YOLO."""
     from velour_integrations.formats.coco import CocoFormat
+    from velour_integrations.formats.geojson import GeoJsonFormat
     from velour_integrations.formats.spacenet import SpaceNetFormat
+    from velour_integrations.formats.voc import VocFormat
+    from velour_integrations.formats.yolo import YoloFormat
 
-    return [CocoFormat(), SpaceNetFormat()]
+    return [CocoFormat(), GeoJsonFormat(), SpaceNetFormat(), VocFormat(), YoloFormat()]
 
 
 @hookimpl
 def velour_commands() -> Iterable[click.Command]:
-    """The demonstration."""
+    """The demonstration, and what concerns MLflow's model registry."""
     from velour_integrations.demo import demo
+    from velour_integrations.registry_commands import promote, versions
 
-    return [demo]
+    return [demo, promote, versions]
 
 
 @hookimpl
 def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[str] | None:
-    """Ask MLflow's ``search_runs``."""
+    """Ask MLflow's ``search_runs``; or its registry, for the runs behind ``models:/…``."""
+    from velour_integrations.mlflow.registry import SCHEME, runs_of
     from velour_integrations.mlflow.run import find_runs
 
-    return find_runs(query, experiments)
+    return runs_of(query) if query.startswith(SCHEME) else find_runs(query, experiments)
+
+
+@hookimpl
+def velour_evaluate_tracked(asked: Tracked) -> str | None:
+    """In an MLflow run, by ``mlflow.models.evaluate``."""
+    from velour_integrations.mlflow.tracked import evaluate_tracked
+
+    return evaluate_tracked(asked)
+
+
+@hookimpl
+def velour_autologgers() -> Iterable[Autologger]:
+    """COCO's evaluation in two libraries, and those that people train with."""
+    from velour_integrations.autologging import AUTOLOGGERS
+
+    return AUTOLOGGERS
+
+
+@hookimpl
+def velour_autolog(autologgers: Sequence[Autologger], options: Mapping[str, Any]) -> bool:
+    """By the rules of MLflow's own autologging."""
+    from velour_integrations.autologging.switch import switch
+
+    switch(autologgers, **options)
+    return True
 
 
 @hookimpl

@@ -1,0 +1,86 @@
+"""What a classifier said of rows or images, as a Velour dataset with predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import velour_plugin as velour
+from velour_integrations.autologging.recording import dataset_name
+from velour_integrations.mlflow.columns import label_text, labels_table, scores_table
+from velour_plugin.domain.labels import DEFAULT_KEY
+from velour_plugin.domain.table import AnnotationTable
+
+MOST_SCORES = 5_000_000
+"""Of more, only the label that was decided for is kept."""
+
+MOST_CELLS = 200_000
+"""Of a larger frame, columns do not become metadata: making them would be felt."""
+
+
+def judged(
+    name: str | None,
+    classes: Sequence[Any],
+    truth: NDArray[Any],
+    said: NDArray[Any],
+    metadata: Sequence[Mapping[str, Any]] | None = None,
+) -> velour.Dataset:
+    """Make a dataset of what is true of rows and what was said of them; rows are named by number.
+
+    Args:
+        name: what the library calls the data, if it does.
+        classes: those that can be said, as the library spells them.
+        truth: ``(rows,)`` classes, or ``(rows, classes)`` bool.
+        said: ``(rows,)`` classes, or ``(rows, classes)`` scores in [0, 1].
+        metadata: of the rows.
+    """
+    places = np.arange(len(truth), dtype=np.int32)
+    labels = [(DEFAULT_KEY, label_text(value)) for value in classes]
+    if truth.ndim == 2:
+        true = AnnotationTable.from_columns(labels, *np.nonzero(truth))
+    else:
+        true = labels_table(truth, places, labels)
+        if said.ndim == 2 and said.size > MOST_SCORES:
+            said = np.asarray(classes)[said.argmax(axis=1)]
+    told = (
+        scores_table(said, classes, places)
+        if said.ndim == 2
+        else labels_table(said, places, true.labels)
+    )
+    facts = [{}] * len(truth) if metadata is None else metadata
+    datums = [velour.Datum(str(row), fact) for row, fact in enumerate(facts)]
+    dataset = velour.Dataset.from_table("autologged", datums, true)
+    known = dataset_name(name, dataset)
+    return velour.Dataset.from_table(known, datums, true).with_predictions(told, "autologged")
+
+
+def facts_of(features: Any) -> list[dict[str, Any]] | None:
+    """Plain values of a frame's columns, one mapping a row; ``None`` of what has no columns."""
+    if not hasattr(features, "columns") or features.size > MOST_CELLS:
+        return None
+    return [
+        {str(column): value for column, value in row.items() if _is_plain(value)}
+        for row in features.to_dict("records")
+    ]
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names of classes by their numbers, which are added where two have the same name."""
+    twice = len(set(names)) < len(names)
+    return [f"{name} ({number})" if twice else name for number, name in enumerate(names)]
+
+
+def softmax(logits: ArrayLike) -> NDArray[np.float64]:
+    """``(rows, classes)`` shares that add up to 1."""
+    shifted = np.asarray(logits, np.float64)
+    shifted = np.exp(shifted - shifted.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _is_plain(value: Any) -> bool:
+    """A value that says something: pandas says nothing by None, NaN or NaT."""
+    return isinstance(value, (str, bool, int, float)) and value == value

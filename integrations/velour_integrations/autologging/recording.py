@@ -1,0 +1,208 @@
+"""From what a library judged to an evaluation in the store and in an MLflow run.
+
+A run holds several evaluations: an epoch after the other, masks after boxes.
+
+- Evaluations of one task and dataset replace one another: artifacts and tags are those of the
+  last, metrics keep a history with a step for each (the trainer's own step, where it has one).
+- The task and dataset that came first in a run own its plain names (``mAP``). Any other gets its
+  task, its dataset or both in front (``instance-segmentation/mAP``), and no artifacts: the store
+  keeps it under the same run.
+
+Nothing wrong is logged: where the library says a number of its own that Velour's contradicts, the
+evaluation is dropped with a warning that has both. Evaluations are judged before a run is made, so
+that a run is made only for what there is to log.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import velour_plugin as velour
+from velour_plugin.errors import VelourError
+from velour_plugin.plugins import installed
+
+logger = logging.getLogger("mlflow.velour")  # below MLflow's own, which silent=True turns off
+
+_ROUNDING = 1e-9  # libraries add in different orders
+_quiet: ContextVar[bool] = ContextVar("velour_quiet", default=False)
+
+
+@dataclass(frozen=True)
+class Captured:
+    """What a library judged.
+
+    Args:
+        source: who judged, for messages, such as ``COCOeval``.
+        dataset: with predictions.
+        task: what was judged.
+        parameters: how.
+        said: the library's own numbers, by the names that Velour has for them, where both are
+            to be the same.
+        step: the trainer's; ``None`` when it has none.
+    """
+
+    source: str
+    dataset: velour.Dataset
+    task: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    said: Mapping[str, float] = field(default_factory=dict)
+    step: int | None = None
+
+
+def is_listening() -> bool:
+    """Whether an evaluation that is seen now is to be recorded.
+
+    Not what happens inside another evaluation, and in training on many processes, the first only.
+    """
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank() == 0 and not _quiet.get()
+    return not _quiet.get()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Record nothing meanwhile: it is part of a larger evaluation."""
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
+def option(name: str, default: Any = None) -> Any:
+    """An option of the last ``velour.autolog``."""
+    from mlflow.utils.autologging_utils import get_autologging_config
+
+    return get_autologging_config("velour", name, default)
+
+
+def active_run_id() -> str | None:
+    """The run that is open now, if one is."""
+    import mlflow
+
+    run = mlflow.active_run()
+    return None if run is None else str(run.info.run_id)
+
+
+def dataset_name(known: str | None, dataset: velour.Dataset) -> str:
+    """What to call a dataset: as people said, as its library does, or after its content."""
+    return option("dataset") or known or f"autologged-{dataset.digest[:8]}"
+
+
+def record(found: Sequence[Captured]) -> None:
+    """Judge, then store and log what holds: in the active run, or in one made for it."""
+    from mlflow.utils.autologging_utils.safety import with_managed_run
+    from mlflow.utils.mlflow_tags import MLFLOW_AUTOLOGGING
+
+    with quiet():
+        judged = [(item, evaluation) for item in found if (evaluation := _judged(item))]
+        if judged:
+            tags = {**(option("extra_tags") or {}), MLFLOW_AUTOLOGGING: "velour"}
+            with_managed_run("velour", lambda _: _log(judged), tags)(None)
+
+
+def _judged(found: Captured) -> velour.Evaluation | None:
+    try:
+        evaluation = velour.evaluate(found.dataset, found.task, found.parameters)
+    except VelourError as error:
+        logger.warning("%s: not logged: %s", found.source, error)
+        return None
+    for name, theirs in found.said.items():
+        ours = evaluation.headline.get(name)
+        if ours is None or abs(ours - theirs) > _ROUNDING:
+            logger.warning(
+                "%s: not logged: it says %s = %.6g, and Velour %s of the same ground truth and "
+                "predictions. A cause may be an annotation whose id is 0, which COCO's code takes "
+                "for none.",
+                found.source,
+                name,
+                theirs,
+                "none" if ours is None else f"{ours:.6g}",
+            )
+            return None
+    return evaluation
+
+
+def _log(judged: Sequence[tuple[Captured, velour.Evaluation]]) -> None:
+    from velour_integrations.mlflow.run import run_of
+
+    run_id = active_run_id()
+    if run_id is None:  # in a worker thread of a training that MLflow watches
+        return
+    run = run_of(run_id)
+    model = run.name or run.run_id
+    for found, evaluation in judged:
+        dataset = replace(found.dataset, model=model)
+        _log_one(found, replace(evaluation, run=run, model=model), dataset, run)
+
+
+def _log_one(
+    found: Captured, evaluation: velour.Evaluation, dataset: velour.Dataset, run: velour.Run
+) -> None:
+    import mlflow
+    from mlflow.entities import RunTag
+
+    from velour_integrations.mlflow.constructors import from_velour
+    from velour_integrations.mlflow.run import log_artifacts, log_metrics, look, mlflow_metrics
+    from velour_integrations.mlflow.wanted import Wanted
+
+    client = mlflow.MlflowClient()
+    before = client.get_run(run.run_id)
+    owner = {tag: said for tag, said in before.data.tags.items() if tag.startswith("velour.")}
+    with velour.open_store(option("store")) as store:
+        store.save(evaluation, dataset)
+    installed().announce(evaluation)  # by which the run is tagged
+    described = from_velour(dataset)
+    mlflow.log_input(described, context="evaluation")
+    prefix = _prefix(owner, evaluation)
+    seen = look(evaluation, dataset, Wanted(prefix=prefix))
+    numbers = mlflow_metrics(evaluation, seen)
+    metrics = {prefix + name: value for name, value in numbers.items()}
+    headline = (prefix + name for name in mlflow_metrics(evaluation))
+    step = _next_step(before, headline) if found.step is None else found.step
+    log_metrics(run.run_id, metrics, described.name, described.digest, step=step)
+    if prefix:
+        client.log_batch(run.run_id, tags=[RunTag(*tag) for tag in owner.items()])
+    elif option("log_artifacts", True):
+        with _hushed(bool(owner) or option("silent", False)):
+            log_artifacts(run.run_id, evaluation, dataset, seen)
+    logger.info("%s: evaluated %s in run %s.", found.source, dataset.name, dataset.model)
+
+
+@contextmanager
+def _hushed(now: bool) -> Iterator[None]:
+    """Without what is said of reports, after the first evaluation of a run has said it."""
+    said_by = logging.getLogger("velour")
+    level = said_by.level
+    said_by.setLevel(logging.ERROR if now else level)
+    try:
+        yield
+    finally:
+        said_by.setLevel(level)
+
+
+def _prefix(owner: Mapping[str, str], evaluation: velour.Evaluation) -> str:
+    """What stands before the names of an evaluation that does not own its run."""
+    from velour_integrations.mlflow.run import mlflow_name
+
+    mine = {"velour.dataset": evaluation.certificate.dataset, "velour.task": evaluation.task}
+    other = [name for tag, name in mine.items() if owner.get(tag, name) != name]
+    return "".join(f"{mlflow_name(name)}/" for name in other)
+
+
+def _next_step(run: Any, names: Iterable[str]) -> int:
+    """One more than that of the last evaluation of its kind in an MLflow run; 0 for the first."""
+    import mlflow
+
+    known = next((name for name in names if name in run.data.metrics), None)
+    if known is None:
+        return 0
+    history = mlflow.MlflowClient().get_metric_history(run.info.run_id, known)
+    return 1 + max(int(item.step) for item in history)

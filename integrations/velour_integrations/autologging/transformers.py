@@ -1,0 +1,133 @@
+"""Hugging Face: ``Trainer.evaluate`` of models that classify rows, texts or images.
+
+A ``Trainer`` keeps predictions only when it has ``compute_metrics``; without, there is nothing to
+capture. Logits become scores by softmax, or by the sigmoid where labels are many a row. Regression,
+tokens and generated text are no tasks of Velour's and are left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextvars import ContextVar
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_integrations.autologging import recording
+from velour_plugin.autologger import Autologger, Watch
+
+logger = logging.getLogger("mlflow.velour")
+
+_outputs: ContextVar[list[Any] | None] = ContextVar("velour_trainer", default=None)
+"""Where the loop of the evaluation that runs now puts what it found."""
+
+
+def _watch(module: ModuleType, watch: Watch) -> None:
+    watch(module.Trainer, "evaluate", _capture)
+    watch(module.Trainer, "evaluation_loop", _note)
+
+
+def _note(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> None:
+    output = original(self, *args, **kwargs)
+    found = _outputs.get()
+    if found is not None:
+        found.append(output)
+
+
+def _capture(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> None:
+    names = ("eval_dataset", "ignore_keys", "metric_key_prefix")
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    wanted, found = recording.is_listening(), list[Any]()
+    token = _outputs.set(found)
+    try:
+        original(self, *args, **kwargs)
+    finally:
+        _outputs.reset(token)
+    if not wanted or len(found) != 1:  # several datasets come as an evaluation each, within
+        return
+    captured = _captured(self, found[0], _name(self, given))
+    if captured is not None:
+        recording.record([captured])
+
+
+def _captured(trainer: Any, output: Any, name: str) -> recording.Captured | None:
+    from velour_integrations.autologging.classification import judged, softmax
+
+    said, truth = _array(output.predictions), _array(output.label_ids)
+    if said is None or truth is None:
+        logger.debug("Trainer: it keeps predictions only when it has compute_metrics.")
+        return None
+    many = truth.shape == said.shape and said.dtype.kind == "f" and np.isin(truth, (0, 1)).all()
+    one = truth.ndim == 1 and truth.dtype.kind in "iu" and _is_of_classes(said)
+    if not (one or (many and truth.ndim == 2)):
+        logger.debug("Trainer: labels of shape %s are no task of Velour's.", truth.shape)
+        return None
+    classes = _classes(trainer, said.shape[1] if said.ndim == 2 else _most(truth, said) + 1)
+    odd = truth[(truth < 0) | (truth >= len(classes))] if one else truth[:0]
+    bare = 0 if one else int((truth == 0).all(axis=1).sum())
+    if len(odd):
+        logger.warning("Trainer: not logged: label %s is none of the model's classes.", odd[0])
+    if bare:
+        logger.warning(
+            "Trainer: not logged: %d of %d rows have no true label, and Velour judges those that "
+            "have one. Give them a label of their own, such as 'none'.",
+            bare,
+            len(truth),
+        )
+    if len(odd) or bare:
+        return None
+    if not one:
+        said, truth = 1 / (1 + np.exp(-said.astype(np.float64))), truth == 1
+    else:
+        truth, said = classes[truth], softmax(said) if said.ndim == 2 else classes[said]
+    main = getattr(trainer.model, "main_input_name", "")
+    return recording.Captured(
+        "Trainer",
+        judged(name, classes.tolist(), truth, said),
+        "image-classification" if main == "pixel_values" else "tabular-classification",
+        {} if one else {"multi_label": True},
+        step=int(trainer.state.global_step),
+    )
+
+
+def _array(values: Any) -> NDArray[Any] | None:
+    """Models may give hidden states after their logits."""
+    first = values[0] if isinstance(values, (tuple, list)) and len(values) else values
+    return first if isinstance(first, np.ndarray) else None
+
+
+def _is_of_classes(said: NDArray[Any]) -> bool:
+    """Logits of several classes, or the classes that ``preprocess_logits_for_metrics`` chose."""
+    if said.ndim == 1:
+        return said.dtype.kind in "iu"
+    return said.ndim == 2 and said.shape[1] > 1
+
+
+def _most(*classes: NDArray[Any]) -> int:
+    return max(int(of.max(initial=-1)) for of in classes)
+
+
+def _classes(trainer: Any, count: int) -> NDArray[Any]:
+    """Names of the classes by the model's configuration, where it has them; else their numbers."""
+    from velour_integrations.autologging.classification import distinct
+
+    known = getattr(getattr(trainer.model, "config", None), "id2label", None) or {}
+    return np.array(distinct([str(known.get(number, number)) for number in range(count)]))
+
+
+def _name(trainer: Any, given: Any) -> str:
+    """As a ``datasets.Dataset`` says; else as metrics are called: ``eval``, or ``eval_`` a key."""
+    chosen = given.get("eval_dataset")
+    dataset = chosen if chosen is not None else trainer.eval_dataset
+    if isinstance(chosen, str) and isinstance(trainer.eval_dataset, dict):
+        dataset = trainer.eval_dataset.get(chosen)
+    said = getattr(getattr(dataset, "info", None), "dataset_name", None)
+    split = getattr(dataset, "split", None)
+    prefix = str(given.get("metric_key_prefix", "eval"))
+    return f"{said}-{split}" if said and split else prefix
+
+
+AUTOLOGGER = Autologger("transformers", {"transformers.trainer": _watch}, ">=4.40")

@@ -1,0 +1,35 @@
+"""What an autologger is: which functions of which library are watched, and by what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Protocol
+
+
+class Watch(Protocol):
+    """Puts a watcher before a function of a library, for as long as autologging is on."""
+
+    def __call__(self, owner: Any, name: str, watcher: Callable[..., Any]) -> None:
+        """Let ``watcher(original, *args, **kwargs)`` be called instead of ``owner.name``.
+
+        The watcher calls ``original`` once, with the same arguments. What it returns is not
+        used and what it raises is a warning: callers get what ``original`` gives.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Autologger:
+    """Evaluates what another library measures, while people use that library as ever.
+
+    Args:
+        name: of the library, as ``pip`` knows it.
+        modules: what to do when one of the library's modules is imported: a function of the
+            module and of a :class:`Watch`, by the module's name.
+        versions: of the library that it is known to work with, such as ``>=2.0.8``.
+    """
+
+    name: str
+    modules: Mapping[str, Callable[[ModuleType, Watch], None]]
+    versions: str = ""
