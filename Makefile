@@ -1,6 +1,6 @@
 # Everything happens in a virtual environment of the project; nothing else of the machine is changed,
 # but for one thing: as root on Debian or Ubuntu, `make test` installs PostGIS with apt if no other
-# way to it is open (tests/postgis.py).
+# way to it is open (tests/postgis.py), and Chromium likewise (tests/browser.py).
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,12 +13,18 @@ TOOLS := $(VENV)/.tools
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv lint test demo bench clean
+.PHONY: help venv torch lint test demo bench clean
 
 help:   ## Show these lines
 	@sed -n 's/^\([a-z]*\): .*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
 venv: $(TOOLS) ## Install the project with all its tools into .venv (PYTHON=python3.12 chooses another)
+
+# PyPI's torch for Linux brings gigabytes of CUDA; where a CPU build is offered, name its index in
+# PIP_EXTRA_INDEX_URL, as https://download.pytorch.org/whl/cpu.
+torch: $(TOOLS) ## Install PyTorch and friends too: tests that watch them are skipped without
+	$(PIP) install torch==2.13.0
+	$(PIP) install --editable '.[test,lint,test-torch]'
 
 lint: $(TOOLS) ## Check style, types and who imports whom
 	$(BIN)/ruff check .

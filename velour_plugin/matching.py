@@ -6,6 +6,7 @@ of a dataset in memory are sent to workers; those of a partitioned one are read 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -198,8 +199,11 @@ def match_parts(
                 parts.append(part.ledger)
             yield part.fingerprints
 
-    labels = dataset.labels if isinstance(dataset, PartitionedDataset) else dataset.truth.labels
-    names = ContentNames.of(dataset.metadata, labels, fingerprints())
+    if isinstance(dataset, PartitionedDataset):
+        names = ContentNames.of(dataset.metadata, dataset.labels, fingerprints())
+    else:
+        deque(fingerprints(), maxlen=0)  # all parts; what names them, it knows already
+        names = dataset.names
     split = question.split
     if split.datums is not None:
         check_properties(split.datums, properties)

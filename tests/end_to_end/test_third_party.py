@@ -68,7 +68,7 @@ for model, counts in {"sees double": (4, 4), "misses one": (1, 2), "night owl": 
             model_type="count-objects",
             evaluators="velour",
         )
-    print(model, mlflow.get_run(run.info.run_id).data.metrics)
+    print(model, *mlflow.get_run(run.info.run_id).data.metrics.items())
 for where in (None, "night = true"):
     board = velour.rank("mean_absolute_error", "fires", where=where, resamples=0)
     print(json.dumps([(row.rank, row.model, row.value) for row in board]))
@@ -121,9 +121,13 @@ def test_a_strangers_evaluator_judges_through_mlflow_and_ranks(site: Path) -> No
     assert result.returncode == 0, result.stderr
     *logged, everything, by_night = result.stdout.splitlines()
     assert logged == [
-        "sees double {'mean_absolute_error': 2.0}",
-        "misses one {'mean_absolute_error': 0.5}",
-        "night owl {'mean_absolute_error': 1.0}",
+        f"{model} ('mean_absolute_error', {whole}) ('mean_absolute_error_by_night/False', {day}) "
+        f"('mean_absolute_error_by_night/True', {night})"
+        for model, whole, day, night in (
+            ("sees double", 2.0, 2.0, 2.0),
+            ("misses one", 0.5, 1.0, 0.0),
+            ("night owl", 1.0, 2.0, 0.0),
+        )
     ]
     assert json.loads(everything) == [
         [1, "misses one", 0.5],

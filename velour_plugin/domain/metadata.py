@@ -13,6 +13,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -36,13 +37,24 @@ GEOJSON_TYPES = frozenset(
 )
 
 
+_EXACT = 2**53
+_NUMBERS = (int, float)
+
+
 def encode_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Spell metadata in JSON, keys sorted.
 
     Raises:
         BadMetadata: a key is not a non-empty string, or a value has no spelling.
     """
-    return {_checked_key(key): _encode(key, metadata[key]) for key in sorted(metadata, key=str)}
+    encoded = {}
+    for key in _checked_keys(tuple(metadata)):
+        value = metadata[key]
+        if type(value) in _NUMBERS and -_EXACT < value < _EXACT:
+            encoded[key] = value  # nearly all there is, and as it is
+        else:
+            encoded[key] = _encode(key, value)
+    return encoded
 
 
 def decode_metadata(encoded: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,6 +121,12 @@ class VideoFrameMetadata:
         return {**self.image.to_metadata(), "frame": self.frame}
 
 
+@lru_cache(maxsize=1024)
+def _checked_keys(keys: tuple[Any, ...]) -> tuple[str, ...]:
+    """Sorted; the datums of a dataset have the same ones, over and over."""
+    return tuple(_checked_key(key) for key in sorted(keys, key=str))
+
+
 def _checked_key(key: object) -> str:
     if not is_storable(key) or not key or str(key).startswith("$"):
         raise BadMetadata(
@@ -162,7 +180,7 @@ def _checked_number(key: str, number: float) -> float:
         finite = False
     if not finite:
         raise _not_known(key, number)
-    if isinstance(number, float) and abs(number) >= 2**53:
+    if isinstance(number, float) and abs(number) >= _EXACT:
         return int(number)  # PostgreSQL gives 1e300 back as a whole number: so do all
     return number
 

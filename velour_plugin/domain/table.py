@@ -181,15 +181,19 @@ class AnnotationTable:
         bounds = np.searchsorted(self.datum, np.arange(datums + 1))
         follows = np.diff(self.annotation, prepend=self.annotation[:1]) != 0
         annotation = np.cumsum(follows, dtype=np.int32)
+        first_of_datum = np.searchsorted(self.datum, self.datum)
+        annotation -= annotation[first_of_datum]
         names = [canonical_json(name).encode() for name in self.labels]
         numbers = np.column_stack([self.score, self.box, self.area, self.crowd]) + 0.0
         numbers[np.isnan(numbers)] = np.nan  # NaN has many spellings, -0.0 became 0.0 above
-        for first, last in pairwise(bounds):
+        said, labels = numbers.tobytes(), self.label.tolist()
+        which, wide = annotation.tobytes(), numbers.shape[1] * numbers.itemsize
+        for first, last in pairwise(bounds.tolist()):
             yield b"".join(
                 (
-                    (annotation[first:last] - annotation[first:last][:1]).tobytes(),
-                    b"".join(names[label] for label in self.label[first:last]),
-                    numbers[first:last].tobytes(),
+                    which[first * 4 : last * 4],
+                    b"".join([names[label] for label in labels[first:last]]),
+                    said[first * wide : last * wide],
                     *self._extras(first, last),
                 )
             )
@@ -204,7 +208,7 @@ class AnnotationTable:
         else:
             yield from (canonical_json(said or {}).encode() for said in self.metadata[first:last])
         if self.embedding is None:
-            yield embedding_bytes(None) * (last - first)
+            yield _NO_EMBEDDING * (last - first)
         else:
             yield from map(embedding_bytes, self.embedding[first:last])
 
@@ -241,6 +245,7 @@ def embedding_bytes(embedding: Embedding | None) -> bytes:
     return b"%d;" % len(vector) + vector.astype("<f8").tobytes()
 
 
+_NO_EMBEDDING = embedding_bytes(None)
 _OBJECTS = ("shape", "metadata", "embedding")
 _COLUMNS = ("datum", "annotation", "label", "score", "box", "area", "crowd")
 

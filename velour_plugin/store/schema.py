@@ -7,7 +7,6 @@ its digest and shared by every version that holds it. Nothing is edited in place
 import datetime as dt
 from typing import Any
 
-from geoalchemy2 import Geography, Geometry
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -37,12 +36,32 @@ metadata = MetaData(naming_convention=NAMES)
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers INTEGER keys by itself
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-Place = LargeBinary().with_variant(
-    Geography("GEOMETRY", srid=4326, spatial_index=False), "postgresql"
-)
-"""A place on Earth: WKB on SQLite."""
-Shape = LargeBinary().with_variant(Geometry("GEOMETRY", spatial_index=False), "postgresql")
-"""A region of an image, in pixels: WKB on SQLite."""
+
+
+class Spatial(TypeDecorator[Any]):
+    """WKB; on PostgreSQL a type of geoalchemy2, which takes long to import and is, there only."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = LargeBinary
+    cache_ok = True
+
+    def __init__(self, kind: str, srid: int = -1) -> None:
+        super().__init__()
+        self.kind, self.srid = kind, srid
+
+    def load_dialect_impl(self, dialect: Any) -> TypeEngine[Any]:
+        """Choose the type by the database."""
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(LargeBinary())
+        import geoalchemy2
+
+        kind = getattr(geoalchemy2, self.kind)
+        return dialect.type_descriptor(kind("GEOMETRY", srid=self.srid, spatial_index=False))
+
+
+Place = Spatial("Geography", 4326)
+"""A place on Earth."""
+Shape = Spatial("Geometry")
+"""A region of an image, in pixels."""
 
 
 class Moment(TypeDecorator[dt.datetime]):

@@ -56,7 +56,8 @@ def read_frame(
     used = _used(frame, config)
     uids = _uids(frame, used)
     datums = _datums(frame, used, uids)
-    order = sorted(range(len(uids)), key=lambda row: natural_order(uids[row]))
+    rows = range(len(uids))  # whose numbers are in order already
+    order = sorted(rows, key=lambda row: natural_order(uids[row])) if "uid" in used else rows
     places = np.empty(len(uids), np.int32)
     places[order] = np.arange(len(uids))
     truth = table_of(truths, uids, places, "ground truth", numbered=True)

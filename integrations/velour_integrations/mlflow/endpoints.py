@@ -1,0 +1,68 @@
+"""Deployment endpoints, ``model="endpoints:/name"``: MLflow sends a request for each row.
+
+MLflow itself takes one column only, of texts for a chat or of whole requests. Here a row of
+several columns is a request with a value for each, and an answer as MLflow's model servers give
+it, ``{"predictions": [answer]}``, is unpacked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def endpoint_behind(model: Any) -> str | None:
+    """The name of the endpoint that a model asks, or ``None`` for models of other kinds.
+
+    Reads what MLflow 3 keeps in its wrapper; without it, a model counts as one of another kind.
+    """
+    asked = getattr(model, "python_model", None)
+    if type(asked).__name__ != "ModelFromDeploymentEndpoint":
+        return None
+    name = getattr(asked, "endpoint", None)
+    return None if name is None else str(name)
+
+
+class Endpoint:
+    """A model behind an endpoint, asked with frames."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def predict(self, frame: Any) -> list[Any]:
+        """Send every row; ``None`` in a request where a cell is empty."""
+        return [_unpacked(answer) for answer in self.model.predict(_requests(frame))]
+
+
+def _requests(frame: Any) -> Any:
+    """One column with the request of each row."""
+    import pandas as pd
+
+    columns = list(frame.columns)  # a uid is no prompt
+    if (
+        len(columns) == 1
+        and columns != ["uid"]
+        and all(isinstance(cell, (str, Mapping)) for cell in frame.iloc[:, 0])
+    ):
+        return frame
+    told = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return pd.DataFrame({"request": pd.Series(told, index=frame.index, dtype=object)})
+
+
+def _unpacked(answer: Any) -> Any:
+    if isinstance(answer, str):
+        return _said_in_json(answer)
+    if isinstance(answer, Mapping) and set(answer) == {"predictions"}:
+        told = answer["predictions"]
+        return told[0] if isinstance(told, list) and len(told) == 1 else told
+    return answer
+
+
+def _said_in_json(text: str) -> Any:
+    """Chat models say lists and mappings in JSON; any other text is a class."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return text
+    return said if isinstance(said, (list, dict)) else text

@@ -1,0 +1,254 @@
+"""Classifiers as people have them: scikit-learn models, MLflow's own evaluator beside ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.models import MetricThreshold
+from sklearn import metrics as sk
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.svm import SVC
+
+import velour_plugin as velour
+from tests import mlflow_runs as runs
+from velour_plugin.errors import BadAnnotation, InvalidInput
+
+pytestmark = [*runs.QUIET, pytest.mark.usefixtures("tracking")]
+
+TASK = {"task": "tabular-classification", "dataset": "iris", "report": False}
+PLAIN_DEFAULT = {"log_model_explainability": False, "log_explainer": False}
+
+
+def iris(kinds: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Noisy irises to learn from and to judge by; the truth is the column ``target``."""
+    data = load_iris(as_frame=True).frame.query(f"target < {kinds}").reset_index(drop=True)
+    noise = np.random.default_rng(0).normal(0, 0.8, (len(data), 4))
+    data.iloc[:, :4] += noise
+    return data.iloc[::2].reset_index(drop=True), data.iloc[1::2].reset_index(drop=True)
+
+
+def logged(classifier: Any, kinds: int = 3) -> tuple[Any, Any, pd.DataFrame]:
+    """A classifier, its logged model and data to judge it by."""
+    learn, judge = iris(kinds)
+    classifier.fit(learn.drop(columns="target"), learn["target"])
+    info = mlflow.sklearn.log_model(
+        classifier, name="flowers", pip_requirements=[], serialization_format="cloudpickle"
+    )
+    return classifier, info, judge
+
+
+def evaluated(model: Any, data: Any, config: dict[str, Any] | None = None, **options: Any) -> str:
+    given = {"targets": "target", "model_type": "classifier", **options}
+    return runs.evaluate(data, model=model, evaluator_config={**TASK, **(config or {})}, **given)
+
+
+def test_probabilities_of_a_logged_classifier_agree_with_scikit_learn() -> None:
+    classifier, info, data = logged(LogisticRegression())
+    told = runs.metrics(evaluated(info.model_uri, data))
+    truth, features = data["target"], data.drop(columns="target")
+    said, scores = classifier.predict(features), classifier.predict_proba(features)
+    expected = {
+        "accuracy": sk.accuracy_score(truth, said),
+        "f1_macro": sk.f1_score(truth, said, average="macro"),
+        "precision_macro": sk.precision_score(truth, said, average="macro"),
+        "recall_macro": sk.recall_score(truth, said, average="macro"),
+        "roc_auc": sk.roc_auc_score(truth, scores, multi_class="ovr"),
+        "log_loss": sk.log_loss(truth, scores),
+        "mcc": sk.matthews_corrcoef(truth, said),
+    }
+    assert {name: told[name] for name in expected} == pytest.approx(expected, abs=1e-12)
+    assert expected["accuracy"] < 1
+
+
+def test_a_classifier_without_probabilities_is_judged_by_its_labels() -> None:
+    classifier, info, data = logged(RidgeClassifier())
+    told = runs.metrics(evaluated(info.model_uri, data))
+    said = classifier.predict(data.drop(columns="target"))
+    assert told["accuracy"] == sk.accuracy_score(data["target"], said)
+    assert "log_loss" not in told
+
+
+def test_a_bare_function_gives_labels() -> None:
+    classifier, _, data = logged(LogisticRegression())
+    told = runs.metrics(evaluated(classifier.predict, data))
+    said = classifier.predict(data.drop(columns="target"))
+    assert told["f1_weighted"] == pytest.approx(
+        sk.f1_score(data["target"], said, average="weighted")
+    )
+
+
+@pytest.mark.parametrize("whole", [np.asarray, pd.DataFrame])
+def test_a_function_may_give_a_matrix_of_scores(whole: Any) -> None:
+    """Its columns are called as the labels are, or are their numbers."""
+    classifier, _, data = logged(LogisticRegression())
+    told = runs.metrics(evaluated(lambda frame: whole(classifier.predict_proba(frame)), data))
+    scores = classifier.predict_proba(data.drop(columns="target"))
+    assert told["log_loss"] == pytest.approx(sk.log_loss(data["target"], scores))
+
+
+def test_logits_are_refused_with_the_way_out() -> None:
+    classifier, _, data = logged(LogisticRegression())
+    with pytest.raises(BadAnnotation, match="pass logits through a sigmoid or softmax first"):
+        evaluated(classifier.decision_function, data)
+    assert runs.metrics(runs.last_run()) == {}
+
+
+def test_a_classifier_of_two_minds_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """The labels of a support vector machine need not follow its probabilities."""
+
+    class Contrary(LogisticRegression):  # type: ignore[misc]
+        def predict(self, data: Any) -> Any:
+            said = super().predict(data)
+            said[:2] = (said[:2] + 1) % 3
+            return said
+
+    classifier, info, data = logged(Contrary(max_iter=500))
+    model = mlflow.pyfunc.load_model(info.model_uri)
+    by_scores = runs.metrics(evaluated(model, data))
+    assert "not those of the highest probability in 2 of 75 rows" in caplog.text
+    by_labels = runs.metrics(evaluated(model, data, {"probabilities": False}))
+    features = data.drop(columns="target")
+    likely = classifier.classes_[classifier.predict_proba(features).argmax(axis=1)]
+    assert by_scores["accuracy"] == sk.accuracy_score(data["target"], likely)
+    assert by_labels["accuracy"] == sk.accuracy_score(data["target"], classifier.predict(features))
+    assert by_labels["accuracy"] != by_scores["accuracy"]
+
+
+@pytest.mark.parametrize("kind", [LogisticRegression, RidgeClassifier])
+def test_columns_beside_the_features_do_not_disturb_and_can_be_sliced_by(kind: Any) -> None:
+    classifier, info, data = logged(kind())
+    data = data.assign(
+        meadow=["north", "south"] * 37 + ["north"], name=[f"i{n}" for n in data.index]
+    )
+    run = evaluated(info.model_uri, data, {"uid": "name", "where": "meadow = 'south'"})
+    south = data.query("meadow == 'south'")
+    said = classifier.predict(south[list(classifier.feature_names_in_)])
+    assert runs.metrics(run)["accuracy"] == sk.accuracy_score(south["target"], said)
+    assert runs.evaluation_json(run)["certificate"]["filter"] is not None
+
+
+def test_fractions_of_a_table_are_features_unless_they_are_asked_for() -> None:
+    """Others are what a datum is like; so are whole numbers that pandas holds as floats."""
+    classifier, _, data = logged(LogisticRegression())
+    width = "petal width (cm)"
+    data = data.assign(age=[np.nan, *map(float, range(74))], town=["north"] * 75)
+    known = list(classifier.feature_names_in_)
+
+    def metadata(config: dict[str, Any]) -> set[str]:
+        name = f"irises {len(config)} {config.get('metadata')}"
+        evaluated(lambda frame: classifier.predict(frame[known]), data, {**config, "dataset": name})
+        with velour.open_store() as store:
+            return set(store.load_dataset(name).datums[-1].metadata)
+
+    assert metadata({}) == {"age", "town"}
+    assert metadata({"where": f'"{width}" > 0.5'}) == {"age", "town", width}
+    assert metadata({"metadata": [width]}) == {width}
+    assert metadata({"metadata": []}) == set()
+    with pytest.raises(InvalidInput, match="did you mean 'town'"):
+        metadata({"metadata": ["towns"]})
+
+
+@pytest.mark.parametrize(
+    "names", [["setosa", "virginica", "versicolor"], [0.0, 1.0, 2.0], [7, 8, 9]]
+)
+def test_labels_of_every_kind_are_the_same_in_truth_and_answer(names: list[Any]) -> None:
+    learn, judge = iris()
+    learn, judge = (
+        part.assign(target=[names[n] for n in part["target"]]) for part in (learn, judge)
+    )
+    classifier = LogisticRegression().fit(learn.drop(columns="target"), learn["target"])
+    run = evaluated(classifier.predict, judge)
+    said = classifier.predict(judge.drop(columns="target"))
+    assert runs.metrics(run)["accuracy"] == sk.accuracy_score(judge["target"], said)
+
+
+# Beside MLflow's own
+
+
+@pytest.mark.parametrize("kinds", [2, 3])
+def test_our_numbers_are_those_of_mlflow_beside_us(kinds: int) -> None:
+    """Both judge the same model in one call; ours stand under a prefix, each once."""
+    _, info, data = logged(LogisticRegression(), kinds)
+    config = {"velour": {**TASK, "metric_prefix": "velour/"}, "default": PLAIN_DEFAULT}
+    run = runs.evaluate(
+        data,
+        model=mlflow.pyfunc.load_model(info.model_uri).predict,
+        targets="target",
+        model_type="classifier",
+        evaluators=["default", "velour"],
+        evaluator_config=config,
+    )
+    told = runs.metrics(run)
+    assert told["velour/accuracy"] == pytest.approx(told["accuracy_score"])
+    assert runs.history_lengths(run) == {1}
+
+    linked = runs.evaluate(
+        data,
+        model=info.model_uri,
+        targets="target",
+        model_type="classifier",
+        evaluators=["default", "velour"],
+        evaluator_config=config,
+    )
+    told = runs.metrics(linked)
+    pairs = {"accuracy_score": "accuracy", "log_loss": "log_loss"}
+    pairs |= {"roc_auc": "roc_auc"} if kinds == 2 else {"f1_score": "f1_weighted"}
+    for theirs, ours in pairs.items():
+        assert told[f"velour/{ours}"] == pytest.approx(told[theirs], abs=1e-12)
+    client = mlflow.MlflowClient()
+    ours = [name for name in told if name.startswith("velour/")]
+    assert {len(client.get_metric_history(linked, name)) for name in ours} == {1}
+    on_model = [m.key for m in mlflow.get_logged_model(info.model_id).metrics if m.run_id == linked]
+    assert {on_model.count(name) for name in ours} == {1}
+
+
+def test_everyone_is_asked_when_nobody_is_named() -> None:
+    _, info, data = logged(LogisticRegression())
+    run = runs.evaluate(
+        data,
+        model=mlflow.pyfunc.load_model(info.model_uri).predict,
+        targets="target",
+        model_type="classifier",
+        evaluators=None,
+        evaluator_config={"velour": TASK, "default": PLAIN_DEFAULT},
+    )
+    assert {"accuracy_score", "accuracy"} <= set(runs.metrics(run))
+
+
+def test_thresholds_hold_for_classifiers() -> None:
+    classifier, _, data = logged(LogisticRegression())
+    with mlflow.start_run():
+        result = mlflow.models.evaluate(
+            classifier.predict,
+            data,
+            targets="target",
+            model_type="classifier",
+            evaluators="velour",
+            evaluator_config=TASK,
+        )
+    wanted = {"accuracy": MetricThreshold(threshold=0.5, greater_is_better=True)}
+    mlflow.validate_evaluation_results(wanted, result)
+
+
+def test_a_store_holds_what_a_classifier_said() -> None:
+    _, info, data = logged(SVC(kernel="linear"))
+    run = evaluated(info.model_uri, data)
+    with velour.open_store() as store:
+        kept = store.load(runs.tags(run)["velour.evaluation_id"])
+        assert store.load_dataset("iris").uids == tuple(map(str, range(75)))
+    assert kept["accuracy"] == runs.metrics(run)["accuracy"]
+
+
+def test_answers_that_are_no_labels_are_refused() -> None:
+    _, data = iris()
+    with pytest.raises(InvalidInput, match=r"datum '0'.*1\.5"):
+        evaluated(lambda frame: [1.5] * len(frame), data)
+    with pytest.raises(InvalidInput, match="74 answers for 75 rows"):
+        evaluated(lambda frame: [1] * (len(frame) - 1), data)
+    assert runs.metrics(runs.last_run()) == {}
+    assert runs.evaluations("iris") == 0
