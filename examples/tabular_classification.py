@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from velour_integrations.mlflow.promote import promote
+from velour_integrations.mlflow.registry.promote import promote
 
 import velour_plugin as velour
 

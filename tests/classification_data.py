@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from velour_evaluators.classification import ImageClassification
+from velour_evaluators.classification.evaluator import ImageClassification
 
 from velour_plugin.domain.annotations import Annotation, Datum, GroundTruth, Prediction
 from velour_plugin.domain.datasets import Dataset

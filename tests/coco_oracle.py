@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_masks
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-from velour_evaluators.detection import InstanceSegmentation, ObjectDetection
+from velour_evaluators.detection.evaluator import InstanceSegmentation, ObjectDetection
 
 import velour_plugin as velour
 from velour_plugin.domain.evaluation import Metric

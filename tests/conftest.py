@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgis import Server, postgis_server
+from velour_plugin.usage import in_use
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -25,6 +26,8 @@ def _somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setenv("VELOUR_STORE_URI", f"sqlite:///{tmp_path / 'velour.db'}")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.setattr(in_use, "store", None)  # what the test before it used
+    monkeypatch.setattr(in_use, "dataset", None)
     monkeypatch.chdir(tmp_path)
 
 

@@ -96,7 +96,7 @@ def frame_of(task: str, said: bool = False) -> Any:
 
 def dataset_of(task: str) -> velour.Dataset:
     """The Velour dataset of a task, without predictions."""
-    from velour_integrations.mlflow.cells import annotations_of
+    from velour_integrations.mlflow.datasets.cells import annotations_of
 
     return velour.Dataset.from_groundtruths(
         [

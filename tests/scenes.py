@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from velour_evaluators.detection import ObjectDetection
+from velour_evaluators.detection.evaluator import ObjectDetection
 
 import velour_plugin as velour
 from velour_plugin.domain.evaluation import Metric

@@ -8,7 +8,7 @@ from typing import Any
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate, Evaluation, Run, evaluation_id
 from velour_plugin.errors import BadDataset, InvalidInput, NotFound
-from velour_plugin.filters import Node
+from velour_plugin.filters import Where
 from velour_plugin.matching import Question, match_parts
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins import installed
@@ -19,7 +19,7 @@ def evaluate(
     dataset: Dataset | PartitionedDataset,
     task: str,
     parameters: Mapping[str, Any] | None = None,
-    where: str | Mapping[str, Any] | Node | None = None,
+    where: Where = None,
     store: Store | None = None,
     run: Run | None = None,
     n_jobs: int | None = None,

@@ -20,7 +20,7 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.errors import BadFilter, InvalidInput, UnknownName
 from velour_plugin.evaluator import Evaluator
-from velour_plugin.filters import Node, Split, parse_filter, split_filter
+from velour_plugin.filters import Node, Split, Where, parse_filter, split_filter
 from velour_plugin.filters.interpret import check_properties, matching
 from velour_plugin.filters.reduce import (
     annotation_properties,
@@ -76,7 +76,7 @@ class Question:
         cls,
         evaluator: Evaluator,
         given: Mapping[str, Any],
-        where: str | Mapping[str, Any] | Node | None,
+        where: Where,
     ) -> Question:
         """Check parameters and filter.
 

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 @hookimpl
 def velour_evaluators() -> Iterable[Evaluator]:
     """Offer one evaluator a task."""
-    from velour_evaluators.classification import ImageClassification, TabularClassification
-    from velour_evaluators.detection import InstanceSegmentation, ObjectDetection
+    from velour_evaluators.classification.evaluator import (
+        ImageClassification,
+        TabularClassification,
+    )
+    from velour_evaluators.detection.evaluator import InstanceSegmentation, ObjectDetection
     from velour_evaluators.embedding import EmbeddingEvaluator
-    from velour_evaluators.semantic import SemanticSegmentation
+    from velour_evaluators.semantic.evaluator import SemanticSegmentation
 
     return [
         EmbeddingEvaluator(),

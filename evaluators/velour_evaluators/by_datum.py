@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.detection_view import DetectionView
+from velour_evaluators.detection.view import DetectionView
 from velour_evaluators.kernels.sums import ratio
 from velour_plugin.domain.ledger import Ledger
 

@@ -43,8 +43,8 @@ def velour_commands() -> Iterable[click.Command]:
 @hookimpl
 def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[str] | None:
     """Ask MLflow's ``search_runs``; or its registry, for the runs behind ``models:/…``."""
-    from velour_integrations.mlflow.registry import SCHEME, runs_of
-    from velour_integrations.mlflow.run import find_runs
+    from velour_integrations.mlflow.registry.versions import SCHEME, runs_of
+    from velour_integrations.mlflow.runs.run import find_runs
 
     return runs_of(query) if query.startswith(SCHEME) else find_runs(query, experiments)
 
@@ -52,7 +52,7 @@ def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[
 @hookimpl
 def velour_evaluate_tracked(asked: Tracked) -> str | None:
     """In an MLflow run, by ``mlflow.models.evaluate``."""
-    from velour_integrations.mlflow.tracked import evaluate_tracked
+    from velour_integrations.mlflow.evaluation.tracked import evaluate_tracked
 
     return evaluate_tracked(asked)
 
@@ -78,6 +78,6 @@ def velour_autolog(autologgers: Sequence[Autologger], options: Mapping[str, Any]
 def velour_after_evaluation(evaluation: Evaluation) -> None:
     """Tell the MLflow run which evaluation is its own."""
     if evaluation.run is not None:
-        from velour_integrations.mlflow.run import tag_run
+        from velour_integrations.mlflow.runs.run import tag_run
 
         tag_run(evaluation)

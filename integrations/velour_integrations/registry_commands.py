@@ -9,6 +9,7 @@ import click
 
 from velour_plugin.cli.options import (
     json_option,
+    label_named,
     print_result,
     store_option,
     where_option,
@@ -54,9 +55,8 @@ def promote(
         --where "time_of_day = 'night'"
     """
     import velour_plugin as velour
-    from velour_integrations.mlflow.promote import promote as promote_model
+    from velour_integrations.mlflow.registry.promote import promote as promote_model
 
-    key, equals, value = (label or "").partition("=")
     with velour.open_store(store, create=False) as opened:
         promotion = promote_model(
             model,
@@ -64,7 +64,7 @@ def promote(
             metric,
             dataset=dataset,
             where=where,
-            label=(key, value) if equals else label,
+            label=label_named(label),
             force=force,
             dry_run=dry_run,
             confidence=confidence,
@@ -91,7 +91,7 @@ def versions(name: str, dataset: str | None, as_json: bool, store: str | None) -
     $ velour versions 3f2a9c0d51e84b7a96c2f0e1d2b3a495
     """
     import velour_plugin as velour
-    from velour_integrations.mlflow.listing import listing
+    from velour_integrations.mlflow.registry.listing import listing
 
     with velour.open_store(store, create=False) as opened:
         print_result(listing(name, dataset, opened), as_json)

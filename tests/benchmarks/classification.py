@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics as sk
-from velour_evaluators.classification import ImageClassification
+from velour_evaluators.classification.evaluator import ImageClassification
 from velour_evaluators.kernels.answers import Answers
 from velour_evaluators.kernels.classification import count_decisions, f1, macro
 from velour_evaluators.kernels.ranking_curves import Rankings, roc_auc

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from velour_evaluators.detection_parameters import DEFAULTS, Settings
+from velour_evaluators.detection.parameters import DEFAULTS, Settings
 from velour_evaluators.kernels import native, native_coco, native_masks
 
 from tests.benchmarks import workload

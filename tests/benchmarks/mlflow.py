@@ -91,7 +91,8 @@ def split(parts: dict[str, tuple[Any, str]]) -> Iterator[dict[str, float]]:
 
 def show_split(title: str, way: Way) -> None:
     """Where the time of one call goes; parts lie within others as the names say."""
-    from velour_integrations.mlflow import evaluator, run
+    from velour_integrations.mlflow.evaluation import evaluator
+    from velour_integrations.mlflow.runs import run
 
     from velour_plugin import evaluation
     from velour_plugin.store import Store

@@ -19,8 +19,8 @@ from velour_evaluators.kernels.semantic import (
     confusion_of_runs,
     runs_of_masks,
 )
-from velour_evaluators.label_images import annotations_of_label_image
-from velour_evaluators.semantic import SemanticSegmentation
+from velour_evaluators.semantic.evaluator import SemanticSegmentation
+from velour_evaluators.semantic.label_images import annotations_of_label_image
 
 from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction
 from velour_plugin.domain.datasets import Dataset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from velour_evaluators.classification import ImageClassification, TabularClassification
+from velour_evaluators.classification.evaluator import ImageClassification, TabularClassification
 
 import velour_plugin as velour
 from tests.classification_data import dataset_of

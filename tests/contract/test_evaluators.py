@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from velour_evaluators.detection import InstanceSegmentation, ObjectDetection
+from velour_evaluators.detection.evaluator import InstanceSegmentation, ObjectDetection
 
 import velour_plugin as velour
 from tests.coco_oracle import dataset_of, distinct_scores, random_boxes, random_masks

@@ -13,10 +13,10 @@ import pytest
 from tests import mlflow_runs as runs
 from tests.browser import browser, mlflow_server, picture, see, without_assistant
 from tests.pictures import LABELS, MODELS, harbour, predicted
-from velour_plugin.drawing import drawn
 from velour_plugin.evaluation import evaluate
-from velour_plugin.findings import find
-from velour_plugin.report import report
+from velour_plugin.report.drawing import drawn
+from velour_plugin.report.findings import find
+from velour_plugin.report.page import report
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = runs.QUIET
@@ -35,10 +35,13 @@ def files_of(run: str) -> set[str]:
     return {item.path for item in mlflow.MlflowClient().list_artifacts(run)}
 
 
-def test_the_stock_pages_compare_three_runs(server: str, tmp_path: Path) -> None:
+def test_the_stock_pages_compare_three_runs(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The saved view, its table, the tables of artifacts, the comparison, a run and its report."""
     dataset = harbour(tmp_path)
-    experiment = mlflow.set_experiment("harbour").experiment_id
+    experiment = mlflow.MlflowClient().create_experiment("harbour")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", experiment)  # set_experiment would outlive the test
     config = {"images": str(tmp_path)}
     judged = {
         model: runs.evaluate(predicted(dataset, model), name=model, evaluator_config=config)

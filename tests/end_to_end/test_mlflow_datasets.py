@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 from mlflow.data.dataset_registry import get_registered_constructors
 from mlflow.data.dataset_source_registry import get_dataset_source_from_json
-from velour_integrations.mlflow.data import VelourDataset
-from velour_integrations.mlflow.source import Files, VelourDatasetSource
+from velour_integrations.mlflow.datasets.data import VelourDataset
+from velour_integrations.mlflow.datasets.source import Files, VelourDatasetSource
 
 import velour_plugin as velour
 from tests import mlflow_runs as runs
@@ -207,7 +207,7 @@ def test_what_mlflow_loads_of_ours_is_light() -> None:
     options = ("-W", "ignore", "-c", ADDED)
     answer = subprocess.run([sys.executable, *options], capture_output=True, text=True, check=True)
     seconds, *modules = answer.stdout.split()
-    assert "velour_integrations.mlflow.constructors" in modules
+    assert "velour_integrations.mlflow.datasets.constructors" in modules
     assert {name.partition(".")[0] for name in modules} == {
         "pluggy", "velour_integrations", "velour_plugin"
     }  # fmt: skip

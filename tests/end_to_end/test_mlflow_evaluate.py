@@ -17,7 +17,7 @@ import pytest
 import shapely
 from mlflow.models.evaluation import EvaluationResult, ModelEvaluator
 from mlflow.models.evaluation.evaluator_registry import _model_evaluation_registry
-from velour_integrations.mlflow.evaluator import VelourEvaluator
+from velour_integrations.mlflow.evaluation.evaluator import VelourEvaluator
 
 import velour_plugin as velour
 from tests import mlflow_runs as runs
@@ -544,14 +544,16 @@ def test_importing_mlflow_finds_us_without_a_word() -> None:
 
 
 def test_the_evaluator_may_be_imported_before_mlflow() -> None:
-    code = "import velour_integrations.mlflow.evaluator, mlflow; print(mlflow.data.from_velour)"
-    assert python(code).startswith("<function from_velour")
+    first = "import velour_integrations.mlflow.evaluation.evaluator"
+    assert python(f"{first}, mlflow; print(mlflow.data.from_velour)").startswith(
+        "<function from_velour"
+    )
 
 
 @pytest.mark.parametrize("module", ["cells", "constructors", "data", "source"])
 def test_the_datasets_may_be_imported_before_mlflow(module: str) -> None:
     """MLflow would meet the module half imported, and go on without it."""
-    python(f"import velour_integrations.mlflow.{module}, mlflow; mlflow.data.from_velour")
+    python(f"import velour_integrations.mlflow.datasets.{module}, mlflow; mlflow.data.from_velour")
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from typing import Any
 import mlflow
 import numpy as np
 import pytest
-from velour_integrations.mlflow import describing, showing
-from velour_integrations.mlflow import run as logging_to_runs
+from velour_integrations.mlflow.runs import describing, showing
+from velour_integrations.mlflow.runs import run as logging_to_runs
 
 import velour_plugin as velour
 from tests import mlflow_runs as runs

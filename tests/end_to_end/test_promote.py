@@ -9,8 +9,8 @@ from typing import Any
 import mlflow
 import pytest
 from click.testing import CliRunner, Result
-from velour_integrations.mlflow.promote import promote
-from velour_integrations.mlflow.registry import (
+from velour_integrations.mlflow.registry.promote import promote
+from velour_integrations.mlflow.registry.versions import (
     ModelVersion,
     evaluations_of,
     named,

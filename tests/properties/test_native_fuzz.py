@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from velour_evaluators.detection_ledger import DetectionLedger
+from velour_evaluators.detection.ledger import DetectionLedger
 from velour_evaluators.kernels import matching, native, overlap
 from velour_evaluators.kernels.accumulate import curves_of_area
 from velour_evaluators.kernels.sorting import descending_order, stable_order

@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from velour_evaluators.kernels import semantic
-from velour_evaluators.label_images import annotations_of_label_image, label_image_of_annotations
-from velour_evaluators.semantic import SemanticSegmentation
+from velour_evaluators.semantic.evaluator import SemanticSegmentation
+from velour_evaluators.semantic.label_images import (
+    annotations_of_label_image,
+    label_image_of_annotations,
+)
 
 from tests.label_maps import annotations, dataset, dataset_of, ledger_of, scores
 from velour_plugin.domain.runs import edges_of_mask

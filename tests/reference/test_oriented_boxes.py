@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import shapely
 from numpy.typing import NDArray
-from velour_evaluators.detection import InstanceSegmentation
+from velour_evaluators.detection.evaluator import InstanceSegmentation
 from velour_evaluators.kernels import overlap
 
 import velour_plugin as velour

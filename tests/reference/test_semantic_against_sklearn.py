@@ -17,7 +17,7 @@ from sklearn.metrics import (
     recall_score,
 )
 from velour_evaluators.kernels import boundaries, semantic
-from velour_evaluators.semantic import SemanticSegmentation
+from velour_evaluators.semantic.evaluator import SemanticSegmentation
 
 from tests.label_maps import BACKGROUND, dataset, ledger_of, scores
 

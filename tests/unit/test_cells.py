@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from velour_integrations.mlflow.boxes import boxes_table
-from velour_integrations.mlflow.cells import annotations_of, table_of
+from velour_integrations.mlflow.datasets.boxes import boxes_table
+from velour_integrations.mlflow.datasets.cells import annotations_of, table_of
 
 import velour_plugin as velour
 from velour_plugin.errors import BadDataset

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from velour_evaluators.classification import ImageClassification, TabularClassification
+from velour_evaluators.classification.evaluator import ImageClassification, TabularClassification
 
 import velour_plugin as velour
 from tests.classification_data import (

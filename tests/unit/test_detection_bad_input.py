@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from velour_evaluators.detection import InstanceSegmentation
+from velour_evaluators.detection.evaluator import InstanceSegmentation
 
 import velour_plugin as velour
 from tests.scenes import FOUND, TEN_BY_TEN, TRUE, annotation, match, measured, scene

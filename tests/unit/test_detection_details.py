@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from velour_evaluators.detection import ObjectDetection
+from velour_evaluators.detection.evaluator import ObjectDetection
 
 import velour_plugin as velour
 from tests.scenes import (

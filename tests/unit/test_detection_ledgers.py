@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from velour_evaluators.detection import InstanceSegmentation, ObjectDetection
+from velour_evaluators.detection.evaluator import InstanceSegmentation, ObjectDetection
 
 import velour_plugin as velour
 from tests.coco_oracle import dataset_of, matched, random_boxes

@@ -11,7 +11,7 @@ from PIL import Image
 
 import velour_plugin as velour
 from tests.scenes import annotation
-from velour_plugin.drawing import SAID, SIDE, TRUTH, drawn, image_file
+from velour_plugin.report.drawing import SAID, SIDE, TRUTH, drawn, image_file
 
 WHITE = (255, 255, 255)
 BOX = velour.BoundingBox(20, 30, 60, 70)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from velour_evaluators.detection import ObjectDetection
+from velour_evaluators.detection.evaluator import ObjectDetection
 
 import velour_plugin as velour
 from tests.scenes import ELSEWHERE, FOUND, ITS_LEFT_HALF, TEN_BY_TEN, TRUE, annotation, scene

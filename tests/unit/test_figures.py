@@ -15,9 +15,9 @@ from tests.label_maps import dataset as drawn_dataset
 from tests.pictures import harbour, predicted
 from tests.scenes import TEN_BY_TEN, annotation, scene
 from velour_plugin.errors import NotFound, UnknownName
-from velour_plugin.figures import FIGURES, figure, figures, precision_curves, roc_curves
-from velour_plugin.figures.style import BARS, CELLS, LINES, POINTS
-from velour_plugin.findings import Findings, find
+from velour_plugin.report.figures import FIGURES, figure, figures, precision_curves, roc_curves
+from velour_plugin.report.figures.style import BARS, CELLS, LINES, POINTS
+from velour_plugin.report.findings import Findings, find
 
 
 def detection() -> Findings:

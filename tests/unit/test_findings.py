@@ -13,7 +13,7 @@ from tests.label_maps import dataset as drawn_dataset
 from tests.pictures import harbour, predicted
 from tests.scenes import ELSEWHERE, TEN_BY_TEN, annotation, scene
 from velour_plugin.errors import UnknownName
-from velour_plugin.findings import Findings, find, usual_cuts
+from velour_plugin.report.findings import Findings, find, usual_cuts
 
 HIT = annotation(TEN_BY_TEN, score=0.9)
 FALSE = annotation(ELSEWHERE, score=0.8)

@@ -8,7 +8,7 @@ lose some more. Percentiles of the resamples are off twice, basic intervals take
 from __future__ import annotations
 
 import numpy as np
-from velour_evaluators.detection import ObjectDetection
+from velour_evaluators.detection.evaluator import ObjectDetection
 
 import velour_plugin as velour
 from velour_plugin.domain.ledger import Ledger

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from velour_evaluators.label_images import annotations_of_label_image, label_image_of_annotations
+from velour_evaluators.semantic.label_images import (
+    annotations_of_label_image,
+    label_image_of_annotations,
+)
 
 from tests.label_maps import mask
 from velour_plugin.domain.annotations import Annotation

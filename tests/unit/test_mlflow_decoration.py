@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from velour_integrations.mlflow import names, note
-from velour_integrations.mlflow.tables import tag_of_tables
+from velour_integrations.mlflow.runs import names, note
+from velour_integrations.mlflow.runs.tables import tag_of_tables
 
 import velour_plugin as velour
 from tests.pictures import harbour, predicted
 from velour_plugin.domain.evaluation import Run
-from velour_plugin.findings import find
+from velour_plugin.report.findings import find
 
 OURS = "<!-- velour -->\nmAP 0.5\n<!-- /velour -->"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from velour_evaluators.detection import ObjectDetection
+from velour_evaluators.detection.evaluator import ObjectDetection
 
 import velour_plugin as velour
 from tests.coco_oracle import dataset_of, random_boxes

@@ -12,9 +12,9 @@ from pathlib import Path
 import velour_plugin as velour
 from tests.pictures import harbour, predicted
 from tests.scenes import TEN_BY_TEN, annotation, scene
-from velour_plugin.drawing import drawn
-from velour_plugin.findings import Findings, find
-from velour_plugin.report import label_rows, report, slice_rows, worst_rows
+from velour_plugin.report.drawing import drawn
+from velour_plugin.report.findings import Findings, find
+from velour_plugin.report.page import label_rows, report, slice_rows, worst_rows
 
 EVIL = "</script><script>alert(1)</script>"
 

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from velour_evaluators.semantic import SemanticSegmentation
+from velour_evaluators.semantic.evaluator import SemanticSegmentation
 
 from tests.label_maps import (
     annotations,

@@ -335,7 +335,7 @@ def assert_same_ledger(one: Ledger, other: Ledger) -> None:
 
 
 def test_an_evaluation_is_measured_again_from_its_ledger(store: Store) -> None:
-    from velour_evaluators.detection import ObjectDetection
+    from velour_evaluators.detection.evaluator import ObjectDetection
 
     said = velour.evaluate(JUDGED, "object-detection", store=store)
     again = ObjectDetection().measure(store.load(said.id).ledger)
@@ -362,7 +362,7 @@ def test_what_a_model_said_is_stored_once_for_all_evaluations_of_it(store: Store
 def test_the_same_evaluation_is_not_computed_twice(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from velour_evaluators.detection import ObjectDetection
+    from velour_evaluators.detection.evaluator import ObjectDetection
 
     matched = []
     match = ObjectDetection.match

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
-from velour_plugin.cli.options import json_option, print_json, store_option, where_option
+from velour_plugin.cli.options import (
+    json_object,
+    json_option,
+    parameters_option,
+    print_json,
+    store_option,
+    where_option,
+)
 
 
 @click.command()
@@ -33,7 +39,7 @@ from velour_plugin.cli.options import json_option, print_json, store_option, whe
     help="CSV or JSON, one record a datum: uid, image_id or file_name; latitude, longitude; more.",
 )
 @click.option("--task", default="object-detection", show_default=True, help="See velour plugins.")
-@click.option("--parameters", metavar="JSON", default="{}", help="The task's parameters.")
+@parameters_option
 @click.option("--experiment", metavar="NAME", help="Judge files in MLflow runs, too: in this one.")
 @where_option
 @json_option
@@ -77,7 +83,7 @@ def evaluate(
             "no ground truth: name a file (--truth, and --metadata if there is some), or a stored "
             "dataset (--dataset NAME)."
         )
-    trial = Trial(task, _parameters(parameters), where, store, experiment)
+    trial = Trial(task, json_object("--parameters", parameters), where, store, experiment)
     verdicts = trial.judge(contenders(data, models, predictions, names))
     board = trial.leaderboard(verdicts) if len(verdicts) > 1 else None
     if as_json:
@@ -97,15 +103,3 @@ def _headline(evaluation: Any) -> str:
         for metric, value in evaluation.headline.items()
     ]
     return "\n".join([about, *numbers])
-
-
-def _parameters(text: str) -> Any:
-    from velour_plugin.errors import InvalidInput
-
-    try:
-        given = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"--parameters {text!r} is no JSON: {error}.") from error
-    if not isinstance(given, dict):
-        raise InvalidInput(f"--parameters {text!r}: expected a JSON object, such as {{}}.")
-    return given

@@ -35,6 +35,12 @@ def parameters_option(command: Command) -> Command:
     )(command)
 
 
+def label_named(text: str | None) -> str | tuple[str, str] | None:
+    """A class by ``VALUE`` or ``KEY=VALUE``."""
+    key, equals, value = (text or "").partition("=")
+    return (key, value) if equals else text
+
+
 def json_object(option: str, text: str) -> dict[str, Any]:
     """What an option says in JSON.
 

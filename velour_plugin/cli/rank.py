@@ -9,6 +9,7 @@ import click
 from velour_plugin.cli.options import (
     json_object,
     json_option,
+    label_named,
     parameters_option,
     print_result,
     statistics_options,
@@ -70,14 +71,12 @@ def rank(
     """
     import velour_plugin as velour
 
-    key, equals, value = (label or "").partition("=")
-    about = (key, value) if equals else label
     with velour.open_store(store, create=False) as opened:
         board = velour.rank(
             metric,
             datasets,
             where,
-            about,
+            label_named(label),
             runs or named or None,
             experiments or None,
             on_mismatch,

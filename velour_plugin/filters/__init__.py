@@ -7,7 +7,8 @@ What is asked of different things is joined by AND at the top, and each is asked
 answered: conditions on datums select datums; on labels, both true and predicted annotations; on
 scores, predictions; on annotations, true annotations, all conditions on the same one; on runs, who
 takes part. What is left is judged as if there were nothing else: datums without any annotation
-left still count.
+left still count, and a detection of what is left out finds nothing (for sizes, ``mAP_small`` and
+its like leave both sides out).
 
 Properties: of datums ``uid``, ``dataset``, ``location``, and any other name is metadata, with a
 dotted path into nested metadata; ``label.key``, ``label.value``, ``score``; ``annotation.area``,

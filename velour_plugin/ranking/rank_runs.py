@@ -12,7 +12,7 @@ import numpy as np
 from velour_plugin.domain.canonical import canonical_json, digest
 from velour_plugin.domain.labels import DEFAULT_KEY, Label
 from velour_plugin.errors import InvalidInput, StoreUnavailable, UnknownName
-from velour_plugin.filters import Node, parse_filter
+from velour_plugin.filters import Node, Where, parse_filter
 from velour_plugin.filters.tree import to_json
 from velour_plugin.plugins import installed
 from velour_plugin.ranking import statistics
@@ -30,7 +30,7 @@ LabelName = str | tuple[str, str]
 def rank(
     metric: str,
     dataset: str | Sequence[str],
-    where: str | Mapping[str, Any] | Node | None = None,
+    where: Where = None,
     label: LabelName | None = None,
     runs: str | Iterable[str] | None = None,
     experiments: Iterable[str] | None = None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from velour_plugin.errors import NotComparable, NotFound, UnknownName, VelourError
-from velour_plugin.filters import Node, parse_filter
+from velour_plugin.filters import Where, parse_filter
 from velour_plugin.ranking.board import Board
 from velour_plugin.ranking.rank_runs import check_statistics, rank
 from velour_plugin.ranking.results import Results, bars
@@ -69,7 +69,7 @@ class Recommendation(Results[Support]):
 
 def recommend(
     metric: str,
-    where: str | Mapping[str, Any] | Node | None = None,
+    where: Where = None,
     datasets: Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from velour_plugin.filters import Node, parse_filter
+from velour_plugin.filters import Where, parse_filter
 from velour_plugin.progress import track
 from velour_plugin.ranking.measured import FEW, measure
 from velour_plugin.ranking.rank_runs import LabelName, check_statistics, label_of
@@ -85,7 +85,7 @@ def slices(
     run: str,
     by: Sequence[Cut] | Cut,
     metric: str | None = None,
-    where: str | Mapping[str, Any] | Node | None = None,
+    where: Where = None,
     label: LabelName | None = None,
     dataset: str | None = None,
     confidence: float = 0.95,
@@ -150,7 +150,7 @@ def slices(
 def worst(
     run: str,
     metric: str | None = None,
-    where: str | Mapping[str, Any] | Node | None = None,
+    where: Where = None,
     n: int = 10,
     dataset: str | None = None,
     store: Store | None = None,

@@ -51,11 +51,13 @@ class Spatial(TypeDecorator[Any]):
     def load_dialect_impl(self, dialect: Any) -> TypeEngine[Any]:
         """Choose the type by the database."""
         if dialect.name != "postgresql":
-            return dialect.type_descriptor(LargeBinary())
+            wkb: TypeEngine[Any] = dialect.type_descriptor(LargeBinary())
+            return wkb
         import geoalchemy2
 
-        kind = getattr(geoalchemy2, self.kind)
-        return dialect.type_descriptor(kind("GEOMETRY", srid=self.srid, spatial_index=False))
+        kind = getattr(geoalchemy2, self.kind)("GEOMETRY", srid=self.srid, spatial_index=False)
+        known: TypeEngine[Any] = dialect.type_descriptor(kind)
+        return known
 
 
 Place = Spatial("Geography", 4326)

@@ -31,7 +31,7 @@ except ImportError as error:
     library, _why_not = None, str(error)
 
 Tables = Mapping[str, Mapping[str, NDArray[Any]]]
-"""The tables of a detection ledger, see :mod:`velour_evaluators.detection_ledger`."""
+"""The tables of a detection ledger, see :mod:`velour_evaluators.detection.ledger`."""
 
 ENGINES = ("auto", "native", "numpy")
 
@@ -195,7 +195,7 @@ def match_boxes(
 
     Returns:
         ``detections``, ``matches`` and ``truths`` as
-        :func:`velour_evaluators.detection_ledger.write_ledger` writes them.
+        :func:`velour_evaluators.detection.ledger.write_ledger` writes them.
 
     Raises:
         ValueError: columns of different lengths, an index or score out of bounds, too many lanes.
@@ -386,7 +386,7 @@ def curves(
 ) -> Answer:
     """Accumulate a ledger for a selection of its datums.
 
-    The same as :meth:`velour_evaluators.detection_ledger.DetectionLedger.select` and then
+    The same as :meth:`velour_evaluators.detection.ledger.DetectionLedger.select` and then
     :func:`velour_evaluators.kernels.accumulate.curves_of_area` for each area range.
 
     Args:

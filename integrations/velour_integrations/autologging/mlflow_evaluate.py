@@ -84,7 +84,7 @@ def _evaluator() -> type:
 
 def _evaluate(*, dataset: Any, run_id: str, model: Any, predictions: Any, **asked: Any) -> None:
     """As if the configuration had named a task of Velour's."""
-    from velour_integrations.mlflow.evaluator import VelourEvaluator
+    from velour_integrations.mlflow.evaluation.evaluator import VelourEvaluator
 
     chosen = {key: recording.option(key) for key in ("store", "dataset")}
     VelourEvaluator().evaluate(

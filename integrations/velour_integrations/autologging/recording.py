@@ -131,7 +131,7 @@ def _judged(found: Captured) -> velour.Evaluation | None:
 
 
 def _log(judged: Sequence[tuple[Captured, velour.Evaluation]]) -> None:
-    from velour_integrations.mlflow.run import run_of
+    from velour_integrations.mlflow.runs.run import run_of
 
     run_id = active_run_id()
     if run_id is None:  # in a worker thread of a training that MLflow watches
@@ -149,9 +149,9 @@ def _log_one(
     import mlflow
     from mlflow.entities import RunTag
 
-    from velour_integrations.mlflow.constructors import from_velour
-    from velour_integrations.mlflow.run import log_artifacts, log_metrics, look, mlflow_metrics
-    from velour_integrations.mlflow.wanted import Wanted
+    from velour_integrations.mlflow.datasets.constructors import from_velour
+    from velour_integrations.mlflow.runs.run import log_artifacts, log_metrics, look, mlflow_metrics
+    from velour_integrations.mlflow.runs.wanted import Wanted
 
     client = mlflow.MlflowClient()
     before = client.get_run(run.run_id)
@@ -190,7 +190,7 @@ def _hushed(now: bool) -> Iterator[None]:
 
 def _prefix(owner: Mapping[str, str], evaluation: velour.Evaluation) -> str:
     """What stands before the names of an evaluation that does not own its run."""
-    from velour_integrations.mlflow.run import mlflow_name
+    from velour_integrations.mlflow.runs.run import mlflow_name
 
     mine = {"velour.dataset": evaluation.certificate.dataset, "velour.task": evaluation.task}
     other = [name for tag, name in mine.items() if owner.get(tag, name) != name]

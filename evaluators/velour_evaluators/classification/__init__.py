@@ -1,0 +1,1 @@
+"""Image and tabular classification: answers and scores, scikit-learn's numbers, curves."""

@@ -1,0 +1,138 @@
+"""What is looked at once: the confusion matrix of a label key, reliability, and curves.
+
+Everything is bounded: at most a thousand cells of a matrix are listed, at most a thousand
+labels get curves, and a curve has 101 or 201 points at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators.classification.axis import Axis
+from velour_evaluators.classification.metrics import known, reliability_of
+from velour_evaluators.kernels import calibration
+from velour_evaluators.kernels.calibration import Reliability
+from velour_evaluators.kernels.classification import MISSING, Cells, confusion_cells
+from velour_evaluators.kernels.ranking_curves import (
+    Curve,
+    counts_at,
+    precision_recall_curve,
+    roc_curve,
+    steps_of,
+)
+from velour_evaluators.kernels.sums import ratio
+from velour_plugin.domain.evaluation import Metric
+from velour_plugin.domain.labels import Label
+
+DENSE = 200
+"""Up to so many labels, a confusion matrix is also spelled as rows of counts."""
+
+LISTED = 1_000
+"""At most so many cells of a confusion matrix are listed, and so many labels get curves."""
+
+THRESHOLDS = np.arange(1, 20) / 20
+"""The scores at which decisions are counted: 0.05, 0.10, ... 0.95."""
+
+
+def detail_metrics(axis: Axis) -> Iterator[Metric]:
+    """Matrices of a key, then the curves of its labels, of the most frequent ones."""
+    if not axis.is_multi_label:
+        matrix = _confusion_matrix(axis)
+        yield Metric(f"{axis.prefix}confusion_matrix", matrix, parameters=axis.said)
+    bins = reliability_of(axis)
+    if bins is not None:
+        yield Metric(f"{axis.prefix}reliability", _reliability(bins), parameters=axis.said)
+    if axis.is_scored:
+        yield from _curves(axis)
+
+
+def _confusion_matrix(axis: Axis) -> dict[str, Any]:
+    """Rows are true labels, columns predicted ones; the last column is "no prediction"."""
+    labels, examples = len(axis.labels), axis.parameters["examples"]
+    truth, predicted = axis.answers["truth"], axis.answers["predicted"]
+    cells = confusion_cells(truth, predicted, labels, axis.answer_weights, examples)
+    wrong = np.flatnonzero(cells.truth != cells.predicted)
+    most = wrong[np.argsort(-cells.count[wrong], kind="stable")][:LISTED]
+    values = [value for _, value in axis.labels]
+    return {
+        "labels": values,
+        "columns": [*values, "missing"],
+        "counts": _dense(cells, labels) if labels <= DENSE else None,
+        "errors": [_cell(axis, values, cells, int(place)) for place in most],
+        "errors_not_listed": len(wrong) - len(most),
+    }
+
+
+def _dense(cells: Cells, labels: int) -> list[list[int]]:
+    counts = np.zeros((labels, labels + 1), np.int64)
+    counts[cells.truth, cells.predicted] = cells.count  # MISSING is -1, the last column
+    rows: list[list[int]] = counts.tolist()
+    return rows
+
+
+def _cell(axis: Axis, values: list[str], cells: Cells, place: int) -> dict[str, Any]:
+    first, last = np.searchsorted(cells.example_cell, [place, place + 1])
+    datums = axis.answers["datum"][cells.example[first:last]]
+    predicted = int(cells.predicted[place])
+    return {
+        "truth": values[cells.truth[place]],
+        "predicted": None if predicted == MISSING else values[predicted],
+        "count": int(cells.count[place]),
+        "examples": [axis.ledger.datums[datum] for datum in datums],
+    }
+
+
+def _reliability(bins: Reliability) -> dict[str, Any]:
+    return {
+        "from": bins.edges[:-1].tolist(),
+        "to": bins.edges[1:].tolist(),
+        "count": bins.count.tolist(),
+        "confidence": _listed(calibration.mean_confidence(bins)),
+        "accuracy": _listed(calibration.accuracy(bins)),
+    }
+
+
+def _curves(axis: Axis) -> Iterator[Metric]:
+    shown = np.argsort(-axis.counts.truths, kind="stable")[:LISTED]
+    right, decided = counts_at(axis.rankings, THRESHOLDS)
+    for place in np.sort(shown).tolist():
+        label = Label(*axis.labels[place])
+        steps = steps_of(axis.rankings, place)
+        roc = _curve(roc_curve(steps), "false_positive_rate", "true_positive_rate")
+        yield Metric("roc_curve", roc, label)
+        precision = _curve(precision_recall_curve(steps), "recall", "precision")
+        yield Metric("precision_recall_curve", precision, label)
+        counts = _threshold_counts(axis, place, right[:, place], decided[:, place])
+        yield Metric("threshold_counts", counts, label)
+
+
+def _curve(curve: Curve | None, x: str, y: str) -> dict[str, Any] | None:
+    if curve is None:
+        return None
+    threshold = np.where(np.isinf(curve.threshold), np.nan, curve.threshold)
+    return {x: curve.x.tolist(), y: curve.y.tolist(), "threshold": _listed(threshold)}
+
+
+def _threshold_counts(
+    axis: Axis, place: int, right: NDArray[np.int64], decided: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Decisions for one label against the rest, at each of :data:`THRESHOLDS`."""
+    truths = axis.counts.truths[place]
+    return {
+        "threshold": THRESHOLDS.tolist(),
+        "tp": right.tolist(),
+        "fp": (decided - right).tolist(),
+        "fn": (truths - right).tolist(),
+        "tn": (axis.total - truths - decided + right).tolist(),
+        "precision": _listed(ratio(right, decided)),
+        "recall": _listed(ratio(right, truths)),
+        "f1": _listed(ratio(2 * right, decided + truths)),
+    }
+
+
+def _listed(values: NDArray[Any]) -> list[float | None]:
+    return [known(value) for value in values.tolist()]

@@ -1,0 +1,216 @@
+"""The ledger of classification: what it holds, how it is written and put together.
+
+===========  ================================================================
+table        columns
+===========  ================================================================
+``answers``  one row for each datum and label key that has a truth, sorted by key, then datum:
+             datum, truth and predicted (labels, -1 for none), correct, answered, scored,
+             confidence (score of the choice), rank (of the true label, 0 when not named),
+             log_loss and brier (sums over labels; NaN where scores are no probabilities)
+``scores``   label, datum, score: all that was said, by key and label, then from high to low
+             score; a label without a score has 1
+``truths``   label, datum, score (0 where nothing was said of it), first and last: the rows of
+             ``scores`` of the same label and score; by key and label, then from high to low score
+===========  ================================================================
+
+Where a datum may have many labels, ``truth`` is one of them, ``predicted`` and ``rank`` say
+nothing, and ``correct`` is of its set of labels as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators.classification.input import Question, mixture_of_scores, questions_of
+from velour_evaluators.kernels import answers as judge
+from velour_evaluators.kernels.answers import sorted_answers
+from velour_evaluators.kernels.classification import MISSING
+from velour_evaluators.kernels.ranking_order import RankedScores, RankedTruths, rank
+from velour_evaluators.kernels.sorting import starts_of_runs
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.ledger import Columns, Ledger
+from velour_plugin.domain.table import LabelName
+
+
+def write_ledger(task: str, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
+    """Judge every datum under every label key, and sort scores for all later questions.
+
+    Args:
+        task: the evaluator's.
+        dataset: with predictions.
+        parameters: checked ones.
+    """
+    labels, questions = questions_of(task, dataset, parameters)
+    tables = _tables((question, _judged(question, parameters)) for question in questions)
+    return Ledger(task, dataset.uids, labels, dict(parameters), tables)
+
+
+def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
+    """Put ledgers of disjoint datums together, as if all had been judged at once.
+
+    Raises:
+        BadDataset: under one key, some have predictions with scores and some without.
+    """
+    together = Ledger.joined(ledgers, labelled=("label", "truth", "predicted"))
+    keys = LabelKeys.of(together.labels)
+    tables = _tables(_asked_again(together, keys, key) for key in range(len(keys.names)))
+    return Ledger(together.task, together.datums, together.labels, together.parameters, tables)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelKeys:
+    """Which labels of a ledger belong to which key.
+
+    Args:
+        names: of the keys, in the order of their first labels.
+        key: ``(labels,)`` position of each label's key.
+        place: ``(labels,)`` position of each label among those of its key.
+    """
+
+    names: tuple[str, ...]
+    key: NDArray[np.int32]
+    place: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, labels: Sequence[LabelName]) -> LabelKeys:
+        """Count labels key by key, in their order."""
+        members: dict[str, int] = {}
+        place = []
+        for key, _ in labels:
+            place.append(members.setdefault(key, 0))
+            members[key] += 1
+        number = {key: position for position, key in enumerate(members)}
+        return cls(
+            tuple(members),
+            np.array([number[key] for key, _ in labels], np.int32),
+            np.array(place, np.int32),
+        )
+
+
+def _judged(question: Question, parameters: Mapping[str, Any]) -> Columns:
+    """The table ``answers`` of one key."""
+    many = parameters["multi_label"]
+    judged = _sets(question, parameters["score_threshold"]) if many else _choices(question)
+    answered = np.diff(question.answers.bounds) > 0
+    return {
+        "datum": question.datum,
+        "truth": question.labels[question.truth_label[starts_of_runs(question.truth_row)]],
+        "answered": answered,
+        "scored": answered & question.scored,
+        **judged,
+    }
+
+
+def _choices(question: Question) -> Columns:
+    """Judge datums of one label each."""
+    truth, said = question.truth_label, question.answers
+    predicted, confidence = judge.choices(said)
+    log_loss, brier = judge.losses_of_choices(said, truth)
+    return {
+        "predicted": np.append(question.labels, np.int32(MISSING))[predicted],
+        "correct": predicted == truth,
+        "confidence": confidence,
+        "rank": judge.ranks_of(said, truth),
+        "log_loss": log_loss,
+        "brier": brier,
+    }
+
+
+def _sets(question: Question, threshold: float) -> Columns:
+    """Judge datums of many labels each."""
+    truths, said = (question.truth_row, question.truth_label), question.answers
+    log_loss, brier = judge.losses_of_sets(said, *truths)
+    return {
+        "predicted": np.full(said.rows, MISSING, np.int32),
+        "correct": judge.exact_sets(said, *truths, threshold),
+        "confidence": np.full(said.rows, np.nan),
+        "rank": np.zeros(said.rows, np.int32),
+        "log_loss": log_loss,
+        "brier": brier,
+    }
+
+
+def _tables(judged: Iterable[tuple[Question, Columns]]) -> dict[str, Columns]:
+    """Tables of all keys, one key after another."""
+    tables: dict[str, list[Columns]] = {"answers": [], "scores": [], "truths": []}
+    rows = 0
+    for question, answers in judged:
+        ranked = rank(question.answers, question.datum, question.truth_row, question.truth_label)
+        tables["answers"].append(answers)
+        tables["scores"].append(_scores(question.labels, ranked[0]))
+        tables["truths"].append(_truths(question.labels, ranked[1], rows))
+        rows += len(ranked[0].score)
+    return {name: _joined(parts) for name, parts in tables.items()}
+
+
+def _scores(labels: NDArray[np.int32], ranked: RankedScores) -> Columns:
+    return {
+        "label": np.repeat(labels, np.diff(ranked.bounds)),
+        "datum": ranked.datum,
+        "score": ranked.score,
+    }
+
+
+def _truths(labels: NDArray[np.int32], ranked: RankedTruths, rows_before: int) -> Columns:
+    return {
+        "label": labels[ranked.label],
+        "datum": ranked.datum,
+        "score": ranked.score,
+        "first": ranked.first + rows_before,
+        "last": ranked.last + rows_before,
+    }
+
+
+def _joined(tables: Sequence[Columns]) -> Columns:
+    if len(tables) == 1:
+        return tables[0]
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def _asked_again(ledger: Ledger, keys: LabelKeys, key: int) -> tuple[Question, Columns]:
+    """The question of one key whose answers are known."""
+    answers = _of_key(ledger.tables["answers"], "truth", keys, key)
+    answers = _taken(answers, np.argsort(answers["datum"]))
+    _refuse_mixture(ledger, answers, keys.names[key])
+    datum = answers["datum"]
+    row_of = np.zeros(len(ledger.datums), np.int32)
+    row_of[datum] = np.arange(len(datum), dtype=np.int32)
+    scores = _of_key(ledger.tables["scores"], "label", keys, key)
+    truths = _of_key(ledger.tables["truths"], "label", keys, key)
+    order = np.lexsort((keys.place[truths["label"]], truths["datum"]))
+    question = Question(
+        np.flatnonzero(keys.key == key).astype(np.int32),
+        datum,
+        row_of[truths["datum"][order]],
+        keys.place[truths["label"][order]],
+        sorted_answers(
+            row_of[scores["datum"]],
+            keys.place[scores["label"]],
+            scores["score"],
+            len(datum),
+            int((keys.key == key).sum()),
+        ),
+        bool(answers["scored"].any()),
+    )
+    return question, answers
+
+
+def _of_key(table: Columns, labels: str, keys: LabelKeys, key: int) -> Columns:
+    return _taken(table, np.flatnonzero(keys.key[table[labels]] == key))
+
+
+def _taken(table: Columns, rows: NDArray[np.intp]) -> Columns:
+    return {name: column[rows] for name, column in table.items()}
+
+
+def _refuse_mixture(ledger: Ledger, answers: Columns, key: str) -> None:
+    scored = answers["scored"][answers["answered"]]
+    if scored.any() and not scored.all():
+        datum = answers["datum"][answers["answered"]]
+        pair = [ledger.datums[datum[place]] for place in (scored.argmax(), scored.argmin())]
+        raise mixture_of_scores(key, *pair)

@@ -1,0 +1,56 @@
+"""Which metrics of classification are shares of datums: right ones among those tried."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators.classification.axis import Axis
+from velour_plugin.domain.ledger import Columns
+
+Flags = NDArray[np.bool_]
+
+
+def outcomes_of(
+    axis: Axis, metric: str, label: tuple[str, str] | None
+) -> tuple[Flags, Flags] | None:
+    """Which datums are right, and which are tried; ``None`` where a metric is no share.
+
+    Args:
+        axis: of the key that the metric is about, every datum once.
+        metric: its name.
+        label: name of the label that it is about.
+
+    Returns:
+        Both ``(datums,)``.
+    """
+    name, answers = metric.removeprefix(axis.prefix), axis.answers
+    if label is None and name == "recall":
+        label = (axis.key, axis.parameters["positive_label"])
+    right = _right(axis, name, answers)
+    if right is None or (name == "recall") != (label in axis.labels):
+        return None
+    tried = np.ones(len(right), bool)
+    if label is not None:
+        tried = answers["truth"] == axis.labels.index(label)
+    datums = len(axis.ledger.datums)
+    return _of_datums(answers, right & tried, datums), _of_datums(answers, tried, datums)
+
+
+def _right(axis: Axis, name: str, answers: Columns) -> Flags | None:
+    if name == "accuracy":
+        return np.asarray(answers["correct"], bool)
+    if axis.is_multi_label:
+        return None
+    if name == "recall":
+        return np.asarray(answers["correct"], bool)
+    most = axis.parameters["top_k"]
+    if name == f"top_{most}_accuracy" and axis.is_scored:
+        return np.asarray((answers["rank"] > 0) & (answers["rank"] <= most))
+    return None
+
+
+def _of_datums(answers: Columns, rows: Flags, datums: int) -> Flags:
+    flags = np.zeros(datums, bool)
+    flags[answers["datum"][rows]] = True
+    return flags

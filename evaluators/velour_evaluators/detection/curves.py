@@ -1,0 +1,121 @@
+"""What scores mean: curves over them, the best one to cut at, and how far to believe them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators.detection.view import DetectionView
+from velour_evaluators.kernels import calibration
+from velour_evaluators.kernels.accumulate import RECALLS, curves_of_area
+from velour_evaluators.kernels.score_curves import (
+    best_f1,
+    counts_from,
+    scores_at_recalls,
+    steps_of,
+)
+from velour_evaluators.kernels.sums import ratio
+from velour_plugin.domain.evaluation import Metric
+
+THRESHOLDS = np.arange(1, 20) / 20
+"""The scores at which detections are counted: 0.05, 0.10, ... 0.95."""
+
+
+def curve_metrics(view: DetectionView) -> Iterator[Metric]:
+    """Curves of each label, its best F1, and the calibration of each key."""
+    yield from _precision_recall(view)
+    yield from _best_f1(view)
+    yield from _threshold_counts(view)
+    yield from _calibration(view)
+
+
+def _precision_recall(view: DetectionView) -> Iterator[Metric]:
+    """Precision at COCO's 101 recalls, and the score that reaches each of them."""
+    settings, chosen = view.settings, view.chosen
+    kept = chosen.labels_to_accumulate
+    rows, truths = chosen.of_labels(kept)
+    levels = len(settings.thresholds)
+    curves = curves_of_area(rows, 0, levels, truths[:, 0], settings.max_detections)
+    scores = scores_at_recalls(chosen.rows.label, chosen.score, view.true, chosen.truths[:, 0])
+    place = np.cumsum(kept) - 1
+    for number, label in view.labels:
+        if not chosen.truths[number, 0]:
+            continue
+        precision = curves.precision[:, :, place[number]]
+        at = {"recall": RECALLS.tolist(), "precision": precision[view.lane].tolist()}
+        at["threshold"] = listed(scores[number])
+        mean = precision[settings.averaged].mean(axis=0)
+        means = {"recall": RECALLS.tolist(), "precision": mean.tolist()}
+        yield Metric("precision_recall_curve", at, label, {"iou": settings.iou_threshold})
+        yield Metric("mean_precision_recall_curve", means, label)
+
+
+def _best_f1(view: DetectionView) -> Iterator[Metric]:
+    chosen = view.chosen
+    steps = steps_of(chosen.rows.label, chosen.score, view.true, view.counted)
+    value, score = best_f1(steps, chosen.truths[:, 0])
+    said = {"iou": view.settings.iou_threshold}
+    for number, label in view.labels:
+        yield Metric("best_f1", known(value[number]), label, said)
+        yield Metric("best_f1_score", known(score[number]), label, said)
+
+
+def _threshold_counts(view: DetectionView) -> Iterator[Metric]:
+    chosen, labels = view.chosen, len(view.ledger.labels)
+    rows = (chosen.rows.label, chosen.score)
+    found = counts_from(THRESHOLDS, *rows, view.true, labels)
+    claimed = counts_from(THRESHOLDS, *rows, view.counted, labels)
+    said = {"iou": view.settings.iou_threshold}
+    for number, label in view.labels:
+        columns = (found[:, number], claimed[:, number], chosen.truths[number, 0])
+        yield Metric("threshold_counts", _counted(*columns), label, said)
+
+
+def _counted(
+    found: NDArray[np.int64], claimed: NDArray[np.int64], truths: NDArray[np.int64]
+) -> dict[str, Any]:
+    return {
+        "threshold": THRESHOLDS.tolist(),
+        "tp": found.tolist(),
+        "fp": (claimed - found).tolist(),
+        "fn": (truths - found).tolist(),
+        "precision": listed(ratio(found, claimed)),
+        "recall": listed(ratio(found, np.broadcast_to(truths, found.shape))),
+        "f1": listed(ratio(2 * found, (claimed + truths) * (truths > 0))),
+    }
+
+
+def _calibration(view: DetectionView) -> Iterator[Metric]:
+    """How often detections of a score are right: their precision should be their score."""
+    bins = view.ledger.parameters["calibration_bins"]
+    said = {"iou": view.settings.iou_threshold}
+    for key in view.keys:
+        rows = view.counted & key.own[view.chosen.rows.label]
+        found = calibration.reliability(view.chosen.score[rows], view.true[rows], bins)
+        error = calibration.expected_calibration_error(found)
+        yield Metric(f"{key.prefix}ece", known(error), parameters=said)
+        yield Metric(f"{key.prefix}reliability", _reliability(found), parameters=said)
+
+
+def _reliability(bins: calibration.Reliability) -> dict[str, Any]:
+    return {
+        "from": bins.edges[:-1].tolist(),
+        "to": bins.edges[1:].tolist(),
+        "count": bins.count.tolist(),
+        "confidence": listed(calibration.mean_confidence(bins)),
+        "accuracy": listed(calibration.accuracy(bins)),
+    }
+
+
+def known(value: float) -> float | None:
+    """Spell a number for people and JSON: ``None`` where it is undefined."""
+    return None if math.isnan(value) else float(value)
+
+
+def listed(values: NDArray[np.float64]) -> list[float | None]:
+    """Spell a column likewise."""
+    return [known(value) for value in values.tolist()]

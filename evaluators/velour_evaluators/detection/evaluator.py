@@ -1,0 +1,173 @@
+"""Object detection and instance segmentation, scored as COCO scores them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators import by_datum
+from velour_evaluators.detection.answers import narrowed, reduced, unanswered
+from velour_evaluators.detection.details import detail_metrics
+from velour_evaluators.detection.errors import errors_by_kind
+from velour_evaluators.detection.ledger import DetectionLedger
+from velour_evaluators.detection.matching import write_ledger
+from velour_evaluators.detection.merging import concatenated
+from velour_evaluators.detection.metrics import lean_metrics
+from velour_evaluators.detection.parameters import DEFAULTS, Settings, checked
+from velour_evaluators.detection.resampling import resampled
+from velour_evaluators.kernels import native
+from velour_evaluators.regions import finest_common_form
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.evaluation import Metric
+from velour_plugin.domain.labels import Label
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.errors import BadDataset
+from velour_plugin.evaluator import Evaluator
+
+
+class ObjectDetection(Evaluator):
+    """COCO's twelve numbers, per label numbers, and precision and recall at a threshold.
+
+    Thresholds are inclusive: an overlap of exactly 0.5 matches at 0.5. A label
+    without ground truth has no AP (``None``) and does not enter means.
+    """
+
+    task = "object-detection"
+    version = "1"
+    headline = (
+        "mAP", "mAP_50", "mAP_75", "mAP_small", "mAP_medium", "mAP_large",
+        "mAR_1", "mAR_10", "mAR_100", "mAR_small", "mAR_medium", "mAR_large",
+    )  # fmt: skip
+    lower_is_better = frozenset({"ece", "oLRP"})
+    of_label: ClassVar[Mapping[str, str]] = {
+        "mAP": "AP", "mAP_50": "AP_50", "mAP_75": "AP_75", "mAR_100": "AR_100", "oLRP": "oLRP",
+    }  # fmt: skip
+    defaults = DEFAULTS
+    decorative = frozenset({"details", "examples", "calibration_bins"})
+
+    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete and check parameters (see :mod:`velour_evaluators.detection.parameters`)."""
+        return checked(super().parameters(given))
+
+    @property
+    def engine(self) -> str:
+        """The compiled kernel, or numpy and why."""
+        return native.describe()
+
+    def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
+        """Match every detection with what it found, in all area ranges and at all thresholds."""
+        predictions = dataset.predictions
+        assert predictions is not None
+        unscored = np.flatnonzero(np.isnan(predictions.score))
+        if unscored.size:
+            raise BadDataset(
+                f"a prediction on datum {dataset.uids[predictions.datum[unscored[0]]]!r} has no "
+                "score: detections are ranked by their scores, in [0, 1]."
+            )
+        return write_ledger(self.task, dataset, predictions, parameters)
+
+    def measure(
+        self,
+        ledger: Ledger,
+        datums: NDArray[np.bool_] | None = None,
+        weights: NDArray[np.int64] | None = None,
+    ) -> list[Metric]:
+        """Headline metrics of each label key, then the metrics of each label."""
+        counts = ledger.weights_of(datums, weights)
+        chosen = DetectionLedger(ledger).select(counts)
+        return list(lean_metrics(ledger, Settings.of(ledger.parameters), chosen, counts))
+
+    def resample(
+        self, ledger: Ledger, metric: str, label: Label | None, weights: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Measure one metric under many weightings; of COCO's, only what it takes."""
+        values = resampled(ledger, metric, label, weights)
+        return super().resample(ledger, metric, label, weights) if values is None else values
+
+    def value(
+        self,
+        ledger: Ledger,
+        metric: str,
+        label: Label | None,
+        datums: NDArray[np.bool_] | None = None,
+        weights: NDArray[np.int64] | None = None,
+    ) -> float | None:
+        """One metric over some datums; of COCO's, only what it takes."""
+        counts = ledger.weights_of(datums, weights)
+        counts = np.ones(len(ledger.datums), np.int64) if counts is None else counts
+        values = resampled(ledger, metric, label, counts[None])
+        if values is None:
+            return super().value(ledger, metric, label, datums, weights)
+        return None if np.isnan(values[0]) else float(values[0])
+
+    def errors(
+        self, ledger: Ledger, datums: NDArray[np.bool_] | None = None
+    ) -> dict[str, tuple[int, float | None]]:
+        """AP that each kind of error costs, as in TIDE, at the parameter ``iou_threshold``."""
+        return errors_by_kind(ledger, ledger.weights_of(datums))
+
+    def details(
+        self,
+        ledger: Ledger,
+        datums: NDArray[np.bool_] | None = None,
+        weights: NDArray[np.int64] | None = None,
+    ) -> list[Metric]:
+        """Curves, calibration, confusion matrix, kinds of error, oLRP, recall of any label."""
+        return detail_metrics(ledger, ledger.weights_of(datums, weights))
+
+    def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
+        """F1 of each image, its false and its missed objects."""
+        return by_datum.of_detection(ledger)
+
+    def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
+        """Put ledgers of disjoint datums together, as if all had been matched at once.
+
+        Raises:
+            InvalidInput: there is none, or they were matched with different parameters.
+            BadDataset: two of them know the same datum.
+        """
+        return concatenated(ledgers)
+
+    def answers(self, ledger: Ledger, parameters: Mapping[str, Any]) -> bool:
+        """Whether a ledger can answer other parameters exactly, without a new match."""
+        return not any(unanswered(ledger, self.parameters(parameters)))
+
+    def narrow(self, ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
+        """Make of a ledger the one that a match with other parameters would have made.
+
+        Raises:
+            InvalidInput: it cannot (see :mod:`velour_evaluators.detection.answers`): why.
+        """
+        return narrowed(ledger, self.parameters(parameters))
+
+    def reduce(
+        self, ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None
+    ) -> Ledger | None:
+        """Leave out labels and low scores: neither changes what the others find.
+
+        Federated ledgers are matched again: what counts there depends on other labels.
+        """
+        if labels.all() and min_score is None:
+            return ledger
+        return None if ledger.parameters["federated"] else reduced(ledger, labels, min_score)
+
+
+class InstanceSegmentation(ObjectDetection):
+    """The same numbers over masks or polygons; boxes alone are refused."""
+
+    task = "instance-segmentation"
+
+    def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
+        """Match as for boxes, by the overlap of masks or polygons."""
+        assert dataset.predictions is not None
+        tables = (dataset.truth, dataset.predictions)
+        some, chosen = any(map(len, tables)), parameters["iou_type"]
+        if some and chosen == "auto" and finest_common_form(*tables) == "box":
+            raise BadDataset(
+                f"dataset {dataset.name!r}: instances are compared by polygon or raster, and "
+                "some annotations have a box only: use task='object-detection'."
+            )
+        return super().match(dataset, parameters)

@@ -1,0 +1,181 @@
+"""The parameters of detection and instance segmentation, completed and checked.
+
+========================  =========================================================
+``iou_thresholds``        0.50, 0.55, …, 0.95: averaged over; rising, in (0, 1]
+``max_detections``        1, 10, 100: of an image and label, for each recall; rising
+``area_ranges``           all, small, medium, large: ``{name: (low, high)}`` in square
+                          pixels, both inclusive; the first is the overall one
+``score_threshold``       0.5: detections below do not count for precision, recall, f1
+``iou_threshold``         0.5: overlap at which precision, recall and f1 count a match
+``details``               True: keep what the confusion matrix, the kinds of error, oLRP and
+                          recall of any label need; False: a third of the ledger's size
+``federated``             False; True: images say which labels they are annotated for
+                          (see :mod:`velour_evaluators.detection.federated`)
+``examples``              5: at most so many for each cell of the confusion matrix
+``calibration_bins``      15: of equal width, for the calibration of scores
+``iou_type``              ``auto``: the finest form that both sides have; or ``box``,
+                          ``raster`` (COCO's pixels), ``polygon`` (exact areas)
+========================  =========================================================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators.kernels.matching import LaneGrid
+from velour_evaluators.regions import FORMS
+from velour_plugin.errors import InvalidInput, UnknownName
+
+DEFAULTS: dict[str, Any] = {
+    "iou_thresholds": np.linspace(0.5, 0.95, 10).tolist(),
+    "max_detections": [1, 10, 100],
+    "area_ranges": [
+        ["all", 0.0, 1e10],
+        ["small", 0.0, 1024.0],
+        ["medium", 1024.0, 9216.0],
+        ["large", 9216.0, 1e10],
+    ],
+    "score_threshold": 0.5,
+    "iou_threshold": 0.5,
+    "iou_type": "auto",
+    "details": True,
+    "federated": False,
+    "examples": 5,
+    "calibration_bins": 15,
+}
+
+_LANES = 64
+_MOST_DETECTIONS = 65_535
+
+
+def checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters in their one JSON spelling.
+
+    Raises:
+        InvalidInput: a value breaks its rule, or there are more lanes than bits.
+        UnknownName: ``iou_type`` is none of those that exist.
+    """
+    parameters = {
+        "iou_thresholds": _rising("iou_thresholds", given["iou_thresholds"], 0.0, 1.0),
+        "max_detections": [
+            int(most)
+            for most in _rising("max_detections", given["max_detections"], 0, _MOST_DETECTIONS)
+        ],
+        "area_ranges": _ranges(given["area_ranges"]),
+        "score_threshold": _share("score_threshold", given["score_threshold"]),
+        "iou_threshold": _share("iou_threshold", given["iou_threshold"]),
+        "iou_type": given["iou_type"],
+        "details": _yes_or_no("details", given["details"]),
+        "federated": _yes_or_no("federated", given["federated"]),
+        "examples": _whole("examples", given["examples"], 0),
+        "calibration_bins": _whole("calibration_bins", given["calibration_bins"], 1),
+    }
+    if parameters["iou_type"] not in ("auto", *FORMS):
+        raise UnknownName("iou_type", parameters["iou_type"], ("auto", *FORMS))
+    settings = Settings.of(parameters)
+    lanes = len(settings.areas) * len(settings.thresholds)
+    if lanes > _LANES:
+        raise InvalidInput(
+            f"{len(settings.areas)} area_ranges x {len(settings.thresholds)} IoU thresholds are "
+            f"{lanes} lanes, and a ledger holds {_LANES}: evaluate them in two calls."
+        )
+    return parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Checked parameters, as the arithmetic wants them."""
+
+    thresholds: Sequence[float]
+    averaged: NDArray[np.intp]
+    max_detections: Sequence[int]
+    areas: Sequence[tuple[str, float, float]]
+    score_threshold: float
+    iou_threshold: float
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> Settings:
+        """Read :func:`checked` parameters; ``iou_threshold`` gets a lane even if not averaged."""
+        wanted = parameters["iou_thresholds"]
+        thresholds = sorted({*wanted, parameters["iou_threshold"]}, key=float)
+        thresholds = _without_twins(thresholds, wanted)
+        return cls(
+            thresholds,
+            np.array([thresholds.index(value) for value in wanted], np.intp),
+            parameters["max_detections"],
+            [(name, low, high) for name, low, high in parameters["area_ranges"]],
+            parameters["score_threshold"],
+            parameters["iou_threshold"],
+        )
+
+    @property
+    def grid(self) -> LaneGrid:
+        """Lanes of the matching."""
+        return LaneGrid(self.thresholds, [(low, high) for _, low, high in self.areas])
+
+    def lane_of(self, threshold: float) -> NDArray[np.intp]:
+        """Lane of a threshold in the first area range; empty when it was not matched."""
+        near = [place for place, value in enumerate(self.thresholds) if _same(value, threshold)]
+        return np.array(near[:1], np.intp)
+
+
+def _without_twins(values: list[float], kept: Sequence[float]) -> list[float]:
+    """0.6 and 0.6000000000000001 are one threshold; the spelling of ``kept`` stays."""
+    return [v for v in values if v in kept or not any(_same(v, other) for other in kept)]
+
+
+def _same(a: float, b: float) -> bool:
+    return math.isclose(a, b, abs_tol=1e-9)
+
+
+def _rising(name: str, given: Any, above: float, most: float) -> list[float]:
+    try:
+        values = [float(value) for value in given]
+    except (TypeError, ValueError):
+        values = []
+    rises = all(a < b for a, b in pairwise(values))
+    if not values or not rises or not all(above < value <= most for value in values):
+        raise InvalidInput(
+            f"{name} {given!r}: expected rising numbers above {above:g} and up to {most:g}."
+        )
+    return values
+
+
+def _share(name: str, given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 <= given <= 1:
+        raise InvalidInput(f"{name} {given!r}: expected a number in [0, 1].")
+    return float(given)
+
+
+def _yes_or_no(name: str, given: Any) -> bool:
+    if not isinstance(given, bool):
+        raise InvalidInput(f"{name} {given!r}: expected True or False.")
+    return given
+
+
+def _whole(name: str, given: Any, least: int) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= 1000:
+        raise InvalidInput(f"{name} {given!r}: expected a whole number from {least} to 1000.")
+    return given
+
+
+def _ranges(given: Any) -> list[list[Any]]:
+    rows = [(name, *span) for name, span in given.items()] if isinstance(given, Mapping) else given
+    try:
+        ranges = [(str(name), float(low), float(high)) for name, low, high in rows]
+    except (TypeError, ValueError):
+        ranges = []
+    sound = all(0 <= low < high for _, low, high in ranges)
+    if not 1 <= len(ranges) <= 8 or not sound or len({row[0] for row in ranges}) < len(ranges):
+        raise InvalidInput(
+            f"area_ranges {given!r}: expected one to eight {{name: (low, high)}} in square pixels, "
+            "0 <= low < high, the overall range first."
+        )
+    return [list(row) for row in ranges]

@@ -1,0 +1,1 @@
+"""Semantic segmentation: label images, confusion counts, IoU and boundaries."""

@@ -1,0 +1,198 @@
+"""Semantic segmentation: which label every pixel has.
+
+A label without true pixels has no IoU (``None``) and does not enter means. Pixels
+that nobody labels are background, which is no label: it has no IoU, yet what is
+predicted there is wrong, and what is missed there is missed. Counts are summed
+over datums before they are divided, so a large image weighs more than a small one.
+
+==================  ===============================================================
+``ignore_label``    ``None``; a label's value, or (key, value): pixels that truly
+                    have it do not count at all, whatever is predicted there; where
+                    it is predicted elsewhere, nothing is predicted
+``boundary_width``  0.02; of the band along boundaries, and how far contours may lie
+                    apart: below 1 a share of the image's diagonal, else whole
+                    pixels; ``None`` leaves boundaries out, and is much faster
+``examples``        5; datums named for each kind of confusion
+==================  ===============================================================
+
+Sources: Long et al. 2015 (accuracies, mean and frequency weighted IoU), Cheng et al.
+2021 (boundary IoU), Csurka et al. 2013 (boundary F1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators import by_datum
+from velour_evaluators.semantic.ledger import concatenated, write_ledger
+from velour_evaluators.semantic.scores import (
+    Sums,
+    confusion_matrices,
+    headline_scores,
+    label_scores,
+)
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.evaluation import Metric
+from velour_plugin.domain.labels import Label
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.table import LabelName
+from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.evaluator import Evaluator
+
+
+class SemanticSegmentation(Evaluator):
+    """IoU, Dice, accuracy and boundary scores of labels on pixels.
+
+    What its ledger holds is described in :mod:`velour_evaluators.semantic.ledger`.
+    """
+
+    task = "semantic-segmentation"
+    version = "1"
+    headline = (
+        "mIoU", "mDice", "pixel_accuracy", "fwIoU", "mean_accuracy", "boundary_iou", "boundary_f1",
+    )  # fmt: skip
+    of_label: ClassVar[Mapping[str, str]] = {"mIoU": "IoU", "mDice": "Dice"}
+    defaults = {"ignore_label": None, "boundary_width": 0.02, "examples": 5}  # noqa: RUF012
+
+    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete and check parameters, as the head of this module describes them."""
+        complete = super().parameters(given)
+        return {
+            "ignore_label": _checked_label(complete["ignore_label"]),
+            "boundary_width": _checked_width(complete["boundary_width"]),
+            "examples": _checked_examples(complete["examples"]),
+        }
+
+    def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
+        """Count the pixels of each pair of labels, and their boundaries, datum by datum.
+
+        Raises:
+            BadDataset: there are no predictions, or regions break the rules of
+                :func:`velour_evaluators.semantic.scenes.scenes`.
+        """
+        if dataset.predictions is None:
+            raise BadDataset(f"dataset {dataset.name!r} has no predictions: use with_predictions.")
+        names = dict.fromkeys((*dataset.truth.labels, *dataset.predictions.labels))
+        ignored = {name for name in names if _is_ignored(name, parameters["ignore_label"])}
+        labels = tuple(name for name in names if name not in ignored)
+        return write_ledger(self.task, dataset, labels, ignored, parameters)
+
+    def measure(
+        self,
+        ledger: Ledger,
+        datums: NDArray[np.bool_] | None = None,
+        weights: NDArray[np.int64] | None = None,
+    ) -> list[Metric]:
+        """Headline metrics of each label key, then the metrics of each label."""
+        sums = Sums.of(ledger, ledger.weights_of(datums, weights))
+        scores = label_scores(sums)
+        return [
+            *_headlines(ledger.labels, sums, scores),
+            *_label_metrics(ledger.labels, scores),
+        ]
+
+    def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
+        """Pixel accuracy of each image, and its wrong pixels."""
+        return by_datum.of_segmentation(ledger)
+
+    def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
+        """Put partitions together: rows by datum, as in the ledger of the whole."""
+        return concatenated(ledgers)
+
+    def details(
+        self,
+        ledger: Ledger,
+        datums: NDArray[np.bool_] | None = None,
+        weights: NDArray[np.int64] | None = None,
+    ) -> list[Metric]:
+        """The confusion matrix of each label key, with examples.
+
+        Its value has ``labels``, those that occur, the last one ``None`` for the background;
+        ``matrix``, pixels by true label (row) and predicted label (column); and ``examples``:
+        for each pair of different labels the datums where most pixels are confused.
+        """
+        counted = ledger.weights_of(datums, weights)
+        matrices = confusion_matrices(ledger, counted, ledger.parameters["examples"])
+        return [
+            Metric(prefix + "confusion_matrix", matrix, parameters=said)
+            for (prefix, said, _), matrix in zip(_keys(ledger.labels), matrices, strict=True)
+        ]
+
+
+def _headlines(
+    labels: Sequence[LabelName], sums: Sums, scores: Mapping[str, NDArray[np.float64]]
+) -> Iterator[Metric]:
+    for key, (prefix, said, own) in enumerate(_keys(labels)):
+        values = headline_scores(sums, scores, key, own)
+        for name in SemanticSegmentation.headline:
+            yield Metric(prefix + name, _known(values[name]), parameters=said)
+
+
+def _label_metrics(
+    labels: Sequence[LabelName], scores: Mapping[str, NDArray[np.float64]]
+) -> Iterator[Metric]:
+    columns = [(name, values.tolist()) for name, values in scores.items()]
+    for place, name in enumerate(labels):
+        label = Label(*name)
+        for score, values in columns:
+            yield Metric(score, _known(values[place]), label)
+
+
+def _keys(labels: Sequence[LabelName]) -> Iterator[tuple[str, dict[str, Any], NDArray[np.bool_]]]:
+    """Prefix of names, what to say, and own labels of each key; the first has no prefix."""
+    for place, key in enumerate(dict.fromkeys(key for key, _ in labels) or [""]):
+        own = np.array([name[0] == key for name in labels], bool)
+        yield (f"{key}/", {"key": key}, own) if place else ("", {}, own)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _is_ignored(name: LabelName, ignored: Any) -> bool:
+    return name[1] == ignored if isinstance(ignored, str) else list(name) == ignored
+
+
+def _checked_label(given: Any) -> Any:
+    if given is None or (isinstance(given, str) and given):
+        return given
+    pair = list(given) if isinstance(given, (list, tuple)) else []
+    if len(pair) == 2 and all(isinstance(text, str) and text for text in pair):
+        return pair
+    raise InvalidInput(
+        f"ignore_label {given!r}: expected a label's value, a (key, value) pair or None; "
+        "write str(...) around a number."
+    )
+
+
+def _checked_width(given: Any) -> float | None:
+    if given is None:
+        return None
+    number = math.nan if isinstance(given, (bool, str)) else _number(given)
+    if 0 < number < 1:
+        return number
+    if number >= 1 and number.is_integer():
+        return int(number)
+    raise InvalidInput(
+        f"boundary_width {given!r}: expected a share of the diagonal in (0, 1), whole pixels >= 1, "
+        "or None to leave boundaries out."
+    )
+
+
+def _checked_examples(given: Any) -> int:
+    number = math.nan if isinstance(given, (bool, str)) else _number(given)
+    if number >= 0 and number.is_integer():
+        return int(number)
+    raise InvalidInput(f"examples {given!r}: expected a whole number of datums >= 0.")
+
+
+def _number(given: Any) -> float:
+    try:
+        return float(given)
+    except (TypeError, ValueError):
+        return math.nan

@@ -1,0 +1,161 @@
+"""Write the ledger of semantic segmentation: what is counted of each datum.
+
+=============  ==================================================================
+``counts``     datum, key, truth, predicted, pixels: the confusion of labels, -1
+               being the background
+``labels``     datum, label, truth, predicted, right: pixels that truly have the
+               label, that are said to, and that are both
+``datums``     datum, key, agreed, pixels: all that count, and those on which both
+               sides agree, be it on the background
+``boundaries`` datum, label, and the columns of
+               :data:`velour_evaluators.kernels.boundaries.COLUMNS`
+=============  ==================================================================
+
+``labels`` and ``datums`` follow from ``counts``; they are short, and all that scores need.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators.kernels.boundaries import COLUMNS, boundary_counts
+from velour_evaluators.kernels.semantic import NOBODY, confusion_of_runs, image_of_runs
+from velour_evaluators.semantic.scenes import Scene, scenes
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.ledger import Columns, Ledger
+from velour_plugin.domain.table import LabelName
+
+Rows = dict[str, NDArray[Any]]
+
+
+def write_ledger(
+    task: str,
+    dataset: Dataset,
+    labels: Sequence[LabelName],
+    ignored: Collection[LabelName],
+    parameters: Mapping[str, Any],
+) -> Ledger:
+    """Count every datum once for each label key.
+
+    Args:
+        task: whose ledger it is.
+        dataset: with predictions.
+        labels: those that are evaluated.
+        ignored: those whose true pixels do not count.
+        parameters: complete and checked.
+    """
+    parts, boundaries = [_NO_COUNTS], [_NO_BOUNDARIES]
+    for scene in scenes(dataset, labels, ignored):
+        parts.append(_counts_of(scene))
+        if parameters["boundary_width"] is not None and scene.labels.size:
+            boundaries.append(_boundaries_of(scene, parameters["boundary_width"]))
+    counts = _stacked(parts)
+    tables = {
+        "counts": counts,
+        "labels": _by_label(counts, len(labels)),
+        "datums": _by_datum(counts),
+        "boundaries": _stacked(boundaries),
+    }
+    return Ledger(task, dataset.uids, tuple(labels), dict(parameters), tables)
+
+
+def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
+    """Put ledgers of different datums together; every table is by datum, as in the whole."""
+    together = Ledger.joined(ledgers, ("label", "counts.truth", "counts.predicted"))
+    tables = {
+        name: _taken(columns, np.argsort(columns["datum"], kind="stable"))
+        for name, columns in together.tables.items()
+    }
+    return replace(together, tables=tables)
+
+
+def _taken(columns: Columns, rows: NDArray[np.intp]) -> Rows:
+    return {name: column[rows] for name, column in columns.items()}
+
+
+def _counts_of(scene: Scene) -> Rows:
+    cells = confusion_of_runs(scene.truth, scene.predicted)
+    nothing = (cells.truth == NOBODY) & (cells.predicted == NOBODY)
+    # an image whose size only a model knows may not score for agreeing on its emptiness
+    kept = (cells.truth != scene.labels.size) & (scene.known | ~nothing)
+    places = np.append(scene.labels, NOBODY).astype(np.int32)
+    return {
+        "datum": np.full(int(kept.sum()), scene.datum, np.int32),
+        "key": np.full(int(kept.sum()), scene.key, np.int32),
+        "truth": places[cells.truth[kept]],
+        "predicted": places[cells.predicted[kept]],
+        "pixels": cells.pixels[kept],
+    }
+
+
+def _boundaries_of(scene: Scene, width: float) -> Rows:
+    """Boundaries where something counts: what is ignored is nobody's on both sides."""
+    labels = scene.labels.size
+    truth, predicted = (
+        image_of_runs(runs, scene.height, labels + 1) for runs in (scene.truth, scene.predicted)
+    )
+    void = truth == labels
+    truth[void] = predicted[void] = labels + 1
+    pixels = int(width) if width >= 1 else round(width * math.hypot(scene.height, scene.width))
+    counts = boundary_counts(truth, predicted, labels, max(1, pixels))
+    return {
+        "datum": np.full(labels, scene.datum, np.int32),
+        "label": scene.labels.astype(np.int32),
+        **{name: counts[:, place] for place, name in enumerate(COLUMNS)},
+    }
+
+
+def _by_label(counts: Rows, labels: int) -> Rows:
+    """Sum the rows, the columns and the diagonal of each datum's confusion."""
+    width = labels + 1  # the background sits at 0 and is dropped
+    first = counts["datum"] * np.int64(width) + 1
+    cells, place = np.unique(
+        np.concatenate((first + counts["truth"], first + counts["predicted"])), return_inverse=True
+    )
+    real, said = np.split(place, 2)
+    right = np.where(counts["truth"] == counts["predicted"], counts["pixels"], 0)
+    kept = cells % width > 0
+    return {
+        "datum": (cells // width)[kept].astype(np.int32),
+        "label": (cells % width - 1)[kept].astype(np.int32),
+        "truth": _sums(real, counts["pixels"], cells.size)[kept],
+        "predicted": _sums(said, counts["pixels"], cells.size)[kept],
+        "right": _sums(real, right, cells.size)[kept],
+    }
+
+
+def _by_datum(counts: Rows) -> Rows:
+    """Sum all of each datum's confusion, and its diagonal."""
+    keys = int(counts["key"].max(initial=0)) + 1
+    cells, place = np.unique(counts["datum"] * np.int64(keys) + counts["key"], return_inverse=True)
+    agreed = np.where(counts["truth"] == counts["predicted"], counts["pixels"], 0)
+    return {
+        "datum": (cells // keys).astype(np.int32),
+        "key": (cells % keys).astype(np.int32),
+        "agreed": _sums(place, agreed, cells.size),
+        "pixels": _sums(place, counts["pixels"], cells.size),
+    }
+
+
+def _sums(place: NDArray[np.int64], pixels: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    return np.bincount(place, pixels, size).astype(np.int64)
+
+
+def _stacked(parts: Sequence[Rows]) -> Rows:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+_NO_COUNTS: Rows = {
+    **{name: np.zeros(0, np.int32) for name in ("datum", "key", "truth", "predicted")},
+    "pixels": np.zeros(0, np.int64),
+}
+_NO_BOUNDARIES: Rows = {
+    **{name: np.zeros(0, np.int32) for name in ("datum", "label")},
+    **{name: np.zeros(0, np.int64) for name in COLUMNS},
+}

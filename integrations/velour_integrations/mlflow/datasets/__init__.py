@@ -1,0 +1,1 @@
+"""Velour datasets as MLflow datasets, and MLflow's frames as Velour datasets."""

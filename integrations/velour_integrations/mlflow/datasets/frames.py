@@ -1,0 +1,171 @@
+"""Plain pandas frames as Velour datasets: a row is a datum, a column holds its ground truth.
+
+What a row says beside it in plain values is the datum's metadata; empty cells are absent.
+Refused, naming row and value: rows without a uid or with that of another, ground truth that says
+nothing or breaks a rule, places that are none.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import velour_plugin as velour
+from velour_integrations.mlflow.datasets.cells import table_of
+from velour_integrations.mlflow.datasets.described import described
+from velour_plugin.domain.order import natural_order
+from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
+
+_PLAIN = (str, bool, int, float, np.generic, dt.date, dt.time, dt.timedelta)
+
+
+def dataset_of(dataset: Any, config: Mapping[str, Any]) -> tuple[velour.Dataset, Sequence[str]]:
+    """The Velour dataset behind MLflow's, or one of a plain frame; and the uid of each row.
+
+    Args:
+        dataset: MLflow's evaluation dataset.
+        config: ``dataset`` names it; ``uid``, ``latitude`` and ``longitude`` name columns.
+    """
+    known = getattr(dataset, "velour", None)
+    if known is not None:
+        return known, known.uids
+    frame = dataset.features_data
+    if not hasattr(frame, "columns") or dataset.labels_data is None:
+        raise BadDataset(
+            "data: expected mlflow.data.from_velour(dataset), or a pandas frame with a column of "
+            "ground truth named by targets=."
+        )
+    name, task = config.get("dataset") or dataset.name, str(config.get("task"))
+    return read_frame(described(frame, task, config), dataset.labels_data, name, config)
+
+
+def read_frame(
+    frame: Any, truths: Any, name: str, config: Mapping[str, Any]
+) -> tuple[velour.Dataset, Sequence[str]]:
+    """A Velour dataset of a frame; and the uid of each row.
+
+    Args:
+        frame: what is known of each datum.
+        truths: ``(rows,)`` cells of ground truth.
+        name: of the dataset.
+        config: ``uid``, ``latitude`` and ``longitude`` name columns.
+    """
+    used = _used(frame, config)
+    uids = _uids(frame, used)
+    datums = _datums(frame, used, uids)
+    rows = range(len(uids))  # whose numbers are in order already
+    order = sorted(rows, key=lambda row: natural_order(uids[row])) if "uid" in used else rows
+    places = np.empty(len(uids), np.int32)
+    places[order] = np.arange(len(uids))
+    truth = table_of(truths, uids, places, "ground truth", numbered=True)
+    return velour.Dataset.from_table(name, [datums[row] for row in order], truth), uids
+
+
+def judged_frame(
+    frame: Any, targets: Any, predictions: Any, model: str, name: str, config: Mapping[str, Any]
+) -> velour.Dataset:
+    """A Velour dataset of a frame whose columns of ground truth and predictions are named.
+
+    Raises:
+        InvalidInput: no column of ground truth is named.
+        UnknownName: there is no such column.
+    """
+    if targets is None:
+        raise InvalidInput("targets= names the column of ground truth of a frame; give it.")
+    cells = [column for column in (targets, predictions) if column is not None]
+    for column in cells:
+        if column not in frame.columns:
+            raise UnknownName("column", column, map(str, frame.columns))
+    known = frame.drop(columns=cells)
+    dataset, uids = read_frame(known, frame[targets].to_numpy(), name, config)
+    if predictions is None:
+        return dataset
+    places = np.array([dataset.place[uid] for uid in uids], np.int32)
+    said, labels = frame[predictions].to_numpy(), dataset.truth.labels
+    table = table_of(said, uids, places, "prediction", labels, numbered=True)
+    return dataset.with_predictions(table, model)
+
+
+def _used(frame: Any, config: Mapping[str, Any]) -> dict[str, str]:
+    """Columns that the configuration names, by what they mean."""
+    used = {role: config[role] for role in ("uid", "latitude", "longitude") if config.get(role)}
+    for column in used.values():
+        if column not in frame.columns:
+            raise UnknownName("column", column, map(str, frame.columns))
+    if ("latitude" in used) != ("longitude" in used):
+        alone = "latitude" if "latitude" in used else "longitude"
+        raise InvalidInput(
+            f"only the column of the {alone} is named, {used[alone]!r}: a place is a latitude and "
+            "a longitude."
+        )
+    return used
+
+
+def _uids(frame: Any, used: Mapping[str, str]) -> list[str]:
+    """The name of each row's datum: that of its column, or its number."""
+    if "uid" not in used:
+        return [str(row) for row in range(len(frame))]
+    uids = [_uid(said, row) for row, said in enumerate(frame[used["uid"]].tolist())]
+    first: dict[str, int] = {}
+    for row, uid in enumerate(uids):
+        if first.setdefault(uid, row) != row:
+            raise BadDataset(
+                f"datum uid {uid!r} occurs twice, in rows {first[uid]} and {row}: every row is a "
+                "datum of its own."
+            )
+    return uids
+
+
+def _uid(said: Any, row: int) -> str:
+    if not _is_told(said) or said == "":
+        raise BadDataset(f"row {row} has no uid ({said!r}): every datum has a name of its own.")
+    return str(int(said)) if isinstance(said, float) and said.is_integer() else str(said)
+
+
+def _datums(frame: Any, used: Mapping[str, str], uids: Sequence[str]) -> list[velour.Datum]:
+    places: Iterable[Any] = [None] * len(uids)
+    if "latitude" in used:
+        both = (frame[used[role]].tolist() for role in ("latitude", "longitude"))
+        places = [place if any(map(_is_told, place)) else None for place in zip(*both, strict=True)]
+    datums = []
+    for row, (uid, said, place) in enumerate(
+        zip(uids, _metadata(frame, used), places, strict=True)
+    ):
+        try:
+            datums.append(velour.Datum(uid, said, place))
+        except InvalidInput as error:
+            raise BadDataset(f"row {row}, datum {uid!r}: {error}") from error
+    return datums
+
+
+def _metadata(frame: Any, used: Mapping[str, str]) -> Iterable[dict[str, Any]]:
+    """What each row says in plain values, by column: most columns hold one kind of them."""
+    names, columns = [], []
+    for number, column in enumerate(frame.columns):
+        if column not in used.values():
+            names.append(str(column))
+            columns.append(_plain(frame.iloc[:, number]))
+    rows = zip(*columns, strict=True) if columns else [()] * len(frame)
+    for row in rows:
+        said = dict(zip(names, row, strict=True))
+        yield {n: v for n, v in said.items() if v is not None} if None in row else said
+
+
+def _plain(column: Any) -> list[Any]:
+    """Values of a column; ``None`` where there is none, or one that is no metadata."""
+    values = column.tolist()
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biu":
+        return list(values)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+        return [None if value != value else value for value in values]
+    return [value if isinstance(value, _PLAIN) and _is_told(value) else None for value in values]
+
+
+def _is_told(value: Any) -> bool:
+    """Pandas says nothing by ``None``, NA, NaN or NaT; the latter two differ from themselves."""
+    import pandas as pd
+
+    return value is not None and value is not pd.NA and bool(value == value)

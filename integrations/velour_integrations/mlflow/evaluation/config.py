@@ -1,0 +1,87 @@
+"""``evaluator_config``: what may be said to Velour, and that it makes sense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from velour_integrations.mlflow.runs import wanted
+from velour_plugin.errors import InvalidInput, UnknownName
+
+CONFIG = {
+    "task": "what is judged, when model_type does not say",
+    "model": "the model's name; that of the predictions, the logged model or the run if left out",
+    "dataset": "the dataset's name, for plain frames",
+    "parameters": "the task's parameters",
+    "where": "a filter: only its datums are judged, and a model is asked about no others",
+    "store": "URL of the store; VELOUR_STORE_URI or sqlite:///velour.db when left out",
+    "uid": "column of the datum's name, for plain frames; the row number when left out",
+    "latitude": "column of the latitude, for plain frames",
+    "longitude": "column of the longitude, for plain frames",
+    "metadata": "columns to filter and slice by, for plain frames, [] for none; when left out all "
+    "plain ones, but of a table no fractions that neither where nor slices name",
+    "features": "columns that a model is asked with; all of them when left out",
+    "batch_size": "rows that a model is asked at once; 256 when left out, 10,000 of a table",
+    "probabilities": "False: judge the labels that a classifier predicts, not its probabilities",
+    "metric_prefix": "stands before the names of metrics in MLflow; the store keeps bare names",
+    "col_mapping": "for extra_metrics: which column an argument of a metric's function means",
+    **wanted.KEYS,
+}
+"""Keys of ``evaluator_config``, and what each says."""
+
+_Rule = tuple[str, Callable[[Any], bool]]
+
+
+def own_config(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Velour's part of a configuration; one of several evaluators has each under its name."""
+    given = config or {}
+    own = given.get("velour")
+    return own if isinstance(own, Mapping) else given
+
+
+def checked_config(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Velour's part of a configuration, without what says nothing.
+
+    Raises:
+        UnknownName: there is no such key.
+        InvalidInput: a value breaks a rule.
+    """
+    given = own_config(config)
+    for key in given:
+        if key not in CONFIG:
+            raise UnknownName("key of evaluator_config", key, CONFIG)
+    said = {key: value for key, value in given.items() if value is not None}
+    for key, value in said.items():
+        rule, holds = _RULES.get(key, _TEXT)
+        if not holds(value):
+            raise InvalidInput(f"evaluator_config: {key} = {value!r}: expected {rule}.")
+    return said
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, (str, list, tuple))
+
+
+def _is_columns(value: Any) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, (list, tuple)) and bool(value) and len(set(value)) == len(value)
+    )
+
+
+_TEXT: _Rule = ("a text that is not empty", lambda value: isinstance(value, str) and value != "")
+_ANYTHING: _Rule = ("a filter", lambda value: True)  # the core says it better
+_MAPPING: _Rule = ("a mapping", lambda value: isinstance(value, Mapping))
+_RULES: Mapping[str, _Rule] = {
+    **wanted.RULES,
+    "parameters": _MAPPING,
+    "col_mapping": _MAPPING,
+    "where": _ANYTHING,
+    "features": ("a column's name, or a list of different ones", _is_columns),
+    "metadata": ("a column's name, or a list of such", _are_names),
+    "batch_size": (
+        "a whole number of at least 1",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 1,
+    ),
+    "probabilities": ("True or False", lambda value: isinstance(value, bool)),
+    **wanted.RULES,
+}

@@ -1,0 +1,114 @@
+"""The bridge: ``mlflow.models.evaluate(..., evaluators="velour")``.
+
+It reads MLflow's dataset and model, calls the core, and logs back to the run. It answers
+for Velour's own tasks only, so that other people's evaluations are not disturbed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+from mlflow.models.evaluation import EvaluationResult, ModelEvaluator
+
+import velour_plugin as velour
+from velour_integrations.mlflow.datasets.frames import dataset_of
+from velour_integrations.mlflow.evaluation.config import CONFIG, checked_config, own_config
+from velour_integrations.mlflow.evaluation.extras import Extras, Judged
+from velour_integrations.mlflow.evaluation.predictions import (
+    check_question,
+    link_model,
+    name_of,
+    predicted,
+)
+from velour_integrations.mlflow.runs.wanted import Wanted
+from velour_plugin.plugins import installed
+
+_logger = logging.getLogger("velour")
+
+
+class VelourEvaluator(ModelEvaluator):
+    """Judges what Velour has an evaluator for, and keeps it in the store."""
+
+    @classmethod
+    def can_evaluate(
+        cls, *, model_type: str, evaluator_config: Mapping[str, Any] | None, **kwargs: Any
+    ) -> bool:
+        """Say whether the model type is one of Velour's tasks, or the configuration names one.
+
+        A task that a configuration of ours misspells is ours too: :meth:`evaluate` refuses it
+        by name. A misspelt model type may be somebody else's, so it gets a hint only.
+        """
+        tasks, config = installed().evaluators, own_config(evaluator_config)
+        task = config.get("task")
+        if model_type in tasks or task in tasks:
+            return True
+        if (
+            isinstance(task, str)
+            and get_close_matches(task, tasks)
+            and config.keys() <= CONFIG.keys()
+        ):
+            return True
+        for near in get_close_matches(str(model_type), tasks, n=1, cutoff=0.9):
+            _logger.warning("Velour has no task %r: did you mean %r?", model_type, near)
+        return False
+
+    def evaluate(
+        self,
+        *,
+        model_type: str,
+        dataset: Any,
+        run_id: str,
+        evaluator_config: Mapping[str, Any] | None,
+        model: Any = None,
+        extra_metrics: Sequence[Any] | None = None,
+        custom_artifacts: Sequence[Any] | None = None,
+        predictions: str | None = None,
+        model_id: str | None = None,
+        **kwargs: Any,
+    ) -> EvaluationResult:
+        """Judge, store, and log: metrics, artifacts, tags.
+
+        What is asked is checked before a model is, and everything is read and judged before
+        anything is stored or logged. MLflow itself logs the metrics of a result when it knows
+        the logged model; only when it does not are they logged here, so that they stand once.
+        """
+        from velour_integrations.mlflow.runs.run import (
+            log_artifacts,
+            log_metrics,
+            look,
+            mlflow_metrics,
+            run_of,
+        )
+
+        config = checked_config(evaluator_config)
+        task = config.get("task", model_type)
+        question = (task, config.get("parameters"), config.get("where"))
+        check_question(*question)
+        extras = Extras(extra_metrics or (), custom_artifacts or (), config, run_id)
+        run = run_of(run_id)
+        with velour.open_store(config.get("store")) as store:
+            asked = dataset_of(dataset, {**config, "task": task})
+            wanted = Wanted.of(config, asked[0])
+            said = predicted(*asked, dataset, model, predictions, task, config, bool(extras))
+            logged = model_id or getattr(model, "model_id", None)
+            name = config.get("model") or said.dataset.model or name_of(model, logged)
+            judged = replace(said.dataset, model=str(name or run.name or run_id))
+            evaluation = velour.evaluate(judged, *question, None if extras else store, run)
+            seen = look(evaluation, judged, wanted)
+            metrics = mlflow_metrics(evaluation, seen)
+            if extras:  # which may fail, so that nothing was kept yet
+                rows = Judged.of(dataset, said.rows, said.uids, said.answers)
+                metrics |= extras.measure(rows, metrics)
+                store.save(evaluation, judged)
+                installed().announce(evaluation)
+        prefix = config.get("metric_prefix", "")
+        metrics = {f"{prefix}{name}": value for name, value in metrics.items()}
+        if model_id is None:
+            link_model(run_id, logged)
+            log_metrics(run_id, metrics, dataset.name, dataset.digest, model_id=logged)
+        artifacts = log_artifacts(run_id, evaluation, judged, seen) | extras.log()
+        return EvaluationResult(metrics=metrics, artifacts=artifacts, run_id=run_id)

@@ -1,0 +1,131 @@
+"""What is judged: predictions that came with the data, or those of a model that is asked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow.entities import LoggedModelInput
+
+from velour_integrations.mlflow.datasets.columns import joined
+from velour_integrations.mlflow.evaluation.answers import cells_table
+from velour_integrations.mlflow.evaluation.endpoints import endpoint_behind
+from velour_integrations.mlflow.evaluation.models import interview, selected_rows
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.errors import BadDataset
+from velour_plugin.matching import Question
+from velour_plugin.plugins import installed
+
+_logger = logging.getLogger("velour")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A dataset with predictions.
+
+    Args:
+        dataset: whose model is empty when the predictions do not say of which model they are.
+        rows: ``(judged,)`` rows of MLflow's dataset that the filter selects; of no use but to
+            extras, and empty without them.
+        uids: the datum of each of these rows.
+        answers: what was said of each of these rows, as it was given.
+    """
+
+    dataset: Dataset
+    rows: Sequence[int] = ()
+    uids: Sequence[str] = ()
+    answers: Sequence[Any] = ()
+
+
+def check_question(task: str, parameters: Any, where: Any) -> None:
+    """Refuse what cannot be answered before a model works for an hour.
+
+    Raises:
+        UnknownName: there is no such task or parameter.
+        InvalidInput: a parameter breaks a rule.
+        BadFilter: the filter has no meaning.
+    """
+    Question.of(installed().evaluator(task), parameters or {}, where)
+
+
+def predicted(
+    asked: Dataset,
+    uids: Sequence[str],
+    dataset: Any,
+    model: Any,
+    column: str | None,
+    task: str,
+    config: Mapping[str, Any],
+    keep: bool = False,
+) -> Predicted:
+    """Ask the model, or take the predictions that came with the data.
+
+    Args:
+        asked: the dataset.
+        uids: the datum of each row.
+        dataset: MLflow's evaluation dataset, which it came from.
+        model: what MLflow made of the caller's model; ``None`` for none.
+        column: of the model's output, when it has several.
+        task: what is judged.
+        config: checked.
+        keep: extras want the answers as they were given.
+
+    Raises:
+        BadDataset: there are neither predictions nor a model, or something cannot be read.
+    """
+    if model is not None:
+        talk = interview(asked, uids, dataset.features_data, model, column, task, config, keep)
+        judged = asked.with_predictions(talk.table(), model="")
+        return Predicted(judged, *_kept(talk.rows, uids, talk.answers, keep))
+    judged = _given(asked, uids, dataset)
+    if not keep:
+        return Predicted(judged)
+    rows = selected_rows(asked, uids, config.get("where"))
+    answers = [dataset.predictions_data[row] for row in rows]
+    return Predicted(judged, *_kept(rows, uids, answers, keep))
+
+
+def _kept(rows: Any, uids: Sequence[str], answers: Sequence[Any], keep: bool) -> Sequence[Any]:
+    return (rows.tolist(), [uids[row] for row in rows], answers) if keep else ()
+
+
+def _given(asked: Dataset, uids: Sequence[str], dataset: Any) -> Dataset:
+    if asked.predictions is not None:
+        return asked
+    if dataset.predictions_data is None:
+        raise BadDataset(
+            "there is nothing to judge: give a model, or predictions with the data: "
+            "mlflow.data.from_velour(dataset.with_predictions(...)) or predictions='column'."
+        )
+    places = np.array([asked.place[uid] for uid in uids], np.int32)
+    table = cells_table(dataset.predictions_data, uids, places)
+    return asked.with_predictions(joined([table], asked.truth.labels), model="")
+
+
+def link_model(run_id: str, model_id: str | None) -> None:
+    """Say on a run which logged model it is about.
+
+    MLflow follows the URI of a logged model itself; behind that of a registered version or an
+    alias it finds the same model, and does not tell the run.
+    """
+    if model_id is not None:
+        mlflow.MlflowClient().log_inputs(run_id, models=[LoggedModelInput(model_id)])
+
+
+def name_of(model: Any, model_id: str | None) -> str | None:
+    """What to call a model that nobody named: its endpoint, or the name of the logged model.
+
+    Logged models of one name are told apart by the beginning of their ids.
+    """
+    if model_id is None:
+        return endpoint_behind(model)
+    try:
+        name = mlflow.get_logged_model(model_id).name
+    except mlflow.MlflowException as error:
+        _logger.warning("logged model %s has no name that Velour can read: %s", model_id, error)
+        return model_id
+    return f"{name}@{model_id[:10]}" if name else model_id

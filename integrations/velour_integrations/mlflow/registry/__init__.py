@@ -1,0 +1,1 @@
+"""Model versions and their evaluations; aliases that move to the winner of a ranking."""

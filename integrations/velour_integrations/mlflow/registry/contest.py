@@ -1,0 +1,103 @@
+"""A ranking of the versions of one model, and whether the best of them should get an alias."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from velour_integrations.mlflow.registry.versions import ModelVersion
+from velour_plugin.errors import InvalidInput
+from velour_plugin.ranking.board import Board, Row
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A ranking of versions, and who of them has the alias.
+
+    Args:
+        board: of one row or more, the first with a value.
+        versions: of the rows, in their order.
+        holder: the version that has the alias; it need not be on the board.
+    """
+
+    board: Board
+    versions: Sequence[ModelVersion]
+    holder: ModelVersion | None
+
+    @classmethod
+    def of(
+        cls,
+        board: Board,
+        entrants: Mapping[str, ModelVersion],
+        holder: ModelVersion | None,
+        notes: Sequence[str],
+    ) -> Contest:
+        """Call the rows of a board by their versions."""
+        ordered = [entrants[str(row.run_id)] for row in board]
+        if board[0].value is None:
+            model = ordered[0].model
+            reason = board[0].reason or " ".join(board.notes)
+            raise InvalidInput(f"no version of {model!r} has a value of {board.metric}: {reason}")
+        called = [
+            replace(row, model=" ".join([one.name, *map("@{}".format, one.aliases)]))
+            for row, one in zip(board, ordered, strict=True)
+        ]
+        return cls(replace(board, rows=called, notes=(*board.notes, *notes)), ordered, holder)
+
+    @property
+    def winner(self) -> ModelVersion:
+        """The version that comes first."""
+        return self.versions[0]
+
+    @property
+    def held(self) -> Row | None:
+        """The row of the version that has the alias."""
+        rows = zip(self.board, self.versions, strict=True)
+        return next((row for row, one in rows if one == self.holder), None)
+
+    def p(self, between: Callable[[Row, Row], float | None]) -> float | None:
+        """Of the winner's lead, for as many challengers as there are."""
+        if self.held is None or self.held.value is None or self.winner == self.holder:
+            return None
+        p = between(self.held, self.board[0])
+        challengers = sum(row.value is not None for row in self.board) - 1
+        return None if p is None else min(1.0, p * challengers)
+
+    def doubt(self, p: float | None, of_label: bool) -> str | None:
+        """Why the alias should stay where it is; ``None`` when nothing speaks against moving it."""
+        holder, held, board = self.holder, self.held, self.board
+        if holder is None:
+            return None
+        if self.winner == holder:
+            return f"{holder.name} comes first"
+        if held is None:
+            again = f"velour evaluate models:/{holder.name} --dataset {board.dataset}"
+            return f"{holder.name} was not judged on these data ({again})"
+        if held.value is None:
+            return f"{board.metric} of {holder.name} is undefined ({held.reason})"
+        level = 1 - board.confidence
+        if (held.tied_with_best is False) if of_label else (p is not None and p <= level):
+            return None
+        told = "" if p is None else f": p is {p:.4f}, and {level:.4g} or less would do"
+        return f"the lead of {self.winner.name} by {self.lead:.4f} may be chance{told}"
+
+    @property
+    def lead(self) -> float:
+        """How far the winner is ahead of the version that has the alias."""
+        assert self.held is not None
+        return abs((self.board[0].value or 0.0) - (self.held.value or 0.0))
+
+    def sentence(
+        self, alias: str, p: float | None, doubt: str | None, moves: bool, dry_run: bool
+    ) -> str:
+        """What becomes of the alias, and why."""
+        if self.holder is None:
+            given = "would be given" if dry_run else "is given"
+            return f"{alias} {given} to {self.winner.name}, which comes first; none had it before."
+        if not moves:
+            way_out = "" if self.winner == self.holder else " --force moves it all the same."
+            return f"{alias} stays with {self.holder.name}: {doubt}.{way_out}"
+        told = "" if p is None else f", p {p:.4f}"
+        why = f" by force: {doubt}" if doubt else f": it leads by {self.lead:.4f}{told}"
+        moved = "would move" if dry_run else "moves"
+        return f"{alias} {moved} from {self.holder.name} to {self.winner.name}{why}."

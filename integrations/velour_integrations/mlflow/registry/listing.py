@@ -1,0 +1,87 @@
+"""Model versions with their evaluations side by side, found from either end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from velour_integrations.mlflow.registry.versions import (
+    SCHEME,
+    ModelVersion,
+    judged,
+    named,
+    versions,
+    versions_of,
+)
+from velour_plugin.errors import UnknownName
+from velour_plugin.plugins import installed
+from velour_plugin.ranking.results import Results
+from velour_plugin.store import Candidate, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A model version and one of its evaluations.
+
+    Args:
+        version: such as ``fires/3``.
+        aliases: that it has.
+        dataset: that it was judged on; ``None`` when it never was, as all of what follows.
+        metric: the first headline metric of the task.
+        value: of the metric.
+        run: the MLflow run's id.
+        evaluation: its id.
+    """
+
+    version: str
+    aliases: str
+    dataset: str | None = None
+    metric: str | None = None
+    value: float | None = None
+    run: str | None = None
+    evaluation: str | None = None
+
+
+def listing(name: str, dataset: str | None, store: Store) -> Results[Listed]:
+    """List versions and their evaluations.
+
+    Args:
+        name: a registered model or a URI ``models:/…``; or an evaluation's id, or a run, whose
+            versions are listed.
+        dataset: only evaluations on this one; ``None`` for all.
+        store: where the evaluations are.
+
+    Raises:
+        UnknownName: it is none of these.
+    """
+    rows: list[Listed] = []
+    for one in _versions(name, store):
+        items = judged(one, dataset, store)
+        rows += [_listed(one, item, store) for item in items] or [
+            Listed(one.name, ", ".join(one.aliases))
+        ]
+    return Results(f"Versions and evaluations of {name}", rows)
+
+
+def _versions(name: str, store: Store) -> list[ModelVersion]:
+    if name.startswith(SCHEME):
+        return named(name)
+    try:
+        return versions(name)
+    except UnknownName as no_model:
+        try:
+            return versions_of(name, store)
+        except UnknownName:
+            raise UnknownName("registered model, run or evaluation", name, ()) from no_model
+
+
+def _listed(one: ModelVersion, item: Candidate, store: Store) -> Listed:
+    metric = installed().evaluator(item.task).headline[0]
+    return Listed(
+        version=one.name,
+        aliases=", ".join(one.aliases),
+        dataset=item.certificate.dataset,
+        metric=metric,
+        value=store.metric_values([item.evaluation_id], metric).get(item.evaluation_id),
+        run=None if item.run is None else item.run.run_id,
+        evaluation=item.evaluation_id,
+    )

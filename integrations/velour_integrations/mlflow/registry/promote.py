@@ -1,0 +1,192 @@
+"""Promote: move a registry alias to the version that wins a ranking, if its lead is no chance.
+
+The versions of one registered model are ranked by what they were judged to be worth, and the best
+is compared, datum by datum, with the one that has the alias. The best of several challengers
+has had as many chances: its p is multiplied by their number (Bonferroni).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mlflow
+
+import velour_plugin as velour
+from velour_integrations.mlflow.registry.contest import Contest
+from velour_integrations.mlflow.registry.versions import ModelVersion, judged, versions
+from velour_plugin.errors import InvalidInput, NotFound
+from velour_plugin.filters import Where
+from velour_plugin.ranking.board import Board, Row
+from velour_plugin.store import Store
+
+TAG = "velour.promotion."
+"""Begins the tag of a version that says why it was promoted; the alias follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What became of an alias, and why.
+
+    Args:
+        model: the registered model.
+        alias: that was asked for.
+        winner: number of the version that comes first.
+        holder: number of the version that had the alias; ``None`` when none had it.
+        p: two-sided, of the winner's lead; ``None`` where there is none to tell.
+        moved: whether the alias is the winner's now and was not before.
+        forced: whether it moves although the lead may be chance.
+        reason: why, in a sentence.
+        board: the ranking of the versions.
+    """
+
+    model: str
+    alias: str
+    winner: int
+    holder: int | None
+    p: float | None
+    moved: bool
+    forced: bool
+    reason: str
+    board: Board
+
+    def to_dict(self) -> dict[str, Any]:
+        """Spell it in JSON."""
+        said = {key: getattr(self, key) for key in self.__slots__ if key != "board"}
+        return {**said, "board": self.board.to_dict()}
+
+    def __str__(self) -> str:
+        return f"{self.board}\n\n{self.reason}"
+
+
+def promote(
+    model: str,
+    alias: str = "champion",
+    metric: str = "mAP",
+    *,
+    dataset: str,
+    where: Where = None,
+    label: str | tuple[str, str] | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    confidence: float = 0.95,
+    permutations: int = 1000,
+    seed: int = 0,
+    store: Store | None = None,
+) -> Promotion:
+    """Give an alias to the best version of a model, when it leads by more than chance.
+
+    Versions take part by their newest evaluation on the newest version of the dataset that any
+    of them was judged on. The version that gets the alias gets a tag that says why.
+
+    Args:
+        model: the registered model's name.
+        alias: to move.
+        metric: to rank by.
+        dataset: name of the dataset.
+        where: only these datums count.
+        label: a class, for a metric of labels; whether it leads is told by the paired interval.
+        force: move the alias even when the lead may be chance; the tag says so.
+        dry_run: only say what would be done.
+        confidence: the lead is no chance when p is at most 1 less this.
+        permutations: of the comparison.
+        seed: of the ranking and the comparison.
+        store: an open store; ``None`` opens the default one.
+
+    Raises:
+        UnknownName: there is no such model, dataset, metric, label or property.
+        NotFound: no version was judged on the dataset.
+        NotComparable: the versions were not asked the same question.
+        InvalidInput: no version has a value, or MLflow takes no such alias.
+    """
+    if store is None:
+        with velour.open_store(create=False) as opened:
+            return promote(
+                model, alias, metric, dataset=dataset, where=where, label=label, force=force,
+                dry_run=dry_run, confidence=confidence, permutations=permutations, seed=seed,
+                store=opened,
+            )  # fmt: skip
+    known = versions(model)
+    holder = next((one for one in known if alias in one.aliases), None)
+    entrants, notes = _entrants(known, holder, dataset, store)
+    board = velour.rank(
+        metric, dataset, where, label, list(entrants), confidence=confidence, seed=seed, store=store
+    )
+    contest = Contest.of(board, entrants, holder, notes)
+
+    def p_between(first: Row, second: Row) -> float | None:
+        found = velour.compare(
+            first.evaluation_id, second.evaluation_id, metric, where, (), dataset, permutations,
+            seed, store,
+        )  # fmt: skip
+        return found.rows[0].p
+
+    p = contest.p(p_between) if label is None else None
+    doubt = contest.doubt(p, label is not None)
+    moves = contest.winner != holder and (doubt is None or force)
+    promotion = Promotion(
+        model,
+        alias,
+        contest.winner.number,
+        None if holder is None else holder.number,
+        p,
+        moves and not dry_run,
+        moves and doubt is not None,
+        contest.sentence(alias, p, doubt, moves, dry_run),
+        contest.board,
+    )
+    if promotion.moved:
+        _move(promotion)
+    return promotion
+
+
+def _entrants(
+    known: Sequence[ModelVersion], holder: ModelVersion | None, dataset: str, store: Store
+) -> tuple[dict[str, ModelVersion], list[str]]:
+    """Versions by the run of their newest evaluation, and notes on those that have none."""
+    numbers = {one.id: one.number for one in store.versions(dataset)}
+    found = {one: judged(one, dataset, store) for one in known}
+    newest = max(
+        (numbers[item.version_id] for items in found.values() for item in items), default=0
+    )
+    if not newest:
+        raise NotFound(
+            f"no version of {known[0].model!r} was judged on {dataset!r} in an MLflow run: "
+            f"velour evaluate models:/{known[0].name} --dataset {dataset}"
+        )
+    entrants: dict[str, ModelVersion] = {}
+    notes = []
+    for one in sorted(known, key=lambda one: (one == holder, one.number)):
+        items = [item for item in found[one] if numbers[item.version_id] == newest]
+        if items and items[0].run:  # of versions that share a run, the holder has it
+            entrants[items[0].run.run_id] = one
+        else:
+            notes.append(f"{one.name} was not judged on {dataset} v{newest}, and is left out.")
+    return entrants, notes
+
+
+def _move(promotion: Promotion) -> None:
+    """Set the alias, and say on the version why it has it."""
+    best, board = promotion.board[0], promotion.board
+    record = {
+        "evaluation_id": best.evaluation_id,
+        "metric": board.metric,
+        "label": board.label,
+        "value": best.value,
+        "dataset": board.dataset,
+        "where": board.where,
+        "p": promotion.p,
+        "from": promotion.holder,
+        "forced": promotion.forced,
+        "reason": promotion.reason,
+    }
+    client, number = mlflow.MlflowClient(), str(promotion.winner)
+    try:
+        client.set_registered_model_alias(promotion.model, promotion.alias, number)
+    except mlflow.MlflowException as error:
+        raise InvalidInput(f"alias {promotion.alias!r}: {error.message}") from error
+    client.set_model_version_tag(
+        promotion.model, number, f"{TAG}{promotion.alias}", json.dumps(record)
+    )

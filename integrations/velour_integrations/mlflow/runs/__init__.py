@@ -1,0 +1,1 @@
+"""What a run gets, so that MLflow's own pages compare runs well."""

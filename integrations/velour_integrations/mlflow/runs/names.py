@@ -1,0 +1,86 @@
+"""What Velour's numbers are called in MLflow.
+
+MLflow puts metrics into one section of charts by what stands before the last slash, so the numbers
+about labels are ``AP_50_by_class/fire`` and those about slices ``mAP_by_time_of_day/night``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+from velour_plugin.report.findings import Findings
+
+_FORBIDDEN = re.compile(r"[^\w.\- :/]")
+_LONGEST = 250
+
+
+def mlflow_name(name: str) -> str:
+    """Spell a metric's name in the letters that MLflow allows.
+
+    >>> mlflow_name("mAP@[.5:.95]")
+    'mAP__.5:.95_'
+    """
+    return _FORBIDDEN.sub("_", name)
+
+
+def part(name: str) -> str:
+    """Spell what stands between slashes: without any, and no dots alone, which lead elsewhere.
+
+    >>> part("car/truck"), part("..")
+    ('car_truck', '_')
+    """
+    plain = mlflow_name(name).replace("/", "_").strip()
+    return plain if plain.strip(".") else "_"
+
+
+def below(section: str, names: Iterable[str]) -> list[str]:
+    """Names in a section, all different, none too long.
+
+    >>> below("AP_by_class", ["a/b", "a_b"])
+    ['AP_by_class/a_b', 'AP_by_class/a_b 2']
+    """
+    seen: dict[str, int] = {}
+    spelled = []
+    for name in names:
+        whole = f"{section}/{part(name)}"[: _LONGEST - 5]
+        seen[whole] = seen.get(whole, 0) + 1
+        spelled.append(whole if seen[whole] == 1 else f"{whole} {seen[whole]}")
+    return spelled
+
+
+def class_metrics(findings: Findings, most: int) -> dict[str, float | None]:
+    """What labels are judged by first, of those that most datums show."""
+    metric, shown = findings.label_metric, findings.labels[:most]
+    if metric is None:
+        return {}
+    names = below(f"{part(metric)}_by_class", [label.name for label in shown])
+    return {name: label.values.get(metric) for name, label in zip(names, shown, strict=True)}
+
+
+def slice_metrics(findings: Findings) -> dict[str, float | None]:
+    """The task's first metric over each slice."""
+    found: dict[str, float | None] = {}
+    for by in dict.fromkeys(one.by for one in findings.slices):
+        shown = [one for one in findings.slices if one.by == by]
+        section = f"{part(findings.metric)}_by_{part(by)}"
+        names = below(section, [one.name for one in shown])
+        found |= {name: one.value for name, one in zip(names, shown, strict=True)}
+    return found
+
+
+def is_ours(name: str, findings: Findings) -> bool:
+    """Whether a metric of a run is one that an evaluation of this task logs."""
+    headline = {mlflow_name(one) for one in findings.evaluation.headline}
+    about = {f"{part(findings.metric)}_by_", f"{part(findings.label_metric or '')}_by_class/"}
+    return name in headline or ("_by_" in name and name.startswith(tuple(about)))
+
+
+def defined(values: dict[str, float | None]) -> dict[str, float]:
+    """What MLflow can store: numbers; what is undefined is left out."""
+    return {
+        name: float(value)
+        for name, value in values.items()
+        if value is not None and math.isfinite(value)
+    }

@@ -1,0 +1,70 @@
+"""The note on a run or an experiment: our part of it, between marks; the rest is people's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from velour_plugin.domain.evaluation import Run
+from velour_plugin.report.findings import Findings
+
+TAG = "mlflow.note.content"
+
+TRAINING = "?workflowType=machine_learning"
+"""Ends links: without it MLflow opens its pages for language models."""
+
+_BEGIN, _END = "<!-- velour -->", "<!-- /velour -->"
+_OURS = re.compile(re.escape(_BEGIN) + ".*?" + re.escape(_END), re.DOTALL)
+_SHOWN, _LONGEST = 6, 7_900
+
+
+def with_ours(note: str | None, ours: str) -> str | None:
+    """A note with our part put in or replaced; ``None`` when there is no room for it.
+
+    >>> print(with_ours("Mine.", "mAP 0.5"))
+    Mine.
+    <BLANKLINE>
+    <!-- velour -->
+    mAP 0.5
+    <!-- /velour -->
+    """
+    part = f"{_BEGIN}\n{ours}\n{_END}"
+    note = (note or "").rstrip()
+    if _OURS.search(note):
+        whole = _OURS.sub(lambda _: part, note, count=1)
+    else:
+        whole = f"{note}\n\n{part}" if note else part
+    return whole if len(whole) <= _LONGEST else None
+
+
+def run_note(findings: Findings, run: Run, files: Iterable[str], view: str | None) -> str:
+    """What an evaluation says of itself on its run: numbers, data, links."""
+    evaluation, certificate = findings.evaluation, findings.evaluation.certificate
+    known = [(name, value) for name, value in evaluation.headline.items() if value is not None]
+    numbers = ", ".join(f"{name} **{value:.4f}**" for name, value in known[:_SHOWN])
+    page = f"#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts"
+    links = [f"[{_TITLES[name]}]({page}/{name}{TRAINING})" for name in files if name in _TITLES]
+    links += [f"[all runs compared]({view})"] if view else []
+    lines = [
+        numbers or "Every headline metric is undefined on these data.",
+        " · ".join(links),
+        f"{_plain(evaluation.model)} on {_plain(certificate.dataset)} "
+        f"`{certificate.dataset_digest[:12]}`, {len(findings.datums):,} datums"
+        + (f", where `{certificate.filter}`" if certificate.filter else ""),
+        f"{evaluation.task} {certificate.evaluator_version}, evaluation `{evaluation.id[:12]}`",
+    ]
+    return "  \n".join(line for line in lines if line)  # MLflow shows the first lines of a note
+
+
+def _plain(text: str) -> str:
+    """Names are no Markdown."""
+    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text.replace("\n", " "))
+
+
+_TITLES = {
+    "velour_report.html": "report",
+    "velour_per_class.json": "labels",
+    "velour_slices.json": "slices",
+    "velour_worst.json": "worst datums",
+    "velour_map.geojson": "map",
+}

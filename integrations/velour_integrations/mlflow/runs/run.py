@@ -1,0 +1,173 @@
+"""What Velour writes to an MLflow run, and reads of it. Loaded only where a run exists."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.entities import Metric, RunTag
+from mlflow.utils.time import get_current_time_millis
+
+from velour_integrations.mlflow.runs.describing import SHOWN, describe
+from velour_integrations.mlflow.runs.names import class_metrics, defined, slice_metrics
+from velour_integrations.mlflow.runs.names import mlflow_name as mlflow_name
+from velour_integrations.mlflow.runs.replacing import delete_outdated_files
+from velour_integrations.mlflow.runs.showing import Shown, decorating, write_all
+from velour_integrations.mlflow.runs.wanted import Wanted
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.evaluation import Evaluation, Run
+from velour_plugin.errors import BadFilter
+from velour_plugin.parquet import write_predictions
+from velour_plugin.report.findings import Findings, find
+
+FOLDER = "velour"
+"""Where Velour's artifacts are in a run."""
+
+
+def run_of(run_id: str) -> Run:
+    """What a ranking wants to know of a run."""
+    info = mlflow.MlflowClient().get_run(run_id).info
+    return Run(run_id, info.run_name, info.experiment_id)
+
+
+def find_runs(query: str, experiments: Sequence[str] | None) -> list[str]:
+    """Ids of the runs that MLflow's filter string finds, in some experiments or in all.
+
+    Raises:
+        BadFilter: MLflow does not understand the query; its own words say why.
+    """
+    try:
+        frame = mlflow.search_runs(
+            experiment_ids=None if experiments is None else list(experiments),
+            search_all_experiments=experiments is None,
+            filter_string=query,
+            output_format="list",
+        )
+    except mlflow.MlflowException as error:
+        raise BadFilter(
+            f"runs {query!r}: {error.message} An example: \"params.backbone = 'swin'\"."
+        ) from error
+    return [run.info.run_id for run in frame]
+
+
+def tag_run(evaluation: Evaluation) -> None:
+    """Say on the run which evaluation is its own, of what task, on which dataset."""
+    assert evaluation.run is not None
+    judged = evaluation.certificate
+    tags = {
+        "velour.evaluation_id": evaluation.id,
+        "velour.task": evaluation.task,
+        "velour.model": evaluation.model,
+        "velour.dataset": judged.dataset,
+        "velour.dataset_version": f"{judged.dataset}@{judged.dataset_digest[:12]}",
+    }
+    mlflow.MlflowClient().log_batch(
+        evaluation.run.run_id, tags=[RunTag(key, value) for key, value in tags.items()]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was looked up in an evaluation, to be logged in several ways.
+
+    Args:
+        wanted: what the caller wants to see.
+        findings: what there is to see; ``None`` when looking failed.
+    """
+
+    wanted: Wanted
+    findings: Findings | None
+
+
+def look(evaluation: Evaluation, dataset: Dataset, wanted: Wanted | None = None) -> Look:
+    """Look at labels, slices and single datums; a failure is a warning.
+
+    Args:
+        evaluation: of ``dataset``.
+        dataset: that was judged.
+        wanted: how many labels, which slices; what is usual when left out.
+    """
+    wanted, findings = wanted or Wanted(), None
+    with decorating("everything but the headline"):
+        findings = find(evaluation, dataset, wanted.slices)
+    return Look(wanted, findings)
+
+
+def mlflow_metrics(evaluation: Evaluation, seen: Look | None = None) -> dict[str, float]:
+    """Metrics that are defined, under names that MLflow takes.
+
+    Args:
+        evaluation: whose headline it is.
+        seen: numbers about labels and slices, to join the headline.
+    """
+    metrics = {mlflow_name(name): value for name, value in evaluation.headline.items()}
+    if seen is not None and seen.findings is not None:
+        metrics |= class_metrics(seen.findings, seen.wanted.classes)
+        metrics |= slice_metrics(seen.findings)
+    return defined(metrics)
+
+
+def log_metrics(
+    run_id: str,
+    metrics: Mapping[str, float],
+    name: str,
+    digest: str,
+    step: int = 0,
+    model_id: str | None = None,
+) -> None:
+    """Log metrics once, tied to the dataset that they are about, and to a logged model."""
+    now, about = get_current_time_millis(), {"dataset_name": name, "dataset_digest": digest}
+    entities = [
+        Metric(key, value, now, step, model_id=model_id, run_id=run_id, **about)
+        for key, value in metrics.items()
+    ]
+    mlflow.MlflowClient().log_batch(run_id, metrics=entities)
+
+
+def log_artifacts(
+    run_id: str, evaluation: Evaluation, dataset: Dataset, seen: Look | None = None
+) -> dict[str, Any]:
+    """Log predictions, evaluation and what shows it; returns what an ``EvaluationResult`` lists.
+
+    A second evaluation in the same run replaces what the first left.
+
+    Args:
+        run_id: of a run.
+        evaluation: of ``dataset``.
+        dataset: with the predictions.
+        seen: what to show; what is usual when left out.
+    """
+    from mlflow.models.evaluation.artifacts import JsonEvaluationArtifact
+
+    client = mlflow.MlflowClient()
+    seen = seen or look(evaluation, dataset)
+    wanted, findings = seen.wanted, seen.findings
+    run, shown = client.get_run(run_id), Shown()
+    with tempfile.TemporaryDirectory() as name:
+        root, content = Path(name), evaluation.to_dict()
+        (root / FOLDER).mkdir()
+        write_predictions(dataset, root / FOLDER / "predictions.parquet")
+        told = root / FOLDER / "evaluation.json"
+        told.write_text(json.dumps(content, sort_keys=True, allow_nan=False), encoding="utf-8")
+        if findings is not None and wanted.report:
+            shown = write_all(root, findings, dataset, wanted)
+        client.log_artifacts(run_id, name)
+        written = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    if findings is not None:
+        with decorating("curves, note and saved view"):
+            describe(run, findings, shown, wanted)
+        if SHOWN in run.data.tags:
+            with decorating("the removal of older files"):
+                delete_outdated_files(run, written)
+    at = run.info.artifact_uri
+    tables = {
+        name.removesuffix(".json"): JsonEvaluationArtifact(uri=f"{at}/{name}", content=table)
+        for name, table in shown.tables.items()
+    }
+    file = JsonEvaluationArtifact(uri=f"{at}/{FOLDER}/evaluation.json", content=content)
+    return {"velour_evaluation": file, **tables}

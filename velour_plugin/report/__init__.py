@@ -1,0 +1,1 @@
+"""An evaluation for people to look at: findings, figures, worst images, one page."""

@@ -1,0 +1,67 @@
+"""Figures of an evaluation, as plotly spells them: ``{"data": [...], "layout": {...}}``.
+
+They are plain JSON, so that making them costs no import of plotly; ``plotly.graph_objects.Figure``
+takes them, and so does plotly.js on a page. Many points or labels are thinned out: a figure is
+looked at, the numbers are in the evaluation. A figure that has nothing to show is ``None``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from velour_plugin.errors import NotFound, UnknownName
+from velour_plugin.report.figures import curves, data, judged
+from velour_plugin.report.figures.curves import RECALLS, precision_curves, roc_curves
+from velour_plugin.report.figures.style import COLOURS, Spec
+from velour_plugin.report.findings import Findings
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+FIGURES: Mapping[str, Callable[[Findings], Spec | None]] = {
+    "precision_recall": curves.precision_recall,
+    "roc": curves.roc,
+    "confusion": judged.confusion,
+    "labels": data.labels,
+    "slices": data.slices,
+    "reliability": judged.reliability,
+    "scores": judged.scores,
+    "error_kinds": judged.error_kinds,
+    "map": data.places,
+}
+
+
+def figures(findings: Findings) -> dict[str, Spec]:
+    """Every figure that has something to show, by name."""
+    made = {name: draw(findings) for name, draw in FIGURES.items()}
+    return {name: spec for name, spec in made.items() if spec is not None}
+
+
+def figure(findings: Findings, name: str) -> go.Figure:
+    """One figure, to look at and to change.
+
+    Raises:
+        UnknownName: there is no such figure.
+        NotFound: this evaluation has nothing to show in it.
+    """
+    import plotly.graph_objects as go
+
+    if name not in FIGURES:
+        raise UnknownName("figure", name, FIGURES)
+    spec = FIGURES[name](findings)
+    if spec is None:
+        raise NotFound(f"this {findings.evaluation.task} has nothing to show in figure {name!r}.")
+    return go.Figure(spec)
+
+
+__all__ = [
+    "COLOURS",
+    "FIGURES",
+    "RECALLS",
+    "Spec",
+    "figure",
+    "figures",
+    "precision_curves",
+    "roc_curves",
+]

@@ -1,0 +1,88 @@
+"""Curves of labels: precision over recall, and the ROC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.report.figures.style import (
+    COLOURS,
+    LINES,
+    Spec,
+    diagonal,
+    rounded,
+    short,
+    spec_of,
+)
+from velour_plugin.report.findings import Findings
+
+RECALLS = np.arange(101) / 100
+
+
+def precision_recall(findings: Findings) -> Spec | None:
+    """Precision over recall of the labels that most datums show."""
+    curves = precision_curves(findings)
+    lines = [
+        {"type": "scatter", "mode": "lines", "name": short(name), "x": RECALLS.tolist(),
+         "y": rounded(precision), "line": {"color": colour, "width": 2, "shape": "hv"}}
+        for (name, precision), colour in zip(list(curves.items())[:LINES], COLOURS)  # noqa: B905
+    ]  # fmt: skip
+    if not lines:
+        return None
+    some = f", {len(lines)} of {len(curves)} labels" if len(curves) > len(lines) else ""
+    title = f"Precision and recall{some}"
+    return spec_of(title, lines, "recall", "precision", unit=True)
+
+
+def roc(findings: Findings) -> Spec | None:
+    """True over false positive rates of the labels that most datums show."""
+    curves = roc_curves(findings)
+    lines = [
+        {"type": "scatter", "mode": "lines", "name": short(name), "x": RECALLS.tolist(),
+         "y": rounded(rate), "line": {"color": colour, "width": 2}}
+        for (name, rate), colour in zip(list(curves.items())[:LINES], COLOURS)  # noqa: B905
+    ]  # fmt: skip
+    if not lines:
+        return None
+    title = "ROC" + (f", {len(lines)} of {len(curves)} labels" if len(curves) > LINES else "")
+    axes = ("false positive rate", "true positive rate")
+    return spec_of(title, [diagonal(), *lines], *axes, unit=True)
+
+
+def precision_curves(findings: Findings) -> dict[str, NDArray[np.float64]]:
+    """Best precision at each recall of :data:`RECALLS` or higher, by label."""
+    curves = {}
+    for name, curve in of_labels(findings, "precision_recall_curve"):
+        recall, precision = np.array(curve["recall"]), np.array(curve["precision"])
+        order = np.argsort(recall, kind="stable")
+        best = np.maximum.accumulate(precision[order][::-1])[::-1]
+        place = np.searchsorted(recall[order], RECALLS - 1e-9)
+        curves[name] = np.append(best, 0.0)[place]
+    return curves
+
+
+def roc_curves(findings: Findings) -> dict[str, NDArray[np.float64]]:
+    """True positive rate at each false positive rate of :data:`RECALLS`, by label."""
+    curves = {}
+    for name, curve in of_labels(findings, "roc_curve"):
+        false, true = np.array(curve["false_positive_rate"]), np.array(curve["true_positive_rate"])
+        order = np.argsort(false, kind="stable")
+        curves[name] = np.interp(RECALLS, false[order], true[order])
+    return curves
+
+
+def of_labels(findings: Findings, name: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Values of a metric of each label, in the order of the findings."""
+    values = {
+        metric.label.name: metric.value
+        for metric in findings.evaluation.metrics
+        if metric.name == name and metric.label is not None and metric.value is not None
+    }
+    return [
+        (label.name, values[label.label.name])
+        for label in findings.labels
+        if label.label.name in values
+    ]
