@@ -88,38 +88,31 @@ def field_of(
     """
     items, stored = entrants(store, dataset, metric, label, runs, experiments, asked)
     shared = shared_datums(store, dataset, items, on_mismatch, asked)
+    sizes = {version.id: version.datums for version in store.versions(dataset)}
     versions = {item.version_id for item in items}
-    all_of = {number: set(store.matching(dataset, number, None)) for number in versions}
-    wanted = all_of
-    if asked.split.datums is not None:
-        wanted = {
-            number: set(store.matching(dataset, number, asked.split.datums)) for number in versions
-        }
+    wanted = {
+        version: set(store.matching(dataset, version, asked.split.datums)) for version in versions
+    }
     if shared is not None:
-        wanted = {number: chosen & shared for number, chosen in wanted.items()}
-    judged: dict[tuple[int, str | None], set[str]] = {}
-    for item in items:
-        own = (item.version_id, item.certificate.filter)
-        if own not in judged:
-            judged[own] = _judged(store, dataset, item)
-    return Field(
-        dataset,
-        items,
-        stored,
-        [
-            wanted[item.version_id] & judged[item.version_id, item.certificate.filter]
-            for item in items
-        ],
-        max(map(len, all_of.values())),
-        shared,
-    )
+        wanted = {version: chosen & shared for version, chosen in wanted.items()}
+    judged = {
+        (version, where): _judged(store, dataset, version, where)
+        for version, where in {(item.version_id, item.certificate.filter) for item in items}
+        if where is not None
+    }
+    selected = [
+        wanted[item.version_id]
+        if item.certificate.filter is None
+        else wanted[item.version_id] & judged[item.version_id, item.certificate.filter]
+        for item in items
+    ]
+    return Field(dataset, items, stored, selected, max(sizes[one] for one in versions), shared)
 
 
-def _judged(store: Store, dataset: str, item: Candidate) -> set[str]:
+def _judged(store: Store, dataset: str, version: int, where: str) -> set[str]:
     """Uids that an evaluation is about: those that its own filter selected."""
-    own = item.certificate.filter
-    node = None if own is None else split_filter(parse_filter(json.loads(own))).datums
-    return set(store.matching(dataset, item.version_id, node))
+    own = split_filter(parse_filter(json.loads(where)))
+    return set(store.matching(dataset, version, own.datums))
 
 
 class Teams:

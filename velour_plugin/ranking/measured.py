@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -22,7 +25,10 @@ UNDEFINED = "undefined on these datums: there is nothing that it would be a shar
 
 _AT_ONCE = 50
 
+_WORKERS = min(4, os.cpu_count() or 1)
+
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +132,27 @@ def measure_all(
     total = len(selections) * (1 + len(blocks))
     steps = iter(track(range(total), total, f"measuring {metric}"))
 
-    def ticking(each: Iterable[T]) -> Iterable[T]:
+    def ticking(each: Iterable[T]) -> Iterator[T]:
         for one in each:
             next(steps)
             yield one
 
-    found = [
-        measure(evaluator, ledger, uids, metric, label, ticking(blocks))
-        for evaluator, ledger, uids in zip(evaluators, ticking(ledgers), selections, strict=True)
-    ]
+    asked = zip(evaluators, ticking(ledgers), selections, strict=True)
+    if blocks:  # whose arithmetic takes all cores by itself
+        found = [measure(*one, metric, label, ticking(blocks)) for one in asked]
+    else:
+        found = list(_abreast(lambda one: measure(*one, metric, label), asked))
     next(steps, None)  # the bar ends with its last item
     return found
+
+
+def _abreast(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Results in order, a few at a time: while one is measured, the next is read."""
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        waiting: deque[Future[R]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > _WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,8 +30,6 @@ from velour_plugin.store.backend import Backend
 from velour_plugin.store.datasets import Version
 from velour_plugin.store.evaluations import Candidate
 from velour_plugin.store.growth import VersionDiff
-from velour_plugin.store.postgis import PostGIS
-from velour_plugin.store.sqlite import Sqlite
 from velour_plugin.usage import in_use
 
 __all__ = ["Candidate", "Store", "Version", "VersionDiff", "open_store"]
@@ -301,18 +299,30 @@ def _connect(url: str | None) -> Store:
     chosen = url or os.environ.get(ENVIRONMENT) or DEFAULT_URL
     try:
         parsed = make_url(chosen)
-        backend = _BACKENDS[parsed.drivername.partition("+")[0]]()
+        backend = _BACKENDS[parsed.drivername.partition("+")[0]]
     except (ArgumentError, KeyError, ValueError):
         shown = re.sub(r":[^:@/]*@", ":***@", chosen)
         raise InvalidInput(
             f"store {shown!r}: expected sqlite:///path/to/file.db or "
             "postgresql://user:password@host:port/database."
         ) from None  # the cause would show the password
-    return Store(parsed, backend)
+    return Store(parsed, backend())
 
 
-_BACKENDS: Mapping[str, type[Backend]] = {
-    "sqlite": Sqlite,
-    "postgresql": PostGIS,
-    "postgres": PostGIS,  # as many hosts still spell it
+def _sqlite() -> Backend:
+    from velour_plugin.store.sqlite import Sqlite
+
+    return Sqlite()
+
+
+def _postgis() -> Backend:
+    from velour_plugin.store.postgis import PostGIS  # with its dialect, which loads slowly
+
+    return PostGIS()
+
+
+_BACKENDS: Mapping[str, Callable[[], Backend]] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgis,
+    "postgres": _postgis,  # as many hosts still spell it
 }

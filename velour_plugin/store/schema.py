@@ -23,7 +23,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 NAMES = {
@@ -35,7 +34,23 @@ NAMES = {
 metadata = MetaData(naming_convention=NAMES)
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers INTEGER keys by itself
-Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class Json(TypeDecorator[Any]):
+    """JSON; on PostgreSQL JSONB, whose dialect takes long to import and is, there only."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Any) -> TypeEngine[Any]:
+        """Choose the type by the database."""
+        if dialect.name != "postgresql":
+            text: TypeEngine[Any] = dialect.type_descriptor(JSON(none_as_null=True))
+            return text
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        binary: TypeEngine[Any] = dialect.type_descriptor(JSONB(none_as_null=True))
+        return binary
 
 
 class Spatial(TypeDecorator[Any]):
