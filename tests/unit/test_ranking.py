@@ -490,5 +490,7 @@ def test_runs_with_other_parameters_can_be_asked_alike(store: Store) -> None:
     with pytest.raises(NotComparable, match="ask them all alike with parameters="):
         rank(store)
     assert order(rank(store, parameters={"iou_threshold": 0.5})) == [(1, "a", 1.0), (2, "b", 0.25)]
+    with pytest.raises(UnknownName, match=r"unknown label 'class=smoke'.*known are: class=fire"):
+        rank(store, "AP", label="smoke", parameters={"iou_threshold": 0.5})
     with pytest.raises(UnknownName, match="'iou_treshold': did you mean 'iou_threshold'"):
         rank(store, parameters={"iou_treshold": 0.5})

@@ -16,6 +16,7 @@ import numpy as np
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate
 from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.table import LabelName
 from velour_plugin.errors import InvalidInput
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.filters import Node, Split, parse_filter, split_filter
@@ -39,11 +40,13 @@ class Asked:
         where: the filter; ``None`` for all that was judged.
         parameters: the task's, ``label_map`` and ``label_keys``; the others stay as they were.
         matched_again: whether some ledger could not answer.
+        labels: classes of the ledgers that answered, as (key, value).
     """
 
     where: Node | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     matched_again: bool = False
+    labels: set[LabelName] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.split: Split = split_filter(self.where)
@@ -86,6 +89,11 @@ class Asked:
         Raises:
             UnknownName: no label is selected, or the filter names what no annotation has.
         """
+        ledger = self._ledger(store, item, uids)
+        self.labels.update(ledger.labels)
+        return ledger
+
+    def _ledger(self, store: Store, item: Candidate, uids: Collection[str]) -> Ledger:
         known = next(store.ledgers([item.evaluation_id]))
         if not self.changes_ledgers or not uids:
             return known

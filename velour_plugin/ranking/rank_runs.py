@@ -166,6 +166,8 @@ def _ranked(store: Store, query: _Query) -> Board:
     ]
     field = Teams(fields, asked)
     found = _measured(store, query, field)
+    if query.label is not None and asked.labels and query.label.name not in asked.labels:
+        raise UnknownName("label", "=".join(query.label.name), map("=".join, asked.labels))
     total = sum(one.total for one in fields)
     return Board(
         metric=query.metric,
