@@ -494,3 +494,36 @@ def test_runs_with_other_parameters_can_be_asked_alike(store: Store) -> None:
         rank(store, "AP", label="smoke", parameters={"iou_threshold": 0.5})
     with pytest.raises(UnknownName, match="'iou_treshold': did you mean 'iou_threshold'"):
         rank(store, parameters={"iou_treshold": 0.5})
+
+
+def test_models_that_share_no_dataset_have_no_place(store: Store) -> None:
+    judge(store, fires(ALL, "a"))
+    judge(store, fires(["2"], "b", ["2", "10"], "more"))
+    board = rank(store, dataset=["fires", "more"])
+    assert {row.reason for row in board} == {"not judged on more", "not judged on fires"}
+    assert {row.rank for row in board} == {None}
+    assert "selects none" not in str(board)
+
+
+def test_other_scores_or_labels_are_another_question(store: Store) -> None:
+    """They share their datums and yet no answer: the one was asked about sure detections only."""
+    judge(store, fires(ALL, "sure"), where="score >= 0.5")
+    judge(store, fires(ALL, "all"))
+    with pytest.raises(NotComparable, match="filter of labels, scores and annotations"):
+        rank(store, on_mismatch="intersect")
+    alike = rank(store, where="model = 'all'")
+    assert order(alike) == [(1, "all", 1.0)]
+
+
+def test_the_same_scores_of_other_datums_can_be_intersected(store: Store) -> None:
+    judge(store, fires(ALL, "a"), where=f"score >= 0.5 AND {NIGHT}")
+    judge(store, fires(["2"], "b"), where="score >= 0.5")
+    board = rank(store, on_mismatch="intersect")
+    assert order(board) == [(1, "a", 1.0), (2, "b", 0.5)]
+
+
+def test_types_that_contradict_each_other_are_said_on_the_empty_board(store: Store) -> None:
+    judge(store, fires(ALL, "a"))
+    board = rank(store, where="hour > 5 AND hour = 'late'")
+    assert board.notes[1:] == ("No hour can be all at once: 5 is a number, 'late' is a string.",)
+    assert len(rank(store, where="hour > 50 AND hour < 60").notes) == 1

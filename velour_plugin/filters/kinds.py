@@ -8,7 +8,15 @@ from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.filters.names import kind_of
 from velour_plugin.filters.text import to_text
-from velour_plugin.filters.tree import ARITHMETIC, Literal, Node, Property
+from velour_plugin.filters.tree import (
+    ARITHMETIC,
+    COMPARISONS,
+    Call,
+    Literal,
+    Node,
+    Property,
+    conjuncts,
+)
 from velour_plugin.filters.values import KINDS, literal_readings
 
 ANY = frozenset((*KINDS, "geometry"))
@@ -45,3 +53,22 @@ def described(node: Node) -> str:
     )
     first = "date" if {"day", "date"} <= kinds else first
     return f"{to_text(node)} is {_SAID.get(first, f'a {first}')}"
+
+
+def contradictions(node: Node | None) -> list[str]:
+    """Say of which properties a filter asks for two types at once: it can select nothing.
+
+    Only conditions that must all be true are looked at.
+    """
+    asked: dict[str, list[Node]] = {}
+    for part in conjuncts(node):
+        if isinstance(part, Call) and part.op in COMPARISONS:
+            named = [arg for arg in part.args if isinstance(arg, Property)]
+            said = [arg for arg in part.args if isinstance(arg, Literal)]
+            if len(named) == len(said) == 1:
+                asked.setdefault(named[0].name, []).append(said[0])
+    return [
+        f"No {name} can be all at once: {', '.join(map(described, said))}."
+        for name, said in asked.items()
+        if not shared(*said)
+    ]

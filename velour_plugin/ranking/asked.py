@@ -55,8 +55,7 @@ class Asked:
     @property
     def changes_ledgers(self) -> bool:
         """Whether it takes more than choosing datums."""
-        asked = self.split
-        return bool(self.parameters) or asked.needs_matching or self._narrows
+        return bool(self.parameters) or self.split.needs_matching or self._narrows
 
     def admits(self, item: Candidate) -> bool:
         """Whether conditions on the model or run let a candidate take part."""
@@ -151,14 +150,12 @@ class Asked:
         certificate = item.certificate
         own = parse_filter(None if certificate.filter is None else json.loads(certificate.filter))
         both = [*conjuncts(own), *(part for part in conjuncts(self.where) if not _of_runs(part))]
-        keys = {
-            key: certificate.parameters[key]
-            for key in ("label_keys",)
-            if key in certificate.parameters
-        }
         given = {
-            **parameters, **keys, "label_map": _label_map(certificate.label_map), **self.parameters
-        }  # fmt: skip
+            **parameters,
+            "label_keys": certificate.parameters.get("label_keys"),
+            "label_map": _label_map(certificate.label_map),
+            **self.parameters,
+        }
         return Question.of(installed().evaluator(item.task), given, conjunction(both))
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.errors import NotComparable
+from velour_plugin.filters import Node, parse_filter, split_filter
+from velour_plugin.filters.tree import conjunction, conjuncts, to_json
 from velour_plugin.plugins import installed
 from velour_plugin.ranking.asked import Asked
 from velour_plugin.store import Candidate
 
 ABOUT_DATUMS = frozenset({"dataset_digest", "datums_digest", "groundtruth_digest", "filter"})
 """Fields that may differ when evaluations are re-aggregated over the datums that they share."""
+
+OF_ANNOTATIONS = "filter of labels, scores and annotations"
+"""What a filter asks of other than datums: runs that were asked otherwise share no answer."""
 
 
 def differences(
@@ -81,12 +87,26 @@ def name_of(candidate: Candidate) -> str:
 
 
 def _flat(certificate: Mapping[str, Any], decorative: Collection[str]) -> dict[str, Any]:
-    """Spread parameters out, so that a refusal names the parameter."""
+    """Spread parameters and filter out, so that a refusal names what differs."""
     flat = {key: value for key, value in certificate.items() if key != "parameters"}
     for key, value in certificate["parameters"].items():
         if key not in decorative:
             flat[f"parameters.{key}"] = value
+    flat["filter"], flat[OF_ANNOTATIONS] = _parts(certificate["filter"])
     return flat
+
+
+def _parts(spelled: str | None) -> tuple[Any, Any]:
+    """The part of a filter that is about datums, and all else, in JSON; ``None`` for nothing."""
+    if spelled is None:
+        return None, None
+    of_datums: list[Node] = []
+    others: list[Node] = []
+    for part in conjuncts(parse_filter(json.loads(spelled))):
+        (of_datums if split_filter(part).datums is not None else others).append(part)
+    parts = (conjunction(of_datums), conjunction(others))
+    datums, rest = (None if part is None else to_json(part) for part in parts)
+    return datums, rest
 
 
 def _short(value: str) -> str:

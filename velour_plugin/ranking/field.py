@@ -186,10 +186,10 @@ def _refuse_other_questions(fields: Sequence[Field], asked: Asked) -> None:
     """Refuse to put answers to different questions together.
 
     Raises:
-        NotComparable: parameters, label map, filter or evaluator differ between datasets.
+        NotComparable: evaluations on different datasets differ in more than their datums.
     """
     items = [item for field in fields for item in field.items]
-    of_datasets = {*ABOUT_DATUMS, "dataset"} - {"filter"}
+    of_datasets = {*ABOUT_DATUMS, "dataset"}
     differing = {key: by for key, by in differences(items, asked).items() if key not in of_datasets}
     if differing:
         refuse(differing, may_intersect=False)

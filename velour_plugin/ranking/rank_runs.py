@@ -13,7 +13,8 @@ from velour_plugin.domain.canonical import canonical_json, digest
 from velour_plugin.domain.labels import DEFAULT_KEY, Label
 from velour_plugin.errors import InvalidInput, StoreUnavailable, UnknownName
 from velour_plugin.filters import Node, Where, parse_filter
-from velour_plugin.filters.tree import to_json
+from velour_plugin.filters.kinds import contradictions
+from velour_plugin.filters.tree import filter_digest, to_json
 from velour_plugin.plugins import installed
 from velour_plugin.ranking import statistics
 from velour_plugin.ranking.asked import Asked
@@ -109,7 +110,7 @@ class _Query:
         if isinstance(self.runs, str):
             return None
         said = {one.name: getattr(self, one.name) for one in fields(self)}
-        said["where"] = None if self.where is None else to_json(self.where)
+        said["where"] = filter_digest(self.where)
         said["label"] = self.label and self.label.name
         said["parameters"] = sorted(
             [repr(key), repr(value)] for key, value in self.parameters.items()
@@ -179,7 +180,7 @@ def _ranked(store: Store, query: _Query) -> Board:
         lower_is_better=field.teams[0].evaluator.prefers_lower(query.metric),
         confidence=query.confidence,
         rows=_rows(field.teams, found, query),
-        notes=(*asked.notes, *_notes(found, total, fields, bool(query.resamples))),
+        notes=(*asked.notes, *_notes(found, total, fields, query.where, bool(query.resamples))),
     )
 
 
@@ -310,12 +311,17 @@ class _Sureness:
 
 
 def _notes(
-    found: Sequence[Measured], total: int, fields: Sequence[Field], asked: bool
+    found: Sequence[Measured],
+    total: int,
+    fields: Sequence[Field],
+    where: Node | None,
+    asked: bool,
 ) -> list[str]:
     told = [one for one in found if one.datums]
-    if not told:
+    if not any(uids for field in fields for uids in field.selected):
         names = ", ".join(repr(field.dataset) for field in fields)
-        return [f"The filter selects none of the {total} datums of {names}."]
+        none = f"The filter selects none of the {total} datums of {names}."
+        return [none, *contradictions(where)]
     notes = list(dict.fromkeys(one.reason for one in found if one.reason))
     notes += [
         f"Compared over the {len(field.shared)} datums that all evaluations share on "
@@ -323,7 +329,7 @@ def _notes(
         for field in fields
         if field.shared is not None
     ]
-    fewest = min(one.datums for one in told)
+    fewest = min((one.datums for one in told), default=FEW)
     if asked and fewest < FEW:
         notes.append(f"{fewest} datums are too few to say how sure this is: at least {FEW} are.")
     rare = max(found, key=lambda one: len(one.rare))

@@ -190,7 +190,7 @@ def _hushed(now: bool) -> Iterator[None]:
 
 def _prefix(owner: Mapping[str, str], evaluation: velour.Evaluation) -> str:
     """What stands before the names of an evaluation that does not own its run."""
-    from velour_integrations.mlflow.runs.run import mlflow_name
+    from velour_integrations.mlflow.runs.names import mlflow_name
 
     mine = {"velour.dataset": evaluation.certificate.dataset, "velour.task": evaluation.task}
     other = [name for tag, name in mine.items() if owner.get(tag, name) != name]

@@ -14,8 +14,12 @@ from mlflow.entities import Metric, RunTag
 from mlflow.utils.time import get_current_time_millis
 
 from velour_integrations.mlflow.runs.describing import SHOWN, describe
-from velour_integrations.mlflow.runs.names import class_metrics, defined, slice_metrics
-from velour_integrations.mlflow.runs.names import mlflow_name as mlflow_name
+from velour_integrations.mlflow.runs.names import (
+    class_metrics,
+    defined,
+    mlflow_name,
+    slice_metrics,
+)
 from velour_integrations.mlflow.runs.replacing import delete_outdated_files
 from velour_integrations.mlflow.runs.showing import Shown, decorating, write_all
 from velour_integrations.mlflow.runs.wanted import Wanted
