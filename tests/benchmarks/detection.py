@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from velour_evaluators.detection.parameters import DEFAULTS, Settings
-from velour_evaluators.kernels import native, native_coco, native_masks
+from velour_evaluators.kernels import native, native_coco, native_curves, native_masks
 
 from tests.benchmarks import workload
 
@@ -40,7 +40,7 @@ Engine = Callable[[], Any]
 # ---- ours --------------------------------------------------------------------------------------
 
 
-def ledger(truth: workload.Truths, said: workload.Detections) -> native.Stored:
+def ledger(truth: workload.Truths, said: workload.Detections) -> native_curves.Stored:
     """Match columns."""
     given = native.BoxColumns(truth.datum, truth.label, truth.box, truth.area)
     claimed = native.BoxColumns(said.datum, said.label, said.box, np.full(len(said.datum), np.nan))
@@ -59,13 +59,13 @@ def match_boxes(
     return native.match_boxes(given, crowd, claimed, score, grid=SETTINGS.grid, **size)
 
 
-def stored(images: int, tables: Any) -> native.Stored:
+def stored(images: int, tables: Any) -> native_curves.Stored:
     """Say how the lanes of tables lie."""
     areas, thresholds = len(SETTINGS.areas), len(SETTINGS.thresholds)
-    return native.Stored(tables, images, workload.LABELS, areas, thresholds)
+    return native_curves.Stored(tables, images, workload.LABELS, areas, thresholds)
 
 
-def twelve(answer: native.Answer) -> list[float]:
+def twelve(answer: native_curves.Answer) -> list[float]:
     """COCO's numbers; summed in COCO's order, over the labels that have truths."""
     curves, (small, medium, large) = answer.curves, (1, 2, 3)
 
@@ -85,9 +85,9 @@ def twelve(answer: native.Answer) -> list[float]:
     ]
 
 
-def headline(one: native.Stored, weights: NDArray[np.int64] | None) -> float:
+def headline(one: native_curves.Stored, weights: NDArray[np.int64] | None) -> float:
     """The number that runs are ranked by needs one area range of four."""
-    answer = native.curves(one, LIMITS, weights, chosen=[0])
+    answer = native_curves.curves(one, LIMITS, weights, chosen=[0])
     known = np.flatnonzero(answer.truths[:, 0])
     return float(answer.curves[0].precision.take(known, 2).ravel().mean())
 
@@ -102,7 +102,7 @@ def from_boxes(truth_path: str, said_path: str) -> list[float]:
     assert said.score is not None
     images = len(truth.images.id)
     tables = match_boxes(given, marked.crowd, claimed, said.score, images)
-    return twelve(native.curves(stored(images, tables), LIMITS))
+    return twelve(native_curves.curves(stored(images, tables), LIMITS))
 
 
 def from_masks(truth_path: str, said_path: str) -> list[float]:
@@ -121,7 +121,7 @@ def from_masks(truth_path: str, said_path: str) -> list[float]:
     tables = native_masks.match_masks(
         given, masks, marked.crowd, claimed, claims, said.score, grid=SETTINGS.grid, **size
     )
-    return twelve(native.curves(stored(images, tables), LIMITS))
+    return twelve(native_curves.curves(stored(images, tables), LIMITS))
 
 
 def _truth_masks(
@@ -221,7 +221,7 @@ def columns_to_numbers(images: int, folder: Path, rounds: int) -> None:
     path.write_bytes(workload.truth_json(truth))
     columns = matrix(truth, said)
     engines: dict[str, Engine] = {
-        "ours": lambda: twelve(native.curves(ledger(truth, said), LIMITS))
+        "ours": lambda: twelve(native_curves.curves(ledger(truth, said), LIMITS))
     }
     for name in PEERS:
         known = peer_file(name, str(path))
@@ -250,7 +250,9 @@ def slices(folder: Path, rounds: int) -> None:
         ]
         for name in PEERS
     }
-    one: dict[str, Engine] = {"ours": lambda: twelve(native.curves(ledgers[0], LIMITS, some))}
+    one: dict[str, Engine] = {
+        "ours": lambda: twelve(native_curves.curves(ledgers[0], LIMITS, some))
+    }
     for name in PEERS:
         one[name] = quietly(lambda name=name: peer_numbers(name, known[name], said[name][0], ids))
     if "hotcoco" in PEERS:

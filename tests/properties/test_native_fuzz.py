@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from velour_evaluators.detection.ledger import DetectionLedger
-from velour_evaluators.kernels import matching, native, overlap
+from velour_evaluators.kernels import matching, native, native_curves, overlap
 from velour_evaluators.kernels.accumulate import curves_of_area
 from velour_evaluators.kernels.sorting import descending_order, stable_order
 
@@ -41,10 +41,10 @@ def test_ledger_and_curves_are_numpys_to_the_bit(seed: int) -> None:
     assert_same_tables(tables, expected)
 
     ledger = ledger_of(expected, grid, limits, datums, labels)
-    stored = native.Stored(expected, datums, labels, len(grid.areas), len(grid.thresholds))
+    stored = native_curves.Stored(expected, datums, labels, len(grid.areas), len(grid.thresholds))
     for weights in selections(rng, datums):
         chosen = DetectionLedger(ledger).select(weights)
-        answer = native.curves(stored, limits, weights)
+        answer = native_curves.curves(stored, limits, weights)
         assert np.array_equal(answer.truths, chosen.truths)
         for area, curves in enumerate(answer.curves):
             wanted = curves_of_area(
@@ -53,7 +53,7 @@ def test_ledger_and_curves_are_numpys_to_the_bit(seed: int) -> None:
             assert np.array_equal(curves.precision, wanted.precision)
             assert np.array_equal(curves.recall, wanted.recall)
         lane, least = int(rng.integers(len(grid.thresholds))), float(rng.choice([0, 0.5, 1]))
-        found, counted = native.counts_at(stored, lane, least, weights)
+        found, counted = native_curves.counts_at(stored, lane, least, weights)
         wanted_found, wanted_counted = chosen.counts_at(lane, least)
         assert np.array_equal(found, wanted_found)
         assert np.array_equal(counted, wanted_counted)
@@ -68,13 +68,13 @@ def test_many_replicates_are_each_alone(seed: int) -> None:
     tables = native.match_boxes(
         truth, crowd, said, score, grid=grid, most=100, datums=datums, labels=labels
     )
-    stored = native.Stored(tables, datums, labels, 4, 10)
+    stored = native_curves.Stored(tables, datums, labels, 4, 10)
     weights = rng.integers(0, 4, (20, datums))
     for one, answer in zip(
-        weights, native.resampled_curves(stored, (1, 10, 100), weights), strict=True
+        weights, native_curves.resampled_curves(stored, (1, 10, 100), weights), strict=True
     ):
-        alone = native.curves(stored, (1, 10, 100), one)
-        small = native.curves(stored, (1, 10, 100), one, chosen=[1])
+        alone = native_curves.curves(stored, (1, 10, 100), one)
+        small = native_curves.curves(stored, (1, 10, 100), one, chosen=[1])
         assert np.array_equal(small.curves[0].precision, alone.curves[1].precision)
         for together, single in zip(answer.curves, alone.curves, strict=True):
             assert np.array_equal(together.precision, single.precision)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from velour_evaluators.kernels import native, native_coco, native_masks
+from velour_evaluators.kernels import native, native_coco, native_curves, native_masks
 from velour_evaluators.kernels.matching import LaneGrid
 
 from velour_plugin.errors import InvalidInput, MissingExtra
@@ -53,7 +53,7 @@ def test_one_truth_is_found_once() -> None:
     assert tables["detections"]["rank"].tolist() == [0, 1]
     assert tables["matches"]["detection"].tolist() == [0]
     assert tables["matches"]["hit"].tolist() == [0b11]
-    curves = native.curves(native.Stored(tables, 1, 1, 1, 2), [1, 2]).curves[0]
+    curves = native_curves.curves(native_curves.Stored(tables, 1, 1, 1, 2), [1, 2]).curves[0]
     assert curves.recall.tolist() == [[[1.0, 1.0]], [[1.0, 1.0]]]
     assert curves.precision[0, :, 0].min() == 1 / (1 + np.spacing(1))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from velour_evaluators.kernels import matching, native, native_coco, native_masks
+from velour_evaluators.kernels import matching, native, native_coco, native_curves, native_masks
 from velour_evaluators.kernels.matching import LaneGrid
 
 from velour_plugin.domain import runs
@@ -109,13 +109,13 @@ def curves(rng: np.random.Generator) -> None:
         },
     }
     areas, thresholds = int(rng.integers(1, 9)), int(rng.integers(1, 9))
-    stored = native.Stored(tables, datums, labels, areas, thresholds)
+    stored = native_curves.Stored(tables, datums, labels, areas, thresholds)
     weights = whole(rng, rng.integers(0, 4, (int(rng.integers(1, 4)), datums)), dirt, HUGE)
     limits = sorted(rng.choice([1, 3, 10, 100, 65_536], rng.integers(1, 4)).tolist())
     chosen = whole(rng, rng.integers(0, areas, rng.integers(0, 4)), dirt, HUGE).tolist()
-    native.counts_at(stored, int(rng.choice([0, 63, *HUGE])), 0.5, weights[0])
-    native.curves(stored, limits, weights[0] if rng.random() < 0.7 else None, chosen)
-    list(native.resampled_curves(stored, limits, weights))
+    native_curves.counts_at(stored, int(rng.choice([0, 63, *HUGE])), 0.5, weights[0])
+    native_curves.curves(stored, limits, weights[0] if rng.random() < 0.7 else None, chosen)
+    list(native_curves.resampled_curves(stored, limits, weights))
 
 
 def mask_pairs(rng: np.random.Generator) -> None:

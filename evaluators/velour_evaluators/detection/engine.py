@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from velour_evaluators.detection.ledger import DetectionLedger
 from velour_evaluators.detection.parameters import Settings
-from velour_evaluators.kernels import matching, native, native_masks
+from velour_evaluators.kernels import matching, native, native_curves, native_masks
 from velour_evaluators.kernels.accumulate import Curves, curves_of_area
 from velour_evaluators.regions import Regions, finest_common_form
 from velour_plugin.domain.ledger import Columns, Ledger
@@ -98,7 +98,7 @@ def curves_of(
     """Curves of every label, in some area ranges, for one weighting of the datums."""
     if native.available():
         stored = _stored(ledger, settings)
-        return native.curves(stored, settings.max_detections, weights, list(areas)).curves
+        return native_curves.curves(stored, settings.max_detections, weights, list(areas)).curves
     return _curves(DetectionLedger(ledger), settings, weights, areas)
 
 
@@ -108,7 +108,7 @@ def resampled_curves(
     """Curves of every label in one area range, for many weightings of the datums."""
     if native.available():
         stored, limits = _stored(ledger, settings), settings.max_detections
-        for answer in native.resampled_curves(stored, limits, weights, [area]):
+        for answer in native_curves.resampled_curves(stored, limits, weights, [area]):
             yield answer.curves[0]
         return
     prepared = DetectionLedger(ledger)
@@ -129,8 +129,8 @@ def _curves(
     ]
 
 
-def _stored(ledger: Ledger, settings: Settings) -> native.Stored:
-    return native.Stored(
+def _stored(ledger: Ledger, settings: Settings) -> native_curves.Stored:
+    return native_curves.Stored(
         ledger.tables,
         len(ledger.datums),
         len(ledger.labels),
