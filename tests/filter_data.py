@@ -10,8 +10,9 @@ import shapely
 from sqlalchemy import Connection, event, insert, text
 
 from velour_plugin.filters import parse_filter
-from velour_plugin.store import Store, schema
-from velour_plugin.store.rows import insert_rows
+from velour_plugin.store import Store
+from velour_plugin.store.sql import schema
+from velour_plugin.store.sql.annotation_rows import insert_rows
 
 NEAR_BOSTON = (
     "DWITHIN(location, POINT(-71.03 42.36), 50, 'mi') AND city = 'city 7' AND sensor = 'infrared'"

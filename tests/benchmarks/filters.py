@@ -23,7 +23,8 @@ import velour_plugin as velour
 from tests.filter_data import NEAR_BOSTON, fill
 from tests.postgis import postgis_server
 from velour_plugin.filters import Node, parse_filter
-from velour_plugin.store import Store, filtering, upgrade_store
+from velour_plugin.store import Store, upgrade_store
+from velour_plugin.store.sql import filtering
 
 DATUMS = 1_000_000
 FILTERS = (NEAR_BOSTON, NEAR_BOSTON.replace("50, 'mi'", "1000, 'km'"))

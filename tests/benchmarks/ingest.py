@@ -19,9 +19,10 @@ from sqlalchemy import text
 import velour_plugin as velour
 from tests.postgis import postgis_server
 from velour_plugin.domain.table import AnnotationTable
-from velour_plugin.store import Store, schema, upgrade_store
-from velour_plugin.store.copying import binary_rows
-from velour_plugin.store.rows import insert_rows, region_columns
+from velour_plugin.store import Store, upgrade_store
+from velour_plugin.store.sql import schema
+from velour_plugin.store.sql.annotation_rows import insert_rows, region_columns
+from velour_plugin.store.sql.copying import binary_rows
 
 BOXES, DATUMS = 500_000, 10_000
 

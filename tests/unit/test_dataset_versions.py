@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 
 import velour_plugin as velour
 from velour_plugin.errors import NotFound, UnknownName
-from velour_plugin.store import open_store, schema, upgrade_store
+from velour_plugin.store import open_store, upgrade_store
+from velour_plugin.store.sql import schema
 
 
 def truth(uid: str, x: float = 0.0, **metadata: object) -> velour.GroundTruth:

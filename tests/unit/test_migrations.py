@@ -12,7 +12,8 @@ from sqlalchemy import NullPool, create_engine, text
 
 import velour_plugin as velour
 from velour_plugin.errors import StoreUnavailable
-from velour_plugin.store import Store, migrate, schema, upgrade_store
+from velour_plugin.store import Store, upgrade_store
+from velour_plugin.store.sql import migrate, schema
 
 OWN_TABLES = {
     "velour_schema",  # Alembic's: which revision the database is at
@@ -112,7 +113,7 @@ def test_an_upgrade_that_fails_leaves_the_store_as_it_was(
 
     with monkeypatch.context() as patch:
         for backend in ("sqlite.Sqlite", "postgis.PostGIS"):
-            patch.setattr(f"velour_plugin.store.{backend}.create_indexes", fail)
+            patch.setattr(f"velour_plugin.store.sql.{backend}.create_indexes", fail)
         with pytest.raises(RuntimeError, match="the power went out"):
             upgrade_store(store_url)
     assert tables_of(store_url) <= OWN_TABLES - {"velour_schema"}

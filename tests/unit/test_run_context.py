@@ -37,7 +37,8 @@ VERSION = f"fires@{fires().digest[:12]}"
 def _nothing_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has just started; the store of the environment is taken away as well."""
     monkeypatch.setattr(usage, "in_use", usage.Usage())
-    monkeypatch.setattr("velour_plugin.store.in_use", usage.in_use)
+    for module in ("opening", "sql.store"):
+        monkeypatch.setattr(f"velour_plugin.store.{module}.in_use", usage.in_use)
     monkeypatch.delenv("VELOUR_STORE_URI")
 
 

@@ -23,9 +23,10 @@ from tests.scenes import FOUND, TRUE, scene
 from velour_plugin.domain.evaluation import Certificate, Metric
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import InvalidInput, NotFound, StoreUnavailable, UnknownName
-from velour_plugin.store import Store, schema, upgrade_store
-from velour_plugin.store.postgis import binary_rows
-from velour_plugin.store.rows import insert_rows
+from velour_plugin.store import Store, upgrade_store
+from velour_plugin.store.sql import schema
+from velour_plugin.store.sql.annotation_rows import insert_rows
+from velour_plugin.store.sql.postgis import binary_rows
 
 PROJECT = Path(__file__).resolve().parents[2]
 SQUARE = [(0, 0), (4, 0), (4, 4), (0, 4)]
@@ -394,7 +395,7 @@ def test_an_evaluation_that_fails_midway_leaves_nothing(
         raise RuntimeError("the power went out")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"velour_plugin.store.evaluations.{failing}", fail)
+        patch.setattr(f"velour_plugin.store.sql.evaluations.{failing}", fail)
         with pytest.raises(RuntimeError, match="the power went out"):
             velour.evaluate(JUDGED, "object-detection", store=store)
     assert rows(store) == empty
@@ -415,7 +416,7 @@ def test_a_dataset_that_fails_midway_leaves_the_others_as_they_were(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("velour_plugin.store.datasets.region_columns", fail)
+        patch.setattr("velour_plugin.store.sql.datasets.region_columns", fail)
         with pytest.raises(KeyboardInterrupt):
             store.save_dataset(dataset(truth("1"), truth("2", annotation(), location=(3, 4))))
     assert rows(store) == before

@@ -1,6 +1,6 @@
 """The first schema.
 
-It is what ``velour_plugin.store.schema`` described when this was written; a test
+It is what ``velour_plugin.store.sql.schema`` described when this was written; a test
 compares the two, so a change of the schema comes with a migration of its own.
 """
 

@@ -34,9 +34,9 @@ from velour_plugin.filters.tree import (
     Property,
 )
 from velour_plugin.filters.values import KINDS, LARGEST, OPERATORS, SMALLEST, literal_readings
-from velour_plugin.store.backend import Backend, Column, Condition
-from velour_plugin.store.hints import hint
-from velour_plugin.store.schema import datums
+from velour_plugin.store.sql.backend import Backend, Column, Condition
+from velour_plugin.store.sql.hints import hint
+from velour_plugin.store.sql.schema import datums
 
 __all__ = ("condition",)
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from velour_plugin.store.schema import metadata
+from velour_plugin.store.sql.schema import metadata
 
 attributes = context.config.attributes
 context.configure(

@@ -7,7 +7,6 @@ that did not change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import Connection, select
@@ -15,49 +14,17 @@ from sqlalchemy import Connection, select
 from velour_plugin.domain.canonical import Digest, canonical_json
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.order import natural_order
-from velour_plugin.store import schema
-from velour_plugin.store.backend import Backend
-from velour_plugin.store.datasets import (
+from velour_plugin.store.sql import schema
+from velour_plugin.store.sql.backend import Backend
+from velour_plugin.store.sql.datasets import (
     Content,
-    Version,
     find_versions,
     members_of,
     newest_version,
     save_datums,
     write_version,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class VersionDiff:
-    """What changed from one version of a dataset to another, by uid, in natural order.
-
-    Args:
-        dataset: its name.
-        before: number of the first version.
-        after: number of the second.
-        added: datums of the second only.
-        removed: datums of the first only.
-        changed: datums of both, with other metadata, place or annotations.
-        unchanged: how many are the same in both.
-    """
-
-    dataset: str
-    before: int
-    after: int
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    changed: tuple[str, ...]
-    unchanged: int
-
-    def __str__(self) -> str:
-        lines = [
-            f"{self.dataset} v{self.before} to v{self.after}: {len(self.added)} added, "
-            f"{len(self.removed)} removed, {len(self.changed)} changed, {self.unchanged} unchanged"
-        ]
-        for sign, uids in (("+", self.added), ("-", self.removed), ("~", self.changed)):
-            lines += [f"{sign} {uid}" for uid in uids]
-        return "\n".join(lines)
+from velour_plugin.store.values import Version, VersionDiff
 
 
 def diff_versions(connection: Connection, first: Version, second: Version) -> VersionDiff:

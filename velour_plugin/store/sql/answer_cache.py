@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, ScalarSelect, Text, cast, delete, func, insert, select
 
-from velour_plugin.store import schema
+from velour_plugin.store.sql import schema
 
 
 def find_answer(connection: Connection, key: str, datasets: Sequence[str]) -> Any | None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Float, Table
 from sqlalchemy.types import BigInteger, Integer
 
-from velour_plugin.store.backend import Columns
-from velour_plugin.store.schema import datums
+from velour_plugin.store.sql.backend import Columns
+from velour_plugin.store.sql.schema import datums
 
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 _DTYPES = {BigInteger: ">i8", Integer: ">i4", Float: ">f8"}

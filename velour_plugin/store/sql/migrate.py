@@ -10,7 +10,7 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from velour_plugin.errors import StoreUnavailable
-from velour_plugin.store.backend import Backend
+from velour_plugin.store.sql.backend import Backend
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -86,7 +86,7 @@ def configuration(connection: Any, backend: Backend) -> Config:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", "velour_plugin.store:migrations")
+    config.set_main_option("script_location", "velour_plugin.store.sql:migrations")
     config.attributes.update(connection=connection, backend=backend, version_table=_VERSION_TABLE)
     return config
 

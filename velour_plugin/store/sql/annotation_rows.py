@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Table, select
 from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.table import AnnotationTable, LabelName
-from velour_plugin.store import schema
-from velour_plugin.store.backend import Backend
+from velour_plugin.store.sql import schema
+from velour_plugin.store.sql.backend import Backend
 
 _SIZES = ("x", "y", "width", "height")
 

@@ -37,9 +37,9 @@ from sqlalchemy.dialects.sqlite import insert
 from velour_plugin.errors import StoreUnavailable
 from velour_plugin.filters.geodesy import box_around
 from velour_plugin.filters.values import TAGS
-from velour_plugin.store.backend import Column, Columns, Condition
-from velour_plugin.store.schema import datums
-from velour_plugin.store.sqlite_functions import FUNCTIONS
+from velour_plugin.store.sql.backend import Column, Columns, Condition
+from velour_plugin.store.sql.schema import datums
+from velour_plugin.store.sql.sqlite_functions import FUNCTIONS
 
 _PLACES = "datum_places"
 _places = table(_PLACES, *map(column, ("id", "west", "east", "south", "north")))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,28 +20,16 @@ from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import NotFound
-from velour_plugin.store import schema
-from velour_plugin.store.backend import Backend
-from velour_plugin.store.datasets import Version
 from velour_plugin.store.ledgers import ledger_from_bytes, ledger_to_bytes
-from velour_plugin.store.rows import insert_rows, label_ids, load_table, region_columns
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An evaluation as a ranking sees it: who, what was asked, and when.
-
-    Args:
-        run: ``None`` when it was made outside MLflow.
-    """
-
-    evaluation_id: str
-    version_id: int
-    task: str
-    model: str
-    certificate: Certificate
-    run: Run | None
-    created_at: dt.datetime
+from velour_plugin.store.sql import schema
+from velour_plugin.store.sql.annotation_rows import (
+    insert_rows,
+    label_ids,
+    load_table,
+    region_columns,
+)
+from velour_plugin.store.sql.backend import Backend
+from velour_plugin.store.values import Candidate, Version
 
 
 def save_evaluation(

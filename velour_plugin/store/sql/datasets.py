@@ -20,30 +20,16 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.domain.table import LabelName
 from velour_plugin.errors import NotFound, UnknownName
-from velour_plugin.store import schema
-from velour_plugin.store.backend import Backend
-from velour_plugin.store.rows import geometry_of, insert_rows, load_table, region_columns, wkb_of
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version of a dataset, as the store knows it.
-
-    Args:
-        id: of its row.
-        dataset: the dataset's name.
-        number: counted from 1 for each name.
-        digest: what names the content.
-        properties: names of its datums' metadata.
-        datums: how many there are.
-    """
-
-    id: int
-    dataset: str
-    number: int
-    digest: str
-    properties: Sequence[str]
-    datums: int
+from velour_plugin.store.sql import schema
+from velour_plugin.store.sql.annotation_rows import (
+    geometry_of,
+    insert_rows,
+    load_table,
+    region_columns,
+    wkb_of,
+)
+from velour_plugin.store.sql.backend import Backend
+from velour_plugin.store.values import Version
 
 
 def save_version(connection: Connection, backend: Backend, dataset: Dataset) -> Version:

@@ -35,10 +35,10 @@ from sqlalchemy.types import NullType
 
 from velour_plugin.domain.metadata import GEOJSON_TYPES
 from velour_plugin.filters.values import TAGS
-from velour_plugin.store.backend import Column, Columns, Condition
-from velour_plugin.store.casefold import casefolded
-from velour_plugin.store.copying import binary_rows
-from velour_plugin.store.schema import datums
+from velour_plugin.store.sql.backend import Column, Columns, Condition
+from velour_plugin.store.sql.casefold import casefolded
+from velour_plugin.store.sql.copying import binary_rows
+from velour_plugin.store.sql.schema import datums
 
 _FUNCTIONS = {
     "s_intersects": "ST_Intersects",

@@ -13,7 +13,7 @@ from sqlalchemy import and_, or_
 
 from velour_plugin.filters.tree import ARRAYS, METRES, Call, Literal, Node, Property
 from velour_plugin.filters.values import TAGS, literal_readings
-from velour_plugin.store.backend import Backend, Condition
+from velour_plugin.store.sql.backend import Backend, Condition
 
 _TOUCHING = ("s_intersects", "s_within", "s_contains")
 

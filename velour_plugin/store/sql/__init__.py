@@ -1,0 +1,1 @@
+"""A store in an SQL database: SQLite or PostgreSQL with PostGIS."""
