@@ -44,4 +44,4 @@ with velour.open_store() as store:
         velour.evaluate(redrawn(published, model), "semantic-segmentation", store=store)
     print(velour.rank("mIoU", dataset="rooftops", store=store))
     print()
-    print(velour.compare("boxes", "outlines", "mIoU", by="area_of_interest", store=store))
+    print(velour.compare("boxes", "outlines", metric="mIoU", by="area_of_interest", store=store))

@@ -10,9 +10,10 @@ import shapely
 from sqlalchemy import Connection, event, insert, text
 
 from velour_plugin.filters import parse_filter
-from velour_plugin.store import Store
+from velour_plugin.store import Version
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.annotation_rows import insert_rows
+from velour_plugin.store.sql.store import SqlStore
 
 NEAR_BOSTON = (
     "DWITHIN(location, POINT(-71.03 42.36), 50, 'mi') AND city = 'city 7' AND sensor = 'infrared'"
@@ -22,8 +23,8 @@ NEAR_BOSTON = (
 PROPERTIES = ("city", "hour", "sensor")
 
 
-def fill(store: Store, datums: int, name: str = "many", seed: int = 0) -> int:
-    """Write a version of ``datums`` datums all over the Earth, 50 cities, 4 sensors; its id."""
+def fill(store: SqlStore, datums: int, name: str = "many", seed: int = 0) -> Version:
+    """Write a version of ``datums`` datums all over the Earth, 50 cities, 4 sensors."""
     rng = np.random.default_rng(seed)
     with store._writing() as connection:
         owner = _insert(connection, schema.datasets, name=name)
@@ -38,11 +39,11 @@ def fill(store: Store, datums: int, name: str = "many", seed: int = 0) -> int:
             _fill_part(store, connection, owner, version, first, start, size, rng)
     with store._writing() as connection:
         connection.execute(text("ANALYZE"))
-    return version
+    return store.versions(name)[0]
 
 
 def _fill_part(
-    store: Store, connection: Connection, owner: int, version: int, first: int, start: int,
+    store: SqlStore, connection: Connection, owner: int, version: int, first: int, start: int,
     size: int, rng: np.random.Generator,
 ) -> None:  # fmt: skip
     points = shapely.points(rng.uniform(-180, 180, size), rng.uniform(-80, 80, size))
@@ -68,7 +69,7 @@ def _fill_part(
     })  # fmt: skip
 
 
-def plan(store: Store, version: int, where: str, name: str = "many") -> str:
+def plan(store: SqlStore, version: Version, where: str) -> str:
     """What the database would do to answer a filter."""
     said: list[tuple[str, Any]] = []
 
@@ -76,7 +77,7 @@ def plan(store: Store, version: int, where: str, name: str = "many") -> str:
         said.append((statement, values))
 
     event.listen(store.engine, "before_cursor_execute", note)
-    store.matching(name, version, parse_filter(where))
+    store.select_datums(version, parse_filter(where))
     event.remove(store.engine, "before_cursor_execute", note)
     statement, values = next(pair for pair in reversed(said) if "metadata" in pair[0])
     explain = "EXPLAIN QUERY PLAN " if store.backend.name == "sqlite" else "EXPLAIN "

@@ -10,6 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from velour_plugin.ask import compare as compare
+    from velour_plugin.ask import matrix as matrix
+    from velour_plugin.ask import rank as rank
+    from velour_plugin.ask import recommend as recommend
+    from velour_plugin.ask import slices as slices
+    from velour_plugin.ask import worst as worst
     from velour_plugin.autologging import autolog as autolog
     from velour_plugin.domain.annotations import Annotation as Annotation
     from velour_plugin.domain.annotations import Datum as Datum
@@ -32,11 +38,6 @@ if TYPE_CHECKING:
     from velour_plugin.filters.builder import field as field
     from velour_plugin.hookspecs import hookimpl as hookimpl
     from velour_plugin.partitions import PartitionedDataset as PartitionedDataset
-    from velour_plugin.ranking import compare as compare
-    from velour_plugin.ranking import rank as rank
-    from velour_plugin.ranking import recommend as recommend
-    from velour_plugin.ranking import slices as slices
-    from velour_plugin.ranking import worst as worst
     from velour_plugin.reading import read_dataset as read_dataset
     from velour_plugin.store import open_store as open_store
 
@@ -60,16 +61,17 @@ _HOME = {
     "Run": "domain.evaluation",
     "VideoFrameMetadata": "domain.metadata",
     "autolog": "autologging",
-    "compare": "ranking",
+    "compare": "ask",
     "evaluate": "evaluation",
     "field": "filters.builder",
     "hookimpl": "hookspecs",
+    "matrix": "ask",
     "open_store": "store",
-    "rank": "ranking",
+    "rank": "ask",
     "read_dataset": "reading",
-    "recommend": "ranking",
-    "slices": "ranking",
-    "worst": "ranking",
+    "recommend": "ask",
+    "slices": "ask",
+    "worst": "ask",
 }
 
 __all__ = [*_HOME, "errors", "hookspecs"]

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from velour_plugin.answers import Leaderboard
+from velour_plugin.ask import rank
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.errors import BadDataset, InvalidInput, NotFound
@@ -20,8 +22,6 @@ from velour_plugin.evaluation import evaluate
 from velour_plugin.functions import function_named
 from velour_plugin.matching import Question
 from velour_plugin.plugins import installed
-from velour_plugin.ranking import rank
-from velour_plugin.ranking.board import Board
 from velour_plugin.store import Store, open_store
 from velour_plugin.tracked import Tracked
 
@@ -85,12 +85,11 @@ class Trial:
         with open_store(self.store) as store:
             return [self._verdict(one, store) for one in contenders]
 
-    def leaderboard(self, verdicts: Sequence[Verdict]) -> Board:
+    def leaderboard(self, verdicts: Sequence[Verdict]) -> Leaderboard:
         """Rank those that were judged by the task's first headline metric."""
         (dataset,) = {one.evaluation.certificate.dataset for one in verdicts}
         metric = installed().evaluator(self.task).headline[0]
-        with open_store(self.store, create=False) as store:
-            return rank(metric, dataset, runs=[one.entrant for one in verdicts], store=store)
+        return rank(metric, dataset, runs=[one.entrant for one in verdicts], store=self.store)
 
     def _verdict(self, one: Contender, store: Store) -> Verdict:
         asked = (self.task, self.parameters, self.where)

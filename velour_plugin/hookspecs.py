@@ -81,6 +81,22 @@ def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[
 
 
 @hookspec(firstresult=True)
+def velour_run_columns(
+    run_ids: Sequence[str], columns: Sequence[str]
+) -> Mapping[str, Mapping[str, float | int | str | None]] | None:
+    """Tell what a tracker knows of runs, for further columns of a leaderboard.
+
+    Called when a leaderboard has columns such as ``mlflow.metrics.latency_ms``. Answer by run id
+    and column, leaving out what is not known. The first plugin that answers wins; return ``None``
+    to pass::
+
+        @velour_plugin.hookimpl
+        def velour_run_columns(run_ids, columns):
+            return {run_id: my_tracker.values(run_id, columns) for run_id in run_ids}
+    """
+
+
+@hookspec(firstresult=True)
 def velour_evaluate_tracked(asked: Tracked) -> str | None:
     """Judge a model or predictions in a run of a tracker; answer with the run's id.
 

@@ -113,6 +113,24 @@ class Plugins:
             )
         return set(found)
 
+    def run_columns(
+        self, run_ids: Sequence[str], columns: Sequence[str]
+    ) -> Mapping[str, Mapping[str, float | int | str | None]]:
+        """What a tracker knows of runs, by run id and column.
+
+        Raises:
+            NotFound: no plugin knows runs.
+            UnknownName: no run has a value of a column's name.
+        """
+        values: Mapping[str, Mapping[str, float | int | str | None]] | None
+        values = self.manager.hook.velour_run_columns(run_ids=run_ids, columns=columns)
+        if values is None:
+            raise NotFound(
+                f"columns {', '.join(columns)}: no plugin knows them; metrics have no dot, and "
+                "MLflow's are mlflow.metrics.NAME, mlflow.params.NAME and mlflow.tags.NAME."
+            )
+        return values
+
     def evaluate_tracked(self, asked: Tracked) -> str:
         """Judge in a run of a tracker; returns the run's id.
 

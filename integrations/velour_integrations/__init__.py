@@ -50,6 +50,18 @@ def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[
 
 
 @hookimpl
+def velour_run_columns(
+    run_ids: Sequence[str], columns: Sequence[str]
+) -> Mapping[str, Mapping[str, float | int | str | None]] | None:
+    """Metrics, parameters and tags of MLflow runs, as ``mlflow.metrics.NAME``."""
+    from velour_integrations.mlflow.runs.columns import PREFIX, run_columns
+
+    if not all(name.startswith(PREFIX) for name in columns):
+        return None
+    return run_columns(run_ids, columns)
+
+
+@hookimpl
 def velour_evaluate_tracked(asked: Tracked) -> str | None:
     """In an MLflow run, by ``mlflow.models.evaluate``."""
     from velour_integrations.mlflow.evaluation.tracked import evaluate_tracked

@@ -58,7 +58,7 @@ def demo(store: str | None) -> None:
     with velour.open_store(uri) as opened:
         for title, where in BOARDS:
             click.echo(f"\n{title}")
-            click.echo(str(velour.rank("mAP", DATASET, where, runs=runs, store=opened)))
+            click.echo(str(velour.rank("mAP", DATASET, where=where, runs=runs, store=opened)))
     click.echo(
         "\nOpen the runs:   mlflow ui --backend-store-uri "
         f"{_tracking_uri()}\n"

@@ -23,8 +23,9 @@ import velour_plugin as velour
 from tests.filter_data import NEAR_BOSTON, fill
 from tests.postgis import postgis_server
 from velour_plugin.filters import Node, parse_filter
-from velour_plugin.store import Store, upgrade_store
+from velour_plugin.store import Version, upgrade_store
 from velour_plugin.store.sql import filtering
+from velour_plugin.store.sql.store import SqlStore
 
 DATUMS = 1_000_000
 FILTERS = (NEAR_BOSTON, NEAR_BOSTON.replace("50, 'mi'", "1000, 'km'"))
@@ -52,13 +53,13 @@ def filter_rows(datums: int = DATUMS, runs: int = 5) -> Iterator[Row]:
                 yield from _rows(store, fill(store, datums), runs)
 
 
-def _rows(store: Store, version: int, runs: int) -> Iterator[Row]:
+def _rows(store: SqlStore, version: Version, runs: int) -> Iterator[Row]:
     for where in FILTERS:
         node = parse_filter(where)
-        fast, found = _timed(lambda node=node: store.matching("many", version, node), runs)
+        fast, found = _timed(lambda node=node: store.select_datums(version, node), runs)
         with patch.object(filtering, "hint", _no_hint), _no_index(store):
-            slow, walked = _timed(lambda node=node: store.matching("many", version, node), 1)
-        assert found == walked
+            slow, walked = _timed(lambda node=node: store.select_datums(version, node), 1)
+        assert found.uids == walked.uids
         yield Row(store.backend.name, where, len(found), fast, slow)
 
 
@@ -67,7 +68,7 @@ def _no_hint(node: Node, backend: object) -> None:
 
 
 @contextmanager
-def _no_index(store: Store) -> Iterator[None]:
+def _no_index(store: SqlStore) -> Iterator[None]:
     """Forbid PostgreSQL the indexes that it finds by itself."""
     if store.backend.name == "sqlite":
         yield

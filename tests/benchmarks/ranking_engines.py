@@ -57,7 +57,7 @@ def ours(store: Store, start: float, resamples: int) -> Numbers:
     import velour_plugin as velour
 
     where = f"draw BETWEEN {start:.6f} AND {start + 0.1:.6f}"
-    board = velour.rank("mAP", NAME, where, resamples=resamples, store=store)
+    board = velour.rank("mAP", NAME, where=where, resamples=resamples, store=store)
     return [row.value for row in sorted(board, key=lambda row: row.model)]
 
 

@@ -136,7 +136,7 @@ def test_a_move_that_was_earned_says_so_as_well() -> None:
 def decide_again_p() -> float:
     """The same comparison by the tool for two runs; there is one challenger."""
     one, two = (evaluations_of("fires", number)[0].evaluation_id for number in (1, 2))
-    p = velour.compare(one, two, "mAR_100", dataset="fires", permutations=200).rows[0].p
+    p = velour.compare(one, two, metric="mAR_100", dataset="fires", permutations=200).rows[0].p
     assert p is not None
     return p
 
@@ -148,7 +148,7 @@ def test_the_best_of_several_challengers_had_as_many_chances() -> None:
     register(twelve(range(11)))
     promotion = decide()
     one, four = (evaluations_of("fires", number)[0].evaluation_id for number in (1, 4))
-    p = velour.compare(one, four, "mAR_100", dataset="fires", permutations=200).rows[0].p
+    p = velour.compare(one, four, metric="mAR_100", dataset="fires", permutations=200).rows[0].p
     assert p is not None
     assert promotion.p == pytest.approx(3 * p)
     assert promotion.moved

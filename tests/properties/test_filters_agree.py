@@ -48,12 +48,12 @@ def answers(
     """Who selects what, filter by filter."""
     name = f"example {next(FRESH)}"
     dataset = velour.Dataset.from_groundtruths(map(velour.GroundTruth, datums), name)
-    versions = {kind: store.save_dataset(dataset).id for kind, store in stores.items()}
+    versions = {kind: store.save_dataset(dataset) for kind, store in stores.items()}
     for node in filters:
         mask = matching(node, dataset.datums, name)
         said = {"python": [uid for uid, keep in zip(dataset.uids, mask, strict=True) if keep]}
         for kind, store in stores.items():
-            said[kind] = store.matching(name, versions[kind], node)
+            said[kind] = list(store.select_datums(versions[kind], node).uids)
         yield said
 
 

@@ -47,7 +47,7 @@ def pets(store: Store) -> None:
 def test_accuracies_are_compared_by_mcnemars_exact_test(store: Store) -> None:
     pets(store)
 
-    found = velour.compare("one", "other", "accuracy", store=store)
+    found = velour.compare("one", "other", metric="accuracy", store=store)
 
     first = found[0]
     assert (first.first, first.second) == (0.9, 0.55)
@@ -59,7 +59,7 @@ def test_the_accuracy_of_a_label_is_its_recall_and_has_the_same_test(store: Stor
     """Cats: one of ten is wrong for the first, four for the second. Dogs: one and five."""
     pets(store)
 
-    _, dogs, cats = velour.compare("one", "other", "accuracy", store=store)
+    _, dogs, cats = velour.compare("one", "other", metric="accuracy", store=store)
 
     assert (dogs.about, dogs.metric, dogs.first, dogs.second) == ("class=dog", "recall", 0.9, 0.5)
     assert (cats.about, cats.metric, cats.first, cats.second) == ("class=cat", "recall", 0.9, 0.6)
@@ -71,7 +71,7 @@ def test_the_accuracy_of_a_label_is_its_recall_and_has_the_same_test(store: Stor
 def test_who_asks_for_no_p_gets_none(store: Store) -> None:
     pets(store)
 
-    found = velour.compare("one", "other", "accuracy", permutations=0, store=store)
+    found = velour.compare("one", "other", metric="accuracy", permutations=0, store=store)
 
     assert [row.p for row in found] == [None] * 3
     assert not found.notes
@@ -80,7 +80,7 @@ def test_who_asks_for_no_p_gets_none(store: Store) -> None:
 def test_other_metrics_are_compared_by_permutation(store: Store) -> None:
     pets(store)
 
-    found = velour.compare("one", "other", "f1_macro", permutations=99, store=store)
+    found = velour.compare("one", "other", metric="f1_macro", permutations=99, store=store)
 
     assert found[0].p is not None
     assert round(found[0].p * 100) == pytest.approx(found[0].p * 100)  # so many of 100 drawn
@@ -92,7 +92,7 @@ def test_a_metric_that_nobody_has_is_refused(store: Store) -> None:
     pets(store)
 
     with pytest.raises(UnknownName, match="did you mean 'accuracy'"):
-        velour.compare("one", "other", "acuracy", store=store)
+        velour.compare("one", "other", metric="acuracy", store=store)
 
 
 # Detection: four images with a fire each
@@ -158,7 +158,7 @@ def test_errors_print_convert_and_plot(store: Store) -> None:
     assert "localisation" in str(found)
     assert "localisation" in found._repr_html_()
     assert list(found.errors.to_frame()["kind"]) == [row.kind for row in found.errors]
-    assert found.to_dict()["errors"][0]["kind"] == found.errors[0].kind
+    assert found.to_dict()["errors"]["rows"][0]["kind"] == found.errors[0].kind
     first, second = found.errors.plot().data
     assert (first.name, second.name) == ("first", "second")
     assert list(first.y) == [row.first for row in found.errors]
@@ -173,14 +173,14 @@ def test_a_ledger_without_overlaps_and_a_task_without_kinds_have_no_errors(store
 
     for found in (detection, pictures):
         assert not found.errors
-        assert found.to_dict()["errors"] == []
+        assert found.to_dict()["errors"]["rows"] == []
         assert "errors by kind" not in str(found)
 
 
 def test_a_metric_of_details_is_compared_too(store: Store) -> None:
     fires(store)
 
-    found = velour.compare("one", "other", "oLRP", permutations=5, store=store)
+    found = velour.compare("one", "other", metric="oLRP", permutations=5, store=store)
 
     assert {row.about for row in found} == {"all", "class=fire", "class=smoke"}
     assert found[0].difference is not None

@@ -10,7 +10,8 @@ import velour_plugin as velour
 from tests.filter_data import NEAR_BOSTON, fill, plan
 from tests.postgis import Server
 from velour_plugin.filters import parse_filter
-from velour_plugin.store import Store, upgrade_store
+from velour_plugin.store import Version, upgrade_store
+from velour_plugin.store.sql.store import SqlStore
 
 WITHIN = "S_WITHIN(location, POLYGON((-72 42, -70 42, -70 43, -72 43, -72 42))) AND hour > 3"
 
@@ -18,7 +19,7 @@ WITHIN = "S_WITHIN(location, POLYGON((-72 42, -70 42, -70 43, -72 43, -72 42))) 
 @pytest.fixture(scope="module", params=["sqlite", "postgis"])
 def filled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Store, int]]:
+) -> Iterator[tuple[SqlStore, Version]]:
     """20,000 datums in a store of each kind, and their version."""
     if request.param == "sqlite":
         path = tmp_path_factory.mktemp("indexes") / "velour.db"
@@ -34,7 +35,9 @@ def filled(
 
 @pytest.mark.filterwarnings("ignore::velour_plugin.filters.swapped.SwappedCoordinates")
 @pytest.mark.parametrize("where", [NEAR_BOSTON, WITHIN])
-def test_a_place_is_looked_up_in_the_spatial_index(filled: tuple[Store, int], where: str) -> None:
+def test_a_place_is_looked_up_in_the_spatial_index(
+    filled: tuple[SqlStore, Version], where: str
+) -> None:
     """Beside conditions on metadata too; the whole version is not walked through."""
     said = plan(*filled, where)
     if filled[0].backend.name == "sqlite":
@@ -54,7 +57,7 @@ def test_a_place_is_looked_up_in_the_spatial_index(filled: tuple[Store, int], wh
     ],
 )
 def test_equality_of_metadata_is_looked_up_on_postgresql(
-    filled: tuple[Store, int], where: str
+    filled: tuple[SqlStore, Version], where: str
 ) -> None:
     """SQLite has no index over metadata."""
     store, version = filled
@@ -70,9 +73,9 @@ def test_equality_of_metadata_is_looked_up_on_postgresql(
      "city = 'city 7' OR DWITHIN(location, POINT(0 0), 500, 'km')",
      "city IN ('city 7', 'city 8') OR S_CONTAINS(location, POINT(1 1))"],
 )  # fmt: skip
-def test_an_index_changes_no_answer(filled: tuple[Store, int], where: str) -> None:
+def test_an_index_changes_no_answer(filled: tuple[SqlStore, Version], where: str) -> None:
     """Of what is joined to IS NULL by OR, indexes know nothing."""
     store, version = filled
     node = parse_filter(where)
     hidden = parse_filter(f"hour IS NULL OR ({where})")
-    assert store.matching("many", version, node) == store.matching("many", version, hidden)
+    assert store.select_datums(version, node).uids == store.select_datums(version, hidden).uids

@@ -21,7 +21,8 @@ from velour_plugin.filters.interpret import matching
 from velour_plugin.filters.swapped import SwappedCoordinates
 from velour_plugin.filters.text import to_text
 from velour_plugin.filters.tree import filter_digest, to_json
-from velour_plugin.store import Store, upgrade_store
+from velour_plugin.store import Version, upgrade_store
+from velour_plugin.store.sql.store import SqlStore
 
 UTC = dt.timezone.utc
 HAWAII = dt.timezone(dt.timedelta(hours=-10))
@@ -93,7 +94,9 @@ NAMES = [datum.uid for datum in DATUMS]
 
 
 @pytest.fixture(scope="module")
-def stores(postgis: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Store, int]]:
+def stores(
+    postgis: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[SqlStore, Version]]:
     """One store of each kind, with the version that holds the datums."""
     dataset = velour.Dataset.from_groundtruths(map(velour.GroundTruth, DATUMS), "language")
     folder = tmp_path_factory.mktemp("language")
@@ -103,16 +106,16 @@ def stores(postgis: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             velour.open_store(f"sqlite:///{folder / 'velour.db'}") as sqlite,
             velour.open_store(url) as postgresql,
         ):
-            yield {store: store.save_dataset(dataset).id for store in (sqlite, postgresql)}
+            yield {store: store.save_dataset(dataset) for store in (sqlite, postgresql)}
 
 
-def chosen(where: Any, stores: dict[Store, int]) -> list[str]:
+def chosen(where: Any, stores: dict[SqlStore, Version]) -> list[str]:
     """Uids of what a filter selects, when all agree."""
     node = parse_filter(where)
     mask = matching(node, DATUMS, "language")
     found = [uid for uid, keep in zip(NAMES, mask, strict=True) if keep]
     for store, version in stores.items():
-        assert sorted(store.matching("language", version, node)) == sorted(found), store
+        assert sorted(store.select_datums(version, node).uids) == sorted(found), store
     return found
 
 
@@ -237,7 +240,7 @@ ANSWERS: dict[str, Sequence[tuple[str, list[str]]]] = {
 
 
 @pytest.mark.parametrize("rule", ANSWERS)
-def test_every_operator_selects_what_it_says(rule: str, stores: dict[Store, int]) -> None:
+def test_every_operator_selects_what_it_says(rule: str, stores: dict[SqlStore, Version]) -> None:
     for where, expected in ANSWERS[rule]:
         assert chosen(where, stores) == expected, where
 
@@ -345,7 +348,7 @@ def test_what_would_overrun_a_stack_is_refused(where: str) -> None:
         parse_filter(where)
 
 
-def test_many_values_are_one_operator(stores: dict[Store, int]) -> None:
+def test_many_values_are_one_operator(stores: dict[SqlStore, Version]) -> None:
     """More than SQLite has parameters for."""
     values = ", ".join(f"'{number}'" for number in range(40_000))
     assert chosen(f"uid IN ({values}, 'dawn')", stores) == ["dawn"]
@@ -398,7 +401,7 @@ EXOTIC = [
 ]  # fmt: skip
 
 
-def test_no_geometry_in_metadata_aborts_a_query(stores: dict[Store, int]) -> None:
+def test_no_geometry_in_metadata_aborts_a_query(stores: dict[SqlStore, Version]) -> None:
     """Empty ones, flat ones, those that cross themselves or leave the Earth."""
     datums = [velour.Datum(str(n), {"g": shapely.from_wkt(said)}) for n, said in enumerate(EXOTIC)]
     dataset = velour.Dataset.from_groundtruths(map(velour.GroundTruth, datums), "exotic")
@@ -410,9 +413,9 @@ def test_no_geometry_in_metadata_aborts_a_query(stores: dict[Store, int]) -> Non
         for other in others
     ] + ["DWITHIN(g, POINT(1 1), 50, 'km')", "NOT DWITHIN(g, POINT(1 1), 50, 'km')"]
     for store in stores:
-        version = store.save_dataset(dataset).id
+        version = store.save_dataset(dataset)
         for where in asked:
             node = parse_filter(where)
             mask = matching(node, dataset.datums, "exotic")
             found = [uid for uid, keep in zip(dataset.uids, mask, strict=True) if keep]
-            assert store.matching("exotic", version, node) == found, (store, where)
+            assert list(store.select_datums(version, node).uids) == found, (store, where)

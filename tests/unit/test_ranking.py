@@ -14,8 +14,8 @@ from velour_evaluators.detection.evaluator import ObjectDetection
 import velour_plugin as velour
 from tests.coco_oracle import dataset_of, random_boxes
 from tests.fires import IMAGES, NEAR_BOSTON, NIGHT, fires
+from velour_plugin.answers import Leaderboard
 from velour_plugin.errors import BadFilter, InvalidInput, NotComparable, NotFound, UnknownName
-from velour_plugin.ranking.board import Board
 from velour_plugin.store import Store, upgrade_store
 
 ALL = tuple(IMAGES)
@@ -45,12 +45,14 @@ def judge(
     return evaluation
 
 
-def rank(store: Store, metric: str = "mAR_100", dataset: str = "fires", **asked: Any) -> Board:
+def rank(
+    store: Store, metric: str = "mAR_100", dataset: str = "fires", **asked: Any
+) -> Leaderboard:
     """A board without intervals, which have tests of their own."""
     return velour.rank(metric, dataset=dataset, store=store, **{"resamples": 0, **asked})
 
 
-def order(board: Board) -> list[tuple[int | None, str, float | None]]:
+def order(board: Leaderboard) -> list[tuple[int | None, str, float | None]]:
     return [(row.rank, row.model, row.value) for row in board]
 
 
@@ -444,13 +446,17 @@ def test_slices_comparisons_and_worst_take_every_filter(store: Store) -> None:
     judge(store, fires(ALL, "all"))
     judge(store, fires(["2", "10"], "boston"))
     for where, value in (("score >= 0.5", 1.0), ("score > 0.95", 0.0), ("score < 0.95", 1.0)):
-        found = velour.slices("all", "sensor", "mAR_100", where, resamples=0, store=store)
+        found = velour.slices(
+            "all", "sensor", metric="mAR_100", where=where, resamples=0, store=store
+        )
         assert {row.value for row in found} == {value}, where
         assert any("Matched again" in note for note in found.notes) is (where == "score < 0.95")
     where = "label.value = 'fire' AND annotation.area > 1"
-    pair = velour.compare("boston", "all", "mAR_100", where, permutations=5, store=store)
+    pair = velour.compare(
+        "boston", "all", metric="mAR_100", where=where, permutations=5, store=store
+    )
     assert (pair[0].first, pair[0].second) == (0.5, 1.0)
-    costly = velour.worst("boston", "mAR_100", where, store=store)
+    costly = velour.worst("boston", metric="mAR_100", where=where, store=store)
     assert {row.uid for row in costly if row.cost > 0} == {"20", "roof"}
 
 

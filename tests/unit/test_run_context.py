@@ -35,10 +35,7 @@ VERSION = f"fires@{fires().digest[:12]}"
 
 @pytest.fixture(autouse=True)
 def _nothing_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a process that has just started; the store of the environment is taken away as well."""
-    monkeypatch.setattr(usage, "in_use", usage.Usage())
-    for module in ("opening", "sql.store"):
-        monkeypatch.setattr(f"velour_plugin.store.{module}.in_use", usage.in_use)
+    """No store is named by the environment; nothing is in use at the start of any test."""
     monkeypatch.delenv("VELOUR_STORE_URI")
 
 

@@ -37,7 +37,7 @@ def test_the_interval_of_an_accuracy_is_wilsons(store: Store) -> None:
 
 
 def test_a_filter_and_a_label_narrow_what_was_tried(store: Store) -> None:
-    (some,) = velour.rank("accuracy", "pets", "uid >= '10'", resamples=20, store=store)
+    (some,) = velour.rank("accuracy", "pets", where="uid >= '10'", resamples=20, store=store)
     (dogs,) = velour.rank("recall", "pets", label="dog", resamples=20, store=store)
 
     assert some.interval == wilson(5, 10)
@@ -46,7 +46,7 @@ def test_a_filter_and_a_label_narrow_what_was_tried(store: Store) -> None:
 
 def test_a_perfect_share_is_not_sure(store: Store) -> None:
     """Resamples of ten right ones are all right, and would make it look certain."""
-    (row,) = velour.rank("accuracy", "pets", "uid < '10'", resamples=20, store=store)
+    (row,) = velour.rank("accuracy", "pets", where="uid < '10'", resamples=20, store=store)
 
     assert row.value == 1.0
     assert row.interval == wilson(10, 10)
@@ -62,11 +62,11 @@ def test_other_metrics_have_the_intervals_of_resamples(store: Store) -> None:
 
 def test_who_asks_for_no_resamples_gets_no_interval(store: Store) -> None:
     assert velour.rank("accuracy", "pets", resamples=0, store=store)[0].interval is None
-    found = velour.slices("guesser", HALVES, "accuracy", resamples=0, store=store)
+    found = velour.slices("guesser", HALVES, metric="accuracy", resamples=0, store=store)
     assert [row.interval for row in found] == [None, None]
 
 
 def test_slices_have_wilsons_intervals_too(store: Store) -> None:
-    found = velour.slices("guesser", HALVES, "accuracy", resamples=20, store=store)
+    found = velour.slices("guesser", HALVES, metric="accuracy", resamples=20, store=store)
 
     assert [row.interval for row in found] == [wilson(10, 10), wilson(5, 10)]

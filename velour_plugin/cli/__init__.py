@@ -19,6 +19,7 @@ COMMANDS = {
     "datasets": "datasets",
     "db": "db",
     "evaluate": "evaluate",
+    "matrix": "matrix",
     "plugins": "plugins",
     "rank": "rank",
     "recommend": "recommend",

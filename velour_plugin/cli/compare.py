@@ -37,8 +37,15 @@ def compare(
     """
     import velour_plugin as velour
 
-    with velour.open_store(store, create=False) as opened:
-        found = velour.compare(
-            first, second, metric, where, by, dataset, permutations, seed, opened
-        )
-    print_result(found, as_json)
+    answer = velour.compare(
+        first,
+        second,
+        metric=metric,
+        where=where,
+        by=by,
+        dataset=dataset,
+        permutations=permutations,
+        seed=seed,
+        store=store,
+    )
+    print_result(answer, as_json)

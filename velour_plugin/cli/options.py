@@ -83,6 +83,17 @@ def statistics_options(command: Command) -> Command:
     return command
 
 
+def mismatch_option(command: Command) -> Command:
+    """``--on-mismatch refuse|intersect``."""
+    return click.option(
+        "--on-mismatch",
+        type=click.Choice(["refuse", "intersect"]),
+        default="refuse",
+        show_default=True,
+        help="What to do when evaluations were not asked the same question.",
+    )(command)
+
+
 def print_result(result: Any, as_json: bool) -> None:
     """Print a result as its table, or as JSON for scripts."""
     if as_json:

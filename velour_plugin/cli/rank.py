@@ -10,6 +10,7 @@ from velour_plugin.cli.options import (
     json_object,
     json_option,
     label_named,
+    mismatch_option,
     parameters_option,
     print_result,
     statistics_options,
@@ -33,13 +34,15 @@ from velour_plugin.cli.options import (
 @click.option("--run", "named", multiple=True, metavar="RUN", help="Only this run; repeatable.")
 @click.option("--runs", metavar="QUERY", help="Only runs that this MLflow filter string finds.")
 @click.option("--experiment", "experiments", multiple=True, metavar="ID", help="Only its runs.")
+@mismatch_option
 @click.option(
-    "--on-mismatch",
-    type=click.Choice(["refuse", "intersect"]),
-    default="refuse",
-    show_default=True,
-    help="What to do when evaluations were not asked the same question.",
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME",
+    help="A further metric, or mlflow.metrics.NAME, mlflow.params.NAME; repeatable.",
 )
+@click.option("--having", metavar="CQL2", help='Only rows such as "mAP_50 >= 0.5".')
 @parameters_option
 @statistics_options
 @json_option
@@ -53,6 +56,8 @@ def rank(
     runs: str | None,
     experiments: tuple[str, ...],
     on_mismatch: Literal["refuse", "intersect"],
+    columns: tuple[str, ...],
+    having: str | None,
     parameters: str,
     confidence: float,
     resamples: int,
@@ -71,19 +76,20 @@ def rank(
     """
     import velour_plugin as velour
 
-    with velour.open_store(store, create=False) as opened:
-        board = velour.rank(
-            metric,
-            datasets,
-            where,
-            label_named(label),
-            runs or named or None,
-            experiments or None,
-            on_mismatch,
-            confidence,
-            resamples,
-            seed,
-            opened,
-            json_object("--parameters", parameters),
-        )
-    print_result(board, as_json)
+    leaderboard = velour.rank(
+        metric,
+        datasets,
+        where=where,
+        label=label_named(label),
+        runs=runs or named or None,
+        experiments=experiments or None,
+        parameters=json_object("--parameters", parameters),
+        columns=columns,
+        having=having,
+        on_mismatch=on_mismatch,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+        store=store,
+    )
+    print_result(leaderboard, as_json)

@@ -37,8 +37,13 @@ def recommend(
     """
     import velour_plugin as velour
 
-    with velour.open_store(store, create=False) as opened:
-        found = velour.recommend(
-            metric, where, datasets or None, confidence, resamples, seed, opened
-        )
-    print_result(found, as_json)
+    answer = velour.recommend(
+        metric,
+        where=where,
+        datasets=datasets or None,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+        store=store,
+    )
+    print_result(answer, as_json)

@@ -47,8 +47,15 @@ def slices(
     """
     import velour_plugin as velour
 
-    with velour.open_store(store, create=False) as opened:
-        found = velour.slices(
-            run, by, metric, where, None, dataset, confidence, resamples, seed, opened
-        )
-    print_result(found, as_json)
+    answer = velour.slices(
+        run,
+        by,
+        metric=metric,
+        where=where,
+        dataset=dataset,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+        store=store,
+    )
+    print_result(answer, as_json)

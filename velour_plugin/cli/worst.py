@@ -31,5 +31,5 @@ def worst(
     """
     import velour_plugin as velour
 
-    with velour.open_store(store, create=False) as opened:
-        print_result(velour.worst(run, metric, where, n, dataset, opened), as_json)
+    answer = velour.worst(run, metric=metric, where=where, n=n, dataset=dataset, store=store)
+    print_result(answer, as_json)

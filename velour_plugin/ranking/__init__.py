@@ -1,21 +1,69 @@
-"""Which model is best for this need: rankings that refuse unfair comparisons."""
+"""Which model is best for this need: rankings that refuse unfair comparisons.
 
-from velour_plugin.ranking.board import Board, Row
-from velour_plugin.ranking.comparison import Comparison, compare
-from velour_plugin.ranking.rank_runs import rank
-from velour_plugin.ranking.recommendation import Recommendation, recommend
-from velour_plugin.ranking.slice_runs import Slices, Worst, slices, worst
+Every function here answers a query from a reader of a store; it knows no SQL.
+"""
 
-__all__ = [
-    "Board",
-    "Comparison",
-    "Recommendation",
-    "Row",
-    "Slices",
-    "Worst",
-    "compare",
-    "rank",
-    "recommend",
-    "slices",
-    "worst",
-]
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from velour_plugin.domain.canonical import canonical_json, digest
+from velour_plugin.errors import StoreUnavailable
+from velour_plugin.plugins import installed
+from velour_plugin.queries import (
+    CompareQuery,
+    MatrixQuery,
+    Query,
+    RankQuery,
+    RecommendQuery,
+    SliceQuery,
+    WorstQuery,
+)
+from velour_plugin.ranking.comparison import answer_comparison
+from velour_plugin.ranking.matrix import answer_matrix
+from velour_plugin.ranking.rank_runs import answer_ranking
+from velour_plugin.ranking.recommendation import answer_recommendation
+from velour_plugin.ranking.slice_runs import answer_slices, answer_worst
+from velour_plugin.store.protocol import Store
+
+Answer = TypeVar("Answer")
+
+_ANSWERS: dict[type[Query[Any]], Callable[..., Any]] = {
+    CompareQuery: answer_comparison,
+    MatrixQuery: answer_matrix,
+    RankQuery: answer_ranking,
+    RecommendQuery: answer_recommendation,
+    SliceQuery: answer_slices,
+    WorstQuery: answer_worst,
+}
+
+
+def answer(store: Store, query: Query[Answer]) -> Answer:
+    """Answer a query from one moment of a store; from its cache while nothing has changed.
+
+    The revision that an answer is kept under is read in the same transaction as what it is made
+    of: what is written meanwhile has a later one, and the answer is not given again.
+    """
+    key = _key(query) if query.cacheable else None
+    with store.snapshot() as reader:
+        revision, known = (
+            (0, None) if key is None else reader.cached_answer(key, query.read_datasets)
+        )
+        if known is not None:
+            cached: Answer = query.answer_type.from_dict(known)
+            return cached
+        result = _ANSWERS[type(query)](reader, query)
+    if key is not None:
+        with suppress(StoreUnavailable):  # who may only read is answered all the same
+            store.keep_answer(key, revision, result.to_dict())
+    computed: Answer = result
+    return computed
+
+
+def _key(query: Query[Any]) -> str:
+    """Names a cached answer; new arithmetic of an evaluator invalidates it."""
+    evaluators = installed().evaluators.values()
+    versions = sorted([evaluator.task, evaluator.version] for evaluator in evaluators)
+    return digest("answer", canonical_json(versions), query.digest)

@@ -1,146 +1,47 @@
-"""Two runs side by side: what changed by label, slice and kind of error, and whether by chance."""
+"""Compare two runs: what changed by label, slice and kind of error, and whether by chance."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
 
-from velour_plugin.filters import Where, parse_filter
-from velour_plugin.ranking.comparable import differences, refuse
-from velour_plugin.ranking.paired import Difference, Pair, less
-from velour_plugin.ranking.results import Results, bars
-from velour_plugin.ranking.runs import Judged, judged
-from velour_plugin.ranking.slice_runs import checked_metric, cut_masks
-from velour_plugin.ranking.slicing import Cut, cut_name
+from velour_plugin.answers import Comparison, Difference, ErrorDifference, Errors
+from velour_plugin.queries import CompareQuery
+from velour_plugin.ranking.comparability import differences, refuse
+from velour_plugin.ranking.paired import Pair, less
+from velour_plugin.ranking.run_lookup import EvaluatedLedger, find_run
+from velour_plugin.ranking.slice_runs import cut_masks
+from velour_plugin.ranking.slicing import cut_name
 from velour_plugin.ranking.statistics import holm
-from velour_plugin.store import Store, open_store
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+from velour_plugin.store.protocol import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorDifference:
-    """One kind of error in both runs.
-
-    Args:
-        kind: what the evaluator calls it, such as ``localisation``.
-        first_count, second_count: how many there are.
-        first, second: what they cost, in the metric's own measure; ``None`` where undefined.
-        difference: second less first; below zero where the second run does better.
-    """
-
-    kind: str
-    first_count: int
-    second_count: int
-    first: float | None
-    second: float | None
-    difference: float | None
-
-
-class Errors(Results[ErrorDifference]):
-    """Kinds of error that two runs make, what changed most first; empty where there are none."""
-
-    def plot(self) -> go.Figure:
-        """Bars of what each kind costs, both runs side by side."""
-        import plotly.graph_objects as go
-
-        kinds = [row.kind for row in self.rows]
-        figure = go.Figure(
-            [
-                go.Bar(name="first", x=kinds, y=[row.first for row in self.rows]),
-                go.Bar(name="second", x=kinds, y=[row.second for row in self.rows]),
-            ]
-        )
-        figure.update_layout(title=self.title, yaxis_title="cost", template="plotly_white")
-        return figure
-
-
-@dataclass(frozen=True)
-class Comparison(Results[Difference]):
-    """Two runs: over all datums first, then what changed most.
-
-    Args:
-        errors: split by kind, over the same datums.
-    """
-
-    errors: Errors = field(default_factory=lambda: Errors("errors by kind", ()))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON."""
-        return {**super().to_dict(), "errors": self.errors.to_dict()["rows"]}
-
-    def plot(self) -> go.Figure:
-        """Bars of the differences; errors have a plot of their own."""
-        changes = [row.difference for row in self.rows]
-        names = [row.about for row in self.rows]
-        return bars(self.title, names, changes, [None] * len(names), "second less first")
-
-    def __str__(self) -> str:
-        parted = "\n\n" if self.notes else "\n"  # a table ends with an empty line
-        return super().__str__() + (f"{parted}{self.errors}" if self.errors else "")
-
-    def _repr_html_(self) -> str:
-        return super()._repr_html_() + (self.errors._repr_html_() if self.errors else "")
-
-
-def compare(
-    run_a: str,
-    run_b: str,
-    metric: str | None = None,
-    where: Where = None,
-    by: Sequence[Cut] | Cut = (),
-    dataset: str | None = None,
-    permutations: int = 200,
-    seed: int = 0,
-    store: Store | None = None,
-) -> Comparison:
-    """Compare two runs on the datums that a filter selects, from their ledgers.
-
-    Args:
-        run_a: the first run: an id or name, a model's name, or an evaluation's id.
-        run_b: the second.
-        metric: a headline metric; the task's first when left out. Labels are compared by the
-            metric of labels that belongs to it, such as ``AP`` to ``mAP``.
-        where: only these datums count.
-        by: slices to compare as well (see :mod:`velour_plugin.ranking.slicing`).
-        dataset: that both were judged on; that of the first run's newest evaluation when left out.
-        permutations: how many to draw; the smallest p is 1 / (permutations + 1); 0 for no p.
-        seed: of the permutations.
-        store: an open store; ``None`` opens the default one.
-
-    Raises:
-        NotComparable: the two were not asked the same question; the fields are named.
-        UnknownName: there is no such run, metric or property.
-    """
-    if store is None:
-        with open_store() as opened:
-            return compare(run_a, run_b, metric, where, by, dataset, permutations, seed, opened)
-    node = parse_filter(where)
-    first = judged(store, run_a, node, dataset)
-    second = judged(store, run_b, node, first.dataset)
+def answer_comparison(reader: Snapshot, query: CompareQuery) -> Comparison:
+    """Compare two runs on the datums that a filter selects, from their ledgers."""
+    first = find_run(reader, query.baseline, query.where, query.dataset)
+    second = find_run(reader, query.candidate, query.where, first.dataset)
     differing = differences([first.candidate, second.candidate])
     if differing:
         refuse(differing, may_intersect=False)
-    pair = Pair(first, second, checked_metric(first, metric), permutations, seed)
+    parts = [
+        (f"{cut_name(cut)}: {part}", mask)
+        for cut in query.by
+        for part, mask in cut_masks(reader, first, cut)
+        if mask.any()
+    ]
+    reader.release()
+    pair = Pair(first, second, first.metric(query.metric), query.permutations, query.seed)
     rows = pair.differences(first.selected, "all")
-    cuts = [by] if isinstance(by, (str, Mapping)) else list(by)
-    sliced: list[Difference] = []
-    for cut in cuts:
-        for part, mask in cut_masks(store, first, cut):
-            if mask.any():
-                about = f"{cut_name(cut)}: {part}"
-                sliced += pair.differences(mask, about)[:1]
+    sliced = [pair.differences(mask, about)[0] for about, mask in parts]
     return Comparison(
-        f"{first.name} (first) and {second.name} (second) on {first.dataset}",
-        [*rows[:1], *_adjusted(sliced), *_adjusted(rows[1:])],
-        tuple(dict.fromkeys((*first.notes, *second.notes, *pair.notes))),
-        _errors(first, second),
+        title=f"{first.name} (first) and {second.name} (second) on {first.dataset}",
+        rows=[*rows[:1], *_adjusted(sliced), *_adjusted(rows[1:])],
+        notes=tuple(dict.fromkeys((*first.notes, *second.notes, *pair.notes))),
+        errors=_errors(first, second),
     )
 
 
-def _errors(first: Judged, second: Judged) -> Errors:
+def _errors(first: EvaluatedLedger, second: EvaluatedLedger) -> Errors:
     """Split the errors of both runs by kind."""
     ours = first.evaluator.errors(first.ledger, first.selected)
     theirs = second.evaluator.errors(second.ledger, second.selected)
@@ -158,7 +59,7 @@ def _errors(first: Judged, second: Judged) -> Errors:
     ]
     rows.sort(key=lambda row: -abs(row.difference or 0.0))
     title = f"errors by kind and what they cost: {first.name} (first), {second.name} (second)"
-    return Errors(title, rows)
+    return Errors(title=title, rows=rows)
 
 
 def _adjusted(rows: Sequence[Difference]) -> list[Difference]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -43,6 +43,7 @@ class Measured:
         rare: labels that only few of the datums show, as key=value.
         labels: how many labels the datums show.
         share: how many are right and how many tried, where the value is a share of datums.
+        further: values of further metrics, by name.
     """
 
     value: float | None
@@ -52,6 +53,7 @@ class Measured:
     rare: tuple[str, ...] = ()
     labels: int = 0
     share: tuple[int, int] | None = None
+    further: Mapping[str, float | None] = field(default_factory=dict)
 
     def interval(
         self, confidence: float, bounds: tuple[float | None, float | None]
@@ -65,22 +67,23 @@ class Measured:
 def measure(
     evaluator: Evaluator,
     ledger: Ledger,
-    uids: set[str],
+    mask: NDArray[np.bool_],
     metric: str,
     label: Label | None,
     weights: Iterable[NDArray[np.int64]] = (),
+    further: Sequence[str] = (),
 ) -> Measured:
-    """Measure one ledger over the datums with these uids.
+    """Measure one ledger over some of its datums.
 
     Args:
         evaluator: that wrote the ledger.
         ledger: of one run.
-        uids: the selection.
+        mask: ``(datums,)`` those that count.
         metric: its name.
         label: the class that it is about.
         weights: blocks of resamples, each ``(n, selected)``, in the order of datums.
+        further: metrics that are measured once as well, without resamples.
     """
-    mask = np.array([uid in uids for uid in ledger.datums], bool)
     value = evaluator.value(ledger, metric, label, mask)
     blocks = []
     for block in weights if mask.any() else ():
@@ -102,6 +105,7 @@ def measure(
         tuple(name for name, count in shown.items() if count < FEW),
         len(shown),
         share,
+        {name: evaluator.value(ledger, name, label, mask) for name in further},
     )
 
 
@@ -115,35 +119,55 @@ def _share(
     return int((right & tried & mask).sum()), int((tried & mask).sum())
 
 
+Subject = tuple[Evaluator, Ledger, NDArray[np.bool_]]
+"""A run as it is measured: evaluator, ledger, and the ``(datums,)`` mask of those that count."""
+
+
 def measure_all(
-    evaluators: Sequence[Evaluator],
-    ledgers: Iterable[Ledger],
-    selections: Sequence[set[str]],
+    subjects: Iterable[Subject],
+    counts: Sequence[int],
     metric: str,
     label: Label | None,
-    resamples: int,
-    seed: int,
+    resamples: int = 0,
+    seed: int = 0,
+    further: Sequence[str] = (),
 ) -> list[Measured]:
-    """Measure runs under the same resamples; a progress bar shows when it takes long."""
-    counts = {len(uids) for uids in selections}
-    paired = len(counts) == 1 and min(counts) >= FEW
-    drawn = resample_weights(counts.pop(), resamples, seed) if paired and resamples else None
+    """Measure runs under the same resamples; a progress bar shows when it takes long.
+
+    Args:
+        subjects: the runs; each is taken when the one before it is measured.
+        counts: how many datums count of each.
+        metric: its name.
+        label: the class that it is about.
+        resamples: how many to draw; none are where fewer than :data:`FEW` datums count, or runs
+            differ in how many do.
+        seed: of the resamples.
+        further: metrics that are measured once as well.
+    """
+    paired = len(set(counts)) == 1 and counts[0] >= FEW
+    drawn = resample_weights(counts[0], resamples, seed) if paired and resamples else None
     blocks = [] if drawn is None else np.split(drawn, range(_AT_ONCE, len(drawn), _AT_ONCE))
-    total = len(selections) * (1 + len(blocks))
+    total = len(counts) * (1 + len(blocks))
     steps = iter(track(range(total), total, f"measuring {metric}"))
 
-    def ticking(each: Iterable[T]) -> Iterator[T]:
-        for one in each:
+    def ticking(items: Iterable[T]) -> Iterator[T]:
+        for item in items:
             next(steps)
-            yield one
+            yield item
 
-    asked = zip(evaluators, ticking(ledgers), selections, strict=True)
     if blocks:  # whose arithmetic takes all cores by itself
-        found = [measure(*one, metric, label, ticking(blocks)) for one in asked]
+        measured = [
+            measure(*subject, metric, label, ticking(blocks), further)
+            for subject in ticking(subjects)
+        ]
     else:
-        found = list(_abreast(lambda one: measure(*one, metric, label), asked))
+        measured = list(
+            _abreast(
+                lambda subject: measure(*subject, metric, label, (), further), ticking(subjects)
+            )
+        )
     next(steps, None)  # the bar ends with its last item
-    return found
+    return measured
 
 
 def _abreast(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

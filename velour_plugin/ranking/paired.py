@@ -8,50 +8,34 @@ exchanging them on a random half of the datums would often make as large a diffe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_plugin.answers import Difference
 from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import UnknownName
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.progress import track
-from velour_plugin.ranking.runs import Judged
+from velour_plugin.ranking.run_lookup import EvaluatedLedger
 from velour_plugin.ranking.statistics import mcnemar
 
 _Key = tuple[str, Label | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One line of a comparison.
-
-    Args:
-        about: ``all``, a label as key=value, or a slice.
-        metric: which.
-        datums: how many it is over.
-        first, second: values of the two runs; ``None`` where undefined.
-        difference: second less first.
-        p: two-sided, by McNemar's test or by permutation, by Holm's method among lines of a kind.
-    """
-
-    about: str
-    metric: str
-    datums: int
-    first: float | None
-    second: float | None
-    difference: float | None
-    p: float | None
 
 
 class Pair:
     """Two ledgers in one, so that a weighting of its datums says whose predictions count where."""
 
     def __init__(
-        self, first: Judged, second: Judged, metric: str, permutations: int, seed: int
+        self,
+        first: EvaluatedLedger,
+        second: EvaluatedLedger,
+        metric: str,
+        permutations: int,
+        seed: int,
     ) -> None:
         self.evaluator: Evaluator = first.evaluator
         self.ledgers = (first.ledger, second.ledger)

@@ -2,134 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
+from velour_plugin.answers import Leaderboard, Recommendation, Support
 from velour_plugin.errors import NotComparable, NotFound, UnknownName, VelourError
-from velour_plugin.filters import Where, parse_filter
-from velour_plugin.ranking.board import Board
-from velour_plugin.ranking.rank_runs import check_statistics, rank
-from velour_plugin.ranking.results import Results, bars
-from velour_plugin.store import Store, open_store
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+from velour_plugin.queries import RankQuery, RecommendQuery
+from velour_plugin.ranking.rank_runs import Ranking
+from velour_plugin.store.protocol import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Support:
-    """What speaks for one model.
-
-    Args:
-        model: its name.
-        p_best: chance that it is the best, over datasets by the datums that each has to say.
-        value: mean of the metric over datasets, likewise.
-        datums: how many datums it was judged on.
-        datasets: on how many datasets.
-    """
-
-    model: str
-    p_best: float
-    value: float | None
-    datums: int
-    datasets: int
-
-
-class Recommendation(Results[Support]):
-    """Models by how likely each is the best for a need; and the boards that say so.
-
-    Attributes:
-        boards: the evidence, by dataset.
-        left_out: datasets that could say nothing, and why.
-    """
-
-    boards: Mapping[str, Board]
-    left_out: Mapping[str, str]
-
-    @property
-    def best(self) -> Support:
-        """The best-supported model."""
-        return self.rows[0]
-
-    def plot(self) -> go.Figure:
-        """Bars of the chances."""
-        chances: list[float | None] = [row.p_best for row in self.rows]
-        names = [row.model for row in self.rows]
-        return bars(self.title, names, chances, [None] * len(names), "P(best)")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON, with the evidence."""
-        return {
-            **super().to_dict(),
-            "boards": {name: board.to_dict() for name, board in self.boards.items()},
-            "left_out": dict(self.left_out),
-        }
-
-
-def recommend(
-    metric: str,
-    where: Where = None,
-    datasets: Sequence[str] | None = None,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
-    store: Store | None = None,
-) -> Recommendation:
+def answer_recommendation(reader: Snapshot, query: RecommendQuery) -> Recommendation:
     """Name the best-supported model for a need, with the evidence.
-
-    Every dataset ranks its runs on the datums that the filter selects; a model's chances
-    are weighted by how many those are. A dataset without such datums, without the filter's
-    properties, or whose runs cannot be compared, is left out and named.
-
-    Args:
-        metric: what good means.
-        where: the need.
-        datasets: names; ``None`` for all in the store.
-        confidence: of the boards' intervals.
-        resamples: of the boards, >= 1: without resamples there are no chances.
-        seed: of the resamples.
-        store: an open store; ``None`` opens the default one.
 
     Raises:
         NotFound: no dataset has anything to say; the reasons are given.
     """
-    check_statistics(confidence, max(resamples, 1))
-    if store is None:
-        with open_store() as opened:
-            return recommend(metric, where, datasets, confidence, resamples, seed, opened)
-    node = parse_filter(where)
-    boards: dict[str, Board] = {}
+    rankings: dict[str, Ranking] = {}
     left_out: dict[str, str] = {}
-    for name in datasets or store.dataset_names():
+    for name in query.datasets or reader.dataset_names():
         try:
-            board = rank(
-                metric, name, node, confidence=confidence, resamples=max(resamples, 1), seed=seed,
-                store=store,
-            )  # fmt: skip
+            rankings[name] = Ranking(reader, _of_dataset(query, name))
         except (NotFound, UnknownName, NotComparable) as error:
             left_out[name] = _reason(error)
-            continue
-        if any(row.p_best is not None for row in board):
+    reader.release()
+    boards: dict[str, Leaderboard] = {}
+    for name, ranking in rankings.items():
+        board = _leaderboard(ranking, name, left_out)
+        if board is not None:
             boards[name] = board
-        else:
-            left_out[name] = "; ".join(board.notes) or "no run has a value"
     if not boards:
-        told = "".join(f"\n  {name}: {why}" for name, why in left_out.items())
+        reasons = "".join(f"\n  {name}: {why}" for name, why in left_out.items())
         raise NotFound(
-            f"no dataset can say which model is best by {metric}:{told or ' none exist.'}"
+            f"no dataset can say which model is best by {query.metric}:{reasons or ' none exist.'}"
         )
     notes = [_coverage(name, board) for name, board in boards.items()]
     notes += [f"Left out: {name}: {why}" for name, why in left_out.items()]
-    found = Recommendation(f"Best model by {metric}", _supports(boards), notes)
-    object.__setattr__(found, "boards", boards)
-    object.__setattr__(found, "left_out", left_out)
-    return found
+    return Recommendation(
+        title=f"Best model by {query.metric}",
+        rows=_supports(boards),
+        notes=notes,
+        boards=boards,
+        left_out=left_out,
+    )
 
 
-def _supports(boards: Mapping[str, Board]) -> list[Support]:
+def _of_dataset(query: RecommendQuery, name: str) -> RankQuery:
+    return RankQuery(
+        metric=query.metric,
+        datasets=(name,),
+        where=query.where,
+        confidence=query.confidence,
+        resamples=query.resamples,
+        seed=query.seed,
+    )
+
+
+def _leaderboard(ranking: Ranking, name: str, left_out: dict[str, str]) -> Leaderboard | None:
+    """The leaderboard of one dataset; ``None``, with the reason kept, where it has no chances."""
+    try:
+        board = ranking.leaderboard()
+    except (NotFound, UnknownName, NotComparable) as error:
+        left_out[name] = _reason(error)
+        return None
+    if any(row.p_best is not None for row in board):
+        return board
+    left_out[name] = "; ".join(board.notes) or "no run has a value"
+    return None
+
+
+def _supports(boards: Mapping[str, Leaderboard]) -> list[Support]:
     total = sum(board.datums for board in boards.values())
-    told: dict[str, list[tuple[int, float, float]]] = {}
+    by_model: dict[str, list[tuple[int, float, float]]] = {}
     for board in boards.values():
         best_of: dict[str, tuple[float, float]] = {}
         for row in board:
@@ -137,21 +80,21 @@ def _supports(boards: Mapping[str, Board]) -> list[Support]:
                 value, chance = best_of.get(row.model, (row.value, 0.0))
                 best_of[row.model] = (value, chance + row.p_best)
         for model, (value, chance) in best_of.items():
-            told.setdefault(model, []).append((board.datums, value, chance))
+            by_model.setdefault(model, []).append((board.datums, value, chance))
     rows = [
         Support(
             model,
-            sum(datums * chance for datums, _, chance in said) / total,
-            sum(datums * value for datums, value, _ in said) / sum(d for d, _, _ in said),
-            sum(datums for datums, _, _ in said),
-            len(said),
+            sum(datums * chance for datums, _, chance in results) / total,
+            sum(datums * value for datums, value, _ in results) / sum(d for d, _, _ in results),
+            sum(datums for datums, _, _ in results),
+            len(results),
         )
-        for model, said in told.items()
+        for model, results in by_model.items()
     ]
     return sorted(rows, key=lambda row: (-row.p_best, row.model))
 
 
-def _coverage(name: str, board: Board) -> str:
+def _coverage(name: str, board: Leaderboard) -> str:
     leaders = [row.model for row in board if row.tied_with_best]
     tied = f"; not to be told apart: {', '.join(leaders)}" if len(leaders) > 1 else ""
     return f"{name}: {board.datums} of {board.of_datums} datums; first is {board[0].model}{tied}."

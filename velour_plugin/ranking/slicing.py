@@ -17,17 +17,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.errors import InvalidInput, UnknownName
-from velour_plugin.filters import Where, parse_filter
+from velour_plugin.filters import parse_filter
 from velour_plugin.filters.interpret import matching
+from velour_plugin.query_fields import Cut
 
-Cut = Union[str, Mapping[str, Mapping[str, Where]]]
 Mask = NDArray[np.bool_]
 FEW_VALUES = 10
 """Numbers of more different values than this are cut into parts."""

@@ -20,7 +20,8 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.plugins import installed
-from velour_plugin.ranking.slicing import Cut, cut_name, masks
+from velour_plugin.query_fields import Cut
+from velour_plugin.ranking.slicing import cut_name, masks
 
 ABOUT_LABELS = ("AP_50", "IoU", "f1")
 """What a label is judged by first, where the task has it."""

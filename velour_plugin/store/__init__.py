@@ -4,8 +4,19 @@
 are the only files that know one database from the other.
 """
 
-from velour_plugin.store.opening import open_store, upgrade_store
-from velour_plugin.store.sql.store import SqlStore as Store
-from velour_plugin.store.values import Candidate, Version, VersionDiff
+from velour_plugin.store.opening import open_store, opened, upgrade_store
+from velour_plugin.store.protocol import Reader, Snapshot, Store
+from velour_plugin.store.values import Candidate, DatumSelection, Version, VersionDiff
 
-__all__ = ["Candidate", "Store", "Version", "VersionDiff", "open_store", "upgrade_store"]
+__all__ = [
+    "Candidate",
+    "DatumSelection",
+    "Reader",
+    "Snapshot",
+    "Store",
+    "Version",
+    "VersionDiff",
+    "open_store",
+    "opened",
+    "upgrade_store",
+]

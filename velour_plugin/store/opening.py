@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from velour_plugin.errors import InvalidInput, NotFound
+from velour_plugin.store.protocol import Store
 from velour_plugin.store.sql import migrate
 from velour_plugin.store.sql.store import SqlStore
 from velour_plugin.usage import in_use
@@ -35,18 +37,18 @@ def open_store(url: str | None = None, create: bool = True) -> SqlStore:
     store = _connect(url)
     if not create and not store.backend.exists(store.engine.url):
         raise NotFound(
-            f"there is no store {store.label} yet: velour evaluate makes it; another one is named "
-            f"with --store or {ENVIRONMENT}."
+            f"there is no store {store.display_url} yet: velour evaluate makes it; another one is "
+            f"named with --store or {ENVIRONMENT}."
         )
-    migrate.prepare(store.engine, store.backend, store.label)
-    in_use.store = store.label
+    migrate.prepare(store.engine, store.backend, store.display_url)
+    in_use.store = store.display_url
     return store
 
 
 def upgrade_store(url: str | None = None) -> str:
     """Bring a store's schema up to this version; returns the schema's revision."""
     store = _connect(url)
-    return migrate.upgrade(store.engine, store.backend, store.label)
+    return migrate.upgrade(store.engine, store.backend, store.display_url)
 
 
 def _connect(url: str | None) -> SqlStore:
@@ -83,3 +85,27 @@ _BACKENDS: Mapping[str, Callable[[], Backend]] = {
     "postgresql": _postgis,
     "postgres": _postgis,  # as many hosts still spell it
 }
+
+
+@contextmanager
+def opened(store: Store | str | None, create: bool = False) -> Iterator[Store]:
+    """A store that was handed over, or the one behind a URL until the block ends.
+
+    Args:
+        store: an open store, which stays open; a URL; or ``None`` for the default store.
+        create: make an SQLite file that is not there; those who only read do not.
+
+    Raises:
+        NotFound: there is no store at the URL.
+        InvalidInput: it is neither.
+    """
+    if store is None or isinstance(store, str):
+        with open_store(store, create=create) as own:
+            yield own
+    elif isinstance(store, Store):
+        yield store
+    else:
+        raise InvalidInput(
+            f"store {store!r}: expected an open store, a URL such as sqlite:///velour.db, or None "
+            "for the default one."
+        )

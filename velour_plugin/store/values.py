@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import itemgetter
+
+import numpy as np
+from numpy.typing import NDArray
 
 from velour_plugin.domain.evaluation import Certificate, Run
 
@@ -32,14 +37,20 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An evaluation as a ranking sees it: who, what was asked, and when.
+    """An evaluation that may be ranked: of which model, by what certificate, and when.
 
     Args:
-        run: ``None`` when it was made outside MLflow.
+        evaluation_id: names it in the store.
+        version: of the dataset that it is on.
+        task: of its evaluator.
+        model: the model's name.
+        certificate: what makes it comparable.
+        run: the MLflow run; ``None`` when it was made outside MLflow.
+        created_at: when it was made, or linked to the run.
     """
 
     evaluation_id: str
-    version_id: int
+    version: Version
     task: str
     model: str
     certificate: Certificate
@@ -77,3 +88,44 @@ class VersionDiff:
         for sign, uids in (("+", self.added), ("-", self.removed), ("~", self.changed)):
             lines += [f"{sign} {uid}" for uid in uids]
         return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DatumSelection:
+    """Datums of a version that a filter selects, in the version's order.
+
+    Args:
+        uids: their names.
+        positions: ``(selected,)`` where they stand in the version, rising.
+    """
+
+    uids: Sequence[str]
+    positions: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def within(self, uids: Collection[str]) -> DatumSelection:
+        """Those that are among some uids as well."""
+        kept = np.fromiter((uid in uids for uid in self.uids), bool, len(self.uids))
+        return DatumSelection([*compress(self.uids, kept)], self.positions[kept])
+
+    def mask(self, datums: Sequence[str]) -> NDArray[np.bool_]:
+        """Which of a ledger's datums are selected: ``(datums,)`` bool.
+
+        Args:
+            datums: uids, in any order; those of a whole version in its order are found by position.
+        """
+        mask = np.zeros(len(datums), bool)
+        if self._stand_in(datums):
+            mask[self.positions] = True
+            return mask
+        uids = frozenset(self.uids)
+        return np.fromiter((uid in uids for uid in datums), bool, len(datums))
+
+    def _stand_in(self, datums: Sequence[str]) -> bool:
+        """Whether the selected uids stand at their positions among these datums."""
+        if not len(self.positions) or self.positions[-1] >= len(datums):
+            return False
+        there = itemgetter(*self.positions.tolist())(datums)
+        return (list(there) if len(self.positions) > 1 else [there]) == list(self.uids)

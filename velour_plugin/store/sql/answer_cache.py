@@ -1,8 +1,4 @@
-"""Answers that were computed before, valid as long as no evaluation has come in.
-
-Evaluations are only ever added, and linking one to a run leaves a later moment; so their
-number and the last of these moments say whether an answer is still the answer.
-"""
+"""Cache of answers: each is valid for the revision of the datasets that it was read at."""
 
 from __future__ import annotations
 
@@ -10,42 +6,54 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, Text, cast, delete, func, insert, select
+from sqlalchemy import Connection, and_, bindparam, cast, literal, select, text
+from sqlalchemy.types import BigInteger
 
 from velour_plugin.store.sql import schema
+from velour_plugin.store.sql.revisions import revision_of
 
 
-def find_answer(connection: Connection, key: str, datasets: Sequence[str]) -> Any | None:
-    """Read an answer in one round trip; ``None`` when there is none, or none that is valid."""
-    answers = schema.answers.c
-    query = select(answers.content).where(answers.key == key, answers.stamp == _stamp(datasets))
-    return connection.scalars(query).one_or_none()
+def find_answer(
+    connection: Connection, key: str, datasets: Sequence[str] | None
+) -> tuple[int, Any | None]:
+    """Read the revision of datasets and the answer that is valid at it, in one statement.
+
+    Args:
+        connection: to the store.
+        key: of the question.
+        datasets: that it is about; ``None`` for all in the store.
+
+    Returns:
+        The revision; and the answer, ``None`` when there is none or it is out of date.
+    """
+    answers = schema.answers
+    now = select(cast(revision_of(datasets), BigInteger).label("revision")).subquery()
+    fresh = and_(answers.c.key == literal(key), answers.c.revision == now.c.revision)
+    query = select(now.c.revision, answers.c.content).select_from(now).outerjoin(answers, fresh)
+    row = connection.execute(query).one()
+    return int(row.revision), row.content
 
 
-def save_answer(connection: Connection, key: str, datasets: Sequence[str], content: Any) -> None:
-    """Keep an answer, in place of an older one to the same question."""
-    connection.execute(delete(schema.answers).where(schema.answers.c.key == key))
-    connection.execute(
-        insert(schema.answers).values(
-            key=key,
-            stamp=_stamp(datasets),
-            content=content,
-            created_at=dt.datetime.now(dt.timezone.utc),
-        )
-    )
+def save_answer(connection: Connection, key: str, revision: int, content: Any) -> None:
+    """Keep an answer, in place of an older one to the same question.
+
+    Args:
+        connection: of the caller's transaction.
+        key: of the question.
+        revision: that :func:`find_answer` gave before the answer was computed.
+        content: the answer as JSON.
+    """
+    now = dt.datetime.now(dt.timezone.utc)
+    values = {"key": key, "revision": revision, "content": content, "created_at": now}
+    connection.execute(_SAVE, values)
 
 
-def _stamp(names: Sequence[str]) -> ScalarSelect[str]:
-    """How many evaluations of datasets there are, and when one was last linked to a run."""
-    versions = select(schema.versions.c.id).join(schema.datasets)
-    versions = versions.where(schema.datasets.c.name.in_(list(names)))
-    own = schema.evaluations.c.version_id.in_(versions)
-    made = select(cast(func.count(), Text)).select_from(schema.evaluations).where(own)
-    linked = (
-        select(cast(func.max(schema.evaluation_runs.c.created_at), Text))
-        .select_from(schema.evaluation_runs)
-        .join(schema.evaluations)
-        .where(own)
-    )
-    last = func.coalesce(linked.scalar_subquery(), "never")
-    return select(made.scalar_subquery() + " " + last).scalar_subquery()
+_SAVE = text(
+    "INSERT INTO answers (key, revision, content, created_at) "
+    "VALUES (:key, :revision, :content, :created_at) "
+    "ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, content = excluded.content, "
+    "created_at = excluded.created_at WHERE answers.revision <= excluded.revision"
+).bindparams(
+    bindparam("content", type_=schema.answers.c.content.type),
+    bindparam("created_at", type_=schema.answers.c.created_at.type),
+)

@@ -19,6 +19,8 @@ class Backend(Protocol):
 
     name: str
     upgrades_itself: bool
+    snapshot_options: Mapping[str, Any]
+    """Execution options of a connection that reads from one moment."""
 
     def open(self, url: URL) -> Engine:
         """Make an engine whose connections understand geometry."""

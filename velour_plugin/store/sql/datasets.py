@@ -29,7 +29,17 @@ from velour_plugin.store.sql.annotation_rows import (
     wkb_of,
 )
 from velour_plugin.store.sql.backend import Backend
-from velour_plugin.store.values import Version
+from velour_plugin.store.values import DatumSelection, Version
+
+VERSION = (
+    schema.versions.c.id,
+    schema.datasets.c.name.label("dataset"),
+    schema.versions.c.number,
+    schema.versions.c.digest,
+    schema.versions.c.properties,
+    schema.versions.c.datums,
+)
+"""Columns of a :class:`~velour_plugin.store.values.Version`, in its order."""
 
 
 def save_version(connection: Connection, backend: Backend, dataset: Dataset) -> Version:
@@ -104,8 +114,8 @@ def dataset_names(connection: Connection) -> list[str]:
     return sorted(connection.scalars(select(schema.datasets.c.name)))
 
 
-def newest_version(connection: Connection, name: str) -> Version:
-    """The newest version of a dataset.
+def known_versions(connection: Connection, name: str) -> list[Version]:
+    """Versions of a dataset, the newest first.
 
     Raises:
         UnknownName: no dataset has that name; the nearest is named.
@@ -113,7 +123,7 @@ def newest_version(connection: Connection, name: str) -> Version:
     found = find_versions(connection, name)
     if not found:
         raise UnknownName("dataset", name, dataset_names(connection))
-    return found[0]
+    return found
 
 
 def numbered(connection: Connection, name: str, number: int | None) -> Version:
@@ -123,23 +133,23 @@ def numbered(connection: Connection, name: str, number: int | None) -> Version:
         UnknownName: no dataset has that name.
         NotFound: it has no version of that number.
     """
-    newest = newest_version(connection, name)
-    if number is None:
-        return newest
-    for version in find_versions(connection, name):
-        if version.number == number:
+    known = known_versions(connection, name)
+    for version in known:
+        if number in (None, version.number):
             return version
-    raise NotFound(f"dataset {name!r} has versions 1 to {newest.number}, not {number}.")
+    raise NotFound(f"dataset {name!r} has versions 1 to {known[0].number}, not {number}.")
 
 
-def select_uids(
+def select_datums(
     connection: Connection, version: Version, condition: ColumnElement[Any] | None
-) -> list[str]:
-    """Uids of a version's datums that meet a condition, in the version's order."""
-    query = _members(version, schema.datums.c.uid)
+) -> DatumSelection:
+    """Datums of a version that meet a condition, in the version's order."""
+    query = _members(version, schema.datums.c.uid, schema.version_datums.c.position)
     if condition is not None:
         query = query.where(condition)
-    return list(connection.scalars(query.order_by(schema.version_datums.c.position)))
+    rows = connection.execute(query.order_by(schema.version_datums.c.position)).all()
+    positions = np.array([position for _, position in rows], np.int64)
+    return DatumSelection([uid for uid, _ in rows], positions)
 
 
 def members_of(connection: Connection, version: Version) -> list[tuple[str, int, str]]:
@@ -149,19 +159,8 @@ def members_of(connection: Connection, version: Version) -> list[tuple[str, int,
     return [(uid, number, digest) for uid, number, digest in connection.execute(query)]
 
 
-def load_dataset(connection: Connection, name: str, number: int | None = None) -> Dataset:
-    """Read a dataset version back: equal content, the same digest.
-
-    Args:
-        connection: to the store.
-        name: the dataset's.
-        number: the version's; ``None`` for the newest.
-
-    Raises:
-        UnknownName: no dataset has that name.
-        NotFound: it has no such version.
-    """
-    version = numbered(connection, name, number)
+def load_dataset(connection: Connection, version: Version) -> Dataset:
+    """Read a dataset version back, with its ground truth: equal content, the same digest."""
     row = connection.execute(
         select(schema.versions.c.metadata, schema.versions.c.labels).where(
             schema.versions.c.id == version.id
@@ -170,7 +169,7 @@ def load_dataset(connection: Connection, name: str, number: int | None = None) -
     datums = load_datums(connection, version)
     labels = [(key, value) for key, value in row.labels]
     truth = load_table(connection, version.id, schema.annotations, labels)
-    return Dataset.from_table(name, datums, truth, decode_metadata(row.metadata))
+    return Dataset.from_table(version.dataset, datums, truth, decode_metadata(row.metadata))
 
 
 def load_datums(connection: Connection, version: Version) -> list[Datum]:
@@ -211,15 +210,7 @@ def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> N
 
 
 def _versions() -> Select[Any]:
-    columns = schema.versions.c
-    return select(
-        columns.id,
-        schema.datasets.c.name,
-        columns.number,
-        columns.digest,
-        columns.properties,
-        columns.datums,
-    ).join(schema.datasets)
+    return select(*VERSION).join(schema.datasets)
 
 
 def _version_of(connection: Connection, name: str, digest: str) -> Version | None:

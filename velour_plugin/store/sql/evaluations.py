@@ -8,11 +8,11 @@ or not at all.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
 
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate, Evaluation, Metric, Run
@@ -29,6 +29,7 @@ from velour_plugin.store.sql.annotation_rows import (
     region_columns,
 )
 from velour_plugin.store.sql.backend import Backend
+from velour_plugin.store.sql.datasets import VERSION
 from velour_plugin.store.values import Candidate, Version
 
 
@@ -85,6 +86,18 @@ def link_run(connection: Connection, evaluation_id: str, run: Run) -> None:
         delete(links).where(links.c.evaluation_id == evaluation_id, links.c.run_id == run.run_id)
     )
     connection.execute(insert(links).values(said))
+
+
+def dataset_of(connection: Connection, evaluation_id: str) -> str:
+    """Name of the dataset that an evaluation is on."""
+    query = (
+        select(schema.datasets.c.name)
+        .select_from(schema.datasets)
+        .join(schema.versions)
+        .join(schema.evaluations)
+        .where(schema.evaluations.c.id == evaluation_id)
+    )
+    return str(connection.scalars(query).one())
 
 
 def load_evaluation(connection: Connection, evaluation_id: str) -> Evaluation:
@@ -146,15 +159,27 @@ def run_names(connection: Connection) -> set[str]:
 
 def _candidates(connection: Connection, *conditions: ColumnElement[bool]) -> list[Candidate]:
     runs, evaluations = schema.evaluation_runs.c, schema.evaluations.c
-    rows = connection.execute(
-        select(schema.evaluations, runs.run_id, runs.name, runs.experiment_id,
-               runs.created_at.label("linked_at"))
+    query = (
+        select(
+            evaluations.id,
+            evaluations.task,
+            evaluations.model,
+            evaluations.certificate,
+            evaluations.created_at,
+            runs.run_id,
+            runs.name,
+            runs.experiment_id,
+            runs.created_at.label("linked_at"),
+            *VERSION,
+        )
+        .select_from(schema.evaluations)
         .join(schema.versions, schema.versions.c.id == evaluations.version_id)
         .join(schema.datasets)
         .outerjoin(schema.evaluation_runs, runs.evaluation_id == evaluations.id)
         .where(*conditions)
-    )  # fmt: skip
-    found = [_candidate(row) for row in rows]
+    )
+    known: dict[int, Version] = {}
+    found = [_candidate(row, known) for row in connection.execute(query).all()]
     return sorted(found, key=lambda item: (item.created_at, item.evaluation_id), reverse=True)
 
 
@@ -203,15 +228,31 @@ def load_predictions(connection: Connection, evaluation_id: str) -> AnnotationTa
 
 def load_ledger(connection: Connection, evaluation_id: str) -> Ledger:
     """Read the ledger of an evaluation."""
-    query = select(schema.ledgers.c.content).where(schema.ledgers.c.evaluation_id == evaluation_id)
-    return ledger_from_bytes(bytes(connection.scalars(query).one()))
+    ((_, content),) = ledger_bytes(connection, [evaluation_id])
+    return ledger_from_bytes(content)
 
 
-def _candidate(row: Row[Any]) -> Candidate:
+def ledger_bytes(
+    connection: Connection, evaluation_ids: Sequence[str]
+) -> Iterator[tuple[str, bytes]]:
+    """Read ledgers at rest with their evaluations' ids, in one statement; in any order."""
+    ledgers = schema.ledgers.c
+    query = select(ledgers.evaluation_id, ledgers.content).where(
+        ledgers.evaluation_id.in_(evaluation_ids)
+    )
+    # few at a time: a server would otherwise send them all before the first is taken
+    rows = connection.execution_options(stream_results=True, max_row_buffer=4).execute(query)
+    for evaluation_id, content in rows:
+        yield evaluation_id, bytes(content)
+
+
+def _candidate(row: Any, known: dict[int, Version]) -> Candidate:
+    """Make a candidate; those of one version share it."""
     run = None if row.run_id is None else Run(row.run_id, row.name, row.experiment_id)
+    version = known.setdefault(row[-len(VERSION)], Version(*row[-len(VERSION) :]))
     return Candidate(
         row.id,
-        row.version_id,
+        version,
         row.task,
         row.model,
         Certificate(**row.certificate),

@@ -19,8 +19,8 @@ from velour_plugin.store.sql.backend import Backend
 from velour_plugin.store.sql.datasets import (
     Content,
     find_versions,
+    known_versions,
     members_of,
-    newest_version,
     save_datums,
     write_version,
 )
@@ -55,7 +55,7 @@ def add_datums(connection: Connection, backend: Backend, addition: Dataset) -> V
         addition: the new datums with their truth, under the dataset's name.
     """
     backend.lock(connection, addition.name)
-    base = newest_version(connection, addition.name)
+    base = known_versions(connection, addition.name)[0]
     rows = {uid: (number, digest) for uid, number, digest in members_of(connection, base)}
     ids = save_datums(connection, backend, addition)
     fresh = zip(addition.uids, ids.tolist(), addition.fingerprints.contents, strict=True)

@@ -56,6 +56,10 @@ class PostGIS:
 
     name = "postgresql"
     upgrades_itself = False
+    snapshot_options: Mapping[str, Any] = {
+        "isolation_level": "REPEATABLE READ",
+        "postgresql_readonly": True,
+    }
 
     def open(self, url: URL) -> Engine:
         """Make an engine; the database must exist, with or without tables."""

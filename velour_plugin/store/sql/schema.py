@@ -248,7 +248,14 @@ answers = Table(
     "answers",
     metadata,
     Column("key", String(64), primary_key=True),
-    Column("stamp", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
     Column("content", Json, nullable=False),
     _created(),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
 )

@@ -57,6 +57,7 @@ class Sqlite:
 
     name = "sqlite"
     upgrades_itself = True
+    snapshot_options: Mapping[str, Any] = {}  # every transaction is a snapshot
 
     def open(self, url: URL) -> Engine:
         """Make an engine; the file is made when first written to, its folder must exist."""

@@ -115,7 +115,7 @@ def _stored(name: str, digest: str, url: str | None) -> Dataset:
             if version.digest.startswith(digest):
                 return store.load_dataset(name, version.number)
         raise velour.errors.NotFound(
-            f"the store {store.label} has {name!r}, but no version {digest}."
+            f"the store {store.display_url} has {name!r}, but no version {digest}."
         )
 
 

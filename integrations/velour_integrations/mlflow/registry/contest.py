@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from velour_integrations.mlflow.registry.versions import ModelVersion
+from velour_plugin.answers import Leaderboard, LeaderboardRow
 from velour_plugin.errors import InvalidInput
-from velour_plugin.ranking.board import Board, Row
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,14 @@ class Contest:
         holder: the version that has the alias; it need not be on the board.
     """
 
-    board: Board
+    board: Leaderboard
     versions: Sequence[ModelVersion]
     holder: ModelVersion | None
 
     @classmethod
     def of(
         cls,
-        board: Board,
+        board: Leaderboard,
         entrants: Mapping[str, ModelVersion],
         holder: ModelVersion | None,
         notes: Sequence[str],
@@ -50,12 +50,12 @@ class Contest:
         return self.versions[0]
 
     @property
-    def held(self) -> Row | None:
+    def held(self) -> LeaderboardRow | None:
         """The row of the version that has the alias."""
         rows = zip(self.board, self.versions, strict=True)
         return next((row for row, one in rows if one == self.holder), None)
 
-    def p(self, between: Callable[[Row, Row], float | None]) -> float | None:
+    def p(self, between: Callable[[LeaderboardRow, LeaderboardRow], float | None]) -> float | None:
         """Of the winner's lead, for as many challengers as there are."""
         if self.held is None or self.held.value is None or self.winner == self.holder:
             return None

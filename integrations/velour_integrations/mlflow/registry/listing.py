@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from velour_integrations.mlflow.registry.versions import (
     SCHEME,
@@ -12,10 +13,14 @@ from velour_integrations.mlflow.registry.versions import (
     versions,
     versions_of,
 )
+from velour_plugin.answers.base import TitledAnswer
+from velour_plugin.answers.plots import bars
 from velour_plugin.errors import UnknownName
 from velour_plugin.plugins import installed
-from velour_plugin.ranking.results import Results
 from velour_plugin.store import Candidate, Store
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,20 @@ class Listed:
     evaluation: str | None = None
 
 
-def listing(name: str, dataset: str | None, store: Store) -> Results[Listed]:
+class Versions(TitledAnswer[Listed]):
+    """Model versions with their evaluations, a row each."""
+
+    row_type = Listed
+
+    def plot(self) -> go.Figure:
+        """Bars of the first headline metric; versions that were never evaluated have none."""
+        values = [row.value for row in self.rows]
+        names = [row.version if row.dataset is None else f"{row.version} on {row.dataset}"
+                 for row in self.rows]  # fmt: skip
+        return bars(self.title, names, values, [None] * len(names), "value")
+
+
+def listing(name: str, dataset: str | None, store: Store) -> Versions:
     """List versions and their evaluations.
 
     Args:
@@ -59,7 +77,7 @@ def listing(name: str, dataset: str | None, store: Store) -> Results[Listed]:
         rows += [_listed(one, item, store) for item in items] or [
             Listed(one.name, ", ".join(one.aliases))
         ]
-    return Results(f"Versions and evaluations of {name}", rows)
+    return Versions(title=f"Versions and evaluations of {name}", rows=rows)
 
 
 def _versions(name: str, store: Store) -> list[ModelVersion]:

@@ -17,10 +17,10 @@ import mlflow
 import velour_plugin as velour
 from velour_integrations.mlflow.registry.contest import Contest
 from velour_integrations.mlflow.registry.versions import ModelVersion, judged, versions
+from velour_plugin.answers import Leaderboard, LeaderboardRow
 from velour_plugin.errors import InvalidInput, NotFound
 from velour_plugin.filters import Where
-from velour_plugin.ranking.board import Board, Row
-from velour_plugin.store import Store
+from velour_plugin.store import Store, opened
 
 TAG = "velour.promotion."
 """Begins the tag of a version that says why it was promoted; the alias follows."""
@@ -50,7 +50,7 @@ class Promotion:
     moved: bool
     forced: bool
     reason: str
-    board: Board
+    board: Leaderboard
 
     def to_dict(self) -> dict[str, Any]:
         """Spell it in JSON."""
@@ -74,7 +74,7 @@ def promote(
     confidence: float = 0.95,
     permutations: int = 1000,
     seed: int = 0,
-    store: Store | None = None,
+    store: Store | str | None = None,
 ) -> Promotion:
     """Give an alias to the best version of a model, when it leads by more than chance.
 
@@ -93,7 +93,7 @@ def promote(
         confidence: the lead is no chance when p is at most 1 less this.
         permutations: of the comparison.
         seed: of the ranking and the comparison.
-        store: an open store; ``None`` opens the default one.
+        store: an open store or its URL; ``None`` for the default store.
 
     Raises:
         UnknownName: there is no such model, dataset, metric, label or property.
@@ -101,29 +101,24 @@ def promote(
         NotComparable: the versions were not asked the same question.
         InvalidInput: no version has a value, or MLflow takes no such alias.
     """
-    if store is None:
-        with velour.open_store(create=False) as opened:
-            return promote(
-                model, alias, metric, dataset=dataset, where=where, label=label, force=force,
-                dry_run=dry_run, confidence=confidence, permutations=permutations, seed=seed,
-                store=opened,
-            )  # fmt: skip
     known = versions(model)
     holder = next((one for one in known if alias in one.aliases), None)
-    entrants, notes = _entrants(known, holder, dataset, store)
-    board = velour.rank(
-        metric, dataset, where, label, list(entrants), confidence=confidence, seed=seed, store=store
-    )
-    contest = Contest.of(board, entrants, holder, notes)
-
-    def p_between(first: Row, second: Row) -> float | None:
-        found = velour.compare(
-            first.evaluation_id, second.evaluation_id, metric, where, (), dataset, permutations,
-            seed, store,
+    with opened(store) as reader:
+        entrants, notes = _entrants(known, holder, dataset, reader)
+        board = velour.rank(
+            metric, dataset, where=where, label=label, runs=list(entrants),
+            confidence=confidence, seed=seed, store=reader,
         )  # fmt: skip
-        return found.rows[0].p
+        contest = Contest.of(board, entrants, holder, notes)
 
-    p = contest.p(p_between) if label is None else None
+        def p_between(first: LeaderboardRow, second: LeaderboardRow) -> float | None:
+            comparison = velour.compare(
+                first.evaluation_id, second.evaluation_id, metric=metric, where=where,
+                dataset=dataset, permutations=permutations, seed=seed, store=reader,
+            )  # fmt: skip
+            return comparison[0].p
+
+        p = contest.p(p_between) if label is None else None
     doubt = contest.doubt(p, label is not None)
     moves = contest.winner != holder and (doubt is None or force)
     promotion = Promotion(
@@ -149,7 +144,7 @@ def _entrants(
     numbers = {one.id: one.number for one in store.versions(dataset)}
     found = {one: judged(one, dataset, store) for one in known}
     newest = max(
-        (numbers[item.version_id] for items in found.values() for item in items), default=0
+        (numbers[item.version.id] for items in found.values() for item in items), default=0
     )
     if not newest:
         raise NotFound(
@@ -159,7 +154,7 @@ def _entrants(
     entrants: dict[str, ModelVersion] = {}
     notes = []
     for one in sorted(known, key=lambda one: (one == holder, one.number)):
-        items = [item for item in found[one] if numbers[item.version_id] == newest]
+        items = [item for item in found[one] if numbers[item.version.id] == newest]
         if items and items[0].run:  # of versions that share a run, the holder has it
             entrants[items[0].run.run_id] = one
         else:

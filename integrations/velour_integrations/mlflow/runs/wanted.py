@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.ranking.slicing import Cut, masks
+from velour_plugin.query_fields import Cut
+from velour_plugin.ranking.slicing import masks
 
 CLASSES = 50
 

@@ -11,8 +11,8 @@ from velour_plugin.errors import NotComparable
 from velour_plugin.filters import Node, parse_filter, split_filter
 from velour_plugin.filters.tree import conjunction, conjuncts, to_json
 from velour_plugin.plugins import installed
-from velour_plugin.ranking.asked import Asked
-from velour_plugin.store import Candidate
+from velour_plugin.ranking.ledger_access import LedgerAccess
+from velour_plugin.store.values import Candidate
 
 ABOUT_DATUMS = frozenset({"dataset_digest", "datums_digest", "groundtruth_digest", "filter"})
 """Fields that may differ when evaluations are re-aggregated over the datums that they share."""
@@ -22,13 +22,13 @@ OF_ANNOTATIONS = "filter of labels, scores and annotations"
 
 
 def differences(
-    candidates: Sequence[Candidate], asked: Asked | None = None
+    candidates: Sequence[Candidate], access: LedgerAccess | None = None
 ) -> dict[str, dict[str, list[str]]]:
     """Say in which fields of their certificates evaluations differ.
 
     Args:
         candidates: the evaluations.
-        asked: what they are all asked instead; ``None`` for what they were evaluated with.
+        access: the query that all answer; ``None`` for what they were evaluated with.
 
     Returns:
         For each such field, the runs by the value that they have.
@@ -36,7 +36,7 @@ def differences(
     found: dict[str, dict[str, list[str]]] = {}
     for candidate in candidates:
         decorative = installed().evaluator(candidate.task).decorative
-        certificate = asked.certificate(candidate) if asked else candidate.certificate
+        certificate = access.certificate(candidate) if access else candidate.certificate
         for field, value in _flat(certificate.to_dict(), decorative).items():
             found.setdefault(field, {}).setdefault(canonical_json(value), []).append(
                 name_of(candidate)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from velour_plugin.ranking.board import Board, Row
+from velour_plugin.answers import Leaderboard, LeaderboardRow
 
 
-def row(rank: int | None, model: str, run: str | None, value: float | None, **more: object) -> Row:
-    return Row(rank, model, run, run, value, 24, model, **more)  # type: ignore[arg-type]
+def row(
+    rank: int | None, model: str, run: str | None, value: float | None, **more: object
+) -> LeaderboardRow:
+    return LeaderboardRow(rank, model, run, run, value, 24, model, **more)  # type: ignore[arg-type]
 
 
-def board(*rows: Row) -> Board:
-    return Board("mAP", None, "fires", None, 24, 24, False, 0.95, rows)
+def board(*rows: LeaderboardRow) -> Leaderboard:
+    return Leaderboard(
+        metric="mAP", label=None, dataset="fires", where=None, datums=24, of_datums=24,
+        lower_is_better=False, confidence=0.95, rows=rows,
+    )  # fmt: skip
 
 
 def test_each_run_is_a_dot_with_its_interval_the_best_on_top() -> None:

@@ -1,23 +1,26 @@
-"""A leaderboard: who came where, over which datums, and what could not be said."""
+"""A leaderboard: which run ranks where, over which datums, how sure that is, and why not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from html import escape
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from velour_plugin.ranking.results import dots
+from velour_plugin.answers.base import Answer
+from velour_plugin.answers.plots import dots, pareto
+from velour_plugin.errors import UnknownName
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
     from rich.table import Table
 
+ColumnValue = float | int | str | bool | None
+
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One run on a board.
+class LeaderboardRow:
+    """One run on a leaderboard.
 
     Args:
         rank: 1 for the best; equal values share a rank; ``None`` where there is no value.
@@ -29,9 +32,11 @@ class Row:
         evaluation_id: names the evaluation in the store.
         reason: why there is no value.
         interval: confidence interval of the value.
-        rank_interval: ranks that are not out of the question.
+        rank_interval: confidence interval of the rank.
         p_best: share of resamples in which it is best.
-        tied_with_best: whether its paired difference to the best may be nothing.
+        tied_with_best: whether the confidence interval of the paired difference to the best run
+            includes 0.
+        columns: values of further columns, by name; ``None`` where a value is not known.
     """
 
     rank: int | None
@@ -46,24 +51,31 @@ class Row:
     rank_interval: tuple[int, int] | None = None
     p_best: float | None = None
     tied_with_best: bool | None = None
+    columns: Mapping[str, ColumnValue] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The model, and the run where that has a name of its own."""
+        return self.model if self.run in (None, self.model) else f"{self.model} ({self.run})"
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
-    """Runs ranked by one metric.
+@dataclass(frozen=True, kw_only=True)
+class Leaderboard(Answer[LeaderboardRow]):
+    """Runs ranked by one metric: the best first, those without a value last.
 
     Args:
         metric: what they are ranked by.
         label: the class that it is about, as key=value; ``None`` for all.
-        dataset: what they were judged on.
+        dataset: what they were evaluated on.
         where: the filter as canonical CQL2 JSON; ``None`` for all datums.
         datums: how many datums the filter selects.
         of_datums: how many there are.
         lower_is_better: whether small values come first.
         confidence: of the intervals.
-        rows: the best first, those without a value last.
-        notes: what a reader must know: why a board is empty, what was left out.
+        columns: names of further columns, in order.
     """
+
+    row_type = LeaderboardRow
 
     metric: str
     label: str | None
@@ -73,47 +85,23 @@ class Board:
     of_datums: int
     lower_is_better: bool
     confidence: float
-    rows: Sequence[Row]
-    notes: Sequence[str] = ()
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, place: int) -> Row:
-        return self.rows[place]
+    columns: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON."""
-        return {
-            "metric": self.metric,
-            "label": self.label,
-            "dataset": self.dataset,
-            "where": self.where,
-            "datums": self.datums,
-            "of_datums": self.of_datums,
-            "lower_is_better": self.lower_is_better,
-            "confidence": self.confidence,
-            "rows": [asdict(row) for row in self.rows],
-            "notes": list(self.notes),
-        }
+        """Spell it in JSON; :meth:`from_dict` undoes this exactly."""
+        return {**super().to_dict(), "columns": list(self.columns)}
 
     @classmethod
-    def from_dict(cls, spelled: Mapping[str, Any]) -> Board:
-        """Undo :meth:`to_dict`."""
-        rows = [
-            Row(**{**row, **{key: row[key] and tuple(row[key]) for key in _SPANS}})
-            for row in spelled["rows"]
-        ]
-        return cls(**{**spelled, "rows": rows, "notes": tuple(spelled["notes"])})
+    def from_dict(cls, content: Mapping[str, Any]) -> Leaderboard:
+        """Make the leaderboard that :meth:`to_dict` spelled."""
+        return super().from_dict({**content, "columns": tuple(content.get("columns", ()))})
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a run, in the order of :class:`Row`'s fields."""
-        import pandas as pd
-
-        return pd.DataFrame([asdict(row) for row in self.rows], columns=list(Row.__slots__))
+        """One row a run, in the order of :class:`LeaderboardRow`'s fields; columns one each."""
+        frame = super().to_frame().drop(columns="columns")
+        for name in self.columns:
+            frame[name] = [row.columns.get(name) for row in self.rows]
+        return frame
 
     @property
     def title(self) -> str:
@@ -126,11 +114,8 @@ class Board:
         from rich import box
         from rich.table import Table
 
-        sure = any(row.interval is not None for row in self.rows)
-        shown = [column for column in _COLUMNS if sure or column.title not in _OF_RESAMPLES]
-        if all(row.run in (None, row.model) for row in self.rows):
-            shown = [column for column in shown if column.title != "run"]
         table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, min_width=40)
+        shown = [*self._shown_columns(), *map(_extra_column, self.columns)]
         for column in shown:
             title = column.title.format(metric=self.metric, confidence=self.confidence)
             table.add_column(title, justify=column.justify)
@@ -147,29 +132,58 @@ class Board:
         lines = [line.rstrip() for line in capture.get().strip("\n").splitlines()]
         return "\n".join([*lines, *self.notes])
 
-    def plot(self) -> go.Figure:
-        """Dots with intervals, the best on top; runs without a value are left out."""
+    def plot(self, against: str | None = None, higher_is_better: bool = False) -> go.Figure:
+        """Values as dots with intervals; or against another column, with the Pareto front.
+
+        Args:
+            against: a further column of numbers, such as ``mlflow.metrics.latency_ms``; runs that
+                no other run beats in both are joined by a line.
+            higher_is_better: whether large values of that column are good.
+
+        Raises:
+            UnknownName: the leaderboard has no such column.
+        """
         known = [row for row in self.rows if row.value is not None]
-        names = [
-            row.model if row.run in (None, row.model) else f"{row.model} ({row.run})"
+        if against is None:
+            values, intervals = [row.value for row in known], [row.interval for row in known]
+            return dots(self.title, [row.name for row in known], values, intervals, self.metric)
+        if against not in self.columns:
+            raise UnknownName("column of the leaderboard", against, self.columns)
+        points = [
+            (row.name, float(x), row.value)
             for row in known
+            if row.value is not None and isinstance(x := row.columns.get(against), (int, float))
         ]
-        values, intervals = [row.value for row in known], [row.interval for row in known]
-        return dots(self.title, names, values, intervals, self.metric)
+        best = (higher_is_better, not self.lower_is_better)
+        return pareto(self.title, points, (against, self.metric), best)
 
-    def _repr_html_(self) -> str:
-        frame = self.to_frame().drop(columns=["run_id", "evaluation_id"])
-        return f"<p><b>{escape(self.title)}</b></p>" + str(frame.to_html(index=False, na_rep="–"))
+    def _shown_columns(self) -> list[_Column]:
+        sure = any(row.interval is not None for row in self.rows)
+        shown = [column for column in _COLUMNS if sure or column.title not in _OF_RESAMPLES]
+        if all(row.run in (None, row.model) for row in self.rows):
+            shown = [column for column in shown if column.title != "run"]
+        return shown
 
-
-_SPANS = ("interval", "rank_interval")
+    def _shown_frame(self) -> pd.DataFrame:
+        return self.to_frame().drop(columns=["run_id", "evaluation_id"])
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
     title: str
     justify: Literal["left", "right"]
-    text: Callable[[Row], str]
+    text: Callable[[LeaderboardRow], str]
+
+
+def _extra_column(name: str) -> _Column:
+    escaped = name.replace("{", "{{").replace("}", "}}")
+    return _Column(escaped, "right", lambda row: _cell(row.columns.get(name)))
+
+
+def _cell(value: ColumnValue) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _span(span: tuple[float, float] | None, form: str) -> str:

@@ -1,0 +1,186 @@
+"""Queries are values: checked when made, the same for every spelling, and whole after JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from velour_plugin.errors import BadFilter, InvalidInput, UnknownName
+from velour_plugin.queries import (
+    CompareQuery,
+    MatrixQuery,
+    Query,
+    RankQuery,
+    RecommendQuery,
+    SliceQuery,
+    WorstQuery,
+)
+
+names = st.text(min_size=1, max_size=8)
+some_names = st.lists(names, min_size=1, max_size=3)
+filters = st.sampled_from(
+    [
+        None,
+        "hour >= 20",
+        "city = 'Rome' AND (hour < 4 OR NOT night = true)",
+        "DWITHIN(location, POINT(-71.03 42.36), 50, 'mi')",
+        "captured_at > TIMESTAMP('2026-07-01T21:30:00Z')",
+        {"op": "in", "args": [{"property": "city"}, ["b", "a"]]},
+    ]
+)
+labels = st.none() | names | st.tuples(names, names)
+cuts = st.lists(
+    names | st.builds(lambda name, where: {name: {"some": where}}, names, filters), max_size=3
+)
+shares = st.floats(0.01, 0.99)
+counts = st.integers(0, 2000)
+parameters = st.none() | st.fixed_dictionaries(
+    {},
+    optional={
+        "iou_thresholds": st.lists(st.floats(0, 1), max_size=3),
+        "label_map": st.dictionaries(names, names, max_size=2)
+        | st.dictionaries(st.tuples(names, names), st.tuples(names, names), max_size=2),
+    },
+)
+statistics: dict[str, Any] = {
+    "confidence": shares,
+    "resamples": st.integers(1, 2000),
+    "seed": counts,
+}
+queries = st.one_of(
+    st.builds(
+        RankQuery,
+        metric=names,
+        datasets=names | some_names,
+        where=filters,
+        label=labels,
+        runs=st.none() | names | some_names,
+        experiments=st.none() | some_names | st.lists(st.integers(0, 9), min_size=1),
+        parameters=parameters,
+        columns=st.lists(names, max_size=2),
+        having=st.sampled_from([None, "recall >= 0.9", "mlflow.metrics.latency_ms < 5"]),
+        on_mismatch=st.sampled_from(["refuse", "intersect"]),
+        **statistics,
+    ),
+    st.builds(MatrixQuery, metric=names, where=filters, label=labels, by=cuts, **statistics),
+    st.builds(SliceQuery, run=names, by=cuts, where=filters, label=labels, **statistics),
+    st.builds(
+        CompareQuery, baseline=names, candidate=names, where=filters, by=cuts, permutations=counts
+    ),
+    st.builds(WorstQuery, run=names, where=filters, n=st.integers(1, 20)),
+    st.builds(
+        RecommendQuery, metric=names, where=filters, datasets=st.none() | some_names, **statistics
+    ),
+)
+
+
+@given(queries)
+def test_a_query_is_the_same_after_json(query: Query[Any]) -> None:
+    sent = json.loads(json.dumps(query.to_dict()))
+    received = Query.from_dict(sent)
+
+    assert type(received) is type(query)
+    assert received == query
+    assert received.to_dict() == query.to_dict()
+    assert hash(received) == hash(query)
+
+
+def test_what_has_no_order_has_one_digest() -> None:
+    first = RankQuery(metric="mAP", datasets=["fires"], where="a = 1 AND b = 2", runs=["x", "y"])
+    second = RankQuery(metric="mAP", datasets="fires", where="b = 2 AND a = 1", runs=["y", "x"])
+    assert first == second
+    assert first.digest == second.digest
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"metric": "mAR_100"},
+        {"datasets": ["fires", "smoke"]},
+        {"where": "a = 1"},
+        {"label": "fire"},
+        {"seed": 1},
+        {"parameters": {"iou_thresholds": [0.5]}},
+        {"having": "mAP > 0.5"},
+    ],
+)
+def test_another_question_has_another_digest(other: dict[str, Any]) -> None:
+    asked = {"metric": "mAP", "datasets": ["fires"]}
+    assert RankQuery(**asked).digest != RankQuery(**{**asked, **other}).digest
+
+
+def test_questions_of_two_kinds_differ() -> None:
+    assert RecommendQuery(metric="mAP", resamples=200) != MatrixQuery(metric="mAP")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"metric": ""}, InvalidInput, "metric '': expected a name"),
+        ({"metric": 5}, InvalidInput, "metric 5: expected a name"),
+        ({"datasets": []}, InvalidInput, r"datasets \[\]: name at least one"),
+        ({"datasets": {"a": 1}}, InvalidInput, "expected a name or a list of names"),
+        ({"datasets": [1]}, InvalidInput, "datasets 1: expected a name"),
+        ({"where": "hour >"}, BadFilter, "does not parse"),
+        ({"label": ("a",)}, InvalidInput, "expected a value, or"),
+        ({"label": 5}, InvalidInput, "label 5: expected a value"),
+        ({"on_mismatch": "shrug"}, UnknownName, "known are: intersect, refuse"),
+        ({"confidence": 1}, InvalidInput, r"confidence must be in \(0, 1\), such as 0.95; got 1"),
+        ({"confidence": "high"}, InvalidInput, "got 'high'"),
+        ({"resamples": -1}, InvalidInput, "resamples -1: expected a whole number >= 0"),
+        ({"resamples": 1.5}, InvalidInput, "resamples 1.5: expected a whole number"),
+        ({"resamples": True}, InvalidInput, "resamples True: expected a whole number"),
+        ({"seed": None}, InvalidInput, "seed None: expected a whole number"),
+        ({"parameters": []}, InvalidInput, r"parameters \[\]: expected a mapping"),
+        ({"parameters": {"a": {1, 2}}}, InvalidInput, "expected what JSON can hold"),
+        ({"parameters": {"a": float("nan")}}, InvalidInput, "expected what JSON can hold"),
+    ],
+)
+def test_nonsense_is_refused_when_a_query_is_made(
+    wrong: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        RankQuery(**{"metric": "mAP", "datasets": ["fires"], **wrong})
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        ([], InvalidInput, "expected a JSON object"),
+        ({}, UnknownName, "unknown query None"),
+        ({"query": "rang"}, UnknownName, "did you mean 'rank'"),
+        ({"query": "rank", "metric": "mAP"}, InvalidInput, "the rank query lacks 'datasets'"),
+        (
+            {"query": "worst", "run": "a", "metrik": "mAP"},
+            UnknownName,
+            "unknown key of a worst query 'metrik': did you mean 'metric'",
+        ),
+        ({"query": "slices", "run": "a", "by": 7}, InvalidInput, "by 7: expected a property"),
+        (
+            {"query": "slices", "run": "a", "by": [{"season": "summer"}]},
+            InvalidInput,
+            "expected one name and under it named filters",
+        ),
+    ],
+)
+def test_a_dictionary_that_is_no_query_is_refused(
+    content: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        Query.from_dict(content)
+
+
+def test_what_a_tracker_knows_is_not_cached() -> None:
+    """Its runs, aliases and metrics change without the store hearing of it."""
+    base = {"metric": "mAP", "datasets": ["fires"]}
+    assert RankQuery(**base).cacheable
+    assert RankQuery(**base, runs=["a"], columns=["mAP_50"]).cacheable
+    assert not RankQuery(**base, runs="params.lr > 1").cacheable
+    assert not RankQuery(**base, columns=["mlflow.params.lr"]).cacheable
+    assert not RankQuery(**base, having="mlflow.params.lr > 1").cacheable
+    assert not WorstQuery(run="models:/fires@champion").cacheable
+    assert not CompareQuery(baseline="a", candidate="models:/fires/1").cacheable

@@ -1,0 +1,123 @@
+"""Models against datasets: how one model's performance varies, and what nobody has measured yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from velour_plugin.answers.base import TitledAnswer
+from velour_plugin.answers.plots import heat_map
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one dataset, or on one slice of it.
+
+    Args:
+        model: its name.
+        column: the dataset, with the task or slice where there are several.
+        dataset: its name.
+        task: of the evaluation; ``None`` where nobody evaluated the dataset for the metric.
+        slice: which slice of the dataset; ``None`` for all of it.
+        datums: how many the value is over.
+        value: of the metric; ``None`` where it is undefined, or the cell is empty.
+        interval: confidence interval; ``None`` where there is none.
+        evaluation_id: names the evaluation; ``None`` for an empty cell.
+        reason: why there is no value.
+        command: what fills an empty cell; ``None`` where there is an evaluation.
+    """
+
+    model: str
+    column: str
+    dataset: str
+    task: str | None
+    slice: str | None
+    datums: int
+    value: float | None
+    interval: tuple[float, float] | None
+    evaluation_id: str | None
+    reason: str | None
+    command: str | None
+
+    @property
+    def text(self) -> str:
+        """What is printed for it."""
+        if self.value is None:
+            return "undefined" if self.evaluation_id else "–"
+        if self.interval is None:
+            return f"{self.value:.4f}"
+        return f"{self.value:.4f} ({self.interval[0]:.3f}–{self.interval[1]:.3f})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix(TitledAnswer[Cell]):
+    """One metric of models on datasets, a row each cell, model by model.
+
+    Args:
+        metric: its name.
+        confidence: of the intervals.
+    """
+
+    row_type = Cell
+
+    metric: str
+    confidence: float
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in order."""
+        return list(dict.fromkeys(cell.model for cell in self.rows))
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns, in order."""
+        return list(dict.fromkeys(cell.column for cell in self.rows))
+
+    @property
+    def empty(self) -> Sequence[Cell]:
+        """Cells that nobody has evaluated; each has the command that fills it."""
+        return [cell for cell in self.rows if cell.command is not None]
+
+    def cell(self, model: str, column: str) -> Cell:
+        """The cell of a model and a column.
+
+        Raises:
+            KeyError: there is no such model or column.
+        """
+        return self._cells()[model, column]
+
+    def to_table(self) -> pd.DataFrame:
+        """Values with a row a model and a column a dataset; NaN where there is none."""
+        import pandas as pd
+
+        return pd.DataFrame(self._values(), index=self.models, columns=self.columns, dtype=float)
+
+    def plot(self) -> go.Figure:
+        """A heat map; empty cells stay empty."""
+        cells = self._cells()
+        texts = [[cells[m, c].text for c in self.columns] for m in self.models]
+        return heat_map(self.title, self.models, self.columns, self._values(), texts)
+
+    def _cells(self) -> dict[tuple[str, str], Cell]:
+        return {(cell.model, cell.column): cell for cell in self.rows}
+
+    def _values(self) -> list[list[float | None]]:
+        cells = self._cells()
+        return [[cells[m, c].value for c in self.columns] for m in self.models]
+
+    def _shown_rows(self) -> list[dict[str, Any]]:
+        cells = self._cells()
+        return [
+            {"model": model, **{column: cells[model, column].text for column in self.columns}}
+            for model in self.models
+        ]
+
+    def _shown_frame(self) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame(self._shown_rows())

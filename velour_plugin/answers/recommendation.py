@@ -1,0 +1,70 @@
+"""Which model is supported best for a need, and the leaderboards that support it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from velour_plugin.answers.base import TitledAnswer
+from velour_plugin.answers.leaderboard import Leaderboard
+from velour_plugin.answers.plots import bars
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What speaks for one model.
+
+    Args:
+        model: its name.
+        p_best: chance that it is the best, over datasets by the datums that each selects.
+        value: mean of the metric over datasets, likewise.
+        datums: how many datums it was evaluated on.
+        datasets: on how many datasets.
+    """
+
+    model: str
+    p_best: float
+    value: float | None
+    datums: int
+    datasets: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation(TitledAnswer[Support]):
+    """Models by how likely each is the best for a need; and the leaderboards behind that.
+
+    Args:
+        boards: the evidence, by dataset.
+        left_out: datasets that select nothing or cannot rank, and why.
+    """
+
+    row_type = Support
+
+    boards: Mapping[str, Leaderboard]
+    left_out: Mapping[str, str]
+
+    @property
+    def best(self) -> Support:
+        """The best-supported model."""
+        return self.rows[0]
+
+    def plot(self) -> go.Figure:
+        """Bars of the chances."""
+        chances: list[float | None] = [row.p_best for row in self.rows]
+        names = [row.model for row in self.rows]
+        return bars(self.title, names, chances, [None] * len(names), "P(best)")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Spell it in JSON, with the evidence; :meth:`from_dict` undoes this exactly."""
+        boards = {name: board.to_dict() for name, board in self.boards.items()}
+        return {**super().to_dict(), "boards": boards, "left_out": dict(self.left_out)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Recommendation:
+        """Make the recommendation that :meth:`to_dict` spelled."""
+        boards = {name: Leaderboard.from_dict(one) for name, one in content["boards"].items()}
+        return super().from_dict({**content, "boards": boards})

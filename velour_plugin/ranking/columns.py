@@ -1,0 +1,121 @@
+"""Further columns of a leaderboard: other metrics, what a tracker knows, and conditions on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shapely.geometry.base import BaseGeometry
+
+from velour_plugin.answers.leaderboard import ColumnValue
+from velour_plugin.errors import UnknownName
+from velour_plugin.filters import Property, parse_filter
+from velour_plugin.filters.evaluate import compiled
+from velour_plugin.filters.text import to_text
+from velour_plugin.plugins import installed
+from velour_plugin.queries import RankQuery, is_tracked
+from velour_plugin.ranking.measured import Measured
+from velour_plugin.ranking.selection import Competitor, Competitors
+from velour_plugin.store.protocol import Reader
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """A competitor with its numbers, before it is ranked.
+
+    Args:
+        competitor: a run or model.
+        measured: its value and replicates.
+        values: of the further columns, by name.
+    """
+
+    competitor: Competitor
+    measured: Measured
+    values: Mapping[str, ColumnValue]
+
+    @property
+    def value(self) -> float | None:
+        """Of the metric that is ranked by."""
+        return self.measured.value
+
+
+class Columns:
+    """The further columns of one leaderboard.
+
+    Args:
+        reader: of the store.
+        query: names the columns, and the condition on them.
+        competitors: the rows.
+
+    Raises:
+        UnknownName: no evaluation has a metric, or no run a value, of a column's name.
+    """
+
+    def __init__(self, reader: Reader, query: RankQuery, competitors: Competitors) -> None:
+        self.metric = query.metric
+        self.names = query.further_columns
+        self.metrics = [name for name in self.names if not is_tracked(name)]
+        self.having = parse_filter(query.having)
+        self._admits = None if self.having is None else compiled(self.having)
+        if self.metrics:
+            _check_metrics(reader, self.metrics, competitors)
+        self._tracked = _tracked_values(
+            [name for name in self.names if is_tracked(name)], competitors.all
+        )
+
+    def joined(self, competitors: Sequence[Competitor], measured: Sequence[Measured]) -> list[Row]:
+        """Competitors with their numbers and the values of all columns, in order."""
+        return [
+            Row(competitor, each, self._values(competitor, each))
+            for competitor, each in zip(competitors, measured, strict=True)
+        ]
+
+    def admits(self, row: Row) -> bool:
+        """Whether a row meets the condition; one that it is unknown for does not."""
+        values = {**row.values, self.metric: row.value}
+        return self._admits is None or self._admits(_RowSubject(values)) is True
+
+    def notes(self, left_out: Sequence[Row]) -> list[str]:
+        """Which rows do not meet the condition."""
+        if not left_out or self.having is None:
+            return []
+        names = ", ".join(row.competitor.first.model for row in left_out)
+        return [f"Left out by {to_text(self.having)}: {names}."]
+
+    def _values(self, competitor: Competitor, measured: Measured) -> dict[str, ColumnValue]:
+        run_id = "" if competitor.run is None else competitor.run.run_id
+        tracked = self._tracked.get(run_id, {})
+        return {
+            name: tracked.get(name) if is_tracked(name) else measured.further.get(name)
+            for name in self.names
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _RowSubject:
+    """A row as a filter sees it: a column is a property of its name."""
+
+    values: Mapping[str, ColumnValue]
+
+    def value(self, prop: Property) -> Any:
+        return self.values.get(prop.name)
+
+    def place(self, prop: Property) -> BaseGeometry | None:
+        return None
+
+
+def _check_metrics(reader: Reader, metrics: Sequence[str], competitors: Competitors) -> None:
+    ids = [item.evaluation_id for competitor in competitors.all for item in competitor.items]
+    known = reader.metric_names(ids)
+    for name in metrics:
+        if name not in known:
+            raise UnknownName("metric", name, known)
+
+
+def _tracked_values(
+    names: Sequence[str], competitors: Sequence[Competitor]
+) -> Mapping[str, Mapping[str, ColumnValue]]:
+    """What a tracker knows of the runs, by run id and column."""
+    run_ids = [each.run.run_id for each in competitors if each.run is not None]
+    return installed().run_columns(run_ids, names) if names else {}

@@ -1,0 +1,195 @@
+"""The ledger of each run for one query: as it is stored, narrowed, or matched again.
+
+A filter is taken apart: datums are selected in SQL, models and runs among the candidates. Labels
+and higher scores are read from a ledger, and so are parameters that it supports. Everything else
+is matched again from the stored annotations, never approximated.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.evaluation import Certificate
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.table import LabelName
+from velour_plugin.errors import InvalidInput
+from velour_plugin.evaluator import Evaluator
+from velour_plugin.filters import Node, Split, Where, parse_filter, split_filter
+from velour_plugin.filters.reduce import (
+    annotation_properties,
+    check_annotation_properties,
+    check_labels,
+)
+from velour_plugin.filters.rows import matches_run, matching_labels
+from velour_plugin.filters.tree import conjunction, conjuncts
+from velour_plugin.matching import Question
+from velour_plugin.plugins import installed
+from velour_plugin.store.protocol import Reader
+from velour_plugin.store.values import Candidate, DatumSelection
+
+
+class LedgerAccess:
+    """Filter and parameters applied to every run, answered from its ledger or by re-matching.
+
+    Args:
+        reader: where ledgers and annotations are.
+        where: the filter; ``None`` for all that was evaluated.
+        parameters: the task's, ``label_map`` and ``label_keys``, in place of those that runs were
+            evaluated with; the others stay as they were.
+
+    Attributes:
+        split: the filter, taken apart.
+        rematched: whether some ledger could not answer and was matched again.
+        labels: classes of the ledgers that answered, as (key, value).
+    """
+
+    def __init__(
+        self, reader: Reader, where: Where = None, parameters: Mapping[str, Any] | None = None
+    ) -> None:
+        self.reader = reader
+        self.where = parse_filter(where)
+        self.parameters = dict(parameters or {})
+        if "label_map" in self.parameters:
+            self.parameters["label_map"] = _label_map(self.parameters["label_map"])
+        self.split: Split = split_filter(self.where)
+        self.rematched = False
+        self.labels: set[LabelName] = set()
+        self._datasets: dict[int, Dataset] = {}
+
+    @property
+    def changes_ledgers(self) -> bool:
+        """Whether it takes more than choosing datums."""
+        return bool(self.parameters) or self.split.needs_matching or self._narrows
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know of how the ledgers came about."""
+        again = "Matched again from the stored annotations: the ledgers could not answer this."
+        return [again] if self.rematched else []
+
+    def admits(self, item: Candidate) -> bool:
+        """Whether conditions on the model or run let a candidate take part."""
+        run_id = None if item.run is None else item.run.run_id
+        return matches_run(self.split.runs, item.model, run_id)
+
+    def certificate(self, item: Candidate) -> Certificate:
+        """The certificate of a candidate's answer to this query.
+
+        Raises:
+            UnknownName: its task has no parameter of such a name.
+            InvalidInput: a parameter's value breaks a rule.
+        """
+        own = item.certificate
+        if not self.parameters:
+            return own
+        question = self._question(item, own.parameters)
+        return replace(
+            own, parameters=question.all_parameters, label_map=question.spelled_label_map
+        )
+
+    def ledger(self, item: Candidate, stored: Ledger, selection: DatumSelection) -> Ledger:
+        """The ledger of a candidate that answers this query.
+
+        Args:
+            item: the candidate.
+            stored: its ledger as it is stored.
+            selection: datums that count; a ledger that is matched again has only these.
+
+        Raises:
+            UnknownName: no label is selected, or the filter names what no annotation has.
+        """
+        ledger = self._ledger(item, stored, selection)
+        self.labels.update(ledger.labels)
+        return ledger
+
+    def _ledger(self, item: Candidate, stored: Ledger, selection: DatumSelection) -> Ledger:
+        if not self.changes_ledgers or not len(selection):
+            return stored
+        question = self._question(item, stored.parameters)
+        relabelled = question.changes_labels(item.certificate)
+        if not self.split.needs_matching and not relabelled:
+            narrowed = self._narrowed(question.evaluator, stored, question.parameters)
+            if narrowed is not None:
+                return narrowed
+        self.rematched = True
+        return self._rematched(item, question, selection)
+
+    @property
+    def _narrows(self) -> bool:
+        return self.split.labels is not None or self.split.min_score is not None
+
+    def _narrowed(
+        self, evaluator: Evaluator, stored: Ledger, parameters: Mapping[str, Any]
+    ) -> Ledger | None:
+        """The part of a ledger that answers; ``None`` when it cannot."""
+        if self.parameters:
+            if not evaluator.answers(stored, parameters):
+                return None
+            stored = evaluator.narrow(stored, parameters)
+        if not self._narrows:
+            return stored
+        check_labels(self.split, set(stored.labels))
+        labels = matching_labels(self.split.labels, stored.labels)
+        return evaluator.reduce(stored, np.asarray(labels), self.split.min_score)
+
+    def _rematched(self, item: Candidate, question: Question, selection: DatumSelection) -> Ledger:
+        dataset = self._dataset(item)
+        check_annotation_properties(question.split, annotation_properties(dataset))
+        part = question.match(dataset.subset(selection.mask(dataset.uids)))
+        check_labels(question.split, part.labels)
+        assert part.ledger is not None
+        return part.ledger
+
+    def _dataset(self, item: Candidate) -> Dataset:
+        """The dataset of a candidate; its ground truth is read once for all of a version."""
+        truth = self._datasets.get(item.version.id)
+        if truth is None:
+            truth = self._datasets[item.version.id] = self.reader.load_version(item.version)
+        return truth.with_predictions(self.reader.load_predictions(item.evaluation_id), item.model)
+
+    def _question(self, item: Candidate, parameters: Mapping[str, Any]) -> Question:
+        """The candidate's own question with this query on top."""
+        certificate = item.certificate
+        own = parse_filter(None if certificate.filter is None else json.loads(certificate.filter))
+        both = [*conjuncts(own), *(part for part in conjuncts(self.where) if not _of_runs(part))]
+        given = {
+            **parameters,
+            "label_keys": certificate.parameters.get("label_keys"),
+            "label_map": _label_map(certificate.label_map),
+            **self.parameters,
+        }
+        return Question.of(installed().evaluator(item.task), given, conjunction(both))
+
+
+def refuse_runs(split: Split) -> None:
+    """Refuse conditions on runs where one run is asked for by its name.
+
+    Raises:
+        InvalidInput: there are such conditions.
+    """
+    if split.runs is not None:
+        raise InvalidInput(
+            "model and run_id choose among runs, and here the run is named already: leave them out "
+            "of the filter."
+        )
+
+
+def _of_runs(part: Node) -> bool:
+    return split_filter(part).runs is not None
+
+
+def _label_map(pairs: Any) -> Any:
+    """Pairs of JSON as a mapping; what is neither is for the evaluator to refuse."""
+    if not isinstance(pairs, (list, tuple)):
+        return pairs
+    return {_name(old): _name(new) for old, new in pairs}
+
+
+def _name(side: Any) -> Any:
+    return side if isinstance(side, str) else tuple(side)

@@ -1,0 +1,224 @@
+"""Models against datasets: how the performance of each varies, and which cells are empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.answers import Cell, Matrix
+from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.errors import NotComparable, NotFound, UnknownName
+from velour_plugin.plugins import installed
+from velour_plugin.progress import track
+from velour_plugin.queries import MatrixQuery, label_of
+from velour_plugin.query_fields import Cut
+from velour_plugin.ranking.candidates import Choice
+from velour_plugin.ranking.comparability import refuse
+from velour_plugin.ranking.ledger_access import LedgerAccess
+from velour_plugin.ranking.measured import FEW, measure
+from velour_plugin.ranking.selection import DatasetSelection, other_than_datasets, select
+from velour_plugin.ranking.slicing import cut_name, masks
+from velour_plugin.ranking.statistics import resample_weights
+from velour_plugin.store.protocol import Snapshot
+from velour_plugin.store.values import Candidate, DatumSelection
+
+Slicer = Callable[[Ledger], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A dataset under one task, or a slice of it; and the newest evaluation of each model on it.
+
+    Args:
+        name: what it is called.
+        dataset: its name.
+        task: of the evaluations; ``None`` where there are none.
+        slice: which slice; ``None`` for all.
+        items: the evaluation of each model, and the datums that count of it.
+        reason: why there are none.
+    """
+
+    name: str
+    dataset: str
+    task: str | None
+    slice: str | None
+    items: Mapping[str, tuple[Candidate, DatumSelection]]
+    reason: str | None = None
+
+
+def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
+    """Measure every model on every dataset; what nobody evaluated stays empty.
+
+    Raises:
+        NotFound: there is no evaluation to show.
+        NotComparable: evaluations on different datasets differ in more than their datums.
+        UnknownName: there is no such dataset or model.
+    """
+    access = LedgerAccess(reader, query.where)
+    columns = [
+        column
+        for name in query.datasets or reader.dataset_names()
+        for column in _columns(access, query, name)
+    ]
+    items = [item for column in columns for item, _ in column.items.values()]
+    if not items:
+        reasons = "".join(f"\n  {column.dataset}: {column.reason}" for column in columns)
+        raise NotFound(
+            f"no dataset has evaluations with {query.metric}:{reasons or ' none exist.'}"
+        )
+    _refuse_other_questions(items, access)
+    models = _models(query, columns)
+    ledgers = reader.ledgers([item.evaluation_id for item in items])
+    reader.release()
+    cells: dict[tuple[str, str], Cell] = {}
+    total = sum(len(column.items) for column in columns)
+    steps = iter(track(range(total), total, f"measuring {query.metric}"))
+    for column in columns:
+        for model, (item, selection) in column.items.items():
+            next(steps)
+            ledger = access.ledger(item, next(ledgers), selection)
+            if model in models:
+                mask = selection.mask(ledger.datums)
+                cells[model, column.name] = _measured(query, column, item, ledger, mask)
+    next(steps, None)
+    rows = [
+        cells.get((model, column.name)) or _empty(model, column)
+        for model in models
+        for column in columns
+    ]
+    datasets = len({column.dataset for column in columns})
+    return Matrix(
+        title=f"{query.metric} of {len(models)} models on {datasets} datasets",
+        metric=query.metric,
+        confidence=query.confidence,
+        rows=rows,
+        notes=(*access.notes, *_notes(rows)),
+    )
+
+
+def _columns(access: LedgerAccess, query: MatrixQuery, dataset: str) -> list[Column]:
+    """Columns of a dataset: one for each task, or for each slice."""
+    choice = Choice(query.metric, label_of(query), on_mismatch=query.on_mismatch)
+    try:
+        selection = select(access, dataset, choice)
+    except (NotFound, UnknownName, NotComparable) as error:
+        access.reader.versions(dataset)  # a dataset that does not exist is refused
+        return [Column(dataset, dataset, None, None, {}, str(error).splitlines()[0])]
+    by_task = _newest_of_models(selection)
+    return [
+        part
+        for task, items in by_task.items()
+        for part in _sliced(
+            access,
+            query,
+            Column(dataset if len(by_task) == 1 else f"{dataset} ({task})",
+                   dataset, task, None, items),
+        )
+    ]  # fmt: skip
+
+
+def _newest_of_models(
+    selection: DatasetSelection,
+) -> dict[str, dict[str, tuple[Candidate, DatumSelection]]]:
+    """The newest evaluation of each model, by task; candidates come newest first."""
+    by_task: dict[str, dict[str, tuple[Candidate, DatumSelection]]] = {}
+    for item, selected in zip(selection.candidates, selection.selected, strict=True):
+        by_task.setdefault(item.task, {}).setdefault(item.model, (item, selected))
+    return by_task
+
+
+def _sliced(access: LedgerAccess, query: MatrixQuery, column: Column) -> list[Column]:
+    """A column cut into one for each slice; itself where the query does not cut."""
+    if not query.by:
+        return [column]
+    versions = {item.version.id: item.version for item, _ in column.items.values()}
+    datums = {number: access.reader.datums(version) for number, version in versions.items()}
+    parts: dict[tuple[str, str], dict[str, tuple[Candidate, DatumSelection]]] = {}
+    for cut in query.by:
+        slices = {number: _uids(own, cut, column.dataset) for number, own in datums.items()}
+        for model, (item, selected) in column.items.items():
+            for name, uids in slices[item.version.id].items():
+                part = parts.setdefault((cut_name(cut), name), {})
+                part[model] = (item, selected.within(uids))
+    return [
+        Column(f"{column.name}: {name}", column.dataset, column.task, f"{cut}: {name}", items)
+        for (cut, name), items in parts.items()
+    ]
+
+
+def _uids(datums: Sequence[Datum], cut: Cut, dataset: str) -> dict[str, frozenset[str]]:
+    """Uids of each slice of some datums."""
+    return {
+        name: frozenset(datum.uid for datum in compress(datums, mask))
+        for name, mask in masks(datums, cut, dataset).items()
+    }
+
+
+def _refuse_other_questions(items: Sequence[Candidate], access: LedgerAccess) -> None:
+    for task in {item.task for item in items}:
+        differing = other_than_datasets([item for item in items if item.task == task], access)
+        if differing:
+            refuse(differing, may_intersect=False)
+
+
+def _models(query: MatrixQuery, columns: Sequence[Column]) -> list[str]:
+    known = sorted({model for column in columns for model in column.items})
+    for name in query.models or ():
+        if name not in known:
+            raise UnknownName("model", name, known)
+    return known if query.models is None else list(query.models)
+
+
+def _measured(
+    query: MatrixQuery,
+    column: Column,
+    item: Candidate,
+    ledger: Ledger,
+    mask: NDArray[np.bool_],
+) -> Cell:
+    evaluator = installed().evaluator(item.task)
+    count = int(mask.sum())
+    enough = query.resamples and count >= FEW
+    drawn = [resample_weights(count, query.resamples, query.seed)] if enough else []
+    measured = measure(evaluator, ledger, mask, query.metric, label_of(query), drawn)
+    return Cell(
+        model=item.model,
+        column=column.name,
+        dataset=column.dataset,
+        task=item.task,
+        slice=column.slice,
+        datums=count,
+        value=measured.value,
+        interval=measured.interval(query.confidence, evaluator.bounds(query.metric)),
+        evaluation_id=item.evaluation_id,
+        reason=measured.reason,
+        command=None,
+    )
+
+
+def _empty(model: str, column: Column) -> Cell:
+    task = "" if column.task is None else f" --task {column.task}"
+    return Cell(
+        model=model,
+        column=column.name,
+        dataset=column.dataset,
+        task=column.task,
+        slice=column.slice,
+        datums=0,
+        value=None,
+        interval=None,
+        evaluation_id=None,
+        reason=column.reason or "not evaluated",
+        command=f"velour evaluate MODEL --dataset {column.dataset}{task} --model {model}",
+    )
+
+
+def _notes(cells: Sequence[Cell]) -> list[str]:
+    """The command that fills each empty cell; one for all slices of a dataset."""
+    commands = {cell.command: cell.reason for cell in cells if cell.command is not None}
+    return [f"{reason}: {command}" for command, reason in commands.items()]

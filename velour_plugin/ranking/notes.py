@@ -1,0 +1,57 @@
+"""What a reader of a leaderboard must know: why it is empty, and what its intervals are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from velour_plugin.filters import parse_filter
+from velour_plugin.filters.kinds import contradictions
+from velour_plugin.queries import RankQuery
+from velour_plugin.ranking.measured import FEW, Measured
+from velour_plugin.ranking.selection import DatasetSelection
+
+
+def leaderboard_notes(
+    measured: Sequence[Measured],
+    selections: Sequence[DatasetSelection],
+    query: RankQuery,
+    total: int,
+) -> list[str]:
+    """Notes on a leaderboard of some selections of ``total`` datums."""
+    if not any(len(selected) for each in selections for selected in each.selected):
+        names = ", ".join(repr(each.dataset) for each in selections)
+        none = f"The filter selects none of the {total} datums of {names}."
+        return [none, *contradictions(parse_filter(query.where))]
+    return [
+        *dict.fromkeys(each.reason for each in measured if each.reason),
+        *_on_sharing(selections),
+        *(_on_few_datums(measured) if query.resamples else ()),
+        *_on_rare_labels(measured),
+    ]
+
+
+def _on_sharing(selections: Sequence[DatasetSelection]) -> list[str]:
+    return [
+        f"Compared over the {len(each.shared)} datums that all evaluations share on "
+        f"{each.dataset!r}."
+        for each in selections
+        if each.shared is not None
+    ]
+
+
+def _on_few_datums(measured: Sequence[Measured]) -> list[str]:
+    fewest = min((each.datums for each in measured if each.datums), default=FEW)
+    if fewest >= FEW:
+        return []
+    return [f"{fewest} datums are too few to say how sure this is: at least {FEW} are."]
+
+
+def _on_rare_labels(measured: Sequence[Measured]) -> list[str]:
+    rarest = max(measured, key=lambda each: len(each.rare))
+    if not rarest.rare or not any(each.replicates.size for each in measured):
+        return []
+    names = ", ".join(rarest.rare[:5]) + (", …" if len(rarest.rare) > 5 else "")
+    return [
+        f"Intervals are rough: fewer than {FEW} of these datums show {len(rarest.rare)} of the "
+        f"{rarest.labels} labels ({names})."
+    ]

@@ -1,0 +1,188 @@
+"""What a store is: it is read, written to, and asked questions. SQL is one way to keep one.
+
+``velour_plugin.testing.StoreContract`` holds every store to this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.evaluation import Evaluation, Run
+from velour_plugin.domain.labels import Label
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.filters.tree import Node
+from velour_plugin.queries import Query
+from velour_plugin.store.values import Candidate, DatumSelection, Version, VersionDiff
+
+Answer = TypeVar("Answer")
+
+
+class Reader(Protocol):
+    """What can be read of a store."""
+
+    def revision(self, datasets: Sequence[str] | None = None) -> int:
+        """How many writes can have changed an answer about datasets; only ever grows.
+
+        Args:
+            datasets: their names; ``None`` for the whole store.
+        """
+
+    def cached_answer(self, key: str, datasets: Sequence[str] | None) -> tuple[int, Any | None]:
+        """The revision of datasets, and the answer kept under a key at that revision, if any."""
+
+    def dataset_names(self) -> list[str]:
+        """Names of all datasets, sorted."""
+
+    def versions(self, name: str) -> list[Version]:
+        """Versions of a dataset, the newest first.
+
+        Raises:
+            UnknownName: no dataset has that name.
+        """
+
+    def load_dataset(self, name: str, version: int | None = None) -> Dataset:
+        """Read a dataset version back by its number, the newest by default.
+
+        Raises:
+            UnknownName: no dataset has that name.
+            NotFound: it has no such version.
+        """
+
+    def load_version(self, version: Version) -> Dataset:
+        """Read a dataset version back: equal content, the same digest."""
+
+    def datums(self, version: Version) -> list[Datum]:
+        """Datums of a version with their metadata and locations, in order."""
+
+    def datum_digests(self, version: Version) -> Mapping[str, str]:
+        """Digest of each datum of a version together with its ground truth, by uid."""
+
+    def select_datums(self, version: Version, where: Node | None) -> DatumSelection:
+        """Datums of a version that a filter selects, in the version's order.
+
+        Raises:
+            UnknownName: no datum has a property that the filter names.
+        """
+
+    def diff(self, name: str, before: int, after: int) -> VersionDiff:
+        """What changed between two versions of a dataset, by their numbers.
+
+        Raises:
+            UnknownName: no dataset has that name.
+            NotFound: it has no version of that number.
+        """
+
+    def candidates(self, dataset: str) -> list[Candidate]:
+        """Every evaluation of a dataset, once for each run; the newest first.
+
+        Raises:
+            UnknownName: no dataset has that name.
+        """
+
+    def evaluations_of(self, name: str) -> list[Candidate]:
+        """Evaluations of a run by its id or name, of a model, or by their own id; newest first.
+
+        Raises:
+            UnknownName: nothing has that name; the nearest is named.
+        """
+
+    def load(self, evaluation_id: str) -> Evaluation:
+        """Read an evaluation back exactly as it was saved.
+
+        Raises:
+            NotFound: no evaluation has that id.
+        """
+
+    def load_predictions(self, evaluation_id: str) -> AnnotationTable:
+        """Read back the predictions that an evaluation is about."""
+
+    def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
+        """Ledgers of evaluations, decoded one at a time, in the order of their ids.
+
+        All are read when this is called; they can be taken after the reader was released.
+
+        Raises:
+            NotFound: there is no ledger of one of them.
+        """
+
+    def metric_values(
+        self, evaluation_ids: Sequence[str], name: str, label: Label | None = None
+    ) -> dict[str, float | None]:
+        """Stored values of a metric, by evaluation; those without it are left out."""
+
+    def metric_labels(self, evaluation_ids: Sequence[str], name: str) -> set[tuple[str, str]]:
+        """Labels, as (key, value), for which evaluations have a metric."""
+
+    def metric_names(self, evaluation_ids: Sequence[str]) -> set[str]:
+        """Names of the metrics that evaluations have."""
+
+
+class Snapshot(Reader, Protocol):
+    """A store at one moment: all that is read before :meth:`release` is of one revision."""
+
+    def release(self) -> None:
+        """End the transaction, so that no writer waits for arithmetic.
+
+        What is read later is read as it then is. Versions and evaluations never change, so their
+        content is still the same; one that was deleted meanwhile is :class:`NotFound`.
+        """
+
+
+@runtime_checkable
+class Store(Reader, Protocol):
+    """An open evaluation store: each method is one transaction.
+
+    All of what a method writes is there afterwards, or none.
+    """
+
+    @property
+    def display_url(self) -> str:
+        """Its URL without the password."""
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Read from one moment of the store."""
+
+    def ask(self, query: Query[Answer]) -> Answer:
+        """Answer a query, from the cache while nothing has changed."""
+
+    def save_dataset(self, dataset: Dataset) -> Version:
+        """Store a dataset's ground truth as a version; equal content is the same version."""
+
+    def add_datums(self, addition: Dataset) -> Version:
+        """Make the next version of a dataset from its newest one and some more datums.
+
+        Args:
+            addition: the new datums with their truth, under the name of the dataset. A datum
+                whose uid is there already takes that one's place.
+
+        Raises:
+            UnknownName: no dataset has that name.
+        """
+
+    def save(self, evaluation: Evaluation, dataset: Dataset) -> Version:
+        """Store an evaluation with the dataset and predictions that it is about.
+
+        Args:
+            evaluation: the outcome.
+            dataset: the whole dataset, even if a filter narrowed the evaluation.
+        """
+
+    def link_run(self, evaluation_id: str, run: Run) -> None:
+        """Link a stored evaluation to one more MLflow run."""
+
+    def keep_answer(self, key: str, revision: int, content: Any) -> None:
+        """Keep an answer that was computed from what the store was at a revision."""
+
+    def close(self) -> None:
+        """Close its connections."""
+
+    def __enter__(self) -> Store:
+        """Close it at the end of a ``with`` block."""
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""

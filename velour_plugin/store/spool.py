@@ -1,0 +1,36 @@
+"""Blobs between store and arithmetic: in memory while they are small, else in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from tempfile import SpooledTemporaryFile
+
+MOST_IN_MEMORY = 256 << 20
+
+
+class Spool:
+    """Named blobs, read from a store at once and handed out one at a time.
+
+    So a transaction ends before the arithmetic begins, and no memory is needed for all blobs.
+
+    Args:
+        blobs: name and content of each.
+    """
+
+    def __init__(self, blobs: Iterable[tuple[str, bytes]]) -> None:
+        self._file = SpooledTemporaryFile(MOST_IN_MEMORY)  # noqa: SIM115  open while it is read
+        self._spans: dict[str, tuple[int, int]] = {}
+        for name, content in blobs:
+            self._spans[name] = (self._file.tell(), len(content))
+            self._file.write(content)
+
+    def __del__(self) -> None:
+        self._file.close()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._spans
+
+    def __getitem__(self, name: str) -> bytes:
+        start, size = self._spans[name]
+        self._file.seek(start)
+        return self._file.read(size)

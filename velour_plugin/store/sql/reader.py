@@ -1,0 +1,182 @@
+"""Read a store: each method in a transaction of its own, or all of a snapshot in one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.evaluation import Evaluation
+from velour_plugin.domain.labels import Label
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.errors import NotFound, UnknownName
+from velour_plugin.filters.interpret import check_properties
+from velour_plugin.filters.swapped import warn_if_swapped
+from velour_plugin.filters.tree import Node
+from velour_plugin.store.ledgers import ledger_from_bytes
+from velour_plugin.store.spool import Spool
+from velour_plugin.store.sql import answer_cache, datasets, evaluations, filtering, growth
+from velour_plugin.store.sql.backend import Backend
+from velour_plugin.store.sql.revisions import revision_of
+from velour_plugin.store.values import Candidate, DatumSelection, Version, VersionDiff
+from velour_plugin.usage import in_use
+
+
+class SqlReader(ABC):
+    """What can be read of a store in an SQL database (:class:`velour_plugin.store.Reader`)."""
+
+    backend: Backend
+
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[Connection]:
+        """A connection in a transaction."""
+
+    def revision(self, datasets: Sequence[str] | None = None) -> int:
+        """How many writes can have changed an answer about datasets; only ever grows."""
+        with self._reading() as connection:
+            return int(connection.scalars(select(revision_of(datasets))).one())
+
+    def cached_answer(self, key: str, datasets: Sequence[str] | None) -> tuple[int, Any | None]:
+        """The revision of datasets, and the answer kept under a key at that revision, if any."""
+        with self._reading() as connection:
+            return answer_cache.find_answer(connection, key, datasets)
+
+    def dataset_names(self) -> list[str]:
+        """Names of all datasets, sorted."""
+        with self._reading() as connection:
+            return datasets.dataset_names(connection)
+
+    def versions(self, name: str) -> list[Version]:
+        """Versions of a dataset, the newest first."""
+        with self._reading() as connection:
+            return datasets.known_versions(connection, name)
+
+    def load_dataset(self, name: str, version: int | None = None) -> Dataset:
+        """Read a dataset version back by its number, the newest by default."""
+        with self._reading() as connection:
+            found = datasets.numbered(connection, name, version)
+            in_use.dataset = (found.dataset, found.digest)
+            return datasets.load_dataset(connection, found)
+
+    def load_version(self, version: Version) -> Dataset:
+        """Read a dataset version back: equal content, the same digest."""
+        with self._reading() as connection:
+            return datasets.load_dataset(connection, version)
+
+    def datums(self, version: Version) -> list[Datum]:
+        """Datums of a version with their metadata and locations, in order."""
+        with self._reading() as connection:
+            return datasets.load_datums(connection, version)
+
+    def datum_digests(self, version: Version) -> Mapping[str, str]:
+        """Digest of each datum of a version together with its ground truth, by uid."""
+        with self._reading() as connection:
+            return growth.contents_of(connection, version)
+
+    def select_datums(self, version: Version, where: Node | None) -> DatumSelection:
+        """Datums of a version that a filter selects, in the version's order."""
+        with self._reading() as connection:
+            if where is None:
+                return datasets.select_datums(connection, version, None)
+            check_properties(where, set(version.properties))
+
+            def selected(node: Node) -> DatumSelection:
+                condition = filtering.condition(node, self.backend, version.dataset)
+                return datasets.select_datums(connection, version, condition)
+
+            found = selected(where)
+            if not len(found):
+                warn_if_swapped(where, lambda other: len(selected(other)) > 0)
+            return found
+
+    def diff(self, name: str, before: int, after: int) -> VersionDiff:
+        """What changed between two versions of a dataset, by their numbers."""
+        with self._reading() as connection:
+            numbered = [datasets.numbered(connection, name, number) for number in (before, after)]
+            return growth.diff_versions(connection, *numbered)
+
+    def candidates(self, dataset: str) -> list[Candidate]:
+        """Every evaluation of a dataset, once for each run; the newest first."""
+        with self._reading() as connection:
+            found = evaluations.candidates(connection, dataset)
+            if not found:
+                datasets.known_versions(connection, dataset)
+            return found
+
+    def evaluations_of(self, name: str) -> list[Candidate]:
+        """Evaluations of a run by its id or name, of a model, or by their own id; newest first."""
+        with self._reading() as connection:
+            found = evaluations.candidates_named(connection, name)
+            if not found:
+                raise UnknownName("run", name, evaluations.run_names(connection))
+            return found
+
+    def load(self, evaluation_id: str) -> Evaluation:
+        """Read an evaluation back exactly as it was saved."""
+        with self._reading() as connection:
+            return evaluations.load_evaluation(connection, evaluation_id)
+
+    def load_predictions(self, evaluation_id: str) -> AnnotationTable:
+        """Read back the predictions that an evaluation is about."""
+        with self._reading() as connection:
+            return evaluations.load_predictions(connection, evaluation_id)
+
+    def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
+        """Ledgers of evaluations, decoded one at a time, in the order of their ids."""
+        with self._reading() as connection:
+            spool = Spool(evaluations.ledger_bytes(connection, list(dict.fromkeys(evaluation_ids))))
+        for number in evaluation_ids:
+            if number not in spool:
+                raise NotFound(f"no evaluation {number!r} in this store.")
+        return (ledger_from_bytes(spool[number]) for number in evaluation_ids)
+
+    def metric_values(
+        self, evaluation_ids: Sequence[str], name: str, label: Label | None = None
+    ) -> dict[str, float | None]:
+        """Stored values of a metric, by evaluation; those without it are left out."""
+        with self._reading() as connection:
+            return evaluations.metric_values(connection, evaluation_ids, name, label)
+
+    def metric_labels(self, evaluation_ids: Sequence[str], name: str) -> set[tuple[str, str]]:
+        """Labels, as (key, value), for which evaluations have a metric."""
+        with self._reading() as connection:
+            return evaluations.metric_labels(connection, evaluation_ids, name)
+
+    def metric_names(self, evaluation_ids: Sequence[str]) -> set[str]:
+        """Names of the metrics that evaluations have."""
+        with self._reading() as connection:
+            return evaluations.metric_names(connection, evaluation_ids)
+
+
+class SqlSnapshot(SqlReader):
+    """A store at one moment, until it is released.
+
+    Args:
+        store: opens connections once this is released.
+        transaction: that all is read in.
+    """
+
+    def __init__(self, store: SqlReader, transaction: AbstractContextManager[Connection]) -> None:
+        self.backend = store.backend
+        self._store = store
+        self._open = ExitStack()
+        self._connection: Connection | None = self._open.enter_context(transaction)
+
+    def release(self) -> None:
+        """End the transaction, so that no writer waits for arithmetic."""
+        self._connection = None
+        self._open.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        if self._connection is not None:
+            yield self._connection
+        else:
+            with self._store._reading() as connection:
+                yield connection

@@ -1,0 +1,40 @@
+"""Revisions: numbers that only grow, and grow with every write that can change an answer.
+
+A dataset has a revision of its own; what concerns every dataset, such as facts about models, moves
+the revision of the store. The database counts, in the transaction that writes: no clock is read,
+and whoever sees a revision sees every write that it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, ScalarSelect, func, or_, select, text
+
+from velour_plugin.store.sql import schema
+
+STORE = ""
+"""The name under which writes are counted that concern every dataset."""
+
+_COUNT = text(
+    "INSERT INTO revisions (name, value) VALUES (:name, 1) "
+    "ON CONFLICT (name) DO UPDATE SET value = revisions.value + 1"
+)
+
+
+def advance(connection: Connection, names: Iterable[str]) -> None:
+    """Count one more write to each of some datasets, or to the :data:`STORE`.
+
+    Call it last in a transaction: from here on, other writers to these datasets wait.
+    """
+    for name in sorted(set(names)):  # in one order everywhere, so that no two wait for each other
+        connection.execute(_COUNT, {"name": name})
+
+
+def revision_of(datasets: Iterable[str] | None) -> ScalarSelect[int]:
+    """How many writes can have changed an answer about datasets; ``None`` for the whole store."""
+    revisions = schema.revisions.c
+    total = select(func.coalesce(func.sum(revisions.value), 0))
+    if datasets is not None:
+        total = total.where(or_(revisions.name == STORE, revisions.name.in_(list(datasets))))
+    return total.scalar_subquery()
