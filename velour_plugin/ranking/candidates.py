@@ -55,13 +55,13 @@ def choose_candidates(
     ids = [item.evaluation_id for item in candidates]
     if access.parameters:  # other labels, other thresholds: the ledgers will tell
         if candidates and choice.metric not in reader.metric_names(ids):
-            raise _no_metric(reader, choice.metric, None, candidates)
+            raise no_metric(reader, choice.metric, None, candidates)
         if candidates:
             return candidates, dict.fromkeys(ids)
     stored = reader.metric_values(ids, choice.metric, choice.label)
     taking_part = [item for item in candidates if item.evaluation_id in stored]
     if not taking_part:
-        raise _no_metric(reader, choice.metric, choice.label, candidates)
+        raise no_metric(reader, choice.metric, choice.label, candidates)
     return taking_part, stored
 
 
@@ -138,9 +138,10 @@ def _newest(candidates: Sequence[Candidate], access: LedgerAccess) -> list[Candi
     return list(kinds.values())
 
 
-def _no_metric(
+def no_metric(
     reader: Reader, metric: str, label: Label | None, candidates: Sequence[Candidate]
 ) -> NotFound | UnknownName | InvalidInput:
+    """The error that says why no candidate has a metric of a label, or of all labels."""
     if not candidates:
         return NotFound("no evaluated run is among those asked for: see the runs of 'velour rank'.")
     ids = [item.evaluation_id for item in candidates]

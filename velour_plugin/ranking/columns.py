@@ -9,12 +9,13 @@ from typing import Any
 from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.answers.leaderboard import ColumnValue
-from velour_plugin.errors import UnknownName
+from velour_plugin.domain.labels import Label
 from velour_plugin.filters import Property, parse_filter
 from velour_plugin.filters.evaluate import compiled
 from velour_plugin.filters.text import to_text
 from velour_plugin.plugins import installed
-from velour_plugin.queries import RankQuery, is_tracked
+from velour_plugin.queries import RankQuery, is_tracked, label_of
+from velour_plugin.ranking.candidates import no_metric
 from velour_plugin.ranking.measured import Measured
 from velour_plugin.ranking.selection import Competitor, Competitors
 from velour_plugin.store.protocol import Reader
@@ -50,16 +51,17 @@ class Columns:
 
     Raises:
         UnknownName: no evaluation has a metric, or no run a value, of a column's name.
+        InvalidInput: a column is about classes, and the query names none.
+        NotFound: no plugin knows what runs are tracked by.
     """
 
     def __init__(self, reader: Reader, query: RankQuery, competitors: Competitors) -> None:
         self.metric = query.metric
         self.names = query.further_columns
-        self.metrics = [name for name in self.names if not is_tracked(name)]
         self.having = parse_filter(query.having)
         self._admits = None if self.having is None else compiled(self.having)
-        if self.metrics:
-            _check_metrics(reader, self.metrics, competitors)
+        own = [name for name in self.names if not is_tracked(name)]
+        self.metrics = [(name, _label_of(reader, query, name, competitors)) for name in own]
         self._tracked = _tracked_values(
             [name for name in self.names if is_tracked(name)], competitors.all
         )
@@ -80,7 +82,7 @@ class Columns:
         """Which rows do not meet the condition."""
         if not left_out or self.having is None:
             return []
-        names = ", ".join(row.competitor.first.model for row in left_out)
+        names = ", ".join(sorted(row.competitor.first.model for row in left_out))
         return [f"Left out by {to_text(self.having)}: {names}."]
 
     def _values(self, competitor: Competitor, measured: Measured) -> dict[str, ColumnValue]:
@@ -105,12 +107,21 @@ class _RowSubject:
         return None
 
 
-def _check_metrics(reader: Reader, metrics: Sequence[str], competitors: Competitors) -> None:
-    ids = [item.evaluation_id for competitor in competitors.all for item in competitor.items]
-    known = reader.metric_names(ids)
-    for name in metrics:
-        if name not in known:
-            raise UnknownName("metric", name, known)
+def _label_of(
+    reader: Reader, query: RankQuery, metric: str, competitors: Competitors
+) -> Label | None:
+    """The class that a column is about: the query's, where the metric is about classes.
+
+    Raises:
+        UnknownName: there is no such metric, or not of this class.
+        InvalidInput: the metric is about classes, and the query names none.
+    """
+    candidates = [item for competitor in competitors.all for item in competitor.items]
+    ids = [item.evaluation_id for item in candidates]
+    for label in dict.fromkeys((label_of(query), None)):
+        if reader.metric_values(ids, metric, label):
+            return label
+    raise no_metric(reader, metric, label_of(query), candidates)
 
 
 def _tracked_values(

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from velour_plugin.answers import Cell, Matrix
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import NotComparable, NotFound, UnknownName
+from velour_plugin.errors import NotComparable, NotFound, UnknownName, VelourError
 from velour_plugin.plugins import installed
 from velour_plugin.progress import track
 from velour_plugin.queries import MatrixQuery, label_of
 from velour_plugin.query_fields import Cut
-from velour_plugin.ranking.candidates import Choice
+from velour_plugin.ranking.candidates import Choice, choose_candidates
 from velour_plugin.ranking.comparability import refuse
 from velour_plugin.ranking.ledger_access import LedgerAccess
 from velour_plugin.ranking.measured import FEW, measure
-from velour_plugin.ranking.selection import DatasetSelection, other_than_datasets, select
+from velour_plugin.ranking.selection import other_than_datasets, select_datums
 from velour_plugin.ranking.slicing import cut_name, masks
 from velour_plugin.ranking.statistics import resample_weights
 from velour_plugin.store.protocol import Snapshot
@@ -103,32 +103,39 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
 
 def _columns(access: LedgerAccess, query: MatrixQuery, dataset: str) -> list[Column]:
     """Columns of a dataset: one for each task, or for each slice."""
-    choice = Choice(query.metric, label_of(query), on_mismatch=query.on_mismatch)
+    choice = Choice(query.metric, label_of(query))
     try:
-        selection = select(access, dataset, choice)
-    except (NotFound, UnknownName, NotComparable) as error:
+        candidates, stored = choose_candidates(access, dataset, choice)
+    except (NotFound, UnknownName) as error:
         access.reader.versions(dataset)  # a dataset that does not exist is refused
-        return [Column(dataset, dataset, None, None, {}, str(error).splitlines()[0])]
-    by_task = _newest_of_models(selection)
-    return [
-        part
-        for task, items in by_task.items()
-        for part in _sliced(
-            access,
-            query,
-            Column(dataset if len(by_task) == 1 else f"{dataset} ({task})",
-                   dataset, task, None, items),
-        )
-    ]  # fmt: skip
+        return [_without_items(dataset, dataset, None, error)]
+    by_task = _newest_of_models(candidates)
+    columns = []
+    for task, items in by_task.items():
+        name = dataset if len(by_task) == 1 else f"{dataset} ({task})"
+        try:
+            selection = select_datums(access, items, stored, query.on_mismatch)
+        except (UnknownName, NotComparable) as error:
+            columns.append(_without_items(name, dataset, task, error))
+            continue
+        pairs = zip(items, selection.selected, strict=True)
+        chosen = {item.model: (item, selected) for item, selected in pairs}
+        columns += _sliced(access, query, Column(name, dataset, task, None, chosen))
+    return columns
 
 
-def _newest_of_models(
-    selection: DatasetSelection,
-) -> dict[str, dict[str, tuple[Candidate, DatumSelection]]]:
+def _without_items(name: str, dataset: str, task: str | None, error: VelourError) -> Column:
+    return Column(name, dataset, task, None, {}, str(error).splitlines()[0])
+
+
+def _newest_of_models(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
     """The newest evaluation of each model, by task; candidates come newest first."""
-    by_task: dict[str, dict[str, tuple[Candidate, DatumSelection]]] = {}
-    for item, selected in zip(selection.candidates, selection.selected, strict=True):
-        by_task.setdefault(item.task, {}).setdefault(item.model, (item, selected))
+    newest: dict[tuple[str, str], Candidate] = {}
+    for item in candidates:
+        newest.setdefault((item.task, item.model), item)
+    by_task: dict[str, list[Candidate]] = {}
+    for task, model in sorted(newest):
+        by_task.setdefault(task, []).append(newest[task, model])
     return by_task
 
 

@@ -25,6 +25,9 @@ UNDEFINED = "undefined on these datums: there is nothing that it would be a shar
 
 _AT_ONCE = 50
 
+MetricKey = tuple[str, Label | None]
+"""Name of a metric, and the class that it is about; ``None`` for all."""
+
 _WORKERS = min(4, os.cpu_count() or 1)
 
 T = TypeVar("T")
@@ -71,7 +74,7 @@ def measure(
     metric: str,
     label: Label | None,
     weights: Iterable[NDArray[np.int64]] = (),
-    further: Sequence[str] = (),
+    further: Sequence[MetricKey] = (),
 ) -> Measured:
     """Measure one ledger over some of its datums.
 
@@ -105,7 +108,7 @@ def measure(
         tuple(name for name, count in shown.items() if count < FEW),
         len(shown),
         share,
-        {name: evaluator.value(ledger, name, label, mask) for name in further},
+        {name: evaluator.value(ledger, name, of, mask) for name, of in further},
     )
 
 
@@ -130,7 +133,7 @@ def measure_all(
     label: Label | None,
     resamples: int = 0,
     seed: int = 0,
-    further: Sequence[str] = (),
+    further: Sequence[MetricKey] = (),
 ) -> list[Measured]:
     """Measure runs under the same resamples; a progress bar shows when it takes long.
 

@@ -49,7 +49,22 @@ def select(access: LedgerAccess, dataset: str, choice: Choice) -> DatasetSelecti
         NotComparable: the evaluations do not answer one question.
     """
     candidates, stored = choose_candidates(access, dataset, choice)
-    shared = shared_datums(access, candidates, choice.on_mismatch)
+    return select_datums(access, candidates, stored, choice.on_mismatch)
+
+
+def select_datums(
+    access: LedgerAccess,
+    candidates: Sequence[Candidate],
+    stored: Mapping[str, float | None],
+    on_mismatch: str,
+) -> DatasetSelection:
+    """Find the datums of a dataset over which some evaluations on it are compared.
+
+    Raises:
+        UnknownName: no datum has a property that the filter names.
+        NotComparable: the evaluations do not answer one question.
+    """
+    shared = shared_datums(access, candidates, on_mismatch)
     versions = {item.version.id: item.version for item in candidates}
     of_query = {
         number: access.reader.select_datums(version, access.split.datums)
@@ -69,6 +84,7 @@ def select(access: LedgerAccess, dataset: str, choice: Choice) -> DatasetSelecti
         for item in candidates
     ]
     total = max(version.datums for version in versions.values())
+    dataset = candidates[0].certificate.dataset
     return DatasetSelection(dataset, candidates, stored, selected, total, shared)
 
 

@@ -1,0 +1,137 @@
+"""Models on datasets: values by hand, what is missing and how to fill it, slices and tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import velour_plugin as velour
+from tests.fires import fires
+from tests.scenes import FOUND, TRUE
+from velour_plugin.answers import Matrix
+from velour_plugin.errors import NotComparable, NotFound, UnknownName
+from velour_plugin.store import Store, upgrade_store
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """``day`` finds 2 of 4 fires and 1 of 2 embers; ``night`` 1 of 4 fires and saw no embers."""
+    upgrade_store(store_url)
+    with velour.open_store(store_url) as opened:
+        for dataset in (
+            fires(["2", "10"], "day"),
+            fires(["2"], "night"),
+            fires(["2"], "day", images=["2", "roof"], name="embers"),
+        ):
+            velour.evaluate(dataset, "object-detection", store=opened)
+        yield opened
+
+
+def test_every_model_meets_every_dataset(store: Store) -> None:
+    matrix = velour.matrix("mAR_100", store=store)
+
+    assert (matrix.models, matrix.columns) == (["day", "night"], ["embers", "fires"])
+    assert [cell.value for cell in matrix] == [0.5, 0.5, None, 0.25]
+    assert [cell.datums for cell in matrix] == [2, 4, 0, 4]
+    table = matrix.to_table()
+    assert table.loc["night", "fires"] == 0.25
+    assert table.isna().to_numpy().tolist() == [[False, False], [True, False]]
+
+
+def test_a_cell_is_what_a_ranking_says(store: Store) -> None:
+    matrix = velour.matrix("mAR_100", where="hour >= 20", store=store)
+    board = velour.rank("mAR_100", "fires", where="hour >= 20", store=store)
+    assert {row.model: row.value for row in board} == {
+        model: matrix.cell(model, "fires").value for model in matrix.models
+    }
+
+
+def test_an_empty_cell_has_the_command_that_fills_it(store: Store) -> None:
+    matrix = velour.matrix("mAR_100", store=store)
+    (cell,) = matrix.empty
+    command = "velour evaluate MODEL --dataset embers --task object-detection --model night"
+    assert (cell.model, cell.dataset, cell.command) == ("night", "embers", command)
+    assert matrix.notes == (f"not evaluated: {command}",)
+    assert "–" in str(matrix)
+    assert command in str(matrix)
+
+
+def test_cells_have_intervals(store: Store) -> None:
+    datums = [velour.Datum(str(number)) for number in range(20)]
+    dataset = velour.Dataset.from_groundtruths(
+        [velour.GroundTruth(datum, [TRUE]) for datum in datums], "many"
+    ).with_predictions([velour.Prediction(datum, [FOUND]) for datum in datums[:10]], "half")
+    velour.evaluate(dataset, "object-detection", store=store)
+    matrix = velour.matrix("mAR_100", datasets=["many"], store=store)
+    (cell,) = matrix
+    assert cell.value == 0.5
+    assert cell.interval is not None
+    assert cell.interval[0] < 0.5 < cell.interval[1]
+    board = velour.rank("mAR_100", "many", resamples=200, store=store)
+    assert board[0].interval == cell.interval
+    assert f"0.5000 ({cell.interval[0]:.3f}–{cell.interval[1]:.3f})" in str(matrix)
+
+
+def test_slices_are_columns(store: Store) -> None:
+    matrix = velour.matrix("mAR_100", by="sensor", datasets=["fires"], store=store)
+    assert matrix.columns == ["fires: infrared", "fires: visible"]
+    assert [cell.value for cell in matrix] == [1.0, 0.0, 0.5, 0.0]
+    assert {cell.slice for cell in matrix} == {"sensor: infrared", "sensor: visible"}
+
+
+def test_tasks_are_columns_where_a_dataset_has_several(store: Store) -> None:
+    shape = velour.Raster(np.eye(8, dtype=bool))
+    label, scored = velour.Label("class", "fire"), velour.Label("class", "fire", 0.9)
+    dataset = velour.Dataset.from_groundtruths(
+        [velour.GroundTruth(velour.Datum("1"), [velour.Annotation([label], raster=shape)])], "both"
+    ).with_predictions(
+        [velour.Prediction(velour.Datum("1"), [velour.Annotation([scored], raster=shape)])], "m"
+    )
+    for task in ("object-detection", "instance-segmentation"):
+        velour.evaluate(dataset, task, store=store)
+    matrix = velour.matrix("mAP", datasets=["both"], store=store)
+    assert matrix.columns == ["both (instance-segmentation)", "both (object-detection)"]
+
+
+def test_the_newest_evaluation_of_a_model_counts(store: Store) -> None:
+    velour.evaluate(fires(["2", "10", "20"], "day"), "object-detection", store=store)
+    assert velour.matrix("mAR_100", store=store).cell("day", "fires").value == 0.75
+
+
+def test_a_dataset_that_cannot_answer_is_an_empty_column_with_the_reason(store: Store) -> None:
+    store.save_dataset(fires(images=["2"], name="unseen"))
+    matrix = velour.matrix("mAR_100", where="sensor = 'infrared'", store=store)
+    reasons = {cell.column: cell.reason for cell in matrix.empty}
+    assert "has no evaluations yet" in str(reasons["unseen"])
+
+
+def test_a_matrix_plots_and_goes_through_json(store: Store) -> None:
+    matrix = velour.matrix("mAR_100", store=store)
+    assert Matrix.from_dict(matrix.to_dict()) == matrix
+    (heat,) = matrix.plot().data
+    assert [list(row) for row in heat.z] == [[0.5, 0.5], [None, 0.25]]
+    assert "<table" in matrix._repr_html_()
+
+
+def test_unfair_rows_are_refused(store: Store) -> None:
+    velour.evaluate(
+        fires(["2"], "night", images=["2", "roof"], name="embers"), "object-detection",
+        {"iou_thresholds": [0.5]}, store=store,
+    )  # fmt: skip
+    matrix = velour.matrix("mAR_100", store=store)  # within embers: the column says why
+    assert all("do not answer the same" in str(cell.reason) for cell in matrix.empty)
+    other = fires(["2"], "night", images=["2"], name="sparks")
+    velour.evaluate(other, "object-detection", {"iou_thresholds": [0.5]}, store=store)
+    with pytest.raises(NotComparable, match="iou_thresholds"):
+        velour.matrix("mAR_100", store=store)
+
+
+def test_names_that_do_not_exist_are_refused(store: Store) -> None:
+    with pytest.raises(UnknownName, match="unknown dataset 'fire': did you mean 'fires'"):
+        velour.matrix("mAR_100", datasets=["fire"], store=store)
+    with pytest.raises(UnknownName, match="unknown model 'dai': did you mean 'day'"):
+        velour.matrix("mAR_100", models=["dai"], store=store)
+    with pytest.raises(NotFound, match="no dataset has evaluations with nap"):
+        velour.matrix("nap", store=store)
