@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import subprocess
-import sys
-import time
 from typing import Any
 
 import pytest
@@ -79,15 +76,3 @@ def test_every_error_has_an_exit_code_and_a_status() -> None:
         assert error.exit_code in (1, 2)
         assert 400 <= error.http_status < 600
         assert error.__name__ in (velour.errors.__doc__ or "")
-
-
-@pytest.mark.parametrize(
-    "code", ["import velour_plugin", "from velour_plugin.cli import main; main(['--help'])"]
-)
-def test_starting_is_quick(code: str, record_property: Any) -> None:
-    """Reported, not judged: machines differ."""
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-    seconds = time.perf_counter() - started
-    record_property("seconds", round(seconds, 2))
-    print(f"{code}: {seconds:.2f} s")
