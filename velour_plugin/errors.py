@@ -1,6 +1,6 @@
 """Every error that Velour raises on purpose.
 
-The tree, with the exit code of the command line and the HTTP status of the web API::
+The tree, with the exit code of the command line and the status of a response over HTTP::
 
     VelourError                       1   500
     ├── InvalidInput                  2   422   a value breaks a rule: the caller's mistake
