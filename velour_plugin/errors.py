@@ -9,12 +9,14 @@ The tree, with the exit code of the command line and the status of a response ov
     │   ├── BadAnnotation             2   422
     │   ├── BadDataset                2   422
     │   ├── BadFilter                 2   422
+    │   ├── BadPlugin                 2   422   a plugin that does not keep to the hooks
     │   └── UnknownName               2   422   names the nearest name that exists
     ├── NotFound                      2   404   nothing is stored under that name
     ├── NotComparable                 2   409   evaluations that do not answer the same question
     ├── MissingExtra                  1   501   an optional library is not installed
     ├── PluginConflict                1   500   two plugins claim one name
     └── StoreUnavailable              1   503   the store cannot be reached or is too old
+        └── NewerSchema               2   503   tables of a version that is not installed yet
 
 A message gives the value, the rule it breaks and the way out.
 """
@@ -59,15 +61,31 @@ class BadFilter(InvalidInput):
     """A filter that does not parse, or asks for what cannot be answered."""
 
 
-class UnknownName(InvalidInput):
-    """A name that is none of those that exist."""
+class BadPlugin(InvalidInput):
+    """A plugin that does not keep to the hooks: a misspelt name, a wrong argument."""
 
-    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+
+class UnknownName(InvalidInput, KeyError):
+    """A name that is none of those that exist.
+
+    Args:
+        kind: of the name, such as ``metric``.
+        name: that was given.
+        known: names that exist; the nearest is suggested.
+        hint: a sentence in place of the suggestion, where the way out is another one.
+    """
+
+    def __init__(
+        self, kind: str, name: object, known: Iterable[str], hint: str | None = None
+    ) -> None:
         names = sorted(set(known))
         near = get_close_matches(str(name), names, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = f"{hint} " if hint else f"did you mean {near[0]!r}? " if near else ""
         choices = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
         super().__init__(f"unknown {kind} {name!r}: {hint}known are: {choices or 'none'}.")
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would put the message in quotes
 
 
 class NotFound(VelourError, LookupError):
@@ -98,3 +116,9 @@ class StoreUnavailable(VelourError):
     """The store cannot be reached, or its schema is not the one this version needs."""
 
     http_status = 503
+
+
+class NewerSchema(StoreUnavailable):
+    """The store has tables of a newer version than the one that is installed."""
+
+    exit_code = 2

@@ -58,8 +58,8 @@ def evaluate(
     question = Question.of(evaluator, parameters or {}, where)
     if isinstance(dataset, Dataset):
         certificate = question.certificate(dataset.name, dataset.names)
-        known = store and _stored(store, certificate, dataset, run)
-        if known:
+        known = None if store is None else _stored(store, certificate, dataset, run)
+        if known is not None:
             return known
     ledger, names = match_parts(question, dataset, n_jobs)
     metrics = evaluator.measure(ledger) + evaluator.details(ledger)
