@@ -104,7 +104,9 @@ def made(files: dict[str, Any], **options: Any) -> VelourDataset:
 
 
 def read(files: dict[str, Any]) -> velour.Dataset:
-    return velour.read_dataset(files["path"], files["format"], "fires", files["metadata"])
+    return velour.read_dataset(
+        files["path"], files["format"], name="fires", metadata=files["metadata"]
+    )
 
 
 def source_of(run: str) -> Any:

@@ -268,6 +268,15 @@ def test_a_dataset_needs_a_name_and_a_datum() -> None:
         dataset(metadata={"licence": {"MIT"}})
 
 
+@pytest.mark.parametrize("items", [None, 7, "fires", [None], [datum()], [annotation()]])
+def test_objects_of_another_kind_are_refused(items: Any) -> None:
+    with pytest.raises(BadDataset, match=r"expected a velour\.GroundTruth"):
+        velour.Dataset.from_groundtruths(items, "fires")
+    if not isinstance(items, str):  # which is a path
+        with pytest.raises(BadDataset, match=r"expected a velour\.Prediction"):
+            dataset().with_predictions(items, "m")
+
+
 @pytest.mark.parametrize("place", [-1, 2])
 def test_a_column_names_datums_that_exist(place: int) -> None:
     with pytest.raises(BadDataset, match=f"number {place}: expected 0 to 1"):

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from reprlib import repr as shortened
+from typing import Any, TypeVar
 
 import numpy as np
 import shapely
@@ -71,6 +72,8 @@ class ContentNames:
         return cls(whole.hex, datums.hex, truths.hex, said.hex)
 
 
+Item = TypeVar("Item")
+
 PredictionReader = Callable[["Dataset", "str | os.PathLike[str]"], AnnotationTable]
 """How the format that a dataset came from reads prediction files for it."""
 
@@ -109,9 +112,12 @@ class Dataset:
             labels: classes, as (key, value), that belong to it even where no datum shows them.
 
         Raises:
-            BadDataset: a uid occurs twice, there is no datum, or the name is empty.
+            BadDataset: something is no ground truth, a uid occurs twice, there is no datum, or
+                the name is empty.
         """
-        told = sorted(groundtruths, key=lambda truth: natural_order(truth.datum.uid))
+        told = sorted(
+            _all_of(GroundTruth, groundtruths), key=lambda truth: natural_order(truth.datum.uid)
+        )
         table = AnnotationTable.from_annotations(
             ((place, truth.annotations) for place, truth in enumerate(told)), tuple(labels)
         )
@@ -129,8 +135,7 @@ class Dataset:
         """Make a dataset from columns whose datums are already in :func:`natural_order`."""
         datums = tuple(datums)
         uids = sorted(datum.uid for datum in datums)
-        if not name or not is_storable(name):
-            raise BadDataset(f"dataset name {name!r}: expected a non-empty string without U+0000.")
+        check_dataset_name(name)
         if not uids:
             raise BadDataset(f"dataset {name!r} has no datum: there is nothing to evaluate.")
         if len(set(uids)) < len(uids):
@@ -154,7 +159,8 @@ class Dataset:
             model: the model's name.
 
         Raises:
-            BadDataset: a prediction is for no datum of this dataset, or for one twice.
+            BadDataset: something is no prediction, or one is for no datum of this dataset, or
+                for one twice.
         """
         if not is_storable(model):
             raise BadDataset(f"model {model!r}: expected its name, a string without U+0000.")
@@ -240,7 +246,7 @@ class Dataset:
         )
 
     def _table_of(self, predictions: Iterable[Prediction]) -> AnnotationTable:
-        told = list(predictions)
+        told = _all_of(Prediction, predictions)
         seen: set[str] = set()
         for prediction in told:
             uid = prediction.datum.uid
@@ -262,6 +268,28 @@ class Dataset:
                 "Read it with velour.read_dataset, or give velour.Prediction objects."
             )
         return self.reader(self, path)
+
+
+def check_dataset_name(name: object) -> None:
+    """Refuse what no store could find a dataset by."""
+    if not name or not is_storable(name):
+        raise BadDataset(f"dataset name {name!r}: expected a non-empty string without U+0000.")
+
+
+def check_kind(item: object, kind: type) -> None:
+    """Refuse what is no ground truth, or no prediction, where these are expected."""
+    if not isinstance(item, kind):
+        raise BadDataset(
+            f"{shortened(item)}: expected a velour.{kind.__name__}: a datum with its annotations."
+        )
+
+
+def _all_of(kind: type[Item], items: Iterable[Item]) -> list[Item]:
+    """Return the items as a list, or refuse what is not of their kind."""
+    known = list(items) if isinstance(items, Iterable) else [items]
+    for item in known:
+        check_kind(item, kind)
+    return known
 
 
 def _check_places(table: AnnotationTable, datums: int) -> None:
