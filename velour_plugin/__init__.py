@@ -10,12 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from velour_plugin.autologger import Autologger as Autologger
     from velour_plugin.autologging import autolog as autolog
     from velour_plugin.domain.annotations import Annotation as Annotation
     from velour_plugin.domain.annotations import Datum as Datum
     from velour_plugin.domain.annotations import GroundTruth as GroundTruth
     from velour_plugin.domain.annotations import Prediction as Prediction
+    from velour_plugin.domain.dataset_builder import DatasetBuilder as DatasetBuilder
+    from velour_plugin.domain.dataset_builder import build_dataset as build_dataset
     from velour_plugin.domain.datasets import Dataset as Dataset
+    from velour_plugin.domain.embedding import Embedding as Embedding
+    from velour_plugin.domain.evaluation import Certificate as Certificate
     from velour_plugin.domain.evaluation import Evaluation as Evaluation
     from velour_plugin.domain.evaluation import Metric as Metric
     from velour_plugin.domain.evaluation import Run as Run
@@ -27,26 +32,44 @@ if TYPE_CHECKING:
     from velour_plugin.domain.ledger import Ledger as Ledger
     from velour_plugin.domain.metadata import ImageMetadata as ImageMetadata
     from velour_plugin.domain.metadata import VideoFrameMetadata as VideoFrameMetadata
+    from velour_plugin.domain.table import AnnotationTable as AnnotationTable
     from velour_plugin.evaluation import evaluate as evaluate
     from velour_plugin.evaluator import Evaluator as Evaluator
     from velour_plugin.filters.builder import field as field
+    from velour_plugin.formats import Format as Format
     from velour_plugin.hookspecs import hookimpl as hookimpl
     from velour_plugin.partitions import PartitionedDataset as PartitionedDataset
+    from velour_plugin.ranking import Comparison as Comparison
+    from velour_plugin.ranking import Recommendation as Recommendation
+    from velour_plugin.ranking import Slices as Slices
+    from velour_plugin.ranking import Worst as Worst
     from velour_plugin.ranking import compare as compare
     from velour_plugin.ranking import rank as rank
     from velour_plugin.ranking import recommend as recommend
     from velour_plugin.ranking import slices as slices
     from velour_plugin.ranking import worst as worst
     from velour_plugin.reading import read_dataset as read_dataset
+    from velour_plugin.store import Candidate as Candidate
+    from velour_plugin.store import Store as Store
+    from velour_plugin.store import Version as Version
+    from velour_plugin.store import VersionDiff as VersionDiff
     from velour_plugin.store import open_store as open_store
 
 _HOME = {
     "Annotation": "domain.annotations",
+    "AnnotationTable": "domain.table",
+    "Autologger": "autologger",
     "BoundingBox": "domain.geometry",
+    "Candidate": "store",
+    "Certificate": "domain.evaluation",
+    "Comparison": "ranking",
     "Dataset": "domain.datasets",
+    "DatasetBuilder": "domain.dataset_builder",
     "Datum": "domain.annotations",
+    "Embedding": "domain.embedding",
     "Evaluation": "domain.evaluation",
     "Evaluator": "evaluator",
+    "Format": "formats",
     "GroundTruth": "domain.annotations",
     "ImageMetadata": "domain.metadata",
     "Label": "domain.labels",
@@ -57,9 +80,16 @@ _HOME = {
     "Polygon": "domain.geometry",
     "Prediction": "domain.annotations",
     "Raster": "domain.geometry",
+    "Recommendation": "ranking",
     "Run": "domain.evaluation",
+    "Slices": "ranking",
+    "Store": "store",
+    "Version": "store",
+    "VersionDiff": "store",
     "VideoFrameMetadata": "domain.metadata",
+    "Worst": "ranking",
     "autolog": "autologging",
+    "build_dataset": "domain.dataset_builder",
     "compare": "ranking",
     "evaluate": "evaluation",
     "field": "filters.builder",

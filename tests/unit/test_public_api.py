@@ -76,3 +76,9 @@ def test_every_error_has_an_exit_code_and_a_status() -> None:
         assert error.exit_code in (1, 2)
         assert 400 <= error.http_status < 600
         assert error.__name__ in (velour.errors.__doc__ or "")
+
+
+@pytest.mark.parametrize("path", [None, 7, ["fires.json"], {"images": []}])
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    with pytest.raises(velour.errors.InvalidInput, match="expected that of a file or folder"):
+        velour.read_dataset(path)
