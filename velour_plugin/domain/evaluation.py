@@ -91,7 +91,8 @@ class Evaluation(Mapping[str, "float | None"]):
     """How well one model did on one dataset, and why that can be believed.
 
     It is a mapping of the headline metrics, name to value: ``evaluation["mAP"]``,
-    ``dict(evaluation)``. :meth:`value` reads every metric, those of single labels too.
+    ``dict(evaluation)``. By name it also answers the other metrics about all labels, such as
+    ``evaluation["oLRP"]``; :meth:`value` reads every metric, those of single labels too.
     Two evaluations are equal only if they are the same object; compare their ids.
     """
 
@@ -120,15 +121,13 @@ class Evaluation(Mapping[str, "float | None"]):
         }
 
     def __getitem__(self, name: str) -> float | None:
-        """Value of a headline metric; ``None`` where it is undefined.
+        """Value of a metric about all labels; ``None`` where it is undefined.
 
         Raises:
-            UnknownName: this evaluation has no such headline metric.
+            UnknownName: this evaluation has no such metric, or only one of each label.
         """
-        headline = self.headline
-        if name not in headline:
-            raise UnknownName("headline metric", name, headline, self._hint(name))
-        return headline[name]
+        value: float | None = self.value(name)
+        return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.headline)
