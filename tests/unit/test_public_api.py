@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -27,6 +28,12 @@ def test_every_name_of_the_contract_is_public() -> None:
 def test_every_public_name_exists_and_is_listed(name: str) -> None:
     assert getattr(velour, name) is not None
     assert name in dir(velour)
+
+
+@pytest.mark.parametrize("package", ["velour_plugin", "velour_evaluators", "velour_integrations"])
+def test_type_checkers_read_every_package(package: str) -> None:
+    """What they then see of the public names is checked by ``make lint``: tests/typing/api.py."""
+    assert (files(package) / "py.typed").is_file()
 
 
 def test_names_are_listed_once() -> None:
