@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from reprlib import repr as shortened
 from typing import Any
 
@@ -47,6 +48,10 @@ def evaluate(
         InvalidInput: predictions are missing, or something breaks a rule.
     """
     _check_predicted(dataset)
+    if run is not None and not isinstance(run, Run):
+        raise InvalidInput(f"run {run!r}: expected velour.Run(run_id, name), or leave it out.")
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
+        raise InvalidInput(f"n_jobs {n_jobs!r}: expected a number of workers, or -1 for all cores.")
     evaluator = installed().evaluator(task)
     if isinstance(dataset, PartitionedDataset) and store is not None:
         raise InvalidInput(

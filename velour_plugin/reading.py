@@ -25,11 +25,15 @@ def read_dataset(
 
     Raises:
         UnknownName: there is no such format.
-        InvalidInput: the path is none.
+        InvalidInput: a path is none, or names what cannot be read.
         BadDataset, BadGeometry, BadAnnotation, BadMetadata: what the file says breaks a rule.
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise InvalidInput(
-            f"path {path!r}: expected that of a file or folder, such as 'fires.json'."
-        )
+    _check_path("path", path)
+    if metadata is not None:
+        _check_path("metadata", metadata)
     return installed().format(format).read(path, name, metadata)
+
+
+def _check_path(name: str, path: object) -> None:
+    if not isinstance(path, (str, os.PathLike)):
+        raise InvalidInput(f"{name} {path!r}: expected a path, such as 'fires.json'.")

@@ -96,6 +96,18 @@ def test_what_is_no_filter_is_refused(where: Any) -> None:
         velour.evaluate(HALF, TASK, where=where)
 
 
+@pytest.mark.parametrize("n_jobs", [0, 2.5, "all", [2]])
+def test_what_is_no_number_of_workers_is_refused(n_jobs: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"n_jobs .*: expected a number of workers"):
+        velour.evaluate(HALF, TASK, n_jobs=n_jobs)
+
+
+@pytest.mark.parametrize("run", ["night-model", 7, {"run_id": "7"}])
+def test_what_is_no_run_is_refused(run: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"run .*: expected velour\.Run\(run_id, name\)"):
+        velour.evaluate(HALF, TASK, run=run)
+
+
 def test_all_but_dataset_and_task_is_named() -> None:
     with pytest.raises(TypeError, match="positional"):
         velour.evaluate(HALF, TASK, {})  # type: ignore[misc]

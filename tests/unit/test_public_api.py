@@ -87,5 +87,8 @@ def test_every_error_has_an_exit_code_and_a_status() -> None:
 
 @pytest.mark.parametrize("path", [None, 7, ["fires.json"], {"images": []}])
 def test_what_is_no_path_is_refused(path: Any) -> None:
-    with pytest.raises(velour.errors.InvalidInput, match="expected that of a file or folder"):
+    with pytest.raises(velour.errors.InvalidInput, match=r"^path .*: expected a path"):
         velour.read_dataset(path)
+    if path is not None:
+        with pytest.raises(velour.errors.InvalidInput, match=r"^metadata .*: expected a path"):
+            velour.read_dataset("fires.json", metadata=path)

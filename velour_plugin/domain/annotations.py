@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +72,7 @@ class Annotation:
     embedding: Embedding | Any | None = None
 
     def __post_init__(self) -> None:
-        labels = (self.labels,) if isinstance(self.labels, Label) else tuple(self.labels)
+        labels = _each(self.labels)
         if not labels or not all(isinstance(label, Label) for label in labels):
             raise BadAnnotation(f"labels {self.labels!r}: expected at least one velour.Label.")
         object.__setattr__(self, "labels", labels)
@@ -151,6 +151,15 @@ class Prediction:
 def _check(said: GroundTruth | Prediction) -> None:
     if not isinstance(said.datum, Datum):
         raise BadDataset(f"datum {said.datum!r}: expected a velour.Datum.")
-    if not all(isinstance(item, Annotation) for item in said.annotations):
-        raise BadAnnotation(f"annotations of {said.datum.uid!r}: expected velour.Annotation only.")
-    object.__setattr__(said, "annotations", tuple(said.annotations))
+    annotations = _each(said.annotations)
+    if not all(isinstance(item, Annotation) for item in annotations):
+        raise BadAnnotation(
+            f"annotations of {said.datum.uid!r}: expected velour.Annotation only; leave them out "
+            "where there is none."
+        )
+    object.__setattr__(said, "annotations", annotations)
+
+
+def _each(items: Any) -> tuple[Any, ...]:
+    """All items, of which there may be a single one."""
+    return tuple(items) if isinstance(items, Iterable) else (items,)

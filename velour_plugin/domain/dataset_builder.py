@@ -45,7 +45,7 @@ class DatasetBuilder:
 
     def __init__(self, name: str, metadata: Mapping[str, Any] | None = None) -> None:
         check_dataset_name(name)
-        encode_metadata(metadata or {})
+        encode_metadata({} if metadata is None else metadata)
         self.name = name
         self.metadata = dict(metadata or {})
         self._groundtruths: dict[str, GroundTruth] = {}

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction
 from velour_plugin.domain.canonical import Digest, canonical_json, digest
+from velour_plugin.domain.labels import label_name
 from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.domain.order import natural_order
 from velour_plugin.domain.table import AnnotationTable, LabelName
@@ -119,7 +120,8 @@ class Dataset:
             _all_of(GroundTruth, groundtruths), key=lambda truth: natural_order(truth.datum.uid)
         )
         table = AnnotationTable.from_annotations(
-            ((place, truth.annotations) for place, truth in enumerate(told)), tuple(labels)
+            ((place, truth.annotations) for place, truth in enumerate(told)),
+            tuple(map(label_name, labels)),
         )
         return cls.from_table(name, [truth.datum for truth in told], table, metadata)
 
@@ -141,7 +143,7 @@ class Dataset:
         if len(set(uids)) < len(uids):
             twice = next(uid for uid, after in pairwise(uids) if uid == after)
             raise BadDataset(f"datum uid {twice!r} occurs twice in dataset {name!r}.")
-        encode_metadata(metadata or {})
+        encode_metadata({} if metadata is None else metadata)
         _check_places(truth, len(datums))
         return cls(name, datums, truth, dict(metadata or {}), reader=reader)
 
@@ -176,8 +178,16 @@ class Dataset:
 
         Args:
             chosen: ``(datums,)`` bool, in the order of :attr:`datums`.
+
+        Raises:
+            BadDataset: there are more or fewer of them than datums.
         """
         chosen = np.asarray(chosen, bool)
+        if chosen.shape != (len(self),):
+            raise BadDataset(
+                f"a choice of shape {chosen.shape} from dataset {self.name!r}: expected "
+                f"({len(self)},), true or false for each datum."
+            )
         return replace(
             self,
             datums=tuple(datum for datum, keep in zip(self.datums, chosen, strict=True) if keep),
