@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from reprlib import repr as shortened
+from typing import Any, TypeVar
 
 from shapely.geometry.base import BaseGeometry
 
@@ -15,6 +16,8 @@ from velour_plugin.domain.labels import Label
 from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadAnnotation, BadDataset
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +166,19 @@ def _check(said: GroundTruth | Prediction) -> None:
 def _each(items: Any) -> tuple[Any, ...]:
     """All items, of which there may be a single one."""
     return tuple(items) if isinstance(items, Iterable) else (items,)
+
+
+def check_kind(item: object, kind: type) -> None:
+    """Refuse what is no ground truth, or no prediction, where these are expected."""
+    if not isinstance(item, kind):
+        raise BadDataset(
+            f"{shortened(item)}: expected a velour.{kind.__name__}: a datum with its annotations."
+        )
+
+
+def all_of(kind: type[Item], items: Iterable[Item]) -> list[Item]:
+    """Return the items as a list, or refuse what is not of their kind."""
+    known = list(items) if isinstance(items, Iterable) else [items]
+    for item in known:
+        check_kind(item, kind)
+    return known

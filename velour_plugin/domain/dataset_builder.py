@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import Any
 
-from velour_plugin.domain.annotations import GroundTruth, Prediction
-from velour_plugin.domain.datasets import Dataset, check_dataset_name, check_kind
+from velour_plugin.domain.annotations import GroundTruth, Prediction, check_kind
+from velour_plugin.domain.datasets import Dataset, check_dataset_name
 from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.errors import BadDataset
 

@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from reprlib import repr as shortened
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction
+from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction, all_of
 from velour_plugin.domain.canonical import Digest, canonical_json, digest
 from velour_plugin.domain.labels import label_name
 from velour_plugin.domain.metadata import encode_metadata
@@ -73,8 +72,6 @@ class ContentNames:
         return cls(whole.hex, datums.hex, truths.hex, said.hex)
 
 
-Item = TypeVar("Item")
-
 PredictionReader = Callable[["Dataset", "str | os.PathLike[str]"], AnnotationTable]
 """How the format that a dataset came from reads prediction files for it."""
 
@@ -117,7 +114,7 @@ class Dataset:
                 the name is empty.
         """
         told = sorted(
-            _all_of(GroundTruth, groundtruths), key=lambda truth: natural_order(truth.datum.uid)
+            all_of(GroundTruth, groundtruths), key=lambda truth: natural_order(truth.datum.uid)
         )
         table = AnnotationTable.from_annotations(
             ((place, truth.annotations) for place, truth in enumerate(told)),
@@ -256,7 +253,7 @@ class Dataset:
         )
 
     def _table_of(self, predictions: Iterable[Prediction]) -> AnnotationTable:
-        told = _all_of(Prediction, predictions)
+        told = all_of(Prediction, predictions)
         seen: set[str] = set()
         for prediction in told:
             uid = prediction.datum.uid
@@ -284,22 +281,6 @@ def check_dataset_name(name: object) -> None:
     """Refuse what no store could find a dataset by."""
     if not name or not is_storable(name):
         raise BadDataset(f"dataset name {name!r}: expected a non-empty string without U+0000.")
-
-
-def check_kind(item: object, kind: type) -> None:
-    """Refuse what is no ground truth, or no prediction, where these are expected."""
-    if not isinstance(item, kind):
-        raise BadDataset(
-            f"{shortened(item)}: expected a velour.{kind.__name__}: a datum with its annotations."
-        )
-
-
-def _all_of(kind: type[Item], items: Iterable[Item]) -> list[Item]:
-    """Return the items as a list, or refuse what is not of their kind."""
-    known = list(items) if isinstance(items, Iterable) else [items]
-    for item in known:
-        check_kind(item, kind)
-    return known
 
 
 def _check_places(table: AnnotationTable, datums: int) -> None:
