@@ -10,18 +10,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from velour_plugin.answers import Comparison as Comparison
+    from velour_plugin.answers import Leaderboard as Leaderboard
+    from velour_plugin.answers import Matrix as Matrix
+    from velour_plugin.answers import Recommendation as Recommendation
+    from velour_plugin.answers import Slices as Slices
+    from velour_plugin.answers import Worst as Worst
     from velour_plugin.ask import compare as compare
     from velour_plugin.ask import matrix as matrix
     from velour_plugin.ask import rank as rank
     from velour_plugin.ask import recommend as recommend
     from velour_plugin.ask import slices as slices
     from velour_plugin.ask import worst as worst
+    from velour_plugin.autologger import Autologger as Autologger
     from velour_plugin.autologging import autolog as autolog
     from velour_plugin.domain.annotations import Annotation as Annotation
     from velour_plugin.domain.annotations import Datum as Datum
     from velour_plugin.domain.annotations import GroundTruth as GroundTruth
     from velour_plugin.domain.annotations import Prediction as Prediction
+    from velour_plugin.domain.dataset_builder import DatasetBuilder as DatasetBuilder
+    from velour_plugin.domain.dataset_builder import build_dataset as build_dataset
     from velour_plugin.domain.datasets import Dataset as Dataset
+    from velour_plugin.domain.embedding import Embedding as Embedding
+    from velour_plugin.domain.evaluation import Certificate as Certificate
     from velour_plugin.domain.evaluation import Evaluation as Evaluation
     from velour_plugin.domain.evaluation import Metric as Metric
     from velour_plugin.domain.evaluation import Run as Run
@@ -33,34 +44,71 @@ if TYPE_CHECKING:
     from velour_plugin.domain.ledger import Ledger as Ledger
     from velour_plugin.domain.metadata import ImageMetadata as ImageMetadata
     from velour_plugin.domain.metadata import VideoFrameMetadata as VideoFrameMetadata
+    from velour_plugin.domain.table import AnnotationTable as AnnotationTable
     from velour_plugin.evaluation import evaluate as evaluate
     from velour_plugin.evaluator import Evaluator as Evaluator
     from velour_plugin.filters.builder import field as field
+    from velour_plugin.formats import Format as Format
     from velour_plugin.hookspecs import hookimpl as hookimpl
     from velour_plugin.partitions import PartitionedDataset as PartitionedDataset
+    from velour_plugin.queries import CompareQuery as CompareQuery
+    from velour_plugin.queries import MatrixQuery as MatrixQuery
+    from velour_plugin.queries import Query as Query
+    from velour_plugin.queries import RankQuery as RankQuery
+    from velour_plugin.queries import RecommendQuery as RecommendQuery
+    from velour_plugin.queries import SliceQuery as SliceQuery
+    from velour_plugin.queries import WorstQuery as WorstQuery
     from velour_plugin.reading import read_dataset as read_dataset
+    from velour_plugin.store import Candidate as Candidate
+    from velour_plugin.store import Store as Store
+    from velour_plugin.store import Version as Version
+    from velour_plugin.store import VersionDiff as VersionDiff
     from velour_plugin.store import open_store as open_store
 
 _HOME = {
     "Annotation": "domain.annotations",
+    "AnnotationTable": "domain.table",
+    "Autologger": "autologger",
     "BoundingBox": "domain.geometry",
+    "Candidate": "store",
+    "Certificate": "domain.evaluation",
+    "CompareQuery": "queries",
+    "Comparison": "answers",
     "Dataset": "domain.datasets",
+    "DatasetBuilder": "domain.dataset_builder",
     "Datum": "domain.annotations",
+    "Embedding": "domain.embedding",
     "Evaluation": "domain.evaluation",
     "Evaluator": "evaluator",
+    "Format": "formats",
     "GroundTruth": "domain.annotations",
     "ImageMetadata": "domain.metadata",
     "Label": "domain.labels",
+    "Leaderboard": "answers",
     "Ledger": "domain.ledger",
+    "Matrix": "answers",
+    "MatrixQuery": "queries",
     "Metric": "domain.evaluation",
     "MultiPolygon": "domain.geometry",
     "PartitionedDataset": "partitions",
     "Polygon": "domain.geometry",
     "Prediction": "domain.annotations",
+    "Query": "queries",
+    "RankQuery": "queries",
     "Raster": "domain.geometry",
+    "RecommendQuery": "queries",
+    "Recommendation": "answers",
     "Run": "domain.evaluation",
+    "SliceQuery": "queries",
+    "Slices": "answers",
+    "Store": "store",
+    "Version": "store",
+    "VersionDiff": "store",
     "VideoFrameMetadata": "domain.metadata",
+    "Worst": "answers",
+    "WorstQuery": "queries",
     "autolog": "autologging",
+    "build_dataset": "domain.dataset_builder",
     "compare": "ask",
     "evaluate": "evaluation",
     "field": "filters.builder",

@@ -92,10 +92,16 @@ class Trial:
         return rank(metric, dataset, runs=[one.entrant for one in verdicts], store=self.store)
 
     def _verdict(self, one: Contender, store: Store) -> Verdict:
-        asked = (self.task, self.parameters, self.where)
         if one.model is None and self.experiment is None:
-            evaluation = evaluate(one.dataset, *asked, store)
+            evaluation = evaluate(
+                one.dataset,
+                self.task,
+                parameters=self.parameters,
+                where=self.where,
+                store=store,
+            )
             return Verdict(evaluation, evaluation.id)
+        asked = (self.task, self.parameters, self.where)
         tracked = Tracked(one.dataset, one.model, one.name, *asked, self.store, self.experiment)
         run_id = installed().evaluate_tracked(tracked)
         newest = store.evaluations_of(run_id)[0]

@@ -1,6 +1,6 @@
 """Every error that Velour raises on purpose.
 
-The tree, with the exit code of the command line and the HTTP status of the web API::
+The tree, with the exit code of the command line and the status of a response over HTTP::
 
     VelourError                       1   500
     ├── InvalidInput                  2   422   a value breaks a rule: the caller's mistake
@@ -59,15 +59,27 @@ class BadFilter(InvalidInput):
     """A filter that does not parse, or asks for what cannot be answered."""
 
 
-class UnknownName(InvalidInput):
-    """A name that is none of those that exist."""
+class UnknownName(InvalidInput, KeyError):
+    """A name that is none of those that exist.
 
-    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+    Args:
+        kind: of the name, such as ``metric``.
+        name: that was given.
+        known: names that exist; the nearest is suggested.
+        hint: a sentence in place of the suggestion, where the way out is another one.
+    """
+
+    def __init__(
+        self, kind: str, name: object, known: Iterable[str], hint: str | None = None
+    ) -> None:
         names = sorted(set(known))
         near = get_close_matches(str(name), names, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = f"{hint} " if hint else f"did you mean {near[0]!r}? " if near else ""
         choices = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
         super().__init__(f"unknown {kind} {name!r}: {hint}known are: {choices or 'none'}.")
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would put the message in quotes
 
 
 class NotFound(VelourError, LookupError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
+from reprlib import repr as shortened
 from typing import Any
 
 from velour_plugin.domain.datasets import Dataset
@@ -18,6 +20,7 @@ from velour_plugin.store import Store
 def evaluate(
     dataset: Dataset | PartitionedDataset,
     task: str,
+    *,
     parameters: Mapping[str, Any] | None = None,
     where: Where = None,
     store: Store | None = None,
@@ -28,7 +31,7 @@ def evaluate(
 
     Args:
         dataset: with predictions (see :meth:`velour_plugin.Dataset.with_predictions`), in memory
-            or in partitions.
+            or in partitions. A name alone is refused: it has ground truth, but no predictions.
         task: what is judged, such as ``object-detection``; ``velour plugins`` lists them.
         parameters: the task's own, and for every task ``label_map`` (``{value: value}`` or
             ``{(key, value): (key, value)}``: labels become others before matching) and
@@ -44,12 +47,12 @@ def evaluate(
         UnknownName: there is no such task, parameter, property or label key.
         InvalidInput: predictions are missing, or something breaks a rule.
     """
+    _check_predicted(dataset)
+    if run is not None and not isinstance(run, Run):
+        raise InvalidInput(f"run {run!r}: expected velour.Run(run_id, name), or leave it out.")
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
+        raise InvalidInput(f"n_jobs {n_jobs!r}: expected a number of workers, or -1 for all cores.")
     evaluator = installed().evaluator(task)
-    if isinstance(dataset, Dataset) and dataset.predictions is None:
-        raise BadDataset(
-            f"dataset {dataset.name!r} has no predictions to judge: "
-            "dataset.with_predictions(predictions, model='name')."
-        )
     if isinstance(dataset, PartitionedDataset) and store is not None:
         raise InvalidInput(
             f"{dataset!r} is judged without a store, which keeps every annotation as a row: leave "
@@ -58,8 +61,8 @@ def evaluate(
     question = Question.of(evaluator, parameters or {}, where)
     if isinstance(dataset, Dataset):
         certificate = question.certificate(dataset.name, dataset.names)
-        known = store and _stored(store, certificate, dataset, run)
-        if known:
+        known = None if store is None else _stored(store, certificate, dataset, run)
+        if known is not None:
             return known
     ledger, names = match_parts(question, dataset, n_jobs)
     metrics = evaluator.measure(ledger) + evaluator.details(ledger)
@@ -76,6 +79,23 @@ def evaluate(
         store.save(evaluation, dataset)
         installed().announce(evaluation)
     return evaluation
+
+
+def _check_predicted(dataset: object) -> None:
+    """Refuse what is no dataset with predictions, and say how one is made."""
+    add = "with_predictions(predictions, model='name')"
+    if isinstance(dataset, str):
+        raise BadDataset(
+            f"dataset {dataset!r}: a name has no predictions to evaluate. Read the stored dataset "
+            f"and add them: velour.open_store().load_dataset({dataset!r}).{add}."
+        )
+    if not isinstance(dataset, (Dataset, PartitionedDataset)):
+        raise BadDataset(
+            f"dataset {shortened(dataset)}: expected a velour.Dataset with predictions: "
+            f"velour.Dataset.from_groundtruths(groundtruths, name='name').{add}."
+        )
+    if isinstance(dataset, Dataset) and dataset.predictions is None:
+        raise BadDataset(f"dataset {dataset.name!r} has no predictions to judge: dataset.{add}.")
 
 
 def _stored(

@@ -85,6 +85,10 @@ class Question:
             InvalidInput: a value breaks a rule.
             BadFilter: the filter has no meaning, or asks for runs.
         """
+        if not isinstance(given, Mapping):
+            raise InvalidInput(
+                f"parameters {given!r}: expected names and values, as {{'score_threshold': 0.5}}."
+            )
         known = {*evaluator.defaults, *_COMMON}
         for name in given:
             if name not in known:

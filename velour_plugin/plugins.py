@@ -65,13 +65,13 @@ class Plugins:
 
     def evaluator(self, task: str) -> Evaluator:
         """Find the evaluator of a task, or say which tasks there are."""
-        if task not in self.evaluators:
+        if not isinstance(task, str) or task not in self.evaluators:
             raise UnknownName("task", task, self.evaluators)
         return self.evaluators[task]
 
     def format(self, name: str) -> Format:
         """Find a dataset format, or say which there are."""
-        if name not in self.formats:
+        if not isinstance(name, str) or name not in self.formats:
             raise UnknownName("format", name, self.formats)
         return self.formats[name]
 

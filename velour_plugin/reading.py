@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 from velour_plugin.domain.datasets import Dataset
+from velour_plugin.errors import InvalidInput
 from velour_plugin.formats import Path
 from velour_plugin.plugins import installed
 
 
 def read_dataset(
-    path: Path, format: str = "coco", name: str | None = None, metadata: Path | None = None
+    path: Path, format: str = "coco", *, name: str | None = None, metadata: Path | None = None
 ) -> Dataset:
     """Read a dataset from files.
 
@@ -22,6 +25,15 @@ def read_dataset(
 
     Raises:
         UnknownName: there is no such format.
+        InvalidInput: a path is none, or names what cannot be read.
         BadDataset, BadGeometry, BadAnnotation, BadMetadata: what the file says breaks a rule.
     """
+    _check_path("path", path)
+    if metadata is not None:
+        _check_path("metadata", metadata)
     return installed().format(format).read(path, name, metadata)
+
+
+def _check_path(name: str, path: object) -> None:
+    if not isinstance(path, (str, os.PathLike)):
+        raise InvalidInput(f"{name} {path!r}: expected a path, such as 'fires.json'.")

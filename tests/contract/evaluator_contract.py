@@ -218,9 +218,9 @@ class EvaluatorContract:
     def test_parallel_is_serial(self) -> None:
         """Parts matched by two workers, through the same door as a user's call."""
         dataset, task = self.dataset(0), self.evaluator.task
-        here = velour.evaluate(dataset, task, self.given)
+        here = velour.evaluate(dataset, task, parameters=self.given)
         with joblib.parallel_config(backend="threading", n_jobs=2):
-            there = velour.evaluate(dataset, task, self.given)
+            there = velour.evaluate(dataset, task, parameters=self.given)
         assert there.id == here.id
         assert same_ledgers(there.ledger, here.ledger)
         assert list(map(as_json, there.metrics)) == list(map(as_json, here.metrics))

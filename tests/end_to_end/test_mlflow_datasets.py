@@ -104,7 +104,9 @@ def made(files: dict[str, Any], **options: Any) -> VelourDataset:
 
 
 def read(files: dict[str, Any]) -> velour.Dataset:
-    return velour.read_dataset(files["path"], files["format"], "fires", files["metadata"])
+    return velour.read_dataset(
+        files["path"], files["format"], name="fires", metadata=files["metadata"]
+    )
 
 
 def source_of(run: str) -> Any:
@@ -189,24 +191,24 @@ def test_a_model_without_predictions_is_refused(files: dict[str, Any]) -> None:
 # What importing costs
 
 ADDED = """
-import importlib.metadata as metadata, sys, time
+import importlib.metadata as metadata, sys
 found = metadata.entry_points
 groups = ("mlflow.dataset_source", "mlflow.dataset_constructor", "mlflow.run_context_provider")
 ours = [e for group in groups for e in found(group=group) if e.value.startswith("velour_")]
 metadata.entry_points = lambda **k: metadata.EntryPoints(e for e in found(**k) if e not in ours)
 import mlflow
-before, started = set(sys.modules), time.process_time()
+before = set(sys.modules)
 for entry in ours:
     entry.load()
-print(time.process_time() - started, *sorted(set(sys.modules) - before))
+print(*sorted(set(sys.modules) - before))
 """
 
 
 def test_what_mlflow_loads_of_ours_is_light() -> None:
-    """Milliseconds on top of MLflow's second; nothing of the core but its hooks, no kernels."""
+    """Nothing of the core but its hooks, no kernels; how long it takes, the benchmark says."""
     options = ("-W", "ignore", "-c", ADDED)
     answer = subprocess.run([sys.executable, *options], capture_output=True, text=True, check=True)
-    seconds, *modules = answer.stdout.split()
+    modules = answer.stdout.split()
     assert "velour_integrations.mlflow.datasets.constructors" in modules
     assert {name.partition(".")[0] for name in modules} == {
         "pluggy", "velour_integrations", "velour_plugin"
@@ -214,7 +216,6 @@ def test_what_mlflow_loads_of_ours_is_light() -> None:
     assert {name for name in modules if name.startswith("velour_plugin.")} == {
         "velour_plugin.hookspecs"
     }
-    assert float(seconds) < 0.02
 
 
 # Sources

@@ -12,7 +12,7 @@ from velour_evaluators.detection.evaluator import ObjectDetection
 
 import velour_plugin as velour
 from tests.coco_oracle import Json, coco_eval, dataset_of, distinct_scores, random_boxes
-from velour_plugin.ranking.board import Board
+from velour_plugin.answers import Leaderboard
 from velour_plugin.store import Store, upgrade_store
 
 SEEDS = range(4)
@@ -46,7 +46,7 @@ def reduced(data: Data, truths: Keep = lambda _: True, said: Keep = lambda _: Tr
     return truth, [item for item in detections if said(item)]
 
 
-def board_values(store: Store, **asked: Any) -> tuple[list[float], Board]:
+def board_values(store: Store, **asked: Any) -> tuple[list[float], Leaderboard]:
     """The twelve numbers of the one model, -1 where undefined, and the last board."""
     values = []
     for metric in METRICS:

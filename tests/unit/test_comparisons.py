@@ -28,7 +28,7 @@ def judge(store: Store, dataset: velour.Dataset, model: str, **given: object) ->
     assert dataset.predictions is not None
     task = "object-detection" if dataset.name == "fires" else "image-classification"
     judged = dataset.with_predictions(dataset.predictions, model)
-    return velour.evaluate(judged, task, given, store=store)
+    return velour.evaluate(judged, task, parameters=given, store=store)
 
 
 # Classification: cats and dogs by turns; "one" errs on the first 2 of 20, "other" on the last 9

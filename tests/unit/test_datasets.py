@@ -268,6 +268,61 @@ def test_a_dataset_needs_a_name_and_a_datum() -> None:
         dataset(metadata={"licence": {"MIT"}})
 
 
+@pytest.mark.parametrize("items", [None, 7, "fires", [None], [datum()], [annotation()]])
+def test_objects_of_another_kind_are_refused(items: Any) -> None:
+    with pytest.raises(BadDataset, match=r"expected a velour\.GroundTruth"):
+        velour.Dataset.from_groundtruths(items, "fires")
+    if not isinstance(items, str):  # which is a path
+        with pytest.raises(BadDataset, match=r"expected a velour\.Prediction"):
+            dataset().with_predictions(items, "m")
+
+
+@pytest.mark.parametrize("labels", [[7], [("class",)], [("class", 7)]])
+def test_labels_of_another_kind_are_refused(labels: Any) -> None:
+    with pytest.raises(BadAnnotation, match=r"expected its value, as 'fire', or a pair"):
+        velour.Dataset.from_groundtruths([velour.GroundTruth(datum())], "fires", labels=labels)
+
+
+def test_labels_are_values_or_pairs() -> None:
+    bare, pair = (
+        velour.Dataset.from_groundtruths([velour.GroundTruth(datum())], "fires", labels=[label])
+        for label in ("fire", ("class", "fire"))
+    )
+    assert bare.truth.labels == pair.truth.labels == (("class", "fire"),)
+
+
+@pytest.mark.parametrize("metadata", [7, "hour", ["hour"]])
+def test_metadata_of_another_kind_is_refused(metadata: Any) -> None:
+    with pytest.raises(BadMetadata, match="expected names and values"):
+        datum(metadata=metadata)
+    with pytest.raises(BadMetadata, match="expected names and values"):
+        annotation(metadata=metadata)
+    with pytest.raises(BadMetadata, match="expected names and values"):
+        dataset(metadata=metadata)
+    with pytest.raises(BadMetadata, match="expected names and values"):
+        velour.build_dataset("fires", metadata)
+
+
+@pytest.mark.parametrize("annotations", [None, 7, "fire", [label()], [None]])
+def test_annotations_of_another_kind_are_refused(annotations: Any) -> None:
+    with pytest.raises(BadAnnotation, match=r"expected velour\.Annotation only"):
+        velour.GroundTruth(datum(), annotations)
+    with pytest.raises(BadAnnotation, match=r"expected velour\.Annotation only"):
+        velour.Prediction(datum(), annotations)
+
+
+@pytest.mark.parametrize("labels", [None, 7, "fire", [None], []])
+def test_an_annotation_has_labels(labels: Any) -> None:
+    with pytest.raises(BadAnnotation, match=r"expected at least one velour\.Label"):
+        velour.Annotation(labels)
+
+
+@pytest.mark.parametrize("chosen", [[True], [True] * 3, [[True, False]], True])
+def test_a_choice_is_of_each_datum(chosen: Any) -> None:
+    with pytest.raises(BadDataset, match=r"expected \(2,\), true or false for each datum"):
+        dataset().subset(chosen)
+
+
 @pytest.mark.parametrize("place", [-1, 2])
 def test_a_column_names_datums_that_exist(place: int) -> None:
     with pytest.raises(BadDataset, match=f"number {place}: expected 0 to 1"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import time
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,17 @@ from velour_plugin.errors import BadFilter, InvalidInput, NotComparable, NotFoun
 from velour_plugin.store import Store, upgrade_store
 
 ALL = tuple(IMAGES)
+NOON = dt.datetime(2026, 7, 1, 12, tzinfo=dt.timezone.utc)
+
+
+@pytest.fixture(autouse=True)
+def _ticking_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that moves by a second whenever it is read: which is the newest is no race."""
+    moments = (NOON + dt.timedelta(seconds=second) for second in count())
+    now = SimpleNamespace(now=lambda zone: next(moments))
+    clock = SimpleNamespace(datetime=now, timezone=dt.timezone)
+    for module in ("velour_plugin.domain.evaluation", "velour_plugin.store.sql.evaluations"):
+        monkeypatch.setattr(f"{module}.dt", clock)
 
 
 @pytest.fixture
@@ -37,7 +50,6 @@ def judge(
     **asked: Any,
 ) -> velour.Evaluation:
     """Evaluate and keep it, maybe for a run of which MLflow knows nothing; the newest so far."""
-    time.sleep(0.002)
     owner = None if run is None else velour.Run(f"id of {run}", run, experiment)
     asked = {"task": "object-detection", **asked}
     evaluation = velour.evaluate(dataset, run=owner, **asked)

@@ -139,7 +139,7 @@ def test_a_run_compared_with_itself_shows_nothing(store: Store) -> None:
 
 def test_runs_that_were_asked_other_questions_are_not_compared(store: Store) -> None:
     other = found_on(fires(), "other", True)
-    velour.evaluate(other, "object-detection", {"max_detections": [1, 10]}, store=store)
+    velour.evaluate(other, "object-detection", parameters={"max_detections": [1, 10]}, store=store)
 
     with pytest.raises(NotComparable, match=r"parameters\.max_detections"):
         velour.compare("day", "other", store=store)

@@ -355,7 +355,7 @@ def test_saving_twice_stores_once_and_links_every_run(store: Store) -> None:
 
 def test_what_a_model_said_is_stored_once_for_all_evaluations_of_it(store: Store) -> None:
     for parameters in ({}, {"score_threshold": 0.25}):
-        velour.evaluate(JUDGED, "object-detection", parameters, store=store)
+        velour.evaluate(JUDGED, "object-detection", parameters=parameters, store=store)
     found = rows(store)
     assert (found["evaluations"], found["prediction_sets"], found["predictions"]) == (2, 1, 1)
 
@@ -375,7 +375,9 @@ def test_the_same_evaluation_is_not_computed_twice(
     monkeypatch.setattr(ObjectDetection, "match", counted)
     first = velour.evaluate(JUDGED, "object-detection", store=store)
     again = velour.evaluate(JUDGED, "object-detection", store=store)
-    other = velour.evaluate(JUDGED, "object-detection", {"iou_threshold": 0.75}, store=store)
+    other = velour.evaluate(
+        JUDGED, "object-detection", parameters={"iou_threshold": 0.75}, store=store
+    )
     assert len(matched) == 2
     assert again.id == first.id != other.id
     assert list(again.metrics) == list(first.metrics)

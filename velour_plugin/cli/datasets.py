@@ -72,7 +72,7 @@ def add(name: str, truth: str, format: str, metadata: str | None, store: str | N
     """
     import velour_plugin as velour
 
-    addition = velour.read_dataset(truth, format, name, metadata)
+    addition = velour.read_dataset(truth, format, name=name, metadata=metadata)
     with velour.open_store(store, create=False) as opened:
         version = opened.add_datums(addition)
     click.echo(f"{version.dataset} v{version.number}  {version.datums} datums")

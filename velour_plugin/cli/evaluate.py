@@ -75,7 +75,7 @@ def evaluate(
     from velour_plugin.contenders import Trial, contenders, stored_dataset
 
     if truth is not None:
-        data = velour.read_dataset(truth, format, dataset, metadata)
+        data = velour.read_dataset(truth, format, name=dataset, metadata=metadata)
     elif dataset is not None and metadata is None:
         data = stored_dataset(dataset, store)
     else:

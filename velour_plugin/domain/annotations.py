@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from reprlib import repr as shortened
+from typing import Any, TypeVar
 
 from shapely.geometry.base import BaseGeometry
 
@@ -15,6 +16,8 @@ from velour_plugin.domain.labels import Label
 from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadAnnotation, BadDataset
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class Annotation:
     embedding: Embedding | Any | None = None
 
     def __post_init__(self) -> None:
-        labels = (self.labels,) if isinstance(self.labels, Label) else tuple(self.labels)
+        labels = _each(self.labels)
         if not labels or not all(isinstance(label, Label) for label in labels):
             raise BadAnnotation(f"labels {self.labels!r}: expected at least one velour.Label.")
         object.__setattr__(self, "labels", labels)
@@ -151,6 +154,31 @@ class Prediction:
 def _check(said: GroundTruth | Prediction) -> None:
     if not isinstance(said.datum, Datum):
         raise BadDataset(f"datum {said.datum!r}: expected a velour.Datum.")
-    if not all(isinstance(item, Annotation) for item in said.annotations):
-        raise BadAnnotation(f"annotations of {said.datum.uid!r}: expected velour.Annotation only.")
-    object.__setattr__(said, "annotations", tuple(said.annotations))
+    annotations = _each(said.annotations)
+    if not all(isinstance(item, Annotation) for item in annotations):
+        raise BadAnnotation(
+            f"annotations of {said.datum.uid!r}: expected velour.Annotation only; leave them out "
+            "where there is none."
+        )
+    object.__setattr__(said, "annotations", annotations)
+
+
+def _each(items: Any) -> tuple[Any, ...]:
+    """All items, of which there may be a single one."""
+    return tuple(items) if isinstance(items, Iterable) else (items,)
+
+
+def check_kind(item: object, kind: type) -> None:
+    """Refuse what is no ground truth, or no prediction, where these are expected."""
+    if not isinstance(item, kind):
+        raise BadDataset(
+            f"{shortened(item)}: expected a velour.{kind.__name__}: a datum with its annotations."
+        )
+
+
+def all_of(kind: type[Item], items: Iterable[Item]) -> list[Item]:
+    """Return the items as a list, or refuse what is not of their kind."""
+    known = list(items) if isinstance(items, Iterable) else [items]
+    for item in known:
+        check_kind(item, kind)
+    return known

@@ -18,8 +18,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction
+from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction, all_of
 from velour_plugin.domain.canonical import Digest, canonical_json, digest
+from velour_plugin.domain.labels import label_name
 from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.domain.order import natural_order
 from velour_plugin.domain.table import AnnotationTable, LabelName
@@ -109,11 +110,15 @@ class Dataset:
             labels: classes, as (key, value), that belong to it even where no datum shows them.
 
         Raises:
-            BadDataset: a uid occurs twice, there is no datum, or the name is empty.
+            BadDataset: something is no ground truth, a uid occurs twice, there is no datum, or
+                the name is empty.
         """
-        told = sorted(groundtruths, key=lambda truth: natural_order(truth.datum.uid))
+        told = sorted(
+            all_of(GroundTruth, groundtruths), key=lambda truth: natural_order(truth.datum.uid)
+        )
         table = AnnotationTable.from_annotations(
-            ((place, truth.annotations) for place, truth in enumerate(told)), tuple(labels)
+            ((place, truth.annotations) for place, truth in enumerate(told)),
+            tuple(map(label_name, labels)),
         )
         return cls.from_table(name, [truth.datum for truth in told], table, metadata)
 
@@ -129,14 +134,13 @@ class Dataset:
         """Make a dataset from columns whose datums are already in :func:`natural_order`."""
         datums = tuple(datums)
         uids = sorted(datum.uid for datum in datums)
-        if not name or not is_storable(name):
-            raise BadDataset(f"dataset name {name!r}: expected a non-empty string without U+0000.")
+        check_dataset_name(name)
         if not uids:
             raise BadDataset(f"dataset {name!r} has no datum: there is nothing to evaluate.")
         if len(set(uids)) < len(uids):
             twice = next(uid for uid, after in pairwise(uids) if uid == after)
             raise BadDataset(f"datum uid {twice!r} occurs twice in dataset {name!r}.")
-        encode_metadata(metadata or {})
+        encode_metadata({} if metadata is None else metadata)
         _check_places(truth, len(datums))
         return cls(name, datums, truth, dict(metadata or {}), reader=reader)
 
@@ -154,7 +158,8 @@ class Dataset:
             model: the model's name.
 
         Raises:
-            BadDataset: a prediction is for no datum of this dataset, or for one twice.
+            BadDataset: something is no prediction, or one is for no datum of this dataset, or
+                for one twice.
         """
         if not is_storable(model):
             raise BadDataset(f"model {model!r}: expected its name, a string without U+0000.")
@@ -170,8 +175,16 @@ class Dataset:
 
         Args:
             chosen: ``(datums,)`` bool, in the order of :attr:`datums`.
+
+        Raises:
+            BadDataset: there are more or fewer of them than datums.
         """
         chosen = np.asarray(chosen, bool)
+        if chosen.shape != (len(self),):
+            raise BadDataset(
+                f"a choice of shape {chosen.shape} from dataset {self.name!r}: expected "
+                f"({len(self)},), true or false for each datum."
+            )
         return replace(
             self,
             datums=tuple(datum for datum, keep in zip(self.datums, chosen, strict=True) if keep),
@@ -240,7 +253,7 @@ class Dataset:
         )
 
     def _table_of(self, predictions: Iterable[Prediction]) -> AnnotationTable:
-        told = list(predictions)
+        told = all_of(Prediction, predictions)
         seen: set[str] = set()
         for prediction in told:
             uid = prediction.datum.uid
@@ -262,6 +275,12 @@ class Dataset:
                 "Read it with velour.read_dataset, or give velour.Prediction objects."
             )
         return self.reader(self, path)
+
+
+def check_dataset_name(name: object) -> None:
+    """Refuse what no store could find a dataset by."""
+    if not name or not is_storable(name):
+        raise BadDataset(f"dataset name {name!r}: expected a non-empty string without U+0000.")
 
 
 def _check_places(table: AnnotationTable, datums: int) -> None:

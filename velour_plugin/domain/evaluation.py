@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from html import escape
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from velour_plugin.domain.canonical import canonical_json, digest
-from velour_plugin.domain.labels import Label
+from velour_plugin.domain.labels import DEFAULT_KEY, Label, label_name
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import UnknownName
 
@@ -86,8 +87,14 @@ class Run:
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
-    """How well one model did on one dataset, and why that can be believed."""
+class Evaluation(Mapping[str, "float | None"]):
+    """How well one model did on one dataset, and why that can be believed.
+
+    It is a mapping of the headline metrics, name to value: ``evaluation["mAP"]``,
+    ``dict(evaluation)``. By name it also answers the other metrics about all labels, such as
+    ``evaluation["oLRP"]``; :meth:`value` reads every metric, those of single labels too.
+    Two evaluations are equal only if they are the same object; compare their ids.
+    """
 
     task: str
     model: str
@@ -117,16 +124,55 @@ class Evaluation:
         """Value of a metric about all labels; ``None`` where it is undefined.
 
         Raises:
-            UnknownName: this evaluation has no such metric.
+            UnknownName: this evaluation has no such metric, or only one of each label.
         """
-        about_all = {one.name: one.value for one in self.metrics if one.label is None}
-        if name not in about_all:
-            raise UnknownName("metric", name, about_all)
-        value: float | None = about_all[name]
+        value: float | None = self.value(name)
         return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.headline)
+
+    def __len__(self) -> int:
+        return len(self.headline)
+
+    __eq__ = object.__eq__  # not as a mapping: equal numbers make no equal evaluations
+    __hash__ = object.__hash__
+
+    def value(self, name: str, *, label: Label | tuple[str, str] | str | None = None) -> Any:
+        """Value of a metric: a number, JSON for curves and matrices, ``None`` where undefined.
+
+        Args:
+            name: as in :attr:`metrics`, such as ``AP``.
+            label: the class that the metric is about: its value under the key ``class``,
+                or (key, value). ``None`` for a metric about all labels.
+
+        Raises:
+            UnknownName: there is no such metric, or not of this label; the nearest is named.
+        """
+        key = None if label is None else label_name(label)
+        values: dict[tuple[str, str] | None, Any] = {
+            (None if item.label is None else item.label.name): item.value
+            for item in self._named(name)
+        }
+        if key in values:
+            return values[key]
+        if key is None or not values.keys() - {None}:
+            names = {item.name for item in self.metrics if (item.label is None) == (key is None)}
+            raise UnknownName("metric", name, names, self._hint(name))
+        labels = (str(_shortest(one)) for one in values if one is not None)
+        raise UnknownName("label", _shortest(key), labels)
+
+    def _named(self, name: str) -> list[Metric]:
+        return [metric for metric in self.metrics if metric.name == name]
+
+    def _hint(self, name: str) -> str | None:
+        """How to read a metric that is there, but not where it was looked for."""
+        metrics = self._named(name)
+        if not metrics:
+            return None
+        label = metrics[0].label
+        about = "" if label is None else f", label={_shortest(label.name)!r}"
+        return f"read it with evaluation.value({name!r}{about});"
 
     def to_frame(self) -> pd.DataFrame:
         """One row a metric that is a number: name, key, label, value."""
@@ -153,15 +199,31 @@ class Evaluation:
 
     def __repr__(self) -> str:
         shown = ", ".join(
-            f"{name} {'undefined' if value is None else format(value, '.4f')}"
-            for name, value in list(self.headline.items())[:3]
+            f"{name} {_text(value, 'undefined')}" for name, value in list(self.items())[:3]
         )
         return f"<Evaluation {self.id[:12]} of {self.model!r} by {self.task}: {shown}>"
+
+    def _repr_html_(self) -> str:
+        title = f"{self.model} on {self.certificate.dataset}, {self.task}"
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{_text(value, '–')}</td></tr>"
+            for name, value in self.items()
+        )
+        return f"<p><b>{escape(title)}</b></p><table>{rows}</table>"
 
 
 def evaluation_id(certificate: Certificate, model: str, predictions_digest: str) -> str:
     """Name an evaluation by everything that its numbers follow from."""
     return digest(canonical_json(certificate.to_dict()), model, predictions_digest)[:32]
+
+
+def _text(value: float | None, undefined: str) -> str:
+    return undefined if value is None else format(value, ".4f")
+
+
+def _shortest(label: tuple[str, str]) -> str | tuple[str, str]:
+    """What ``label=`` takes for it: the value alone, where the key is the default."""
+    return label[1] if label[0] == DEFAULT_KEY else label
 
 
 def _is_number(value: Any) -> bool:

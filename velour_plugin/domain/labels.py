@@ -43,6 +43,25 @@ class Label:
         return (self.key, self.value)
 
 
+def label_name(label: Label | tuple[str, str] | str) -> tuple[str, str]:
+    """Key and value of a label; a bare value is of the default key.
+
+    Raises:
+        BadAnnotation: it is neither a value nor a pair of strings.
+
+    >>> label_name("fire"), label_name(("color", "red"))
+    (('class', 'fire'), ('color', 'red'))
+    """
+    if isinstance(label, Label):
+        return label.name
+    name = (DEFAULT_KEY, label) if isinstance(label, str) else label
+    if not (isinstance(name, tuple) and [type(part) for part in name] == [str, str]):
+        raise BadAnnotation(
+            f"label {label!r}: expected its value, as 'fire', or a pair (key, value)."
+        )
+    return name
+
+
 def checked_score(score: object) -> float:
     """Return a score as a float, or refuse it if it is no number in [0, 1]."""
     try:

@@ -45,8 +45,13 @@ def encode_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Spell metadata in JSON, keys sorted.
 
     Raises:
-        BadMetadata: a key is not a non-empty string, or a value has no spelling.
+        BadMetadata: it is no mapping, a key is not a non-empty string, or a value has no spelling.
     """
+    if type(metadata) is not dict and not isinstance(metadata, Mapping):
+        raise BadMetadata(
+            f"metadata {metadata!r}: expected names and values, as {{'hour': 20}}; leave out what "
+            "is not known."
+        )
     encoded = {}
     for key in _checked_keys(tuple(metadata)):
         value = metadata[key]

@@ -1,8 +1,10 @@
-/* The compiled kernel: the arithmetic of matching.py, accumulate.py, overlap.py and runs.py in one
- * pass each, with the same bits. Nothing here decides what is right: numpy does, and tests compare.
+/* The compiled kernel: the arithmetic of matching.py, accumulate.py, overlap.py and the core's runs.py
+ * (run-length masks, polygons) and a reader of COCO's JSON, with the same bits. Nothing here decides
+ * what is right: numpy and Python's json do, and tests compare.
  *
- * Callers. Every function is called from native.py alone, which checks types, shapes and that arrays
- * are contiguous, and hands over addresses and lengths. What stands *in* the arrays is not trusted:
+ * Callers. Functions are called from native.py, native_curves.py, native_masks.py and native_coco.py
+ * alone, which check types, shapes and that arrays are contiguous, and hand over addresses and
+ * lengths. What stands *in* the arrays is not trusted:
  * each number that is used as an index is checked here, before it is used, and a wrong one comes
  * back as a Fault that names the column and the row.
  *

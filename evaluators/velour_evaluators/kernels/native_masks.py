@@ -59,7 +59,7 @@ def decode(texts: Texts) -> Masks:
     Raises:
         ValueError: run lengths are malformed or do not fill their mask; the message names it.
 
-    >>> decode(texts_of(["52203"], np.array([[3, 4]]))).edges.tolist()  # with a compiled kernel
+    >>> decode(texts_of(["5221"], np.array([[3, 4]]))).edges.tolist()  # with a compiled kernel
     [5, 7, 9]
     """
     number = len(texts)

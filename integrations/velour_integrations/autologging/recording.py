@@ -110,7 +110,7 @@ def record(found: Sequence[Captured]) -> None:
 
 def _judged(found: Captured) -> velour.Evaluation | None:
     try:
-        evaluation = velour.evaluate(found.dataset, found.task, found.parameters)
+        evaluation = velour.evaluate(found.dataset, found.task, parameters=found.parameters)
     except VelourError as error:
         logger.warning("%s: not logged: %s", found.source, error)
         return None

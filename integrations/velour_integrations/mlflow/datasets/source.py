@@ -38,7 +38,7 @@ class Files:
         """Read the dataset."""
         import velour_plugin as velour
 
-        return velour.read_dataset(self.path, self.format, name, self.metadata)
+        return velour.read_dataset(self.path, self.format, name=name, metadata=self.metadata)
 
     def to_dict(self) -> dict[str, str]:
         """Spell it in JSON."""

@@ -86,8 +86,8 @@ class VelourEvaluator(ModelEvaluator):
 
         config = checked_config(evaluator_config)
         task = config.get("task", model_type)
-        question = (task, config.get("parameters"), config.get("where"))
-        check_question(*question)
+        question = {"parameters": config.get("parameters"), "where": config.get("where")}
+        check_question(task, **question)
         extras = Extras(extra_metrics or (), custom_artifacts or (), config, run_id)
         run = run_of(run_id)
         with velour.open_store(config.get("store")) as store:
@@ -97,7 +97,9 @@ class VelourEvaluator(ModelEvaluator):
             logged = model_id or getattr(model, "model_id", None)
             name = config.get("model") or said.dataset.model or name_of(model, logged)
             judged = replace(said.dataset, model=str(name or run.name or run_id))
-            evaluation = velour.evaluate(judged, *question, None if extras else store, run)
+            evaluation = velour.evaluate(
+                judged, task, **question, store=None if extras else store, run=run
+            )
             seen = look(evaluation, judged, wanted)
             metrics = mlflow_metrics(evaluation, seen)
             if extras:  # which may fail, so that nothing was kept yet
