@@ -118,12 +118,12 @@ def test_a_matrix_plots_and_goes_through_json(store: Store) -> None:
 def test_unfair_rows_are_refused(store: Store) -> None:
     velour.evaluate(
         fires(["2"], "night", images=["2", "roof"], name="embers"), "object-detection",
-        {"iou_thresholds": [0.5]}, store=store,
+        parameters={"iou_thresholds": [0.5]}, store=store,
     )  # fmt: skip
     matrix = velour.matrix("mAR_100", store=store)  # within embers: the column says why
     assert all("do not answer the same" in str(cell.reason) for cell in matrix.empty)
     other = fires(["2"], "night", images=["2"], name="sparks")
-    velour.evaluate(other, "object-detection", {"iou_thresholds": [0.5]}, store=store)
+    velour.evaluate(other, "object-detection", parameters={"iou_thresholds": [0.5]}, store=store)
     with pytest.raises(NotComparable, match="iou_thresholds"):
         velour.matrix("mAR_100", store=store)
 
