@@ -1,4 +1,4 @@
-"""The use case: resolve the evaluator, match, measure, certify, save, announce."""
+"""The use case: resolve the evaluator, match, measure, certify; publish: save, announce."""
 
 from __future__ import annotations
 
@@ -44,7 +44,29 @@ def evaluate(
         UnknownName: there is no such task, parameter, property or label key.
         InvalidInput: predictions are missing, or something breaks a rule.
     """
-    evaluator = installed().evaluator(task)
+    question = Question.of(installed().evaluator(task), parameters or {}, where)
+    return evaluate_question(dataset, question, store, run, n_jobs)
+
+
+def evaluate_question(
+    dataset: Dataset | PartitionedDataset,
+    question: Question,
+    store: Store | None = None,
+    run: Run | None = None,
+    n_jobs: int | None = None,
+) -> Evaluation:
+    """Evaluate with a task, parameters and filter that were checked before.
+
+    Args:
+        dataset: with predictions.
+        question: as :meth:`Question.of` checks it.
+        store: as in :func:`evaluate`, and so the others.
+        run: the MLflow run that the evaluation belongs to.
+        n_jobs: workers to match on.
+
+    Raises:
+        InvalidInput: predictions are missing, or something breaks a rule.
+    """
     if isinstance(dataset, Dataset) and dataset.predictions is None:
         raise BadDataset(
             f"dataset {dataset.name!r} has no predictions to judge: "
@@ -55,27 +77,36 @@ def evaluate(
             f"{dataset!r} is judged without a store, which keeps every annotation as a row: leave "
             "store out; the evaluation and its ledger are returned."
         )
-    question = Question.of(evaluator, parameters or {}, where)
     if isinstance(dataset, Dataset):
         certificate = question.certificate(dataset.name, dataset.names)
         known = store and _stored(store, certificate, dataset, run)
         if known:
             return known
     ledger, names = match_parts(question, dataset, n_jobs)
-    metrics = evaluator.measure(ledger) + evaluator.details(ledger)
     evaluation = Evaluation(
-        task,
+        question.evaluator.task,
         str(dataset.model),
         question.certificate(dataset.name, names),
         names.predictions,
-        metrics,
+        question.evaluator.measure(ledger) + question.evaluator.details(ledger),
         ledger,
         run,
     )
     if store is not None and isinstance(dataset, Dataset):
-        store.save(evaluation, dataset)
-        installed().announce(evaluation)
+        publish(evaluation, dataset, store)
     return evaluation
+
+
+def publish(evaluation: Evaluation, dataset: Dataset, store: Store) -> None:
+    """Save an evaluation with its dataset in one transaction, then announce both to plugins.
+
+    Args:
+        evaluation: the outcome.
+        dataset: the whole dataset, even if a filter narrowed the evaluation.
+        store: announces the dataset itself, if this is a new version of it.
+    """
+    store.save(evaluation, dataset)
+    installed().announce_evaluation(evaluation, store)
 
 
 def _stored(
@@ -90,5 +121,5 @@ def _stored(
     if run is not None:
         store.link_run(number, run)
         known = Evaluation(**{**vars(known), "run": run})
-        installed().announce(known)
+        installed().announce_evaluation(known, store)
     return known

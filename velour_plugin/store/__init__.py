@@ -1,11 +1,50 @@
 """The evaluation store: an SQLite file by default, PostgreSQL with PostGIS for a team.
 
 ``sql/`` is the only package that knows SQL; within it, ``sqlite.py`` and ``postgis.py``
-are the only files that know one database from the other.
+are the only files that know one database from the other. Names load when they are first used:
+plugins say which stores they offer in every process, and few processes open one.
 """
 
-from velour_plugin.store.opening import open_store, upgrade_store
-from velour_plugin.store.sql.store import SqlStore as Store
-from velour_plugin.store.values import Candidate, Version, VersionDiff
+from __future__ import annotations
 
-__all__ = ["Candidate", "Store", "Version", "VersionDiff", "open_store", "upgrade_store"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from velour_plugin.store.opening import StoreOpener as StoreOpener
+    from velour_plugin.store.opening import open_store as open_store
+    from velour_plugin.store.sql.opening import upgrade_store as upgrade_store
+    from velour_plugin.store.sql.store import SqlStore as Store
+    from velour_plugin.store.tables import StoreTables as StoreTables
+    from velour_plugin.store.values import Candidate as Candidate
+    from velour_plugin.store.values import Version as Version
+    from velour_plugin.store.values import VersionDiff as VersionDiff
+
+_HOME = {
+    "Candidate": "values",
+    "Store": "sql.store",
+    "StoreOpener": "opening",
+    "StoreTables": "tables",
+    "Version": "values",
+    "VersionDiff": "values",
+    "open_store": "opening",
+    "upgrade_store": "sql.opening",
+}
+
+__all__ = [
+    "Candidate",
+    "Store",
+    "StoreOpener",
+    "StoreTables",
+    "Version",
+    "VersionDiff",
+    "open_store",
+    "upgrade_store",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"velour_plugin.store.{_HOME[name]}")
+    return getattr(module, "SqlStore" if name == "Store" else name)

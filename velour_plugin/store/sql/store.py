@@ -7,7 +7,7 @@ are the only files that know one database from the other.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection
@@ -22,6 +22,7 @@ from velour_plugin.errors import NotFound, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.swapped import warn_if_swapped
 from velour_plugin.filters.tree import Node
+from velour_plugin.plugins import installed
 from velour_plugin.store.sql import answer_cache, datasets, evaluations, filtering, growth, migrate
 from velour_plugin.store.sql.backend import Backend
 from velour_plugin.store.values import Candidate, Version, VersionDiff
@@ -44,7 +45,7 @@ class SqlStore:
         with self._writing() as connection:
             version = datasets.save_version(connection, self.backend, dataset)
         in_use.dataset = (version.dataset, version.digest)
-        return version
+        return self._announced(version)
 
     def load_dataset(self, name: str, version: int | None = None) -> Dataset:
         """Read a dataset version back, the newest by default.
@@ -84,6 +85,7 @@ class SqlStore:
             version = datasets.save_version(connection, self.backend, dataset)
             evaluations.save_evaluation(connection, self.backend, version, dataset, evaluation)
         in_use.dataset = (version.dataset, version.digest)
+        self._announced(version)
 
     def load(self, evaluation_id: str) -> Evaluation:
         """Read an evaluation back.
@@ -194,7 +196,8 @@ class SqlStore:
             UnknownName: no dataset has that name.
         """
         with self._writing() as connection:
-            return growth.add_datums(connection, self.backend, addition)
+            version = growth.add_datums(connection, self.backend, addition)
+        return self._announced(version)
 
     def diff(self, name: str, before: int, after: int) -> VersionDiff:
         """What changed between two versions of a dataset, by their numbers.
@@ -212,6 +215,16 @@ class SqlStore:
         with self._reading() as connection:
             version = self._version(connection, dataset, version_id)
             return growth.contents_of(connection, version)
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """One writing transaction over the database, for a plugin with tables of its own."""
+        return self._writing()
+
+    def _announced(self, version: Version) -> Version:
+        """Plugins hear of a new version after the commit, whoever saved it."""
+        if version.is_new:
+            installed().announce_dataset(version, self)
+        return version
 
     def _version(self, connection: Connection, dataset: str, version_id: int) -> Version:
         for version in datasets.find_versions(connection, dataset):

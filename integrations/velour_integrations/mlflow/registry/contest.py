@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from velour_integrations.mlflow.registry.versions import ModelVersion
 from velour_plugin.errors import InvalidInput
-from velour_plugin.ranking.board import Board, Row
+from velour_plugin.plugin import Board, Row
 
 
 @dataclass(frozen=True)

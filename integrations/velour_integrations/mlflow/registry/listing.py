@@ -13,9 +13,7 @@ from velour_integrations.mlflow.registry.versions import (
     versions_of,
 )
 from velour_plugin.errors import UnknownName
-from velour_plugin.plugins import installed
-from velour_plugin.ranking.results import Results
-from velour_plugin.store import Candidate, Store
+from velour_plugin.plugin import Candidate, Results, Store, installed
 
 
 @dataclass(frozen=True, slots=True)

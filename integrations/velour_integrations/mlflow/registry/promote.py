@@ -18,9 +18,7 @@ import velour_plugin as velour
 from velour_integrations.mlflow.registry.contest import Contest
 from velour_integrations.mlflow.registry.versions import ModelVersion, judged, versions
 from velour_plugin.errors import InvalidInput, NotFound
-from velour_plugin.filters import Where
-from velour_plugin.ranking.board import Board, Row
-from velour_plugin.store import Store
+from velour_plugin.plugin import Board, Row, Store, Where
 
 TAG = "velour.promotion."
 """Begins the tag of a version that says why it was promoted; the alias follows."""
