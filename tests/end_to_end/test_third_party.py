@@ -18,6 +18,8 @@ from sqlalchemy.exc import DBAPIError
 EVALUATOR = '''
 """Counts objects: how far off is a model's number of them, image by image?"""
 
+from dataclasses import replace
+
 import numpy as np
 
 import velour_plugin as velour
@@ -37,7 +39,15 @@ class CountObjects(velour.Evaluator):
             np.bincount(table.datum, minlength=len(dataset)) for table in (dataset.truth, said)
         )
         datums = {"datum": np.arange(len(dataset)), "off_by": np.abs(real - claimed)}
-        return velour.Ledger(self.task, dataset.uids, (), dict(parameters), {"datums": datums})
+        labels = dataset.truth.labels
+        return velour.Ledger(self.task, dataset.uids, labels, dict(parameters), {"datums": datums})
+
+    def concatenate(self, ledgers):
+        whole = super().concatenate(ledgers)
+        datums = whole.tables["datums"]
+        order = np.argsort(datums["datum"])
+        tables = {"datums": {name: column[order] for name, column in datums.items()}}
+        return replace(whole, tables=tables)
 
     def measure(self, ledger, datums=None, weights=None):
         off_by = ledger.tables["datums"]["off_by"]
@@ -145,6 +155,33 @@ dataset = velour.Dataset.from_groundtruths([velour.GroundTruth(datum, [truth])],
 dataset = dataset.with_predictions([velour.Prediction(datum, [found])], "yolo")
 with velour.open_store(sys.argv[1]) as store:
     velour.evaluate(dataset, "object-detection", store=store)
+"""
+
+
+CONTRACT = """
+import numpy
+import velour_plugin as velour
+from count_objects import CountObjects
+from velour_plugin.testing.evaluators import EvaluatorContract
+
+
+def annotations(count, scores=()):
+    label = "class", "fire"
+    labels = [velour.Label(*label, score) for score in scores] or [velour.Label(*label)] * count
+    box = velour.BoundingBox(0, 0, 1, 1)
+    return [velour.Annotation([label], bounding_box=box) for label in labels]
+
+
+class TestCountObjects(EvaluatorContract):
+    evaluator = CountObjects()
+
+    def dataset(self, seed):
+        rng = numpy.random.default_rng(seed)
+        datums = [velour.Datum(str(uid)) for uid in range(6)]
+        truths = [velour.GroundTruth(datum, annotations(rng.integers(4))) for datum in datums]
+        found = [velour.Prediction(datum, annotations(0, rng.random(2))) for datum in datums]
+        dataset = velour.Dataset.from_groundtruths(truths, "fires", labels=[("class", "fire")])
+        return dataset.with_predictions(found, "yolo")
 """
 
 
@@ -300,6 +337,23 @@ def test_a_plugin_opens_stores_of_its_own_scheme(tmp_path: Path, site: Path) -> 
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "fires.vault").exists()
     assert "yolo" in velour_command(*rank, site=site).stdout
+
+
+def run_suite(site: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
+    suite = site.parent / "test_count_objects.py"
+    suite.write_text(source)
+    return python("-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(suite), site=site)
+
+
+def test_an_evaluator_is_held_to_the_contract_that_velour_ships(site: Path) -> None:
+    """A clause that fails shows the values on both sides, as in a test of one's own."""
+    install("count-objects", site)
+    passed = run_suite(site, CONTRACT)
+    assert passed.returncode == 0, passed.stdout
+    install("biased", site, EVALUATOR.replace("headline = (", 'headline = ("bias", '))
+    failed = run_suite(site, CONTRACT.replace("count_objects", "biased"), "-k", "headline")
+    assert failed.returncode == 1
+    assert "['mean_absolute_error'] == ['bias', " in failed.stdout
 
 
 def test_a_misspelt_hook_is_refused_by_every_command(site: Path) -> None:
