@@ -1,4 +1,4 @@
-"""Find plugins by entry point, refuse what cannot be right, and say who provides what.
+"""What the installed plugins offer, by name and provider, and what they are told.
 
 Hooks are called through pluggy, one plugin at a time where it matters whose answer it is:
 wrappers, ``tryfirst``, ``trylast`` and implementations of fewer arguments work as pluggy
@@ -10,16 +10,13 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from importlib.metadata import entry_points
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-import pluggy
-
-from velour_plugin import hookspecs
-from velour_plugin.errors import BadPlugin, NotFound, PluginConflict, UnknownName
+from velour_plugin.errors import NotFound, PluginConflict, UnknownName
+from velour_plugin.plugin_manager import PluginManager
 
 if TYPE_CHECKING:
     import click
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
     from velour_plugin.store import Store, StoreOpener, StoreTables, Version
     from velour_plugin.tracked_evaluation import TrackedEvaluation
 
-GROUP = "velour"
 SLOW = 1.0
 """Seconds that a plugin may take after a save before its name and time are logged."""
 
@@ -45,7 +41,7 @@ class Plugins:
         manager: with the plugins registered; :func:`installed` makes the usual one.
     """
 
-    def __init__(self, manager: pluggy.PluginManager) -> None:
+    def __init__(self, manager: PluginManager) -> None:
         self.manager = manager
         self.refresh()
 
@@ -56,11 +52,11 @@ class Plugins:
             BadPlugin: a plugin implements a hook that does not exist.
             PluginConflict: two plugins offer evaluators of one task, or formats of one name.
         """
-        for name in ("evaluators", "formats", "autologgers", "stores", "tables"):
-            vars(self).pop(name, None)
+        for name in vars(self).keys() - {"manager"}:
+            del vars(self)[name]
         self._providers: dict[tuple[str, str], str] = {}
         self._commands: dict[str, click.Command] | None = None
-        _refuse_unknown_hooks(self.manager)
+        self.manager.check_pending()
         if self._may_conflict("velour_evaluators"):
             _ = self.evaluators
         if self._may_conflict("velour_formats"):
@@ -169,29 +165,28 @@ class Plugins:
         self._announce(hook, "an evaluation", evaluation=evaluation, store=store)
 
     def _announce(self, hook: str, subject: str, **arguments: Any) -> None:
-        for provider, call in self._calls(hook):
+        for provider, call in self.manager.calls(hook):
             started = time.perf_counter()
             try:
                 call(**arguments)
             except Exception as error:
                 warnings.warn(
-                    f"plugin {self._blamed(hook, provider)} failed after {subject} that is safely "
-                    f"stored: {error!r}",
+                    f"plugin {self._suspects(hook, provider)} failed after {subject} that is "
+                    f"safely stored: {error!r}",
                     stacklevel=4,
                 )
             seconds = time.perf_counter() - started
             if seconds > SLOW:
                 _logger.warning("plugin %r took %.1f s after %s.", provider, seconds, subject)
 
-    def _blamed(self, hook: str, provider: str) -> str:
+    def _suspects(self, hook: str, provider: str) -> str:
         """The plugins one of which failed: pluggy runs every wrapper around each call."""
-        wrappers = [one for one in _implementations(self.manager, hook) if _is_wrapper(one)]
-        names = [provider, *(_provider(self.manager, one.plugin) for one in wrappers)]
-        return " or ".join(map(repr, dict.fromkeys(names)))
+        names = dict.fromkeys([provider, *self.manager.wrappers(hook)])
+        return " or ".join(map(repr, names))
 
     def _may_conflict(self, hook: str) -> bool:
         """A single plugin is called when its answer is needed: evaluators are slow to import."""
-        return len(self._calls(hook)) > 1
+        return len(self.manager.calls(hook)) > 1
 
     def _collect(self, hook: str, kind: str, attribute: str | None = None) -> dict[str, Any]:
         """What all plugins offer through a hook, by name.
@@ -206,7 +201,7 @@ class Plugins:
         """
         offers: dict[str, Any] = {}
         providers: dict[tuple[str, str], str] = {}
-        for provider, call in self._calls(hook):
+        for provider, call in self.manager.calls(hook):
             for name, offer in chain.from_iterable(_named(answer, attribute) for answer in call()):
                 known = self._providers.get((kind, name)) or providers.get((kind, name))
                 if known is not None:
@@ -219,23 +214,6 @@ class Plugins:
         self._providers |= providers
         return offers
 
-    def _calls(self, hook: str) -> Sequence[tuple[str, Callable[..., Any]]]:
-        """Each plugin that implements a hook, with a call of it alone inside all wrappers."""
-        plugins = [
-            implementation.plugin
-            for implementation in _implementations(self.manager, hook)
-            if not _is_wrapper(implementation)
-        ]
-        return [
-            (
-                _provider(self.manager, plugin),
-                self.manager.subset_hook_caller(
-                    hook, [other for other in plugins if other is not plugin]
-                ),
-            )
-            for plugin in plugins
-        ]
-
 
 @lru_cache(maxsize=1)
 def installed() -> Plugins:
@@ -245,70 +223,12 @@ def installed() -> Plugins:
         BadPlugin: a plugin implements a hook that does not exist, or with arguments it has not.
         PluginConflict: two plugins offer the same name.
     """
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(hookspecs)
-    seen: set[str] = set()
-    for entry in entry_points(group=GROUP):
-        if entry.value in seen:  # an editable install beside a wheel lists an entry twice
-            continue
-        seen.add(entry.value)
-        register(manager, entry.load(), _entry_name(entry))
+    manager = PluginManager()
+    manager.register_installed()
     return Plugins(manager)
-
-
-def register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
-    """Register a plugin whose implementations fit the hooks.
-
-    Raises:
-        BadPlugin: an implementation has an argument that its hook has not.
-    """
-    if not isinstance(plugin, Hashable):
-        raise BadPlugin(f"plugin {name!r} cannot be hashed: name a module, or give it a __hash__.")
-    try:
-        manager.register(plugin, name=name)
-    except pluggy.PluginValidationError as error:
-        reason = " ".join(str(error).split())
-        raise BadPlugin(f"{reason}: correct the plugin, or uninstall it.") from error
-
-
-def _refuse_unknown_hooks(manager: pluggy.PluginManager) -> None:
-    """Refuse a misspelt hook, which would never be called.
-
-    It is what pluggy's ``check_pending`` refuses, with the nearest hook in the message.
-    """
-    callers = {name: caller for name, caller in vars(manager.hook).items() if name[:1] != "_"}
-    known = [name for name, caller in callers.items() if caller.has_spec()]
-    for name in callers.keys() - set(known):
-        for implementation in callers[name].get_hookimpls():
-            if not implementation.optionalhook:
-                raise BadPlugin(
-                    f"plugin {_provider(manager, implementation.plugin)!r} implements an "
-                    f"{UnknownName('hook', name, known)} A hook of a newer Velour is marked "
-                    "hookimpl(optionalhook=True)."
-                )
 
 
 def _named(answer: Any, attribute: str | None) -> Iterable[tuple[str, Any]]:
     if attribute is None:
         return dict(answer).items()
     return ((str(getattr(offer, attribute)), offer) for offer in answer)
-
-
-def _implementations(manager: pluggy.PluginManager, hook: str) -> Sequence[pluggy.HookImpl]:
-    """Implementations of a hook in the order in which pluggy calls them."""
-    return list(reversed(getattr(manager.hook, hook).get_hookimpls()))
-
-
-def _is_wrapper(implementation: pluggy.HookImpl) -> bool:
-    return implementation.wrapper or implementation.hookwrapper
-
-
-def _entry_name(entry: Any) -> str:
-    distribution = entry.dist
-    return (
-        f"{entry.name} ({distribution.name} {distribution.version})" if distribution else entry.name
-    )
-
-
-def _provider(manager: pluggy.PluginManager, plugin: object) -> str:
-    return manager.get_name(plugin) or repr(plugin)

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import click
-import pluggy
 import pytest
 import velour_evaluators
 import velour_integrations
@@ -19,7 +18,8 @@ import velour_plugin as velour
 from tests.scenes import FOUND, TRUE, scene
 from velour_plugin import hookspecs
 from velour_plugin.errors import BadPlugin, PluginConflict, UnknownName
-from velour_plugin.plugins import Plugins, installed, register
+from velour_plugin.plugin_manager import PluginManager
+from velour_plugin.plugins import Plugins, installed
 from velour_plugin.store.sql import plugin as sql
 
 HOOKS = [name for name in dir(hookspecs) if hasattr(getattr(hookspecs, name), "velour_spec")]
@@ -37,10 +37,9 @@ def plugin(**implementations: Any) -> Any:
 
 
 def plugins(**registered: Any) -> Plugins:
-    manager = pluggy.PluginManager("velour")
-    manager.add_hookspecs(hookspecs)
+    manager = PluginManager()
     for name, plugin in registered.items():
-        register(manager, plugin, name.replace("_", "-"))
+        manager.register(plugin, name.replace("_", "-"))
     return Plugins(manager)
 
 

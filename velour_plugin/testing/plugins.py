@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from velour_plugin.plugins import Plugins, installed, register
+from velour_plugin.plugins import Plugins, installed
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def plugin_installed(plugin: object, name: str = "plugin-under-test") -> Iterato
         PluginConflict: it offers what another plugin offers.
     """
     plugins = installed()
-    register(plugins.manager, plugin, name)
+    plugins.manager.register(plugin, name)
     try:
         plugins.refresh()
         yield plugins
