@@ -160,7 +160,8 @@ def velour_after_dataset(version: Version, store: Store) -> None:
     """Hear of a new dataset version, to look at its data or announce it elsewhere.
 
     Called after the store's transaction is complete, and not for content that was stored before.
-    An exception here is a warning to the user; it cannot undo or fail anything::
+    An exception here is a warning to the user; it cannot undo or fail anything. The store calls
+    it; one of a plugin's own does so by ``installed().announce_dataset(version, store)``::
 
         @velour_plugin.hookimpl
         def velour_after_dataset(version, store):

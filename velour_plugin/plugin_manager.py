@@ -71,7 +71,7 @@ class PluginManager(pluggy.PluginManager):
 
     def calls(self, hook: str) -> Sequence[tuple[str, Callable[..., Any]]]:
         """Each plugin that implements a hook, with a call of it alone inside all wrappers."""
-        plugins = [one.plugin for one in self._implementations(hook) if not _is_wrapper(one)]
+        plugins = [call.plugin for call in self._implementations(hook) if not _is_wrapper(call)]
         return [
             (
                 self.provider(plugin),
@@ -82,9 +82,8 @@ class PluginManager(pluggy.PluginManager):
 
     def wrappers(self, hook: str) -> Sequence[str]:
         """The plugins that wrap a hook: pluggy runs all of them around each call."""
-        return [
-            self.provider(one.plugin) for one in self._implementations(hook) if _is_wrapper(one)
-        ]
+        wrappers = filter(_is_wrapper, self._implementations(hook))
+        return [self.provider(wrapper.plugin) for wrapper in wrappers]
 
     def provider(self, plugin: object) -> str:
         """The name of a plugin, with its distribution and version where it has one."""

@@ -206,13 +206,13 @@ def _revisions(engine: Engine, chains: Sequence[Chain]) -> list[str | None]:
     """The revision of each chain, in one statement where all of them have one."""
     with engine.connect() as connection:
         try:
-            found = _select_revisions(connection, list(enumerate(chains)))
+            revisions = _select_revisions(connection, list(enumerate(chains)))
         except (OperationalError, ProgrammingError):  # a version table is missing
             connection.rollback()
             tables = set(inspect(connection).get_table_names())
-            there = [pair for pair in enumerate(chains) if pair[1].version_table in tables]
-            found = _select_revisions(connection, there)
-    return [found.get(index) for index in range(len(chains))]
+            present = [pair for pair in enumerate(chains) if pair[1].version_table in tables]
+            revisions = _select_revisions(connection, present)
+    return [revisions.get(index) for index in range(len(chains))]
 
 
 def _select_revisions(
