@@ -18,12 +18,12 @@ from velour_plugin.ask import rank
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.errors import BadDataset, InvalidInput, NotFound
-from velour_plugin.evaluation import evaluate
+from velour_plugin.evaluation import evaluate_question
 from velour_plugin.functions import function_named
 from velour_plugin.matching import Question
 from velour_plugin.plugins import installed
 from velour_plugin.store import Store, open_store
-from velour_plugin.tracked import Tracked
+from velour_plugin.tracked_evaluation import TrackedEvaluation
 
 _FUNCTION = re.compile(r"[\w.]+:[\w.]+")
 
@@ -81,9 +81,9 @@ class Trial:
             UnknownName, BadFilter: the question has no meaning; nobody was judged.
             InvalidInput: a contender breaks a rule; those before it are judged and stored.
         """
-        Question.of(installed().evaluator(self.task), self.parameters, self.where)
+        question = Question.of(installed().evaluator(self.task), self.parameters, self.where)
         with open_store(self.store) as store:
-            return [self._verdict(one, store) for one in contenders]
+            return [self._verdict(one, question, store) for one in contenders]
 
     def leaderboard(self, verdicts: Sequence[Verdict]) -> Leaderboard:
         """Rank those that were judged by the task's first headline metric."""
@@ -91,21 +91,25 @@ class Trial:
         metric = installed().evaluator(self.task).headline[0]
         return rank(metric, dataset, runs=[one.entrant for one in verdicts], store=self.store)
 
-    def _verdict(self, one: Contender, store: Store) -> Verdict:
-        if one.model is None and self.experiment is None:
-            evaluation = evaluate(
-                one.dataset,
-                self.task,
-                parameters=self.parameters,
-                where=self.where,
-                store=store,
-            )
-            return Verdict(evaluation, evaluation.id)
-        asked = (self.task, self.parameters, self.where)
-        tracked = Tracked(one.dataset, one.model, one.name, *asked, self.store, self.experiment)
-        run_id = installed().evaluate_tracked(tracked)
-        newest = store.evaluations_of(run_id)[0]
-        return Verdict(store.load(newest.evaluation_id), run_id)
+    def _verdict(self, contender: Contender, question: Question, store: Store) -> Verdict:
+        if contender.model is None and self.experiment is None:
+            evaluation = evaluate_question(contender.dataset, question, store)
+        else:
+            evaluation = installed().evaluate_tracked(self._request(contender))
+        run = evaluation.run
+        return Verdict(evaluation, evaluation.id if run is None else run.run_id)
+
+    def _request(self, contender: Contender) -> TrackedEvaluation:
+        return TrackedEvaluation(
+            contender.dataset,
+            contender.model,
+            contender.name,
+            self.task,
+            self.parameters,
+            self.where,
+            self.store,
+            self.experiment,
+        )
 
 
 def contenders(

@@ -9,12 +9,14 @@ The tree, with the exit code of the command line and the status of a response ov
     │   ├── BadAnnotation             2   422
     │   ├── BadDataset                2   422
     │   ├── BadFilter                 2   422
+    │   ├── BadPlugin                 2   422   a plugin that does not keep to the hooks
     │   └── UnknownName               2   422   names the nearest name that exists
     ├── NotFound                      2   404   nothing is stored under that name
     ├── NotComparable                 2   409   evaluations that do not answer the same question
     ├── MissingExtra                  1   501   an optional library is not installed
     ├── PluginConflict                1   500   two plugins claim one name
     └── StoreUnavailable              1   503   the store cannot be reached or is too old
+        └── NewerSchema               2   503   tables of a version that is not installed yet
 
 A message gives the value, the rule it breaks and the way out.
 """
@@ -57,6 +59,10 @@ class BadDataset(InvalidInput):
 
 class BadFilter(InvalidInput):
     """A filter that does not parse, or asks for what cannot be answered."""
+
+
+class BadPlugin(InvalidInput):
+    """A plugin that does not keep to the hooks: a misspelt name, a wrong argument."""
 
 
 class UnknownName(InvalidInput, KeyError):
@@ -110,3 +116,9 @@ class StoreUnavailable(VelourError):
     """The store cannot be reached, or its schema is not the one this version needs."""
 
     http_status = 503
+
+
+class NewerSchema(StoreUnavailable):
+    """The store has tables of a newer version than the one that is installed."""
+
+    exit_code = 2

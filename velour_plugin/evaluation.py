@@ -1,8 +1,9 @@
-"""The use case: resolve the evaluator, match, measure, certify, save, announce."""
+"""The use case: resolve the evaluator, match, measure, certify; publish: save, announce."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from numbers import Integral
 from reprlib import repr as shortened
 from typing import Any
@@ -14,7 +15,7 @@ from velour_plugin.filters import Where
 from velour_plugin.matching import Question, match_parts
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins import installed
-from velour_plugin.store import Store
+from velour_plugin.store import Store, opened
 
 
 def evaluate(
@@ -23,25 +24,29 @@ def evaluate(
     *,
     parameters: Mapping[str, Any] | None = None,
     where: Where = None,
-    store: Store | None = None,
     run: Run | None = None,
     n_jobs: int | None = None,
+    save: bool = True,
+    store: Store | str | None = None,
 ) -> Evaluation:
-    """Judge a model's predictions on a dataset.
+    """Evaluate a model's predictions on a dataset, and keep that in a store.
 
     Args:
         dataset: with predictions (see :meth:`velour_plugin.Dataset.with_predictions`), in memory
-            or in partitions. A name alone is refused: it has ground truth, but no predictions.
-        task: what is judged, such as ``object-detection``; ``velour plugins`` lists them.
+            or in partitions.
+        task: what is evaluated, such as ``object-detection``; ``velour plugins`` lists them.
         parameters: the task's own, and for every task ``label_map`` (``{value: value}`` or
             ``{(key, value): (key, value)}``: labels become others before matching) and
             ``label_keys`` (only these are evaluated).
-        where: a filter (see :mod:`velour_plugin.filters`): only its datums are judged.
-        store: where to keep the evaluation; the same evaluation is not computed twice.
+        where: a filter (see :mod:`velour_plugin.filters`): only its datums are evaluated.
         run: the MLflow run that it belongs to.
         n_jobs: workers to match on, as joblib counts them: ``-1`` for one a core. ``None``
             takes those of an active ``joblib.parallel_config`` – threads, processes, Dask, Ray –
             and otherwise matches here.
+        save: keep the evaluation; the same evaluation is not computed twice. ``False`` computes
+            it and touches no store.
+        store: an open store or its URL; ``None`` for the default store. One that is not there is
+            made when there is an evaluation to keep.
 
     Raises:
         UnknownName: there is no such task, parameter, property or label key.
@@ -52,33 +57,94 @@ def evaluate(
         raise InvalidInput(f"run {run!r}: expected velour.Run(run_id, name), or leave it out.")
     if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
         raise InvalidInput(f"n_jobs {n_jobs!r}: expected a number of workers, or -1 for all cores.")
-    evaluator = installed().evaluator(task)
-    if isinstance(dataset, PartitionedDataset) and store is not None:
-        raise InvalidInput(
-            f"{dataset!r} is judged without a store, which keeps every annotation as a row: leave "
-            "store out; the evaluation and its ledger are returned."
-        )
-    question = Question.of(evaluator, parameters or {}, where)
+    question = Question.of(installed().evaluator(task), parameters or {}, where)
+    if not save:
+        return compute(dataset, question, run, n_jobs)
+    with ExitStack() as closing:
+        try:
+            known = closing.enter_context(opened(store))
+        except NotFound:  # which is made once there is something to keep
+            evaluation = compute(dataset, question, run, n_jobs)
+            publish(evaluation, dataset, closing.enter_context(opened(store, create=True)))
+            return evaluation
+        return evaluate_question(dataset, question, known, run, n_jobs)
+
+
+def evaluate_question(
+    dataset: Dataset | PartitionedDataset,
+    question: Question,
+    store: Store,
+    run: Run | None = None,
+    n_jobs: int | None = None,
+) -> Evaluation:
+    """Evaluate with a task, parameters and filter that were checked before, and keep that.
+
+    Args:
+        dataset: with predictions.
+        question: as :meth:`Question.of` checks it.
+        store: where to keep the evaluation; the same evaluation is not computed twice.
+        run: the MLflow run that the evaluation belongs to.
+        n_jobs: workers to match on.
+
+    Raises:
+        InvalidInput: predictions are missing, or something breaks a rule.
+    """
+    _check_predicted(dataset)
     if isinstance(dataset, Dataset):
         certificate = question.certificate(dataset.name, dataset.names)
-        known = None if store is None else _stored(store, certificate, dataset, run)
+        known = _stored(store, certificate, dataset, run)
         if known is not None:
             return known
+    evaluation = compute(dataset, question, run, n_jobs)
+    publish(evaluation, dataset, store)
+    return evaluation
+
+
+def compute(
+    dataset: Dataset | PartitionedDataset,
+    question: Question,
+    run: Run | None = None,
+    n_jobs: int | None = None,
+) -> Evaluation:
+    """Match, measure and certify; nothing is kept.
+
+    Args:
+        dataset: with predictions.
+        question: as :meth:`Question.of` checks it.
+        run: the MLflow run that the evaluation belongs to.
+        n_jobs: workers to match on.
+
+    Raises:
+        InvalidInput: predictions are missing, or something breaks a rule.
+    """
+    _check_predicted(dataset)
     ledger, names = match_parts(question, dataset, n_jobs)
-    metrics = evaluator.measure(ledger) + evaluator.details(ledger)
-    evaluation = Evaluation(
-        task,
+    return Evaluation(
+        question.evaluator.task,
         str(dataset.model),
         question.certificate(dataset.name, names),
         names.predictions,
-        metrics,
+        question.evaluator.measure(ledger) + question.evaluator.details(ledger),
         ledger,
         run,
     )
-    if store is not None and isinstance(dataset, Dataset):
-        store.save(evaluation, dataset)
-        installed().announce(evaluation)
-    return evaluation
+
+
+def publish(evaluation: Evaluation, dataset: Dataset | PartitionedDataset, store: Store) -> None:
+    """Save an evaluation with its dataset in one transaction, then announce both to plugins.
+
+    Args:
+        evaluation: the outcome.
+        dataset: the whole dataset, even if a filter narrowed the evaluation.
+        store: announces the dataset itself, if this is a new version of it.
+    """
+    if isinstance(dataset, PartitionedDataset):
+        raise InvalidInput(
+            f"{dataset!r} is judged without a store, which keeps every annotation as a row: leave "
+            "it with save=False; the evaluation and its ledger are returned."
+        )
+    store.save(evaluation, dataset)
+    installed().announce_evaluation(evaluation, store)
 
 
 def _check_predicted(dataset: object) -> None:
@@ -110,5 +176,5 @@ def _stored(
     if run is not None:
         store.link_run(number, run)
         known = Evaluation(**{**vars(known), "run": run})
-        installed().announce(known)
+        installed().announce_evaluation(known, store)
     return known

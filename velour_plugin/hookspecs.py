@@ -7,7 +7,13 @@ A plugin is a module, or any object, named by an entry point of the group ``velo
 
 In it, functions marked with ``velour_plugin.hookimpl`` answer the hooks below. Velour
 finds plugins when it first needs one; importing a plugin should be quick, so import
-heavy libraries inside the functions that use them.
+heavy libraries inside the functions that use them. What they may import of Velour stands
+in :mod:`velour_plugin.plugin`.
+
+Hooks are pluggy's: an implementation may leave out arguments that it does not need, ask for
+``tryfirst`` or ``trylast``, and wrap the others (``hookimpl(wrapper=True)``). A wrapper of a hook
+that collects or announces runs around each plugin's call. A name that is none of these hooks is
+refused at start; mark it ``hookimpl(optionalhook=True)`` if it is a hook of a newer Velour.
 """
 
 from __future__ import annotations
@@ -24,7 +30,8 @@ if TYPE_CHECKING:
     from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.evaluator import Evaluator
     from velour_plugin.formats import Format
-    from velour_plugin.tracked import Tracked
+    from velour_plugin.store import Store, StoreOpener, StoreTables, Version
+    from velour_plugin.tracked_evaluation import TrackedEvaluation
 
 hookspec = pluggy.HookspecMarker("velour")
 hookimpl = pluggy.HookimplMarker("velour")
@@ -97,17 +104,16 @@ def velour_run_columns(
 
 
 @hookspec(firstresult=True)
-def velour_evaluate_tracked(asked: Tracked) -> str | None:
-    """Judge a model or predictions in a run of a tracker; answer with the run's id.
+def velour_evaluate_tracked(request: TrackedEvaluation) -> Evaluation | None:
+    """Evaluate a model or predictions in a run of a tracker.
 
     The evaluation is in the store afterwards, linked to that run. Called by ``velour evaluate``
     for models, functions and experiments; return ``None`` to pass::
 
         @velour_plugin.hookimpl
-        def velour_evaluate_tracked(asked):
-            with my_tracker.run(asked.name) as run:
-                my_tracker.judge(asked.model, asked.dataset, asked.task)
-            return run.id
+        def velour_evaluate_tracked(request):
+            with my_tracker.run(request.name) as run:
+                return my_tracker.evaluate(request.model, request.dataset, run)
     """
 
 
@@ -138,13 +144,56 @@ def velour_autolog(autologgers: Sequence[Autologger], options: Mapping[str, Any]
 
 
 @hookspec
-def velour_after_evaluation(evaluation: Evaluation) -> None:
+def velour_stores() -> Mapping[str, StoreOpener]:  # type: ignore[empty-body]
+    """Offer stores: what opens one, by the scheme of its URL. Called when a store is opened.
+
+    ``create`` says whether a store that is not there may be made: those who only read say
+    ``False`` and expect ``NotFound``. Two openers of one scheme are refused, naming both plugins::
+
+        @velour_plugin.hookimpl
+        def velour_stores():
+            return {"memory": lambda url, *, create: MemoryStore(url)}
+    """
+
+
+@hookspec
+def velour_tables() -> Iterable[StoreTables]:  # type: ignore[empty-body]
+    """Offer tables of the plugin's own in the same SQL database, with their migrations.
+
+    Called when an SQL store is opened: an SQLite file is upgraded on the spot, PostgreSQL by
+    ``velour db upgrade``; ``velour db delete-tables NAME`` removes them. Tables that a newer
+    version of the plugin made are refused::
+
+        @velour_plugin.hookimpl
+        def velour_tables():
+            from my_package.schema import metadata
+            return [StoreTables("quality", metadata, "my_package.migrations", head="0001")]
+    """
+
+
+@hookspec
+def velour_after_dataset(version: Version, store: Store) -> None:
+    """Hear of a new dataset version, to look at its data or announce it elsewhere.
+
+    Called after the store's transaction is complete, and not for content that was stored before.
+    An exception here is a warning to the user; it cannot undo or fail anything. The store calls
+    it; one of a plugin's own does so by ``installed().announce_dataset(version, store)``::
+
+        @velour_plugin.hookimpl
+        def velour_after_dataset(version, store):
+            dataset = store.load_dataset(version.dataset, version.number)
+            post_to_chat(f"{version.dataset} v{version.number}: {len(dataset)} datums")
+    """
+
+
+@hookspec
+def velour_after_evaluation(evaluation: Evaluation, store: Store) -> None:
     """Hear of an evaluation that was just saved, to announce it elsewhere.
 
     Called after the store's transaction is complete. An exception here is a
     warning to the user; it cannot undo or fail the evaluation::
 
         @velour_plugin.hookimpl
-        def velour_after_evaluation(evaluation):
+        def velour_after_evaluation(evaluation, store):
             post_to_chat(f"{evaluation.model}: {evaluation.headline}")
     """

@@ -1,17 +1,22 @@
-"""Find plugins by entry point, refuse two of one name, and say who provides what."""
+"""What the installed plugins offer, by name and provider, and what they are told.
+
+Hooks are called through pluggy, one plugin at a time where it matters whose answer it is:
+wrappers, ``tryfirst``, ``trylast`` and implementations of fewer arguments work as pluggy
+promises, and two plugins that claim one name are both named.
+"""
 
 from __future__ import annotations
 
+import logging
+import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from importlib.metadata import entry_points
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-import pluggy
-
-from velour_plugin import hookspecs
 from velour_plugin.errors import NotFound, PluginConflict, UnknownName
+from velour_plugin.plugin_manager import PluginManager
 
 if TYPE_CHECKING:
     import click
@@ -20,9 +25,13 @@ if TYPE_CHECKING:
     from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.evaluator import Evaluator
     from velour_plugin.formats import Format
-    from velour_plugin.tracked import Tracked
+    from velour_plugin.store import Store, StoreOpener, StoreTables, Version
+    from velour_plugin.tracked_evaluation import TrackedEvaluation
 
-GROUP = "velour"
+SLOW = 1.0
+"""Seconds that a plugin may take after a save before its name and time are logged."""
+
+_logger = logging.getLogger("velour")
 
 
 class Plugins:
@@ -32,10 +41,22 @@ class Plugins:
         manager: with the plugins registered; :func:`installed` makes the usual one.
     """
 
-    def __init__(self, manager: pluggy.PluginManager) -> None:
+    def __init__(self, manager: PluginManager) -> None:
         self.manager = manager
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Forget what was collected, after plugins were registered or unregistered.
+
+        Raises:
+            BadPlugin: a plugin implements a hook that does not exist.
+            PluginConflict: two plugins offer evaluators of one task, or formats of one name.
+        """
+        for name in vars(self).keys() - {"manager"}:
+            del vars(self)[name]
         self._providers: dict[tuple[str, str], str] = {}
         self._commands: dict[str, click.Command] | None = None
+        self.manager.check_pending()
         if self._may_conflict("velour_evaluators"):
             _ = self.evaluators
         if self._may_conflict("velour_formats"):
@@ -44,24 +65,37 @@ class Plugins:
     @cached_property
     def evaluators(self) -> dict[str, Evaluator]:
         """Evaluators by task."""
-        return {one.task: one for one in self._collect("velour_evaluators", "evaluator", "task")}
+        return self._collect("velour_evaluators", "evaluator", "task")
 
     @cached_property
     def formats(self) -> dict[str, Format]:
         """Formats by name."""
-        return {one.name: one for one in self._collect("velour_formats", "format", "name")}
+        return self._collect("velour_formats", "format", "name")
 
     @cached_property
     def autologgers(self) -> dict[str, Autologger]:
         """Autologgers by the library that they watch."""
-        offered = self._collect("velour_autologgers", "autologger", "name")
-        return {one.name: one for one in offered}
+        return self._collect("velour_autologgers", "autologger", "name")
+
+    @cached_property
+    def stores(self) -> dict[str, StoreOpener]:
+        """What opens a store, by the scheme of its URL."""
+        return self._collect("velour_stores", "store")
+
+    @cached_property
+    def tables(self) -> dict[str, StoreTables]:
+        """Tables that plugins own in an SQL store, by the name of their group."""
+        return self._collect("velour_tables", "tables", "name")
 
     @property
     def providers(self) -> dict[tuple[str, str], str]:
-        """Who offers what, by kind and name; commands once they were asked for."""
-        _ = self.evaluators, self.formats, self.autologgers
+        """The plugin behind each offer, by kind and name; of commands once they were collected."""
+        _ = self.evaluators, self.formats, self.autologgers, self.stores, self.tables
         return self._providers
+
+    def provider(self, kind: str, name: str) -> str:
+        """The plugin behind an offer that was collected."""
+        return self._providers[kind, name]
 
     def evaluator(self, task: str) -> Evaluator:
         """Find the evaluator of a task, or say which tasks there are."""
@@ -79,10 +113,7 @@ class Plugins:
         """Commands by name; those that Velour has itself are taken."""
         if self._commands is None:
             self._providers.update({("command", name): "velour itself" for name in taken})
-            self._commands = {
-                str(command.name): command
-                for command in self._collect("velour_commands", "command", "name")
-            }
+            self._commands = self._collect("velour_commands", "command", "name")
         return self._commands
 
     def autolog(self, libraries: Sequence[str] | None, options: Mapping[str, Any]) -> None:
@@ -131,68 +162,91 @@ class Plugins:
             )
         return values
 
-    def evaluate_tracked(self, asked: Tracked) -> str:
-        """Judge in a run of a tracker; returns the run's id.
+    def evaluate_tracked(self, request: TrackedEvaluation) -> Evaluation:
+        """Evaluate in a run of a tracker.
 
         Raises:
             NotFound: no plugin tracks runs.
         """
-        found: str | None = self.manager.hook.velour_evaluate_tracked(asked=asked)
-        if found is None:
-            raise NotFound("no plugin tracks runs: only files of predictions can be judged.")
-        return found
+        evaluation: Evaluation | None = self.manager.hook.velour_evaluate_tracked(request=request)
+        if evaluation is None:
+            raise NotFound("no plugin tracks runs: only files of predictions can be evaluated.")
+        return evaluation
 
-    def announce(self, evaluation: Evaluation) -> None:
-        """Tell every plugin of a saved evaluation; a plugin that fails is a warning."""
-        for implementation in self.manager.hook.velour_after_evaluation.get_hookimpls():
+    def announce_dataset(self, version: Version, store: Store) -> None:
+        """Announce a new dataset version; a plugin that fails is a warning."""
+        self._announce("velour_after_dataset", "a dataset", version=version, store=store)
+
+    def announce_evaluation(self, evaluation: Evaluation, store: Store) -> None:
+        """Announce a saved evaluation; a plugin that fails is a warning."""
+        hook = "velour_after_evaluation"
+        self._announce(hook, "an evaluation", evaluation=evaluation, store=store)
+
+    def _announce(self, hook: str, subject: str, **arguments: Any) -> None:
+        for provider, call in self.manager.calls(hook):
+            started = time.perf_counter()
             try:
-                implementation.function(evaluation)
+                call(**arguments)
             except Exception as error:
                 warnings.warn(
-                    f"plugin {implementation.plugin_name!r} failed after an evaluation that is "
+                    f"plugin {self._suspects(hook, provider)} failed after {subject} that is "
                     f"safely stored: {error!r}",
-                    stacklevel=2,
+                    stacklevel=4,
                 )
+            seconds = time.perf_counter() - started
+            if seconds > SLOW:
+                _logger.warning("plugin %r took %.1f s after %s.", provider, seconds, subject)
+
+    def _suspects(self, hook: str, provider: str) -> str:
+        """The plugins one of which failed: pluggy runs every wrapper around each call."""
+        names = dict.fromkeys([provider, *self.manager.wrappers(hook)])
+        return " or ".join(map(repr, names))
 
     def _may_conflict(self, hook: str) -> bool:
-        """One plugin alone is asked when its answer is needed: evaluators are slow to import."""
-        return len(getattr(self.manager.hook, hook).get_hookimpls()) > 1
+        """A single plugin is called when its answer is needed: evaluators are slow to import."""
+        return len(self.manager.calls(hook)) > 1
 
-    def _collect(self, hook: str, kind: str, name: str) -> Iterable[Any]:
-        """Ask each plugin in turn and keep who answered what."""
-        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
-            provider = _provider(self.manager, implementation.plugin)
-            for offered in implementation.function():
-                key = (kind, str(getattr(offered, name)))
-                if key in self._providers:
+    def _collect(self, hook: str, kind: str, attribute: str | None = None) -> dict[str, Any]:
+        """What all plugins offer through a hook, by name.
+
+        Args:
+            hook: its name.
+            kind: what it collects, for messages.
+            attribute: of an offer, which names it; ``None`` where plugins answer with mappings.
+
+        Raises:
+            PluginConflict: two plugins offer the same name.
+        """
+        offers: dict[str, Any] = {}
+        providers: dict[tuple[str, str], str] = {}
+        for provider, call in self.manager.calls(hook):
+            for name, offer in chain.from_iterable(_named(answer, attribute) for answer in call()):
+                known = self._providers.get((kind, name)) or providers.get((kind, name))
+                if known is not None:
                     raise PluginConflict(
-                        f"{kind} {key[1]!r} is offered by {self._providers[key]} and by "
-                        f"{provider}: uninstall one of them."
+                        f"{kind} {name!r} is offered by {known} and by {provider}: "
+                        "uninstall one of them."
                     )
-                self._providers[key] = provider
-                yield offered
+                providers[kind, name] = provider
+                offers[name] = offer
+        self._providers |= providers
+        return offers
 
 
 @lru_cache(maxsize=1)
 def installed() -> Plugins:
-    """The plugins of this environment, found once per process."""
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(hookspecs)
-    seen: set[str] = set()
-    for entry in entry_points(group=GROUP):
-        if entry.value in seen:  # an editable install beside a wheel lists an entry twice
-            continue
-        seen.add(entry.value)
-        manager.register(entry.load(), name=_entry_name(entry))
+    """The plugins of this environment, found once per process.
+
+    Raises:
+        BadPlugin: a plugin implements a hook that does not exist, or with arguments it has not.
+        PluginConflict: two plugins offer the same name.
+    """
+    manager = PluginManager()
+    manager.register_installed()
     return Plugins(manager)
 
 
-def _entry_name(entry: Any) -> str:
-    distribution = entry.dist
-    return (
-        f"{entry.name} ({distribution.name} {distribution.version})" if distribution else entry.name
-    )
-
-
-def _provider(manager: pluggy.PluginManager, plugin: object) -> str:
-    return manager.get_name(plugin) or repr(plugin)
+def _named(answer: Any, attribute: str | None) -> Iterable[tuple[str, Any]]:
+    if attribute is None:
+        return dict(answer).items()
+    return ((str(getattr(offer, attribute)), offer) for offer in answer)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from velour_plugin.hookspecs import hookimpl
+from velour_plugin import hookimpl
 
 if TYPE_CHECKING:
-    from velour_plugin.evaluator import Evaluator
+    from velour_plugin import Evaluator
 
 
 @hookimpl

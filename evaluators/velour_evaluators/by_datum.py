@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from velour_evaluators.detection.view import DetectionView
 from velour_evaluators.kernels.sums import ratio
-from velour_plugin.domain.ledger import Ledger
+from velour_plugin import Ledger
 
 Columns = dict[str, NDArray[Any]]
 

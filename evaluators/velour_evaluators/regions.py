@@ -15,10 +15,9 @@ import shapely
 from numpy.typing import NDArray
 
 from velour_evaluators.kernels import overlap
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster
-from velour_plugin.domain.table import AnnotationTable
+from velour_plugin import BoundingBox, Dataset, MultiPolygon, Polygon, Raster
 from velour_plugin.errors import BadDataset
+from velour_plugin.plugin import AnnotationTable
 
 Form = Literal["box", "raster", "polygon"]
 FORMS: tuple[Form, ...] = ("box", "raster", "polygon")

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from velour_plugin.hookspecs import hookimpl
+from velour_plugin import hookimpl
 
 if TYPE_CHECKING:
     import click
 
-    from velour_plugin.autologger import Autologger
-    from velour_plugin.domain.evaluation import Evaluation
-    from velour_plugin.formats import Format
-    from velour_plugin.tracked import Tracked
+    from velour_plugin import Evaluation
+    from velour_plugin.plugin import Autologger, Format, TrackedEvaluation
 
 
 @hookimpl
@@ -62,11 +60,11 @@ def velour_run_columns(
 
 
 @hookimpl
-def velour_evaluate_tracked(asked: Tracked) -> str | None:
+def velour_evaluate_tracked(request: TrackedEvaluation) -> Evaluation | None:
     """In an MLflow run, by ``mlflow.models.evaluate``."""
     from velour_integrations.mlflow.evaluation.tracked import evaluate_tracked
 
-    return evaluate_tracked(asked)
+    return evaluate_tracked(request)
 
 
 @hookimpl

@@ -7,13 +7,7 @@ from __future__ import annotations
 
 import click
 
-from velour_plugin.cli.options import (
-    json_option,
-    label_named,
-    print_result,
-    store_option,
-    where_option,
-)
+from velour_plugin.plugin import json_option, label_named, print_result, store_option, where_option
 
 
 @click.command()

@@ -9,7 +9,7 @@ from velour_evaluators.classification.evaluator import ImageClassification, Tabu
 
 import velour_plugin as velour
 from tests.classification_data import dataset_of
-from tests.contract.evaluator_contract import EvaluatorContract
+from velour_plugin.testing.evaluators import EvaluatorContract
 
 KEYS = {"zoo": ["zebra", "ape", "bear"], "age": ["old", "young"]}
 

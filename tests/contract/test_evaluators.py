@@ -9,7 +9,7 @@ from velour_evaluators.detection.evaluator import InstanceSegmentation, ObjectDe
 
 import velour_plugin as velour
 from tests.coco_oracle import dataset_of, distinct_scores, random_boxes, random_masks
-from tests.contract.evaluator_contract import EvaluatorContract
+from velour_plugin.testing.evaluators import EvaluatorContract
 
 
 class TestObjectDetection(EvaluatorContract):

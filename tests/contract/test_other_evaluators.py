@@ -12,8 +12,8 @@ from velour_evaluators.semantic.evaluator import SemanticSegmentation
 from velour_evaluators.semantic.label_images import annotations_of_label_image
 
 import velour_plugin as velour
-from tests.contract.evaluator_contract import EvaluatorContract
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
+from velour_plugin.testing.evaluators import EvaluatorContract
 
 
 def classes(rng: np.random.Generator, datums: int = 20) -> velour.Dataset:

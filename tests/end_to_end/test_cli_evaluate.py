@@ -17,7 +17,9 @@ import velour_plugin as velour
 from tests import mlflow_runs as runs
 from tests.fires import NIGHT, fires
 from velour_plugin.cli import main
+from velour_plugin.matching import Question
 from velour_plugin.parquet import write_predictions
+from velour_plugin.store.sql import evaluations
 
 pytestmark = [*runs.QUIET, pytest.mark.usefixtures("tracking")]
 
@@ -113,6 +115,30 @@ def test_a_function_is_judged_on_a_stored_dataset_in_a_run() -> None:
     assert runs.tags(run)["velour.evaluation_id"] == evaluation["id"]
     assert mlflow.get_run(run).info.run_name == "some_models:everything"
     assert runs.metrics(run)["mAR_100"] == 1.0
+
+
+def test_what_was_evaluated_in_a_run_is_not_read_back_from_the_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The plugin returns the evaluation; its question is checked here and in the run."""
+    read: list[str] = []
+    checked: list[str] = []
+    load, check = evaluations.load_evaluation, Question.of
+
+    def reading(connection: Any, evaluation_id: str) -> velour.Evaluation:
+        evaluation = load(connection, evaluation_id)  # which is not there before the run
+        read.append(evaluation_id)
+        return evaluation
+
+    def checking(evaluator: Any, *question: Any) -> Question:
+        checked.append(evaluator.task)
+        return check(evaluator, *question)
+
+    monkeypatch.setattr(evaluations, "load_evaluation", reading)
+    monkeypatch.setattr(Question, "of", checking)
+    told("some_models:everything", "--dataset", "fires")
+    assert read == []
+    assert checked == ["object-detection"] * 2
 
 
 def test_a_function_of_a_class_may_have_a_name_an_experiment_a_filter_and_parameters() -> None:

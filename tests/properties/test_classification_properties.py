@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from velour_evaluators.kernels.ranking_order import fall
 
 from tests.classification_data import EVALUATOR, by_label, dataset_of, ledger_of, spelled
-from tests.contract.evaluator_contract import same_ledgers
+from velour_plugin.testing.evaluators import same_ledgers
 
 TRUTH = {"animal": ["ant", "bee", "cat"], "size": ["large", "small"]}
 SAID = {"animal": ["ant", "bee", "cat", "dog"], "size": ["large", "small"]}

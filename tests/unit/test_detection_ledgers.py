@@ -11,10 +11,10 @@ from velour_evaluators.detection.evaluator import InstanceSegmentation, ObjectDe
 
 import velour_plugin as velour
 from tests.coco_oracle import dataset_of, matched, random_boxes
-from tests.contract.evaluator_contract import as_json, repeated, same_ledgers, without_examples
 from tests.scenes import ELSEWHERE, FOUND, ITS_LEFT_HALF, TEN_BY_TEN, TRUE, annotation, match, scene
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.testing.evaluators import as_json, repeated, same_ledgers, without_examples
 
 Images = Sequence[tuple[Sequence[velour.Annotation], Sequence[velour.Annotation]]]
 

@@ -10,7 +10,7 @@ from velour_plugin.cli.options import json_option, print_json
 @click.command()
 @json_option
 def plugins(as_json: bool) -> None:
-    """List evaluators, formats and commands, and who provides them.
+    """List evaluators, formats, stores, tables and commands, and who provides them.
 
     \b
     $ velour plugins

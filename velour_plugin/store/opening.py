@@ -1,90 +1,70 @@
-"""Open a store by its URL."""
+"""Open a store by its URL, whose scheme names the plugin that knows how."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from velour_plugin.errors import InvalidInput, NotFound
+from velour_plugin.errors import InvalidInput
+from velour_plugin.plugins import installed
 from velour_plugin.store.protocol import Store
-from velour_plugin.store.sql import migrate
-from velour_plugin.store.sql.store import SqlStore
 from velour_plugin.usage import in_use
-
-if TYPE_CHECKING:
-    from velour_plugin.store.sql.backend import Backend
 
 DEFAULT_URL = "sqlite:///velour.db"
 ENVIRONMENT = "VELOUR_STORE_URI"
 
 
-def open_store(url: str | None = None, create: bool = True) -> SqlStore:
+class StoreOpener(Protocol):
+    """Opens the stores of one URL scheme."""
+
+    def __call__(self, url: str, *, create: bool) -> Store:
+        """Open a store; one that is not there is made only if ``create`` says so."""
+
+
+def open_store(url: str | None = None, create: bool = True) -> Store:
     """Open the evaluation store.
 
     Args:
-        url: ``sqlite:///path`` or ``postgresql://user@host/database``; when left out, that of
-            the environment variable ``VELOUR_STORE_URI``, else ``sqlite:///velour.db``.
+        url: ``sqlite:///path`` or ``postgresql://user@host/database``, or of a scheme that a plugin
+            offers; when left out, that of the environment variable ``VELOUR_STORE_URI``, else
+            ``sqlite:///velour.db``.
         create: make an SQLite file that is not there; those who only read say ``False``.
 
     Raises:
         NotFound: there is no such file, and it was not to be made.
-        InvalidInput: the URL names no database that Velour knows.
+        InvalidInput: no plugin offers stores of the URL's scheme.
         StoreUnavailable: the database does not answer, lacks PostGIS, or has an old schema.
     """
-    store = _connect(url)
-    if not create and not store.backend.exists(store.engine.url):
-        raise NotFound(
-            f"there is no store {store.display_url} yet: velour evaluate makes it; another one is "
-            f"named with --store or {ENVIRONMENT}."
-        )
-    migrate.prepare(store.engine, store.backend, store.display_url)
+    address = store_url(url)
+    store = _opener(address)(address, create=create)
     in_use.store = store.display_url
     return store
 
 
-def upgrade_store(url: str | None = None) -> str:
-    """Bring a store's schema up to this version; returns the schema's revision."""
-    store = _connect(url)
-    return migrate.upgrade(store.engine, store.backend, store.display_url)
+def store_url(url: str | None = None) -> str:
+    """The URL of a store, by default that of the environment or of a file in this folder."""
+    return url or os.environ.get(ENVIRONMENT) or DEFAULT_URL
 
 
-def _connect(url: str | None) -> SqlStore:
-    chosen = url or os.environ.get(ENVIRONMENT) or DEFAULT_URL
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
+def masked(url: str) -> str:
+    """A URL that can be shown: its password is hidden."""
+    return re.sub(r":[^:@/]*@", ":***@", url)
 
-    try:
-        parsed = make_url(chosen)
-        backend = _BACKENDS[parsed.drivername.partition("+")[0]]
-    except (ArgumentError, KeyError, ValueError):
-        shown = re.sub(r":[^:@/]*@", ":***@", chosen)
+
+def _opener(url: str) -> StoreOpener:
+    """What opens the stores of a URL's scheme; a driver behind ``+`` is no part of it."""
+    known = installed().stores
+    scheme = re.match(r"[\w.-]+(?=(\+[\w.-]+)?:)", url)
+    if scheme is None or scheme[0] not in known:
         raise InvalidInput(
-            f"store {shown!r}: expected sqlite:///path/to/file.db or "
-            "postgresql://user:password@host:port/database."
-        ) from None  # the cause would show the password
-    return SqlStore(parsed, backend())
-
-
-def _sqlite() -> Backend:
-    from velour_plugin.store.sql.sqlite import Sqlite
-
-    return Sqlite()
-
-
-def _postgis() -> Backend:
-    from velour_plugin.store.sql.postgis import PostGIS  # with its dialect, which loads slowly
-
-    return PostGIS()
-
-
-_BACKENDS: Mapping[str, Callable[[], Backend]] = {
-    "sqlite": _sqlite,
-    "postgresql": _postgis,
-    "postgres": _postgis,  # as many hosts still spell it
-}
+            f"store {masked(url)!r}: expected sqlite:///path/to/file.db or "
+            "postgresql://user:password@host:port/database; known schemes are "
+            f"{', '.join(sorted(known))}. A plugin may offer another (hook velour_stores)."
+        )
+    return known[scheme[0]]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 from operator import itemgetter
 
@@ -25,6 +25,7 @@ class Version:
         digest: what names the content.
         properties: names of its datums' metadata.
         datums: how many there are.
+        is_new: whether the call that returned it made it; ``False`` for content stored before.
     """
 
     id: int
@@ -33,6 +34,7 @@ class Version:
     digest: str
     properties: Sequence[str]
     datums: int
+    is_new: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from velour_evaluators.classification.ledger import LabelKeys
 from velour_evaluators.kernels.classification import Counts, count_decisions
 from velour_evaluators.kernels.ranking_curves import Rankings, counts_at
 from velour_evaluators.kernels.sums import Weights, narrowest
-from velour_plugin.domain.ledger import Columns, Ledger
-from velour_plugin.domain.table import LabelName
+from velour_plugin import Ledger
+from velour_plugin.plugin import Columns, LabelName
 
 
 @dataclass(frozen=True)

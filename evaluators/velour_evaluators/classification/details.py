@@ -25,8 +25,7 @@ from velour_evaluators.kernels.ranking_curves import (
     steps_of,
 )
 from velour_evaluators.kernels.sums import ratio
-from velour_plugin.domain.evaluation import Metric
-from velour_plugin.domain.labels import Label
+from velour_plugin import Label, Metric
 
 DENSE = 200
 """Up to so many labels, a confusion matrix is also spelled as rows of counts."""

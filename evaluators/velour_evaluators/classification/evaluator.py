@@ -21,13 +21,9 @@ from velour_evaluators.classification.metrics import (
 )
 from velour_evaluators.classification.outcomes import outcomes_of
 from velour_evaluators.kernels.sums import bounds_of
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.evaluation import Metric
-from velour_plugin.domain.labels import Label
-from velour_plugin.domain.ledger import Ledger
-from velour_plugin.domain.table import LabelName
+from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
 from velour_plugin.errors import InvalidInput
-from velour_plugin.evaluator import Evaluator
+from velour_plugin.plugin import LabelName
 
 DEFAULTS: Mapping[str, Any] = {
     "top_k": 5,

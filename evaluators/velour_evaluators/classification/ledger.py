@@ -32,9 +32,8 @@ from velour_evaluators.kernels.answers import sorted_answers
 from velour_evaluators.kernels.classification import MISSING
 from velour_evaluators.kernels.ranking_order import RankedScores, RankedTruths, rank
 from velour_evaluators.kernels.sorting import starts_of_runs
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.ledger import Columns, Ledger
-from velour_plugin.domain.table import LabelName
+from velour_plugin import Dataset, Ledger
+from velour_plugin.plugin import Columns, LabelName
 
 
 def write_ledger(task: str, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:

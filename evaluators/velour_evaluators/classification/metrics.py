@@ -21,8 +21,7 @@ from velour_evaluators.kernels import classification as decisions
 from velour_evaluators.kernels.calibration import Reliability
 from velour_evaluators.kernels.classification import Counts, macro, mean_of_known
 from velour_evaluators.kernels.sums import exact_mean, weight_of
-from velour_plugin.domain.evaluation import Metric
-from velour_plugin.domain.labels import Label
+from velour_plugin import Label, Metric
 
 Floats = NDArray[np.float64]
 

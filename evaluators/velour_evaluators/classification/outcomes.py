@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.classification.axis import Axis
-from velour_plugin.domain.ledger import Columns
+from velour_plugin.plugin import Columns
 
 Flags = NDArray[np.bool_]
 

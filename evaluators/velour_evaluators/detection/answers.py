@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from velour_evaluators.detection.matching import PAIRED_FROM
 from velour_evaluators.detection.parameters import Settings
-from velour_plugin.domain.ledger import Columns, Ledger
+from velour_plugin import Ledger
 from velour_plugin.errors import InvalidInput
+from velour_plugin.plugin import Columns
 
 
 def unanswered(ledger: Ledger, parameters: Mapping[str, Any]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from velour_evaluators.detection.ledger import BOX
 from velour_evaluators.detection.view import LISTED, DetectionView, Key
 from velour_evaluators.kernels.assignment import Overlaps
 from velour_evaluators.kernels.confusion import NOBODY, Events, events_of
-from velour_plugin.domain.evaluation import Metric
+from velour_plugin import Metric
 
 DENSE = 200
 """Up to so many labels, the matrix is also spelled as rows of counts."""

@@ -19,7 +19,7 @@ from velour_evaluators.kernels.score_curves import (
     steps_of,
 )
 from velour_evaluators.kernels.sums import ratio
-from velour_plugin.domain.evaluation import Metric
+from velour_plugin import Metric
 
 THRESHOLDS = np.arange(1, 20) / 20
 """The scores at which detections are counted: 0.05, 0.10, ... 0.95."""

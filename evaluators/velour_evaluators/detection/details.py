@@ -9,8 +9,7 @@ from velour_evaluators.detection.confusion import confusion_metrics
 from velour_evaluators.detection.curves import curve_metrics
 from velour_evaluators.detection.errors import error_metrics
 from velour_evaluators.detection.view import DetectionView
-from velour_plugin.domain.evaluation import Metric
-from velour_plugin.domain.ledger import Ledger
+from velour_plugin import Ledger, Metric
 
 
 def detail_metrics(ledger: Ledger, counts: NDArray[np.int64] | None) -> list[Metric]:

@@ -16,8 +16,7 @@ from velour_evaluators.kernels import errors
 from velour_evaluators.kernels.accumulate import Rows, curves_of_area
 from velour_evaluators.kernels.olrp import OptimalErrors, optimal_errors
 from velour_evaluators.kernels.score_curves import steps_of
-from velour_plugin.domain.evaluation import Metric
-from velour_plugin.domain.ledger import Ledger
+from velour_plugin import Ledger, Metric
 
 
 def error_metrics(view: DetectionView) -> Iterator[Metric]:

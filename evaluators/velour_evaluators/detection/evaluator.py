@@ -20,12 +20,8 @@ from velour_evaluators.detection.parameters import DEFAULTS, Settings, checked
 from velour_evaluators.detection.resampling import resampled
 from velour_evaluators.kernels import native
 from velour_evaluators.regions import finest_common_form
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.evaluation import Metric
-from velour_plugin.domain.labels import Label
-from velour_plugin.domain.ledger import Ledger
+from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
 from velour_plugin.errors import BadDataset
-from velour_plugin.evaluator import Evaluator
 
 
 class ObjectDetection(Evaluator):

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin import Dataset
 from velour_plugin.errors import BadDataset
+from velour_plugin.plugin import AnnotationTable, LabelName
 
 ABSENT, PARTIAL = "absent_labels", "partial_labels"
 

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from velour_evaluators.kernels.accumulate import Rows
 from velour_evaluators.kernels.sorting import count_within, starts_of_runs
-from velour_plugin.domain.ledger import Ledger
+from velour_plugin import Ledger
 
 BOX = ("x", "y", "width", "height")
 """Columns of the tables of boxes."""

@@ -15,9 +15,8 @@ from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels import matching
 from velour_evaluators.kernels.sorting import descending_order, stable_order
 from velour_evaluators.regions import boxes_of, finest_common_form, image_sizes, regions_of
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.ledger import Columns, Ledger
-from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin import Dataset, Ledger
+from velour_plugin.plugin import AnnotationTable, Columns, LabelName
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 """Detection, truth and IoU of each."""

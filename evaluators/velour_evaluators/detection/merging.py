@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.domain.canonical import canonical_json
-from velour_plugin.domain.ledger import Columns, Ledger
-from velour_plugin.domain.order import natural_order
-from velour_plugin.domain.table import LabelName
+from velour_plugin import Ledger
 from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.plugin import Columns, LabelName, canonical_json, natural_order
 
 Rows = NDArray[Any]
 

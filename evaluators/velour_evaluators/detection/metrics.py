@@ -14,10 +14,8 @@ from velour_evaluators.detection.ledger import Selection
 from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels import native
 from velour_evaluators.kernels.accumulate import Curves, curves_of_area
-from velour_plugin.domain.evaluation import Metric
-from velour_plugin.domain.labels import Label
-from velour_plugin.domain.ledger import Ledger
-from velour_plugin.domain.table import LabelName
+from velour_plugin import Label, Ledger, Metric
+from velour_plugin.plugin import LabelName
 
 Floats = NDArray[np.float64]
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from velour_evaluators.detection.engine import resampled_curves
 from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels.accumulate import Curves
-from velour_plugin.domain.labels import Label
-from velour_plugin.domain.ledger import Ledger
+from velour_plugin import Label, Ledger
 
 Floats = NDArray[np.float64]
 

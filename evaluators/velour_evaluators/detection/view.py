@@ -19,8 +19,7 @@ from velour_evaluators.kernels.sorting import (
     stable_order,
     starts_of_runs,
 )
-from velour_plugin.domain.labels import Label
-from velour_plugin.domain.ledger import Ledger
+from velour_plugin import Label, Ledger
 
 LISTED = 1_000
 """At most so many labels get curves: those with most truths."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.domain.runs import Edges
+from velour_plugin.plugin import Edges
 
 NOBODY = -1
 """What owns a pixel that no label claims: the background."""

@@ -36,13 +36,9 @@ from velour_evaluators.semantic.scores import (
     headline_scores,
     label_scores,
 )
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.evaluation import Metric
-from velour_plugin.domain.labels import Label
-from velour_plugin.domain.ledger import Ledger
-from velour_plugin.domain.table import LabelName
+from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.evaluator import Evaluator
+from velour_plugin.plugin import LabelName
 
 
 class SemanticSegmentation(Evaluator):

@@ -14,11 +14,9 @@ from velour_evaluators.kernels.semantic import (
     runs_of_image,
     runs_of_layers,
 )
-from velour_plugin.domain.annotations import Annotation
-from velour_plugin.domain.geometry import Raster
-from velour_plugin.domain.labels import DEFAULT_KEY, Label
-from velour_plugin.domain.runs import Edges, union_of_edges
+from velour_plugin import Annotation, Label, Raster
 from velour_plugin.errors import BadAnnotation, UnknownName
+from velour_plugin.plugin import DEFAULT_KEY, Edges, union_of_edges
 
 
 def annotations_of_label_image(

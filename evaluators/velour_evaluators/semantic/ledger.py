@@ -27,9 +27,8 @@ from numpy.typing import NDArray
 from velour_evaluators.kernels.boundaries import COLUMNS, boundary_counts
 from velour_evaluators.kernels.semantic import NOBODY, confusion_of_runs, image_of_runs
 from velour_evaluators.semantic.scenes import Scene, scenes
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.ledger import Columns, Ledger
-from velour_plugin.domain.table import LabelName
+from velour_plugin import Dataset, Ledger
+from velour_plugin.plugin import Columns, LabelName
 
 Rows = dict[str, NDArray[Any]]
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.kernels.boundaries import COLUMNS
-from velour_plugin.domain.ledger import Columns, Ledger
+from velour_plugin import Ledger
+from velour_plugin.plugin import Columns
 
 Floats = NDArray[np.float64]
 Weights = NDArray[np.int64]

@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 import velour_plugin as velour
 from velour_integrations.autologging.recording import dataset_name
 from velour_integrations.mlflow.datasets.columns import label_text, labels_table, scores_table
-from velour_plugin.domain.labels import DEFAULT_KEY
-from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.plugin import DEFAULT_KEY, AnnotationTable
 
 MOST_SCORES = 5_000_000
 """Of more, only the label that was decided for is kept."""

@@ -32,8 +32,8 @@ from velour_integrations.autologging.coco_reading import (
     truth_of,
 )
 from velour_integrations.autologging.recording import Captured
-from velour_plugin.autologger import Watch
 from velour_plugin.errors import VelourError
+from velour_plugin.plugin import Watch
 
 logger = logging.getLogger("mlflow.velour")
 

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from velour_integrations.autologging import recording
-from velour_plugin.autologger import Autologger, Watch
+from velour_plugin.plugin import Autologger, Watch
 
 logger = logging.getLogger("mlflow.velour")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from velour_plugin.autologger import Autologger, Watch
+from velour_plugin.plugin import Autologger, Watch
 
 
 def _truth(module: ModuleType, watch: Watch) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 
 import velour_plugin as velour
 from velour_plugin.errors import VelourError
-from velour_plugin.plugins import installed
+from velour_plugin.plugin import publish
 
 logger = logging.getLogger("mlflow.velour")  # below MLflow's own, which silent=True turns off
 
@@ -110,7 +110,9 @@ def record(found: Sequence[Captured]) -> None:
 
 def _judged(found: Captured) -> velour.Evaluation | None:
     try:
-        evaluation = velour.evaluate(found.dataset, found.task, parameters=found.parameters)
+        evaluation = velour.evaluate(
+            found.dataset, found.task, parameters=found.parameters, save=False
+        )
     except VelourError as error:
         logger.warning("%s: not logged: %s", found.source, error)
         return None
@@ -157,8 +159,7 @@ def _log_one(
     before = client.get_run(run.run_id)
     owner = {tag: said for tag, said in before.data.tags.items() if tag.startswith("velour.")}
     with velour.open_store(option("store")) as store:
-        store.save(evaluation, dataset)
-    installed().announce(evaluation)  # by which the run is tagged
+        publish(evaluation, dataset, store)  # by which the run is tagged
     described = from_velour(dataset)
     mlflow.log_input(described, context="evaluation")
     prefix = _prefix(owner, evaluation)

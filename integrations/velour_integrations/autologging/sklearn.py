@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from velour_integrations.autologging import recording
-from velour_plugin.autologger import Autologger, Watch
+from velour_plugin.plugin import Autologger, Watch
 
 logger = logging.getLogger("mlflow.velour")
 

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from velour_integrations.autologging import recording
-from velour_plugin.autologger import Autologger, Watch
+from velour_plugin.plugin import Autologger, Watch
 
 
 def _watch(module: ModuleType, watch: Watch) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_integrations.autologging import recording
-from velour_plugin.autologger import Autologger, Watch
+from velour_plugin.plugin import Autologger, Watch
 
 logger = logging.getLogger("mlflow.velour")
 

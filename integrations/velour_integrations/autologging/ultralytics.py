@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_integrations.autologging import recording
-from velour_plugin.autologger import Autologger, Watch
+from velour_plugin.plugin import Autologger, Watch
 
 logger = logging.getLogger("mlflow.velour")
 
@@ -125,9 +125,7 @@ def _captured(validator: Any, found: _Seen, step: int | None) -> recording.Captu
 
 def _dataset(labels: Sequence[str], images: Sequence[_Image], name: str | None) -> Any:
     import velour_plugin as velour
-    from velour_plugin.domain.labels import DEFAULT_KEY
-    from velour_plugin.domain.order import natural_order
-    from velour_plugin.domain.table import AnnotationTable
+    from velour_plugin.plugin import DEFAULT_KEY, AnnotationTable, natural_order
 
     short = [PurePath(image.file).name for image in images]
     uids = short if len(set(short)) == len(short) else [image.file for image in images]

@@ -15,14 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from velour_plugin.domain.annotations import Datum
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.geometry import MultiPolygon, Polygon, Raster, Shape
-from velour_plugin.domain.labels import DEFAULT_KEY
-from velour_plugin.domain.order import natural_order
-from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin import Dataset, Datum, MultiPolygon, Polygon, Raster
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.formats import Path, Records, read_records
+from velour_plugin.plugin import (
+    DEFAULT_KEY,
+    AnnotationTable,
+    LabelName,
+    Path,
+    Records,
+    Shape,
+    natural_order,
+    read_records,
+)
 
 Json = Mapping[str, Any]
 

@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.geometry import Shape
-from velour_plugin.domain.labels import DEFAULT_KEY
-from velour_plugin.domain.table import AnnotationTable
+from velour_plugin import Dataset
 from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.plugin import DEFAULT_KEY, AnnotationTable, Shape
 
 Box = tuple[float, float, float, float]
 NO_BOX: Box = (np.nan,) * 4

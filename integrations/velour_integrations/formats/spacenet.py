@@ -21,14 +21,18 @@ from functools import partial
 import numpy as np
 import shapely
 
-from velour_plugin.domain.annotations import Annotation, Datum, GroundTruth, Prediction
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.geometry import Polygon
-from velour_plugin.domain.labels import DEFAULT_KEY, Label
-from velour_plugin.domain.metadata import ImageMetadata
-from velour_plugin.domain.table import AnnotationTable
+from velour_plugin import (
+    Annotation,
+    Dataset,
+    Datum,
+    GroundTruth,
+    ImageMetadata,
+    Label,
+    Polygon,
+    Prediction,
+)
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.formats import Path, read_records
+from velour_plugin.plugin import DEFAULT_KEY, AnnotationTable, Path, read_records
 
 BUILDING = Label(DEFAULT_KEY, "building")
 TILE = ImageMetadata(height=650, width=650)

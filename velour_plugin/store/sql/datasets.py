@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ def write_version(
     count = len(datum_ids)
     members = {"version_id": np.full(count, int(key[0])), "position": np.arange(count)}
     insert_rows(connection, backend, schema.version_datums, {**members, "datum_id": datum_ids})
-    return find_versions(connection, name)[0]
+    return replace(find_versions(connection, name)[0], is_new=True)
 
 
 def find_versions(connection: Connection, name: str) -> list[Version]:

@@ -1,16 +1,25 @@
-"""Keep a store's schema at the version that this code needs."""
+"""Keep the tables of a store at the versions that this installation needs.
+
+A store holds Velour's own tables and those of plugins (hook ``velour_tables``). Each group
+has a chain of migrations and a version table of its own; all are upgraded in one transaction.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, inspect, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection, Engine, MetaData, inspect, text
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
-from velour_plugin.errors import StoreUnavailable
+from velour_plugin.errors import BadPlugin, NewerSchema, StoreUnavailable, UnknownName
+from velour_plugin.plugins import installed
+from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.backend import Backend
+from velour_plugin.store.tables import StoreTables
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -18,7 +27,49 @@ if TYPE_CHECKING:
 HEAD = "0004"
 """The newest revision; a test holds it to the migrations."""
 
-_VERSION_TABLE = "velour_schema"
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The migrations of one group of tables.
+
+    Args:
+        subject: the group, for messages.
+        owner: whose tables they are, for messages.
+        remedy: how to get a newer version of the owner, for messages.
+        version_table: the table that holds the revision in a database.
+        migrations: the package of the migration files.
+        head: the newest revision.
+    """
+
+    subject: str
+    owner: str
+    remedy: str
+    version_table: str
+    migrations: str
+    head: str
+
+    @classmethod
+    def of(cls, tables: StoreTables) -> Chain:
+        """The migrations of a plugin's tables."""
+        return cls(
+            f"tables {tables.name!r}",
+            f"plugin {installed().provider('tables', tables.name)!r}",
+            "upgrade the plugin",
+            tables.version_table,
+            tables.migrations,
+            tables.head,
+        )
+
+
+CORE = Chain(
+    "schema",
+    "this Velour",
+    "pip install --upgrade velour-plugin",
+    "velour_schema",
+    "velour_plugin.store.sql.migrations.versions",
+    HEAD,
+)
+"""Velour's own tables."""
 
 
 @contextmanager
@@ -37,63 +88,162 @@ def reachable(label: str) -> Iterator[None]:
 
 
 def prepare(engine: Engine, backend: Backend, label: str) -> None:
-    """Make sure of the schema: SQLite is upgraded on the spot, PostgreSQL by its owner.
+    """Make sure of all tables: SQLite is upgraded on the spot, PostgreSQL by its owner.
 
     Raises:
+        NewerSchema: some of them were made by a newer version than the one that is installed.
         StoreUnavailable: the database does not answer, or needs ``velour db upgrade``.
     """
-    found = _known_revision(engine, label)
-    if found == HEAD:
+    behind = _behind(engine, label, _chains())
+    if not behind:
         return
     if not backend.upgrades_itself:
+        chain, revision = behind[0]
         raise StoreUnavailable(
-            f"store {label} has schema {found or 'none'}, and this Velour needs {HEAD}: "
-            f"run 'velour db upgrade --store {label}'."
+            f"store {label} has {chain.subject} {revision or 'none'}, and {chain.owner} needs "
+            f"{chain.head}: run 'velour db upgrade --store {label}'."
         )
     upgrade(engine, backend, label)
 
 
 def upgrade(engine: Engine, backend: Backend, label: str) -> str:
-    """Run the migrations that are missing, in one transaction.
+    """Run the migrations that are missing, in one transaction; returns the revision of the schema.
 
     Raises:
-        StoreUnavailable: the database does not answer, or its schema is newer than this code.
+        NewerSchema: some tables were made by a newer version than the one that is installed.
+        BadPlugin: the migrations of a plugin do not end where the plugin says.
+        StoreUnavailable: the database does not answer.
     """
     from alembic import command
 
-    _known_revision(engine, label)
-    with reachable(label), engine.connect() as connection:
-        writer = connection.execution_options(velour_writes=True)
-        with writer.begin():
-            command.upgrade(configuration(writer, backend), "head")
+    chains = _chains()
+    _behind(engine, label, chains)
+    _refuse_shared_tables()
+    with _writing(engine, label) as connection:
+        for chain in chains:
+            command.upgrade(configuration(connection, backend, chain), "head")
     return HEAD
 
 
-def _known_revision(engine: Engine, label: str) -> str | None:
-    """The schema's revision; one from the future is refused."""
-    with reachable(label):
-        found = _revision(engine)
-    if found is not None and found > HEAD:
-        raise StoreUnavailable(
-            f"store {label} has schema {found}, newer than {HEAD} of this Velour: "
-            "pip install --upgrade velour-plugin."
-        )
-    return found
+def delete_tables(engine: Engine, label: str, name: str) -> None:
+    """Drop the tables of a plugin and forget their revision, in one transaction.
+
+    Raises:
+        UnknownName: no installed plugin has tables of that name.
+        NewerSchema: some tables were made by a newer version than the one that is installed.
+        StoreUnavailable: the database does not answer.
+    """
+    known = installed().tables
+    if name not in known:
+        raise UnknownName("tables of a plugin", name, known)
+    _refuse_shared_tables()
+    _behind(engine, label, [Chain.of(known[name])])
+    every = MetaData()  # with Velour's tables, so that foreign keys to them can be resolved
+    for table in (*schema.metadata.tables.values(), *known[name].metadata.tables.values()):
+        table.to_metadata(every)
+    with _writing(engine, label) as connection:
+        every.drop_all(connection, [every.tables[key] for key in known[name].metadata.tables])
+        connection.execute(text(f"DROP TABLE IF EXISTS {known[name].version_table}"))
 
 
-def configuration(connection: Any, backend: Backend) -> Config:
-    """Alembic's configuration for one open connection."""
+def configuration(connection: Any, backend: Backend | None, chain: Chain = CORE) -> Config:
+    """Alembic's configuration for one open connection and one chain of migrations."""
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", "velour_plugin.store.sql:migrations")
-    config.attributes.update(connection=connection, backend=backend, version_table=_VERSION_TABLE)
+    location = str(files(chain.migrations)).replace("%", "%%")
+    config.set_main_option("version_locations", location)
+    for name in ("path_separator", "version_path_separator"):  # since Alembic 1.16, and before
+        config.set_main_option(name, "os")
+    config.attributes.update(
+        connection=connection, backend=backend, version_table=chain.version_table
+    )
     return config
 
 
-def _revision(engine: Engine) -> str | None:
+def _chains() -> list[Chain]:
+    return [CORE, *map(Chain.of, installed().tables.values())]
+
+
+def _behind(engine: Engine, label: str, chains: Sequence[Chain]) -> list[tuple[Chain, str | None]]:
+    """The chains whose tables are missing or old, with their revisions; newer ones are refused."""
+    with reachable(label):
+        revisions = _revisions(engine, chains)
+    behind = [
+        (chain, revision)
+        for chain, revision in zip(chains, revisions, strict=True)
+        if revision != chain.head
+    ]
+    for chain, revision in behind:
+        known = _known_revisions(chain)
+        if revision is not None and revision not in known:
+            raise NewerSchema(
+                f"store {label} has {chain.subject} {revision}, newer than {chain.head} of "
+                f"{chain.owner}: {chain.remedy}."
+            )
+    return behind
+
+
+def _known_revisions(chain: Chain) -> set[str]:
+    """Revisions of a chain's migrations, which must end at its head.
+
+    Raises:
+        BadPlugin: they do not.
+    """
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(configuration(None, None, chain))
+    if scripts.get_heads() != [chain.head]:
+        raise BadPlugin(
+            f"{chain.owner}: migrations of {chain.subject} end at {scripts.get_heads()}, and its "
+            f"head is {chain.head!r}: correct the plugin, or uninstall it."
+        )
+    return {script.revision for script in scripts.walk_revisions()}
+
+
+def _revisions(engine: Engine, chains: Sequence[Chain]) -> list[str | None]:
+    """The revision of each chain, in one statement where all of them have one."""
     with engine.connect() as connection:
-        if not inspect(connection).has_table(_VERSION_TABLE):
-            return None
-        row = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).first()
-        return None if row is None else str(row[0])
+        try:
+            revisions = _select_revisions(connection, list(enumerate(chains)))
+        except (OperationalError, ProgrammingError):  # a version table is missing
+            connection.rollback()
+            tables = set(inspect(connection).get_table_names())
+            present = [pair for pair in enumerate(chains) if pair[1].version_table in tables]
+            revisions = _select_revisions(connection, present)
+    return [revisions.get(index) for index in range(len(chains))]
+
+
+def _select_revisions(
+    connection: Connection, numbered: Sequence[tuple[int, Chain]]
+) -> dict[int, str]:
+    if not numbered:
+        return {}
+    selects = (
+        f"SELECT {index}, version_num FROM {chain.version_table}" for index, chain in numbered
+    )
+    rows = connection.execute(text(" UNION ALL ".join(selects)))
+    return {index: str(revision) for index, revision in rows}
+
+
+def _refuse_shared_tables() -> None:
+    """Refuse a plugin that names a table of Velour's or of another plugin as its own."""
+    owners = dict.fromkeys(schema.metadata.tables, "Velour")
+    for name, tables in installed().tables.items():
+        for table in tables.metadata.tables:
+            if table in owners:
+                raise BadPlugin(
+                    f"tables {name!r} of plugin {installed().provider('tables', name)!r}: table "
+                    f"{table!r} belongs to {owners[table]}: rename it, or leave it out of the "
+                    "metadata; a foreign key names it as text."
+                )
+            owners[table] = f"the tables {name!r}"
+
+
+@contextmanager
+def _writing(engine: Engine, label: str) -> Iterator[Connection]:
+    with reachable(label), engine.connect() as connection:
+        writer = connection.execution_options(velour_writes=True)
+        with writer.begin():
+            yield writer

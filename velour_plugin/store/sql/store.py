@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection
 
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Run
+from velour_plugin.plugins import installed
 from velour_plugin.queries import Query
 from velour_plugin.store.sql import answer_cache, datasets, evaluations, growth, migrate
 from velour_plugin.store.sql.backend import Backend
@@ -51,21 +52,20 @@ class SqlStore(SqlReader):
         """Store a dataset's ground truth as a version; equal content is the same version."""
         with self._writing(dataset.name) as connection:
             version = datasets.save_version(connection, self.backend, dataset)
-        in_use.dataset = (version.dataset, version.digest)
-        return version
+        return self._announced(version)
 
     def add_datums(self, addition: Dataset) -> Version:
         """Make the next version of a dataset from its newest one and some more datums."""
         with self._writing(addition.name) as connection:
-            return growth.add_datums(connection, self.backend, addition)
+            version = growth.add_datums(connection, self.backend, addition)
+        return self._announced(version)
 
     def save(self, evaluation: Evaluation, dataset: Dataset) -> Version:
         """Store an evaluation with the dataset and predictions that it is about."""
         with self._writing(dataset.name) as connection:
             version = datasets.save_version(connection, self.backend, dataset)
             evaluations.save_evaluation(connection, self.backend, version, dataset, evaluation)
-        in_use.dataset = (version.dataset, version.digest)
-        return version
+        return self._announced(version)
 
     def link_run(self, evaluation_id: str, run: Run) -> None:
         """Link a stored evaluation to one more MLflow run."""
@@ -77,6 +77,14 @@ class SqlStore(SqlReader):
         """Keep an answer that was computed from what the store was at a revision."""
         with self._writing() as connection:
             answer_cache.save_answer(connection, key, revision, content)
+
+    def transaction(self, *changed: str) -> AbstractContextManager[Connection]:
+        """One writing transaction over the database, for a plugin with tables of its own.
+
+        Args:
+            changed: datasets whose answers it can change; ``""`` for all.
+        """
+        return self._writing(*changed)
 
     def close(self) -> None:
         """Close its connections."""
@@ -90,6 +98,13 @@ class SqlStore(SqlReader):
 
     def __repr__(self) -> str:
         return f"<Store {self.display_url}>"
+
+    def _announced(self, version: Version) -> Version:
+        """Plugins hear of a new version after the commit, whoever saved it."""
+        in_use.dataset = (version.dataset, version.digest)
+        if version.is_new:
+            installed().announce_dataset(version, self)
+        return version
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

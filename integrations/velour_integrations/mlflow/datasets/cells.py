@@ -25,11 +25,9 @@ from numpy.typing import NDArray
 
 from velour_integrations.mlflow.datasets.boxes import boxes_table
 from velour_integrations.mlflow.datasets.columns import is_plain, label_text, labels_table
-from velour_plugin.domain.annotations import Annotation
-from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster
-from velour_plugin.domain.labels import DEFAULT_KEY, Label
-from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin import Annotation, BoundingBox, Label, MultiPolygon, Polygon, Raster
 from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.plugin import DEFAULT_KEY, AnnotationTable, LabelName
 
 
 def table_of(

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.domain.labels import DEFAULT_KEY, Label
-from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin import Label
 from velour_plugin.errors import BadDataset
+from velour_plugin.plugin import DEFAULT_KEY, AnnotationTable, LabelName
 
 _COLUMNS = ("datum", "annotation", "label", "score", "box", "area", "crowd")
 _OBJECTS = ("shape", "metadata", "embedding")

@@ -22,7 +22,7 @@ from velour_integrations.mlflow.datasets.source import DIGEST_LENGTH
 if TYPE_CHECKING:
     import pandas as pd
 
-    from velour_plugin.domain.datasets import Dataset
+    from velour_plugin import Dataset
 
 TARGETS, PREDICTIONS = "ground_truth", "prediction"
 

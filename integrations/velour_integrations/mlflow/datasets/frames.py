@@ -16,8 +16,8 @@ import numpy as np
 import velour_plugin as velour
 from velour_integrations.mlflow.datasets.cells import table_of
 from velour_integrations.mlflow.datasets.described import described
-from velour_plugin.domain.order import natural_order
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
+from velour_plugin.plugin import natural_order
 
 _PLAIN = (str, bool, int, float, np.generic, dt.date, dt.time, dt.timedelta)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mlflow.data.dataset_source import DatasetSource
 
 if TYPE_CHECKING:
-    from velour_plugin.domain.datasets import Dataset
+    from velour_plugin import Dataset
 
 SCHEME = "velour://"
 DIGEST_LENGTH = 32  # MLflow stores at most 36

@@ -16,16 +16,17 @@ from mlflow.models.evaluation import EvaluationResult, ModelEvaluator
 
 import velour_plugin as velour
 from velour_integrations.mlflow.datasets.frames import dataset_of
+from velour_integrations.mlflow.evaluation.collecting import collect
 from velour_integrations.mlflow.evaluation.config import CONFIG, checked_config, own_config
 from velour_integrations.mlflow.evaluation.extras import Extras, Judged
 from velour_integrations.mlflow.evaluation.predictions import (
-    check_question,
+    checked_question,
     link_model,
     name_of,
     predicted,
 )
 from velour_integrations.mlflow.runs.wanted import Wanted
-from velour_plugin.plugins import installed
+from velour_plugin.plugin import compute, evaluate_question, installed, publish
 
 _logger = logging.getLogger("velour")
 
@@ -86,8 +87,7 @@ class VelourEvaluator(ModelEvaluator):
 
         config = checked_config(evaluator_config)
         task = config.get("task", model_type)
-        question = {"parameters": config.get("parameters"), "where": config.get("where")}
-        check_question(task, **question)
+        question = checked_question(task, config.get("parameters"), config.get("where"))
         extras = Extras(extra_metrics or (), custom_artifacts or (), config, run_id)
         run = run_of(run_id)
         with velour.open_store(config.get("store")) as store:
@@ -97,16 +97,17 @@ class VelourEvaluator(ModelEvaluator):
             logged = model_id or getattr(model, "model_id", None)
             name = config.get("model") or said.dataset.model or name_of(model, logged)
             judged = replace(said.dataset, model=str(name or run.name or run_id))
-            evaluation = velour.evaluate(
-                judged, task, **question, store=None if extras else store, run=run
-            )
+            if extras:  # which may fail: nothing is kept before them
+                evaluation = compute(judged, question, run)
+            else:
+                evaluation = evaluate_question(judged, question, store, run)
             seen = look(evaluation, judged, wanted)
             metrics = mlflow_metrics(evaluation, seen)
-            if extras:  # which may fail, so that nothing was kept yet
+            if extras:
                 rows = Judged.of(dataset, said.rows, said.uids, said.answers)
                 metrics |= extras.measure(rows, metrics)
-                store.save(evaluation, judged)
-                installed().announce(evaluation)
+                publish(evaluation, judged, store)
+        collect(evaluation)
         prefix = config.get("metric_prefix", "")
         metrics = {f"{prefix}{name}": value for name, value in metrics.items()}
         if model_id is None:

@@ -15,10 +15,9 @@ from velour_integrations.mlflow.datasets.columns import joined
 from velour_integrations.mlflow.evaluation.answers import cells_table
 from velour_integrations.mlflow.evaluation.endpoints import endpoint_behind
 from velour_integrations.mlflow.evaluation.models import interview, selected_rows
-from velour_plugin.domain.datasets import Dataset
+from velour_plugin import Dataset
 from velour_plugin.errors import BadDataset
-from velour_plugin.matching import Question
-from velour_plugin.plugins import installed
+from velour_plugin.plugin import Question, installed
 
 _logger = logging.getLogger("velour")
 
@@ -41,7 +40,7 @@ class Predicted:
     answers: Sequence[Any] = ()
 
 
-def check_question(task: str, parameters: Any, where: Any) -> None:
+def checked_question(task: str, parameters: Any, where: Any) -> Question:
     """Refuse what cannot be answered before a model works for an hour.
 
     Raises:
@@ -49,7 +48,7 @@ def check_question(task: str, parameters: Any, where: Any) -> None:
         InvalidInput: a parameter breaks a rule.
         BadFilter: the filter has no meaning.
     """
-    Question.of(installed().evaluator(task), parameters or {}, where)
+    return Question.of(installed().evaluator(task), parameters or {}, where)
 
 
 def predicted(

@@ -6,38 +6,40 @@ from typing import Any
 
 import mlflow
 
+from velour_integrations.mlflow.evaluation.collecting import collecting
 from velour_integrations.mlflow.evaluation.predictions import name_of
 from velour_integrations.mlflow.registry.versions import LOGGED, SCHEME, ModelVersion, named
+from velour_plugin import Evaluation
 from velour_plugin.errors import InvalidInput, NotFound
-from velour_plugin.tracked import Tracked
+from velour_plugin.plugin import TrackedEvaluation
 
 
-def evaluate_tracked(asked: Tracked) -> str:
-    """Judge in a run of its own; returns the run's id.
+def evaluate_tracked(request: TrackedEvaluation) -> Evaluation:
+    """Evaluate in a run of its own.
 
     Raises:
         NotFound: MLflow cannot load the model.
         UnknownName: there is no such registered model or version.
         InvalidInput: the model or the experiment breaks a rule.
     """
-    model, name = _loaded(asked.model)
-    name = asked.name or name
+    model, name = _loaded(request.model)
+    name = request.name or name
     config = {
         "model": name,
-        "parameters": dict(asked.parameters) or None,
-        "where": asked.where,
-        "store": asked.store,
+        "parameters": dict(request.parameters) or None,
+        "where": request.where,
+        "store": request.store,
     }
-    experiment = None if asked.experiment is None else _experiment(asked.experiment)
-    with mlflow.start_run(experiment_id=experiment, run_name=name) as run:
+    experiment = None if request.experiment is None else _experiment(request.experiment)
+    with mlflow.start_run(experiment_id=experiment, run_name=name), collecting() as evaluations:
         mlflow.models.evaluate(
             model=model,
-            data=mlflow.data.from_velour(asked.dataset),  # type: ignore[attr-defined]  # by entry point
-            model_type=asked.task,
+            data=mlflow.data.from_velour(request.dataset),  # type: ignore[attr-defined]  # by entry point
+            model_type=request.task,
             evaluators="velour",
             evaluator_config={key: value for key, value in config.items() if value is not None},
         )
-    return str(run.info.run_id)
+    return evaluations[-1]
 
 
 def _loaded(model: Any) -> tuple[Any, str | None]:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from velour_integrations.mlflow.registry.versions import ModelVersion
-from velour_plugin.answers import Leaderboard, LeaderboardRow
+from velour_plugin import Leaderboard
 from velour_plugin.errors import InvalidInput
+from velour_plugin.plugin import LeaderboardRow
 
 
 @dataclass(frozen=True)

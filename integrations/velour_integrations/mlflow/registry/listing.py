@@ -13,11 +13,8 @@ from velour_integrations.mlflow.registry.versions import (
     versions,
     versions_of,
 )
-from velour_plugin.answers.base import TitledAnswer
-from velour_plugin.answers.plots import bars
 from velour_plugin.errors import UnknownName
-from velour_plugin.plugins import installed
-from velour_plugin.store import Candidate, Store
+from velour_plugin.plugin import Candidate, Store, TitledAnswer, bars, installed
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

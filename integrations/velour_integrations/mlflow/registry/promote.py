@@ -17,10 +17,9 @@ import mlflow
 import velour_plugin as velour
 from velour_integrations.mlflow.registry.contest import Contest
 from velour_integrations.mlflow.registry.versions import ModelVersion, judged, versions
-from velour_plugin.answers import Leaderboard, LeaderboardRow
+from velour_plugin import Leaderboard
 from velour_plugin.errors import InvalidInput, NotFound
-from velour_plugin.filters import Where
-from velour_plugin.store import Store, opened
+from velour_plugin.plugin import LeaderboardRow, Store, Where, opened
 
 TAG = "velour.promotion."
 """Begins the tag of a version that says why it was promoted; the alias follows."""

@@ -25,9 +25,8 @@ from velour_integrations.mlflow.runs.showing import TABLES, Shown, decorating
 from velour_integrations.mlflow.runs.tables import TAG as TABLES_TAG
 from velour_integrations.mlflow.runs.tables import tag_of_tables
 from velour_integrations.mlflow.runs.wanted import Wanted
-from velour_plugin.domain.evaluation import Run
-from velour_plugin.report.figures import COLOURS
-from velour_plugin.report.findings import Findings
+from velour_plugin import Run
+from velour_plugin.plugin import COLOURS, Findings
 
 SHOWN = "velour.shown"
 """Tag of a run: the evaluation that its report shows; a run without it has none of ours."""

@@ -15,8 +15,7 @@ from mlflow.utils.time import get_current_time_millis
 from numpy.typing import NDArray
 
 from velour_integrations.mlflow.runs.names import below
-from velour_plugin.report.figures import RECALLS, precision_curves, roc_curves
-from velour_plugin.report.findings import Findings
+from velour_plugin.plugin import RECALLS, Findings, precision_curves, roc_curves
 
 PRECISION, RATE = "precision_at_recall", "true_positive_rate_at"
 MOST = 8

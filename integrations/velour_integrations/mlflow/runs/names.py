@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable
 
-from velour_plugin.report.findings import Findings
+from velour_plugin.plugin import Findings
 
 _FORBIDDEN = re.compile(r"[^\w.\- :/]")
 _LONGEST = 250

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from velour_plugin.domain.evaluation import Run
-from velour_plugin.report.findings import Findings
+from velour_plugin import Run
+from velour_plugin.plugin import Findings
 
 TAG = "mlflow.note.content"
 

@@ -23,11 +23,9 @@ from velour_integrations.mlflow.runs.names import (
 from velour_integrations.mlflow.runs.replacing import delete_outdated_files
 from velour_integrations.mlflow.runs.showing import Shown, decorating, write_all
 from velour_integrations.mlflow.runs.wanted import Wanted
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.evaluation import Evaluation, Run
+from velour_plugin import Dataset, Evaluation, Run
 from velour_plugin.errors import BadFilter
-from velour_plugin.parquet import write_predictions
-from velour_plugin.report.findings import Findings, find
+from velour_plugin.plugin import Findings, find, write_predictions
 
 FOLDER = "velour"
 """Where Velour's artifacts are in a run."""

@@ -27,8 +27,7 @@ from velour_integrations.mlflow.runs import note
 from velour_integrations.mlflow.runs.histories import PRECISION, RATE
 from velour_integrations.mlflow.runs.names import mlflow_name
 from velour_integrations.mlflow.runs.showing import IMAGE_KEY
-from velour_plugin.plugins import installed
-from velour_plugin.report.findings import Findings
+from velour_plugin.plugin import Findings, installed
 
 KNOWN = (Version("3.5"), Version("4"))
 """From which version of MLflow on, and up to which one, views are written."""

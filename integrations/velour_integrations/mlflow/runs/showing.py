@@ -17,10 +17,8 @@ from typing import Any
 
 from velour_integrations.mlflow.runs.tables import write_table
 from velour_integrations.mlflow.runs.wanted import Wanted
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.report.drawing import Drawn, drawn
-from velour_plugin.report.findings import Findings
-from velour_plugin.report.page import label_rows, report, slice_rows, worst_rows
+from velour_plugin import Dataset
+from velour_plugin.plugin import Drawn, Findings, drawn, label_rows, report, slice_rows, worst_rows
 
 PER_CLASS, SLICES, WORST = "velour_per_class.json", "velour_slices.json", "velour_worst.json"
 REPORT, MAP, IMAGES = "velour_report.html", "velour_map.geojson", "images"

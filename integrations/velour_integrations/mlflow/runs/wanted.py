@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.query_fields import Cut
-from velour_plugin.ranking.slicing import masks
+from velour_plugin import Dataset
+from velour_plugin.plugin import Cut, masks
 
 CLASSES = 50
 

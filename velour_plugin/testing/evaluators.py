@@ -2,6 +2,8 @@
 
 Subclass it in a test module, say which evaluator and what data, and pytest runs it all::
 
+    from velour_plugin.testing.evaluators import EvaluatorContract
+
     class TestMyEvaluator(EvaluatorContract):
         evaluator = MyEvaluator()
 

@@ -1,4 +1,4 @@
-"""What is to be judged in a run of a tracker, such as MLflow."""
+"""A request to evaluate in a run of a tracker, such as MLflow."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from velour_plugin.domain.datasets import Dataset
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
-    """A model or its predictions, the data, and what is asked.
+class TrackedEvaluation:
+    """A model or its predictions, the data, and the question.
 
     Args:
         dataset: with predictions when there is no model.

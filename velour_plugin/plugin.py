@@ -1,0 +1,121 @@
+"""Everything that a plugin imports of Velour, beside the public names of ``velour_plugin``.
+
+A plugin needs ``import velour_plugin``, this module, :mod:`velour_plugin.errors` and, in its tests,
+:mod:`velour_plugin.testing`. Velour's own evaluators and integrations keep to that; the modules
+behind these names may move. Names load when they are first used, so that importing this is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from velour_plugin.answers import LeaderboardRow as LeaderboardRow
+    from velour_plugin.answers.base import TitledAnswer as TitledAnswer
+    from velour_plugin.answers.plots import bars as bars
+    from velour_plugin.autologger import Autologger as Autologger
+    from velour_plugin.autologger import Watch as Watch
+    from velour_plugin.cli.options import json_option as json_option
+    from velour_plugin.cli.options import label_named as label_named
+    from velour_plugin.cli.options import print_result as print_result
+    from velour_plugin.cli.options import store_option as store_option
+    from velour_plugin.cli.options import where_option as where_option
+    from velour_plugin.domain.canonical import canonical_json as canonical_json
+    from velour_plugin.domain.geometry import Shape as Shape
+    from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
+    from velour_plugin.domain.ledger import Columns as Columns
+    from velour_plugin.domain.order import natural_order as natural_order
+    from velour_plugin.domain.runs import Edges as Edges
+    from velour_plugin.domain.runs import union_of_edges as union_of_edges
+    from velour_plugin.domain.table import AnnotationTable as AnnotationTable
+    from velour_plugin.domain.table import LabelName as LabelName
+    from velour_plugin.evaluation import compute as compute
+    from velour_plugin.evaluation import evaluate_question as evaluate_question
+    from velour_plugin.evaluation import publish as publish
+    from velour_plugin.filters import Where as Where
+    from velour_plugin.filters import parse_filter as parse_filter
+    from velour_plugin.filters import split_filter as split_filter
+    from velour_plugin.filters.interpret import matching as matching
+    from velour_plugin.formats import Format as Format
+    from velour_plugin.formats import Path as Path
+    from velour_plugin.formats import Records as Records
+    from velour_plugin.formats import read_records as read_records
+    from velour_plugin.matching import Question as Question
+    from velour_plugin.parquet import write_predictions as write_predictions
+    from velour_plugin.plugins import installed as installed
+    from velour_plugin.progress import track as track
+    from velour_plugin.query_fields import Cut as Cut
+    from velour_plugin.ranking.slicing import masks as masks
+    from velour_plugin.report.drawing import Drawn as Drawn
+    from velour_plugin.report.drawing import drawn as drawn
+    from velour_plugin.report.figures import COLOURS as COLOURS
+    from velour_plugin.report.figures import RECALLS as RECALLS
+    from velour_plugin.report.figures import precision_curves as precision_curves
+    from velour_plugin.report.figures import roc_curves as roc_curves
+    from velour_plugin.report.findings import Findings as Findings
+    from velour_plugin.report.findings import find as find
+    from velour_plugin.report.page import label_rows as label_rows
+    from velour_plugin.report.page import report as report
+    from velour_plugin.report.page import slice_rows as slice_rows
+    from velour_plugin.report.page import worst_rows as worst_rows
+    from velour_plugin.store import Candidate as Candidate
+    from velour_plugin.store import Store as Store
+    from velour_plugin.store import StoreOpener as StoreOpener
+    from velour_plugin.store import StoreTables as StoreTables
+    from velour_plugin.store import Version as Version
+    from velour_plugin.store import opened as opened
+    from velour_plugin.store.sql.store import SqlStore as SqlStore
+    from velour_plugin.tracked_evaluation import TrackedEvaluation as TrackedEvaluation
+
+_NAMES = {
+    # What plugins offer and are called with
+    "autologger": "Autologger Watch",
+    "evaluation": "compute evaluate_question publish",
+    "formats": "Format Path Records read_records",
+    "matching": "Question",
+    "plugins": "installed",
+    "store": "Candidate Store StoreOpener StoreTables Version opened",
+    "store.sql.store": "SqlStore",
+    "tracked_evaluation": "TrackedEvaluation",
+    # Values in columns, their spelling and their order
+    "domain.canonical": "canonical_json",
+    "domain.geometry": "Shape",
+    "domain.labels": "DEFAULT_KEY",
+    "domain.ledger": "Columns",
+    "domain.order": "natural_order",
+    "domain.runs": "Edges union_of_edges",
+    "domain.table": "AnnotationTable LabelName",
+    # Filters
+    "filters": "Where parse_filter split_filter",
+    "filters.interpret": "matching",
+    # Rankings and reports
+    "answers": "LeaderboardRow",
+    "answers.base": "TitledAnswer",
+    "answers.plots": "bars",
+    "query_fields": "Cut",
+    "ranking.slicing": "masks",
+    "report.drawing": "Drawn drawn",
+    "report.figures": "COLOURS RECALLS precision_curves roc_curves",
+    "report.findings": "Findings find",
+    "report.page": "label_rows report slice_rows worst_rows",
+    "parquet": "write_predictions",
+    # Commands
+    "cli.options": "json_option label_named print_result store_option where_option",
+    "progress": "track",
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"velour_plugin.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,105 @@
+"""Register plugins with pluggy, refuse what does not fit the hooks, call one plugin at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from importlib.metadata import entry_points
+from typing import Any
+
+import pluggy
+
+from velour_plugin import hookspecs
+from velour_plugin.errors import BadPlugin, UnknownName
+
+GROUP = "velour"
+
+
+class PluginManager(pluggy.PluginManager):
+    """Pluggy's manager with Velour's hooks, and errors that name the plugin and the way out."""
+
+    def __init__(self) -> None:
+        super().__init__(GROUP)
+        self.add_hookspecs(hookspecs)
+
+    def register_installed(self) -> None:
+        """Register every plugin that an entry point of the group ``velour`` names.
+
+        Raises:
+            BadPlugin: a plugin has an argument that its hook has not.
+        """
+        seen: set[str] = set()
+        for entry in entry_points(group=GROUP):
+            if entry.value in seen:  # an editable install beside a wheel lists an entry twice
+                continue
+            seen.add(entry.value)
+            self.register(entry.load(), _entry_name(entry))
+
+    def register(self, plugin: object, name: str | None = None) -> str | None:
+        """Register a plugin whose implementations fit the hooks.
+
+        Raises:
+            BadPlugin: an implementation has an argument that its hook has not, or the plugin has
+                no hash, by which pluggy tells plugins apart.
+        """
+        if not isinstance(plugin, Hashable):
+            shown = name or type(plugin).__name__
+            raise BadPlugin(
+                f"plugin {shown!r} cannot be hashed: name a module, or give it a __hash__."
+            )
+        try:
+            return super().register(plugin, name)
+        except pluggy.PluginValidationError as error:
+            reason = " ".join(str(error).split())
+            raise BadPlugin(f"{reason}: correct the plugin, or uninstall it.") from error
+
+    def check_pending(self) -> None:
+        """Refuse a misspelt hook, which would never be called, naming the nearest.
+
+        Raises:
+            BadPlugin: a plugin implements a hook that does not exist and is not marked optional.
+        """
+        callers = {name: caller for name, caller in vars(self.hook).items() if name[:1] != "_"}
+        known = [name for name, caller in callers.items() if caller.has_spec()]
+        for name in callers.keys() - set(known):
+            for implementation in callers[name].get_hookimpls():
+                if not implementation.optionalhook:
+                    raise BadPlugin(
+                        f"plugin {self.provider(implementation.plugin)!r} implements an "
+                        f"{UnknownName('hook', name, known)} A hook of a newer Velour is marked "
+                        "hookimpl(optionalhook=True)."
+                    )
+
+    def calls(self, hook: str) -> Sequence[tuple[str, Callable[..., Any]]]:
+        """Each plugin that implements a hook, with a call of it alone inside all wrappers."""
+        plugins = [call.plugin for call in self._implementations(hook) if not _is_wrapper(call)]
+        return [
+            (
+                self.provider(plugin),
+                self.subset_hook_caller(hook, [other for other in plugins if other is not plugin]),
+            )
+            for plugin in plugins
+        ]
+
+    def wrappers(self, hook: str) -> Sequence[str]:
+        """The plugins that wrap a hook: pluggy runs all of them around each call."""
+        wrappers = filter(_is_wrapper, self._implementations(hook))
+        return [self.provider(wrapper.plugin) for wrapper in wrappers]
+
+    def provider(self, plugin: object) -> str:
+        """The name of a plugin, with its distribution and version where it has one."""
+        return self.get_name(plugin) or repr(plugin)
+
+    def _implementations(self, hook: str) -> Sequence[pluggy.HookImpl]:
+        """In the order in which pluggy calls them."""
+        return list(reversed(getattr(self.hook, hook).get_hookimpls()))
+
+
+def _is_wrapper(implementation: pluggy.HookImpl) -> bool:
+    return implementation.wrapper or implementation.hookwrapper
+
+
+def _entry_name(entry: Any) -> str:
+    distribution = entry.dist
+    return (
+        f"{entry.name} ({distribution.name} {distribution.version})" if distribution else entry.name
+    )
