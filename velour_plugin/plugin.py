@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from velour_plugin.answers import LeaderboardRow as LeaderboardRow
     from velour_plugin.answers.base import TitledAnswer as TitledAnswer
     from velour_plugin.answers.plots import bars as bars
-    from velour_plugin.autologger import Autologger as Autologger
     from velour_plugin.autologger import Watch as Watch
     from velour_plugin.cli.options import json_option as json_option
     from velour_plugin.cli.options import label_named as label_named
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from velour_plugin.domain.order import natural_order as natural_order
     from velour_plugin.domain.runs import Edges as Edges
     from velour_plugin.domain.runs import union_of_edges as union_of_edges
-    from velour_plugin.domain.table import AnnotationTable as AnnotationTable
     from velour_plugin.domain.table import LabelName as LabelName
     from velour_plugin.evaluation import compute as compute
     from velour_plugin.evaluation import evaluate_question as evaluate_question
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from velour_plugin.filters import parse_filter as parse_filter
     from velour_plugin.filters import split_filter as split_filter
     from velour_plugin.filters.interpret import matching as matching
-    from velour_plugin.formats import Format as Format
     from velour_plugin.formats import Path as Path
     from velour_plugin.formats import Records as Records
     from velour_plugin.formats import read_records as read_records
@@ -59,23 +56,20 @@ if TYPE_CHECKING:
     from velour_plugin.report.page import report as report
     from velour_plugin.report.page import slice_rows as slice_rows
     from velour_plugin.report.page import worst_rows as worst_rows
-    from velour_plugin.store import Candidate as Candidate
-    from velour_plugin.store import Store as Store
     from velour_plugin.store import StoreOpener as StoreOpener
     from velour_plugin.store import StoreTables as StoreTables
-    from velour_plugin.store import Version as Version
     from velour_plugin.store import opened as opened
     from velour_plugin.store.sql.store import SqlStore as SqlStore
     from velour_plugin.tracked_evaluation import TrackedEvaluation as TrackedEvaluation
 
 _NAMES = {
     # What plugins offer and are called with
-    "autologger": "Autologger Watch",
+    "autologger": "Watch",
     "evaluation": "compute evaluate_question publish",
-    "formats": "Format Path Records read_records",
+    "formats": "Path Records read_records",
     "matching": "Question",
     "plugins": "installed",
-    "store": "Candidate Store StoreOpener StoreTables Version opened",
+    "store": "StoreOpener StoreTables opened",
     "store.sql.store": "SqlStore",
     "tracked_evaluation": "TrackedEvaluation",
     # Values in columns, their spelling and their order
@@ -85,7 +79,7 @@ _NAMES = {
     "domain.ledger": "Columns",
     "domain.order": "natural_order",
     "domain.runs": "Edges union_of_edges",
-    "domain.table": "AnnotationTable LabelName",
+    "domain.table": "LabelName",
     # Filters
     "filters": "Where parse_filter split_filter",
     "filters.interpret": "matching",

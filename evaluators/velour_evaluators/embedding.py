@@ -19,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.kernels.embeddings import Labelled, purity_at_k, recall_at_k, separation
-from velour_plugin import Dataset, Evaluator, Ledger, Metric
+from velour_plugin import AnnotationTable, Dataset, Evaluator, Ledger, Metric
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
-from velour_plugin.plugin import AnnotationTable
 
 _DISTANCES = ("cosine", "euclidean")
 _ROLES = {"candidate": 0, "query": 1}

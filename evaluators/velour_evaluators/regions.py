@@ -15,9 +15,8 @@ import shapely
 from numpy.typing import NDArray
 
 from velour_evaluators.kernels import overlap
-from velour_plugin import BoundingBox, Dataset, MultiPolygon, Polygon, Raster
+from velour_plugin import AnnotationTable, BoundingBox, Dataset, MultiPolygon, Polygon, Raster
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import AnnotationTable
 
 Form = Literal["box", "raster", "polygon"]
 FORMS: tuple[Form, ...] = ("box", "raster", "polygon")

@@ -13,8 +13,8 @@ from velour_plugin import hookimpl
 if TYPE_CHECKING:
     import click
 
-    from velour_plugin import Evaluation
-    from velour_plugin.plugin import Autologger, Format, TrackedEvaluation
+    from velour_plugin import Autologger, Evaluation, Format
+    from velour_plugin.plugin import TrackedEvaluation
 
 
 @hookimpl

@@ -146,7 +146,7 @@ def detections(folder: Path, rounds: int) -> None:
             )
 
     def alone() -> None:
-        velour.evaluate(read(), "object-detection")
+        velour.evaluate(read(), "object-detection", save=False)
 
     def stored() -> None:
         with velour.open_store() as store:

@@ -120,7 +120,7 @@ def test_neighbours_of_four_vectors_are_countable_by_hand() -> None:
     ]
     dataset = velour.Dataset.from_groundtruths(truths, "four").with_predictions(said, "model")
 
-    found = velour.evaluate(dataset, "embedding", parameters={"neighbours": [1]})
+    found = velour.evaluate(dataset, "embedding", parameters={"neighbours": [1]}, save=False)
 
     assert found.headline == {
         "recall_1": 1.0,
@@ -132,10 +132,10 @@ def test_neighbours_of_four_vectors_are_countable_by_hand() -> None:
 def test_what_embeddings_cannot_be_is_refused() -> None:
     dataset = vectors(np.random.default_rng(0))
     with pytest.raises(UnknownName, match="did you mean 'cosine'"):
-        velour.evaluate(dataset, "embedding", parameters={"distance": "cosin"})
+        velour.evaluate(dataset, "embedding", parameters={"distance": "cosin"}, save=False)
     with pytest.raises(InvalidInput, match="rising whole numbers"):
-        velour.evaluate(dataset, "embedding", parameters={"neighbours": [5, 1]})
+        velour.evaluate(dataset, "embedding", parameters={"neighbours": [5, 1]}, save=False)
     with pytest.raises(BadDataset, match="'query' or 'candidate'"):
-        velour.evaluate(dataset, "embedding", parameters={"role_key": "kind"})
+        velour.evaluate(dataset, "embedding", parameters={"role_key": "kind"}, save=False)
     with pytest.raises(BadDataset, match="have no embeddings"):
-        velour.evaluate(classes(np.random.default_rng(0)), "embedding")
+        velour.evaluate(classes(np.random.default_rng(0)), "embedding", save=False)

@@ -110,7 +110,7 @@ def test_a_report_needs_no_network(tmp_path: Path) -> None:
     evil = dataset.with_predictions(
         dataset.predictions or [], model="<script>document.title = 'taken'</script>"
     )
-    findings = find(evaluate(evil, "object-detection"), evil)
+    findings = find(evaluate(evil, "object-detection", save=False), evil)
     worst = [findings.datums[place].uid for place in findings.worst]
     images = list(drawn(evil, worst, tmp_path, 0.5))
     path = tmp_path / "report.html"

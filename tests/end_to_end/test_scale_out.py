@@ -50,10 +50,10 @@ def same(a: velour.Evaluation, b: velour.Evaluation) -> bool:
 
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_threads_and_processes_give_the_same_digits(dataset: velour.Dataset, backend: str) -> None:
-    here = velour.evaluate(dataset, "object-detection")
+    here = velour.evaluate(dataset, "object-detection", save=False)
 
     with joblib.parallel_config(backend=backend, n_jobs=2):
-        there = velour.evaluate(dataset, "object-detection")
+        there = velour.evaluate(dataset, "object-detection", save=False)
 
     assert same(there, here)
 
@@ -63,7 +63,7 @@ def test_two_dask_workers_give_the_same_digits_from_partitions(
 ) -> None:
     """Each worker is a process of its own and reads its parts from parquet."""
     distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
-    here = velour.evaluate(dataset, "object-detection")
+    here = velour.evaluate(dataset, "object-detection", save=False)
     parts = velour.PartitionedDataset.write(tmp_path / "parts", split(dataset, 5))
 
     with (
@@ -73,7 +73,7 @@ def test_two_dask_workers_give_the_same_digits_from_partitions(
         distributed.Client(cluster),
         joblib.parallel_config(backend="dask"),
     ):
-        there = velour.evaluate(parts, "object-detection")
+        there = velour.evaluate(parts, "object-detection", save=False)
 
     assert len(parts) == 5
     assert same(there, here)
@@ -86,15 +86,15 @@ def test_a_filter_on_partitions_selects_as_on_the_whole(
     parts = velour.PartitionedDataset.write(tmp_path, split(dataset, 4))
 
     for where in ("night", "night OR late", "NOT night"):
-        here = velour.evaluate(dataset, "object-detection", where=where)
-        assert same(velour.evaluate(parts, "object-detection", where=where), here)
+        here = velour.evaluate(dataset, "object-detection", where=where, save=False)
+        assert same(velour.evaluate(parts, "object-detection", where=where, save=False), here)
 
 
 def test_a_property_that_no_part_has_is_refused(dataset: velour.Dataset, tmp_path: Path) -> None:
     parts = velour.PartitionedDataset.write(tmp_path, split(dataset, 2))
 
     with pytest.raises(UnknownName, match=r"nihgt.*did you mean 'night'"):
-        velour.evaluate(parts, "object-detection", where="nihgt")
+        velour.evaluate(parts, "object-detection", where="nihgt", save=False)
 
 
 def test_parts_out_of_order_are_refused(dataset: velour.Dataset, tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_evaluate_takes_the_same_filters(seed: int) -> None:
     data = some_data(seed)
     chosen = first_class(data)
     where = f"label.value = '{chosen}' AND score >= 0.4 AND annotation.area > 100"
-    evaluation = velour.evaluate(dataset_of(*data), "object-detection", where=where)
+    evaluation = velour.evaluate(dataset_of(*data), "object-detection", where=where, save=False)
 
     def kept(item: Json) -> bool:
         return bool(item["category_id"] == chosen)

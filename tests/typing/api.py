@@ -64,7 +64,7 @@ def evaluate(dataset: velour.Dataset, store: velour.Store) -> velour.Evaluation:
     assert_type(evaluation.certificate, velour.Certificate)
     assert_type(evaluation.ledger, velour.Ledger)
     metrics: list[velour.Metric] = list(evaluation.metrics)
-    return velour.evaluate(dataset, task=f"{len(headline)} {metrics}")
+    return velour.evaluate(dataset, task=f"{len(headline)} {metrics}", save=False)
 
 
 def keep(dataset: velour.Dataset) -> list[velour.Version]:
@@ -94,7 +94,7 @@ def ask(store: velour.Store) -> list[pd.DataFrame]:
 def refuse(dataset: velour.Dataset) -> int:
     """Errors are caught by the classes of one tree."""
     try:
-        velour.evaluate(dataset, "object-detektion")
+        velour.evaluate(dataset, "object-detektion", save=False)
     except velour.errors.UnknownName as error:
         return error.exit_code
     except velour.errors.VelourError:

@@ -9,7 +9,8 @@ import pytest
 
 import velour_plugin as velour
 from tests.scenes import FOUND, TRUE, scene
-from velour_plugin.plugin import Store, Version, publish
+from velour_plugin import Store, Version
+from velour_plugin.plugin import publish
 from velour_plugin.store import upgrade_store
 from velour_plugin.testing.plugins import plugin_installed
 
@@ -83,7 +84,7 @@ def test_an_evaluation_that_was_stored_before_is_not_announced_again(
 
 
 def test_publishing_saves_and_announces(store: Store, listener: Listener) -> None:
-    publish(velour.evaluate(SCENE, "object-detection"), SCENE, store)
+    publish(velour.evaluate(SCENE, "object-detection", save=False), SCENE, store)
     assert listener.heard == [(1, ("0", "1")), 0.5]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import SimpleNamespace
 
 import pytest
 
@@ -12,8 +11,8 @@ from tests.fires import fires
 from velour_plugin.answers import Leaderboard
 from velour_plugin.answers.plots import pareto_front
 from velour_plugin.errors import InvalidInput, NotFound, UnknownName
-from velour_plugin.plugins import installed
 from velour_plugin.store import Store
+from velour_plugin.testing import plugin_installed
 
 LATENCIES = {"r1": 30.0, "r2": 10.0, "r3": 40.0}
 
@@ -25,7 +24,7 @@ def store(sqlite_url: str) -> Iterator[Store]:
         for number, found in enumerate((["2", "10", "20"], ["2", "10"], ["2"]), 1):
             dataset = fires(found, f"model {number}")
             run = velour.Run(f"r{number}", f"run {number}", "0")  # of no tracker
-            opened.save(velour.evaluate(dataset, "object-detection", run=run), dataset)
+            opened.save(velour.evaluate(dataset, "object-detection", run=run, save=False), dataset)
         yield opened
 
 
@@ -33,17 +32,16 @@ def store(sqlite_url: str) -> Iterator[Store]:
 def tracker() -> Iterator[None]:
     """A tracker that knows how fast the runs are."""
 
-    @velour.hookimpl(tryfirst=True)
-    def velour_run_columns(
-        run_ids: Sequence[str], columns: Sequence[str]
-    ) -> Mapping[str, Mapping[str, float]]:
-        assert list(columns) == ["bench.latency_ms"]
-        return {run_id: {"bench.latency_ms": LATENCIES[run_id]} for run_id in run_ids}
+    class Bench:
+        @velour.hookimpl(tryfirst=True)
+        def velour_run_columns(
+            self, run_ids: Sequence[str], columns: Sequence[str]
+        ) -> Mapping[str, Mapping[str, float]]:
+            assert list(columns) == ["bench.latency_ms"]
+            return {run_id: {"bench.latency_ms": LATENCIES[run_id]} for run_id in run_ids}
 
-    plugin = SimpleNamespace(velour_run_columns=velour_run_columns)
-    installed().manager.register(plugin, "bench")
-    yield
-    installed().manager.unregister(plugin)
+    with plugin_installed(Bench()):
+        yield
 
 
 def test_other_metrics_stand_beside_the_one_that_is_ranked_by(store: Store) -> None:

@@ -13,7 +13,7 @@ from tests.fires import fires
 from velour_plugin.domain.evaluation import Metric
 from velour_plugin.errors import BadAnnotation, UnknownName
 
-EVALUATION = velour.evaluate(fires(["2", "10"]), "object-detection")
+EVALUATION = velour.evaluate(fires(["2", "10"]), "object-detection", save=False)
 """Two of four fires are detected."""
 
 

@@ -22,7 +22,7 @@ from velour_plugin.report.findings import Findings, find
 
 def detection() -> Findings:
     dataset = predicted(harbour(), "small")
-    return find(velour.evaluate(dataset, "object-detection"), dataset)
+    return find(velour.evaluate(dataset, "object-detection", save=False), dataset)
 
 
 def classification(labels: int = 3, datums: int = 200) -> Findings:
@@ -30,12 +30,12 @@ def classification(labels: int = 3, datums: int = 200) -> Findings:
     truth, scores = rng.integers(0, labels, datums), rng.dirichlet(np.ones(labels), datums)
     scores[np.arange(datums), truth] += 0.4
     dataset = dataset_of_arrays(truth, scores / scores.sum(axis=1, keepdims=True))
-    return find(velour.evaluate(dataset, "image-classification"), dataset)
+    return find(velour.evaluate(dataset, "image-classification", save=False), dataset)
 
 
 def segmentation() -> Findings:
     dataset = drawn_dataset({"a": ("rrrc rr..", "rrcc r..r"), "b": ("rc", "cr")})
-    return find(velour.evaluate(dataset, "semantic-segmentation"), dataset)
+    return find(velour.evaluate(dataset, "semantic-segmentation", save=False), dataset)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_precision_curve_never_rises_and_ends_where_recall_does() -> None:
     """Two of four objects are found: beyond a recall of 0.5 there is no precision."""
     truth, hit = annotation(TEN_BY_TEN), annotation(TEN_BY_TEN, score=0.9)
     dataset = scene(*[([truth], [hit])] * 2, *[([truth], [])] * 2)
-    findings = find(velour.evaluate(dataset, "object-detection"), dataset)
+    findings = find(velour.evaluate(dataset, "object-detection", save=False), dataset)
     (curve,) = precision_curves(findings).values()
     assert curve[:51].tolist() == [1.0] * 51
     assert curve[51:].tolist() == [0.0] * 50
@@ -120,7 +120,7 @@ def test_a_map_shows_some_of_many_places_and_whatever_has_no_score() -> None:
     datums = [velour.Datum(str(at), location=(40 + at / 1e3, 8.0)) for at in range(POINTS + 500)]
     truths = [velour.GroundTruth(datum, []) for datum in datums]
     dataset = velour.Dataset.from_groundtruths(truths, "many").with_predictions([], "model")
-    spec = figures(find(velour.evaluate(dataset, "object-detection"), dataset))["map"]
+    spec = figures(find(velour.evaluate(dataset, "object-detection", save=False), dataset))["map"]
     dots: dict[str, Any] = spec["data"][0]
     assert len(dots["x"]) == POINTS
     assert set(dots["marker"]["color"]) == {None}
@@ -132,7 +132,9 @@ def test_labels_of_one_name_stay_apart_on_an_axis() -> None:
     long = "x" * 60
     boxes = [annotation(TEN_BY_TEN, f"{long}{at}") for at in (1, 2)]
     dataset = scene((boxes, []))
-    spec = figures(find(velour.evaluate(dataset, "object-detection"), dataset))["labels"]
+    spec = figures(find(velour.evaluate(dataset, "object-detection", save=False), dataset))[
+        "labels"
+    ]
     names = spec["data"][0]["y"]
     assert len(set(names)) == 2
     assert all(len(name) <= 45 for name in names)

@@ -21,7 +21,7 @@ WEAK = annotation(ELSEWHERE, score=0.3)
 
 
 def findings_of(dataset: velour.Dataset, task: str = "object-detection") -> Findings:
-    return find(velour.evaluate(dataset, task), dataset)
+    return find(velour.evaluate(dataset, task, save=False), dataset)
 
 
 def columns(findings: Findings) -> dict[str, list[float | None]]:
@@ -75,9 +75,9 @@ def test_segmentation_counts_wrong_pixels_of_each_image() -> None:
 
 def test_a_slice_is_measured_as_its_datums_alone_would_be() -> None:
     dataset = predicted(harbour(), "small")
-    found = find(velour.evaluate(dataset, "object-detection"), dataset, ["port"])
+    found = find(velour.evaluate(dataset, "object-detection", save=False), dataset, ["port"])
     boston, halifax = found.slices
-    alone = velour.evaluate(dataset, "object-detection", where="port = 'Boston'")["mAP"]
+    alone = velour.evaluate(dataset, "object-detection", where="port = 'Boston'", save=False)["mAP"]
     assert (boston.by, boston.name, boston.datums) == ("port", "Boston", 20)
     assert boston.value == alone
     assert halifax.name == "Halifax"
@@ -86,7 +86,9 @@ def test_a_slice_is_measured_as_its_datums_alone_would_be() -> None:
 
 def test_a_filtered_evaluation_shows_its_own_datums_only() -> None:
     dataset = predicted(harbour(), "small")
-    evaluation = velour.evaluate(dataset, "object-detection", where="time_of_day = 'night'")
+    evaluation = velour.evaluate(
+        dataset, "object-detection", where="time_of_day = 'night'", save=False
+    )
     found = find(evaluation, dataset)
     assert {datum.metadata["time_of_day"] for datum in found.datums} == {"night"}
     assert {part.by for part in found.slices} == {"port"}
@@ -122,7 +124,7 @@ def test_properties_of_few_values_are_sliced_by_and_no_others() -> None:
 def test_a_slice_by_what_nobody_has_is_refused() -> None:
     dataset = predicted(harbour(), "small")
     with pytest.raises(UnknownName, match="port"):
-        find(velour.evaluate(dataset, "object-detection"), dataset, ["prot"])
+        find(velour.evaluate(dataset, "object-detection", save=False), dataset, ["prot"])
 
 
 def test_places_are_longitude_and_latitude() -> None:

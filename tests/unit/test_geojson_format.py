@@ -144,7 +144,7 @@ def test_features_without_any_class_are_of_one(tmp_path: Path) -> None:
     run = write(tmp_path / "run.geojson", feature(square(*VEGAS), score=0.5))
     judged = read(truth).with_predictions(run, "m")
     assert judged.truth.labels == (("class", "object"),)
-    assert velour.evaluate(judged, "instance-segmentation")["mAP"] == pytest.approx(1)
+    assert velour.evaluate(judged, "instance-segmentation", save=False)["mAP"] == pytest.approx(1)
 
 
 def test_predictions_are_the_same_files_with_a_score(tiles: Path, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_predictions_are_the_same_files_with_a_score(tiles: Path, tmp_path: Path
     a, b = judged.predicted
     assert a.annotations[0].labels[0] == velour.Label("class", "house", 0.9)
     assert b.annotations[0].labels[0] == velour.Label("class", "mill", 0.3)
-    evaluation = velour.evaluate(judged, "instance-segmentation")
+    evaluation = velour.evaluate(judged, "instance-segmentation", save=False)
     assert {m.label.value: m.value for m in evaluation.metrics if m.name == "AP" and m.label} == {
         "house": pytest.approx(1), "barn": 0.0, "mill": None
     }  # fmt: skip
@@ -269,6 +269,6 @@ def test_coco_converted_to_geojson_has_the_same_numbers(
         write(tmp_path / f"{name}.json", *features, **({} if on_earth else {"crs": None}))
     judged = read(tmp_path / "truth.json").with_predictions(tmp_path / "run.json", "m")
     published = json.loads((shared_data / "published.json").read_text())
-    headline = velour.evaluate(judged, "object-detection").headline
+    headline = velour.evaluate(judged, "object-detection", save=False).headline
     exact = {name: headline[name] for name in published}
     assert exact == pytest.approx(published, abs=2e-2 if on_earth else 1e-3)

@@ -37,7 +37,7 @@ def test_a_note_that_has_no_room_is_left_alone() -> None:
 
 def test_names_in_a_note_are_no_markdown() -> None:
     dataset = predicted(harbour(), "small").with_predictions([], model="a_b_*c* [x](y)")
-    findings = find(velour.evaluate(dataset, "object-detection"), dataset)
+    findings = find(velour.evaluate(dataset, "object-detection", save=False), dataset)
     text = note.run_note(findings, Run("r", "name", "7"), ["velour_report.html"], "#/view")
     assert r"a\_b\_\*c\* \[x\](y) on harbour" in text
     assert "(#/experiments/7/runs/r/artifacts/velour_report.html?workflowType" in text

@@ -116,7 +116,7 @@ def test_the_plugins_of_this_environment_are_found_once() -> None:
 
 
 def evaluation() -> velour.Evaluation:
-    return velour.evaluate(scene(([TRUE], [FOUND])), "object-detection")
+    return velour.evaluate(scene(([TRUE], [FOUND])), "object-detection", save=False)
 
 
 def announce(**registered: Any) -> None:
@@ -127,7 +127,7 @@ def announce(**registered: Any) -> None:
 def test_every_plugin_hears_of_an_evaluation() -> None:
     heard: list[str] = []
     listener = offering("velour_after_evaluation", lambda evaluation: heard.append(evaluation.id))
-    other = offering("velour_after_evaluation", lambda store: heard.append(store.label))
+    other = offering("velour_after_evaluation", lambda store: heard.append(store.display_url))
     announce(mine=listener, yours=other)
     assert sorted(heard)[0] == evaluation().id
     assert sorted(heard)[1].startswith("sqlite:///")

@@ -52,7 +52,7 @@ def judge(
     """Evaluate and keep it, maybe for a run of which MLflow knows nothing; the newest so far."""
     owner = None if run is None else velour.Run(f"id of {run}", run, experiment)
     asked = {"task": "object-detection", **asked}
-    evaluation = velour.evaluate(dataset, run=owner, **asked)
+    evaluation = velour.evaluate(dataset, run=owner, **asked, save=False)
     store.save(evaluation, dataset)
     return evaluation
 
@@ -188,7 +188,7 @@ def test_a_filtered_value_is_that_of_an_evaluation_of_the_subset(
     expected: dict[Any, Any] = {}
     for model in models:
         mask = np.array([chosen(datum.metadata) for datum in model.datums])
-        evaluation = velour.evaluate(model.subset(mask), task="object-detection")
+        evaluation = velour.evaluate(model.subset(mask), task="object-detection", save=False)
         for name, about in asked:
             wanted = None if about is None else velour.Label(*about)
             expected[name, model.model] = next(
@@ -315,7 +315,7 @@ def test_intersect_equals_an_evaluation_of_what_is_shared(store: Store) -> None:
     shared = np.arange(len(whole)) % 3 != 1
     smaller = replace(whole.subset(shared), model="smaller")
     judge(store, smaller)
-    expected = velour.evaluate(smaller, task="object-detection")["mAP"]
+    expected = velour.evaluate(smaller, task="object-detection", save=False)["mAP"]
     board = rank(store, "mAP", "coco", on_mismatch="intersect")
     values = {row.model: row.value for row in board}
     assert values["smaller"] == values["a"] == expected
@@ -433,7 +433,7 @@ def test_one_run_is_named_and_not_filtered(store: Store) -> None:
     with pytest.raises(InvalidInput, match="the run is named already"):
         velour.slices("swin", by="sensor", where="model = 'swin'", store=store)
     with pytest.raises(BadFilter, match="model and run_id are about runs"):
-        velour.evaluate(fires(ALL), "object-detection", where="model = 'swin'")
+        velour.evaluate(fires(ALL), "object-detection", where="model = 'swin'", save=False)
 
 
 # Labels, scores and annotations in a filter
@@ -444,7 +444,9 @@ def test_a_label_that_is_not_there_is_named_with_those_that_are(store: Store) ->
     with pytest.raises(UnknownName, match=r"label\.value = 'fier'.*known are: class=fire"):
         rank(store, where="label.value = 'fier'")
     with pytest.raises(UnknownName, match=r"label\.value = 'fier'.*known are: class=fire"):
-        velour.evaluate(fires(ALL, "a"), "object-detection", where="label.value = 'fier'")
+        velour.evaluate(
+            fires(ALL, "a"), "object-detection", where="label.value = 'fier'", save=False
+        )
 
 
 def test_metadata_that_no_annotation_has_is_refused(store: Store) -> None:

@@ -77,7 +77,7 @@ def test_a_difficult_object_is_neither_found_nor_missed(home: Path, tmp_path: Pa
     write(tmp_path / "with/comp4_det_val_cat.txt", "000001 1 5 5 9 9\n" * 2)
     for said in ("without", "with"):
         judged = read(home).with_predictions(tmp_path / said, said)
-        evaluation = velour.evaluate(judged, "object-detection")
+        evaluation = velour.evaluate(judged, "object-detection", save=False)
         assert (evaluation["mAP"], evaluation["mAR_100"]) == (1.0, 1.0)
 
 
@@ -197,5 +197,5 @@ def test_coco_converted_to_voc_has_the_same_numbers(shared_data: Path, tmp_path:
             write(tmp_path / folder / f"{number}.xml", page(*objects))
     judged = read(tmp_path / "truth").with_predictions(tmp_path / "run", "m")
     published = json.loads((shared_data / "published.json").read_text())
-    headline = velour.evaluate(judged, "object-detection").headline
+    headline = velour.evaluate(judged, "object-detection", save=False).headline
     assert {name: round(headline[name] or 0, 6) for name in published} == published

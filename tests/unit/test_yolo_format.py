@@ -277,7 +277,7 @@ def test_coco_converted_to_yolo_has_the_same_numbers(shared_data: Path, tmp_path
         entry.update(bbox=[round(number, 6) for number in box])
         entry.update(area=entry["bbox"][2] * entry["bbox"][3])
     expected = coco_eval(truth, said).stats
-    headline = velour.evaluate(judged, "object-detection").headline
+    headline = velour.evaluate(judged, "object-detection", save=False).headline
     assert len(judged.truth) == 830
     assert list(headline.values())[:12] == pytest.approx(list(expected), abs=1e-12)
     published = json.loads((shared_data / "published.json").read_text())

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from velour_evaluators.kernels.answers import Answers, sorted_answers
 from velour_evaluators.kernels.sorting import starts_of_runs
-from velour_plugin import Dataset
+from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset, UnknownName
-from velour_plugin.plugin import AnnotationTable, LabelName
+from velour_plugin.plugin import LabelName
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels import matching, native, native_curves, native_masks
 from velour_evaluators.kernels.accumulate import Curves, curves_of_area
 from velour_evaluators.regions import Regions, finest_common_form
-from velour_plugin import Ledger
-from velour_plugin.plugin import AnnotationTable, Columns
+from velour_plugin import AnnotationTable, Ledger
+from velour_plugin.plugin import Columns
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin import Dataset
+from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import AnnotationTable, LabelName
+from velour_plugin.plugin import LabelName
 
 ABSENT, PARTIAL = "absent_labels", "partial_labels"
 

@@ -15,8 +15,8 @@ from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels import matching
 from velour_evaluators.kernels.sorting import descending_order, stable_order
 from velour_evaluators.regions import boxes_of, finest_common_form, image_sizes, regions_of
-from velour_plugin import Dataset, Ledger
-from velour_plugin.plugin import AnnotationTable, Columns, LabelName
+from velour_plugin import AnnotationTable, Dataset, Ledger
+from velour_plugin.plugin import Columns, LabelName
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 """Detection, truth and IoU of each."""

@@ -19,9 +19,9 @@ from velour_evaluators.kernels.semantic import (
     runs_of_layers,
     runs_of_masks,
 )
-from velour_plugin import Dataset, Raster
+from velour_plugin import AnnotationTable, Dataset, Raster
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import AnnotationTable, Edges, LabelName, union_of_edges
+from velour_plugin.plugin import Edges, LabelName, union_of_edges
 
 MOST_PIXELS = 2**31
 """Larger images are refused: most likely a wrong size in the metadata."""

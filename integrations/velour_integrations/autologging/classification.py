@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 import velour_plugin as velour
 from velour_integrations.autologging.recording import dataset_name
 from velour_integrations.mlflow.datasets.columns import label_text, labels_table, scores_table
-from velour_plugin.plugin import DEFAULT_KEY, AnnotationTable
+from velour_plugin import AnnotationTable
+from velour_plugin.plugin import DEFAULT_KEY
 
 MOST_SCORES = 5_000_000
 """Of more, only the label that was decided for is kept."""

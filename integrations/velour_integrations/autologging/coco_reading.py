@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import velour_plugin as velour
-from velour_plugin import MultiPolygon, Polygon, Raster
+from velour_plugin import AnnotationTable, MultiPolygon, Polygon, Raster
 from velour_plugin.errors import InvalidInput
-from velour_plugin.plugin import DEFAULT_KEY, AnnotationTable, Shape, natural_order
+from velour_plugin.plugin import DEFAULT_KEY, Shape, natural_order
 
 Json = Mapping[str, Any]
 

@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from velour_integrations.autologging import recording
-from velour_plugin.plugin import Autologger, Watch
+from velour_plugin import Autologger
+from velour_plugin.plugin import Watch
 
 logger = logging.getLogger("mlflow.velour")
 

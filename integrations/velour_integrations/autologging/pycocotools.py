@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from velour_plugin.plugin import Autologger, Watch
+from velour_plugin import Autologger
+from velour_plugin.plugin import Watch
 
 
 def _truth(module: ModuleType, watch: Watch) -> None:

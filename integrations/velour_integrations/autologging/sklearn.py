@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from velour_integrations.autologging import recording
-from velour_plugin.plugin import Autologger, Watch
+from velour_plugin import Autologger
+from velour_plugin.plugin import Watch
 
 logger = logging.getLogger("mlflow.velour")
 

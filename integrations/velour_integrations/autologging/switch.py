@@ -24,7 +24,7 @@ from mlflow.utils.import_hooks import register_post_import_hook
 from packaging.specifiers import SpecifierSet
 
 from velour_integrations.autologging.joining import follow
-from velour_plugin.plugin import Autologger
+from velour_plugin import Autologger
 
 INTEGRATION = "velour"
 """What MLflow knows it as, in its settings and as the tag ``mlflow.autologging``."""

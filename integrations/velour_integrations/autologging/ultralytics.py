@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_integrations.autologging import recording
-from velour_plugin.plugin import Autologger, Watch
+from velour_plugin import Autologger
+from velour_plugin.plugin import Watch
 
 logger = logging.getLogger("mlflow.velour")
 
@@ -125,7 +126,8 @@ def _captured(validator: Any, found: _Seen, step: int | None) -> recording.Captu
 
 def _dataset(labels: Sequence[str], images: Sequence[_Image], name: str | None) -> Any:
     import velour_plugin as velour
-    from velour_plugin.plugin import DEFAULT_KEY, AnnotationTable, natural_order
+    from velour_plugin import AnnotationTable
+    from velour_plugin.plugin import DEFAULT_KEY, natural_order
 
     short = [PurePath(image.file).name for image in images]
     uids = short if len(set(short)) == len(short) else [image.file for image in images]

@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from velour_plugin import Dataset, Datum, MultiPolygon, Polygon, Raster
+from velour_plugin import AnnotationTable, Dataset, Datum, MultiPolygon, Polygon, Raster
 from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.plugin import (
     DEFAULT_KEY,
-    AnnotationTable,
     LabelName,
     Path,
     Records,

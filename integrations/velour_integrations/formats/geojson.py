@@ -32,9 +32,9 @@ from velour_integrations.formats.geojson_content import (
     read_content,
 )
 from velour_integrations.formats.rows import NO_BOX, Rows, checked_score, class_names, place_of
-from velour_plugin import Dataset, Datum, MultiPolygon, Polygon
+from velour_plugin import AnnotationTable, Dataset, Datum, MultiPolygon, Polygon
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import AnnotationTable, Path, Shape, natural_order, read_records
+from velour_plugin.plugin import Path, Shape, natural_order, read_records
 
 LABEL = ("label", "class", "category", "classification", "type_id")
 SCORE = ("score", "confidence", "probability")

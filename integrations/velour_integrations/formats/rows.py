@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from velour_plugin import Dataset
+from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import DEFAULT_KEY, AnnotationTable, Shape
+from velour_plugin.plugin import DEFAULT_KEY, Shape
 
 Box = tuple[float, float, float, float]
 NO_BOX: Box = (np.nan,) * 4

@@ -23,6 +23,7 @@ import shapely
 
 from velour_plugin import (
     Annotation,
+    AnnotationTable,
     Dataset,
     Datum,
     GroundTruth,
@@ -32,7 +33,7 @@ from velour_plugin import (
     Prediction,
 )
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import DEFAULT_KEY, AnnotationTable, Path, read_records
+from velour_plugin.plugin import DEFAULT_KEY, Path, read_records
 
 BUILDING = Label(DEFAULT_KEY, "building")
 TILE = ImageMetadata(height=650, width=650)

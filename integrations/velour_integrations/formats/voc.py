@@ -30,9 +30,9 @@ from velour_integrations.formats.rows import (
     read_bytes,
     read_lines,
 )
-from velour_plugin import Dataset, Datum
+from velour_plugin import AnnotationTable, Dataset, Datum
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import AnnotationTable, Path, Records, natural_order, read_records
+from velour_plugin.plugin import Path, Records, natural_order, read_records
 
 _FLAGS = ("difficult", "truncated", "occluded")
 _DEVKIT = re.compile(r"comp\d+_det_[^_]+_(?P<label>.+)")

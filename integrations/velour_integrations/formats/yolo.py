@@ -26,9 +26,9 @@ from velour_integrations.formats.rows import (
     read_lines,
 )
 from velour_integrations.formats.yolo_layout import Layout, find_layout, label_files, names_in
-from velour_plugin import Dataset, Datum, ImageMetadata, Polygon
+from velour_plugin import AnnotationTable, Dataset, Datum, ImageMetadata, Polygon
 from velour_plugin.errors import BadDataset, InvalidInput, MissingExtra
-from velour_plugin.plugin import AnnotationTable, Path, Records, natural_order, read_records
+from velour_plugin.plugin import Path, Records, natural_order, read_records
 
 Size = tuple[int, int]
 _OUTSIDE, _DIGITS = 0.01, 6

@@ -25,9 +25,17 @@ from numpy.typing import NDArray
 
 from velour_integrations.mlflow.datasets.boxes import boxes_table
 from velour_integrations.mlflow.datasets.columns import is_plain, label_text, labels_table
-from velour_plugin import Annotation, BoundingBox, Label, MultiPolygon, Polygon, Raster
+from velour_plugin import (
+    Annotation,
+    AnnotationTable,
+    BoundingBox,
+    Label,
+    MultiPolygon,
+    Polygon,
+    Raster,
+)
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import DEFAULT_KEY, AnnotationTable, LabelName
+from velour_plugin.plugin import DEFAULT_KEY, LabelName
 
 
 def table_of(

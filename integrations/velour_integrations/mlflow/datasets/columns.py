@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin import Label
+from velour_plugin import AnnotationTable, Label
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import DEFAULT_KEY, AnnotationTable, LabelName
+from velour_plugin.plugin import DEFAULT_KEY, LabelName
 
 _COLUMNS = ("datum", "annotation", "label", "score", "box", "area", "crowd")
 _OBJECTS = ("shape", "metadata", "embedding")

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from velour_integrations.mlflow.datasets.cells import table_of
 from velour_integrations.mlflow.datasets.columns import is_plain, label_text
+from velour_plugin import AnnotationTable
 from velour_plugin.errors import BadDataset, UnknownName
-from velour_plugin.plugin import AnnotationTable, LabelName
+from velour_plugin.plugin import LabelName
 
 
 def classes_of(said: Any, labels: Sequence[LabelName]) -> list[Any] | None:

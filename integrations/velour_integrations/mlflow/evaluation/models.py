@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from velour_integrations.mlflow.datasets.columns import joined, scores_table
 from velour_integrations.mlflow.evaluation.answers import cells_of, cells_table, classes_of
 from velour_integrations.mlflow.evaluation.endpoints import Endpoint, endpoint_behind
-from velour_plugin import Dataset
+from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset, UnknownName
-from velour_plugin.plugin import AnnotationTable, matching, parse_filter, split_filter, track
+from velour_plugin.plugin import matching, parse_filter, split_filter, track
 
 BATCH, BATCH_OF_A_TABLE = 256, 10_000
 """Rows asked about at once: images are large, rows of a table are not."""

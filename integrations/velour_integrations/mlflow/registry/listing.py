@@ -13,8 +13,9 @@ from velour_integrations.mlflow.registry.versions import (
     versions,
     versions_of,
 )
+from velour_plugin import Candidate, Store
 from velour_plugin.errors import UnknownName
-from velour_plugin.plugin import Candidate, Store, TitledAnswer, bars, installed
+from velour_plugin.plugin import TitledAnswer, bars, installed
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -17,9 +17,9 @@ import mlflow
 import velour_plugin as velour
 from velour_integrations.mlflow.registry.contest import Contest
 from velour_integrations.mlflow.registry.versions import ModelVersion, judged, versions
-from velour_plugin import Leaderboard
+from velour_plugin import Leaderboard, Store
 from velour_plugin.errors import InvalidInput, NotFound
-from velour_plugin.plugin import LeaderboardRow, Store, Where, opened
+from velour_plugin.plugin import LeaderboardRow, Where, opened
 
 TAG = "velour.promotion."
 """Begins the tag of a version that says why it was promoted; the alias follows."""

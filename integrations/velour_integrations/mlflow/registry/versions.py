@@ -14,8 +14,8 @@ from typing import Any
 import mlflow
 
 import velour_plugin as velour
+from velour_plugin import Candidate, Store
 from velour_plugin.errors import InvalidInput, NotFound, UnknownName
-from velour_plugin.plugin import Candidate, Store
 
 SCHEME, LOGGED = "models:/", "models:/m-"
 """How URIs of the registry begin, and those of logged models."""
