@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.evaluation import Evaluation as Evaluation
     from velour_plugin.domain.evaluation import Metric as Metric
     from velour_plugin.domain.evaluation import Run as Run
+    from velour_plugin.domain.facts import Facts as Facts
     from velour_plugin.domain.geometry import BoundingBox as BoundingBox
     from velour_plugin.domain.geometry import MultiPolygon as MultiPolygon
     from velour_plugin.domain.geometry import Polygon as Polygon
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.ledger import Ledger as Ledger
     from velour_plugin.domain.metadata import ImageMetadata as ImageMetadata
     from velour_plugin.domain.metadata import VideoFrameMetadata as VideoFrameMetadata
+    from velour_plugin.domain.models import Model as Model
     from velour_plugin.evaluation import evaluate as evaluate
     from velour_plugin.evaluator import Evaluator as Evaluator
     from velour_plugin.filters.builder import field as field
@@ -47,11 +49,13 @@ _HOME = {
     "Datum": "domain.annotations",
     "Evaluation": "domain.evaluation",
     "Evaluator": "evaluator",
+    "Facts": "domain.facts",
     "GroundTruth": "domain.annotations",
     "ImageMetadata": "domain.metadata",
     "Label": "domain.labels",
     "Ledger": "domain.ledger",
     "Metric": "domain.evaluation",
+    "Model": "domain.models",
     "MultiPolygon": "domain.geometry",
     "PartitionedDataset": "partitions",
     "Polygon": "domain.geometry",
