@@ -8,7 +8,9 @@ from typing import Any
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate, Evaluation, Run, evaluation_id
 from velour_plugin.errors import BadDataset, InvalidInput, NotFound
-from velour_plugin.filters import Where
+from velour_plugin.filters import Node, Where, parse_filter
+from velour_plugin.filters.fixing import asks_for_facts, without_facts
+from velour_plugin.filters.interpret import refuse_facts
 from velour_plugin.matching import Question, match_parts
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins import installed
@@ -55,7 +57,7 @@ def evaluate(
             f"{dataset!r} is judged without a store, which keeps every annotation as a row: leave "
             "store out; the evaluation and its ledger are returned."
         )
-    question = Question.of(evaluator, parameters or {}, where)
+    question = Question.of(evaluator, parameters or {}, fixed_filter(where, dataset, store))
     if isinstance(dataset, Dataset):
         certificate = question.certificate(dataset.name, dataset.names)
         known = store and _stored(store, certificate, dataset, run)
@@ -76,6 +78,27 @@ def evaluate(
         store.save(evaluation, dataset)
         installed().announce(evaluation)
     return evaluation
+
+
+def fixed_filter(
+    where: Where, dataset: Dataset | PartitionedDataset, store: Store | None
+) -> Node | None:
+    """A filter whose conditions on facts are spelled as the uids that they select now.
+
+    Facts may change, and a certificate must select the same datums forever.
+
+    Raises:
+        BadFilter: it asks for facts, and there is no store or no dataset in memory.
+        UnknownName: no datum has such a fact.
+        InvalidInput: a condition on facts selects no datum.
+    """
+    node = parse_filter(where)
+    if not asks_for_facts(node):
+        return node
+    if store is None or not isinstance(dataset, Dataset):
+        refuse_facts(node)
+        return node
+    return without_facts(node, dataset, store.facts(dataset))
 
 
 def _stored(

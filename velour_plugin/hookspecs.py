@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from velour_plugin.autologger import Autologger
     from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.evaluator import Evaluator
+    from velour_plugin.filters.properties import PropertyFamily
     from velour_plugin.formats import Format
     from velour_plugin.tracked import Tracked
 
@@ -51,6 +52,20 @@ def velour_formats() -> Iterable[Format]:  # type: ignore[empty-body]
         @velour_plugin.hookimpl
         def velour_formats():
             return [MyFormat()]
+    """
+
+
+@hookspec
+def velour_properties() -> Iterable[PropertyFamily]:  # type: ignore[empty-body]
+    """Offer families of properties that filters may ask for. Called once per process.
+
+    Those answered by ``sql`` rest on facts: ``weather.rain`` is the fact ``rain`` that the source
+    ``weather`` wrote with ``store.write_facts``. Those answered by ``candidates`` are a function of
+    model and run. Two families of one prefix are refused, naming both plugins::
+
+        @velour_plugin.hookimpl
+        def velour_properties():
+            return [PropertyFamily("weather", "sql", {"weather.rain": "number"})]
     """
 
 

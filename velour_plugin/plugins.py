@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from velour_plugin.autologger import Autologger
     from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.evaluator import Evaluator
+    from velour_plugin.filters.properties import PropertyFamily
     from velour_plugin.formats import Format
     from velour_plugin.tracked import Tracked
 
@@ -52,6 +53,14 @@ class Plugins:
         return {one.name: one for one in self._collect("velour_formats", "format", "name")}
 
     @cached_property
+    def properties(self) -> dict[str, PropertyFamily]:
+        """Families of properties that filters may ask for, by prefix."""
+        from velour_plugin.filters.properties import checked_offer
+
+        families = self._collect("velour_properties", "properties", "prefix")
+        return {family.prefix: checked_offer(family) for family in families}
+
+    @cached_property
     def autologgers(self) -> dict[str, Autologger]:
         """Autologgers by the library that they watch."""
         offered = self._collect("velour_autologgers", "autologger", "name")
@@ -60,7 +69,7 @@ class Plugins:
     @property
     def providers(self) -> dict[tuple[str, str], str]:
         """Who offers what, by kind and name; commands once they were asked for."""
-        _ = self.evaluators, self.formats, self.autologgers
+        _ = self.evaluators, self.formats, self.autologgers, self.properties
         return self._providers
 
     def evaluator(self, task: str) -> Evaluator:

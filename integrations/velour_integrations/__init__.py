@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from velour_plugin.autologger import Autologger
     from velour_plugin.domain.evaluation import Evaluation
+    from velour_plugin.filters.properties import PropertyFamily
     from velour_plugin.formats import Format
     from velour_plugin.tracked import Tracked
 
@@ -72,6 +73,14 @@ def velour_autolog(autologgers: Sequence[Autologger], options: Mapping[str, Any]
 
     switch(autologgers, **options)
     return True
+
+
+@hookimpl
+def velour_properties() -> Iterable[PropertyFamily]:
+    """Offer what MLflow knows of runs: ``mlflow.params.NAME`` and its like."""
+    from velour_integrations.mlflow.runs.properties import FAMILY
+
+    return [FAMILY]
 
 
 @hookimpl

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from velour_plugin.filters import Where, parse_filter
+from velour_plugin.filters import Where, parse_filter, split_filter
 from velour_plugin.ranking.comparable import differences, refuse
+from velour_plugin.ranking.datum_predictions import select_by_predictions
 from velour_plugin.ranking.paired import Difference, Pair, less
 from velour_plugin.ranking.results import Results, bars
 from velour_plugin.ranking.runs import Judged, judged
@@ -120,6 +121,7 @@ def compare(
     node = parse_filter(where)
     first = judged(store, run_a, node, dataset)
     second = judged(store, run_b, node, first.dataset)
+    select_by_predictions(store, [first.candidate, second.candidate], split_filter(node))
     differing = differences([first.candidate, second.candidate])
     if differing:
         refuse(differing, may_intersect=False)

@@ -15,6 +15,7 @@ from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.plugins import installed
 from velour_plugin.ranking.asked import Asked
 from velour_plugin.ranking.comparable import ABOUT_DATUMS, differences, refuse
+from velour_plugin.ranking.datum_predictions import select_by_predictions
 from velour_plugin.ranking.entrants import entrants, shared_datums
 from velour_plugin.store import Candidate, Store
 
@@ -93,6 +94,9 @@ def field_of(
     wanted = {
         version: set(store.matching(dataset, version, asked.split.datums)) for version in versions
     }
+    predicted = select_by_predictions(store, items, asked.split, on_mismatch)
+    if predicted is not None:
+        wanted = {version: chosen & predicted for version, chosen in wanted.items()}
     if shared is not None:
         wanted = {version: chosen & shared for version, chosen in wanted.items()}
     judged = {

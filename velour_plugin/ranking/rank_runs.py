@@ -14,11 +14,13 @@ from velour_plugin.domain.labels import DEFAULT_KEY, Label
 from velour_plugin.errors import InvalidInput, StoreUnavailable, UnknownName
 from velour_plugin.filters import Node, Where, parse_filter
 from velour_plugin.filters.kinds import contradictions
+from velour_plugin.filters.split import family_revisions
 from velour_plugin.filters.tree import filter_digest, to_json
 from velour_plugin.plugins import installed
 from velour_plugin.ranking import statistics
 from velour_plugin.ranking.asked import Asked
 from velour_plugin.ranking.board import Board, Row
+from velour_plugin.ranking.candidate_metadata import datasets_with_candidates
 from velour_plugin.ranking.comparable import name_of
 from velour_plugin.ranking.field import Field, Team, Teams, field_of
 from velour_plugin.ranking.measured import FEW, UNDEFINED, Measured, measure_all
@@ -107,10 +109,11 @@ class _Query:
     @property
     def key(self) -> str | None:
         """Names the answer; ``None`` where what a tracker finds may change behind our back."""
-        if isinstance(self.runs, str):
+        revisions = family_revisions(self.where)
+        if isinstance(self.runs, str) or revisions is None:
             return None
         said = {one.name: getattr(self, one.name) for one in fields(self)}
-        said["where"] = filter_digest(self.where)
+        said["where"] = [filter_digest(self.where), revisions]
         said["label"] = self.label and self.label.name
         said["parameters"] = sorted(
             [repr(key), repr(value)] for key, value in self.parameters.items()
@@ -152,6 +155,7 @@ def _versions() -> str:
 
 def _ranked(store: Store, query: _Query) -> Board:
     asked = Asked(query.where, query.parameters)
+    datasets = datasets_with_candidates(store, query.datasets, asked)
     fields = [
         field_of(
             store,
@@ -163,7 +167,7 @@ def _ranked(store: Store, query: _Query) -> Board:
             query.on_mismatch,
             asked,
         )
-        for name in query.datasets
+        for name in datasets
     ]
     field = Teams(fields, asked)
     found = _measured(store, query, field)
@@ -173,7 +177,7 @@ def _ranked(store: Store, query: _Query) -> Board:
     return Board(
         metric=query.metric,
         label=None if query.label is None else "=".join(query.label.name),
-        dataset=", ".join(query.datasets),
+        dataset=", ".join(datasets),
         where=None if query.where is None else canonical_json(to_json(query.where)),
         datums=max(one.datums for one in found),
         of_datums=total,

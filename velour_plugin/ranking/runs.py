@@ -16,6 +16,7 @@ from velour_plugin.filters import Node
 from velour_plugin.plugins import installed
 from velour_plugin.ranking.asked import Asked, refuse_runs
 from velour_plugin.ranking.comparable import name_of
+from velour_plugin.ranking.datum_predictions import select_by_predictions
 from velour_plugin.store import Candidate, Store
 
 
@@ -76,6 +77,8 @@ def judged(store: Store, run: str, where: Node | None, dataset: str | None = Non
     name, version = candidate.certificate.dataset, candidate.version_id
     ledger = next(store.ledgers([candidate.evaluation_id]))
     uids = set(store.matching(name, version, asked.split.datums)) & set(ledger.datums)
+    predicted = select_by_predictions(store, [candidate], asked.split)
+    uids = uids if predicted is None else uids & predicted
     if not uids:
         raise InvalidInput(
             f"the filter selects none of the {len(ledger.datums)} datums that run {run!r} was "

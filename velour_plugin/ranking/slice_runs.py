@@ -10,6 +10,7 @@ import numpy as np
 
 from velour_plugin.filters import Where, parse_filter
 from velour_plugin.progress import track
+from velour_plugin.ranking.datum_predictions import select_datums
 from velour_plugin.ranking.measured import FEW, measure
 from velour_plugin.ranking.rank_runs import LabelName, check_statistics, label_of
 from velour_plugin.ranking.results import Results, bars
@@ -199,8 +200,16 @@ def checked_metric(asked: Judged, metric: str | None) -> str:
     return metric or asked.evaluator.headline[0]
 
 
+def _mask(store: Store, asked: Judged, where: Where) -> Mask:
+    uids = select_datums(store, asked.candidate, parse_filter(where))
+    return np.array([uid in uids for uid in asked.ledger.datums], bool) & asked.selected
+
+
 def cut_masks(store: Store, asked: Judged, cut: Cut) -> list[tuple[str, Mask]]:
     """Slices of the selected datums, over the ledger's datums."""
+    if not isinstance(cut, str):
+        ((_, filters),) = cut.items()
+        return [(name, _mask(store, asked, where)) for name, where in filters.items()]
     datums = {d.uid: d for d in store.datums(asked.dataset, asked.candidate.version_id)}
     own = [datums[uid] for uid in asked.ledger.datums]
     return [(name, mask & asked.selected) for name, mask in masks(own, cut, asked.dataset).items()]

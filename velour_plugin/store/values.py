@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from velour_plugin.domain.evaluation import Certificate, Run
 
@@ -36,6 +37,8 @@ class Candidate:
 
     Args:
         run: ``None`` when it was made outside MLflow.
+        model_metadata: what is known of the model, as JSON.
+        dataset_metadata: of the version that it was made on, as JSON.
     """
 
     evaluation_id: str
@@ -45,6 +48,8 @@ class Candidate:
     certificate: Certificate
     run: Run | None
     created_at: dt.datetime
+    model_metadata: Mapping[str, Any] = field(default_factory=dict)
+    dataset_metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

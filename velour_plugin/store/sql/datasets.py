@@ -44,6 +44,7 @@ def save_version(connection: Connection, backend: Backend, dataset: Dataset) -> 
         encode_metadata(dataset.metadata),
         dataset.truth.labels,
         sorted({name for datum in dataset.datums for name in datum.metadata}),
+        wkb_of(dataset.location),
     )
     return write_version(connection, backend, dataset.name, content, ids)
 
@@ -57,12 +58,14 @@ class Content:
         metadata: of the dataset as a whole, as JSON.
         labels: its classes, in order.
         properties: names of its datums' metadata.
+        location: of the dataset as a whole, as both databases take it.
     """
 
     digest: str
     metadata: Mapping[str, Any]
     labels: Sequence[LabelName]
     properties: Sequence[str]
+    location: bytes | None = None
 
 
 def write_version(
@@ -82,6 +85,7 @@ def write_version(
         labels=[list(label) for label in content.labels],
         properties=list(content.properties),
         datums=len(datum_ids),
+        location=content.location,
         created_at=dt.datetime.now(dt.timezone.utc),
     )
     key = connection.execute(statement).inserted_primary_key
@@ -163,14 +167,15 @@ def load_dataset(connection: Connection, name: str, number: int | None = None) -
     """
     version = numbered(connection, name, number)
     row = connection.execute(
-        select(schema.versions.c.metadata, schema.versions.c.labels).where(
-            schema.versions.c.id == version.id
-        )
+        select(
+            schema.versions.c.metadata, schema.versions.c.labels, schema.versions.c.location
+        ).where(schema.versions.c.id == version.id)
     ).one()
     datums = load_datums(connection, version)
     labels = [(key, value) for key, value in row.labels]
     truth = load_table(connection, version.id, schema.annotations, labels)
-    return Dataset.from_table(name, datums, truth, decode_metadata(row.metadata))
+    metadata, location = decode_metadata(row.metadata), geometry_of(row.location)
+    return Dataset.from_table(name, datums, truth, metadata, location=location)
 
 
 def load_datums(connection: Connection, version: Version) -> list[Datum]:

@@ -148,10 +148,13 @@ def _candidates(connection: Connection, *conditions: ColumnElement[bool]) -> lis
     runs, evaluations = schema.evaluation_runs.c, schema.evaluations.c
     rows = connection.execute(
         select(schema.evaluations, runs.run_id, runs.name, runs.experiment_id,
-               runs.created_at.label("linked_at"))
+               runs.created_at.label("linked_at"),
+               schema.versions.c.metadata.label("dataset_metadata"),
+               schema.models.c.metadata.label("model_metadata"))
         .join(schema.versions, schema.versions.c.id == evaluations.version_id)
         .join(schema.datasets)
         .outerjoin(schema.evaluation_runs, runs.evaluation_id == evaluations.id)
+        .outerjoin(schema.models, schema.models.c.name == evaluations.model)
         .where(*conditions)
     )  # fmt: skip
     found = [_candidate(row) for row in rows]
@@ -217,6 +220,8 @@ def _candidate(row: Row[Any]) -> Candidate:
         Certificate(**row.certificate),
         run,
         row.linked_at or row.created_at,
+        row.model_metadata or {},
+        row.dataset_metadata or {},
     )
 
 

@@ -6,7 +6,7 @@ are the only files that know one database from the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,14 +15,26 @@ from sqlalchemy import URL, Connection
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Run
+from velour_plugin.domain.facts import TAGS, Facts, FactValue, checked_text
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.models import Model
 from velour_plugin.domain.table import AnnotationTable
-from velour_plugin.errors import NotFound, UnknownName
+from velour_plugin.errors import InvalidInput, NotFound, UnknownName
+from velour_plugin.filters import Where, parse_filter
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.swapped import warn_if_swapped
-from velour_plugin.filters.tree import Node
-from velour_plugin.store.sql import answer_cache, datasets, evaluations, filtering, growth, migrate
+from velour_plugin.filters.tree import Node, properties
+from velour_plugin.store.sql import (
+    answer_cache,
+    datasets,
+    evaluations,
+    facts,
+    filtering,
+    growth,
+    migrate,
+    models,
+)
 from velour_plugin.store.sql.backend import Backend
 from velour_plugin.store.values import Candidate, Version, VersionDiff
 from velour_plugin.usage import in_use
@@ -172,7 +184,9 @@ class SqlStore:
             version = self._version(connection, dataset, version_id)
             if where is None:
                 return datasets.select_uids(connection, version, None)
-            check_properties(where, set(version.properties))
+            names = {prop.fact for prop in properties(where) if prop.fact is not None}
+            known = facts.known_facts(connection, dataset, names - {TAGS})
+            check_properties(where, {*version.properties, *known})
 
             def selected(node: Node) -> list[str]:
                 condition = filtering.condition(node, self.backend, dataset)
@@ -182,6 +196,123 @@ class SqlStore:
             if not found:
                 warn_if_swapped(where, lambda other: bool(selected(other)))
             return found
+
+    def write_facts(self, dataset: str, content: Facts, version: int | None = None) -> int:
+        """Store what a source says about datums, in place of all that it said before of them.
+
+        What older revisions of the source said of other versions is deleted as well.
+
+        Args:
+            dataset: its name.
+            content: the facts; a datum that they do not name has none of this source afterwards.
+            version: number of the version whose datums they are about; the newest when left out.
+
+        Returns:
+            How many values were written.
+
+        Raises:
+            UnknownName: there is no such dataset, or it has no such datum.
+        """
+        with self._writing() as connection:
+            about = datasets.numbered(connection, dataset, version)
+            return facts.save_facts(connection, self.backend, about, content)
+
+    def facts(
+        self, dataset: str | Dataset, version: int | None = None, source: str | None = None
+    ) -> dict[str, dict[str, FactValue]]:
+        """Facts about datums: by uid, by name such as ``fact.quality.blur`` or ``fact.tags``.
+
+        Args:
+            dataset: its name; or a dataset in memory, whose datums are found by their content.
+            version: number of the version; the newest when left out.
+            source: only what this source says; ``None`` for all.
+
+        Raises:
+            UnknownName: there is no dataset of that name.
+        """
+        with self._reading() as connection:
+            if isinstance(dataset, str):
+                about = datasets.numbered(connection, dataset, version)
+                return facts.facts_of_version(connection, about, source)
+            contents = dict(zip(dataset.uids, dataset.fingerprints.contents, strict=True))
+            return facts.facts_of_contents(connection, dataset.name, contents)
+
+    def delete_facts(self, dataset: str, source: str) -> int:
+        """Delete all that a source says about a dataset; returns how many values that were.
+
+        Raises:
+            UnknownName: there is no such dataset, or the source says nothing about it.
+        """
+        with self._writing() as connection:
+            datasets.newest_version(connection, dataset)
+            return facts.delete_facts(connection, dataset, source)
+
+    def tag(
+        self,
+        dataset: str,
+        tag: str,
+        *,
+        uids: Iterable[str] | None = None,
+        where: Where = None,
+        version: int | None = None,
+    ) -> int:
+        """Tag datums; filters ask for it as ``'night' IN (fact.tags)``.
+
+        Args:
+            dataset: its name.
+            tag: any text.
+            uids: the datums; ``None`` for all that ``where`` selects.
+            where: a filter; ``None`` selects all.
+            version: number of the version; the newest when left out.
+
+        Returns:
+            How many datums did not have the tag before.
+
+        Raises:
+            UnknownName: there is no such dataset, datum or property.
+            InvalidInput: the tag is empty, or both uids and a filter are given.
+        """
+        about, chosen = self._chosen(dataset, tag, uids, where, version)
+        with self._writing() as connection:
+            return facts.tag(connection, self.backend, about, tag, chosen)
+
+    def untag(
+        self,
+        dataset: str,
+        tag: str,
+        *,
+        uids: Iterable[str] | None = None,
+        where: Where = None,
+        version: int | None = None,
+    ) -> int:
+        """Take a tag from datums that are chosen as for :meth:`tag`; returns how many had it.
+
+        Raises:
+            UnknownName: there is no such dataset, tag, datum or property.
+            InvalidInput: the tag is empty, or both uids and a filter are given.
+        """
+        about, chosen = self._chosen(dataset, tag, uids, where, version)
+        with self._writing() as connection:
+            return facts.untag(connection, self.backend, about, tag, chosen)
+
+    def save_model(self, model: Model) -> None:
+        """Store what is known of a model, in place of what was known under its name."""
+        with self._writing() as connection:
+            models.save_model(connection, self.backend, model)
+
+    def models(self) -> list[Model]:
+        """All models that something is known of, by name."""
+        with self._reading() as connection:
+            return models.load_models(connection)
+
+    def load_model(self, name: str) -> Model:
+        """Read back what is known of a model.
+
+        Raises:
+            UnknownName: nothing is; the nearest name is named.
+        """
+        with self._reading() as connection:
+            return models.load_model(connection, name)
 
     def add_datums(self, addition: Dataset) -> Version:
         """Make the next version of a dataset from its newest one and some more datums.
@@ -212,6 +343,24 @@ class SqlStore:
         with self._reading() as connection:
             version = self._version(connection, dataset, version_id)
             return growth.contents_of(connection, version)
+
+    def _chosen(
+        self,
+        dataset: str,
+        tag: str,
+        uids: Iterable[str] | None,
+        where: Where,
+        version: int | None,
+    ) -> tuple[Version, list[str]]:
+        """The version and the datums that are tagged or untagged."""
+        checked_text("tag", tag)
+        if uids is not None and where is not None:
+            raise InvalidInput("uids and where: name the datums, or select them, not both.")
+        with self._reading() as connection:
+            about = datasets.numbered(connection, dataset, version)
+        if uids is not None:
+            return about, [uids] if isinstance(uids, str) else list(uids)
+        return about, self.matching(dataset, about.id, parse_filter(where))
 
     def _version(self, connection: Connection, dataset: str, version_id: int) -> Version:
         for version in datasets.find_versions(connection, dataset):
