@@ -19,6 +19,7 @@ COMMANDS = {
     "datasets": "datasets",
     "db": "db",
     "evaluate": "evaluate",
+    "models": "models",
     "plugins": "plugins",
     "rank": "rank",
     "recommend": "recommend",
