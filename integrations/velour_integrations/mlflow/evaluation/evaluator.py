@@ -25,6 +25,7 @@ from velour_integrations.mlflow.evaluation.predictions import (
     predicted,
 )
 from velour_integrations.mlflow.runs.wanted import Wanted
+from velour_plugin.evaluation import fixed_filter
 from velour_plugin.plugins import installed
 
 _logger = logging.getLogger("velour")
@@ -83,6 +84,7 @@ class VelourEvaluator(ModelEvaluator):
             mlflow_metrics,
             run_of,
         )
+        from velour_integrations.mlflow.runs.tagged_models import save_tagged_model
 
         config = checked_config(evaluator_config)
         task = config.get("task", model_type)
@@ -92,6 +94,8 @@ class VelourEvaluator(ModelEvaluator):
         run = run_of(run_id)
         with velour.open_store(config.get("store")) as store:
             asked = dataset_of(dataset, {**config, "task": task})
+            config = {**config, "where": fixed_filter(config.get("where"), asked[0], store)}
+            question = (*question[:2], config["where"])
             wanted = Wanted.of(config, asked[0])
             said = predicted(*asked, dataset, model, predictions, task, config, bool(extras))
             logged = model_id or getattr(model, "model_id", None)
@@ -105,6 +109,7 @@ class VelourEvaluator(ModelEvaluator):
                 metrics |= extras.measure(rows, metrics)
                 store.save(evaluation, judged)
                 installed().announce(evaluation)
+            save_tagged_model(store, run_id, evaluation.model)
         prefix = config.get("metric_prefix", "")
         metrics = {f"{prefix}{name}": value for name, value in metrics.items()}
         if model_id is None:
