@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,13 +11,12 @@ import pytest
 import velour_plugin as velour
 from tests.fires import IMAGES, fires
 from tests.unit.test_plugins import offering, plugins
-from velour_plugin import plugins as plugins_module
 from velour_plugin.errors import InvalidInput, PluginConflict, UnknownName
 from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.filters.properties import OWN, PropertyFamily
 from velour_plugin.filters.split import family_revisions
 from velour_plugin.filters.tree import Property, filter_digest
-from velour_plugin.plugins import Plugins
+from velour_plugin.plugins import Plugins, installed
 from velour_plugin.store import Store, upgrade_store
 
 WEATHER = PropertyFamily(
@@ -43,9 +41,8 @@ def family(*families: PropertyFamily) -> Any:
 def weather(monkeypatch: pytest.MonkeyPatch) -> Plugins:
     """Two families of a plugin, beside all that is installed."""
     found = plugins(sky=family(WEATHER, CARDS))
-    families = {**plugins_module.installed().properties, **found.properties}
-    beside = SimpleNamespace(properties=families)
-    monkeypatch.setattr(plugins_module, "installed", lambda: beside)
+    families = [*installed().properties.values(), *found.properties.values()]
+    monkeypatch.setattr("velour_plugin.filters.properties._offered", lambda: families)
     return found
 
 
@@ -102,6 +99,12 @@ def test_metadata_of_a_plugins_prefix_has_its_longer_name(weather: Plugins) -> N
     assert len(set(asked)) == 2
 
 
+@pytest.mark.parametrize("name", [".hidden", "model.x", "weather", "uid.x", "dataset.x"])
+def test_names_without_a_family_are_metadata(weather: Plugins, name: str) -> None:
+    assert Property(name).path == tuple(name.split("."))
+    assert Property(f"metadata.{name}") == Property(name)
+
+
 def test_runs_are_chosen_by_what_a_plugin_knows_of_them(store: Store, weather: Plugins) -> None:
     """An answer that the plugin may change at any moment is not kept."""
     for model in ("a", "b"):
@@ -137,6 +140,7 @@ def test_a_prefix_of_velours_own_is_taken(prefix: str) -> None:
         (lambda: PropertyFamily("a", "sql", {"a.b": "text"}), "unknown kind of property 'a.b'"),
         (lambda: PropertyFamily("A b", "sql"), "property prefix 'A b': expected lower case"),
         (lambda: PropertyFamily("a", "sql", {"b.c": "number"}), "expected 'a.NAME'"),
+        (lambda: PropertyFamily("a", "sql", {"a.b": "geometry"}), "rest on facts, which are"),
         (lambda: PropertyFamily("a", "ledger"), "a plugin offers 'sql'.* or 'candidates'"),
         (lambda: PropertyFamily("a", "candidates"), "'candidates' with value="),
         (lambda: PropertyFamily("a", "sql", value=print), "'sql', which rests on facts"),

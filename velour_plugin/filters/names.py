@@ -49,12 +49,13 @@ def fact_of(name: str, family: PropertyFamily | None) -> str | None:
 
     ``None`` for properties that are answered otherwise, and for ``fact.`` without source or name.
     """
-    if family is None or name == TAGS:
-        return name if name == TAGS else None
-    is_fact = family.prefix == "fact"
-    if not is_fact and (family in OWN or family.answered_by != "sql"):
+    if name == TAGS:
+        return TAGS
+    if family is None or family.answered_by != "sql":
         return None
-    source, _, rest = (name.removeprefix("fact.") if is_fact else name).partition(".")
+    if family in OWN and family.prefix != "fact":
+        return None
+    source, _, rest = name.removeprefix("fact.").partition(".")
     return fact_name(source, rest) if source and rest else None
 
 
@@ -62,7 +63,7 @@ def path_of(name: str, family: PropertyFamily | None) -> tuple[str, ...]:
     """Steps into the metadata of what a property is about; none where it is no metadata."""
     if family is None:
         return tuple(name.removeprefix(_METADATA).split("."))
-    if family.kind_of(name) != "any":
+    if family.kind_of(name) != "any" or family.value is not None:
         return ()
     start = next(start for start in family.open if name.startswith(start))
     return tuple(name.removeprefix(start).split("."))

@@ -155,6 +155,12 @@ def _check_answers(family: PropertyFamily) -> None:
             f"properties {family.prefix!r} answered by {family.answered_by!r}: a plugin offers "
             "'sql', which rests on facts, or 'candidates' with value=."
         )
+    kinds = {*family.properties.values(), *family.open.values()}
+    if family.answered_by == "sql" and kinds & {"any", "geometry"}:
+        raise InvalidInput(
+            f"properties {family.prefix!r} rest on facts, which are 'string', 'number', "
+            "'strings' and 'fact'."
+        )
 
 
 def family_of(name: str) -> PropertyFamily | None:
@@ -186,7 +192,7 @@ def is_reserved(name: str) -> bool:
 def _of_prefix(name: str) -> list[PropertyFamily]:
     """Families that all names of a prefix belong to; plugins are asked about dotted names only."""
     prefix, dot, _ = name.partition(".")
-    if not dot:
+    if not (prefix and dot):
         return []
     core = [family for family in OWN if family.prefix == prefix]
     return core or [family for family in _offered() if family.prefix == prefix]
