@@ -240,6 +240,64 @@ CONDITIONS = (
     caseless, arithmetic, times, arrays, shape_relations,
 )  # fmt: skip
 
+LABELS = (("class", "boat"), ("class", "swimmer"), ("color", "red"), ("color", "boat"))
+FACTS = ("fact.s.a", "fact.s.b", "fact.other.two words")
+"""Facts that the last datum has all of, so that each filter is about a fact that exists."""
+
+fact_items = st.one_of(
+    numbers.map(float).filter(lambda number: abs(number) < 1e300),
+    st.sampled_from(["", "a", "Z", "1", "boat"]),
+)
+fact_values = st.one_of(fact_items, st.lists(fact_items, min_size=1, max_size=3).map(tuple))
+tags = st.sampled_from(["night", "a", "it's", "%"])
+
+
+@st.composite
+def known_datums(draw: st.DrawFn) -> list[tuple[velour.GroundTruth, Json]]:
+    """Datums with labels, and for each its facts by name."""
+    made = []
+    for number in range(draw(st.integers(0, 4))):
+        labels = draw(st.lists(st.lists(st.sampled_from(LABELS), min_size=1, unique=True),
+                               max_size=3))  # fmt: skip
+        facts: Json = draw(st.dictionaries(st.sampled_from(FACTS), fact_values))
+        tagged = draw(st.lists(tags, unique=True))
+        if tagged:
+            facts["fact.tags"] = tuple(tagged)
+        annotations = [
+            velour.Annotation([velour.Label(*name) for name in names]) for names in labels
+        ]
+        datum = velour.Datum(str(number), draw(st.sampled_from([{}, {"a": 1}, {"a": "a"}])))
+        made.append((velour.GroundTruth(datum, annotations), facts))
+    last = velour.Datum("last", {"a": 2})
+    return [*made, (velour.GroundTruth(last), dict.fromkeys(FACTS, 0.5))]
+
+
+fact_names = st.sampled_from(FACTS).map(lambda name: {"property": name})
+lists = st.sampled_from(["fact.tags", "datum.labels"]).map(lambda name: {"property": name})
+listed = st.one_of(tags, st.sampled_from(["boat", "class=boat", "color=boat", "red", "=", "class"]))
+TRUTHS = {"property": "datum.truths"}
+countable = st.one_of(fact_names, st.just(TRUTHS), st.just({"property": "a"}))
+fact_conditions = st.one_of(
+    st.builds(call, signs, st.one_of(fact_names, st.just(TRUTHS)), fact_items.filter(
+        lambda item: not isinstance(item, str))),
+    st.builds(call, signs, fact_names, st.one_of(fact_items, countable)),
+    st.builds(call, signs, st.builds(call, st.sampled_from(["+", "-", "*", "/"]), countable,
+                                     countable), st.integers(-3, 3)),
+    st.builds(call, st.just("between"), fact_names, st.just(0), numbers),
+    st.builds(call, st.just("in"), fact_names, st.lists(fact_items, min_size=1, max_size=3)),
+    st.builds(call, st.just("like"), fact_names, st.sampled_from(["a", "%", "_", "b%"])),
+    st.builds(call, st.just("isNull"), st.one_of(fact_names, lists, st.just(TRUTHS))),
+    st.builds(lambda item, name: call("in", item, [name]), listed, lists),
+    st.builds(lambda item, name: call("in", item, [name]), fact_items, fact_names),
+    st.builds(lambda op, name, items: call(op, name, items),
+              st.sampled_from(["a_contains", "a_overlaps"]), lists,
+              st.lists(listed, min_size=1, max_size=2)),
+    st.builds(lambda op, name, items: call(op, name, items),
+              st.sampled_from(["a_contains", "a_overlaps"]), fact_names,
+              st.lists(fact_items, min_size=1, max_size=2)),
+)  # fmt: skip
+"""On facts and on what ground truth shows."""
+
 
 def filters(
     conditions: st.SearchStrategy[Json] | None = None, max_leaves: int = 6

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.evaluation import Evaluation as Evaluation
     from velour_plugin.domain.evaluation import Metric as Metric
     from velour_plugin.domain.evaluation import Run as Run
+    from velour_plugin.domain.facts import Facts as Facts
     from velour_plugin.domain.geometry import BoundingBox as BoundingBox
     from velour_plugin.domain.geometry import MultiPolygon as MultiPolygon
     from velour_plugin.domain.geometry import Polygon as Polygon
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.ledger import Ledger as Ledger
     from velour_plugin.domain.metadata import ImageMetadata as ImageMetadata
     from velour_plugin.domain.metadata import VideoFrameMetadata as VideoFrameMetadata
+    from velour_plugin.domain.models import Model as Model
     from velour_plugin.domain.table import AnnotationTable as AnnotationTable
     from velour_plugin.evaluation import evaluate as evaluate
     from velour_plugin.evaluator import Evaluator as Evaluator
@@ -81,6 +83,7 @@ _HOME = {
     "Evaluation": "domain.evaluation",
     "Evaluator": "evaluator",
     "Format": "formats",
+    "Facts": "domain.facts",
     "GroundTruth": "domain.annotations",
     "ImageMetadata": "domain.metadata",
     "Label": "domain.labels",
@@ -89,6 +92,7 @@ _HOME = {
     "Matrix": "answers",
     "MatrixQuery": "queries",
     "Metric": "domain.evaluation",
+    "Model": "domain.models",
     "MultiPolygon": "domain.geometry",
     "PartitionedDataset": "partitions",
     "Polygon": "domain.geometry",

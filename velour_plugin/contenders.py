@@ -18,7 +18,7 @@ from velour_plugin.ask import rank
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.errors import BadDataset, InvalidInput, NotFound
-from velour_plugin.evaluation import evaluate_question
+from velour_plugin.evaluation import evaluate_question, fixed_filter
 from velour_plugin.functions import function_named
 from velour_plugin.matching import Question
 from velour_plugin.plugins import installed
@@ -93,7 +93,8 @@ class Trial:
 
     def _verdict(self, contender: Contender, question: Question, store: Store) -> Verdict:
         if contender.model is None and self.experiment is None:
-            evaluation = evaluate_question(contender.dataset, question, store)
+            where = fixed_filter(self.where, contender.dataset, store)
+            evaluation = evaluate_question(contender.dataset, replace(question, where=where), store)
         else:
             evaluation = installed().evaluate_tracked(self._request(contender))
         run = evaluation.run

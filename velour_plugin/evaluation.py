@@ -11,7 +11,9 @@ from typing import Any
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate, Evaluation, Run, evaluation_id
 from velour_plugin.errors import BadDataset, InvalidInput, NotFound
-from velour_plugin.filters import Where
+from velour_plugin.filters import Node, Where, parse_filter
+from velour_plugin.filters.fixing import asks_for_facts, without_facts
+from velour_plugin.filters.interpret import refuse_facts
 from velour_plugin.matching import Question, match_parts
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins import installed
@@ -57,17 +59,21 @@ def evaluate(
         raise InvalidInput(f"run {run!r}: expected velour.Run(run_id, name), or leave it out.")
     if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
         raise InvalidInput(f"n_jobs {n_jobs!r}: expected a number of workers, or -1 for all cores.")
-    question = Question.of(installed().evaluator(task), parameters or {}, where)
+    evaluator = installed().evaluator(task)
+
+    def question(known: Store | None) -> Question:
+        return Question.of(evaluator, parameters or {}, fixed_filter(where, dataset, known))
+
     if not save:
-        return compute(dataset, question, run, n_jobs)
+        return compute(dataset, question(None), run, n_jobs)
     with ExitStack() as closing:
         try:
             known = closing.enter_context(opened(store))
         except NotFound:  # which is made once there is something to keep
-            evaluation = compute(dataset, question, run, n_jobs)
+            evaluation = compute(dataset, question(None), run, n_jobs)
             publish(evaluation, dataset, closing.enter_context(opened(store, create=True)))
             return evaluation
-        return evaluate_question(dataset, question, known, run, n_jobs)
+        return evaluate_question(dataset, question(known), known, run, n_jobs)
 
 
 def evaluate_question(
@@ -145,6 +151,27 @@ def publish(evaluation: Evaluation, dataset: Dataset | PartitionedDataset, store
         )
     store.save(evaluation, dataset)
     installed().announce_evaluation(evaluation, store)
+
+
+def fixed_filter(
+    where: Where, dataset: Dataset | PartitionedDataset, store: Store | None
+) -> Node | None:
+    """A filter whose conditions on facts are spelled as the uids that they select now.
+
+    Facts may change, and a certificate must select the same datums forever.
+
+    Raises:
+        BadFilter: it asks for facts, and there is no store or no dataset in memory.
+        UnknownName: no datum has such a fact.
+        InvalidInput: a condition on facts selects no datum.
+    """
+    node = parse_filter(where)
+    if not asks_for_facts(node):
+        return node
+    if store is None or not isinstance(dataset, Dataset):
+        refuse_facts(node)
+        return node
+    return without_facts(node, dataset, store.facts(dataset))
 
 
 def _check_predicted(dataset: object) -> None:

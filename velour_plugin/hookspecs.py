@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from velour_plugin.autologger import Autologger
     from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.evaluator import Evaluator
+    from velour_plugin.filters.properties import PropertyFamily
     from velour_plugin.formats import Format
     from velour_plugin.store import Store, StoreOpener, StoreTables, Version
     from velour_plugin.tracked_evaluation import TrackedEvaluation
@@ -62,6 +63,20 @@ def velour_formats() -> Iterable[Format]:  # type: ignore[empty-body]
 
 
 @hookspec
+def velour_properties() -> Iterable[PropertyFamily]:  # type: ignore[empty-body]
+    """Offer families of properties that filters may ask for. Called once per process.
+
+    Those answered by ``sql`` rest on facts: ``weather.rain`` is the fact ``rain`` that the source
+    ``weather`` wrote with ``store.write_facts``. Those answered by ``candidates`` are a function of
+    model and run. Two families of one prefix are refused, naming both plugins::
+
+        @velour_plugin.hookimpl
+        def velour_properties():
+            return [PropertyFamily("weather", "sql", {"weather.rain": "number"})]
+    """
+
+
+@hookspec
 def velour_commands() -> Iterable[click.Command]:  # type: ignore[empty-body]
     """Offer commands for the ``velour`` command line. Called when help or a command asks.
 
@@ -84,22 +99,6 @@ def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[
         @velour_plugin.hookimpl
         def velour_find_runs(query, experiments):
             return my_tracker.search(query, experiments)
-    """
-
-
-@hookspec(firstresult=True)
-def velour_run_columns(
-    run_ids: Sequence[str], columns: Sequence[str]
-) -> Mapping[str, Mapping[str, float | int | str | None]] | None:
-    """Tell what a tracker knows of runs, for further columns of a leaderboard.
-
-    Called when a leaderboard has columns such as ``mlflow.metrics.latency_ms``. Answer by run id
-    and column, leaving out what is not known. The first plugin that answers wins; return ``None``
-    to pass::
-
-        @velour_plugin.hookimpl
-        def velour_run_columns(run_ids, columns):
-            return {run_id: my_tracker.values(run_id, columns) for run_id in run_ids}
     """
 
 

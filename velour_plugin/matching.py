@@ -95,10 +95,16 @@ class Question:
                 raise UnknownName(f"parameter of {evaluator.task}", name, known)
         own = {key: value for key, value in given.items() if key not in _COMMON}
         node = parse_filter(where)
-        if split_filter(node).runs is not None:
+        split = split_filter(node)
+        if split.runs is not None:
             raise BadFilter(
                 "model and run_id are about runs that were judged: velour rank asks for them; what "
                 "is judged is selected by datums, labels, scores and annotations."
+            )
+        if split.predictions is not None:
+            raise BadFilter(
+                "datum.predictions would choose other datums for every model, and no two "
+                "evaluations would be comparable: evaluate all datums, and ask for it in slices."
             )
         return cls(
             evaluator,
@@ -152,7 +158,9 @@ class Question:
         names = {name for datum in dataset.datums for name in datum.metadata}
         if split.annotations is not None:
             names |= annotation_properties(dataset)
-        chosen = matching(split.datums, dataset.datums, dataset.name, strict=False)
+        chosen = matching(
+            split.datums, dataset.datums, dataset.name, strict=False, truth=dataset.truth
+        )
         judged = self._relabelled(dataset if chosen.all() else dataset.subset(chosen))
         some = bool(chosen.any())
         return Part(
@@ -204,7 +212,7 @@ def match_parts(
             yield part.fingerprints
 
     if isinstance(dataset, PartitionedDataset):
-        names = ContentNames.of(dataset.metadata, dataset.labels, fingerprints())
+        names = ContentNames.of(dataset.metadata, dataset.labels, fingerprints(), dataset.location)
     else:
         deque(fingerprints(), maxlen=0)  # all parts; what names them, it knows already
         names = dataset.names

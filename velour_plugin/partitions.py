@@ -15,6 +15,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from shapely.geometry import mapping, shape
+from shapely.geometry.base import BaseGeometry
+
 from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
@@ -56,6 +59,8 @@ class PartitionedDataset:
         self.model: str = index["model"]
         self.metadata: dict[str, Any] = decode_metadata(index["metadata"])
         self.labels: list[LabelName] = [(key, value) for key, value in index["labels"]]
+        location = index.get("location")
+        self.location: BaseGeometry | None = None if location is None else shape(location)
         self.parts: list[str] = index["parts"]
 
     @classmethod
@@ -90,6 +95,7 @@ class PartitionedDataset:
             "metadata": encode_metadata(first.metadata),
             "labels": first.truth.labels,
             "parts": names,
+            "location": None if first.location is None else mapping(first.location),
         }
         (root / _INDEX).write_text(canonical_json(index), encoding="utf-8")
         return cls(root)
@@ -103,7 +109,9 @@ class PartitionedDataset:
         datums = read_datums(place / "datums.parquet")
         where = {datum.uid: at for at, datum in enumerate(datums)}
         truth, _ = read_table(place / "truth.parquet", where, self.labels)
-        dataset = Dataset.from_table(self.name, datums, truth, self.metadata)
+        dataset = Dataset.from_table(
+            self.name, datums, truth, self.metadata, location=self.location
+        )
         return read_predictions(place / "predictions.parquet", dataset)
 
     def __iter__(self) -> Iterator[Dataset]:
@@ -138,11 +146,12 @@ def _check_follows(first: Dataset | None, last: Dataset | None, part: Dataset) -
         raise BadDataset(f"part {part!r} has no predictions: use with_predictions.")
     if first is None or last is None:
         return
-    same = (part.name, part.model, part.truth.labels, dict(part.metadata)) == (
+    same = (part.name, part.model, part.truth.labels, dict(part.metadata), part.location) == (
         first.name,
         first.model,
         first.truth.labels,
         dict(first.metadata),
+        first.location,
     )
     if not same:
         raise BadDataset(

@@ -24,17 +24,20 @@ if TYPE_CHECKING:
     from velour_plugin.domain.geometry import Shape as Shape
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
     from velour_plugin.domain.ledger import Columns as Columns
+    from velour_plugin.domain.models import metadata_value as metadata_value
     from velour_plugin.domain.order import natural_order as natural_order
     from velour_plugin.domain.runs import Edges as Edges
     from velour_plugin.domain.runs import union_of_edges as union_of_edges
     from velour_plugin.domain.table import LabelName as LabelName
     from velour_plugin.evaluation import compute as compute
     from velour_plugin.evaluation import evaluate_question as evaluate_question
+    from velour_plugin.evaluation import fixed_filter as fixed_filter
     from velour_plugin.evaluation import publish as publish
     from velour_plugin.filters import Where as Where
     from velour_plugin.filters import parse_filter as parse_filter
     from velour_plugin.filters import split_filter as split_filter
     from velour_plugin.filters.interpret import matching as matching
+    from velour_plugin.filters.properties import PropertyFamily as PropertyFamily
     from velour_plugin.formats import Path as Path
     from velour_plugin.formats import Records as Records
     from velour_plugin.formats import read_records as read_records
@@ -65,7 +68,7 @@ if TYPE_CHECKING:
 _NAMES = {
     # What plugins offer and are called with
     "autologger": "Watch",
-    "evaluation": "compute evaluate_question publish",
+    "evaluation": "compute evaluate_question fixed_filter publish",
     "formats": "Path Records read_records",
     "matching": "Question",
     "plugins": "installed",
@@ -77,12 +80,14 @@ _NAMES = {
     "domain.geometry": "Shape",
     "domain.labels": "DEFAULT_KEY",
     "domain.ledger": "Columns",
+    "domain.models": "metadata_value",
     "domain.order": "natural_order",
     "domain.runs": "Edges union_of_edges",
     "domain.table": "LabelName",
     # Filters
     "filters": "Where parse_filter split_filter",
     "filters.interpret": "matching",
+    "filters.properties": "PropertyFamily",
     # Rankings and reports
     "answers": "LeaderboardRow",
     "answers.base": "TitledAnswer",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from velour_plugin.autologger import Autologger
     from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.evaluator import Evaluator
+    from velour_plugin.filters.properties import PropertyFamily
     from velour_plugin.formats import Format
     from velour_plugin.store import Store, StoreOpener, StoreTables, Version
     from velour_plugin.tracked_evaluation import TrackedEvaluation
@@ -73,6 +74,14 @@ class Plugins:
         return self._collect("velour_formats", "format", "name")
 
     @cached_property
+    def properties(self) -> dict[str, PropertyFamily]:
+        """Families of properties that filters may ask for, by prefix."""
+        from velour_plugin.filters.properties import checked_offer
+
+        families = self._collect("velour_properties", "properties", "prefix")
+        return {prefix: checked_offer(family) for prefix, family in families.items()}
+
+    @cached_property
     def autologgers(self) -> dict[str, Autologger]:
         """Autologgers by the library that they watch."""
         return self._collect("velour_autologgers", "autologger", "name")
@@ -90,7 +99,14 @@ class Plugins:
     @property
     def providers(self) -> dict[tuple[str, str], str]:
         """The plugin behind each offer, by kind and name; of commands once they were collected."""
-        _ = self.evaluators, self.formats, self.autologgers, self.stores, self.tables
+        _ = (
+            self.evaluators,
+            self.formats,
+            self.autologgers,
+            self.properties,
+            self.stores,
+            self.tables,
+        )
         return self._providers
 
     def provider(self, kind: str, name: str) -> str:
@@ -143,24 +159,6 @@ class Plugins:
                 f"runs {query!r}: no plugin searches runs; name them: runs=['id', …] (--run)."
             )
         return set(found)
-
-    def run_columns(
-        self, run_ids: Sequence[str], columns: Sequence[str]
-    ) -> Mapping[str, Mapping[str, float | int | str | None]]:
-        """What a tracker knows of runs, by run id and column.
-
-        Raises:
-            NotFound: no plugin knows runs.
-            UnknownName: no run has a value of a column's name.
-        """
-        values: Mapping[str, Mapping[str, float | int | str | None]] | None
-        values = self.manager.hook.velour_run_columns(run_ids=run_ids, columns=columns)
-        if values is None:
-            raise NotFound(
-                f"columns {', '.join(columns)}: no plugin knows them; metrics have no dot, and "
-                "MLflow's are mlflow.metrics.NAME, mlflow.params.NAME and mlflow.tags.NAME."
-            )
-        return values
 
     def evaluate_tracked(self, request: TrackedEvaluation) -> Evaluation:
         """Evaluate in a run of a tracker.

@@ -8,7 +8,7 @@ such as :func:`velour_plugin.rank`, commands and pages each make one and hand it
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
@@ -103,6 +103,12 @@ class Query(ABC, Generic[Answer]):
         return True
 
     @property
+    def properties(self) -> tuple[Property, ...]:
+        """Properties that decide the answer."""
+        values = [getattr(self, item.name) for item in fields(self)]
+        return tuple(prop for value in values for prop in _properties(value))
+
+    @property
     def read_datasets(self) -> tuple[str, ...] | None:
         """Datasets that the answer depends on; ``None`` for all in the store."""
         return None
@@ -127,6 +133,15 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _to_json(item) for key, item in value.items()}
     return to_json(value) if isinstance(value, (Call, Literal, Property)) else value
+
+
+def _properties(value: Any) -> Iterator[Property]:
+    """Properties that filters ask for, in a field of a query."""
+    if isinstance(value, (Call, Literal, Property)):
+        yield from properties(value)
+    elif isinstance(value, (tuple, Mapping)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _properties(item)
 
 
 def _is_uri(name: str) -> bool:
@@ -163,9 +178,13 @@ class RankQuery(Query[Leaderboard]):
 
     @property
     def cacheable(self) -> bool:
-        """Whether neither runs nor columns are looked up in a tracker."""
-        tracked = any(is_tracked(name) for name in self.further_columns)
-        return not isinstance(self.runs, str) and not tracked
+        """Whether runs are named, not looked up in a tracker."""
+        return not isinstance(self.runs, str)
+
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        """Properties that decide the answer: of filters, and of columns."""
+        return (*super().properties, *map(Property, self.columns))
 
     @property
     def read_datasets(self) -> tuple[str, ...]:
@@ -269,11 +288,6 @@ class RecommendQuery(Query[Recommendation]):
     confidence: Confidence = 0.95
     resamples: PositiveCount = 1000
     seed: Count = 0
-
-
-def is_tracked(column: str) -> bool:
-    """Whether a column is a tracker's, as ``mlflow.metrics.latency_ms``, and no metric of ours."""
-    return "." in column
 
 
 def label_of(query: RankQuery | MatrixQuery | SliceQuery) -> Label | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import click
 
     from velour_plugin import Autologger, Evaluation, Format
-    from velour_plugin.plugin import TrackedEvaluation
+    from velour_plugin.plugin import PropertyFamily, TrackedEvaluation
 
 
 @hookimpl
@@ -48,15 +48,11 @@ def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[
 
 
 @hookimpl
-def velour_run_columns(
-    run_ids: Sequence[str], columns: Sequence[str]
-) -> Mapping[str, Mapping[str, float | int | str | None]] | None:
-    """Metrics, parameters and tags of MLflow runs, as ``mlflow.metrics.NAME``."""
-    from velour_integrations.mlflow.runs.columns import PREFIX, run_columns
+def velour_properties() -> Iterable[PropertyFamily]:
+    """Offer what MLflow knows of runs: ``mlflow.params.NAME`` and its like."""
+    from velour_integrations.mlflow.runs.properties import FAMILY
 
-    if not all(name.startswith(PREFIX) for name in columns):
-        return None
-    return run_columns(run_ids, columns)
+    return [FAMILY]
 
 
 @hookimpl

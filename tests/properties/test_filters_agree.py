@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import velour_plugin as velour
 from tests import strategies
 from tests.postgis import Server
+from velour_plugin.domain.facts import Facts
 from velour_plugin.filters import Call, Node, parse_filter
 from velour_plugin.filters.geodesy import distances
 from velour_plugin.filters.interpret import matching
@@ -102,6 +103,46 @@ def test_stores_and_python_select_the_same_datums(
     nodes = [node for node in map(parse_filter, asked) if node is not None]
     assume(not any(is_on_the_edge(node, datums) for node in nodes))
     assert disagreements(stores, datums, asked) == []
+
+
+def facts_of(truths: Sequence[tuple[velour.GroundTruth, dict[str, Any]]], source: str) -> Facts:
+    """What a source says of the datums."""
+    values: dict[str, dict[str, Any]] = {}
+    for truth, facts in truths:
+        for name, value in facts.items():
+            start, _, rest = name.removeprefix("fact.").partition(".")
+            if start == source:
+                values.setdefault(rest, {})[truth.datum.uid] = value
+    return Facts(source, "1", values)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    strategies.known_datums(),
+    st.lists(strategies.filters(strategies.fact_conditions), min_size=1, max_size=8),
+)
+def test_facts_and_labels_select_the_same_datums(
+    stores: dict[str, Store],
+    truths: list[tuple[velour.GroundTruth, dict[str, Any]]],
+    asked: list[Any],
+) -> None:
+    """Whatever is said of datums, and whatever their ground truth shows."""
+    name = f"example {next(FRESH)}"
+    dataset = velour.Dataset.from_groundtruths([truth for truth, _ in truths], name)
+    facts = {truth.datum.uid: values for truth, values in truths}
+    versions = {}
+    for kind, store in stores.items():
+        versions[kind] = store.save_dataset(dataset).id
+        for source in ("s", "other"):
+            store.write_facts(name, facts_of(truths, source))
+        for uid, values in facts.items():
+            for tag in values.get("fact.tags", ()):
+                store.tag(name, tag, uids=[uid])
+    for node in filter(None, map(parse_filter, asked)):
+        mask = matching(node, dataset.datums, name, truth=dataset.truth, facts=facts)
+        python = [uid for uid, keep in zip(dataset.uids, mask, strict=True) if keep]
+        for kind, store in stores.items():
+            assert store.matching(name, versions[kind], node) == python, (kind, to_json(node))
 
 
 @pytest.mark.parametrize("key", strategies.KEYS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,9 +10,10 @@ import velour_plugin as velour
 from tests.fires import fires
 from velour_plugin.answers import Leaderboard
 from velour_plugin.answers.plots import pareto_front
-from velour_plugin.errors import InvalidInput, NotFound, UnknownName
+from velour_plugin.errors import InvalidInput, UnknownName
+from velour_plugin.filters.properties import PropertyFamily
 from velour_plugin.store import Store
-from velour_plugin.testing import plugin_installed
+from velour_plugin.testing.plugins import plugin_installed
 
 LATENCIES = {"r1": 30.0, "r2": 10.0, "r3": 40.0}
 
@@ -32,13 +33,16 @@ def store(sqlite_url: str) -> Iterator[Store]:
 def tracker() -> Iterator[None]:
     """A tracker that knows how fast the runs are."""
 
+    def latency(name: str, model: str, run_id: str | None) -> float | None:
+        return LATENCIES.get(run_id or "") if name == "bench.latency_ms" else None
+
     class Bench:
-        @velour.hookimpl(tryfirst=True)
-        def velour_run_columns(
-            self, run_ids: Sequence[str], columns: Sequence[str]
-        ) -> Mapping[str, Mapping[str, float]]:
-            assert list(columns) == ["bench.latency_ms"]
-            return {run_id: {"bench.latency_ms": LATENCIES[run_id]} for run_id in run_ids}
+        @velour.hookimpl
+        def velour_properties(self) -> list[PropertyFamily]:
+            opened = {"bench.": "number"}
+            return [
+                PropertyFamily("bench", "candidates", open=opened, revision=None, value=latency)
+            ]
 
     with plugin_installed(Bench()):
         yield
@@ -116,8 +120,22 @@ def test_a_column_is_about_the_label_that_is_ranked_by_where_it_can_be(store: St
 def test_columns_that_nobody_knows_are_refused(store: Store) -> None:
     with pytest.raises(UnknownName, match="unknown metric 'mAR_10O': did you mean 'mAR_10"):
         velour.rank("mAR_100", "fires", columns=["mAR_10O"], store=store)
-    with pytest.raises(NotFound, match=r"columns sacred\.latency: no plugin knows them"):
+    with pytest.raises(UnknownName, match=r"unknown metric 'sacred\.latency'"):
         velour.rank("mAR_100", "fires", columns=["sacred.latency"], store=store)
+
+
+@pytest.mark.usefixtures("tracker")
+def test_a_column_that_no_run_has_is_refused(store: Store) -> None:
+    with pytest.raises(InvalidInput, match=r"column 'bench\.size': none of the ranked runs has it"):
+        velour.rank("mAR_100", "fires", columns=["bench.size"], store=store)
+
+
+def test_what_is_known_of_models_is_a_column(store: Store) -> None:
+    for number in (1, 2):
+        store.save_model(velour.Model(f"model {number}", {"backbone": f"swin-{number}"}))
+    board = velour.rank("mAR_100", "fires", columns=["model.metadata.backbone"], store=store)
+    values = [row.columns["model.metadata.backbone"] for row in board]
+    assert values == ["swin-1", "swin-2", None]
 
 
 def test_a_front_is_of_what_nobody_beats() -> None:

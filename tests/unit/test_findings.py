@@ -45,6 +45,18 @@ def test_detection_counts_false_and_missed_objects_of_each_image() -> None:
     assert found.worst == [2, 1]  # one error each, and the third image has found nothing
 
 
+def test_slices_may_be_of_what_the_ground_truth_of_a_datum_shows() -> None:
+    """Of the evaluated images, which are not the first: two show something, one nothing."""
+    truth = annotation(TEN_BY_TEN)
+    dataset = scene(([truth], [HIT]), ([truth], [HIT]), ([truth], [WEAK]), ([], []))
+    evaluation = velour.evaluate(
+        dataset, "object-detection", where=f"uid <> '{dataset.uids[0]}'", save=False
+    )
+    cut = {"shown": {"some": "datum.truths > 0", "none": "datum.truths = 0"}}
+    slices = find(evaluation, dataset, [cut]).slices
+    assert [(row.name, row.datums) for row in slices] == [("some", 2), ("none", 1)]
+
+
 def test_crowds_are_neither_missed_nor_found() -> None:
     crowd = annotation(TEN_BY_TEN, is_crowd=True)
     found = findings_of(scene(([crowd, annotation(ELSEWHERE)], [HIT]), ([crowd], [])))

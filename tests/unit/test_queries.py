@@ -174,13 +174,20 @@ def test_a_dictionary_that_is_no_query_is_refused(
         Query.from_dict(content)
 
 
-def test_what_a_tracker_knows_is_not_cached() -> None:
-    """Its runs, aliases and metrics change without the store hearing of it."""
-    base = {"metric": "mAP", "datasets": ["fires"]}
-    assert RankQuery(**base).cacheable
-    assert RankQuery(**base, runs=["a"], columns=["mAP_50"]).cacheable
-    assert not RankQuery(**base, runs="params.lr > 1").cacheable
-    assert not RankQuery(**base, columns=["mlflow.params.lr"]).cacheable
-    assert not RankQuery(**base, having="mlflow.params.lr > 1").cacheable
+def test_runs_that_a_tracker_looks_up_are_not_cached() -> None:
+    """Its runs and aliases change without the store hearing of it."""
+    assert RankQuery(metric="mAP", datasets=["fires"], runs=["a"]).cacheable
+    assert not RankQuery(metric="mAP", datasets=["fires"], runs="params.lr > 1").cacheable
     assert not WorstQuery(run="models:/fires@champion").cacheable
     assert not CompareQuery(baseline="a", candidate="models:/fires/1").cacheable
+
+
+def test_a_query_names_the_properties_that_decide_its_answer() -> None:
+    query = RankQuery(
+        metric="mAP", datasets=["fires"], where="hour > 3 AND fact.tags IS NOT NULL",
+        columns=["mAP_50"], having="mlflow.params.lr = '1'",
+    )  # fmt: skip
+    names = {prop.name for prop in query.properties}
+    assert names == {"hour", "fact.tags", "mAP_50", "mlflow.params.lr"}
+    cut = SliceQuery(run="a", by=["city", {"day": {"late": "fact.q.sun < 0.1"}}])
+    assert [prop.name for prop in cut.properties] == ["fact.q.sun"]

@@ -20,6 +20,7 @@ COMMANDS = {
     "db": "db",
     "evaluate": "evaluate",
     "matrix": "matrix",
+    "models": "models",
     "plugins": "plugins",
     "rank": "rank",
     "recommend": "recommend",

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from velour_plugin.cli.options import json_option, print_json, store_option
+from velour_plugin.cli.options import json_option, print_json, store_option, where_option
 
 
 @click.group(invoke_without_command=True)
@@ -19,6 +19,7 @@ def datasets(context: click.Context, as_json: bool, store: str | None) -> None:
     \b
     $ velour datasets
     $ velour datasets diff fires 1 2
+    $ velour datasets tag fires night --where "hour >= 20"
     """
     if context.invoked_subcommand is not None:
         return
@@ -76,3 +77,38 @@ def add(name: str, truth: str, format: str, metadata: str | None, store: str | N
     with velour.open_store(store, create=False) as opened:
         version = opened.add_datums(addition)
     click.echo(f"{version.dataset} v{version.number}  {version.datums} datums")
+
+
+@datasets.command()
+@click.argument("name")
+@click.argument("tag")
+@where_option
+@store_option
+def tag(name: str, tag: str, where: str | None, store: str | None) -> None:
+    """Tag the datums of NAME that a filter selects, all of them without one.
+
+    \b
+    $ velour datasets tag fires night --where "hour >= 20"
+    $ velour rank mAP --dataset fires --where "'night' IN (fact.tags)"
+    """
+    import velour_plugin as velour
+
+    with velour.open_store(store, create=False) as opened:
+        click.echo(f"{opened.tag(name, tag, where=where)} datums of {name} are new under {tag!r}")
+
+
+@datasets.command()
+@click.argument("name")
+@click.argument("tag")
+@where_option
+@store_option
+def untag(name: str, tag: str, where: str | None, store: str | None) -> None:
+    """Take a tag from the datums of NAME that a filter selects, from all without one.
+
+    \b
+    $ velour datasets untag fires night
+    """
+    import velour_plugin as velour
+
+    with velour.open_store(store, create=False) as opened:
+        click.echo(f"{opened.untag(name, tag, where=where)} datums of {name} lost {tag!r}")

@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction, all_of
 from velour_plugin.domain.canonical import Digest, canonical_json, digest
 from velour_plugin.domain.labels import label_name
-from velour_plugin.domain.metadata import encode_metadata
+from velour_plugin.domain.metadata import checked_location, encode_metadata
+from velour_plugin.domain.models import Model
 from velour_plugin.domain.order import natural_order
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.domain.text import is_storable
@@ -57,12 +59,13 @@ class ContentNames:
         metadata: Mapping[str, Any],
         labels: Iterable[LabelName],
         parts: Iterable[Fingerprints],
+        location: BaseGeometry | None = None,
     ) -> ContentNames:
         """Name content whose parts come one after another, in the order of their datums.
 
         The order of labels does not matter.
         """
-        whole = Digest(canonical_json(encode_metadata(metadata)), canonical_json(sorted(labels)))
+        whole = Digest(*dataset_header(encode_metadata(metadata), labels, location))
         datums, truths, said = Digest(), Digest(), Digest()
         for part in parts:
             whole.add(*part.contents)
@@ -70,6 +73,14 @@ class ContentNames:
             truths.add(*part.truths)
             said.add(*part.predictions)
         return cls(whole.hex, datums.hex, truths.hex, said.hex)
+
+
+def dataset_header(
+    metadata: Mapping[str, Any], labels: Iterable[LabelName], location: BaseGeometry | None
+) -> list[str | bytes]:
+    """What a dataset's digest begins with, before its datums; nothing for a missing location."""
+    wkb = [] if location is None else [bytes(shapely.to_wkb(location, byte_order=1))]
+    return [canonical_json(metadata), canonical_json(sorted(labels)), *wkb]
 
 
 PredictionReader = Callable[["Dataset", "str | os.PathLike[str]"], AnnotationTable]
@@ -92,6 +103,7 @@ class Dataset:
     predictions: AnnotationTable | None = None
     model: str | None = None
     reader: PredictionReader | None = field(default=None, repr=False)
+    location: BaseGeometry | None = None
 
     @classmethod
     def from_groundtruths(
@@ -100,6 +112,7 @@ class Dataset:
         name: str,
         metadata: Mapping[str, Any] | None = None,
         labels: Iterable[LabelName] = (),
+        location: Any | None = None,
     ) -> Dataset:
         """Make a dataset from objects.
 
@@ -108,6 +121,7 @@ class Dataset:
             name: what people call it; versions of one dataset share a name.
             metadata: what is known of the dataset as a whole.
             labels: classes, as (key, value), that belong to it even where no datum shows them.
+            location: where it is from: ``(latitude, longitude)``, GeoJSON, or shapely, in WGS84.
 
         Raises:
             BadDataset: something is no ground truth, a uid occurs twice, there is no datum, or
@@ -120,7 +134,9 @@ class Dataset:
             ((place, truth.annotations) for place, truth in enumerate(told)),
             tuple(map(label_name, labels)),
         )
-        return cls.from_table(name, [truth.datum for truth in told], table, metadata)
+        return cls.from_table(
+            name, [truth.datum for truth in told], table, metadata, location=location
+        )
 
     @classmethod
     def from_table(
@@ -130,6 +146,7 @@ class Dataset:
         truth: AnnotationTable,
         metadata: Mapping[str, Any] | None = None,
         reader: PredictionReader | None = None,
+        location: Any | None = None,
     ) -> Dataset:
         """Make a dataset from columns whose datums are already in :func:`natural_order`."""
         datums = tuple(datums)
@@ -142,12 +159,19 @@ class Dataset:
             raise BadDataset(f"datum uid {twice!r} occurs twice in dataset {name!r}.")
         encode_metadata({} if metadata is None else metadata)
         _check_places(truth, len(datums))
-        return cls(name, datums, truth, dict(metadata or {}), reader=reader)
+        return cls(
+            name,
+            datums,
+            truth,
+            dict(metadata or {}),
+            reader=reader,
+            location=checked_location(location),
+        )
 
     def with_predictions(
         self,
         predictions: Iterable[Prediction] | AnnotationTable | str | os.PathLike[str],
-        model: str,
+        model: str | Model,
     ) -> Dataset:
         """Return this dataset with what one model said of it.
 
@@ -155,12 +179,13 @@ class Dataset:
             predictions: objects, columns, or a file in the format that this dataset was
                 read from. A datum without a prediction counts as one on which the model
                 found nothing.
-            model: the model's name.
+            model: the model, or its name. Its metadata is stored by ``store.save_model``.
 
         Raises:
             BadDataset: something is no prediction, or one is for no datum of this dataset, or
                 for one twice.
         """
+        model = model.name if isinstance(model, Model) else model
         if not is_storable(model):
             raise BadDataset(f"model {model!r}: expected its name, a string without U+0000.")
         if isinstance(predictions, (str, os.PathLike)):
@@ -231,7 +256,7 @@ class Dataset:
     @cached_property
     def names(self) -> ContentNames:
         """What names the content as a whole and in its parts."""
-        return ContentNames.of(self.metadata, self.truth.labels, [self.fingerprints])
+        return ContentNames.of(self.metadata, self.truth.labels, [self.fingerprints], self.location)
 
     @property
     def digest(self) -> str:

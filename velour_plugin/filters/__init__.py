@@ -5,15 +5,30 @@ SQL: neither it nor its negation selects the datum, and it never aborts a query.
 
 What is asked of different things is joined by AND at the top, and each is asked where it is
 answered: conditions on datums select datums; on labels, both true and predicted annotations; on
-scores, predictions; on annotations, true annotations, all conditions on the same one; on runs, who
-takes part. What is left is judged as if there were nothing else: datums without any annotation
-left still count, and a detection of what is left out finds nothing (for sizes, ``mAP_small`` and
-its like leave both sides out).
+scores, predictions; on annotations, true annotations, all conditions on the same one; on runs,
+models and datasets, which evaluations take part. What is left is judged as if there were nothing
+else: datums without any annotation left still count, and a detection of what is left out finds
+nothing (for sizes, ``mAP_small`` and its like leave both sides out).
 
-Properties: of datums ``uid``, ``dataset``, ``location``, and any other name is metadata, with a
-dotted path into nested metadata; ``label.key``, ``label.value``, ``score``; ``annotation.area``,
-``annotation.geometry``, ``annotation.metadata.NAME``; ``model``, ``run_id``. Metadata called
-like one of these is asked for as ``metadata.NAME``.
+Properties are of families (:mod:`velour_plugin.filters.properties`); plugins add more:
+
+- of datums ``uid``, ``dataset``, ``location``, and any other name is metadata, with a dotted path
+  into nested metadata. Metadata called like one of these properties is ``metadata.NAME``.
+- ``fact.SOURCE.NAME``: a number, a string or a list that a source wrote (``store.write_facts``);
+  ``fact.tags``: a list of every datum, maybe empty. Facts are in a store; an evaluation on facts is
+  of the datums that they select now, and its certificate names these.
+- ``datum.labels``: a list of the labels that the ground truth shows, each as ``boat`` and with its
+  key as ``class=boat``; ``datum.truths`` and ``datum.predictions``: how many annotations there are,
+  whatever their labels and scores, the latter of one run. Labels are as they are stored, before
+  any label map.
+- ``label.key``, ``label.value``, ``score``; ``annotation.area``, ``annotation.geometry``,
+  ``annotation.metadata.NAME``.
+- ``model``, ``run_id``, ``model.metadata.NAME`` (``store.save_model``), ``dataset.metadata.NAME``.
+
+Images with at least one boat and no swimmer:
+``'boat' IN (datum.labels) AND NOT 'swimmer' IN (datum.labels)``.
+
+Rules:
 
 - ``= <> < <= > >=``, ``BETWEEN``, ``IN``: values of one type; strings by code point.
 - ``LIKE 'a%'``: ``%`` any text, ``_`` one character; after ``\\`` these are themselves.
@@ -29,7 +44,8 @@ like one of these is asked for as ``metadata.NAME``.
 - ``S_INTERSECTS``, ``S_WITHIN``, ``S_CONTAINS``, ``S_DISJOINT``: places, longitude first, planar in
   degrees; of ``annotation.geometry`` in pixels. What crosses itself is unknown.
 - ``DWITHIN(location, POINT(lon lat), 50, 'mi')``: geodesic on WGS84; m, km, mi or nmi.
-- ``A_CONTAINS(tags, ('x', 'y'))`` all of, ``A_OVERLAPS`` any of, ``'x' IN (tags)``: lists.
+- ``A_CONTAINS(tags, ('x', 'y'))`` all of, ``A_OVERLAPS`` any of, ``'x' IN (tags)``: lists, of
+  metadata and of facts.
 """
 
 from velour_plugin.filters.builder import field

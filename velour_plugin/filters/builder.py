@@ -31,13 +31,12 @@ def field(name: str) -> Field:
     """A property to ask about.
 
     Args:
-        name: of metadata, with a dotted path into nested metadata; or ``uid``, ``dataset``,
-            ``location``, ``label.key``, ``label.value``, ``score``, ``annotation.area``,
-            ``annotation.geometry``, ``annotation.metadata.NAME``, ``model`` or ``run_id``.
+        name: of metadata, with a dotted path into nested metadata; or a property of a family
+            (see :mod:`velour_plugin.filters`), such as ``score`` or ``fact.quality.blur``.
 
     Raises:
         BadFilter: it is not a non-empty text.
-        UnknownName: labels and annotations have no such property.
+        UnknownName: the family of that prefix has no such property.
 
     >>> field("hour") >= 20
     Condition(hour >= 20)

@@ -11,17 +11,29 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.facts import TAGS, FactValue
 from velour_plugin.domain.metadata import encode_metadata
+from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import BadFilter, UnknownName
 from velour_plugin.filters.evaluate import Truth, compiled
-from velour_plugin.filters.names import ABOUT_DATUMS, OWN
+from velour_plugin.filters.names import OWN_NAMES
 from velour_plugin.filters.swapped import warn_if_swapped
 from velour_plugin.filters.tree import Node, Property, properties
 from velour_plugin.filters.values import geometry_of
 
+FactsOfDatums = Mapping[str, Mapping[str, FactValue]]
+"""By uid of the datum, by name of the fact, such as ``fact.quality.blur``."""
+
 
 def matching(
-    node: Node | None, datums: Sequence[Datum], dataset: str, strict: bool = True
+    node: Node | None,
+    datums: Sequence[Datum],
+    dataset: str,
+    strict: bool = True,
+    *,
+    truth: AnnotationTable | None = None,
+    predictions: AnnotationTable | None = None,
+    facts: FactsOfDatums | None = None,
 ) -> NDArray[np.bool_]:
     """Say which datums a filter selects.
 
@@ -30,47 +42,126 @@ def matching(
         datums: of one dataset.
         dataset: its name.
         strict: refuse properties that none of these datums has; say no when they are but a part.
+        truth: ground truth of the datums, for ``datum.labels`` and ``datum.truths``.
+        predictions: of one run, for ``datum.predictions``.
+        facts: of the datums, as a store has them.
 
     Returns:
         ``(datums,)`` bool; what is unknown is not selected.
 
     Raises:
         UnknownName: no datum has a property that the filter names.
-        BadFilter: a property is not about datums.
+        BadFilter: a property is not about datums, or is of facts, ground truth or predictions,
+            which are not at hand.
 
     Warns:
         SwappedCoordinates: nothing is selected, and would be with latitude and longitude exchanged.
     """
     if node is None:
         return np.ones(len(datums), bool)
-    records = [encode_metadata(datum.metadata) for datum in datums]
+    if facts is None:
+        refuse_facts(node)
+    derived = _derived(node, len(datums), truth, predictions)
     subjects = [
-        _DatumSubject(datum, record, dataset) for datum, record in zip(datums, records, strict=True)
+        _DatumSubject.of(datum, dataset, row, derived, (facts or {}).get(datum.uid, {}))
+        for row, datum in enumerate(datums)
     ]
-    check_properties(node, {name for record in records for name in record}, strict)
+    known = {name for subject in subjects for name in subject.record}
+    known.update(name for values in (facts or {}).values() for name in values)
+    check_properties(node, known, strict, also=("prediction",))
     chosen = _selected(compiled(node), subjects)
     if not chosen.any():
         warn_if_swapped(node, lambda other: bool(_selected(compiled(other), subjects).any()))
     return chosen
 
 
-def check_properties(node: Node, known: set[str], strict: bool = True) -> None:
+def check_properties(
+    node: Node, known: set[str], strict: bool = True, also: Sequence[str] = ()
+) -> None:
     """Refuse a filter on a property that no datum has: its answer would be a silent nothing.
+
+    Args:
+        node: the filter.
+        known: names of metadata and of facts that datums have.
+        strict: say no when the datums are but a part of a dataset.
+        also: what else conditions may be about.
 
     Raises:
         UnknownName: no datum has the property.
         BadFilter: it is about labels, annotations or runs, which are not asked here.
     """
     for prop in properties(node):
-        if prop.family != "datum":
+        if prop.about not in ("datum", *also):
             raise BadFilter(
                 f"{prop.name}{_at(prop)} is not about datums, and only datums are selected here; "
                 f"metadata of that name is asked for as metadata.{prop.name}."
             )
-        if strict and prop.path and not known & {prop.path[0], ".".join(prop.path)}:
-            error = UnknownName("property", prop.name, {*known, *ABOUT_DATUMS, *OWN})
+        if strict and not _is_known(prop, known):
+            error = UnknownName("property", prop.name, known | OWN_NAMES)
             error.args = (f"{error}{_at(prop, ' It is named at ', '.')}",)
             raise error
+
+
+def refuse_facts(node: Node | None) -> None:
+    """Refuse a filter on facts where there is no store that has them.
+
+    Raises:
+        BadFilter: the filter asks for a fact.
+    """
+    for prop in properties(node) if node is not None else ():
+        if prop.fact is not None:
+            raise BadFilter(
+                f"{prop.name}{_at(prop)} is a fact, and facts are in a store: evaluate a dataset "
+                "in memory with store=, or ask with 'velour rank'."
+            )
+
+
+def _is_known(prop: Property, known: set[str]) -> bool:
+    if prop.fact is not None:
+        return prop.fact == TAGS or prop.fact in known
+    return not prop.path or bool(known & {prop.path[0], ".".join(prop.path)})
+
+
+def _derived(
+    node: Node, datums: int, truth: AnnotationTable | None, predictions: AnnotationTable | None
+) -> dict[str, Sequence[Any]]:
+    """What a filter asks of annotations, datum by datum.
+
+    Raises:
+        BadFilter: the annotations are not at hand.
+    """
+    makers: dict[str, tuple[AnnotationTable | None, Any, str]] = {
+        "datum.labels": (truth, labels_of_datums, "ground truth"),
+        "datum.truths": (truth, annotations_of_datums, "ground truth"),
+        "datum.predictions": (predictions, annotations_of_datums, "predictions of one run"),
+    }
+    derived: dict[str, Sequence[Any]] = {}
+    for prop in properties(node):
+        if prop.name in makers:
+            table, make, needs = makers[prop.name]
+            if table is None:
+                raise BadFilter(
+                    f"{prop.name}{_at(prop)} is of the {needs}, which is not at hand here."
+                )
+            derived[prop.name] = make(table, datums)
+    return derived
+
+
+def annotations_of_datums(table: AnnotationTable, datums: int) -> list[int]:
+    """How many annotations each datum has, whatever their labels and scores."""
+    pairs = np.unique(np.stack([table.datum, table.annotation]), axis=1)
+    counts: list[int] = np.bincount(pairs[0], minlength=datums).tolist()
+    return counts
+
+
+def labels_of_datums(table: AnnotationTable, datums: int) -> list[list[str]]:
+    """Labels that each datum shows, each as ``value`` and as ``key=value``."""
+    held: list[list[str]] = [[] for _ in range(datums)]
+    pairs = np.unique(np.stack([table.datum, table.label]), axis=1)
+    for datum, label in pairs.T.tolist():
+        key, value = table.labels[label]
+        held[datum] += [value, f"{key}={value}"]
+    return held
 
 
 def looked_up(metadata: Mapping[str, Any] | None, path: Sequence[str]) -> Any:
@@ -86,16 +177,30 @@ def looked_up(metadata: Mapping[str, Any] | None, path: Sequence[str]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _DatumSubject:
-    """A datum, its metadata in JSON, and the name of its dataset."""
+    """A datum, its metadata in JSON, and what else is known of it, by name."""
 
     datum: Datum
     record: Mapping[str, Any]
-    dataset: str
+    known: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        datum: Datum,
+        dataset: str,
+        row: int,
+        derived: Mapping[str, Sequence[Any]],
+        facts: Mapping[str, FactValue],
+    ) -> _DatumSubject:
+        known = {"uid": datum.uid, "dataset": dataset, TAGS: (), **facts}
+        known.update({name: values[row] for name, values in derived.items()})
+        return cls(datum, encode_metadata(datum.metadata), known)
 
     def value(self, prop: Property) -> Any:
         if prop.path:
             return looked_up(self.record, prop.path)
-        return self.datum.uid if prop.name == "uid" else self.dataset
+        value = self.known.get(prop.fact or prop.name)
+        return list(value) if isinstance(value, tuple) else value
 
     def place(self, prop: Property) -> BaseGeometry | None:
         if prop.name == "location":

@@ -6,7 +6,6 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
-from velour_plugin.filters.names import kind_of
 from velour_plugin.filters.text import to_text
 from velour_plugin.filters.tree import (
     ARITHMETIC,
@@ -19,17 +18,23 @@ from velour_plugin.filters.tree import (
 )
 from velour_plugin.filters.values import KINDS, literal_readings
 
-ANY = frozenset((*KINDS, "geometry"))
+ANY = frozenset((*KINDS, "geometry", "strings"))
 """Metadata may be of any type."""
+FACT = frozenset(("number", "string", "strings"))
+"""What a fact may be."""
 
-_SAID = {"geometry": "a place", "condition": "a condition", "datetime": "a moment"}
+_SAID = {
+    "geometry": "a place",
+    "condition": "a condition",
+    "datetime": "a moment",
+    "strings": "a list of strings",
+}
 
 
 def kinds_of(node: Node) -> frozenset[str]:
     """Types that the values of an expression can have."""
     if isinstance(node, Property):
-        own = kind_of(node.name)
-        return ANY if own is None else frozenset((own,))
+        return {"any": ANY, "fact": FACT}.get(node.kind, frozenset((node.kind,)))
     if isinstance(node, Literal):
         geometry = isinstance(node.value, BaseGeometry)
         return frozenset(("geometry",) if geometry else literal_readings(node.value))
@@ -43,13 +48,21 @@ def shared(*nodes: Node) -> frozenset[str]:
     return frozenset.intersection(frozenset(KINDS), *map(kinds_of, nodes))
 
 
+def may_hold(holder: Node, item: Node) -> bool:
+    """Whether an expression can be a list that a literal is in."""
+    kinds = kinds_of(holder)
+    return "strings" in kinds and (kinds != {"strings"} or "string" in kinds_of(item))
+
+
 def described(node: Node) -> str:
     """Say what an expression is, for a message: ``uid is a string``."""
     kinds = kinds_of(node)
     if kinds == ANY:
         return f"{to_text(node)} is metadata"
+    if kinds == FACT:
+        return f"{to_text(node)} is a number, a string or a list of these"
     first: Any = next(
-        (kind for kind in (*KINDS, "geometry", "condition") if kind in kinds), "value"
+        (kind for kind in (*KINDS, "geometry", "strings", "condition") if kind in kinds), "value"
     )
     first = "date" if {"day", "date"} <= kinds else first
     return f"{to_text(node)} is {_SAID.get(first, f'a {first}')}"

@@ -1,76 +1,69 @@
-"""Names of properties: which are Velour's own, what each is about, and where metadata lies.
+"""Names of properties: their one spelling, what each is about, and where it lies.
 
 A bare name is metadata of the datum, and ``metadata.NAME`` always is: that is how metadata
-called like one of Velour's own properties is asked for, as in ``metadata.score``.
+called like a property of a family is asked for, as in ``metadata.score`` or ``metadata.fact.x``.
 """
 
 from __future__ import annotations
 
+from velour_plugin.domain.facts import TAGS, fact_name
 from velour_plugin.domain.text import is_storable
-from velour_plugin.errors import BadFilter, UnknownName
+from velour_plugin.errors import BadFilter
+from velour_plugin.filters.properties import OWN, PropertyFamily, family_of, is_reserved
 
-OWN: dict[str, tuple[str, str]] = {
-    "uid": ("datum", "string"),
-    "dataset": ("datum", "string"),
-    "location": ("datum", "geometry"),
-    "label.key": ("label", "string"),
-    "label.value": ("label", "string"),
-    "score": ("score", "number"),
-    "annotation.area": ("annotation", "number"),
-    "annotation.geometry": ("annotation", "geometry"),
-    "model": ("run", "string"),
-    "run_id": ("run", "string"),
-}
-"""What each of Velour's own properties is about, and the type of its values."""
-
-ABOUT_DATUMS = tuple(name for name, (family, _) in OWN.items() if family == "datum")
+OWN_NAMES = frozenset(name for family in OWN for name in family.properties)
+"""Velour's own properties; of metadata and facts there are as many as datums have."""
 
 _METADATA = "metadata."
-_OF_ANNOTATION = "annotation.metadata."
-_CLOSED = ("label", "annotation")
 
 
 def canonical_name(name: str) -> str:
     """The one spelling of a property: ``metadata.`` only where a bare name means another."""
     bare = name.removeprefix(_METADATA)
-    reserved = bare in OWN or bare.startswith((_METADATA, *(f"{own}." for own in _CLOSED)))
-    return name if reserved else bare
+    if bare == name or bare.startswith(_METADATA) or is_reserved(bare):
+        return name
+    return bare
 
 
 def checked_name(name: object) -> str:
-    """Refuse what is no property, and what is none of Velour's own though it looks like one.
+    """Refuse what is no property, and what is none of a family though it has its prefix.
 
     Raises:
-        BadFilter: it is not a non-empty text.
-        UnknownName: labels and annotations have no such property.
+        BadFilter: it is not a non-empty text, or a fact without a source.
+        UnknownName: the family has no such property.
     """
     if not is_storable(name) or not str(name).removeprefix(_METADATA):
         raise BadFilter(f"property {name!r}: expected the name of metadata or of a property.")
     text = str(name)
-    closed = text.startswith(tuple(f"{own}." for own in _CLOSED))
-    if closed and text not in OWN and not text.startswith(_OF_ANNOTATION):
-        known = [own for own in OWN if own.startswith(_CLOSED)]
-        raise UnknownName(
-            "property", text, (*known, "annotation.metadata.NAME", f"{_METADATA}{text}")
+    family = family_of(text)
+    if family is not None and family.kind_of(text) == "fact" and fact_of(text, family) is None:
+        raise BadFilter(
+            f"property {text!r}: facts are named fact.SOURCE.NAME, and tags fact.tags; metadata of "
+            f"that name is metadata.{text}."
         )
     return text
 
 
-def family_of(name: str) -> str:
-    """What a property is about: ``datum``, ``label``, ``score``, ``annotation`` or ``run``."""
-    if name in OWN:
-        return OWN[name][0]
-    return "annotation" if name.startswith(_OF_ANNOTATION) else "datum"
+def fact_of(name: str, family: PropertyFamily | None) -> str | None:
+    """The fact that answers a property, as :func:`velour_plugin.domain.facts.fact_name` names it.
+
+    ``None`` for properties that are answered otherwise, and for ``fact.`` without source or name.
+    """
+    if name == TAGS:
+        return TAGS
+    if family is None or family.answered_by != "sql":
+        return None
+    if family in OWN and family.prefix != "fact":
+        return None
+    source, _, rest = name.removeprefix("fact.").partition(".")
+    return fact_name(source, rest) if source and rest else None
 
 
-def kind_of(name: str) -> str | None:
-    """The type of a property's values; ``None`` for metadata, which may be of any."""
-    return OWN[name][1] if name in OWN else None
-
-
-def path_of(name: str) -> tuple[str, ...]:
-    """Steps into the metadata of the datum or annotation; none for Velour's own properties."""
-    if name in OWN:
+def path_of(name: str, family: PropertyFamily | None) -> tuple[str, ...]:
+    """Steps into the metadata of what a property is about; none where it is no metadata."""
+    if family is None:
+        return tuple(name.removeprefix(_METADATA).split("."))
+    if family.kind_of(name) != "any" or family.value is not None:
         return ()
-    prefix = _OF_ANNOTATION if name.startswith(_OF_ANNOTATION) else _METADATA
-    return tuple(name.removeprefix(prefix).split("."))
+    start = next(start for start in family.open if name.startswith(start))
+    return tuple(name.removeprefix(start).split("."))

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from velour_plugin.errors import BadFilter, UnknownName
-from velour_plugin.filters.kinds import described, kinds_of, shared
+from velour_plugin.filters.kinds import described, kinds_of, may_hold, shared
 from velour_plugin.filters.places import dwithin, is_number, spatial
+from velour_plugin.filters.text import to_text
 from velour_plugin.filters.tree import (
     ARITHMETIC,
     ARRAYS,
@@ -94,6 +95,7 @@ def _comparison(op: str, nodes: Sequence[Node]) -> Node:
     takes = "a property and a number, string, boolean, date, moment or another property"
     _expect(len(nodes) == 2, op, takes)
     _refuse_places(op, nodes)
+    _refuse_lists(op, nodes)
     constant = all(isinstance(node, Literal) for node in nodes)
     _expect(bool(shared(*nodes)) and not constant, op, takes, nodes)
     if isinstance(nodes[0], Literal):
@@ -108,7 +110,8 @@ def _membership(op: str, nodes: Sequence[Node]) -> Node:
     _expect(len(nodes) > 1, op, takes)
     _refuse_places(op, nodes)
     first, *items = nodes
-    fits = all(shared(first, item) for item in items)
+    listed = isinstance(first, Literal)
+    fits = all(shared(first, item) or (listed and may_hold(item, first)) for item in items)
     constant = isinstance(first, Literal) and any(isinstance(item, Literal) for item in items)
     _expect(fits and not constant, op, takes, nodes[:2])
     return Call(op, tuple(nodes))
@@ -170,8 +173,8 @@ def _array(op: str, nodes: Sequence[Node]) -> Node:
     takes = "a property that is a list and values in brackets, as in A_CONTAINS(tags, ('x', 'y'))"
     values = [node.value if isinstance(node, Literal) else None for node in nodes[1:]]
     plain = all(isinstance(value, (str, bool)) or is_number(value) for value in values)
-    prop = nodes[0] if nodes else None
-    _expect(plain and bool(values) and isinstance(prop, Property) and bool(prop.path), op, takes)
+    _expect(plain and bool(values) and isinstance(nodes[0], Property), op, takes)
+    _expect(all(may_hold(nodes[0], item) for item in nodes[1:]), op, takes, nodes[:2])
     return Call(op, tuple(nodes))
 
 
@@ -220,6 +223,16 @@ def _refuse_places(op: str, nodes: Sequence[Node]) -> None:
             raise BadFilter(
                 f"{described(node)} and {op.upper()} does not ask about places: DWITHIN, "
                 "S_INTERSECTS, S_WITHIN, S_CONTAINS and S_DISJOINT do."
+            )
+
+
+def _refuse_lists(op: str, nodes: Sequence[Node]) -> None:
+    for node in nodes:
+        if kinds_of(node) == {"strings"}:
+            name = to_text(node)
+            raise BadFilter(
+                f"{described(node)} and {op.upper()} compares single values: 'x' IN ({name}) asks "
+                f"for an item, A_CONTAINS({name}, ('x', 'y')) for all of some, A_OVERLAPS for any."
             )
 
 

@@ -13,7 +13,6 @@ from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.metadata import checked_location
 from velour_plugin.errors import BadFilter, BadGeometry, UnknownName
-from velour_plugin.filters.names import kind_of
 from velour_plugin.filters.tree import METRES, TURNED, Call, Literal, Node, Property
 
 REGION = "annotation.geometry"
@@ -81,7 +80,7 @@ def is_number(value: Any) -> bool:
 
 def _is_place(node: Node) -> bool:
     if isinstance(node, Property):
-        return kind_of(node.name) in (None, "geometry")
+        return node.kind in ("any", "geometry")
     return isinstance(node, Literal) and isinstance(node.value, BaseGeometry)
 
 

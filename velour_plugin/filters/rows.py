@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.geometry import Raster, Shape
 from velour_plugin.domain.table import AnnotationTable, LabelName
-from velour_plugin.errors import BadFilter
+from velour_plugin.errors import BadFilter, UnknownName
 from velour_plugin.filters.evaluate import compiled
 from velour_plugin.filters.interpret import looked_up
 from velour_plugin.filters.tree import Node, Property, properties
@@ -39,8 +39,7 @@ def matching_rows(node: Node | None, table: AnnotationTable) -> NDArray[np.bool_
     if node is None:
         return np.ones(len(table), bool)
     _check(node, _FAMILIES)
-    families = {prop.family for prop in properties(node)}
-    if families == {"label"}:
+    if {prop.about for prop in properties(node)} == {"label"}:
         chosen = matching_labels(node, table.labels)
         return chosen[table.label] if len(chosen) else np.zeros(len(table), bool)
     truth, subject = compiled(node), _RowSubject(table)
@@ -64,8 +63,22 @@ def matching_labels(node: Node | None, labels: Sequence[LabelName]) -> NDArray[n
     return np.array([truth(_LabelSubject(name)) is True for name in labels], dtype=bool)
 
 
-def matches_run(node: Node | None, model: str, run_id: str | None) -> bool:
-    """Whether a filter on ``model`` and ``run_id`` selects a run; without one, it is unknown.
+def matches_run(
+    node: Node | None,
+    model: str,
+    run_id: str | None,
+    model_metadata: Mapping[str, Any] | None = None,
+    dataset_metadata: Mapping[str, Any] | None = None,
+) -> bool:
+    """Whether a filter on models, runs and datasets selects a run; without one, it is unknown.
+
+    Args:
+        node: a filter on ``model``, ``run_id``, ``model.metadata.NAME``, ``dataset.metadata.NAME``
+            and what plugins know of runs; ``None`` selects all.
+        model: the model's name.
+        run_id: the run's id, where there is a run.
+        model_metadata: of the model, as JSON.
+        dataset_metadata: of the dataset, as JSON.
 
     Raises:
         BadFilter: a property is not about runs.
@@ -73,13 +86,38 @@ def matches_run(node: Node | None, model: str, run_id: str | None) -> bool:
     if node is None:
         return True
     _check(node, ("run",))
-    return compiled(node)(_RunSubject(model, run_id)) is True
+    metadata = {"model": model_metadata or {}, "dataset": dataset_metadata or {}}
+    return compiled(node)(RunSubject(model, run_id, metadata)) is True
+
+
+def check_run_properties(
+    node: Node | None,
+    models: Iterable[Mapping[str, Any]],
+    datasets: Iterable[Mapping[str, Any]],
+) -> None:
+    """Refuse conditions on metadata that no model or dataset has.
+
+    Args:
+        node: a filter as for :func:`matches_run`.
+        models: metadata of all models that could be selected.
+        datasets: metadata of all datasets that could be selected.
+
+    Raises:
+        UnknownName: none of them has a property that the filter names.
+    """
+    records = {"model": list(models), "dataset": list(datasets)}
+    for prop in properties(node) if node is not None else ():
+        known = records.get(prop.name.partition(".")[0], [])
+        if prop.path and not any(looked_up(record, prop.path) is not None for record in known):
+            owner = prop.name.partition(".")[0]
+            names = {f"{owner}.metadata.{name}" for record in known for name in record}
+            raise UnknownName("property", prop.name, names)
 
 
 def _check(node: Node, families: Sequence[str]) -> None:
     for prop in properties(node):
-        if prop.family not in families:
-            raise BadFilter(f"{prop.name} is about a {prop.family}, not about {families[0]}s.")
+        if prop.about not in families:
+            raise BadFilter(f"{prop.name} is about a {prop.about}, not about {families[0]}s.")
 
 
 class _LabelSubject:
@@ -93,15 +131,26 @@ class _LabelSubject:
         return None
 
 
-class _RunSubject:
-    def __init__(self, model: str, run_id: str | None) -> None:
-        self.said = {"model": model, "run_id": run_id}
+class RunSubject:
+    """A run as a filter sees it: a model's name and metadata, and what plugins know of the run."""
+
+    def __init__(
+        self, model: str, run_id: str | None, metadata: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self.model, self.run_id, self.metadata = model, run_id, metadata
 
     def value(self, prop: Property) -> Any:
-        return self.said[prop.name]
+        """The value of a property of runs, models or datasets; ``None`` where it is not known."""
+        family = prop.family
+        if family is not None and family.value is not None:  # a plugin's
+            return family.value(prop.name, self.model, self.run_id)
+        if prop.path:
+            return looked_up(self.metadata[prop.name.partition(".")[0]], prop.path)
+        return self.model if prop.name == "model" else self.run_id
 
     def place(self, prop: Property) -> BaseGeometry | None:
-        return None
+        """GeoJSON of metadata as a geometry."""
+        return geometry_of(self.value(prop)) if prop.path else None
 
 
 class _RowSubject:
@@ -116,7 +165,7 @@ class _RowSubject:
         if prop.path:
             said = None if self.table.metadata is None else self.table.metadata[self.row]
             return looked_up(said, prop.path)
-        if prop.family == "label":
+        if prop.about == "label":
             name = self.table.labels[self.table.label[self.row]]
             return name[prop.name == "label.value"]
         number = self.scores[self.row] if prop.name == "score" else self._area()

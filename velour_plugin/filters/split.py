@@ -8,6 +8,7 @@ by matching again.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from velour_plugin.errors import BadFilter
@@ -31,9 +32,10 @@ class Split:
         datums: on datums, their metadata and places.
         annotations: on regions and metadata of annotations; all on the same annotation.
         labels: on ``label.key`` and ``label.value``.
+        predictions: on how much one run predicted of a datum, maybe mixed with ``datums``.
         min_score: predictions count from this score on, it included.
         scores: other conditions on ``score``, which no ledger answers.
-        runs: on ``model`` and ``run_id``.
+        runs: on models, runs and datasets: whatever is known of a candidate.
     """
 
     datums: Node | None = None
@@ -42,6 +44,7 @@ class Split:
     min_score: float | None = None
     scores: Node | None = None
     runs: Node | None = None
+    predictions: Node | None = None
 
     @property
     def needs_matching(self) -> bool:
@@ -58,26 +61,45 @@ def split_filter(node: Node | None) -> Split:
     parts: dict[str, list[Node]] = {name.name: [] for name in fields(Split)}
     lowest: list[float] = []
     for part in conjuncts(node):
-        family = _family(part)
-        bound = _bound(part) if family == "score" else None
+        about = subject_of(part)
+        bound = _bound(part) if about == "score" else None
         if bound is None:
-            parts[f"{family}s"].append(part)
+            parts[f"{about}s"].append(part)
         else:
             lowest.append(bound)
     known = {name: conjunction(some) for name, some in parts.items() if name != "min_score"}
     return Split(**known, min_score=max(lowest, default=None))
 
 
-def _family(part: Node) -> str:
-    families = {prop.family for prop in properties(part)}
-    if len(families) > 1:
-        named = {prop.family: prop for prop in properties(part)}
-        one, other, *_ = (named[family] for family in sorted(families))
+def subject_of(part: Node) -> str:
+    """What a condition is about, such as a ``datum``, ``label`` or ``run``.
+
+    Predictions of a datum may be compared with what else is known of it.
+
+    Raises:
+        BadFilter: it mixes what is answered in different places.
+    """
+    named = {prop.about: prop for prop in properties(part)}
+    if set(named) == {"datum", "prediction"}:
+        return "prediction"
+    if len(named) > 1:
+        first, second, *_ = (named[about] for about in sorted(named))
         raise BadFilter(
-            f"{to_text(part)} mixes {one.name} (about a {one.family}) with {other.name} (about a "
-            f"{other.family}): join conditions on different things with AND at the top only."
+            f"{to_text(part)} mixes {first.name} (about a {first.about}) with {second.name} (about "
+            f"a {second.about}): join conditions on different things with AND at the top only."
         )
-    return families.pop()
+    return next(iter(named))
+
+
+def family_revisions(asked: Iterable[Property]) -> dict[str, str] | None:
+    """Revisions of the families of properties: part of what names a cached answer.
+
+    ``None`` when a family may answer otherwise at any moment: such answers are not cached.
+    """
+    families = [prop.family for prop in asked]
+    revisions = {family.prefix: family.revision for family in families if family is not None}
+    known = {prefix: revision for prefix, revision in revisions.items() if revision is not None}
+    return known if len(known) == len(revisions) else None
 
 
 def _bound(part: Node) -> float | None:

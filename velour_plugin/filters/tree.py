@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.canonical import canonical_json, digest
 from velour_plugin.filters import names
+from velour_plugin.filters.properties import PropertyFamily, family_of
 
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 FLIPPED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -30,28 +31,41 @@ _UNORDERED = ("and", "or")
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A property; ``path`` leads into nested metadata.
+    """A property, and what its name means.
 
     Args:
         name: in its one spelling, without a ``metadata.`` that says nothing.
         at: where in the filter it was named, for messages; two of one name are equal.
+        family: that it belongs to; ``None`` for metadata of datums.
+        kind: of its values, as families name kinds; ``any`` for metadata.
+        path: steps into the metadata of what it is about; empty where it is no metadata.
+        fact: the fact that answers it, such as ``fact.quality.blur``; ``None`` for all others.
     """
 
     name: str
     at: str = field(default="", compare=False, repr=False)
+    family: PropertyFamily | None = field(init=False, compare=False, repr=False)
+    kind: str = field(init=False, compare=False, repr=False)
+    path: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    fact: str | None = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", names.canonical_name(self.name))
+        name = names.canonical_name(self.name)
+        family = family_of(name)
+        meaning = {
+            "name": name,
+            "family": family,
+            "kind": "any" if family is None else family.kind_of(name),
+            "path": names.path_of(name, family),
+            "fact": names.fact_of(name, family),
+        }
+        for key, value in meaning.items():
+            object.__setattr__(self, key, value)
 
     @property
-    def path(self) -> tuple[str, ...]:
-        """Steps into the metadata of what it is about; empty for Velour's own properties."""
-        return names.path_of(self.name)
-
-    @property
-    def family(self) -> str:
-        """What it is about: ``datum``, ``label``, ``score``, ``annotation`` or ``run``."""
-        return names.family_of(self.name)
+    def about(self) -> str:
+        """What it is about, such as a ``datum``, ``label`` or ``run``: a key of ``Split``."""
+        return "datum" if self.family is None else self.family.about
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from velour_plugin.domain.canonical import canonical_json, digest
 from velour_plugin.errors import StoreUnavailable
+from velour_plugin.filters.split import family_revisions
 from velour_plugin.plugins import installed
 from velour_plugin.queries import (
     CompareQuery,
@@ -46,7 +47,7 @@ def answer(store: Store, query: Query[Answer]) -> Answer:
     The revision that an answer is kept under is read in the same transaction as what it is made
     of: what is written meanwhile has a later one, and the answer is not given again.
     """
-    key = _key(query) if query.cacheable else None
+    key = _key(query)
     with store.snapshot() as reader:
         revision, known = (
             (0, None) if key is None else reader.cached_answer(key, query.read_datasets)
@@ -62,8 +63,14 @@ def answer(store: Store, query: Query[Answer]) -> Answer:
     return computed
 
 
-def _key(query: Query[Any]) -> str:
-    """Names a cached answer; new arithmetic of an evaluator invalidates it."""
+def _key(query: Query[Any]) -> str | None:
+    """Names a cached answer; new arithmetic of an evaluator, or family of properties, has another.
+
+    ``None`` where what a tracker knows decides the answer, which may change unseen.
+    """
+    families = family_revisions(query.properties)
+    if not query.cacheable or families is None:
+        return None
     evaluators = installed().evaluators.values()
     versions = sorted([evaluator.task, evaluator.version] for evaluator in evaluators)
-    return digest("answer", canonical_json(versions), query.digest)
+    return digest("answer", canonical_json([versions, families]), query.digest)

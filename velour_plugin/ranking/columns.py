@@ -1,4 +1,4 @@
-"""Further columns of a leaderboard: other metrics, what a tracker knows, and conditions on them."""
+"""Further columns of a leaderboard: metrics, what is known of runs, and conditions on them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.answers.leaderboard import ColumnValue
 from velour_plugin.domain.labels import Label
+from velour_plugin.errors import InvalidInput
 from velour_plugin.filters import Property, parse_filter
 from velour_plugin.filters.evaluate import compiled
+from velour_plugin.filters.properties import is_of_runs
+from velour_plugin.filters.rows import RunSubject
 from velour_plugin.filters.text import to_text
-from velour_plugin.plugins import installed
-from velour_plugin.queries import RankQuery, is_tracked, label_of
+from velour_plugin.queries import RankQuery, label_of
 from velour_plugin.ranking.candidates import no_metric
 from velour_plugin.ranking.measured import Measured
 from velour_plugin.ranking.selection import Competitor, Competitors
@@ -50,9 +52,8 @@ class Columns:
         competitors: the rows.
 
     Raises:
-        UnknownName: no evaluation has a metric, or no run a value, of a column's name.
+        UnknownName: there is no metric or property of a column's name.
         InvalidInput: a column is about classes, and the query names none.
-        NotFound: no plugin knows what runs are tracked by.
     """
 
     def __init__(self, reader: Reader, query: RankQuery, competitors: Competitors) -> None:
@@ -60,18 +61,26 @@ class Columns:
         self.names = query.further_columns
         self.having = parse_filter(query.having)
         self._admits = None if self.having is None else compiled(self.having)
-        own = [name for name in self.names if not is_tracked(name)]
+        own = [name for name in self.names if not is_of_runs(name)]
         self.metrics = [(name, _label_of(reader, query, name, competitors)) for name in own]
-        self._tracked = _tracked_values(
-            [name for name in self.names if is_tracked(name)], competitors.all
-        )
+        self.properties = [Property(name) for name in self.names if is_of_runs(name)]
 
     def joined(self, competitors: Sequence[Competitor], measured: Sequence[Measured]) -> list[Row]:
-        """Competitors with their numbers and the values of all columns, in order."""
-        return [
+        """Competitors with their numbers and the values of all columns, in order.
+
+        Raises:
+            InvalidInput: no run has a column.
+        """
+        rows = [
             Row(competitor, each, self._values(competitor, each))
             for competitor, each in zip(competitors, measured, strict=True)
         ]
+        for prop in self.properties:
+            if all(row.values[prop.name] is None for row in rows):
+                raise InvalidInput(
+                    f"column {prop.name!r}: none of the ranked runs has a value of it."
+                )
+        return rows
 
     def admits(self, row: Row) -> bool:
         """Whether a row meets the condition; one that it is unknown for does not."""
@@ -86,12 +95,8 @@ class Columns:
         return [f"Left out by {to_text(self.having)}: {names}."]
 
     def _values(self, competitor: Competitor, measured: Measured) -> dict[str, ColumnValue]:
-        run_id = "" if competitor.run is None else competitor.run.run_id
-        tracked = self._tracked.get(run_id, {})
-        return {
-            name: tracked.get(name) if is_tracked(name) else measured.further.get(name)
-            for name in self.names
-        }
+        values = {**measured.further, **_values_of_run(competitor, self.properties)}
+        return {name: values.get(name) for name in self.names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +129,14 @@ def _label_of(
     raise no_metric(reader, metric, label_of(query), candidates)
 
 
-def _tracked_values(
-    names: Sequence[str], competitors: Sequence[Competitor]
-) -> Mapping[str, Mapping[str, ColumnValue]]:
-    """What a tracker knows of the runs, by run id and column."""
-    run_ids = [each.run.run_id for each in competitors if each.run is not None]
-    return installed().run_columns(run_ids, names) if names else {}
+def _values_of_run(
+    competitor: Competitor, properties: Sequence[Property]
+) -> dict[str, ColumnValue]:
+    """What is known of a run and its model, by property."""
+    item, run = competitor.first, competitor.run
+    subject = RunSubject(
+        item.model,
+        None if run is None else run.run_id,
+        {"model": item.model_metadata, "dataset": item.dataset_metadata},
+    )
+    return {prop.name: subject.value(prop) for prop in properties}

@@ -20,13 +20,15 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.table import LabelName
 from velour_plugin.errors import InvalidInput
 from velour_plugin.evaluator import Evaluator
-from velour_plugin.filters import Node, Split, Where, parse_filter, split_filter
+from velour_plugin.filters import Split, Where, parse_filter, split_filter
 from velour_plugin.filters.reduce import (
     annotation_properties,
     check_annotation_properties,
     check_labels,
 )
 from velour_plugin.filters.rows import matches_run, matching_labels
+from velour_plugin.filters.split import subject_of
+from velour_plugin.filters.text import to_text
 from velour_plugin.filters.tree import conjunction, conjuncts
 from velour_plugin.matching import Question
 from velour_plugin.plugins import installed
@@ -76,7 +78,8 @@ class LedgerAccess:
     def admits(self, item: Candidate) -> bool:
         """Whether conditions on the model or run let a candidate take part."""
         run_id = None if item.run is None else item.run.run_id
-        return matches_run(self.split.runs, item.model, run_id)
+        known = (item.model_metadata, item.dataset_metadata)
+        return matches_run(self.split.runs, item.model, run_id, *known)
 
     def certificate(self, item: Candidate) -> Certificate:
         """The certificate of a candidate's answer to this query.
@@ -157,7 +160,11 @@ class LedgerAccess:
         """The candidate's own question with this query on top."""
         certificate = item.certificate
         own = parse_filter(None if certificate.filter is None else json.loads(certificate.filter))
-        both = [*conjuncts(own), *(part for part in conjuncts(self.where) if not _of_runs(part))]
+        both = [
+            part
+            for part in (*conjuncts(own), *conjuncts(self.where))
+            if subject_of(part) in _OF_ANNOTATIONS
+        ]
         given = {
             **parameters,
             "label_keys": certificate.parameters.get("label_keys"),
@@ -165,6 +172,10 @@ class LedgerAccess:
             **self.parameters,
         }
         return Question.of(installed().evaluator(item.task), given, conjunction(both))
+
+
+_OF_ANNOTATIONS = ("label", "score", "annotation")
+"""What is left to answer when runs and datums have been selected."""
 
 
 def refuse_runs(split: Split) -> None:
@@ -175,13 +186,9 @@ def refuse_runs(split: Split) -> None:
     """
     if split.runs is not None:
         raise InvalidInput(
-            "model and run_id choose among runs, and here the run is named already: leave them out "
-            "of the filter."
+            f"{to_text(split.runs)} chooses among runs, and here the run is named already: leave "
+            "it out of the filter."
         )
-
-
-def _of_runs(part: Node) -> bool:
-    return split_filter(part).runs is not None
 
 
 def _label_map(pairs: Any) -> Any:

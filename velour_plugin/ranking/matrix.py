@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.answers import Cell, Matrix
-from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import NotComparable, NotFound, UnknownName, VelourError
+from velour_plugin.filters import parse_filter
 from velour_plugin.plugins import installed
 from velour_plugin.progress import track
 from velour_plugin.queries import MatrixQuery, label_of
@@ -25,7 +25,7 @@ from velour_plugin.ranking.selection import other_than_datasets, select_datums
 from velour_plugin.ranking.slicing import cut_name, masks
 from velour_plugin.ranking.statistics import resample_weights
 from velour_plugin.store.protocol import Snapshot
-from velour_plugin.store.values import Candidate, DatumSelection
+from velour_plugin.store.values import Candidate, DatumSelection, Version
 
 Slicer = Callable[[Ledger], NDArray[np.bool_]]
 
@@ -144,10 +144,9 @@ def _sliced(access: LedgerAccess, query: MatrixQuery, column: Column) -> list[Co
     if not query.by:
         return [column]
     versions = {item.version.id: item.version for item, _ in column.items.values()}
-    datums = {number: access.reader.datums(version) for number, version in versions.items()}
     parts: dict[tuple[str, str], dict[str, tuple[Candidate, DatumSelection]]] = {}
     for cut in query.by:
-        slices = {number: _uids(own, cut, column.dataset) for number, own in datums.items()}
+        slices = {number: _slices(access, version, cut) for number, version in versions.items()}
         for model, (item, selected) in column.items.items():
             for name, uids in slices[item.version.id].items():
                 part = parts.setdefault((cut_name(cut), name), {})
@@ -158,11 +157,18 @@ def _sliced(access: LedgerAccess, query: MatrixQuery, column: Column) -> list[Co
     ]
 
 
-def _uids(datums: Sequence[Datum], cut: Cut, dataset: str) -> dict[str, frozenset[str]]:
-    """Uids of each slice of some datums."""
+def _slices(access: LedgerAccess, version: Version, cut: Cut) -> dict[str, frozenset[str]]:
+    """Uids of each slice of a dataset version."""
+    if isinstance(cut, Mapping):
+        ((_, filters),) = cut.items()
+        return {
+            name: frozenset(access.reader.select_datums(version, parse_filter(where)).uids)
+            for name, where in filters.items()
+        }
+    datums = access.reader.datums(version)
     return {
         name: frozenset(datum.uid for datum in compress(datums, mask))
-        for name, mask in masks(datums, cut, dataset).items()
+        for name, mask in masks(datums, cut, version.dataset).items()
     }
 
 

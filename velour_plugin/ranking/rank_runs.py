@@ -12,6 +12,7 @@ from velour_plugin.errors import UnknownName
 from velour_plugin.filters import parse_filter
 from velour_plugin.filters.tree import to_json
 from velour_plugin.queries import RankQuery, label_of
+from velour_plugin.ranking.candidate_metadata import datasets_with_candidates
 from velour_plugin.ranking.candidates import Choice
 from velour_plugin.ranking.columns import Columns, Row
 from velour_plugin.ranking.comparability import name_of
@@ -48,7 +49,8 @@ class Ranking:
         choice = Choice(
             query.metric, label_of(query), query.runs, query.experiments, query.on_mismatch
         )
-        self.selections = [select(self.access, name, choice) for name in query.datasets]
+        self.datasets = datasets_with_candidates(self.access, query.datasets)
+        self.selections = [select(self.access, name, choice) for name in self.datasets]
         self.competitors = Competitors(self.selections, self.access)
         self.columns = Columns(reader, query, self.competitors)
         self.ledgers = None if self._is_stored else self.competitors.ledgers()
@@ -63,7 +65,7 @@ class Ranking:
         return Leaderboard(
             metric=query.metric,
             label=None if query.label is None else "=".join(query.label),
-            dataset=", ".join(query.datasets),
+            dataset=", ".join(self.datasets),
             where=_spelled(query),
             datums=max(each.datums for each in measured),
             of_datums=total,

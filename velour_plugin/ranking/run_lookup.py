@@ -15,6 +15,7 @@ from velour_plugin.evaluator import Evaluator
 from velour_plugin.filters import Where
 from velour_plugin.plugins import installed
 from velour_plugin.ranking.comparability import name_of
+from velour_plugin.ranking.datum_predictions import select_by_predictions
 from velour_plugin.ranking.ledger_access import LedgerAccess, refuse_runs
 from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Candidate
@@ -74,6 +75,9 @@ def find_run(reader: Reader, run: str, where: Where, dataset: str | None = None)
     refuse_runs(access.split)
     ledger = next(reader.ledgers([candidate.evaluation_id]))
     selection = reader.select_datums(candidate.version, access.split.datums)
+    predicted = select_by_predictions(reader, [candidate], access.split)
+    if predicted is not None:
+        selection = selection.within(predicted)
     selection = selection.within(frozenset(ledger.datums))
     if not len(selection):
         raise InvalidInput(

@@ -16,6 +16,7 @@ from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.plugins import installed
 from velour_plugin.ranking.candidates import Choice, choose_candidates, shared_datums
 from velour_plugin.ranking.comparability import ABOUT_DATUMS, differences, refuse
+from velour_plugin.ranking.datum_predictions import select_by_predictions
 from velour_plugin.ranking.ledger_access import LedgerAccess
 from velour_plugin.store.values import Candidate, DatumSelection
 
@@ -70,6 +71,9 @@ def select_datums(
         number: access.reader.select_datums(version, access.split.datums)
         for number, version in versions.items()
     }
+    predicted = select_by_predictions(access.reader, candidates, access.split, on_mismatch)
+    if predicted is not None:
+        of_query = {number: chosen.within(predicted) for number, chosen in of_query.items()}
     if shared is not None:
         of_query = {number: chosen.within(shared) for number, chosen in of_query.items()}
     own = {

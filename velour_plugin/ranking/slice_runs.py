@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from velour_plugin.answers import DatumImpact, Slice, Slices, Worst
 from velour_plugin.domain.annotations import Datum
+from velour_plugin.filters import Where, parse_filter
 from velour_plugin.progress import track
 from velour_plugin.queries import SliceQuery, WorstQuery, label_of
 from velour_plugin.query_fields import Cut
+from velour_plugin.ranking.datum_predictions import select_in_run
 from velour_plugin.ranking.measured import FEW, measure
 from velour_plugin.ranking.run_lookup import EvaluatedLedger, find_run
 from velour_plugin.ranking.slicing import Mask, cut_name, masks
@@ -75,8 +79,16 @@ def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
     return Worst(title=title, rows=rows, notes=run.notes)
 
 
+def _mask(reader: Reader, run: EvaluatedLedger, where: Where) -> Mask:
+    selection = select_in_run(reader, run.candidate, parse_filter(where))
+    return selection.mask(run.ledger.datums) & run.selected
+
+
 def cut_masks(reader: Reader, run: EvaluatedLedger, cut: Cut) -> list[tuple[str, Mask]]:
     """Slices of the selected datums, over the ledger's datums."""
+    if isinstance(cut, Mapping):
+        ((_, filters),) = cut.items()
+        return [(name, _mask(reader, run, where)) for name, where in filters.items()]
     datums = {datum.uid: datum for datum in reader.datums(run.candidate.version)}
     own: list[Datum] = [datums[uid] for uid in run.ledger.datums]
     return [(name, mask & run.selected) for name, mask in masks(own, cut, run.dataset).items()]

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.filters import parse_filter
 from velour_plugin.filters.interpret import matching
@@ -35,13 +36,16 @@ FEW_VALUES = 10
 _CLOCK = {"hour": "%H h", "month": "%m %B", "weekday": "%u %A", "year": "%Y"}
 
 
-def masks(datums: Sequence[Datum], cut: Cut, dataset: str) -> dict[str, Mask]:
+def masks(
+    datums: Sequence[Datum], cut: Cut, dataset: str, truth: AnnotationTable | None = None
+) -> dict[str, Mask]:
     """Which datums each slice holds.
 
     Args:
         datums: of one dataset.
         cut: how to cut them (see the module).
         dataset: its name.
+        truth: their ground truth, for filters on what a datum shows.
 
     Returns:
         For each slice ``(datums,)`` bool, in the slices' natural order. A datum of which
@@ -54,7 +58,8 @@ def masks(datums: Sequence[Datum], cut: Cut, dataset: str) -> dict[str, Mask]:
     if not isinstance(cut, str):
         ((_, filters),) = cut.items()
         return {
-            name: matching(parse_filter(where), datums, dataset) for name, where in filters.items()
+            name: matching(parse_filter(where), datums, dataset, truth=truth)
+            for name, where in filters.items()
         }
     name, _, way = cut.partition(":")
     if name == "location":

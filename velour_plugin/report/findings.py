@@ -19,6 +19,7 @@ from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Metric
 from velour_plugin.domain.labels import Label
+from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.plugins import installed
 from velour_plugin.query_fields import Cut
 from velour_plugin.ranking.slicing import cut_name, masks
@@ -128,10 +129,13 @@ def find(evaluation: Evaluation, dataset: Dataset, cuts: Iterable[Cut] | None = 
     evaluator = installed().evaluator(evaluation.task)
     place = dataset.place
     datums = [dataset.datums[place[uid]] for uid in evaluation.ledger.datums]
+    evaluated = np.zeros(len(dataset), bool)
+    evaluated[[place[uid] for uid in evaluation.ledger.datums]] = True
+    truth = dataset.truth.on_datums(evaluated)
     return Findings(
         evaluation,
         _labels(evaluation),
-        _slices(evaluation, datums, usual_cuts(datums) if cuts is None else cuts),
+        _slices(evaluation, datums, truth, usual_cuts(datums) if cuts is None else cuts),
         datums,
         evaluator.by_datum(evaluation.ledger),
     )
@@ -181,7 +185,7 @@ def _first_first(values: Mapping[str, float | None]) -> dict[str, float | None]:
 
 
 def _slices(
-    evaluation: Evaluation, datums: Sequence[Datum], cuts: Iterable[Cut]
+    evaluation: Evaluation, datums: Sequence[Datum], truth: AnnotationTable, cuts: Iterable[Cut]
 ) -> list[SliceFinding]:
     evaluator = installed().evaluator(evaluation.task)
     metric = next(iter(evaluation.headline), "")
@@ -189,7 +193,7 @@ def _slices(
     found = [
         (cut_name(cut), name, mask)
         for cut in cuts
-        for name, mask in masks(datums, cut, evaluation.certificate.dataset).items()
+        for name, mask in masks(datums, cut, evaluation.certificate.dataset, truth).items()
         if mask.any()
     ]
     rows = []

@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Run
+from velour_plugin.domain.facts import Facts, FactValue
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.models import Model
 from velour_plugin.domain.table import AnnotationTable
-from velour_plugin.filters.tree import Node
+from velour_plugin.filters import Node, Where
 from velour_plugin.queries import Query
 from velour_plugin.store.values import Candidate, DatumSelection, Version, VersionDiff
 
@@ -67,6 +69,30 @@ class Reader(Protocol):
 
         Raises:
             UnknownName: no datum has a property that the filter names.
+        """
+
+    def facts(
+        self, dataset: str | Dataset, version: int | None = None, source: str | None = None
+    ) -> dict[str, dict[str, FactValue]]:
+        """Facts about datums: by uid, by name such as ``fact.quality.blur`` or ``fact.tags``.
+
+        Args:
+            dataset: its name; or a dataset in memory, whose datums are found by their content.
+            version: number of the version; the newest when left out.
+            source: only what this source says; ``None`` for all.
+
+        Raises:
+            UnknownName: there is no dataset of that name.
+        """
+
+    def models(self) -> list[Model]:
+        """All models that something is known of, by name."""
+
+    def load_model(self, name: str) -> Model:
+        """Read back what is known of a model.
+
+        Raises:
+            UnknownName: nothing is; the nearest name is named.
         """
 
     def diff(self, name: str, before: int, after: int) -> VersionDiff:
@@ -174,6 +200,75 @@ class Store(Reader, Protocol):
 
     def link_run(self, evaluation_id: str, run: Run) -> None:
         """Link a stored evaluation to one more MLflow run."""
+
+    def write_facts(self, dataset: str, content: Facts, version: int | None = None) -> int:
+        """Store what a source says about datums, in place of all that it said before of them.
+
+        What older revisions of the source said of other versions is deleted as well.
+
+        Args:
+            dataset: its name.
+            content: the facts; a datum that they do not name has none of this source afterwards.
+            version: number of the version whose datums they are about; the newest when left out.
+
+        Returns:
+            How many values were written.
+
+        Raises:
+            UnknownName: there is no such dataset, or it has no such datum.
+        """
+
+    def delete_facts(self, dataset: str, source: str) -> int:
+        """Delete all that a source says about a dataset; returns how many values that were.
+
+        Raises:
+            UnknownName: there is no such dataset, or the source says nothing about it.
+        """
+
+    def tag(
+        self,
+        dataset: str,
+        tag: str,
+        *,
+        uids: Iterable[str] | None = None,
+        where: Where = None,
+        version: int | None = None,
+    ) -> int:
+        """Tag datums; filters ask for it as ``'night' IN (fact.tags)``.
+
+        Args:
+            dataset: its name.
+            tag: any text.
+            uids: the datums; ``None`` for all that ``where`` selects.
+            where: a filter; ``None`` selects all.
+            version: number of the version; the newest when left out.
+
+        Returns:
+            How many datums did not have the tag before.
+
+        Raises:
+            UnknownName: there is no such dataset, datum or property.
+            InvalidInput: the tag is empty, or both uids and a filter are given.
+        """
+
+    def untag(
+        self,
+        dataset: str,
+        tag: str,
+        *,
+        uids: Iterable[str] | None = None,
+        where: Where = None,
+        version: int | None = None,
+    ) -> int:
+        """Take a tag from datums that are chosen as for :meth:`tag`; returns how many had it.
+
+        Raises:
+            UnknownName: there is no such dataset, tag, datum or property.
+            InvalidInput: the tag is empty, or both uids and a filter are given.
+        """
+
+    def save_model(self, model: Model) -> None:
+        """Store what is known of a model, in place of what was known under its name."""
 
     def keep_answer(self, key: str, revision: int, content: Any) -> None:
         """Keep an answer that was computed from what the store was at a revision."""

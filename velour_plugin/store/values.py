@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,8 @@ class Candidate:
         certificate: what makes it comparable.
         run: the MLflow run; ``None`` when it was made outside MLflow.
         created_at: when it was made, or linked to the run.
+        model_metadata: what is known of the model, as JSON.
+        dataset_metadata: of the version, as JSON.
     """
 
     evaluation_id: str
@@ -58,6 +61,8 @@ class Candidate:
     certificate: Certificate
     run: Run | None
     created_at: dt.datetime
+    model_metadata: Mapping[str, Any] = field(default_factory=dict)
+    dataset_metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ def save_version(connection: Connection, backend: Backend, dataset: Dataset) -> 
         encode_metadata(dataset.metadata),
         dataset.truth.labels,
         sorted({name for datum in dataset.datums for name in datum.metadata}),
+        wkb_of(dataset.location),
     )
     return write_version(connection, backend, dataset.name, content, ids)
 
@@ -67,12 +68,14 @@ class Content:
         metadata: of the dataset as a whole, as JSON.
         labels: its classes, in order.
         properties: names of its datums' metadata.
+        location: of the dataset as a whole, as both databases take it.
     """
 
     digest: str
     metadata: Mapping[str, Any]
     labels: Sequence[LabelName]
     properties: Sequence[str]
+    location: bytes | None = None
 
 
 def write_version(
@@ -92,6 +95,7 @@ def write_version(
         labels=[list(label) for label in content.labels],
         properties=list(content.properties),
         datums=len(datum_ids),
+        location=content.location,
         created_at=dt.datetime.now(dt.timezone.utc),
     )
     key = connection.execute(statement).inserted_primary_key
@@ -162,14 +166,15 @@ def members_of(connection: Connection, version: Version) -> list[tuple[str, int,
 def load_dataset(connection: Connection, version: Version) -> Dataset:
     """Read a dataset version back, with its ground truth: equal content, the same digest."""
     row = connection.execute(
-        select(schema.versions.c.metadata, schema.versions.c.labels).where(
-            schema.versions.c.id == version.id
-        )
+        select(
+            schema.versions.c.metadata, schema.versions.c.labels, schema.versions.c.location
+        ).where(schema.versions.c.id == version.id)
     ).one()
     datums = load_datums(connection, version)
     labels = [(key, value) for key, value in row.labels]
     truth = load_table(connection, version.id, schema.annotations, labels)
-    return Dataset.from_table(version.dataset, datums, truth, decode_metadata(row.metadata))
+    metadata, location = decode_metadata(row.metadata), geometry_of(row.location)
+    return Dataset.from_table(version.dataset, datums, truth, metadata, location=location)
 
 
 def load_datums(connection: Connection, version: Version) -> list[Datum]:

@@ -170,12 +170,15 @@ def _candidates(connection: Connection, *conditions: ColumnElement[bool]) -> lis
             runs.name,
             runs.experiment_id,
             runs.created_at.label("linked_at"),
+            schema.versions.c.metadata.label("dataset_metadata"),
+            schema.models.c.metadata.label("model_metadata"),
             *VERSION,
         )
         .select_from(schema.evaluations)
         .join(schema.versions, schema.versions.c.id == evaluations.version_id)
         .join(schema.datasets)
         .outerjoin(schema.evaluation_runs, runs.evaluation_id == evaluations.id)
+        .outerjoin(schema.models, schema.models.c.name == evaluations.model)
         .where(*conditions)
     )
     known: dict[int, Version] = {}
@@ -258,6 +261,8 @@ def _candidate(row: Any, known: dict[int, Version]) -> Candidate:
         Certificate(**row.certificate),
         run,
         row.linked_at or row.created_at,
+        row.model_metadata or {},
+        row.dataset_metadata or {},
     )
 
 

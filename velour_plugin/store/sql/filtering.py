@@ -34,11 +34,14 @@ from velour_plugin.filters.tree import (
     Property,
 )
 from velour_plugin.filters.values import KINDS, LARGEST, OPERATORS, SMALLEST, literal_readings
+from velour_plugin.store.sql import derived
 from velour_plugin.store.sql.backend import Backend, Column, Condition
 from velour_plugin.store.sql.hints import hint
 from velour_plugin.store.sql.schema import datums
 
 __all__ = ("condition",)
+
+_OF_FACTS = ("number", "string")
 
 
 def condition(node: Node, backend: Backend, dataset: str) -> Condition:
@@ -103,9 +106,10 @@ class _Compiler:
     def _held(self, item: Literal, holder: Node) -> Condition:
         """``'x' IN (tags)``: a property equals it, or is a list that holds it."""
         equal = self._compare("=", holder, item)
-        if not isinstance(holder, Property) or not holder.path:
+        if not isinstance(holder, Property) or "strings" not in kinds_of(holder):
             return equal
-        return _first_known([self._item(holder, item), equal])
+        held = self._item(holder, item)
+        return held if holder.kind == "strings" else _first_known([held, equal])
 
     def _listed(self, node: Call) -> Condition:
         prop, *items = node.args
@@ -116,6 +120,9 @@ class _Compiler:
     def _item(self, prop: Property, item: Literal) -> Condition:
         """A list holds a literal, read as any of its types."""
         said = literal_readings(item.value)
+        if not prop.path:
+            kinds = [kind for kind in _OF_FACTS if kind in said]
+            return _first_known(derived.holds(prop, said[kind]) for kind in kinds)
         return or_(*(self.backend.holds(prop.path, kind, one) for kind, one in said.items()))
 
     def _isnull(self, node: Call) -> Condition:
@@ -123,7 +130,10 @@ class _Compiler:
         assert isinstance(prop, Property)
         if prop.name == "location":
             return datums.c.location.is_(None)
-        return self.backend.absent(prop.path) if prop.path else false()
+        if prop.path:
+            return self.backend.absent(prop.path)
+        missing = derived.absent(prop)
+        return false() if missing is None else missing
 
     def _like(self, node: Call) -> Condition:
         return self.backend.like(self._value(node.args[0], "string"), str(_constant(node.args[1])))
@@ -151,8 +161,12 @@ class _Compiler:
         if isinstance(node, Literal):
             return _bound(literal_readings(node.value)[kind])
         if isinstance(node, Property):
+            if node.path:
+                return self.backend.value(node.path, kind)
             own = self.own.get(node.name)
-            return self.backend.value(node.path, kind) if own is None else self.backend.text(own)
+            if own is not None:
+                return self.backend.text(own)
+            return derived.value(node, kind, self.backend)
         if node.op in ARITHMETIC:
             return _calculated(node.op, *(self._value(arg, "number") for arg in node.args))
         return self.backend.casefold(self._value(node.args[0], "string"))

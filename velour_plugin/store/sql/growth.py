@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from sqlalchemy import Connection, select
 
-from velour_plugin.domain.canonical import Digest, canonical_json
-from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.canonical import Digest
+from velour_plugin.domain.datasets import Dataset, dataset_header
 from velour_plugin.domain.order import natural_order
 from velour_plugin.store.sql import schema
+from velour_plugin.store.sql.annotation_rows import geometry_of, wkb_of
 from velour_plugin.store.sql.backend import Backend
 from velour_plugin.store.sql.datasets import (
     Content,
@@ -73,13 +74,15 @@ def _content(
     connection: Connection, base: Version, addition: Dataset, digests: Iterable[str]
 ) -> Content:
     columns = schema.versions.c
-    query = select(columns.metadata, columns.labels).where(columns.id == base.id)
-    metadata, known = connection.execute(query).one()
+    query = select(columns.metadata, columns.labels, columns.location)
+    metadata, known, wkb = connection.execute(query.where(columns.id == base.id)).one()
+    location = geometry_of(wkb)
     labels = list(dict.fromkeys([*((key, value) for key, value in known), *addition.truth.labels]))
     added = {key for datum in addition.datums for key in datum.metadata}
-    name = Digest(canonical_json(metadata), canonical_json(sorted(labels)))
+    name = Digest(*dataset_header(metadata, labels, location))
     name.add(*digests)
-    return Content(name.hex, metadata, labels, sorted({*base.properties, *added}))
+    properties = sorted({*base.properties, *added})
+    return Content(name.hex, metadata, labels, properties, wkb_of(location))
 
 
 def contents_of(connection: Connection, version: Version) -> Mapping[str, str]:

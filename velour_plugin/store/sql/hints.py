@@ -67,6 +67,8 @@ def _equal(prop: Node, items: Sequence[Node], backend: Backend) -> list[Conditio
 def _held(node: Call, backend: Backend) -> Condition | None:
     prop, *items = node.args
     assert isinstance(prop, Property)
+    if not prop.path:
+        return None
     parts = [
         _any([_contains(prop, kind, [one], backend) for kind, one in _readings(item).items()])
         for item in items

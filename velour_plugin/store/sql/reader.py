@@ -12,16 +12,26 @@ from sqlalchemy import Connection, select
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation
+from velour_plugin.domain.facts import TAGS, FactValue
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.models import Model
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import NotFound, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.swapped import warn_if_swapped
-from velour_plugin.filters.tree import Node
+from velour_plugin.filters.tree import Node, properties
 from velour_plugin.store.ledgers import ledger_from_bytes
 from velour_plugin.store.spool import Spool
-from velour_plugin.store.sql import answer_cache, datasets, evaluations, filtering, growth
+from velour_plugin.store.sql import (
+    answer_cache,
+    datasets,
+    evaluations,
+    facts,
+    filtering,
+    growth,
+    models,
+)
 from velour_plugin.store.sql.backend import Backend
 from velour_plugin.store.sql.revisions import revision_of
 from velour_plugin.store.values import Candidate, DatumSelection, Version, VersionDiff
@@ -84,7 +94,9 @@ class SqlReader(ABC):
         with self._reading() as connection:
             if where is None:
                 return datasets.select_datums(connection, version, None)
-            check_properties(where, set(version.properties))
+            names = {prop.fact for prop in properties(where) if prop.fact is not None}
+            known = facts.known_facts(connection, version.dataset, names - {TAGS})
+            check_properties(where, {*version.properties, *known})
 
             def selected(node: Node) -> DatumSelection:
                 condition = filtering.condition(node, self.backend, version.dataset)
@@ -94,6 +106,27 @@ class SqlReader(ABC):
             if not len(found):
                 warn_if_swapped(where, lambda other: len(selected(other)) > 0)
             return found
+
+    def facts(
+        self, dataset: str | Dataset, version: int | None = None, source: str | None = None
+    ) -> dict[str, dict[str, FactValue]]:
+        """Facts about datums: by uid, by name such as ``fact.quality.blur`` or ``fact.tags``."""
+        with self._reading() as connection:
+            if isinstance(dataset, str):
+                about = datasets.numbered(connection, dataset, version)
+                return facts.facts_of_version(connection, about, source)
+            contents = dict(zip(dataset.uids, dataset.fingerprints.contents, strict=True))
+            return facts.facts_of_contents(connection, dataset.name, contents)
+
+    def models(self) -> list[Model]:
+        """All models that something is known of, by name."""
+        with self._reading() as connection:
+            return models.load_models(connection)
+
+    def load_model(self, name: str) -> Model:
+        """Read back what is known of a model."""
+        with self._reading() as connection:
+            return models.load_model(connection, name)
 
     def diff(self, name: str, before: int, after: int) -> VersionDiff:
         """What changed between two versions of a dataset, by their numbers."""

@@ -140,6 +140,7 @@ versions = Table(
     Column("labels", Json, nullable=False),
     Column("properties", Json, nullable=False),
     Column("datums", Integer, nullable=False),
+    Column("location", LargeBinary),  # WKB: of the whole, so no query asks for it
     _created(),
     UniqueConstraint("dataset_id", "number"),
     UniqueConstraint("dataset_id", "digest"),
@@ -175,7 +176,38 @@ labels = Table(
     UniqueConstraint("key", "value"),
 )
 
-annotations = Table("annotations", metadata, _to("datums", index=True), *_region())
+annotations = Table(
+    "annotations",
+    metadata,
+    _to("datums"),
+    *_region(),
+    # covers what filters ask of a datum's ground truth: its labels, how many annotations there are
+    Index("ix_annotations_datum_id", "datum_id", "label_id", "annotation"),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    _id(),
+    _to("datums"),
+    Column("source", Text, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("listed", Integer, nullable=False),  # 1 for an item of a list, 0 for the only value
+    Column("number", Float(53)),
+    Column("text", Text),
+    Index("ix_facts_datum_id", "datum_id", "source", "name"),
+    Index("ix_facts_source", "source", "name", "text"),
+)
+
+models = Table(
+    "models",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("metadata", Json, nullable=False),
+    Column("location", LargeBinary),  # WKB
+)
 
 prediction_sets = Table(
     "prediction_sets",

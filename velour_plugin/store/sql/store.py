@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
@@ -10,12 +10,24 @@ from sqlalchemy import URL, Connection
 
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Run
+from velour_plugin.domain.facts import Facts, checked_text
+from velour_plugin.domain.models import Model
+from velour_plugin.errors import InvalidInput
+from velour_plugin.filters import Where, parse_filter
 from velour_plugin.plugins import installed
 from velour_plugin.queries import Query
-from velour_plugin.store.sql import answer_cache, datasets, evaluations, growth, migrate
+from velour_plugin.store.sql import (
+    answer_cache,
+    datasets,
+    evaluations,
+    facts,
+    growth,
+    migrate,
+    models,
+)
 from velour_plugin.store.sql.backend import Backend
 from velour_plugin.store.sql.reader import SqlReader, SqlSnapshot
-from velour_plugin.store.sql.revisions import advance
+from velour_plugin.store.sql.revisions import STORE, advance
 from velour_plugin.store.values import Version
 from velour_plugin.usage import in_use
 
@@ -73,6 +85,51 @@ class SqlStore(SqlReader):
             evaluations.link_run(connection, evaluation_id, run)
             advance(connection, [evaluations.dataset_of(connection, evaluation_id)])
 
+    def write_facts(self, dataset: str, content: Facts, version: int | None = None) -> int:
+        """Store what a source says about datums, in place of all that it said before of them."""
+        with self._writing(dataset) as connection:
+            about = datasets.numbered(connection, dataset, version)
+            return facts.save_facts(connection, self.backend, about, content)
+
+    def delete_facts(self, dataset: str, source: str) -> int:
+        """Delete all that a source says about a dataset; returns how many values that were."""
+        with self._writing(dataset) as connection:
+            datasets.known_versions(connection, dataset)
+            return facts.delete_facts(connection, dataset, source)
+
+    def tag(
+        self,
+        dataset: str,
+        tag: str,
+        *,
+        uids: Iterable[str] | None = None,
+        where: Where = None,
+        version: int | None = None,
+    ) -> int:
+        """Tag datums; filters ask for it as ``'night' IN (fact.tags)``."""
+        about, chosen = self._chosen(dataset, tag, uids, where, version)
+        with self._writing(dataset) as connection:
+            return facts.tag(connection, self.backend, about, tag, chosen)
+
+    def untag(
+        self,
+        dataset: str,
+        tag: str,
+        *,
+        uids: Iterable[str] | None = None,
+        where: Where = None,
+        version: int | None = None,
+    ) -> int:
+        """Take a tag from datums that are chosen as for :meth:`tag`; returns how many had it."""
+        about, chosen = self._chosen(dataset, tag, uids, where, version)
+        with self._writing(dataset) as connection:
+            return facts.untag(connection, self.backend, about, tag, chosen)
+
+    def save_model(self, model: Model) -> None:
+        """Store what is known of a model, in place of what was known under its name."""
+        with self._writing(STORE) as connection:
+            models.save_model(connection, self.backend, model)
+
     def keep_answer(self, key: str, revision: int, content: Any) -> None:
         """Keep an answer that was computed from what the store was at a revision."""
         with self._writing() as connection:
@@ -98,6 +155,24 @@ class SqlStore(SqlReader):
 
     def __repr__(self) -> str:
         return f"<Store {self.display_url}>"
+
+    def _chosen(
+        self,
+        dataset: str,
+        tag: str,
+        uids: Iterable[str] | None,
+        where: Where,
+        version: int | None,
+    ) -> tuple[Version, list[str]]:
+        """The version and the datums that are tagged or untagged."""
+        checked_text("tag", tag)
+        if uids is not None and where is not None:
+            raise InvalidInput("uids and where: name the datums, or select them, not both.")
+        with self._reading() as connection:
+            about = datasets.numbered(connection, dataset, version)
+        if uids is not None:
+            return about, [uids] if isinstance(uids, str) else list(uids)
+        return about, list(self.select_datums(about, parse_filter(where)).uids)
 
     def _announced(self, version: Version) -> Version:
         """Plugins hear of a new version after the commit, whoever saved it."""

@@ -26,7 +26,7 @@ from velour_integrations.mlflow.evaluation.predictions import (
     predicted,
 )
 from velour_integrations.mlflow.runs.wanted import Wanted
-from velour_plugin.plugin import compute, evaluate_question, installed, publish
+from velour_plugin.plugin import compute, evaluate_question, fixed_filter, installed, publish
 
 _logger = logging.getLogger("velour")
 
@@ -84,14 +84,18 @@ class VelourEvaluator(ModelEvaluator):
             mlflow_metrics,
             run_of,
         )
+        from velour_integrations.mlflow.runs.tagged_models import save_tagged_model
 
         config = checked_config(evaluator_config)
         task = config.get("task", model_type)
-        question = checked_question(task, config.get("parameters"), config.get("where"))
+        checked_question(task, config.get("parameters"), config.get("where"))
         extras = Extras(extra_metrics or (), custom_artifacts or (), config, run_id)
         run = run_of(run_id)
         with velour.open_store(config.get("store")) as store:
             asked = dataset_of(dataset, {**config, "task": task})
+            where = fixed_filter(config.get("where"), asked[0], store)
+            config = {**config, "where": where}
+            question = checked_question(task, config.get("parameters"), where)
             wanted = Wanted.of(config, asked[0])
             said = predicted(*asked, dataset, model, predictions, task, config, bool(extras))
             logged = model_id or getattr(model, "model_id", None)
@@ -107,6 +111,7 @@ class VelourEvaluator(ModelEvaluator):
                 rows = Judged.of(dataset, said.rows, said.uids, said.answers)
                 metrics |= extras.measure(rows, metrics)
                 publish(evaluation, judged, store)
+            save_tagged_model(store, run_id, evaluation.model)
         collect(evaluation)
         prefix = config.get("metric_prefix", "")
         metrics = {f"{prefix}{name}": value for name, value in metrics.items()}

@@ -177,7 +177,7 @@ def selected_rows(dataset: Dataset, uids: Sequence[str], where: Any) -> NDArray[
     A property that no datum has selects none: the evaluation refuses it by name.
     """
     datums = split_filter(parse_filter(where)).datums
-    chosen = matching(datums, dataset.datums, dataset.name, strict=False)
+    chosen = matching(datums, dataset.datums, dataset.name, strict=False, truth=dataset.truth)
     return np.flatnonzero([chosen[dataset.place[uid]] for uid in uids])
 
 

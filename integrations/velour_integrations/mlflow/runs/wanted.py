@@ -70,7 +70,7 @@ class Wanted:
         slices, images = config.get("slices"), config.get("images")
         cuts = [slices] if isinstance(slices, (str, Mapping)) else slices
         for cut in cuts or ():
-            masks(dataset.datums, cut, dataset.name)
+            masks(dataset.datums, cut, dataset.name, dataset.truth)
         return cls(
             None if cuts is None else tuple(cuts),
             config.get("classes", CLASSES),

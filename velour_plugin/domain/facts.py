@@ -1,0 +1,111 @@
+"""Facts: named values about datums, beside their content.
+
+Tags, findings and scores of data quality are facts: a source (a plugin, or people) says them of
+stored datums, filters ask for them as ``fact.SOURCE.NAME``, and they never change a digest.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Union
+
+from velour_plugin.domain.text import is_storable
+from velour_plugin.errors import InvalidInput
+
+FactItem = Union[float, str]
+FactValue = Union[float, str, Sequence[FactItem]]
+"""A number, a text, or a list of these; an empty list is no fact."""
+
+TAGS = "fact.tags"
+"""The list of a datum's tags: the property that filters ask for."""
+TAG_SOURCE = "tags"
+
+_SOURCE = re.compile(r"[A-Za-z_][\w-]*")
+
+
+def fact_name(source: str, name: str) -> str:
+    """The property that asks for a fact.
+
+    >>> fact_name("quality", "blur")
+    'fact.quality.blur'
+    """
+    return TAGS if source == TAG_SOURCE and name == TAG_SOURCE else f"fact.{source}.{name}"
+
+
+def fact_parts(name: str) -> tuple[str, str]:
+    """Source and name of a fact; undoes :func:`fact_name`."""
+    if name == TAGS:
+        return TAG_SOURCE, TAG_SOURCE
+    source, _, rest = name.removeprefix("fact.").partition(".")
+    return source, rest
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that one source says about the datums of a dataset version.
+
+    Args:
+        source: who says it, such as ``quality``: a word without dots.
+        revision: of the source: a new one takes the place of the old.
+        values: by name of the fact, by uid of the datum: finite numbers, texts, or lists of these.
+
+    Raises:
+        InvalidInput: a source, name or value breaks a rule.
+
+    >>> Facts("quality", "1", {"blur": {"image 1": 1}}).values
+    {'blur': {'image 1': 1.0}}
+    """
+
+    source: str
+    revision: str
+    values: Mapping[str, Mapping[str, FactValue]]
+
+    def __post_init__(self) -> None:
+        if not is_storable(self.source) or not _SOURCE.fullmatch(self.source):
+            raise InvalidInput(
+                f"fact source {self.source!r}: expected a word of letters, digits, _ and -, such "
+                "as 'quality'."
+            )
+        if self.source == TAG_SOURCE:
+            raise InvalidInput("fact source 'tags' is people's: use store.tag(dataset, 'tag').")
+        checked_text("fact revision", self.revision)
+        checked = {
+            checked_text("fact name", name): {
+                uid: _checked_value(fact_name(self.source, name), value)
+                for uid, value in column.items()
+            }
+            for name, column in self.values.items()
+        }
+        object.__setattr__(self, "values", checked)
+
+
+def checked_text(kind: str, text: Any) -> str:
+    """Refuse what is not a non-empty text that databases can hold.
+
+    Raises:
+        InvalidInput: it is not.
+    """
+    if not text or not is_storable(text):
+        raise InvalidInput(f"{kind} {text!r}: expected a non-empty string without U+0000.")
+    return str(text)
+
+
+def _checked_value(name: str, value: Any) -> FactValue:
+    if isinstance(value, (list, tuple)):
+        return tuple(_checked_item(name, item) for item in value)
+    return _checked_item(name, value)
+
+
+def _checked_item(name: str, item: Any) -> FactItem:
+    if isinstance(item, str) and is_storable(item):
+        return str(item)
+    if isinstance(item, numbers.Real) and not isinstance(item, bool) and math.isfinite(item):
+        return float(item)
+    raise InvalidInput(
+        f"{name} {item!r}: a fact is a finite number, a string without U+0000, or a list of these; "
+        "say a boolean as 1 or 0, and leave out what is not known."
+    )

@@ -1,0 +1,60 @@
+"""Models: what is known of the ones that are evaluated, beside their predictions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapely.geometry.base import BaseGeometry
+
+from velour_plugin.domain.metadata import checked_location, encode_metadata
+from velour_plugin.domain.text import is_storable
+from velour_plugin.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model by its name: filters ask for its metadata as ``model.metadata.NAME``.
+
+    Args:
+        name: the one that its predictions are evaluated under.
+        metadata: what is known of it (see :mod:`velour_plugin.domain.metadata`).
+        location: where it is meant for: ``(latitude, longitude)``, GeoJSON, or shapely, in WGS84.
+
+    Raises:
+        InvalidInput: the name is not a non-empty string.
+        BadMetadata, BadGeometry: metadata or location break their rules.
+
+    >>> Model("yolo-s", {"backbone": "swin"}).metadata["backbone"]
+    'swin'
+    """
+
+    name: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    location: BaseGeometry | Any | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name or not is_storable(self.name):
+            raise InvalidInput(
+                f"model {self.name!r}: expected its name, a non-empty string without U+0000."
+            )
+        encode_metadata(self.metadata)
+        object.__setattr__(self, "location", checked_location(self.location))
+
+
+def metadata_value(text: str) -> Any:
+    """A value of metadata from a command line or a tag: a JSON value where it is one, else text.
+
+    >>> metadata_value("50"), metadata_value("true"), metadata_value("swin"), metadata_value('"50"')
+    (50, True, 'swin', '50')
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except ValueError:
+        return text
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(name)  # NaN and Infinity are texts here: metadata has no such numbers

@@ -1,0 +1,55 @@
+"""Fix a filter on facts to the datums that it selects now.
+
+Facts may change and digests do not, so an evaluation's certificate cannot name a fact: under
+the same name other datums would be evaluated tomorrow. Conditions on facts become conditions on
+``uid`` before anything is matched; they are then true of the same datums forever.
+"""
+
+from __future__ import annotations
+
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.errors import InvalidInput
+from velour_plugin.filters.interpret import FactsOfDatums, matching
+from velour_plugin.filters.text import to_text
+from velour_plugin.filters.tree import (
+    Call,
+    Literal,
+    Node,
+    Property,
+    conjunction,
+    conjuncts,
+    properties,
+)
+
+
+def asks_for_facts(node: Node | None) -> bool:
+    """Whether a filter has a condition on a fact."""
+    return node is not None and any(prop.fact is not None for prop in properties(node))
+
+
+def without_facts(node: Node | None, dataset: Dataset, facts: FactsOfDatums) -> Node | None:
+    """The same selection of a dataset's datums, its conditions on facts spelled as uids.
+
+    Args:
+        node: the filter.
+        dataset: whose datums it selects.
+        facts: of these datums.
+
+    Raises:
+        UnknownName: no datum has a fact that the filter names.
+        InvalidInput: a condition on facts selects no datum.
+    """
+    return conjunction(
+        [_uids(part, dataset, facts) if asks_for_facts(part) else part for part in conjuncts(node)]
+    )
+
+
+def _uids(part: Node, dataset: Dataset, facts: FactsOfDatums) -> Node:
+    chosen = matching(part, dataset.datums, dataset.name, truth=dataset.truth, facts=facts)
+    uids = [uid for uid, selected in zip(dataset.uids, chosen.tolist(), strict=True) if selected]
+    if not uids:
+        raise InvalidInput(
+            f"{to_text(part)} selects none of the datums of {dataset.name!r}: there is nothing to "
+            "evaluate."
+        )
+    return Call("in", (Property("uid"), *map(Literal, uids)))
