@@ -46,7 +46,7 @@ def quality(revision: str = "1", **values: Any) -> velour.Facts:
 
 def selected(store: Store, where: str, dataset: str = "sea") -> list[str]:
     version = store.versions(dataset)[0]
-    return store.matching(dataset, version.id, parse_filter(where))
+    return list(store.select_datums(version, parse_filter(where)).uids)
 
 
 # Facts

@@ -89,7 +89,7 @@ def test_the_upgrade_names_datasets_with_metadata_of_reserved_names(
     with velour.open_store(store_url) as store:
         version = store.versions("old")[0]
         where = "metadata.fact.x = 1 AND 'fire' IN (datum.labels) AND datum.truths = 1"
-        assert store.matching("old", version.id, parse_filter(where)) == ["a"]
+        assert list(store.select_datums(version, parse_filter(where)).uids) == ["a"]
         assert store.load_dataset("old").location is None
         assert store.tag("old", "night") == 1
         store.save_model(velour.Model("m", {"backbone": "swin"}))

@@ -62,7 +62,7 @@ def test_a_plugins_family_is_answered_by_the_facts_of_its_source(
     signs = {"2": ["low clouds", "wind"]}
     store.write_facts("fires", velour.Facts("weather", "1", {"rain": rain, "signs": signs}))
     selected = [
-        store.matching("fires", version.id, parse_filter(where))
+        store.select_datums(version, parse_filter(where))
         for where in (
             "weather.rain > 1", "weather.rain + 1 < 2", "'wind' IN (weather.signs)",
             "fact.weather.rain > 1",
@@ -70,7 +70,7 @@ def test_a_plugins_family_is_answered_by_the_facts_of_its_source(
     ]  # fmt: skip
     assert selected == [["10"], ["2"], ["2"], ["10"]]
     with pytest.raises(UnknownName, match=r"'weather.sky'"):
-        store.matching("fires", version.id, parse_filter("weather.sky = 'grey'"))
+        store.select_datums(version, parse_filter("weather.sky = 'grey'"))
 
 
 @pytest.mark.parametrize(
