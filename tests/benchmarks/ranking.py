@@ -46,6 +46,7 @@ from tests.benchmarks.ranking_engines import (
     peer_truth,
     url,
 )
+from velour_plugin.evaluator import value_over
 from velour_plugin.plugins import installed
 from velour_plugin.ranking.statistics import resample_weights
 
@@ -122,7 +123,7 @@ def in_memory(folder: Path, rounds: int) -> None:
         def rank(start: float) -> Numbers:
             chosen = set(map(str, images(folder, start)))
             mask = np.array([uid in chosen for uid in uids], bool)
-            return [evaluator.value(ledger, "mAP", None, mask) for ledger in ledgers]
+            return [value_over(evaluator, ledger, "mAP", None, mask) for ledger in ledgers]
 
         engines[OURS] = lambda start: timed(lambda: rank(start))
         for name in PEERS:
@@ -176,7 +177,7 @@ def resampling(folder: Path) -> None:
     ):
         weights = np.zeros((1000, len(mask)), np.int64)
         weights[:, mask] = resample_weights(int(mask.sum()), 1000, 0)
-        wall, cpu, _ = timed(lambda some=weights: evaluator.resample(ledger, "mAP", None, some))
+        wall, cpu, _ = timed(lambda some=weights: evaluator.values(ledger, [("mAP", None)], some))
         print(f"\n1,000 resamples of one run, {about}: {wall:.2f} ms wall, {cpu:.2f} ms CPU each")
 
 

@@ -120,7 +120,7 @@ class Asked:
     ) -> Ledger | None:
         """Of a ledger what answers; ``None`` when it cannot."""
         if self.parameters:
-            if not evaluator.answers(known, parameters):
+            if not evaluator.supports(known, parameters):
                 return None
             known = evaluator.narrow(known, parameters)
         if not self._narrows:

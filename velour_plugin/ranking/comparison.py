@@ -131,7 +131,7 @@ def compare(
         for part, mask in cut_masks(store, first, cut):
             if mask.any():
                 about = f"{cut_name(cut)}: {part}"
-                sliced += pair.differences(mask, about)[:1]
+                sliced.append(pair.headline(mask, about))
     return Comparison(
         f"{first.name} (first) and {second.name} (second) on {first.dataset}",
         [*rows[:1], *_adjusted(sliced), *_adjusted(rows[1:])],

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.evaluator import Evaluator
+from velour_plugin.evaluator import Evaluator, value_over
 from velour_plugin.progress import track
 from velour_plugin.ranking.statistics import basic_interval, resample_weights, wilson_interval
 
@@ -65,40 +65,39 @@ class Measured:
 def measure(
     evaluator: Evaluator,
     ledger: Ledger,
-    uids: set[str],
+    selected: NDArray[np.bool_],
     metric: str,
     label: Label | None,
     weights: Iterable[NDArray[np.int64]] = (),
 ) -> Measured:
-    """Measure one ledger over the datums with these uids.
+    """Measure one ledger over some of its datums.
 
     Args:
         evaluator: that wrote the ledger.
         ledger: of one run.
-        uids: the selection.
+        selected: ``(datums,)`` bool, the datums that count.
         metric: its name.
         label: the class that it is about.
         weights: blocks of resamples, each ``(n, selected)``, in the order of datums.
     """
-    mask = np.array([uid in uids for uid in ledger.datums], bool)
-    value = evaluator.value(ledger, metric, label, mask)
+    value = value_over(evaluator, ledger, metric, label, selected)
     blocks = []
-    for block in weights if mask.any() else ():
-        spread = np.zeros((len(block), len(mask)), np.int64)
-        spread[:, mask] = block
-        blocks.append(evaluator.resample(ledger, metric, label, spread))
-    share = _share(evaluator.outcomes(ledger, metric, label), mask) if blocks else None
+    for block in weights if selected.any() else ():
+        spread = np.zeros((len(block), len(selected)), np.int64)
+        spread[:, selected] = block
+        blocks.append(evaluator.values(ledger, [(metric, label)], spread)[:, 0])
+    share = _share(evaluator.outcomes(ledger, metric, label), selected) if blocks else None
     rough = blocks and share is None
     shown = {
-        f"{key}={name}": int(mask[places].sum())
-        for (key, name), places in (evaluator.support(ledger).items() if rough else ())
+        f"{key}={name}": int(selected[datums].sum())
+        for (key, name), datums in (evaluator.support(ledger).items() if rough else ())
     }
     shown = {name: count for name, count in shown.items() if count}
     return Measured(
         value,
-        int(mask.sum()),
+        int(selected.sum()),
         np.concatenate(blocks) if blocks else np.empty(0),
-        None if value is not None else UNDEFINED if mask.any() else "no datum is selected",
+        None if value is not None else UNDEFINED if selected.any() else "no datum is selected",
         tuple(name for name, count in shown.items() if count < FEW),
         len(shown),
         share,
@@ -106,44 +105,56 @@ def measure(
 
 
 def _share(
-    outcomes: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None, mask: NDArray[np.bool_]
+    outcomes: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None, selected: NDArray[np.bool_]
 ) -> tuple[int, int] | None:
     """How many of the selected datums are right, and how many were tried."""
     if outcomes is None:
         return None
     right, tried = outcomes
-    return int((right & tried & mask).sum()), int((tried & mask).sum())
+    return int((right & tried & selected).sum()), int((tried & selected).sum())
 
 
 def measure_all(
     evaluators: Sequence[Evaluator],
-    ledgers: Iterable[Ledger],
-    selections: Sequence[set[str]],
+    ledgers: Iterable[tuple[Ledger, NDArray[np.bool_]]],
+    counts: Sequence[int],
     metric: str,
     label: Label | None,
     resamples: int,
     seed: int,
 ) -> list[Measured]:
-    """Measure runs under the same resamples; a progress bar shows when it takes long."""
-    counts = {len(uids) for uids in selections}
-    paired = len(counts) == 1 and min(counts) >= FEW
-    drawn = resample_weights(counts.pop(), resamples, seed) if paired and resamples else None
+    """Measure runs under the same resamples; a progress bar shows when it takes long.
+
+    Args:
+        evaluators: that wrote the ledgers.
+        ledgers: of the runs, each with its ``(datums,)`` bool selection; read as they are needed.
+        counts: how many datums each selection has.
+        metric: its name.
+        label: the class that it is about.
+        resamples: how many to draw, where all runs have the same number of datums.
+        seed: of the resamples.
+    """
+    sizes = set(counts)
+    paired = len(sizes) == 1 and min(sizes) >= FEW
+    drawn = resample_weights(sizes.pop(), resamples, seed) if paired and resamples else None
     blocks = [] if drawn is None else np.split(drawn, range(_AT_ONCE, len(drawn), _AT_ONCE))
-    total = len(selections) * (1 + len(blocks))
+    total = len(counts) * (1 + len(blocks))
     steps = iter(track(range(total), total, f"measuring {metric}"))
 
     def ticking(each: Iterable[T]) -> Iterator[T]:
-        for one in each:
+        for item in each:
             next(steps)
-            yield one
+            yield item
 
-    asked = zip(evaluators, ticking(ledgers), selections, strict=True)
+    runs = zip(evaluators, ticking(ledgers), strict=True)
     if blocks:  # whose arithmetic takes all cores by itself
-        found = [measure(*one, metric, label, ticking(blocks)) for one in asked]
+        measured = [
+            measure(evaluator, *run, metric, label, ticking(blocks)) for evaluator, run in runs
+        ]
     else:
-        found = list(_abreast(lambda one: measure(*one, metric, label), asked))
+        measured = list(_abreast(lambda item: measure(item[0], *item[1], metric, label), runs))
     next(steps, None)  # the bar ends with its last item
-    return found
+    return measured
 
 
 def _abreast(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from velour_plugin.domain.canonical import canonical_json, digest
 from velour_plugin.domain.labels import DEFAULT_KEY, Label
+from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import InvalidInput, StoreUnavailable, UnknownName
 from velour_plugin.filters import Node, Where, parse_filter
 from velour_plugin.filters.kinds import contradictions
@@ -198,8 +200,8 @@ def _measured(store: Store, query: _Query, field: Teams) -> list[Measured]:
     measured = iter(
         measure_all(
             [team.evaluator for team in complete],
-            (field.ledger(store, team) for team in complete),
-            [field.selection(team) for team in complete],
+            (_selected(field.ledger(store, team), field.selection(team)) for team in complete),
+            [len(field.selection(team)) for team in complete],
             query.metric,
             query.label,
             query.resamples,
@@ -212,6 +214,11 @@ def _measured(store: Store, query: _Query, field: Teams) -> list[Measured]:
         else next(measured)
         for team in field.teams
     ]
+
+
+def _selected(ledger: Ledger, uids: set[str]) -> tuple[Ledger, NDArray[np.bool_]]:
+    """A ledger, and which of its datums count."""
+    return ledger, np.array([uid in uids for uid in ledger.datums], bool)
 
 
 def check_statistics(confidence: float, resamples: int) -> None:

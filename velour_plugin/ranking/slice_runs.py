@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from velour_plugin.evaluator import value_over
 from velour_plugin.filters import Where, parse_filter
 from velour_plugin.progress import track
 from velour_plugin.ranking.measured import FEW, measure
@@ -120,7 +121,7 @@ def slices(
     asked = judged(store, run, parse_filter(where), dataset)
     name = checked_metric(asked, metric)
     about = label_of(label)
-    whole = asked.evaluator.value(asked.ledger, name, about, asked.selected)
+    whole = value_over(asked.evaluator, asked.ledger, name, about, asked.selected)
     cuts = [by] if isinstance(by, (str, Mapping)) else list(by)
     found = [
         (cut_name(cut), part, mask) for cut in cuts for part, mask in cut_masks(store, asked, cut)
@@ -128,10 +129,10 @@ def slices(
     low, high = asked.evaluator.bounds(name)
     rows = []
     for by_name, part, mask in track(found, len(found), f"slicing {name}"):
-        uids = {uid for uid, there in zip(asked.ledger.datums, mask, strict=True) if there}
-        enough = resamples and len(uids) >= FEW
-        drawn = [resample_weights(len(uids), resamples, seed)] if enough else []
-        one = measure(asked.evaluator, asked.ledger, uids, name, about, drawn)
+        datums = int(mask.sum())
+        enough = resamples and datums >= FEW
+        drawn = [resample_weights(datums, resamples, seed)] if enough else []
+        one = measure(asked.evaluator, asked.ledger, mask, name, about, drawn)
         rows.append(
             Slice(
                 by_name,
@@ -172,7 +173,7 @@ def worst(
             return worst(run, metric, where, n, dataset, opened)
     asked = judged(store, run, parse_filter(where), dataset)
     name = checked_metric(asked, metric)
-    whole = asked.evaluator.value(asked.ledger, name, None, asked.selected)
+    whole = value_over(asked.evaluator, asked.ledger, name, None, asked.selected)
     sign = -1.0 if asked.evaluator.prefers_lower(name) else 1.0
     places = np.flatnonzero(asked.selected)
     costs = np.zeros(len(places))
@@ -180,7 +181,7 @@ def worst(
     for block in track(blocks, len(blocks), f"leaving out datums, {name}"):
         counts = np.repeat(asked.selected[None].astype(np.int64), len(block), axis=0)
         counts[np.arange(len(block)), places[block]] = 0
-        without = asked.evaluator.resample(asked.ledger, name, None, counts)
+        without = asked.evaluator.values(asked.ledger, [(name, None)], counts)[:, 0]
         costs[block] = np.nan_to_num(sign * (without - (np.nan if whole is None else whole)))
     order = np.argsort(-costs, kind="stable")[:n]
     version = asked.candidate.version_id

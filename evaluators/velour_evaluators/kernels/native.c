@@ -22,6 +22,7 @@
 #endif
 #include <Python.h>
 #include <float.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1369,7 +1370,7 @@ static Fault match_pairs(Pairs *job)
     return FINE;
 }
 
-/* ---- Curves ------------------------------------------------------------------------------------- */
+/* ---- Averages ----------------------------------------------------------------------------------- */
 
 typedef struct {
     /* the ledger */
@@ -1382,24 +1383,32 @@ typedef struct {
     /* the question */
     int64_t replicates; /* how many weight vectors */
     const int64_t *weights; /* (replicates, datums); NULL: each datum once */
-    int64_t thresholds, all_areas, chosen_areas, recalls, limits;
-    const int64_t *chosen; /* area ranges to answer for, rising */
+    int64_t thresholds, all_areas, recalls, limits;
     const double *recall;  /* at which precision is read, rising */
     const int64_t *limit;  /* detections of a datum and label that count for recall, rising */
+    int64_t averages, groups;
+    const int64_t *area;       /* (averages,) range of each */
+    const Lanes *levels;       /* (averages,) bits of the thresholds that it is over */
+    const int64_t *read_at;    /* (averages,) number of the limit; -1: precision, over the recalls */
+    const int32_t *group;      /* (labels,) which group's mean a label enters; -1: it is left out */
     int threads;
-    /* the answer */
-    double *out_precision; /* (replicates, chosen, thresholds, recalls, labels) */
-    double *out_recall;    /* (replicates, chosen, thresholds, labels, limits) */
+    /* the answer; NaN where there is nothing to find */
+    double *out_labels;    /* (replicates, averages, labels) */
+    double *out_groups;    /* (replicates, averages, groups) */
     int64_t *out_truths;   /* (replicates, labels, all_areas) */
     /* between the steps */
     int32_t *often;        /* weights, small enough for the cache; NULL like `weights` */
     int32_t mask[256][MOST_AREAS]; /* -1 for each range whose bit is set */
     int64_t *row_start, *match_start; /* where each label's rows and matches begin */
-    double *by_label;      /* precisions of a block of labels: (replicates, block, chosen, thresholds, recalls) */
-    int64_t first_label, block;
+    Lanes asked;           /* lanes that some average is over */
+    int lane[MOST_LANES], lanes; /* which these are */
+    int64_t *listed, count; /* labels that are in a group and have something to find, by group */
+    int64_t *group_start;   /* (groups + 1,) where those of each group begin */
+    double *precision;     /* (replicates, listed, asked lanes, recalls) */
+    double *found;         /* (replicates, listed, asked lanes, limits) recalls */
     int no_room;
     int64_t bad_row; /* whose datum does not exist; -1: none */
-} Curves;
+} Averages;
 
 /* More detections than this of one label, and the cross products below would overflow. */
 static const int64_t MOST_COUNTED = 3000000000;
@@ -1422,7 +1431,7 @@ static double precision_of(int64_t place, int64_t seen)
 }
 
 /* The smallest whole number whose share of `truths` reaches each recall. */
-static void needed_for(const Curves *job, int64_t truths, int64_t *needed)
+static void needed_for(const Averages *job, int64_t truths, int64_t *needed)
 {
     const double total = (double)truths;
     for (int64_t number = 0; number < job->recalls; number++) {
@@ -1442,7 +1451,7 @@ static void needed_for(const Curves *job, int64_t truths, int64_t *needed)
  * precision matters; fractions are compared by their cross products, exactly, and one division is
  * done when the next recall is reached. Of equal fractions the later one stays: only 1/1 is
  * rounded down (to 1/(1 + eps)), and it can only be the first. */
-static inline void count_hit(const Curves *job, Progress *at, int lane, int area, int64_t weight)
+static inline void count_hit(const Averages *job, Progress *at, int lane, int area, int64_t weight)
 {
     const int64_t *needed = at->needed + area * (job->recalls + 1);
     const int64_t place = at->place[lane] += weight;
@@ -1463,7 +1472,7 @@ static inline void count_hit(const Curves *job, Progress *at, int lane, int area
 }
 
 /* `weight` copies of a row, one after the other; `match` is its match, or -1. */
-static void count_row(const Curves *job, Progress *at, int64_t row, int64_t match, int64_t weight)
+static void count_row(const Averages *job, Progress *at, int64_t row, int64_t match, int64_t weight)
 {
     const unsigned inside = job->areas[row];
     for (int area = 0; area < (int)job->all_areas; area++)
@@ -1473,11 +1482,11 @@ static void count_row(const Curves *job, Progress *at, int64_t row, int64_t matc
     int64_t limit = 0;
     while (limit < job->limits && job->rank[row] >= job->limit[limit])
         limit++;
-    for (int64_t number = 0; number < job->chosen_areas; number++) {
-        const int area = (int)job->chosen[number], first = area * (int)job->thresholds;
-        const Lanes all = low_bits((int)job->thresholds);
-        const Lanes hit = job->hit[match] >> first & all;
-        const Lanes ignored = job->ignored[match] >> first & all;
+    for (int area = 0; area < (int)job->all_areas; area++) {
+        const int first = area * (int)job->thresholds;
+        const Lanes asked = job->asked >> first & low_bits((int)job->thresholds);
+        const Lanes hit = job->hit[match] >> first & asked;
+        const Lanes ignored = job->ignored[match] >> first & asked;
         /* inside the range a match counts unless ignored; outside it counts only as a hit */
         Lanes differ = inside >> area & 1 ? ignored & ~hit : hit;
         const int64_t by = inside >> area & 1 ? -weight : weight;
@@ -1492,7 +1501,7 @@ static void count_row(const Curves *job, Progress *at, int64_t row, int64_t matc
 }
 
 /* Where the rows end that a datum's copies repeat together: equal score and datum. */
-static int64_t tie_end(const Curves *job, int64_t row, int64_t last)
+static int64_t tie_end(const Averages *job, int64_t row, int64_t last)
 {
     int64_t end = row + 1;
     while (end < last && job->datum[end] == job->datum[row] && job->score[end] == job->score[row])
@@ -1502,7 +1511,7 @@ static int64_t tie_end(const Curves *job, int64_t row, int64_t last)
 
 /* Equal scores of one datum stand as its copies would: a whole copy, then the next. Returns the
  * match after the tie. */
-static int64_t count_copies(const Curves *job, Progress *at, int64_t row, int64_t end, int64_t match,
+static int64_t count_copies(const Averages *job, Progress *at, int64_t row, int64_t end, int64_t match,
                             int64_t last_match, int64_t copies)
 {
     int64_t next = match;
@@ -1530,7 +1539,7 @@ static void settle(Progress *at, Misses *misses)
     memset(misses, 0, sizeof *misses);
 }
 
-static inline void miss(const Curves *job, Progress *at, Misses *misses, int64_t row, int32_t copies)
+static inline void miss(const Averages *job, Progress *at, Misses *misses, int64_t row, int32_t copies)
 {
     if (UNLIKELY(copies > INT32_MAX - misses->total))
         settle(at, misses);
@@ -1541,7 +1550,7 @@ static inline void miss(const Curves *job, Progress *at, Misses *misses, int64_t
 }
 
 /* All rows of a label, each once. */
-static void scan_all(const Curves *job, Progress *at, int64_t row, int64_t last, int64_t match)
+static void scan_all(const Averages *job, Progress *at, int64_t row, int64_t last, int64_t match)
 {
     Misses misses = {{0}, 0};
     while (row < last) {
@@ -1557,7 +1566,7 @@ static void scan_all(const Curves *job, Progress *at, int64_t row, int64_t last,
 
 /* List the rows of [first, last) whose datum counts. Returns how many, or -1 - row where a datum
  * does not exist. Written without a branch on the weight: whether a datum counts is not predictable. */
-static int64_t list_rows(const Curves *job, const int32_t *often, int64_t first, int64_t last,
+static int64_t list_rows(const Averages *job, const int32_t *often, int64_t first, int64_t last,
                          int64_t *rows)
 {
     int64_t count = 0;
@@ -1572,7 +1581,7 @@ static int64_t list_rows(const Curves *job, const int32_t *often, int64_t first,
 }
 
 /* The rows of a label as often as their datums count. Returns a row whose datum does not exist, or -1. */
-static int64_t scan_weighted(const Curves *job, Progress *at, const int32_t *often, int64_t first,
+static int64_t scan_weighted(const Averages *job, Progress *at, const int32_t *often, int64_t first,
                              int64_t last, int64_t match, int64_t last_match)
 {
     enum { BLOCK = 1024 };
@@ -1610,7 +1619,7 @@ static int64_t scan_weighted(const Curves *job, Progress *at, const int32_t *oft
 }
 
 /* Precision at each recall, from the best ones between recalls; what is not reached is 0. */
-static void read_precision(const Curves *job, const Progress *at, int lane, double *precision)
+static void read_precision(const Averages *job, const Progress *at, int lane, double *precision)
 {
     const int64_t reach = at->reach[lane];
     const double *best = at->best + lane * job->recalls;
@@ -1626,40 +1635,33 @@ static void read_precision(const Curves *job, const Progress *at, int lane, doub
     }
 }
 
-/* Write the answers of one label. */
-static void read_label(const Curves *job, const Progress *at, int64_t replicate, int64_t label)
+/* Write the precisions and recalls of one listed label, lane after lane. */
+static void read_label(const Averages *job, const Progress *at, int64_t replicate, int64_t place)
 {
-    const int64_t *truths = job->out_truths + (replicate * job->labels + label) * job->all_areas;
-    double *precision = job->by_label + (replicate * job->block + label - job->first_label) *
-                                            job->chosen_areas * job->thresholds * job->recalls;
-    for (int64_t number = 0; number < job->chosen_areas; number++) {
-        const int64_t area = job->chosen[number];
-        for (int64_t threshold = 0; threshold < job->thresholds; threshold++) {
-            const int lane = (int)(area * job->thresholds + threshold);
-            const int64_t *found = at->found + lane * (job->limits + 1);
-            const int64_t line = (replicate * job->chosen_areas + number) * job->thresholds + threshold;
-            double *recall = job->out_recall + (line * job->labels + label) * job->limits;
-            int64_t sum = 0;
-            for (int64_t limit = 0; limit < job->limits; limit++) {
-                sum += found[limit];
-                recall[limit] = truths[area] ? (double)sum / (double)truths[area] : -1.0;
-            }
-            if (truths[area])
-                read_precision(job, at, lane, precision);
-            else
-                for (int64_t place = 0; place < job->recalls; place++)
-                    precision[place] = -1.0;
-            precision += job->recalls;
+    const int64_t line = (replicate * job->count + place) * job->lanes;
+    const int64_t *truths =
+        job->out_truths + (replicate * job->labels + job->listed[place]) * job->all_areas;
+    for (int number = 0; number < job->lanes; number++) {
+        const int lane = job->lane[number];
+        const int64_t *found = at->found + lane * (job->limits + 1), real = truths[lane / job->thresholds];
+        double *recall = job->found + (line + number) * job->limits;
+        int64_t sum = 0;
+        if (!real)
+            continue; /* nobody reads it */
+        for (int64_t limit = 0; limit < job->limits; limit++) {
+            sum += found[limit];
+            recall[limit] = (double)sum / (double)real;
         }
+        read_precision(job, at, lane, job->precision + (line + number) * job->recalls);
     }
 }
 
 /* One label of one replicate. Replicates of a label follow each other: its rows stay in the cache. */
-static void curve_of_label(void *given, int64_t number)
+static void follow_label(void *given, int64_t number)
 {
-    Curves *job = given;
-    const int64_t replicate = number % job->replicates;
-    const int64_t label = job->first_label + number / job->replicates;
+    Averages *job = given;
+    const int64_t replicate = number % job->replicates, place = number / job->replicates;
+    const int64_t label = job->listed[place];
     const int64_t lanes = job->all_areas * job->thresholds;
     Pool pool = {{NULL}, 0, 0};
     Progress *at = take(&pool, 1, sizeof *at);
@@ -1678,11 +1680,11 @@ static void curve_of_label(void *given, int64_t number)
     at->needed = needed;
     for (int lane = 0; lane < MOST_LANES; lane++)
         at->reach[lane] = -1;
-    for (int64_t place = 0; place < job->chosen_areas; place++) {
-        const int64_t area = job->chosen[place];
-        needed_for(job, job->out_truths[(replicate * job->labels + label) * job->all_areas + area],
-                   needed + area * (job->recalls + 1));
-    }
+    for (int64_t area = 0; area < job->all_areas; area++)
+        if (job->asked >> area * job->thresholds & low_bits((int)job->thresholds))
+            needed_for(job,
+                       job->out_truths[(replicate * job->labels + label) * job->all_areas + area],
+                       needed + area * (job->recalls + 1));
     const int64_t first = job->row_start[label], last = job->row_start[label + 1];
     const int64_t match = job->match_start[label], last_match = job->match_start[label + 1];
     if (!job->often)
@@ -1693,31 +1695,122 @@ static void curve_of_label(void *given, int64_t number)
         if (wrong >= 0)
             job->bad_row = wrong;
     }
-    read_label(job, at, replicate, label);
+    read_label(job, at, replicate, place);
     give_back(&pool);
 }
 
-/* One threshold of one area range: from label after label to recall after recall. */
-static void turn_precision(void *given, int64_t line)
+/* Values whose mean is asked: of some lanes, recalls and labels, labels changing fastest. */
+typedef struct {
+    const double **row;      /* (labels,) where each label's values begin */
+    int64_t labels, recalls, lanes;
+    int64_t lane[MOST_LANES]; /* (lanes,) where a lane's values begin in those of a label */
+    int64_t at_label, at_recall, at_lane; /* what comes next */
+} Values;
+
+static void next_values(Values *from, double *to, int64_t count)
 {
-    const Curves *job = given;
-    enum { TILE = 8 };
-    const int64_t lines = job->chosen_areas * job->thresholds;
-    const int64_t replicate = line / lines, step = lines * job->recalls;
-    const double *from = job->by_label + replicate * job->block * step + line % lines * job->recalls;
-    double *to = job->out_precision + line * job->recalls * job->labels + job->first_label;
-    int64_t block = job->labels - job->first_label;
-    block = block < job->block ? block : job->block;
-    for (int64_t label = 0; label < block; label += TILE) {
-        const int64_t end = label + TILE < block ? label + TILE : block;
-        for (int64_t number = 0; number < job->recalls; number++)
-            for (int64_t one = label; one < end; one++)
-                to[number * job->labels + one] = from[one * step + number];
+    while (count) {
+        const int64_t offset = from->lane[from->at_lane] + from->at_recall;
+        const int64_t left = from->labels - from->at_label, some = count < left ? count : left;
+        const double **row = from->row + from->at_label;
+        for (int64_t place = 0; place < some; place++)
+            *to++ = row[place][offset];
+        count -= some;
+        if (some < left) {
+            from->at_label += some;
+            return;
+        }
+        from->at_label = 0;
+        if (++from->at_recall == from->recalls) {
+            from->at_recall = 0;
+            from->at_lane++;
+        }
     }
 }
 
+/* The sum of the next values, in the order in which numpy adds them: pycocotools' last bit. */
+static double next_sum(Values *from, int64_t count)
+{
+    enum { BLOCK = 128 };
+    if (count > BLOCK) {
+        const int64_t half = count / 2 - count / 2 % 8;
+        const double sum = next_sum(from, half);
+        return sum + next_sum(from, count - half);
+    }
+    double value[BLOCK], sum[8];
+    next_values(from, value, count);
+    int64_t place = 0;
+    double total = 0.0;
+    if (count >= 8) {
+        memcpy(sum, value, sizeof sum);
+        for (place = 8; place + 8 <= count; place += 8)
+            for (int number = 0; number < 8; number++)
+                sum[number] += value[place + number];
+        total = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+    }
+    for (; place < count; place++)
+        total += value[place];
+    return total;
+}
+
+static double mean_of(Values *values, const double **row, int64_t labels)
+{
+    const int64_t count = values->lanes * values->recalls * labels;
+    values->row = row;
+    values->labels = labels;
+    values->at_label = values->at_recall = values->at_lane = 0;
+    return count ? next_sum(values, count) / (double)count : NAN;
+}
+
+/* Where an average's lanes lie among those that are asked. */
+static void choose_lanes(const Averages *job, int64_t average, Values *values)
+{
+    const int64_t limit = job->read_at[average];
+    const int64_t step = limit < 0 ? job->recalls : job->limits;
+    values->recalls = limit < 0 ? job->recalls : 1;
+    values->lanes = 0;
+    for (int number = 0; number < job->lanes; number++)
+        if (job->lane[number] / job->thresholds == job->area[average] &&
+            job->levels[average] >> job->lane[number] % job->thresholds & 1)
+            values->lane[values->lanes++] = number * step + (limit < 0 ? 0 : limit);
+}
+
+/* One average of one replicate: of each label, and over the labels of each group. */
+static void take_average(void *given, int64_t number)
+{
+    Averages *job = given;
+    const int64_t replicate = number / job->averages, average = number % job->averages;
+    const int64_t area = job->area[average], precise = job->read_at[average] < 0;
+    const int64_t step = job->lanes * (precise ? job->recalls : job->limits);
+    const double *from = (precise ? job->precision : job->found) + replicate * job->count * step;
+    double *of_label = job->out_labels + number * job->labels;
+    double *of_group = job->out_groups + number * job->groups;
+    Pool pool = {{NULL}, 0, 0};
+    const double **row = take(&pool, job->count, sizeof *row);
+    if (pool.failed) {
+        job->no_room = 1;
+        return;
+    }
+    Values values;
+    choose_lanes(job, average, &values);
+    for (int64_t label = 0; label < job->labels; label++)
+        of_label[label] = NAN;
+    for (int64_t group = 0; group < job->groups; group++) {
+        int64_t known = 0;
+        for (int64_t place = job->group_start[group]; place < job->group_start[group + 1]; place++) {
+            const int64_t label = job->listed[place];
+            if (!job->out_truths[(replicate * job->labels + label) * job->all_areas + area])
+                continue;
+            row[known] = from + place * step;
+            of_label[label] = mean_of(&values, &row[known++], 1);
+        }
+        of_group[group] = mean_of(&values, row, known);
+    }
+    give_back(&pool);
+}
+
 /* Where the rows and the matches of each label begin, in `start` and `match_start`. */
-static Fault find_labels(const Curves *job)
+static Fault find_labels(const Averages *job)
 {
     int64_t label = 0, match = 0;
     for (int64_t row = 0; row < job->matches; row++)
@@ -1745,7 +1838,7 @@ static Fault find_labels(const Curves *job)
 }
 
 /* Take the weights over, and refuse so large ones that counts of detections would overflow. */
-static Fault read_weights(Curves *job)
+static Fault read_weights(Averages *job)
 {
     int64_t most = 0;
     for (int64_t place = 0; place < job->replicates * job->datums; place++) {
@@ -1770,7 +1863,7 @@ static Fault read_weights(Curves *job)
     return FINE;
 }
 
-static Fault count_truths(const Curves *job)
+static Fault count_truths(const Averages *job)
 {
     memset(job->out_truths, 0,
            (size_t)(job->replicates * job->labels * job->all_areas) * sizeof *job->out_truths);
@@ -1791,43 +1884,74 @@ static Fault count_truths(const Curves *job)
     return FINE;
 }
 
-static Fault check_question(const Curves *job)
+static Fault check_question(Averages *job)
 {
     if (job->all_areas < 1 || job->all_areas > MOST_AREAS || job->thresholds < 1 ||
-        job->all_areas * job->thresholds > MOST_LANES || job->replicates < 1 || job->recalls < 1)
+        job->all_areas * job->thresholds > MOST_LANES || job->replicates < 1 || job->recalls < 1 ||
+        job->limits < 0 || job->averages < 0 || job->groups < 0)
         return fault("size", 0);
-    for (int64_t place = 0; place < job->chosen_areas; place++)
-        if (job->chosen[place] < 0 || job->chosen[place] >= job->all_areas)
-            return fault("area range", place);
+    for (int64_t label = 0; label < job->labels; label++)
+        if (job->group[label] < -1 || job->group[label] >= job->groups)
+            return fault("group of label", label);
+    job->asked = 0;
+    for (int64_t average = 0; average < job->averages; average++) {
+        if (job->area[average] < 0 || job->area[average] >= job->all_areas)
+            return fault("area range", average);
+        if (job->levels[average] & ~low_bits((int)job->thresholds))
+            return fault("threshold", average);
+        if (job->read_at[average] < -1 || job->read_at[average] >= job->limits)
+            return fault("limit", average);
+        job->asked |= job->levels[average] << job->area[average] * job->thresholds;
+    }
+    job->lanes = 0;
+    for (int lane = 0; lane < MOST_LANES; lane++)
+        if (job->asked >> lane & 1)
+            job->lane[job->lanes++] = lane;
     return FINE;
 }
 
-/* Precisions of some labels at a time, so that a hundred thousand labels need no copy of it all. */
-static Fault draw_labels(Curves *job, Pool *pool)
+/* Whether a label is asked for and has something to find in some replicate: others take no work. */
+static int is_listed(const Averages *job, int64_t label)
 {
-    enum { AT_ONCE = 1 << 21 };
-    const int64_t one = job->replicates * job->chosen_areas * job->thresholds * job->recalls;
-    job->block = one ? AT_ONCE / one : job->labels;
-    job->block = job->block < 64 ? 64 : job->block;
-    job->block = job->block < job->labels ? job->block : job->labels;
-    job->by_label = take(pool, job->block * one, sizeof *job->by_label);
+    int64_t real = 0;
+    for (int64_t replicate = 0; replicate < job->replicates && !real; replicate++)
+        for (int64_t area = 0; area < job->all_areas; area++)
+            real |= job->out_truths[(replicate * job->labels + label) * job->all_areas + area];
+    return real && job->group[label] >= 0;
+}
+
+static void list_labels(Averages *job)
+{
+    memset(job->group_start, 0, (size_t)(job->groups + 1) * sizeof *job->group_start);
+    for (int64_t label = 0; label < job->labels; label++)
+        if (is_listed(job, label))
+            job->group_start[job->group[label] + 1]++;
+    for (int64_t group = 0; group < job->groups; group++)
+        job->group_start[group + 1] += job->group_start[group];
+    job->count = job->group_start[job->groups];
+    for (int64_t label = 0; label < job->labels; label++)
+        if (is_listed(job, label))
+            job->listed[job->group_start[job->group[label]]++] = label;
+    rewind_starts(job->group_start, job->groups);
+}
+
+static Fault follow_labels(Averages *job, Pool *pool)
+{
+    list_labels(job);
+    const int64_t lines = job->replicates * job->count * job->lanes;
+    job->precision = take(pool, lines * job->recalls, sizeof *job->precision);
+    job->found = take(pool, lines * job->limits, sizeof *job->found);
     if (pool->failed)
         return fault(NO_MEMORY, 0);
-    for (job->first_label = 0; job->first_label < job->labels; job->first_label += job->block) {
-        int64_t block = job->labels - job->first_label;
-        block = block < job->block ? block : job->block;
-        for_each(block * job->replicates, job->threads, curve_of_label, job);
-        if (job->no_room)
-            return fault(NO_MEMORY, 0);
-        if (job->bad_row >= 0)
-            return fault("datum", job->bad_row);
-        for_each(job->replicates * job->chosen_areas * job->thresholds, job->threads, turn_precision,
-                 job);
-    }
-    return FINE;
+    for_each(job->count * job->replicates, job->threads, follow_label, job);
+    if (job->bad_row >= 0)
+        return fault("datum", job->bad_row);
+    if (!job->no_room)
+        for_each(job->replicates * job->averages, job->threads, take_average, job);
+    return job->no_room ? fault(NO_MEMORY, 0) : FINE;
 }
 
-static Fault draw_curves(Curves *job)
+static Fault take_averages(Averages *job)
 {
     Fault wrong = check_question(job);
     if (wrong.what)
@@ -1835,6 +1959,8 @@ static Fault draw_curves(Curves *job)
     Pool pool = {{NULL}, 0, 0};
     job->row_start = take(&pool, job->labels + 1, sizeof *job->row_start);
     job->match_start = take(&pool, job->labels + 1, sizeof *job->match_start);
+    job->listed = take(&pool, job->labels, sizeof *job->listed);
+    job->group_start = take(&pool, job->groups + 1, sizeof *job->group_start);
     job->often = NULL;
     job->no_room = 0;
     job->bad_row = -1;
@@ -1849,7 +1975,7 @@ static Fault draw_curves(Curves *job)
     if (!wrong.what)
         wrong = count_truths(job);
     if (!wrong.what)
-        wrong = draw_labels(job, &pool);
+        wrong = follow_labels(job, &pool);
     give_back(&pool);
     return wrong;
 }
@@ -3040,13 +3166,13 @@ static PyObject *py_match_pairs(PyObject *module, PyObject *const *given, Py_ssi
     return PyLong_FromLongLong(job.matches);
 }
 
-static PyObject *py_curves(PyObject *module, PyObject *const *given, Py_ssize_t count)
+static PyObject *py_averages(PyObject *module, PyObject *const *given, Py_ssize_t count)
 {
     (void)module;
-    if (!expects(count, 30))
+    if (!expects(count, 34))
         return NULL;
     Arguments next = {given, 0};
-    Curves job;
+    Averages job;
     memset(&job, 0, sizeof job);
     job.rows = next_number(&next);
     job.matches = next_number(&next);
@@ -3068,21 +3194,25 @@ static PyObject *py_curves(PyObject *module, PyObject *const *given, Py_ssize_t 
     job.weights = next_address(&next);
     job.thresholds = next_number(&next);
     job.all_areas = next_number(&next);
-    job.chosen_areas = next_number(&next);
-    job.chosen = next_address(&next);
     job.recalls = next_number(&next);
     job.recall = next_address(&next);
     job.limits = next_number(&next);
     job.limit = next_address(&next);
+    job.averages = next_number(&next);
+    job.area = next_address(&next);
+    job.levels = next_address(&next);
+    job.read_at = next_address(&next);
+    job.groups = next_number(&next);
+    job.group = next_address(&next);
     job.threads = next_threads(&next);
-    job.out_precision = next_address(&next);
-    job.out_recall = next_address(&next);
+    job.out_labels = next_address(&next);
+    job.out_groups = next_address(&next);
     job.out_truths = next_address(&next);
     if (next.failed)
         return NULL;
     Fault wrong;
     Py_BEGIN_ALLOW_THREADS
-    wrong = draw_curves(&job);
+    wrong = take_averages(&job);
     Py_END_ALLOW_THREADS
     if (wrong.what)
         return raise_fault(wrong);
@@ -3347,7 +3477,7 @@ static PyMethodDef functions[] = {
     FUNCTION(match_boxes),
     FUNCTION(find_pairs),
     FUNCTION(match_pairs),
-    FUNCTION(curves),
+    FUNCTION(averages),
     FUNCTION(counts_at),
     FUNCTION(raster_ious),
     FUNCTION(measure_rasters),
