@@ -1397,33 +1397,54 @@ typedef struct {
     double *out_groups;    /* (replicates, averages, groups) */
     int64_t *out_truths;   /* (replicates, labels, all_areas) */
     /* between the steps */
-    int32_t *often;        /* weights, small enough for the cache; NULL like `weights` */
+    int32_t *often;        /* (packs, datums, PACK) weights: those of a pack lie side by side */
+    int64_t packs;
     int32_t mask[256][MOST_AREAS]; /* -1 for each range whose bit is set */
     int64_t *row_start, *match_start; /* where each label's rows and matches begin */
     Lanes asked;           /* lanes that some average is over */
     int lane[MOST_LANES], lanes; /* which these are */
+    int range[MOST_AREAS], ranges; /* area ranges that some average is of */
+    int reads_recall;              /* whether some average is of recall */
     int64_t *listed, count; /* labels that are in a group and have something to find, by group */
     int64_t *group_start;   /* (groups + 1,) where those of each group begin */
     double *precision;     /* (replicates, listed, asked lanes, recalls) */
     double *found;         /* (replicates, listed, asked lanes, limits) recalls */
     int no_room;
-    int64_t bad_row; /* whose datum does not exist; -1: none */
 } Averages;
+
+/* Replicates that go through the rows of a label together: one addition counts a row for all. */
+enum { PACK = 8 };
 
 /* More detections than this of one label, and the cross products below would overflow. */
 static const int64_t MOST_COUNTED = 3000000000;
 
-/* How far one label has come: per area range, and per lane. */
+/* How far one label of one replicate has come in a lane. */
 typedef struct {
-    int64_t seen[MOST_AREAS];      /* detections inside each range so far */
-    int64_t place[MOST_LANES];     /* true positives so far */
-    int64_t adjust[MOST_LANES];    /* to be added to `seen`: matches that count against the range */
-    int64_t best_place[MOST_LANES], best_seen[MOST_LANES]; /* the best precision at this recall */
-    int64_t reach[MOST_LANES];     /* number of the last recall reached; -1: none */
+    int64_t place;                 /* true positives so far */
+    int64_t adjust;                /* to be added to `seen`: matches that count against the range */
+    int64_t best_place, best_seen; /* the best precision at this recall */
+    int64_t reach, next;           /* number of the last recall reached, -1: none; hits for the next */
+} Lane;
+
+typedef struct {
+    Lane lane[MOST_LANES];         /* (lanes,) */
     double *best;                  /* (lanes, recalls) best precision between two recalls */
     int64_t *found;                /* (lanes, limits + 1) true positives by the first limit they meet */
     int64_t *needed;               /* (areas, recalls + 1) true positives that reach each recall */
 } Progress;
+
+typedef struct {
+    uint32_t seen[MOST_AREAS][PACK]; /* detections inside each range so far: at most MOST_COUNTED */
+    Progress of[PACK];
+} Pack;
+
+/* What a match says in the asked lanes: where it is a hit, and where `seen` is to be adjusted. */
+typedef struct {
+    int64_t limit; /* the first that its rank meets */
+    int hits, changes;
+    int8_t hit[MOST_LANES], area[MOST_LANES]; /* (hits,) lanes, and their ranges */
+    int8_t change[MOST_LANES], by[MOST_LANES]; /* (changes,) lanes, and 1 or -1 for each copy */
+} Match;
 
 static double precision_of(int64_t place, int64_t seen)
 {
@@ -1451,183 +1472,158 @@ static void needed_for(const Averages *job, int64_t truths, int64_t *needed)
  * precision matters; fractions are compared by their cross products, exactly, and one division is
  * done when the next recall is reached. Of equal fractions the later one stays: only 1/1 is
  * rounded down (to 1/(1 + eps)), and it can only be the first. */
-static inline void count_hit(const Averages *job, Progress *at, int lane, int area, int64_t weight)
+static inline void count_hit(const Averages *job, Progress *progress, int lane, int area,
+                             int64_t inside, int64_t weight)
 {
-    const int64_t *needed = at->needed + area * (job->recalls + 1);
-    const int64_t place = at->place[lane] += weight;
-    const int64_t seen = at->seen[area] + at->adjust[lane];
-    int64_t reach = at->reach[lane];
-    if (place >= needed[reach + 1]) {
-        double *best = at->best + lane * job->recalls;
-        if (reach >= 0)
-            best[reach] = precision_of(at->best_place[lane], at->best_seen[lane]);
-        while (place >= needed[reach + 1])
-            best[++reach] = 0.0;
-        at->reach[lane] = reach;
+    Lane *at = &progress->lane[lane];
+    const int64_t place = at->place += weight, seen = inside + at->adjust;
+    if (place >= at->next) {
+        const int64_t *needed = progress->needed + area * (job->recalls + 1);
+        double *best = progress->best + lane * job->recalls;
+        if (at->reach >= 0)
+            best[at->reach] = precision_of(at->best_place, at->best_seen);
+        while (place >= needed[at->reach + 1])
+            best[++at->reach] = 0.0;
+        at->next = needed[at->reach + 1];
     }
-    else if (place * at->best_seen[lane] < at->best_place[lane] * seen)
+    else if (place * at->best_seen < at->best_place * seen)
         return;
-    at->best_place[lane] = place;
-    at->best_seen[lane] = seen;
+    at->best_place = place;
+    at->best_seen = seen;
 }
 
-/* `weight` copies of a row, one after the other; `match` is its match, or -1. */
-static void count_row(const Averages *job, Progress *at, int64_t row, int64_t match, int64_t weight)
+static void read_match(const Averages *job, int64_t match, Match *to)
 {
-    const unsigned inside = job->areas[row];
-    for (int area = 0; area < (int)job->all_areas; area++)
-        at->seen[area] += weight * (inside >> area & 1);
-    if (match < 0)
-        return;
-    int64_t limit = 0;
-    while (limit < job->limits && job->rank[row] >= job->limit[limit])
-        limit++;
-    for (int area = 0; area < (int)job->all_areas; area++) {
-        const int first = area * (int)job->thresholds;
-        const Lanes asked = job->asked >> first & low_bits((int)job->thresholds);
-        const Lanes hit = job->hit[match] >> first & asked;
-        const Lanes ignored = job->ignored[match] >> first & asked;
+    const int64_t row = job->match[match];
+    to->limit = to->hits = to->changes = 0;
+    while (to->limit < job->limits && job->rank[row] >= job->limit[to->limit])
+        to->limit++;
+    for (int lane = 0; lane < job->lanes; lane++) {
+        const int area = job->lane[lane] / (int)job->thresholds;
+        const int hit = job->hit[match] >> job->lane[lane] & 1;
+        const int ignored = job->ignored[match] >> job->lane[lane] & 1;
+        const int inside = job->areas[row] >> area & 1;
         /* inside the range a match counts unless ignored; outside it counts only as a hit */
-        Lanes differ = inside >> area & 1 ? ignored & ~hit : hit;
-        const int64_t by = inside >> area & 1 ? -weight : weight;
-        for (; differ; differ &= differ - 1)
-            at->adjust[first + lowest_bit(differ)] += by;
-        for (Lanes left = hit; left; left &= left - 1) {
-            const int lane = first + lowest_bit(left);
-            count_hit(job, at, lane, area, weight);
-            at->found[lane * (job->limits + 1) + limit] += weight;
+        if (inside ? ignored && !hit : hit) {
+            to->by[to->changes] = inside ? -1 : 1;
+            to->change[to->changes++] = (int8_t)lane;
+        }
+        if (hit) {
+            to->area[to->hits] = (int8_t)area;
+            to->hit[to->hits++] = (int8_t)lane;
         }
     }
 }
 
-/* Where the rows end that a datum's copies repeat together: equal score and datum. */
-static int64_t tie_end(const Averages *job, int64_t row, int64_t last)
+/* `weight` copies of a match, one after the other, in one replicate; its row is in `seen` already. */
+static inline void count_match(const Averages *job, Pack *pack, int replicate, const Match *match,
+                               int64_t weight)
 {
-    int64_t end = row + 1;
-    while (end < last && job->datum[end] == job->datum[row] && job->score[end] == job->score[row])
-        end++;
-    return end;
+    Progress *at = &pack->of[replicate];
+    for (int number = 0; number < match->changes; number++)
+        at->lane[match->change[number]].adjust += match->by[number] * weight;
+    for (int number = 0; number < match->hits; number++) {
+        const int lane = match->hit[number], area = match->area[number];
+        count_hit(job, at, lane, area, pack->seen[area][replicate], weight);
+        if (job->reads_recall)
+            at->found[lane * (job->limits + 1) + match->limit] += weight;
+    }
 }
 
-/* Equal scores of one datum stand as its copies would: a whole copy, then the next. Returns the
- * match after the tie. */
-static int64_t count_copies(const Averages *job, Progress *at, int64_t row, int64_t end, int64_t match,
-                            int64_t last_match, int64_t copies)
+/* Whether a datum's copies repeat two rows together: equal score and datum. */
+static inline int are_tied(const Averages *job, int64_t one, int64_t other)
 {
-    int64_t next = match;
-    for (int64_t copy = 0; copy < copies; copy++) {
-        next = match;
-        for (int64_t one = row; one < end; one++) {
-            int matched = next < last_match && job->match[next] == one;
-            count_row(job, at, one, matched ? next : -1, 1);
-            next += matched;
+    return job->datum[one] == job->datum[other] && job->score[one] == job->score[other];
+}
+
+/* What every detection does: raise `seen`. */
+static void count_seen(const Averages *job, Pack *pack, const int32_t *often, int64_t first,
+                         int64_t last)
+{
+    for (int place = 0; place < job->ranges && first < last; place++) {
+        const int area = job->range[place];
+        uint32_t seen[PACK];
+        memcpy(seen, pack->seen[area], sizeof seen);
+        for (int64_t row = first; row < last; row++) {
+            const int32_t *weight = often + (int64_t)job->datum[row] * PACK;
+            const int32_t mask = job->mask[job->areas[row]][area];
+            for (int replicate = 0; replicate < PACK; replicate++)
+                seen[replicate] += (uint32_t)(weight[replicate] & mask);
         }
-    }
-    return next;
-}
-
-/* Detections without a match only raise `seen`; they are summed apart, all ranges at once. */
-typedef struct {
-    int32_t sums[MOST_AREAS];
-    int32_t total;
-} Misses;
-
-static void settle(Progress *at, Misses *misses)
-{
-    for (int area = 0; area < MOST_AREAS; area++)
-        at->seen[area] += misses->sums[area];
-    memset(misses, 0, sizeof *misses);
-}
-
-static inline void miss(const Averages *job, Progress *at, Misses *misses, int64_t row, int32_t copies)
-{
-    if (UNLIKELY(copies > INT32_MAX - misses->total))
-        settle(at, misses);
-    misses->total += copies;
-    const int32_t *mask = job->mask[job->areas[row]];
-    for (int area = 0; area < MOST_AREAS; area++)
-        misses->sums[area] += mask[area] & copies;
-}
-
-/* All rows of a label, each once. */
-static void scan_all(const Averages *job, Progress *at, int64_t row, int64_t last, int64_t match)
-{
-    Misses misses = {{0}, 0};
-    while (row < last) {
-        /* the matches are checked to rise, and the last is followed by one at the end of all rows */
-        int64_t stop = match < job->matches && job->match[match] < last ? job->match[match] : last;
-        for (; row < stop; row++)
-            miss(job, at, &misses, row, 1);
-        settle(at, &misses);
-        if (row < last)
-            count_row(job, at, row++, match++, 1);
+        memcpy(pack->seen[area], seen, sizeof seen);
     }
 }
 
-/* List the rows of [first, last) whose datum counts. Returns how many, or -1 - row where a datum
- * does not exist. Written without a branch on the weight: whether a datum counts is not predictable. */
-static int64_t list_rows(const Averages *job, const int32_t *often, int64_t first, int64_t last,
-                         int64_t *rows)
+/* One match of no tied row, in all replicates. */
+static void count_alone(const Averages *job, Pack *pack, const int32_t *often, int64_t row, int64_t number)
 {
-    int64_t count = 0;
-    for (int64_t row = first; row < last; row++) {
-        const int32_t datum = job->datum[row];
-        if (UNLIKELY((uint64_t)(int64_t)datum >= (uint64_t)job->datums))
-            return -1 - row;
-        rows[count] = row;
-        count += often[datum] != 0;
+    const int32_t *weight = often + (int64_t)job->datum[row] * PACK;
+    int counting[PACK], count = 0;
+    Match match;
+    read_match(job, number, &match);
+    count_seen(job, pack, often, row, row + 1);
+    for (int replicate = 0; replicate < PACK; replicate++) { /* no branch: it could not be predicted */
+        counting[count] = replicate;
+        count += weight[replicate] != 0;
     }
-    return count;
+    for (int place = 0; place < count; place++)
+        count_match(job, pack, counting[place], &match, weight[counting[place]]);
 }
 
-/* The rows of a label as often as their datums count. Returns a row whose datum does not exist, or -1. */
-static int64_t scan_weighted(const Averages *job, Progress *at, const int32_t *often, int64_t first,
-                             int64_t last, int64_t match, int64_t last_match)
+/* Tied rows with the matches [number, last_number). They stand as their datum's copies would: a whole
+ * copy, then the next. */
+static void count_tied(const Averages *job, Pack *pack, const int32_t *often, int64_t first,
+                       int64_t last, int64_t number, int64_t last_number)
 {
-    enum { BLOCK = 1024 };
-    int64_t rows[BLOCK];
-    int64_t done = first; /* rows before it are counted: copies of a tie may reach into the next block */
-    Misses misses = {{0}, 0};
-    for (; first < last; first += BLOCK) {
-        const int64_t count =
-            list_rows(job, often, first, first + BLOCK < last ? first + BLOCK : last, rows);
-        if (count < 0)
-            return -1 - count;
-        for (int64_t place = 0; place < count; place++) {
-            const int64_t row = rows[place];
-            if (row < done)
-                continue;
-            const int32_t copies = often[job->datum[row]];
-            while (match < last_match && job->match[match] < row)
-                match++;
-            const int matched = match < last_match && job->match[match] == row;
-            done = copies > 1 ? tie_end(job, row, last) : row + 1;
-            if (done > row + 1) {
-                settle(at, &misses);
-                match = count_copies(job, at, row, done, match, last_match, copies);
+    const int32_t *copies = often + (int64_t)job->datum[first] * PACK;
+    Match match;
+    for (int replicate = 0; replicate < PACK; replicate++)
+        for (int32_t copy = 0; copy < copies[replicate]; copy++)
+            for (int64_t row = first, next = number; row < last; row++) {
+                for (int place = 0; place < job->ranges; place++)
+                    pack->seen[job->range[place]][replicate] += job->areas[row] >> job->range[place] & 1;
+                if (next == last_number || job->match[next] != row)
+                    continue;
+                read_match(job, next++, &match);
+                count_match(job, pack, replicate, &match, 1);
             }
-            else if (matched) {
-                settle(at, &misses);
-                count_row(job, at, row, match, copies);
-            }
-            else
-                miss(job, at, &misses, row, copies);
-        }
+}
+
+/* The rows of a label as often as their datums count, in all replicates of a pack. */
+static void scan_rows(const Averages *job, Pack *pack, const int32_t *often, int64_t label)
+{
+    int64_t row = job->row_start[label], match = job->match_start[label];
+    const int64_t last = job->row_start[label + 1], last_match = job->match_start[label + 1];
+    while (match < last_match) {
+        int64_t first = job->match[match], end = first + 1, next = match + 1;
+        while (end < last && are_tied(job, first, end))
+            end++;
+        while (first > row && are_tied(job, first - 1, first))
+            first--;
+        while (next < last_match && job->match[next] < end)
+            next++;
+        count_seen(job, pack, often, row, first);
+        if (end == first + 1)
+            count_alone(job, pack, often, first, match);
+        else
+            count_tied(job, pack, often, first, end, match, next);
+        row = end;
+        match = next;
     }
-    settle(at, &misses);
-    return -1;
+    count_seen(job, pack, often, row, last);
 }
 
 /* Precision at each recall, from the best ones between recalls; what is not reached is 0. */
-static void read_precision(const Averages *job, const Progress *at, int lane, double *precision)
+static void read_precision(const Averages *job, const Progress *progress, int lane, double *precision)
 {
-    const int64_t reach = at->reach[lane];
-    const double *best = at->best + lane * job->recalls;
+    const Lane *at = &progress->lane[lane];
+    const int64_t reach = at->reach;
+    const double *best = progress->best + lane * job->recalls;
     double highest = 0.0;
     for (int64_t number = job->recalls - 1; number > reach; number--)
         precision[number] = 0.0;
     if (reach >= 0)
-        highest = precision_of(at->best_place[lane], at->best_seen[lane]);
+        highest = precision_of(at->best_place, at->best_seen);
     for (int64_t number = reach; number >= 0; number--) {
         if (number < reach && best[number] > highest)
             highest = best[number];
@@ -1642,8 +1638,8 @@ static void read_label(const Averages *job, const Progress *at, int64_t replicat
     const int64_t *truths =
         job->out_truths + (replicate * job->labels + job->listed[place]) * job->all_areas;
     for (int number = 0; number < job->lanes; number++) {
-        const int lane = job->lane[number];
-        const int64_t *found = at->found + lane * (job->limits + 1), real = truths[lane / job->thresholds];
+        const int64_t *found = at->found + number * (job->limits + 1);
+        const int64_t real = truths[job->lane[number] / job->thresholds];
         double *recall = job->found + (line + number) * job->limits;
         int64_t sum = 0;
         if (!real)
@@ -1652,50 +1648,51 @@ static void read_label(const Averages *job, const Progress *at, int64_t replicat
             sum += found[limit];
             recall[limit] = (double)sum / (double)real;
         }
-        read_precision(job, at, lane, job->precision + (line + number) * job->recalls);
+        read_precision(job, at, number, job->precision + (line + number) * job->recalls);
     }
 }
 
-/* One label of one replicate. Replicates of a label follow each other: its rows stay in the cache. */
+/* Make ready for one label of one replicate. */
+static void begin_label(const Averages *job, Progress *at, int64_t replicate, int64_t label)
+{
+    const int64_t *truths = job->out_truths + (replicate * job->labels + label) * job->all_areas;
+    memset(at->found, 0, (size_t)(job->lanes * (job->limits + 1)) * sizeof *at->found);
+    for (int place = 0; place < job->ranges; place++)
+        needed_for(job, truths[job->range[place]], at->needed + job->range[place] * (job->recalls + 1));
+    for (int lane = 0; lane < job->lanes; lane++) {
+        at->lane[lane].reach = -1;
+        at->lane[lane].next = at->needed[job->lane[lane] / job->thresholds * (job->recalls + 1)];
+    }
+}
+
+/* One label of a pack of replicates. Packs of a label follow each other: its rows stay in the cache. */
 static void follow_label(void *given, int64_t number)
 {
     Averages *job = given;
-    const int64_t replicate = number % job->replicates, place = number / job->replicates;
-    const int64_t label = job->listed[place];
-    const int64_t lanes = job->all_areas * job->thresholds;
+    const int64_t first = number % job->packs * PACK, place = number / job->packs;
+    const int64_t left = job->replicates - first;
+    const int count = left < PACK ? (int)left : PACK; /* the weights of the others are 0 */
     Pool pool = {{NULL}, 0, 0};
-    Progress *at = take(&pool, 1, sizeof *at);
-    double *best = take(&pool, lanes * job->recalls, sizeof *best);
-    int64_t *found = take(&pool, lanes * (job->limits + 1), sizeof *found);
-    int64_t *needed = take(&pool, job->all_areas * (job->recalls + 1), sizeof *needed);
+    Pack *pack = take(&pool, 1, sizeof *pack);
+    double *best = take(&pool, count * job->lanes * job->recalls, sizeof *best);
+    int64_t *found = take(&pool, count * job->lanes * (job->limits + 1), sizeof *found);
+    int64_t *needed = take(&pool, count * job->all_areas * (job->recalls + 1), sizeof *needed);
     if (pool.failed) {
         job->no_room = 1;
         give_back(&pool);
         return;
     }
-    memset(at, 0, sizeof *at);
-    memset(found, 0, (size_t)(lanes * (job->limits + 1)) * sizeof *found);
-    at->best = best;
-    at->found = found;
-    at->needed = needed;
-    for (int lane = 0; lane < MOST_LANES; lane++)
-        at->reach[lane] = -1;
-    for (int64_t area = 0; area < job->all_areas; area++)
-        if (job->asked >> area * job->thresholds & low_bits((int)job->thresholds))
-            needed_for(job,
-                       job->out_truths[(replicate * job->labels + label) * job->all_areas + area],
-                       needed + area * (job->recalls + 1));
-    const int64_t first = job->row_start[label], last = job->row_start[label + 1];
-    const int64_t match = job->match_start[label], last_match = job->match_start[label + 1];
-    if (!job->often)
-        scan_all(job, at, first, last, match);
-    else {
-        int64_t wrong = scan_weighted(job, at, job->often + replicate * job->datums, first, last, match,
-                                      last_match);
-        if (wrong >= 0)
-            job->bad_row = wrong;
+    memset(pack, 0, sizeof *pack);
+    for (int replicate = 0; replicate < count; replicate++) {
+        Progress *at = &pack->of[replicate];
+        at->best = best + replicate * job->lanes * job->recalls;
+        at->found = found + replicate * job->lanes * (job->limits + 1);
+        at->needed = needed + replicate * job->all_areas * (job->recalls + 1);
+        begin_label(job, at, first + replicate, job->listed[place]);
     }
-    read_label(job, at, replicate, place);
+    scan_rows(job, pack, job->often + first * job->datums, job->listed[place]);
+    for (int replicate = 0; replicate < count; replicate++)
+        read_label(job, &pack->of[replicate], first + replicate, place);
     give_back(&pool);
 }
 
@@ -1837,51 +1834,74 @@ static Fault find_labels(const Averages *job)
     return FINE;
 }
 
-/* Take the weights over, and refuse so large ones that counts of detections would overflow. */
+/* Lay the weights of a pack side by side, and refuse so large ones that counts would overflow. */
 static Fault read_weights(Averages *job)
 {
     int64_t most = 0;
-    for (int64_t place = 0; place < job->replicates * job->datums; place++) {
-        int64_t weight = job->weights[place];
-        if (weight < 0 || weight > INT32_MAX)
-            return fault("weight", place);
-        job->often[place] = (int32_t)weight;
-        most = weight > most ? weight : most;
+    memset(job->often, 0, (size_t)(job->packs * PACK * job->datums) * sizeof *job->often);
+    for (int64_t replicate = 0; replicate < job->replicates; replicate++) {
+        int32_t *often = job->often + replicate / PACK * PACK * job->datums + replicate % PACK;
+        for (int64_t datum = 0; datum < job->datums; datum++) {
+            const int64_t place = replicate * job->datums + datum;
+            const int64_t weight = job->weights ? job->weights[place] : 1;
+            if (weight < 0 || weight > INT32_MAX)
+                return fault("weight", place);
+            often[datum * PACK] = (int32_t)weight;
+            most = weight > most ? weight : most;
+        }
     }
+    for (int64_t row = 0; row < job->rows; row++)
+        if ((uint64_t)(int64_t)job->datum[row] >= (uint64_t)job->datums)
+            return fault("datum", row);
     if (most <= 1 || most <= MOST_COUNTED / (job->rows + job->truths + 1))
         return FINE;
     for (int64_t replicate = 0; replicate < job->replicates; replicate++) {
-        const int32_t *often = job->often + replicate * job->datums;
+        const int64_t *often = job->weights + replicate * job->datums;
         int64_t sum = 0;
-        for (int64_t row = 0; row < job->rows; row++) {
-            if ((uint64_t)(int64_t)job->datum[row] >= (uint64_t)job->datums)
-                return fault("datum", row);
+        for (int64_t row = 0; row < job->rows; row++)
             if ((sum += often[job->datum[row]]) > MOST_COUNTED)
                 return fault("weight", replicate * job->datums + job->datum[row]);
-        }
     }
     return FINE;
 }
 
-static Fault count_truths(const Averages *job)
+static Fault check_truths(const Averages *job)
 {
-    memset(job->out_truths, 0,
-           (size_t)(job->replicates * job->labels * job->all_areas) * sizeof *job->out_truths);
-    for (int64_t replicate = 0; replicate < job->replicates; replicate++) {
-        int64_t *truths = job->out_truths + replicate * job->labels * job->all_areas;
-        const int32_t *often = job->often ? job->often + replicate * job->datums : NULL;
-        for (int64_t row = 0; row < job->truths; row++) {
-            const int64_t label = job->truth_label[row], datum = job->truth_datum[row];
-            if (UNLIKELY((uint64_t)label >= (uint64_t)job->labels))
-                return fault("truth label", row);
-            if (UNLIKELY((uint64_t)datum >= (uint64_t)job->datums))
-                return fault("truth datum", row);
-            const int64_t weight = often ? often[datum] : 1;
-            for (int area = 0; area < (int)job->all_areas; area++)
-                truths[label * job->all_areas + area] += weight * (job->truth_areas[row] >> area & 1);
-        }
+    for (int64_t row = 0; row < job->truths; row++) {
+        if (UNLIKELY((uint64_t)(int64_t)job->truth_label[row] >= (uint64_t)job->labels))
+            return fault("truth label", row);
+        if (UNLIKELY((uint64_t)(int64_t)job->truth_datum[row] >= (uint64_t)job->datums))
+            return fault("truth datum", row);
     }
     return FINE;
+}
+
+/* How many truths count, in all replicates of a pack. */
+static void count_truths(void *given, int64_t number)
+{
+    Averages *job = given;
+    const int64_t first = number * PACK, left = job->replicates - first;
+    const int64_t cells = job->labels * job->all_areas;
+    const int32_t *often = job->often + first * job->datums;
+    Pool pool = {{NULL}, 0, 0};
+    int64_t(*sum)[PACK] = take(&pool, cells, sizeof *sum);
+    if (pool.failed) {
+        job->no_room = 1;
+        return;
+    }
+    memset(sum, 0, (size_t)cells * sizeof *sum);
+    for (int64_t row = 0; row < job->truths; row++) {
+        const int32_t *weight = often + (int64_t)job->truth_datum[row] * PACK;
+        int64_t(*of_label)[PACK] = sum + job->truth_label[row] * job->all_areas;
+        for (int area = 0; area < (int)job->all_areas; area++)
+            if (job->truth_areas[row] >> area & 1)
+                for (int replicate = 0; replicate < PACK; replicate++)
+                    of_label[area][replicate] += weight[replicate];
+    }
+    for (int64_t replicate = 0; replicate < PACK && replicate < left; replicate++)
+        for (int64_t cell = 0; cell < cells; cell++)
+            job->out_truths[(first + replicate) * cells + cell] = sum[cell][replicate];
+    give_back(&pool);
 }
 
 static Fault check_question(Averages *job)
@@ -1894,6 +1914,7 @@ static Fault check_question(Averages *job)
         if (job->group[label] < -1 || job->group[label] >= job->groups)
             return fault("group of label", label);
     job->asked = 0;
+    job->reads_recall = 0;
     for (int64_t average = 0; average < job->averages; average++) {
         if (job->area[average] < 0 || job->area[average] >= job->all_areas)
             return fault("area range", average);
@@ -1901,13 +1922,24 @@ static Fault check_question(Averages *job)
             return fault("threshold", average);
         if (job->read_at[average] < -1 || job->read_at[average] >= job->limits)
             return fault("limit", average);
+        job->reads_recall |= job->read_at[average] >= 0;
         job->asked |= job->levels[average] << job->area[average] * job->thresholds;
     }
-    job->lanes = 0;
-    for (int lane = 0; lane < MOST_LANES; lane++)
-        if (job->asked >> lane & 1)
-            job->lane[job->lanes++] = lane;
     return FINE;
+}
+
+/* List the lanes and area ranges that are asked for: no others are followed. */
+static void list_lanes(Averages *job)
+{
+    job->lanes = job->ranges = 0;
+    for (int lane = 0; lane < MOST_LANES; lane++) {
+        if (!(job->asked >> lane & 1))
+            continue;
+        const int area = lane / (int)job->thresholds;
+        if (!job->ranges || job->range[job->ranges - 1] != area)
+            job->range[job->ranges++] = area;
+        job->lane[job->lanes++] = lane;
+    }
 }
 
 /* Whether a label is asked for and has something to find in some replicate: others take no work. */
@@ -1937,15 +1969,14 @@ static void list_labels(Averages *job)
 
 static Fault follow_labels(Averages *job, Pool *pool)
 {
+    list_lanes(job);
     list_labels(job);
     const int64_t lines = job->replicates * job->count * job->lanes;
     job->precision = take(pool, lines * job->recalls, sizeof *job->precision);
     job->found = take(pool, lines * job->limits, sizeof *job->found);
     if (pool->failed)
         return fault(NO_MEMORY, 0);
-    for_each(job->count * job->replicates, job->threads, follow_label, job);
-    if (job->bad_row >= 0)
-        return fault("datum", job->bad_row);
+    for_each(job->count * job->packs, job->threads, follow_label, job);
     if (!job->no_room)
         for_each(job->replicates * job->averages, job->threads, take_average, job);
     return job->no_room ? fault(NO_MEMORY, 0) : FINE;
@@ -1961,21 +1992,21 @@ static Fault take_averages(Averages *job)
     job->match_start = take(&pool, job->labels + 1, sizeof *job->match_start);
     job->listed = take(&pool, job->labels, sizeof *job->listed);
     job->group_start = take(&pool, job->groups + 1, sizeof *job->group_start);
-    job->often = NULL;
     job->no_room = 0;
-    job->bad_row = -1;
-    if (job->weights)
-        job->often = take(&pool, job->replicates * job->datums, sizeof *job->often);
+    job->packs = (job->replicates + PACK - 1) / PACK;
+    job->often = take(&pool, job->packs * PACK * job->datums, sizeof *job->often);
     for (int bits = 0; bits < 256; bits++)
         for (int area = 0; area < MOST_AREAS; area++)
             job->mask[bits][area] = -(bits >> area & 1);
     wrong = pool.failed ? fault(NO_MEMORY, 0) : find_labels(job);
-    if (!wrong.what && job->weights)
+    if (!wrong.what)
         wrong = read_weights(job);
     if (!wrong.what)
-        wrong = count_truths(job);
+        wrong = check_truths(job);
     if (!wrong.what)
-        wrong = follow_labels(job, &pool);
+        for_each(job->packs, job->threads, count_truths, job);
+    if (!wrong.what)
+        wrong = job->no_room ? fault(NO_MEMORY, 0) : follow_labels(job, &pool);
     give_back(&pool);
     return wrong;
 }
