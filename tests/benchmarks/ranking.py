@@ -181,6 +181,18 @@ def resampling(folder: Path) -> None:
         print(f"\n1,000 resamples of one run, {about}: {wall:.2f} ms wall, {cpu:.2f} ms CPU each")
 
 
+def comparing(folder: Path) -> None:
+    """Two runs by 200 permutations: mAP and the AP of 80 labels."""
+    with velour.open_store(url(folder), create=False) as store:
+        for permutations in (0, 200):
+            wall, cpu, _ = timed(
+                lambda number=permutations: velour.compare(
+                    model(0), model(1), permutations=number, store=store
+                )
+            )
+            print(f"\ncompare, {permutations} permutations: {wall:.2f} s wall, {cpu:.2f} s CPU")
+
+
 def _anywhere() -> float:
     """Where a tenth begins that nobody asked for: what the store was asked, it remembers."""
     return 0.8 * float(np.random.default_rng().random())
@@ -231,6 +243,7 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         prepare(folder)
         resampling(folder)
+        comparing(folder)
         again(folder)
         in_memory(folder, chosen.rounds)
         at_rest(folder, chosen.rounds, chosen.slow_rounds)

@@ -23,7 +23,7 @@ FEW = 5
 
 UNDEFINED = "undefined on these datums: there is nothing that it would be a share or a mean of"
 
-_AT_ONCE = 50
+_AT_ONCE = 100
 
 _WORKERS = min(4, os.cpu_count() or 1)
 

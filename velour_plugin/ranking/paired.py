@@ -74,14 +74,14 @@ class Pair:
 
     def differences(self, selected: NDArray[np.bool_], about: str) -> list[Difference]:
         """The headline first, then labels by how much they changed."""
-        sides = np.stack([self._weights(selected, ~selected), self._weights(selected, selected)])
+        sides = self._weights(selected, np.stack([~selected, selected]))
         keys = list(dict.fromkeys(key for weights in sides for key in self._keys(weights)))
         rows = self._differences(keys, sides, selected, about)
         return [*rows[:1], *sorted(rows[1:], key=lambda row: -abs(row.difference or 0.0))]
 
     def headline(self, selected: NDArray[np.bool_], about: str) -> Difference:
         """The headline alone."""
-        sides = np.stack([self._weights(selected, ~selected), self._weights(selected, selected)])
+        sides = self._weights(selected, np.stack([~selected, selected]))
         return self._differences([(self.metric, None)], sides, selected, about)[0]
 
     def _differences(
@@ -115,27 +115,36 @@ class Pair:
         about: str,
     ) -> dict[MetricKey, float]:
         """How likely chance makes such a difference, of each that is defined."""
-        chances: dict[MetricKey, float] = {}
         defined = [key for key, value in zip(keys, real, strict=True) if not np.isnan(value)]
-        for key in defined:
+        chances = self._exact(defined, selected)
+        drawn = [key for key in defined if key not in chances]
+        if not drawn:
+            return chances
+        least = np.abs(real[[keys.index(key) for key in drawn]]) * (1 - 1e-9)
+        as_large = np.ones(len(drawn), np.int64)
+        for swapped in self._permuted(drawn, selected, about):
+            as_large += (np.abs(swapped) >= least).sum(axis=0)
+        often = (as_large / (self.permutations + 1)).tolist()
+        return chances | dict(zip(drawn, often, strict=True))
+
+    def _exact(
+        self, keys: Sequence[MetricKey], selected: NDArray[np.bool_]
+    ) -> dict[MetricKey, float]:
+        """McNemar's p of the metrics that are shares of datums."""
+        chances = {}
+        for key in keys:
             outcomes = self._outcomes(*key)
             if outcomes is not None:
                 ours, theirs = (right & tried & selected for right, tried in outcomes)
                 chances[key] = mcnemar(int((ours & ~theirs).sum()), int((theirs & ~ours).sum()))
-        drawn = [key for key in defined if key not in chances]
-        least = np.abs(real[[keys.index(key) for key in drawn]]) * (1 - 1e-9)
-        as_large = np.ones(len(drawn), np.int64)
-        for swapped in self._permuted(drawn, selected, about) if drawn else ():
-            as_large += (np.abs(swapped) >= least).sum(axis=0)
-        often = (as_large / (self.permutations + 1)).tolist()
-        return chances | dict(zip(drawn, often, strict=True))
+        return chances
 
     def _permuted(
         self, keys: Sequence[MetricKey], selected: NDArray[np.bool_], about: str
     ) -> Iterator[NDArray[np.float64]]:
         """Differences when predictions are exchanged on a random half, some permutations a time.
 
-        Returns:
+        Yields:
             ``(some, keys)``; NaN where undefined.
         """
         random = np.random.default_rng(self.seed)
@@ -144,11 +153,9 @@ class Pair:
         for start in track(starts, len(starts), f"permuting {about}"):
             some = min(step, self.permutations - start)
             swap = random.random((some, self.count)) < 0.5
-            weights = [self._weights(selected, second) for second in (swap, ~swap)]
-            one, other = np.split(
-                self.evaluator.values(self.both, keys, np.concatenate(weights)), 2
-            )
-            yield other - one
+            weights = self._weights(selected, np.concatenate([swap, ~swap]))
+            first, second = np.split(self.evaluator.values(self.both, keys, weights), 2)
+            yield second - first
 
     def _outcomes(
         self, metric: str, label: Label | None
@@ -163,11 +170,14 @@ class Pair:
 
         Args:
             selected: ``(datums,)``, those that count.
-            second: ``(..., datums)``.
+            second: ``(n, datums)``.
+
+        Returns:
+            ``(n, datums of both)`` of 0 and 1.
         """
-        weights = np.zeros((*second.shape[:-1], len(self.both.datums)), np.int64)
-        weights[..., self.ours] = selected & ~second
-        weights[..., self.theirs] = selected & second
+        weights = np.zeros((len(second), len(self.both.datums)), np.int64)
+        weights[:, self.ours] = selected & ~second
+        weights[:, self.theirs] = selected & second
         return weights
 
     def _keys(self, weights: NDArray[np.int64]) -> list[MetricKey]:
