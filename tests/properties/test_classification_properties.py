@@ -155,9 +155,9 @@ def test_a_resample_of_one_metric_is_that_metric_measured(case, data):
         for metrics in measured
     ]
     np.testing.assert_array_equal(EVALUATOR.values(ledger, keys, weights), expected)
-    for column, key in enumerate(keys):
-        alone = EVALUATOR.values(ledger, [key], weights)[:, 0]
-        np.testing.assert_array_equal(alone, np.array(expected)[:, column])
+    column = data.draw(st.integers(0, len(keys) - 1))
+    alone = EVALUATOR.values(ledger, [keys[column]], weights)[:, 0]
+    np.testing.assert_array_equal(alone, np.array(expected)[:, column])
 
 
 @given(cases())

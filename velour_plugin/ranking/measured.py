@@ -23,7 +23,8 @@ FEW = 5
 
 UNDEFINED = "undefined on these datums: there is nothing that it would be a share or a mean of"
 
-_AT_ONCE = 100
+_AT_ONCE = 96
+"""Resamples between two steps of the progress bar."""
 
 _WORKERS = min(4, os.cpu_count() or 1)
 

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from velour_evaluators.kernels.accumulate import RECALLS, Average, Averages
 from velour_evaluators.kernels.native import address, addresses, column, library, threads_for
 
+PACK = 8
+"""Weightings that the kernel takes through the rows together: multiples of it are fastest."""
+
 Tables = Mapping[str, Mapping[str, NDArray[Any]]]
 """The tables of a detection ledger, see :mod:`velour_evaluators.detection.ledger`."""
 
