@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from velour_plugin.evaluation import evaluate_question as evaluate_question
     from velour_plugin.evaluation import fixed_filter as fixed_filter
     from velour_plugin.evaluation import publish as publish
+    from velour_plugin.evaluator import Conventions as Conventions
+    from velour_plugin.evaluator import Explaining as Explaining
+    from velour_plugin.evaluator import MetricKey as MetricKey
+    from velour_plugin.evaluator import Narrowing as Narrowing
+    from velour_plugin.evaluator import SharesOfDatums as SharesOfDatums
+    from velour_plugin.evaluator import value_over as value_over
     from velour_plugin.filters import Where as Where
     from velour_plugin.filters import parse_filter as parse_filter
     from velour_plugin.filters import split_filter as split_filter
@@ -68,6 +74,7 @@ if TYPE_CHECKING:
 _NAMES = {
     # What plugins offer and are called with
     "autologger": "Watch",
+    "evaluator": "Conventions Explaining MetricKey Narrowing SharesOfDatums value_over",
     "evaluation": "compute evaluate_question fixed_filter publish",
     "formats": "Path Records read_records",
     "matching": "Question",

@@ -25,8 +25,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from velour_evaluators.detection.metrics import coco_averages
 from velour_evaluators.detection.parameters import DEFAULTS, Settings
-from velour_evaluators.kernels import native, native_coco, native_curves, native_masks
+from velour_evaluators.kernels import native, native_averages, native_coco, native_masks
+from velour_evaluators.kernels.accumulate import Average
 
 from tests.benchmarks import workload
 
@@ -40,7 +42,7 @@ Engine = Callable[[], Any]
 # ---- ours --------------------------------------------------------------------------------------
 
 
-def ledger(truth: workload.Truths, said: workload.Detections) -> native_curves.Stored:
+def ledger(truth: workload.Truths, said: workload.Detections) -> native_averages.Stored:
     """Match columns."""
     given = native.BoxColumns(truth.datum, truth.label, truth.box, truth.area)
     claimed = native.BoxColumns(said.datum, said.label, said.box, np.full(len(said.datum), np.nan))
@@ -59,37 +61,28 @@ def match_boxes(
     return native.match_boxes(given, crowd, claimed, score, grid=SETTINGS.grid, **size)
 
 
-def stored(images: int, tables: Any) -> native_curves.Stored:
+def stored(images: int, tables: Any) -> native_averages.Stored:
     """Say how the lanes of tables lie."""
     areas, thresholds = len(SETTINGS.areas), len(SETTINGS.thresholds)
-    return native_curves.Stored(tables, images, workload.LABELS, areas, thresholds)
+    return native_averages.Stored(tables, images, workload.LABELS, areas, thresholds)
 
 
-def twelve(answer: native_curves.Answer) -> list[float]:
-    """COCO's numbers; summed in COCO's order, over the labels that have truths."""
-    curves, (small, medium, large) = answer.curves, (1, 2, 3)
-
-    def mean(values: NDArray[np.float64], area: int, axis: int) -> float:
-        known = np.flatnonzero(answer.truths[:, area])
-        some = values if len(known) == values.shape[axis] else values.take(known, axis)
-        return float(some.ravel().mean()) if some.size else -1.0
-
-    whole = curves[0].precision
-    return [
-        mean(whole, 0, 2),
-        mean(whole[0:1], 0, 2),
-        mean(whole[5:6], 0, 2),
-        *(mean(curves[area].precision, area, 2) for area in (small, medium, large)),
-        *(mean(curves[0].recall[:, :, limit], 0, 1) for limit in range(3)),
-        *(mean(curves[area].recall[:, :, 2], area, 1) for area in (small, medium, large)),
-    ]
+def twelve(one: native_averages.Stored, weights: NDArray[np.int64] | None = None) -> list[float]:
+    """COCO's numbers, in the order of its summary."""
+    return _means(one, [average for _, average in coco_averages(SETTINGS)], weights)
 
 
-def headline(one: native_curves.Stored, weights: NDArray[np.int64] | None) -> float:
+def headline(one: native_averages.Stored, weights: NDArray[np.int64] | None) -> float:
     """The number that runs are ranked by needs one area range of four."""
-    answer = native_curves.curves(one, LIMITS, weights, chosen=[0])
-    known = np.flatnonzero(answer.truths[:, 0])
-    return float(answer.curves[0].precision.take(known, 2).ravel().mean())
+    return _means(one, [coco_averages(SETTINGS)[0][1]], weights)[0]
+
+
+def _means(
+    one: native_averages.Stored, asked: list[Average], weights: NDArray[np.int64] | None
+) -> list[float]:
+    group, often = np.zeros(one.labels, np.int32), None if weights is None else weights[None]
+    found = native_averages.averages(one, LIMITS, asked, group, 1, often)
+    return np.nan_to_num(found.groups[0, :, 0], nan=-1.0).tolist()
 
 
 def from_boxes(truth_path: str, said_path: str) -> list[float]:
@@ -102,7 +95,7 @@ def from_boxes(truth_path: str, said_path: str) -> list[float]:
     assert said.score is not None
     images = len(truth.images.id)
     tables = match_boxes(given, marked.crowd, claimed, said.score, images)
-    return twelve(native_curves.curves(stored(images, tables), LIMITS))
+    return twelve(stored(images, tables))
 
 
 def from_masks(truth_path: str, said_path: str) -> list[float]:
@@ -121,7 +114,7 @@ def from_masks(truth_path: str, said_path: str) -> list[float]:
     tables = native_masks.match_masks(
         given, masks, marked.crowd, claimed, claims, said.score, grid=SETTINGS.grid, **size
     )
-    return twelve(native_curves.curves(stored(images, tables), LIMITS))
+    return twelve(stored(images, tables))
 
 
 def _truth_masks(
@@ -220,9 +213,7 @@ def columns_to_numbers(images: int, folder: Path, rounds: int) -> None:
     path = folder / f"truth{images}.json"
     path.write_bytes(workload.truth_json(truth))
     columns = matrix(truth, said)
-    engines: dict[str, Engine] = {
-        "ours": lambda: twelve(native_curves.curves(ledger(truth, said), LIMITS))
-    }
+    engines: dict[str, Engine] = {"ours": lambda: twelve(ledger(truth, said))}
     for name in PEERS:
         known = peer_file(name, str(path))
         engines[name] = quietly(
@@ -250,9 +241,7 @@ def slices(folder: Path, rounds: int) -> None:
         ]
         for name in PEERS
     }
-    one: dict[str, Engine] = {
-        "ours": lambda: twelve(native_curves.curves(ledgers[0], LIMITS, some))
-    }
+    one: dict[str, Engine] = {"ours": lambda: twelve(ledgers[0], some)}
     for name in PEERS:
         one[name] = quietly(lambda name=name: peer_numbers(name, known[name], said[name][0], ids))
     if "hotcoco" in PEERS:

@@ -46,6 +46,7 @@ from tests.benchmarks.ranking_engines import (
     peer_truth,
     url,
 )
+from velour_plugin.evaluator import value_over
 from velour_plugin.plugins import installed
 from velour_plugin.ranking.statistics import resample_weights
 
@@ -122,7 +123,7 @@ def in_memory(folder: Path, rounds: int) -> None:
         def rank(start: float) -> Numbers:
             chosen = set(map(str, images(folder, start)))
             mask = np.array([uid in chosen for uid in uids], bool)
-            return [evaluator.value(ledger, "mAP", None, mask) for ledger in ledgers]
+            return [value_over(evaluator, ledger, "mAP", None, mask) for ledger in ledgers]
 
         engines[OURS] = lambda start: timed(lambda: rank(start))
         for name in PEERS:
@@ -176,8 +177,20 @@ def resampling(folder: Path) -> None:
     ):
         weights = np.zeros((1000, len(mask)), np.int64)
         weights[:, mask] = resample_weights(int(mask.sum()), 1000, 0)
-        wall, cpu, _ = timed(lambda some=weights: evaluator.resample(ledger, "mAP", None, some))
+        wall, cpu, _ = timed(lambda some=weights: evaluator.values(ledger, [("mAP", None)], some))
         print(f"\n1,000 resamples of one run, {about}: {wall:.2f} ms wall, {cpu:.2f} ms CPU each")
+
+
+def comparing(folder: Path) -> None:
+    """Two runs by 200 permutations: mAP and the AP of 80 labels."""
+    with velour.open_store(url(folder), create=False) as store:
+        for permutations in (0, 200):
+            wall, cpu, _ = timed(
+                lambda number=permutations: velour.compare(
+                    model(0), model(1), permutations=number, store=store
+                )
+            )
+            print(f"\ncompare, {permutations} permutations: {wall:.2f} s wall, {cpu:.2f} s CPU")
 
 
 def _anywhere() -> float:
@@ -230,6 +243,7 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         prepare(folder)
         resampling(folder)
+        comparing(folder)
         again(folder)
         in_memory(folder, chosen.rounds)
         at_rest(folder, chosen.rounds, chosen.slow_rounds)

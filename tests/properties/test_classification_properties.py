@@ -149,10 +149,15 @@ def test_a_resample_of_one_metric_is_that_metric_measured(case, data):
     weights = np.array([data.draw(counts), data.draw(counts)])
     measured = [EVALUATOR.measure(ledger, weights=row) for row in weights]
 
-    for pair in zip(*measured, strict=True):
-        expected = [np.nan if metric.value is None else metric.value for metric in pair]
-        alone = EVALUATOR.resample(ledger, pair[0].name, pair[0].label, weights)
-        np.testing.assert_array_equal(alone, expected)
+    keys = [(metric.name, metric.label) for metric in measured[0]]
+    expected = [
+        [np.nan if metric.value is None else metric.value for metric in metrics]
+        for metrics in measured
+    ]
+    np.testing.assert_array_equal(EVALUATOR.values(ledger, keys, weights), expected)
+    column = data.draw(st.integers(0, len(keys) - 1))
+    alone = EVALUATOR.values(ledger, [keys[column]], weights)[:, 0]
+    np.testing.assert_array_equal(alone, np.array(expected)[:, column])
 
 
 @given(cases())

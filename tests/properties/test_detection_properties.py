@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from velour_evaluators.detection import metrics
 from velour_evaluators.detection.evaluator import ObjectDetection
 from velour_evaluators.kernels import overlap
 from velour_evaluators.kernels.assignment import paired_up
@@ -130,6 +132,39 @@ def test_weights_times_anything_change_nothing(seed: int, weights: list[int]) ->
     often = np.resize(often, len(ledger.datums))
     recalls = [headline(evaluator.measure(ledger, weights=often * by))[6:] for by in (1, 3)]
     np.testing.assert_allclose(recalls[0], recalls[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["auto", "numpy"])
+@pytest.mark.parametrize("seed", range(25))
+def test_values_are_those_of_measure_by_numpy_for_any_weighting(
+    seed: int, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ties, crowds, sides without anything; images that count never, once, or many times."""
+    rng = np.random.default_rng(seed)
+    evaluator, ledger = matched(dataset_of(*random_boxes(rng)), iou_threshold=0.63)
+    count = len(ledger.datums)
+    weights = rng.integers(0, rng.choice([2, 5]), (10, count))
+    weights[:2] = [[0], [1]]
+    few = np.where(np.arange(count) < count // 2, weights, 0)  # which are cut out of the ledger
+    monkeypatch.setenv("VELOUR_ENGINE", "numpy")
+    for rows in (weights, few):
+        found = [evaluator.measure(ledger, weights=row) for row in rows]
+        keys = [(metric.name, metric.label) for metric in found[0]]
+        expected = [[metric.value for metric in row] for row in found]
+        monkeypatch.setenv("VELOUR_ENGINE", engine)
+        values = evaluator.values(ledger, keys, rows)
+        np.testing.assert_array_equal(values, np.array(expected, float))
+        monkeypatch.setenv("VELOUR_ENGINE", "numpy")
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_very_many_labels_are_measured_range_by_range_and_alike(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluator, ledger = matched(dataset_of(*data_of(seed)))
+    expected = evaluator.measure(ledger)
+    monkeypatch.setattr(metrics, "_MANY_LABELS", 0)
+    assert evaluator.measure(ledger) == expected
 
 
 @given(st.lists(st.tuples(boxes, scores), max_size=6), st.lists(boxes, max_size=6))

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from velour_evaluators.detection.ledger import DetectionLedger
-from velour_evaluators.kernels import matching, native, native_curves, overlap
-from velour_evaluators.kernels.accumulate import curves_of_area
+from velour_evaluators.detection.ledger import DetectionLedger, Selection
+from velour_evaluators.kernels import matching, native, native_averages, overlap
+from velour_evaluators.kernels.accumulate import Average, averages_of_curves, curves_of_area
 from velour_evaluators.kernels.sorting import descending_order, stable_order
 
 from velour_plugin.domain.ledger import Ledger
@@ -30,8 +30,8 @@ MOST = [(1, 10, 100), (1,), (3, 7), (100, 300, 1000), (65_535,)]
 
 
 @pytest.mark.parametrize("seed", range(250))
-def test_ledger_and_curves_are_numpys_to_the_bit(seed: int) -> None:
-    """From columns to the ledger, and from the ledger to curves of any selection."""
+def test_ledger_and_averages_are_numpys_to_the_bit(seed: int) -> None:
+    """From columns to the ledger, and from the ledger to averages of any selection."""
     rng = np.random.default_rng(seed)
     truth, crowd, said, score, datums, labels = hard_columns(rng)
     grid, limits = GRIDS[rng.integers(len(GRIDS))], MOST[rng.integers(len(MOST))]
@@ -41,19 +41,19 @@ def test_ledger_and_curves_are_numpys_to_the_bit(seed: int) -> None:
     assert_same_tables(tables, expected)
 
     ledger = ledger_of(expected, grid, limits, datums, labels)
-    stored = native_curves.Stored(expected, datums, labels, len(grid.areas), len(grid.thresholds))
+    stored = native_averages.Stored(expected, datums, labels, len(grid.areas), len(grid.thresholds))
+    asked, groups = hard_averages(rng, grid, limits), int(rng.integers(1, 4))
+    group = rng.integers(-1, groups, labels).astype(np.int32)
     for weights in selections(rng, datums):
         chosen = DetectionLedger(ledger).select(weights)
-        answer = native_curves.curves(stored, limits, weights)
-        assert np.array_equal(answer.truths, chosen.truths)
-        for area, curves in enumerate(answer.curves):
-            wanted = curves_of_area(
-                chosen.rows, area, len(grid.thresholds), chosen.truths[:, area], limits
-            )
-            assert np.array_equal(curves.precision, wanted.precision)
-            assert np.array_equal(curves.recall, wanted.recall)
+        often = None if weights is None else weights[None]
+        answer = native_averages.averages(stored, limits, asked, group, groups, often)
+        wanted = numpy_averages(chosen, grid, limits, asked, group, groups)
+        for mine, theirs in zip((answer.labels, answer.groups), wanted, strict=True):
+            assert np.array_equal(mine[0], theirs, equal_nan=True)
+        assert np.array_equal(answer.truths[0], chosen.truths)
         lane, least = int(rng.integers(len(grid.thresholds))), float(rng.choice([0, 0.5, 1]))
-        found, counted = native_curves.counts_at(stored, lane, least, weights)
+        found, counted = native_averages.counts_at(stored, lane, least, weights)
         wanted_found, wanted_counted = chosen.counts_at(lane, least)
         assert np.array_equal(found, wanted_found)
         assert np.array_equal(counted, wanted_counted)
@@ -61,24 +61,25 @@ def test_ledger_and_curves_are_numpys_to_the_bit(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_many_replicates_are_each_alone(seed: int) -> None:
-    """A bootstrap shares work between replicates and changes none; so does choosing one range."""
+    """A bootstrap shares work between replicates and changes none; so does asking for less."""
     rng = np.random.default_rng(seed)
     truth, crowd, said, score, datums, labels = hard_columns(rng)
     grid = GRIDS[0]
     tables = native.match_boxes(
         truth, crowd, said, score, grid=grid, most=100, datums=datums, labels=labels
     )
-    stored = native_curves.Stored(tables, datums, labels, 4, 10)
+    stored, limits = native_averages.Stored(tables, datums, labels, 4, 10), (1, 10, 100)
+    asked, group = hard_averages(rng, grid, limits), np.zeros(labels, np.int32)
     weights = rng.integers(0, 4, (20, datums))
-    for one, answer in zip(
-        weights, native_curves.resampled_curves(stored, (1, 10, 100), weights), strict=True
-    ):
-        alone = native_curves.curves(stored, (1, 10, 100), one)
-        small = native_curves.curves(stored, (1, 10, 100), one, chosen=[1])
-        assert np.array_equal(small.curves[0].precision, alone.curves[1].precision)
-        for together, single in zip(answer.curves, alone.curves, strict=True):
-            assert np.array_equal(together.precision, single.precision)
-            assert np.array_equal(together.recall, single.recall)
+    together = native_averages.averages(stored, limits, asked, group, 1, weights)
+    for number, some in enumerate(weights):
+        alone = native_averages.averages(stored, limits, asked, group, 1, some[None])
+        less = native_averages.averages(stored, limits, asked[3:4], group, 1, some[None])
+        for name in ("labels", "groups"):
+            values = getattr(alone, name)[0]
+            assert np.array_equal(getattr(together, name)[number], values, equal_nan=True)
+            assert np.array_equal(getattr(less, name)[0, 0], values[3], equal_nan=True)
+        assert np.array_equal(together.truths[number], alone.truths[0])
 
 
 @pytest.mark.parametrize("seed", range(120))
@@ -202,6 +203,37 @@ def scores(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
         np.where(given < 0.01, 0.0, 1 - rng.integers(0, 50, count) * 2.0**-53),
     ]
     return np.asarray(kinds[rng.integers(len(kinds))])
+
+
+def hard_averages(
+    rng: np.random.Generator, grid: matching.LaneGrid, limits: tuple[int, ...]
+) -> list[Average]:
+    """Precision and recall in every lane alone, in all of a range, in some, and in none."""
+    levels, asked = range(len(grid.thresholds)), []
+    for area in range(len(grid.areas)):
+        for limit in (None, *range(len(limits))):
+            some = np.flatnonzero(rng.random(len(levels)) < 0.5).tolist()
+            asked += [Average(area, tuple(chosen), limit) for chosen in (levels, some, [])]
+        asked += [Average(area, (level,)) for level in levels]
+    return asked
+
+
+def numpy_averages(
+    chosen: Selection,
+    grid: matching.LaneGrid,
+    limits: tuple[int, ...],
+    asked: list[Average],
+    group: NDArray[np.int32],
+    groups: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each label and group, from whole curves."""
+    curves = [
+        curves_of_area(chosen.rows, area, len(grid.thresholds), chosen.truths[:, area], limits)
+        for area in range(len(grid.areas))
+    ]
+    rows = [averages_of_curves(curves[one.area], [one], group, groups) for one in asked]
+    labels, means = zip(*rows, strict=True)
+    return np.concatenate(labels), np.concatenate(means)
 
 
 def selections(rng: np.random.Generator, datums: int) -> list[NDArray[np.int64] | None]:

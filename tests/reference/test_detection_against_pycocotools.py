@@ -52,10 +52,11 @@ def test_a_selection_of_images_is_an_evaluation_of_these_images(seed: int) -> No
     chosen = rng.random(len(dataset)) < 0.6
     chosen[int(rng.integers(len(dataset)))] = True
     images = [int(uid) for uid, keep in zip(dataset.uids, chosen, strict=True) if keep]
-    np.testing.assert_array_equal(
-        headline(evaluator.measure(ledger, chosen)),
-        coco_eval(truth, detections, images=images).stats,
-    )
+    expected = coco_eval(truth, detections, images=images).stats
+    np.testing.assert_array_equal(headline(evaluator.measure(ledger, chosen)), expected)
+    keys = [(name, None) for name in evaluator.headline]
+    values = evaluator.values(ledger, keys, chosen[None].astype(np.int64))[0]
+    np.testing.assert_array_equal(np.nan_to_num(values, nan=-1.0), expected)
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from velour_evaluators.kernels import native, native_coco, native_curves, native_masks
+from velour_evaluators.kernels import native, native_averages, native_coco, native_masks
+from velour_evaluators.kernels.accumulate import Average
 from velour_evaluators.kernels.matching import LaneGrid
 
 from velour_plugin.errors import InvalidInput, MissingExtra
@@ -53,9 +54,14 @@ def test_one_truth_is_found_once() -> None:
     assert tables["detections"]["rank"].tolist() == [0, 1]
     assert tables["matches"]["detection"].tolist() == [0]
     assert tables["matches"]["hit"].tolist() == [0b11]
-    curves = native_curves.curves(native_curves.Stored(tables, 1, 1, 1, 2), [1, 2]).curves[0]
-    assert curves.recall.tolist() == [[[1.0, 1.0]], [[1.0, 1.0]]]
-    assert curves.precision[0, :, 0].min() == 1 / (1 + np.spacing(1))
+    stored, asked = (
+        native_averages.Stored(tables, 1, 1, 1, 2),
+        [Average(0, (0,)), Average(0, (0, 1), 1)],
+    )
+    answer = native_averages.averages(stored, [1, 2], asked, np.zeros(1, np.int32), 1)
+    precision = np.full(101, 1 / (1 + np.spacing(1))).mean()
+    assert answer.groups.tolist() == answer.labels.tolist() == [[[precision], [1.0]]]
+    assert answer.truths.tolist() == [[[1]]]
 
 
 @compiled

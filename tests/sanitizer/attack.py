@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from velour_evaluators.kernels import matching, native, native_coco, native_curves, native_masks
+from velour_evaluators.kernels import matching, native, native_averages, native_coco, native_masks
+from velour_evaluators.kernels.accumulate import Average
 from velour_evaluators.kernels.matching import LaneGrid
 
 from velour_plugin.domain import runs
@@ -84,7 +85,16 @@ def overlapping_pairs(rng: np.random.Generator) -> None:
     native.overlapping_pairs(cells, rows, regions, rng.random(truths) < 0.3, 0.1)
 
 
-def curves(rng: np.random.Generator) -> None:
+def average(rng: np.random.Generator, areas: int, thresholds: int, limits: int) -> Average:
+    """Some lanes of a range; now and then of one that is not there."""
+    beyond = int(rng.random() < 0.05)
+    levels = np.flatnonzero(rng.random(thresholds + beyond) < 0.5).tolist()
+    limit = int(rng.integers(-1, limits + beyond))
+    area = int(rng.choice(HUGE)) if beyond else int(rng.integers(0, areas))
+    return Average(area, tuple(levels), None if limit < 0 else limit)
+
+
+def averages(rng: np.random.Generator) -> None:
     """Ledgers whose labels fall, whose matches point anywhere, whose weights are enormous."""
     rows, datums, labels = (int(rng.integers(0, 80)), *map(int, rng.integers(0, 6, 2)))
     matches, truths = int(rng.integers(0, rows + 1)), int(rng.integers(0, 20))
@@ -109,13 +119,15 @@ def curves(rng: np.random.Generator) -> None:
         },
     }
     areas, thresholds = int(rng.integers(1, 9)), int(rng.integers(1, 9))
-    stored = native_curves.Stored(tables, datums, labels, areas, thresholds)
+    stored = native_averages.Stored(tables, datums, labels, areas, thresholds)
     weights = whole(rng, rng.integers(0, 4, (int(rng.integers(1, 4)), datums)), dirt, HUGE)
     limits = sorted(rng.choice([1, 3, 10, 100, 65_536], rng.integers(1, 4)).tolist())
-    chosen = whole(rng, rng.integers(0, areas, rng.integers(0, 4)), dirt, HUGE).tolist()
-    native_curves.counts_at(stored, int(rng.choice([0, 63, *HUGE])), 0.5, weights[0])
-    native_curves.curves(stored, limits, weights[0] if rng.random() < 0.7 else None, chosen)
-    list(native_curves.resampled_curves(stored, limits, weights))
+    native_averages.counts_at(stored, int(rng.choice([0, 63, *HUGE])), 0.5, weights[0])
+    groups = int(rng.integers(0, labels + 2))
+    group = whole(rng, rng.integers(-1, max(groups, 1), labels), dirt)
+    asked = [average(rng, areas, thresholds, len(limits)) for _ in range(rng.integers(0, 6))]
+    often = weights if rng.random() < 0.7 else None
+    native_averages.averages(stored, limits, asked, group, groups, often)
 
 
 def mask_pairs(rng: np.random.Generator) -> None:
@@ -234,7 +246,16 @@ def floats(rng: np.random.Generator, values: NDArray[Any], dirt: float) -> NDArr
     return np.where(rng.random(values.shape) < dirt, rng.choice(FLOATS, values.shape), values)
 
 
-ATTACKS = [match_boxes, match_lanes, overlapping_pairs, curves, mask_pairs, texts, outlines, files]
+ATTACKS = [
+    match_boxes,
+    match_lanes,
+    overlapping_pairs,
+    averages,
+    mask_pairs,
+    texts,
+    outlines,
+    files,
+]
 
 if __name__ == "__main__":
     main()

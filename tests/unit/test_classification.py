@@ -301,7 +301,7 @@ def test_a_metric_of_a_key_that_is_the_beginning_of_another():
     ledger = ledger_of(dataset_of({"1": keys}, {"1": said}, labels=[("x", "1")]))
 
     alone = [
-        EVALUATOR.resample(ledger, f"{key}accuracy", None, np.ones((1, 1), np.int64))[0]
+        EVALUATOR.values(ledger, [(f"{key}accuracy", None)], np.ones((1, 1), np.int64))[0, 0]
         for key in ("", "a/", "a/b/")
     ]
 
@@ -312,12 +312,12 @@ def test_a_resample_of_what_is_not_measured_is_undefined():
     ledger = ledger_of(dataset_of(CATS_AND_DOGS, {"1": "cat"}))
     weights = np.ones((2, 4), np.int64)
 
-    for name, label in [
+    for key in [
         ("mAP", None),
         ("f1", Label("class", "yak")),
         ("mAP", Label("class", "cat")),
     ]:
-        assert np.isnan(EVALUATOR.resample(ledger, name, label, weights)).all()
+        assert np.isnan(EVALUATOR.values(ledger, [key], weights)).all()
 
 
 def test_parts_whose_models_used_different_labels_make_the_ledger_of_all(tmp_path):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy.stats import binomtest
+from velour_evaluators.kernels import native, native_averages
 
 import velour_plugin as velour
 from tests.classification_data import dataset_of
@@ -110,6 +113,40 @@ def fires(store: Store, **given: object) -> None:
 
 def by_kind(found: Comparison) -> dict[str, tuple[int, int]]:
     return {row.kind: (row.first_count, row.second_count) for row in found.errors}
+
+
+@pytest.mark.skipif(not native.available(), reason=native.describe())
+def test_permutations_go_through_the_compiled_kernel_together(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The README's comparison, 3 x 200 permutations of two sides each, is few calls."""
+    calls = Calls(native.library)
+    monkeypatch.setattr(native, "library", calls)
+    monkeypatch.setattr(native_averages, "library", calls)
+    folder = Path(__file__).parents[2] / "examples/fires"
+    fires = velour.read_dataset(
+        folder / "instances.json", "coco", name="fires", metadata=folder / "images.csv"
+    )
+    for model in ("day-model", "night-model"):
+        judged = fires.with_predictions(folder / f"{model}.json", model)
+        velour.evaluate(judged, "object-detection", store=store)
+    calls.names.clear()
+
+    found = velour.compare("day-model", "night-model", by="time_of_day", store=store)
+
+    assert len(found) == 4
+    assert 0 < len(calls.names) < 30
+
+
+class Calls:
+    """A module that notes which of its functions are called."""
+
+    def __init__(self, module: Any) -> None:
+        self.module, self.names = module, list[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        self.names.append(name)
+        return getattr(self.module, name)
 
 
 def test_errors_are_split_by_kind_in_both_runs(store: Store) -> None:

@@ -63,14 +63,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 def test_a_narrowed_ledger_is_the_one_of_a_new_match(given: dict[str, Any], seed: int) -> None:
     dataset = dataset_of(*random_boxes(np.random.default_rng(seed), (60, 300)))
     evaluator, ledger = matched(dataset)
-    assert evaluator.answers(ledger, given)
+    assert evaluator.supports(ledger, given)
     assert same_ledgers(evaluator.narrow(ledger, given), matched(dataset, **given)[1])
 
 
 @pytest.mark.parametrize(("given", "reason"), REFUSED)
 def test_what_a_ledger_cannot_answer_exactly_is_refused(given: dict[str, Any], reason: str) -> None:
     ledger = match(scene(([TRUE], [FOUND])))
-    assert not ObjectDetection().answers(ledger, given)
+    assert not ObjectDetection().supports(ledger, given)
     with pytest.raises(InvalidInput, match=reason):
         ObjectDetection().narrow(ledger, given)
 

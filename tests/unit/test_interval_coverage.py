@@ -13,6 +13,7 @@ from velour_evaluators.detection.evaluator import ObjectDetection
 import velour_plugin as velour
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.evaluator import value_over
 from velour_plugin.ranking.statistics import basic_interval
 
 IMAGES, LABELS, OUTER, INNER = 100, 40, 120, 150
@@ -52,13 +53,13 @@ def test_basic_intervals_of_map_hold_the_truth_where_percentiles_do_not() -> Non
     basic = percentile = 0
     for seed in (1, 2):
         ledger, random = population(seed), np.random.default_rng(seed)
-        truth = DETECTION.value(ledger, "mAP", None)
+        truth = value_over(DETECTION, ledger, "mAP", None, np.ones(IMAGES, bool))
         assert truth is not None
         samples = random.multinomial(IMAGES, np.full(IMAGES, 1 / IMAGES), size=OUTER)
-        values = DETECTION.resample(ledger, "mAP", None, samples)
+        values = DETECTION.values(ledger, [("mAP", None)], samples)[:, 0]
         for sample, value in zip(samples, values, strict=True):
             weights = random.multinomial(IMAGES, sample / IMAGES, size=INNER)
-            replicates = DETECTION.resample(ledger, "mAP", None, weights)
+            replicates = DETECTION.values(ledger, [("mAP", None)], weights)[:, 0]
             low, high = basic_interval(float(value), replicates, 0.95, (0.0, 1.0)) or (0.0, 0.0)
             basic += low <= truth <= high
             low, high = np.quantile(replicates, [0.025, 0.975])

@@ -36,7 +36,7 @@ def answer_comparison(reader: Snapshot, query: CompareQuery) -> Comparison:
     reader.release()
     pair = Pair(first, second, first.metric(query.metric), query.permutations, query.seed)
     rows = pair.differences(first.selected, "all")
-    sliced = [pair.differences(mask, about)[0] for about, mask in parts]
+    sliced = [pair.headline(mask, about) for about, mask in parts]
     return Comparison(
         title=f"{first.name} (first) and {second.name} (second) on {first.dataset}",
         rows=[*rows[:1], *_adjusted(sliced), *_adjusted(rows[1:])],

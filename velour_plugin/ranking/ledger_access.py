@@ -132,7 +132,7 @@ class LedgerAccess:
     ) -> Ledger | None:
         """The part of a ledger that answers; ``None`` when it cannot."""
         if self.parameters:
-            if not evaluator.answers(stored, parameters):
+            if not evaluator.supports(stored, parameters):
                 return None
             stored = evaluator.narrow(stored, parameters)
         if not self._narrows:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.evaluator import Evaluator
+from velour_plugin.evaluator import Evaluator, MetricKey, value_over
 from velour_plugin.progress import track
 from velour_plugin.ranking.statistics import basic_interval, resample_weights, wilson_interval
 
@@ -23,10 +23,8 @@ FEW = 5
 
 UNDEFINED = "undefined on these datums: there is nothing that it would be a share or a mean of"
 
-_AT_ONCE = 50
-
-MetricKey = tuple[str, Label | None]
-"""Name of a metric, and the class that it is about; ``None`` for all."""
+_AT_ONCE = 96
+"""Resamples between two steps of the progress bar."""
 
 _WORKERS = min(4, os.cpu_count() or 1)
 
@@ -70,7 +68,7 @@ class Measured:
 def measure(
     evaluator: Evaluator,
     ledger: Ledger,
-    mask: NDArray[np.bool_],
+    selected: NDArray[np.bool_],
     metric: str,
     label: Label | None,
     weights: Iterable[NDArray[np.int64]] = (),
@@ -81,45 +79,45 @@ def measure(
     Args:
         evaluator: that wrote the ledger.
         ledger: of one run.
-        mask: ``(datums,)`` those that count.
+        selected: ``(datums,)`` bool, the datums that count.
         metric: its name.
         label: the class that it is about.
         weights: blocks of resamples, each ``(n, selected)``, in the order of datums.
         further: metrics that are measured once as well, without resamples.
     """
-    value = evaluator.value(ledger, metric, label, mask)
+    value = value_over(evaluator, ledger, metric, label, selected)
     blocks = []
-    for block in weights if mask.any() else ():
-        spread = np.zeros((len(block), len(mask)), np.int64)
-        spread[:, mask] = block
-        blocks.append(evaluator.resample(ledger, metric, label, spread))
-    share = _share(evaluator.outcomes(ledger, metric, label), mask) if blocks else None
+    for block in weights if selected.any() else ():
+        spread = np.zeros((len(block), len(selected)), np.int64)
+        spread[:, selected] = block
+        blocks.append(evaluator.values(ledger, [(metric, label)], spread)[:, 0])
+    share = _share(evaluator.outcomes(ledger, metric, label), selected) if blocks else None
     rough = blocks and share is None
     shown = {
-        f"{key}={name}": int(mask[places].sum())
-        for (key, name), places in (evaluator.support(ledger).items() if rough else ())
+        f"{key}={name}": int(selected[datums].sum())
+        for (key, name), datums in (evaluator.support(ledger).items() if rough else ())
     }
     shown = {name: count for name, count in shown.items() if count}
     return Measured(
         value,
-        int(mask.sum()),
+        int(selected.sum()),
         np.concatenate(blocks) if blocks else np.empty(0),
-        None if value is not None else UNDEFINED if mask.any() else "no datum is selected",
+        None if value is not None else UNDEFINED if selected.any() else "no datum is selected",
         tuple(name for name, count in shown.items() if count < FEW),
         len(shown),
         share,
-        {name: evaluator.value(ledger, name, of, mask) for name, of in further},
+        {name: value_over(evaluator, ledger, name, of, selected) for name, of in further},
     )
 
 
 def _share(
-    outcomes: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None, mask: NDArray[np.bool_]
+    outcomes: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None, selected: NDArray[np.bool_]
 ) -> tuple[int, int] | None:
     """How many of the selected datums are right, and how many were tried."""
     if outcomes is None:
         return None
     right, tried = outcomes
-    return int((right & tried & mask).sum()), int((tried & mask).sum())
+    return int((right & tried & selected).sum()), int((tried & selected).sum())
 
 
 Subject = tuple[Evaluator, Ledger, NDArray[np.bool_]]

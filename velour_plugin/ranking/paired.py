@@ -7,7 +7,7 @@ exchanging them on a random half of the datums would often make as large a diffe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,16 +18,17 @@ from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import UnknownName
-from velour_plugin.evaluator import Evaluator
+from velour_plugin.evaluator import Evaluator, MetricKey
 from velour_plugin.progress import track
 from velour_plugin.ranking.run_lookup import EvaluatedLedger
 from velour_plugin.ranking.statistics import mcnemar
 
-_Key = tuple[str, Label | None]
+_AT_ONCE = 1 << 21
+"""Weights in memory at the same time: 16 MB."""
 
 
 class Pair:
-    """Two ledgers in one, so that a weighting of its datums says whose predictions count where."""
+    """Both runs' ledgers concatenated; 0/1 weights choose whose predictions count, per datum."""
 
     def __init__(
         self,
@@ -57,47 +58,88 @@ class Pair:
 
     def differences(self, selected: NDArray[np.bool_], about: str) -> list[Difference]:
         """The headline first, then labels by how much they changed."""
-        none = np.zeros(self.count, bool)
-        first, second = self._values(selected, none), self._values(selected, ~none)
-        chance = self._chances(selected, first, second, about) if self.permutations else {}
-        rows = [
-            Difference(
-                about if label is None else f"{label.key}={label.value}",
-                name,
-                int(selected.sum()),
-                first.get((name, label)),
-                second.get((name, label)),
-                less(second.get((name, label)), first.get((name, label))),
-                chance.get((name, label)),
-            )
-            for name, label in dict.fromkeys((*first, *second))
-        ]
+        sides = self._weights(selected, np.stack([~selected, selected]))
+        keys = list(dict.fromkeys(key for weights in sides for key in self._keys(weights)))
+        rows = self._differences(keys, sides, selected, about)
         return [*rows[:1], *sorted(rows[1:], key=lambda row: -abs(row.difference or 0.0))]
+
+    def headline(self, selected: NDArray[np.bool_], about: str) -> Difference:
+        """The headline alone."""
+        sides = self._weights(selected, np.stack([~selected, selected]))
+        return self._differences([(self.metric, None)], sides, selected, about)[0]
+
+    def _differences(
+        self,
+        keys: Sequence[MetricKey],
+        sides: NDArray[np.int64],
+        selected: NDArray[np.bool_],
+        about: str,
+    ) -> list[Difference]:
+        """One line a metric; ``sides`` are the weightings of the first and the second run."""
+        first, second = self.evaluator.values(self.both, keys, sides)
+        chance = self._chances(keys, second - first, selected, about) if self.permutations else {}
+        return [
+            Difference(
+                about if key[1] is None else f"{key[1].key}={key[1].value}",
+                key[0],
+                int(selected.sum()),
+                one,
+                other,
+                less(other, one),
+                chance.get(key),
+            )
+            for key, one, other in zip(keys, _known(first), _known(second), strict=True)
+        ]
 
     def _chances(
         self,
+        keys: Sequence[MetricKey],
+        real: NDArray[np.float64],
         selected: NDArray[np.bool_],
-        first: Mapping[_Key, float | None],
-        second: Mapping[_Key, float | None],
         about: str,
-    ) -> dict[_Key, float]:
+    ) -> dict[MetricKey, float]:
         """How likely chance makes such a difference, of each that is defined."""
-        chances: dict[_Key, float] = {}
-        asked = [key for key in first if less(second.get(key), first[key]) is not None]
-        for key in asked:
+        defined = [key for key, value in zip(keys, real, strict=True) if not np.isnan(value)]
+        chances = self._exact(defined, selected)
+        drawn = [key for key in defined if key not in chances]
+        if not drawn:
+            return chances
+        least = np.abs(real[[keys.index(key) for key in drawn]]) * (1 - 1e-9)
+        as_large = np.ones(len(drawn), np.int64)
+        for swapped in self._permuted(drawn, selected, about):
+            as_large += (np.abs(swapped) >= least).sum(axis=0)
+        often = (as_large / (self.permutations + 1)).tolist()
+        return chances | dict(zip(drawn, often, strict=True))
+
+    def _exact(
+        self, keys: Sequence[MetricKey], selected: NDArray[np.bool_]
+    ) -> dict[MetricKey, float]:
+        """McNemar's p of the metrics that are shares of datums."""
+        chances = {}
+        for key in keys:
             outcomes = self._outcomes(*key)
             if outcomes is not None:
                 ours, theirs = (right & tried & selected for right, tried in outcomes)
                 chances[key] = mcnemar(int((ours & ~theirs).sum()), int((theirs & ~ours).sum()))
-        drawn = [key for key in asked if key not in chances]
-        as_large = dict.fromkeys(drawn, 1)
-        random, number = np.random.default_rng(self.seed), self.permutations if drawn else 0
-        for _ in track(range(number), number, f"permuting {about}"):
-            swap = random.random(self.count) < 0.5
-            one, other = self._values(selected, swap), self._values(selected, ~swap)
-            for key in drawn:
-                as_large[key] += _as_large(one.get(key), other.get(key), first[key], second[key])
-        return chances | {key: often / (self.permutations + 1) for key, often in as_large.items()}
+        return chances
+
+    def _permuted(
+        self, keys: Sequence[MetricKey], selected: NDArray[np.bool_], about: str
+    ) -> Iterator[NDArray[np.float64]]:
+        """Differences when predictions are exchanged on a random half, some permutations a time.
+
+        Yields:
+            ``(some, keys)``; NaN where undefined.
+        """
+        random = np.random.default_rng(self.seed)
+        step = max(1, _AT_ONCE // (2 * max(1, len(self.both.datums))))
+        starts = range(0, self.permutations, step)
+        for start in track(starts, len(starts), f"permuting {about}"):
+            some = min(step, self.permutations - start)
+            swap = random.random((some, self.count)) < 0.5
+            weights = self._weights(selected, np.concatenate([swap, ~swap]))
+            first, second = np.split(self.evaluator.values(self.both, keys, weights), 2)
+            yield second - first
 
     def _outcomes(
         self, metric: str, label: Label | None
@@ -107,15 +149,25 @@ class Pair:
         known = [one for one in found if one is not None]
         return known if len(known) == 2 else None
 
-    def _values(
-        self, selected: NDArray[np.bool_], second: NDArray[np.bool_]
-    ) -> dict[_Key, float | None]:
-        """The metric and that of each label, the second run's predictions on some datums."""
-        weights = np.zeros(len(self.both.datums), np.int64)
-        weights[self.ours] = selected & ~second
-        weights[self.theirs] = selected & second
+    def _weights(self, selected: NDArray[np.bool_], second: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Weights of both runs' datums: the second run's predictions count where ``second`` is.
+
+        Args:
+            selected: ``(datums,)``, those that count.
+            second: ``(n, datums)``.
+
+        Returns:
+            ``(n, datums of both)`` of 0 and 1.
+        """
+        weights = np.zeros((len(second), len(self.both.datums)), np.int64)
+        weights[:, self.ours] = selected & ~second
+        weights[:, self.theirs] = selected & second
+        return weights
+
+    def _keys(self, weights: NDArray[np.int64]) -> list[MetricKey]:
+        """The metric, and that of each label, as far as there are any under a weighting."""
         measured = self.measure(self.both, None, weights)
-        return {(one.name, one.label): one.value for one in measured if self._is_asked(one)}
+        return [(one.name, one.label) for one in measured if self._is_asked(one)]
 
     def _is_asked(self, one: Metric) -> bool:
         if one.label is None:
@@ -152,10 +204,5 @@ def less(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else a - b
 
 
-def _as_large(
-    one: float | None, other: float | None, first: float | None, second: float | None
-) -> bool:
-    swapped, real = less(other, one), less(second, first)
-    if swapped is None or real is None:
-        return False
-    return abs(swapped) >= abs(real) * (1 - 1e-9)
+def _known(values: NDArray[np.float64]) -> list[float | None]:
+    return [None if np.isnan(value) else value for value in values.tolist()]

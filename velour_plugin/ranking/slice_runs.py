@@ -8,6 +8,7 @@ import numpy as np
 
 from velour_plugin.answers import DatumImpact, Slice, Slices, Worst
 from velour_plugin.domain.annotations import Datum
+from velour_plugin.evaluator import value_over
 from velour_plugin.filters import Where, parse_filter
 from velour_plugin.progress import track
 from velour_plugin.queries import SliceQuery, WorstQuery, label_of
@@ -30,7 +31,7 @@ def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
         for part, mask in cut_masks(reader, run, cut)
     ]
     reader.release()
-    whole = run.evaluator.value(run.ledger, metric, label, run.selected)
+    whole = value_over(run.evaluator, run.ledger, metric, label, run.selected)
     bounds = run.evaluator.bounds(metric)
     rows = []
     for by, part, mask in track(parts, len(parts), f"slicing {metric}"):
@@ -59,7 +60,7 @@ def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
     metric = run.metric(query.metric)
     metadata = {datum.uid: datum.metadata for datum in reader.datums(run.candidate.version)}
     reader.release()
-    whole = run.evaluator.value(run.ledger, metric, None, run.selected)
+    whole = value_over(run.evaluator, run.ledger, metric, None, run.selected)
     sign = -1.0 if run.evaluator.prefers_lower(metric) else 1.0
     indices = np.flatnonzero(run.selected)
     costs = np.zeros(len(indices))
@@ -67,7 +68,7 @@ def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
     for block in track(blocks, len(blocks), f"leaving out datums, {metric}"):
         counts = np.repeat(run.selected[None].astype(np.int64), len(block), axis=0)
         counts[np.arange(len(block)), indices[block]] = 0
-        without = run.evaluator.resample(run.ledger, metric, None, counts)
+        without = run.evaluator.values(run.ledger, [(metric, None)], counts)[:, 0]
         costs[block] = np.nan_to_num(sign * (without - (np.nan if whole is None else whole)))
     order = np.argsort(-costs, kind="stable")[: query.n]
     uids = [run.ledger.datums[index] for index in indices[order]]

@@ -20,6 +20,7 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.evaluator import value_over
 from velour_plugin.plugins import installed
 from velour_plugin.query_fields import Cut
 from velour_plugin.ranking.slicing import cut_name, masks
@@ -198,7 +199,7 @@ def _slices(
     ]
     rows = []
     for by, name, mask in found[:SLICES] if metric else ():
-        value = evaluator.value(evaluation.ledger, metric, None, mask)
+        value = value_over(evaluator, evaluation.ledger, metric, None, mask)
         difference = None if value is None or whole is None else value - whole
         rows.append(SliceFinding(by, name, int(mask.sum()), value, difference))
     return rows

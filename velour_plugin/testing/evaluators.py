@@ -158,7 +158,7 @@ class EvaluatorContract:
     @seeds
     def test_a_ledger_answers_its_own_parameters(self, seed: int) -> None:
         ledger = self.match(self.dataset(seed))
-        assert self.evaluator.answers(ledger, ledger.parameters)
+        assert self.evaluator.supports(ledger, ledger.parameters)
         assert same_ledgers(self.evaluator.narrow(ledger, ledger.parameters), ledger)
 
     @seeds
@@ -169,13 +169,41 @@ class EvaluatorContract:
         assert by_mask == self.answers(ledger, weights=chosen.astype(np.int64))
 
     @seeds
-    def test_a_value_alone_is_the_one_among_all(self, seed: int) -> None:
-        ledger = self.match(self.dataset(seed))
-        chosen = np.random.default_rng(seed).random(len(ledger.datums)) < 0.6
-        for datums in (None, chosen):
-            for one in self.evaluator.measure(ledger, datums):
-                alone = self.evaluator.value(ledger, one.name, one.label, datums)
-                assert (one.name, one.label, alone) == (one.name, one.label, one.value)
+    def test_values_are_those_of_measure_under_every_weighting(self, seed: int) -> None:
+        """All, none, some, and some several times; together, and each key alone."""
+        ledger, rng = self.match(self.dataset(seed)), np.random.default_rng(seed)
+        count = len(ledger.datums)
+        weights = np.stack(
+            [
+                np.ones(count, np.int64),
+                np.zeros(count, np.int64),
+                rng.integers(0, 2, count),
+                rng.integers(0, 5, count),
+            ]
+        )
+        measured = [self.evaluator.measure(ledger, weights=row) for row in weights]
+        keys = [(metric.name, metric.label) for metric in measured[0]]
+        expected = np.array([[as_float(m.value) for m in metrics] for metrics in measured])
+        values = self.evaluator.values(ledger, keys, weights)
+        assert values.dtype == np.float64
+        assert np.array_equal(values, expected, equal_nan=True)
+        for column in rng.permutation(len(keys))[:20]:
+            alone = self.evaluator.values(ledger, [keys[column]], weights)
+            assert np.array_equal(alone, expected[:, [column]], equal_nan=True)
+
+    def test_values_of_details_of_nothing_and_of_no_weighting(self) -> None:
+        ledger = self.match(self.dataset(0))
+        ones = np.ones((1, len(ledger.datums)), np.int64)
+        keys = [(self.evaluator.headline[0], None), ("no such metric", None)]
+        values = self.evaluator.values(ledger, keys, ones)
+        assert values[0, 0] == as_float(self.evaluator.measure(ledger)[0].value)
+        assert np.isnan(values[0, 1])
+        assert self.evaluator.values(ledger, keys, ones[:0]).shape == (0, 2)
+        for detail in self.evaluator.details(ledger):
+            if isinstance(detail.value, float):
+                found = self.evaluator.values(ledger, [(detail.name, detail.label)], ones)
+                assert found[0, 0] == detail.value
+                break
 
     @seeds
     def test_a_share_of_datums_is_the_right_ones_among_those_tried(self, seed: int) -> None:
@@ -240,6 +268,11 @@ def as_json(metric: Metric) -> dict[str, Any]:
     """A metric as another process reads it."""
     spelled: dict[str, Any] = json.loads(json.dumps(metric.to_dict(), allow_nan=False))
     return spelled
+
+
+def as_float(value: float | None) -> float:
+    """NaN where undefined."""
+    return np.nan if value is None else float(value)
 
 
 def without_examples(value: Any) -> Any:

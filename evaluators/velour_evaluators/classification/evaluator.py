@@ -15,15 +15,14 @@ from velour_evaluators.classification.ledger import concatenated, write_ledger
 from velour_evaluators.classification.metrics import (
     Measured,
     headline_metrics,
-    known,
     label_metrics,
-    number_of,
+    number_named,
 )
 from velour_evaluators.classification.outcomes import outcomes_of
 from velour_evaluators.kernels.sums import bounds_of
 from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
 from velour_plugin.errors import InvalidInput
-from velour_plugin.plugin import LabelName
+from velour_plugin.plugin import LabelName, MetricKey
 
 DEFAULTS: Mapping[str, Any] = {
     "top_k": 5,
@@ -116,13 +115,27 @@ class ImageClassification(Evaluator):
         headline = [metric for key in keys for metric in headline_metrics(key)]
         return headline + [metric for key in keys for metric in label_metrics(key)]
 
-    def resample(
-        self, ledger: Ledger, metric: str, label: Label | None, weights: NDArray[np.int64]
+    def values(
+        self, ledger: Ledger, keys: Sequence[MetricKey], weights: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Measure one metric under many weightings, and nothing else."""
-        axis = _axis_of(axes_of(ledger), metric, label)
-        counts = (ledger.weights_of(None, row) for row in weights)
-        return np.array([number_of(axis.weighted(row), metric, label) for row in counts], float)
+        """Measure some metrics under many weightings, and nothing else."""
+        axes = axes_of(ledger)
+        if not axes:
+            return np.full((len(weights), len(keys)), np.nan)
+        own = [_axis_of(axes, *key) for key in keys]
+        numbers = [number_named(axis, *key) for axis, key in zip(own, keys, strict=True)]
+        if None in numbers:  # of a detail, or of nothing
+            return super().values(ledger, keys, weights)
+        values = np.empty((len(weights), len(keys)))
+        for row, weighting in enumerate(weights):
+            counts = ledger.weights_of(None, weighting)
+            measured = {axis.key: Measured(axis.weighted(counts)) for axis in axes}
+            values[row] = [
+                number(measured[axis.key])
+                for axis, number in zip(own, numbers, strict=True)
+                if number is not None
+            ]
+        return values
 
     def details(
         self,
@@ -138,20 +151,6 @@ class ImageClassification(Evaluator):
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
         """Whether each datum is right, and its log loss."""
         return by_datum.of_classification(ledger)
-
-    def value(
-        self,
-        ledger: Ledger,
-        metric: str,
-        label: Label | None,
-        datums: NDArray[np.bool_] | None = None,
-        weights: NDArray[np.int64] | None = None,
-    ) -> float | None:
-        """One metric over some datums, and nothing else."""
-        axes, counts = axes_of(ledger), ledger.weights_of(datums, weights)
-        axis = _axis_of(axes, metric, label) if axes else None
-        value = None if axis is None else known(number_of(axis.weighted(counts), metric, label))
-        return super().value(ledger, metric, label, datums, weights) if value is None else value
 
     def outcomes(
         self, ledger: Ledger, metric: str, label: Label | None

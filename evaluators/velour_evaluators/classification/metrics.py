@@ -163,15 +163,15 @@ def label_metrics(measured: Measured) -> Iterator[Metric]:
             yield Metric(metric, known(column[place]), label)
 
 
-def number_of(axis: Axis, metric: str, label: Label | None) -> float:
-    """One number alone; NaN where it is undefined, or there is none of that name."""
-    measured = Measured(axis)
+def number_named(
+    axis: Axis, metric: str, label: Label | None
+) -> Callable[[Measured], float] | None:
+    """How one number of a key is computed; ``None`` where there is none of that name."""
     if label is None:
-        number = _headline(axis).get(metric.removeprefix(axis.prefix))
-        return math.nan if number is None else number(measured)
+        return _headline(axis).get(metric.removeprefix(axis.prefix))
     if metric not in _ABOUT_EACH or label.name not in axis.labels:
-        return math.nan
-    return float(_ABOUT_EACH[metric](measured)[axis.labels.index(label.name)])
+        return lambda _: math.nan
+    return _of_label(metric, axis.labels.index(label.name))
 
 
 def _headline(axis: Axis) -> dict[str, Callable[[Measured], float]]:

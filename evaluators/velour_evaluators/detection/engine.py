@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.detection.ledger import DetectionLedger
+from velour_evaluators.detection.ledger import DetectionLedger, Selection
 from velour_evaluators.detection.parameters import Settings
-from velour_evaluators.kernels import matching, native, native_curves, native_masks
-from velour_evaluators.kernels.accumulate import Curves, curves_of_area
+from velour_evaluators.kernels import matching, native, native_averages, native_masks
+from velour_evaluators.kernels.accumulate import (
+    Average,
+    Averages,
+    averages_of_curves,
+    curves_of_area,
+)
 from velour_evaluators.regions import Regions, finest_common_form
 from velour_plugin import AnnotationTable, Ledger
 from velour_plugin.plugin import Columns
@@ -89,48 +94,69 @@ def match_lanes(
     return engine(cell_rank, pairs, lanes, ignored_in, crowd)
 
 
-def curves_of(
+def averages(
     ledger: Ledger,
     settings: Settings,
-    weights: NDArray[np.int64] | None,
-    areas: Sequence[int],
-) -> list[Curves]:
-    """Curves of every label, in some area ranges, for one weighting of the datums."""
-    if native.available():
-        stored = _stored(ledger, settings)
-        return native_curves.curves(stored, settings.max_detections, weights, list(areas)).curves
-    return _curves(DetectionLedger(ledger), settings, weights, areas)
+    asked: Sequence[Average],
+    group: NDArray[np.int32],
+    groups: int,
+    weights: NDArray[np.int64] | None = None,
+) -> Averages:
+    """Averages of each label and group under many weightings of the datums.
 
-
-def resampled_curves(
-    ledger: Ledger, settings: Settings, weights: NDArray[np.int64], area: int
-) -> Iterator[Curves]:
-    """Curves of every label in one area range, for many weightings of the datums."""
+    See :func:`native_averages.averages`; a few weightings at a time, for they take memory.
+    """
     if native.available():
         stored, limits = _stored(ledger, settings), settings.max_detections
-        for answer in native_curves.resampled_curves(stored, limits, weights, [area]):
-            yield answer.curves[0]
-        return
+        return native_averages.averages(stored, limits, asked, group, groups, weights)
     prepared = DetectionLedger(ledger)
-    for counts in weights:
-        yield _curves(prepared, settings, counts, [area])[0]
-
-
-def _curves(
-    ledger: DetectionLedger,
-    settings: Settings,
-    weights: NDArray[np.int64] | None,
-    areas: Sequence[int],
-) -> list[Curves]:
-    chosen = ledger.select(weights)
-    levels, limits = len(settings.thresholds), settings.max_detections
-    return [
-        curves_of_area(chosen.rows, area, levels, chosen.truths[:, area], limits) for area in areas
+    alone = [
+        _averages(prepared.select(counts), settings, asked, group, groups)
+        for counts in ([None] if weights is None else weights)
     ]
+    labels, means, truths = zip(*alone, strict=True) if alone else ((), (), ())
+    return Averages(
+        np.reshape(labels, (len(alone), len(asked), len(group))),
+        np.reshape(means, (len(alone), len(asked), groups)),
+        np.reshape(truths, (len(alone), len(group), len(settings.areas))).astype(np.int64),
+    )
 
 
-def _stored(ledger: Ledger, settings: Settings) -> native_curves.Stored:
-    return native_curves.Stored(
+def counts_at(
+    ledger: Ledger, settings: Settings, weights: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Per label, true positives and detections that count, at the score and IoU threshold."""
+    lane = int(settings.lane_of(settings.iou_threshold)[0])
+    if native.available():
+        stored = _stored(ledger, settings)
+        return native_averages.counts_at(stored, lane, settings.score_threshold, weights)
+    return DetectionLedger(ledger).select(weights).counts_at(lane, settings.score_threshold)
+
+
+def _averages(
+    chosen: Selection,
+    settings: Settings,
+    asked: Sequence[Average],
+    group: NDArray[np.int32],
+    groups: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """One weighting by numpy; labels that have no truth or are not asked for take no work."""
+    kept = chosen.truths.any(axis=1) & (group >= 0)
+    rows, truths = chosen.of_labels(kept)
+    of_labels = np.full((len(asked), len(group)), np.nan)
+    of_groups = np.full((len(asked), groups), np.nan)
+    levels, limits = len(settings.thresholds), settings.max_detections
+    for area in {average.area for average in asked}:
+        own = np.array([row for row, average in enumerate(asked) if average.area == area])
+        curves = curves_of_area(rows, area, levels, truths[:, area], limits)
+        of_labels[np.ix_(own, kept)], of_groups[own] = averages_of_curves(
+            curves, [asked[row] for row in own], group[kept], groups
+        )
+    return of_labels, of_groups, chosen.truths
+
+
+def _stored(ledger: Ledger, settings: Settings) -> native_averages.Stored:
+    return native_averages.Stored(
         ledger.tables,
         len(ledger.datums),
         len(ledger.labels),

@@ -12,16 +12,16 @@ from velour_evaluators import by_datum
 from velour_evaluators.detection.answers import narrowed, reduced, unanswered
 from velour_evaluators.detection.details import detail_metrics
 from velour_evaluators.detection.errors import errors_by_kind
-from velour_evaluators.detection.ledger import DetectionLedger
 from velour_evaluators.detection.matching import write_ledger
 from velour_evaluators.detection.merging import concatenated
 from velour_evaluators.detection.metrics import lean_metrics
 from velour_evaluators.detection.parameters import DEFAULTS, Settings, checked
-from velour_evaluators.detection.resampling import resampled
+from velour_evaluators.detection.values import CocoValues
 from velour_evaluators.kernels import native
 from velour_evaluators.regions import finest_common_form
-from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
+from velour_plugin import Dataset, Evaluator, Ledger, Metric
 from velour_plugin.errors import BadDataset
+from velour_plugin.plugin import MetricKey
 
 
 class ObjectDetection(Evaluator):
@@ -73,31 +73,20 @@ class ObjectDetection(Evaluator):
     ) -> list[Metric]:
         """Headline metrics of each label key, then the metrics of each label."""
         counts = ledger.weights_of(datums, weights)
-        chosen = DetectionLedger(ledger).select(counts)
-        return list(lean_metrics(ledger, Settings.of(ledger.parameters), chosen, counts))
+        return list(lean_metrics(ledger, Settings.of(ledger.parameters), counts))
 
-    def resample(
-        self, ledger: Ledger, metric: str, label: Label | None, weights: NDArray[np.int64]
+    def values(
+        self, ledger: Ledger, keys: Sequence[MetricKey], weights: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Measure one metric under many weightings; of COCO's, only what it takes."""
-        values = resampled(ledger, metric, label, weights)
-        return super().resample(ledger, metric, label, weights) if values is None else values
-
-    def value(
-        self,
-        ledger: Ledger,
-        metric: str,
-        label: Label | None,
-        datums: NDArray[np.bool_] | None = None,
-        weights: NDArray[np.int64] | None = None,
-    ) -> float | None:
-        """One metric over some datums; of COCO's, only what it takes."""
-        counts = ledger.weights_of(datums, weights)
-        counts = np.ones(len(ledger.datums), np.int64) if counts is None else counts
-        values = resampled(ledger, metric, label, counts[None])
-        if values is None:
-            return super().value(ledger, metric, label, datums, weights)
-        return None if np.isnan(values[0]) else float(values[0])
+        """Measure some metrics under many weightings; of COCO's, only what they take."""
+        coco = CocoValues(ledger)
+        known = np.array([coco.knows(key) for key in keys], bool)
+        values = np.empty((len(weights), len(keys)))
+        values[:, known] = coco.values([key for key in keys if coco.knows(key)], weights)
+        if not known.all():
+            others = [key for key in keys if not coco.knows(key)]
+            values[:, ~known] = super().values(ledger, others, weights)
+        return values
 
     def errors(
         self, ledger: Ledger, datums: NDArray[np.bool_] | None = None
@@ -127,7 +116,7 @@ class ObjectDetection(Evaluator):
         """
         return concatenated(ledgers)
 
-    def answers(self, ledger: Ledger, parameters: Mapping[str, Any]) -> bool:
+    def supports(self, ledger: Ledger, parameters: Mapping[str, Any]) -> bool:
         """Whether a ledger can answer other parameters exactly, without a new match."""
         return not any(unanswered(ledger, self.parameters(parameters)))
 

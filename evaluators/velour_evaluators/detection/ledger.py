@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from velour_evaluators.kernels.accumulate import Rows
 from velour_evaluators.kernels.sorting import count_within, starts_of_runs
 from velour_plugin import Ledger
+from velour_plugin.plugin import Columns
 
 BOX = ("x", "y", "width", "height")
 """Columns of the tables of boxes."""
@@ -105,6 +106,38 @@ class Selection:
             np.bincount(self.rows.label[true & high], minlength=labels),
             np.bincount(self.rows.label[counted & high], minlength=labels),
         )
+
+
+def with_datums(ledger: Ledger, kept: NDArray[np.bool_]) -> Ledger:
+    """The lean tables of a ledger for some of its datums, which are numbered anew.
+
+    Args:
+        ledger: of detections.
+        kept: ``(datums,)`` bool, those that stay.
+    """
+    tables = ledger.tables
+    detections, matches, truths = (tables[name] for name in ("detections", "matches", "truths"))
+    stay, real = kept[detections["datum"]], kept[truths["datum"]]
+    matched = stay[matches["detection"]]
+    datum, detection = (np.cumsum(some) - 1 for some in (kept, stay))
+
+    def taken(
+        table: Columns, rows: NDArray[np.bool_], name: str, number: NDArray[np.intp]
+    ) -> Columns:
+        some = {column: values[rows] for column, values in table.items()}
+        return {**some, name: number[some[name]].astype(np.int32)}
+
+    return Ledger(
+        ledger.task,
+        tuple(uid for uid, stays in zip(ledger.datums, kept.tolist(), strict=True) if stays),
+        ledger.labels,
+        ledger.parameters,
+        {
+            "detections": taken(detections, stay, "datum", datum),
+            "matches": taken(matches, matched, "detection", detection),
+            "truths": taken(truths, real, "datum", datum),
+        },
+    )
 
 
 class DetectionLedger:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_evaluators.kernels.sorting import descending_order, stable_order
 from velour_plugin import Ledger
 from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.plugin import Columns, LabelName, canonical_json, natural_order
@@ -110,7 +111,7 @@ def _sorted(tables: dict[str, dict[str, Rows]]) -> dict[str, Columns]:
     """Rows in the order of a ledger, and the positions that name them."""
     said = tables["detections"]
     orders = {
-        "detections": np.lexsort((said["datum"], -said["score"], said["label"])),
+        "detections": _ledger_order(said["label"], said["score"], said["datum"]),
         "truths": np.argsort(tables["truths"]["datum"], kind="stable"),
     }
     orders["truth_boxes"] = orders["truths"]
@@ -123,6 +124,13 @@ def _sorted(tables: dict[str, dict[str, Rows]]) -> dict[str, Columns]:
         for name, table in tables.items()
     }
     return {name: _taken(table, orders.get(name)) for name, table in moved.items()}
+
+
+def _ledger_order(label: Rows, score: Rows, datum: Rows) -> NDArray[np.intp]:
+    """By label, then falling score, then datum, equal ones as they came."""
+    order = stable_order(datum, int(datum.max(initial=0)) + 1)
+    order = order[descending_order(score[order])]
+    return order[stable_order(label[order], int(label.max(initial=0)) + 1)]
 
 
 def _taken(table: dict[str, Rows], order: NDArray[np.intp] | None) -> Columns:

@@ -1,4 +1,4 @@
-"""From matches to precision and recall, for any selection of images.
+"""From matches to precision and recall and their averages, for any selection of images.
 
 Source: ``COCOeval.accumulate`` of pycocotools 2.0. The precision at a recall
 is the highest precision at that recall or a higher one; those maxima lie at true
@@ -53,6 +53,80 @@ class Curves:
 
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """A number that COCO averages: precision over the 101 recalls, or recall; over IoU thresholds.
+
+    Args:
+        area: number of the area range.
+        thresholds: numbers of the IoU thresholds, rising; where there is none it is undefined.
+        limit: which of the ``max_detections`` the recall is read at; ``None`` for precision.
+    """
+
+    area: int
+    thresholds: tuple[int, ...]
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Averages:
+    """Averages of each label and over the labels of each group; NaN without ground truth.
+
+    Args:
+        labels: ``(replicates, averages, labels)``; NaN also for labels in no group.
+        groups: ``(replicates, averages, groups)``, such as AP of each label key.
+        truths: ``(replicates, labels, areas)``, how many ground truths count.
+    """
+
+    labels: NDArray[np.float64]
+    groups: NDArray[np.float64]
+    truths: NDArray[np.int64]
+
+
+def averages_of_curves(
+    curves: Curves, averages: Sequence[Average], group: NDArray[np.int32], groups: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Average the curves of one area range, in COCO's order of summation, so to the same last bit.
+
+    Args:
+        curves: of the range that the averages are of.
+        averages: what is asked.
+        group: ``(labels,)`` which group's mean a label enters; -1 leaves it out.
+        groups: how many there are.
+
+    Returns:
+        Of each label ``(averages, labels)``, and of each group ``(averages, groups)``; NaN where
+        there is no ground truth.
+    """
+    of_labels = np.full((len(averages), len(group)), np.nan)
+    of_groups = np.full((len(averages), groups), np.nan)
+    for row, average in enumerate(averages):
+        values = _averaged(curves, average)
+        of_labels[row] = np.where(group >= 0, _means_of_labels(values), np.nan)
+        for number in range(groups):
+            own = values[:, :, group == number]
+            known = own[own > -1]
+            of_groups[row, number] = known.mean() if known.size else np.nan
+    return of_labels, of_groups
+
+
+def _averaged(curves: Curves, average: Average) -> NDArray[np.float64]:
+    """``(thresholds, recalls, labels)`` values that an average is the mean of."""
+    lanes = list(average.thresholds)
+    if average.limit is None:
+        return curves.precision[lanes]
+    return curves.recall[lanes][:, None, :, average.limit]
+
+
+def _means_of_labels(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of each label's ``(thresholds, recalls, labels)``; NaN where it has no truth."""
+    if not values.size:
+        return np.full(values.shape[2], np.nan)
+    rows = np.ascontiguousarray(values.transpose(2, 0, 1)).reshape(values.shape[2], -1)
+    # of contiguous rows, numpy adds each as it would add it alone: the last bit is COCO's
+    return np.where(rows[:, 0] > -1, rows.mean(axis=1), np.nan)
 
 
 def curves_of_area(

@@ -38,7 +38,7 @@ from velour_evaluators.semantic.scores import (
 )
 from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import LabelName
+from velour_plugin.plugin import LabelName, MetricKey
 
 
 class SemanticSegmentation(Evaluator):
@@ -91,6 +91,27 @@ class SemanticSegmentation(Evaluator):
             *_headlines(ledger.labels, sums, scores),
             *_label_metrics(ledger.labels, scores),
         ]
+
+    def values(
+        self, ledger: Ledger, keys: Sequence[MetricKey], weights: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Measure some metrics under many weightings; sums of pixels, and their shares."""
+        values = np.full((len(weights), len(keys)), np.nan)
+        label_keys = list(_keys(ledger.labels))
+        for row, counts in enumerate(weights):
+            sums = Sums.of(ledger, ledger.weights_of(None, counts))
+            scores = label_scores(sums)
+            about_all = {
+                prefix + name: value
+                for number, (prefix, _, own) in enumerate(label_keys)
+                for name, value in headline_scores(sums, scores, number, own).items()
+            }
+            for column, (metric, label) in enumerate(keys):
+                if label is None:
+                    values[row, column] = about_all.get(metric, np.nan)
+                elif metric in scores and label.name in ledger.labels:
+                    values[row, column] = scores[metric][ledger.labels.index(label.name)]
+        return values
 
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
         """Pixel accuracy of each image, and its wrong pixels."""

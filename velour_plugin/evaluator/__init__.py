@@ -1,0 +1,30 @@
+"""What an evaluator is: it matches once, then measures any subset as often as needed.
+
+An evaluator is pure arithmetic on a dataset in memory: no files, no store, no MLflow. A
+task, a version, headline metrics, ``match`` and ``measure`` are enough; everything else has
+defaults, and makes more questions answerable, or faster:
+
+===========================  ===================================================================
+part                         what it is for
+===========================  ===================================================================
+:class:`Evaluator`           match, measure; values under many weightings (bootstrap,
+                             permutation tests); ledgers of partitions put together
+:class:`Explaining`          details, errors by kind, columns by datum: what reports show
+:class:`Narrowing`           other parameters, fewer labels or higher scores without a new match
+:class:`SharesOfDatums`      metrics that are shares of datums have exact intervals and tests
+:class:`Conventions`         which direction is better, bounds, how merged labels' scores combine
+===========================  ===================================================================
+"""
+
+from velour_plugin.evaluator.contract import Evaluator, MetricKey, value_over
+from velour_plugin.evaluator.parts import Conventions, Explaining, Narrowing, SharesOfDatums
+
+__all__ = [
+    "Conventions",
+    "Evaluator",
+    "Explaining",
+    "MetricKey",
+    "Narrowing",
+    "SharesOfDatums",
+    "value_over",
+]

@@ -1,0 +1,148 @@
+"""The optional parts of an evaluator. Each default is right, if not helpful, for every task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.domain.evaluation import Metric
+from velour_plugin.domain.labels import Label
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.table import LabelName
+
+
+class Conventions:
+    """How the numbers of a task are read."""
+
+    lower_is_better: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def engine(self) -> str:
+        """What computes, in a few words: ``velour plugins`` shows it."""
+        return "numpy"
+
+    def prefers_lower(self, metric: str) -> bool:
+        """Whether small values of a metric are good; ``color/log_loss`` is as ``log_loss``."""
+        return metric.rpartition("/")[2] in self.lower_is_better
+
+    def bounds(self, metric: str) -> tuple[float | None, float | None]:
+        """The lowest and highest value that a metric can have; ``None`` where it has no bound."""
+        return (0.0, 1.0)
+
+    def adds_scores(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether scores of labels that a label map merges are added: they are shares of 1.
+
+        Otherwise the highest stays.
+        """
+        return False
+
+
+class Explaining:
+    """What is looked at once, not a thousand times: curves, kinds of error, single datums."""
+
+    def details(
+        self,
+        ledger: Ledger,
+        datums: NDArray[np.bool_] | None = None,
+        weights: NDArray[np.int64] | None = None,
+    ) -> list[Metric]:
+        """Curves, matrices and examples; arguments as for :meth:`Evaluator.measure`."""
+        return []
+
+    def errors(
+        self, ledger: Ledger, datums: NDArray[np.bool_] | None = None
+    ) -> dict[str, tuple[int, float | None]]:
+        """Split what is wrong by kind: how many there are, and what the kind costs.
+
+        Args:
+            ledger: as :meth:`Evaluator.match` made it.
+            datums: ``(datums,)`` bool, those that count; ``None`` for all.
+
+        Returns:
+            By kind; empty where errors have no kinds, or the ledger does not tell.
+        """
+        return {}
+
+    def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
+        """How each datum went by itself, for tables of the worst and for maps; cheap.
+
+        Args:
+            ledger: as :meth:`Evaluator.match` made it.
+
+        Returns:
+            Columns with a row a datum: ``score`` in [0, 1], NaN where there is nothing to measure;
+            ``errors``, how many; and what else there is to say. Empty when the task cannot tell.
+        """
+        return {}
+
+    def support(self, ledger: Ledger) -> dict[LabelName, NDArray[np.intp]]:
+        """Datums that show each label, by position; empty when the ledger does not tell.
+
+        This reads a table ``truths`` with the columns ``label`` and ``datum``.
+        """
+        truths = ledger.tables.get("truths", {})
+        if not {"label", "datum"} <= set(truths):
+            return {}
+        return {
+            name: np.unique(truths["datum"][truths["label"] == number])
+            for number, name in enumerate(ledger.labels)
+        }
+
+
+class Narrowing:
+    """Answers from a ledger to narrower questions than it was matched for, exactly."""
+
+    def supports(self, ledger: Ledger, parameters: Mapping[str, Any]) -> bool:
+        """Whether a ledger can answer other parameters exactly, without a new match.
+
+        By default, where they do not differ.
+
+        Args:
+            ledger: as :meth:`Evaluator.match` made it.
+            parameters: as :meth:`Evaluator.parameters` completed them.
+        """
+        return bool(ledger.parameters == parameters)
+
+    def narrow(self, ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
+        """Make of a ledger that :meth:`supports` them the one that other parameters would make."""
+        return ledger
+
+    def reduce(
+        self, ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None
+    ) -> Ledger | None:
+        """Make the ledger of a match with fewer labels and without predictions of low scores.
+
+        By default this cannot, but for all labels and scores; an evaluator that can saves a match.
+
+        Args:
+            ledger: as :meth:`Evaluator.match` made it.
+            labels: ``(labels,)`` bool, those that stay on both sides; at least one.
+            min_score: of the predictions that stay; ``None`` for all.
+
+        Returns:
+            The ledger; ``None`` when only a new match can tell.
+        """
+        return ledger if labels.all() and min_score is None else None
+
+
+class SharesOfDatums:
+    """Metrics such as accuracy, for which exact intervals and tests are known."""
+
+    def outcomes(
+        self, ledger: Ledger, metric: str, label: Label | None
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+        """Which datums a metric is a share of, if it is one: right ones among those tried.
+
+        Args:
+            ledger: as :meth:`Evaluator.match` made it.
+            metric: name of a metric.
+            label: the class that it is about; ``None`` for a headline metric.
+
+        Returns:
+            Both ``(datums,)``: those that count as right, and those that count at all, which the
+            predictions do not change; ``None`` where a metric is no share of datums.
+        """
+        return None
