@@ -14,6 +14,7 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.geometry import Shape
 from velour_plugin.domain.labels import DEFAULT_KEY
 from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.domain.vocabulary import Vocabulary
 from velour_plugin.errors import BadDataset, InvalidInput
 
 Box = tuple[float, float, float, float]
@@ -56,12 +57,12 @@ class Rows:
 
     def table(self, known: Sequence[str] = ()) -> AnnotationTable:
         """Make columns; ``known`` classes come first, in their order, others follow, sorted."""
-        names = [*known, *sorted(set(self.labels).difference(known))]
-        place = {name: position for position, name in enumerate(names)}
+        labels = [(DEFAULT_KEY, name) for name in self.labels]
+        vocabulary = Vocabulary([(DEFAULT_KEY, name) for name in known], labels)
         return AnnotationTable.from_columns(
-            [(DEFAULT_KEY, name) for name in names],
+            vocabulary.names,
             np.array(self.datums, np.int32),
-            np.array([place[name] for name in self.labels], np.int32),
+            vocabulary.indices(labels),
             box=np.array(self.boxes, np.float64).reshape(-1, 4),
             score=np.array(self.scores, np.float64),
             crowd=np.array(self.crowds, bool),
