@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from velour_plugin.domain.canonical import canonical_json
+from velour_plugin.domain.codec import exact_json
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.domain.order import natural_order
@@ -91,7 +91,7 @@ class PartitionedDataset:
             "labels": first.truth.labels,
             "parts": names,
         }
-        (root / _INDEX).write_text(canonical_json(index), encoding="utf-8")
+        (root / _INDEX).write_text(exact_json(index), encoding="utf-8")
         return cls(root)
 
     def __len__(self) -> int:
@@ -99,12 +99,12 @@ class PartitionedDataset:
 
     def part(self, number: int) -> Dataset:
         """Read one part."""
-        place = self.folder / self.parts[number]
-        datums = read_datums(place / "datums.parquet")
-        where = {datum.uid: at for at, datum in enumerate(datums)}
-        truth, _ = read_table(place / "truth.parquet", where, self.labels)
+        folder = self.folder / self.parts[number]
+        datums = read_datums(folder / "datums.parquet")
+        index_of = {datum.uid: index for index, datum in enumerate(datums)}
+        truth, _ = read_table(folder / "truth.parquet", index_of, self.labels)
         dataset = Dataset.from_table(self.name, datums, truth, self.metadata)
-        return read_predictions(place / "predictions.parquet", dataset)
+        return read_predictions(folder / "predictions.parquet", dataset)
 
     def __iter__(self) -> Iterator[Dataset]:
         return map(self.part, range(len(self)))

@@ -63,13 +63,13 @@ def parquet_to_table(content: Any, texts: Collection[str] = ()) -> Any:
 
 
 def column_to_numpy(column: Any) -> NDArray[Any]:
-    """The values of a pyarrow column, without a copy where they lie as numpy's do.
+    """The values of a pyarrow column or array, without a copy where they lie as numpy's do.
 
     A missing number is NaN; text and bytes become objects.
     """
     import pyarrow as pa
 
-    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    array = column if isinstance(column, pa.Array) else _as_array(column)
     if pa.types.is_floating(array.type) and array.null_count:
         array = array.fill_null(np.nan)
     # not to_numpy: it imports pandas as well
@@ -79,6 +79,10 @@ def column_to_numpy(column: Any) -> NDArray[Any]:
     if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
         return np.from_dlpack(array)
     return np.array(array.to_pylist(), object)
+
+
+def _as_array(column: Any) -> Any:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _repeats(column: Any) -> bool:

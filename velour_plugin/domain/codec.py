@@ -13,7 +13,7 @@ run, a file of a partition. A row is one label of one annotation:
 | ``area`` | in square pixels, where it does not follow from the region |
 | ``crowd`` | whether it is a group that no detector has to take apart |
 | ``shape`` | a polygon or multipolygon in pixels, as WKB |
-| ``raster`` | a mask: height, width, then the pixels, down the columns, at which it begins and ends |
+| ``raster`` | a mask: height, width, and the pixels, down the columns, where it begins and ends |
 | ``metadata`` | JSON |
 | ``embedding`` | numbers |
 
@@ -187,7 +187,8 @@ def _codes_of(columns: Mapping[str, Any], name: str) -> tuple[NDArray[np.int32],
     array = columns[name].unify_dictionaries().combine_chunks()
     if array.null_count:
         raise BadDataset(f"column {name!r} has {array.null_count:,} rows without a value.")
-    return np.from_dlpack(array.indices), array.dictionary.to_pylist()
+    codes: NDArray[np.int32] = column_to_numpy(array.indices)
+    return codes, array.dictionary.to_pylist()
 
 
 def _datums_of(columns: Mapping[str, Any], index_of: Mapping[str, int]) -> NDArray[np.int32]:

@@ -156,7 +156,7 @@ class AnnotationTable:
         # the annotations of a part are numbered after those of the parts before it
         ends = np.cumsum([0, *(int(table.annotation.max(initial=-1)) + 1 for table in tables)])
         columns["annotation"] += np.repeat(ends[:-1], list(map(len, tables))).astype(np.int32)
-        objects = {name: _joined_objects(tables, name) for name in _OBJECTS}
+        objects: dict[str, Any] = {name: _joined_objects(tables, name) for name in _OBJECTS}
         whole = replace(tables[0], **columns, **objects)
         return whole.take(np.argsort(whole.datum, kind="stable"))
 
