@@ -181,7 +181,7 @@ def _of_file(dataset: Dataset, path: str, name: str | None) -> Contender:
     if extension == ".parquet":
         said = _parquet(dataset, path)
         called = name or said.model or stem
-        return Contender(replace(said, model=called), None, called)
+        return Contender(said.with_model(called), None, called)
     if dataset.reader is None:
         raise InvalidInput(
             f"predictions {path!r}: their ids of datums and classes are those of a file of ground "

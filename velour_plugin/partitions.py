@@ -113,6 +113,11 @@ class PartitionedDataset:
         return f"<PartitionedDataset {self.name!r}: {len(self)} parts in {str(self.folder)!r}>"
 
 
+def parts_of(dataset: Dataset | PartitionedDataset) -> Iterable[Dataset]:
+    """A dataset part by part; one in memory is one part."""
+    return (dataset,) if isinstance(dataset, Dataset) else dataset
+
+
 def split(dataset: Dataset, parts: int) -> Sequence[Dataset]:
     """Cut a dataset in memory into runs of datums of about equal size."""
     import numpy as np
