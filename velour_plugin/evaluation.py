@@ -7,7 +7,7 @@ from typing import Any
 
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate, Evaluation, Run, evaluation_id
-from velour_plugin.errors import BadDataset, InvalidInput, NotFound
+from velour_plugin.errors import BadDataset, NotFound
 from velour_plugin.filters import Where
 from velour_plugin.matching import Question, match_parts
 from velour_plugin.partitions import PartitionedDataset
@@ -50,11 +50,6 @@ def evaluate(
             f"dataset {dataset.name!r} has no predictions to judge: "
             "dataset.with_predictions(predictions, model='name')."
         )
-    if isinstance(dataset, PartitionedDataset) and store is not None:
-        raise InvalidInput(
-            f"{dataset!r} is judged without a store, which keeps every annotation as a row: leave "
-            "store out; the evaluation and its ledger are returned."
-        )
     question = Question.of(evaluator, parameters or {}, where)
     if isinstance(dataset, Dataset):
         certificate = question.certificate(dataset.name, dataset.names)
@@ -72,7 +67,7 @@ def evaluate(
         ledger,
         run,
     )
-    if store is not None and isinstance(dataset, Dataset):
+    if store is not None:
         store.save(evaluation, dataset)
         installed().announce(evaluation)
     return evaluation

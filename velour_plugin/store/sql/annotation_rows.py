@@ -1,66 +1,79 @@
-"""Annotations as rows of the store, and back: the same for ground truth and predictions."""
+"""Annotations as rows of the store, and back: ground truth, of which PostGIS answers questions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, Connection, Table, select
+from sqlalchemy import Connection, Table, select
 
+from velour_plugin.domain.codec import BOX, raster_of, raster_to_numbers, shape_of, shapes_to_wkb
 from velour_plugin.domain.embedding import Embedding
-from velour_plugin.domain.geometry import MultiPolygon, Polygon, Raster, Shape
+from velour_plugin.domain.geometry import Shape
 from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin.domain.vocabulary import Vocabulary
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.backend import Backend
 
-_SIZES = ("x", "y", "width", "height")
 
-
-def load_table(
-    connection: Connection,
-    version: int,
-    table: Table,
-    labels: Sequence[LabelName] = (),
-    *conditions: ColumnElement[Any],
+def load_truth(
+    connection: Connection, version_id: int, labels: Sequence[LabelName] = ()
 ) -> AnnotationTable:
-    """Read annotations or predictions of a version's datums into columns."""
-    scored = "score" in table.c
-    wanted = [
-        schema.version_datums.c.position,
-        *(table.c[name] for name in ("annotation", "label_id", *_SIZES, "area", "crowd")),
-        table.c.shape,
-        table.c.raster,
-        table.c.metadata,
-        table.c.embedding,
-        *([table.c.score] if scored else []),
-    ]
+    """Read the ground truth of a version's datums into columns.
+
+    Args:
+        connection: to the store.
+        version_id: of the version.
+        labels: those that come first, in this order; others follow, sorted.
+    """
     query = (
-        select(*wanted)
-        .join(table, table.c.datum_id == schema.version_datums.c.datum_id)
-        .where(schema.version_datums.c.version_id == version, *conditions)
-        .order_by(schema.version_datums.c.position, table.c.row)
+        select(schema.version_datums.c.position, *(schema.annotations.c[name] for name in COLUMNS))
+        .join(schema.annotations, schema.annotations.c.datum_id == schema.version_datums.c.datum_id)
+        .where(schema.version_datums.c.version_id == version_id)
+        .order_by(schema.version_datums.c.position, schema.annotations.c.row)
     )
-    rows = list(zip(*connection.execute(query), strict=True)) or [()] * len(wanted)
-    names = _label_names(connection, set(rows[2]))
-    known = list(dict.fromkeys([*labels, *sorted(names.values())]))
-    place = {number: known.index(name) for number, name in names.items()}
-    numbers = np.array(rows[3:8], dtype=np.float64)
+    rows = list(zip(*connection.execute(query), strict=True)) or [()] * (1 + len(COLUMNS))
+    columns = dict(zip(("datum", *COLUMNS), rows, strict=True))
+    return table_of_rows(columns, _label_names(connection, set(columns["label_id"])), labels)
+
+
+COLUMNS = ("annotation", "label_id", *BOX, "area", "crowd", "shape", "raster", "metadata",
+           "embedding")  # fmt: skip
+"""Of one label of one annotation, as :func:`region_columns` writes them."""
+
+
+def table_of_rows(
+    columns: Mapping[str, Sequence[Any]],
+    names: Mapping[int, LabelName],
+    labels: Sequence[LabelName] = (),
+) -> AnnotationTable:
+    """Make a table of what the database gave back.
+
+    Args:
+        columns: values of rows by column: ``datum``, those of ``COLUMNS``, maybe ``score``.
+        names: labels by their id.
+        labels: those that come first, in this order; others follow, sorted.
+    """
+    vocabulary = Vocabulary(labels, names.values())
+    index_of = {number: vocabulary.index_of[name] for number, name in names.items()}
+    floats = [name for name in ("score", *BOX, "area") if name in columns]
+    numbers = {name: np.array(columns[name], np.float64) for name in floats}
     return AnnotationTable.from_columns(
-        known,
-        np.array(rows[0], np.int32),
-        np.array([place[number] for number in rows[2]], np.int32),
-        annotation=np.array(rows[1], np.int32),
-        box=numbers[:4].T if len(rows[0]) else None,
-        area=numbers[4] if len(rows[0]) else None,
-        crowd=np.array(rows[8], bool),
-        shape=[_shape(shape, raster) for shape, raster in zip(rows[9], rows[10], strict=True)],
-        metadata=list(rows[11]),
-        embedding=[None if row is None else Embedding(np.frombuffer(row)) for row in rows[12]],
-        score=np.array(rows[13], np.float64) if scored else None,
+        vocabulary.names,
+        np.array(columns["datum"], np.int32),
+        np.array([index_of[number] for number in columns["label_id"]], np.int32),
+        annotation=np.array(columns["annotation"], np.int32),
+        score=numbers.get("score"),
+        box=np.column_stack([numbers[name] for name in BOX]),
+        area=numbers["area"],
+        crowd=np.array(columns["crowd"], bool),
+        shape=list(map(_shape, columns["shape"], columns["raster"])),
+        metadata=columns["metadata"],
+        embedding=_each(columns["embedding"], lambda vector: Embedding(np.frombuffer(vector))),
     )
 
 
@@ -69,20 +82,21 @@ def region_columns(
 ) -> dict[str, Sequence[Any] | NDArray[Any]]:
     """Columns of a table's rows as the store keeps them."""
     ids = label_ids(connection, backend, table.labels)
-    shapes = _each(table.shape, table)
+    nothing: list[None] = [None] * len(table)
+    shapes = table.shape
     return {
         "row": np.arange(len(table)),
         "annotation": table.annotation,
         "label_id": ids[table.label] if len(ids) else table.label,
-        **{name: table.box[:, place] for place, name in enumerate(_SIZES)},
+        **{name: table.box[:, at] for at, name in enumerate(BOX)},
         "area": table.area,
         "crowd": table.crowd.astype(np.int64),
-        "shape": [shape and _shape_wkb(shape) for shape in shapes],
-        "raster": [shape and _raster_bytes(shape) for shape in shapes],
-        "metadata": _each(table.metadata, table),
-        "embedding": [
-            None if item is None else _vector_bytes(item) for item in _each(table.embedding, table)
-        ],
+        "shape": nothing if shapes is None else shapes_to_wkb(shapes).tolist(),
+        "raster": nothing if shapes is None else _each(map(raster_to_numbers, shapes), _bytes),
+        "metadata": nothing if table.metadata is None else list(table.metadata),
+        "embedding": nothing
+        if table.embedding is None
+        else _each(table.embedding, lambda item: item.vector.tobytes()),
     }
 
 
@@ -136,29 +150,15 @@ def _label_names(connection: Connection, ids: set[int]) -> dict[int, LabelName]:
     return {number: (key, value) for number, key, value in rows if number in ids}
 
 
-def _shape(shape: Any, raster: bytes | None) -> Shape | None:
-    if raster is not None:
-        height, width, *_ = np.frombuffer(raster[:8], "<i4").tolist()
-        return Raster.from_edges(np.frombuffer(raster[8:], "<i4").astype(np.int64), height, width)
-    geometry = geometry_of(shape)
-    if geometry is None:
-        return None
-    return Polygon(geometry) if isinstance(geometry, shapely.Polygon) else MultiPolygon(geometry)
+def _shape(geometry: Any, raster: bytes | None) -> Shape | None:
+    if raster is None:
+        return shape_of(geometry_of(geometry))
+    return raster_of(np.frombuffer(raster, "<i4"))
 
 
-def _shape_wkb(shape: Shape | None) -> bytes | None:
-    return None if shape is None or isinstance(shape, Raster) else shapely.to_wkb(shape.shape)
+def _each(values: Iterable[Any], spell: Callable[[Any], Any]) -> list[Any]:
+    return [None if value is None else spell(value) for value in values]
 
 
-def _each(column: Any, table: AnnotationTable) -> list[Any]:
-    return [None] * len(table) if column is None else list(column)
-
-
-def _vector_bytes(embedding: Embedding | None) -> bytes | None:
-    return None if embedding is None else embedding.vector.tobytes()
-
-
-def _raster_bytes(shape: Shape | None) -> bytes | None:
-    if not isinstance(shape, Raster):
-        return None
-    return np.array([shape.height, shape.width, *shape.edges], "<i4").tobytes()
+def _bytes(numbers: NDArray[Any]) -> bytes:
+    return numbers.tobytes()

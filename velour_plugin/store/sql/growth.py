@@ -58,7 +58,7 @@ def add_datums(connection: Connection, backend: Backend, addition: Dataset) -> V
     base = newest_version(connection, addition.name)
     rows = {uid: (number, digest) for uid, number, digest in members_of(connection, base)}
     ids = save_datums(connection, backend, addition)
-    fresh = zip(addition.uids, ids.tolist(), addition.fingerprints.contents, strict=True)
+    fresh = zip(addition.uids, ids.tolist(), addition.contents, strict=True)
     rows.update({uid: (number, digest) for uid, number, digest in fresh})
     uids = sorted(rows, key=natural_order)
     content = _content(connection, base, addition, [rows[uid][1] for uid in uids])

@@ -15,7 +15,7 @@ from velour_plugin.store.sql.backend import Backend
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision; a test holds it to the migrations."""
 
 _VERSION_TABLE = "velour_schema"

@@ -22,7 +22,16 @@ from velour_plugin.errors import NotFound, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.swapped import warn_if_swapped
 from velour_plugin.filters.tree import Node
-from velour_plugin.store.sql import answer_cache, datasets, evaluations, filtering, growth, migrate
+from velour_plugin.partitions import PartitionedDataset
+from velour_plugin.store.sql import (
+    answer_cache,
+    datasets,
+    evaluations,
+    expanded,
+    filtering,
+    growth,
+    migrate,
+)
 from velour_plugin.store.sql.backend import Backend
 from velour_plugin.store.values import Candidate, Version, VersionDiff
 from velour_plugin.usage import in_use
@@ -42,7 +51,7 @@ class SqlStore:
     def save_dataset(self, dataset: Dataset) -> Version:
         """Store a dataset's ground truth as a version; equal content is the same version."""
         with self._writing() as connection:
-            version = datasets.save_version(connection, self.backend, dataset)
+            version = datasets.save_version(connection, self.backend, dataset, dataset.digest)
         in_use.dataset = (version.dataset, version.digest)
         return version
 
@@ -73,15 +82,16 @@ class SqlStore:
         with self._reading() as connection:
             return datasets.dataset_names(connection)
 
-    def save(self, evaluation: Evaluation, dataset: Dataset) -> None:
+    def save(self, evaluation: Evaluation, dataset: Dataset | PartitionedDataset) -> None:
         """Store an evaluation with the dataset and predictions that it judged.
 
         Args:
             evaluation: the outcome.
             dataset: the whole dataset, even if a filter narrowed the evaluation.
         """
+        digest = evaluation.certificate.dataset_digest
         with self._writing() as connection:
-            version = datasets.save_version(connection, self.backend, dataset)
+            version = datasets.save_version(connection, self.backend, dataset, digest)
             evaluations.save_evaluation(connection, self.backend, version, dataset, evaluation)
         in_use.dataset = (version.dataset, version.digest)
 
@@ -161,6 +171,20 @@ class SqlStore:
         """Read back the predictions that an evaluation judged."""
         with self._reading() as connection:
             return evaluations.load_predictions(connection, candidate.evaluation_id)
+
+    def expand_predictions(self, evaluation_id: str) -> int:
+        """Lay predictions out as rows with geometry, for SQL and QGIS; returns how many.
+
+        Raises:
+            NotFound: no evaluation has that id.
+        """
+        with self._writing() as connection:
+            return expanded.expand_predictions(connection, self.backend, evaluation_id)
+
+    def drop_expanded(self, evaluation_id: str) -> int:
+        """Remove the rows that :meth:`expand_predictions` laid out; returns how many."""
+        with self._writing() as connection:
+            return expanded.drop_expanded(connection, evaluation_id)
 
     def matching(self, dataset: str, version_id: int, where: Node | None) -> list[str]:
         """Uids of the datums of a version that a filter selects, in the version's order.
