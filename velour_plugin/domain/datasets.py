@@ -184,6 +184,8 @@ class Dataset:
             chosen: ``(datums,)`` bool, in the order of :attr:`datums`.
         """
         chosen = np.asarray(chosen, bool)
+        if chosen.all():
+            return self
         part = replace(
             self,
             datums=tuple(compress(self.datums, chosen)),

@@ -9,11 +9,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
 from velour_plugin.domain.codec import BOX, raster_of, raster_to_numbers, shape_of, shapes_to_wkb
 from velour_plugin.domain.embedding import Embedding
-from velour_plugin.domain.geometry import Shape
+from velour_plugin.domain.geometry import Raster, Shape
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.domain.vocabulary import Vocabulary
 from velour_plugin.store.sql import schema
@@ -30,20 +30,19 @@ def load_truth(
         version_id: of the version.
         labels: those that come first, in this order; others follow, sorted.
     """
-    query = (
-        select(schema.version_datums.c.position, *(schema.annotations.c[name] for name in COLUMNS))
-        .join(schema.annotations, schema.annotations.c.datum_id == schema.version_datums.c.datum_id)
-        .where(schema.version_datums.c.version_id == version_id)
-        .order_by(schema.version_datums.c.position, schema.annotations.c.row)
-    )
-    rows = list(zip(*connection.execute(query), strict=True)) or [()] * (1 + len(COLUMNS))
-    columns = dict(zip(("datum", *COLUMNS), rows, strict=True))
+    numbers = _rows_of(version_id, NUMBERS)
+    # as the driver gives them: looking at each of a million numbers takes longer than reading them
+    columns = _by_name(("datum", *NUMBERS), connection.execute(numbers).cursor.fetchall())
+    names = _objects_of(connection, version_id)
+    if names:
+        rows = connection.execute(_rows_of(version_id, names)).all()
+        columns |= _by_name(("datum", *names), rows)
     return table_of_rows(columns, _label_names(connection, set(columns["label_id"])), labels)
 
 
-COLUMNS = ("annotation", "label_id", *BOX, "area", "crowd", "shape", "raster", "metadata",
-           "embedding")  # fmt: skip
-"""Of one label of one annotation, as :func:`region_columns` writes them."""
+NUMBERS = ("annotation", "label_id", *BOX, "area", "crowd")
+OBJECTS = ("shape", "raster", "metadata", "embedding")
+"""Columns of one label of one annotation, as :func:`region_columns` writes them."""
 
 
 def table_of_rows(
@@ -54,7 +53,7 @@ def table_of_rows(
     """Make a table of what the database gave back.
 
     Args:
-        columns: values of rows by column: ``datum``, those of ``COLUMNS``, maybe ``score``.
+        columns: values of rows by column: ``datum``, ``NUMBERS``, maybe ``score`` and ``OBJECTS``.
         names: labels by their id.
         labels: those that come first, in this order; others follow, sorted.
     """
@@ -71,9 +70,9 @@ def table_of_rows(
         box=np.column_stack([numbers[name] for name in BOX]),
         area=numbers["area"],
         crowd=np.array(columns["crowd"], bool),
-        shape=list(map(_shape, columns["shape"], columns["raster"])),
-        metadata=columns["metadata"],
-        embedding=_each(columns["embedding"], lambda vector: Embedding(np.frombuffer(vector))),
+        shape=_shapes(columns),
+        metadata=columns.get("metadata"),
+        embedding=_each(columns.get("embedding", ()), _embedding) or None,
     )
 
 
@@ -150,10 +149,45 @@ def _label_names(connection: Connection, ids: set[int]) -> dict[int, LabelName]:
     return {number: (key, value) for number, key, value in rows if number in ids}
 
 
-def _shape(geometry: Any, raster: bytes | None) -> Shape | None:
-    if raster is None:
-        return shape_of(geometry_of(geometry))
-    return raster_of(np.frombuffer(raster, "<i4"))
+def _of_version(version_id: int, *columns: ColumnElement[Any]) -> Select[Any]:
+    members, annotations = schema.version_datums, schema.annotations
+    joined = members.join(annotations, annotations.c.datum_id == members.c.datum_id)
+    return select(*columns).select_from(joined).where(members.c.version_id == version_id)
+
+
+def _rows_of(version_id: int, names: Sequence[str]) -> Select[Any]:
+    """The datum's position and some columns of each row, in order."""
+    position, columns = schema.version_datums.c.position, schema.annotations.c
+    query = _of_version(version_id, position, *(columns[name] for name in names))
+    return query.order_by(position, columns.row)
+
+
+def _by_name(names: Sequence[str], rows: Sequence[Any]) -> dict[str, Sequence[Any]]:
+    values = list(zip(*rows, strict=True)) or [()] * len(names)
+    return dict(zip(names, values, strict=True))
+
+
+def _objects_of(connection: Connection, version_id: int) -> list[str]:
+    """Columns of objects that any annotation of a version has; most have none."""
+    counts = [func.count(schema.annotations.c[name]) for name in OBJECTS]
+    row = connection.execute(_of_version(version_id, *counts)).one()
+    return [name for name, count in zip(OBJECTS, row, strict=True) if count]
+
+
+def _shapes(columns: Mapping[str, Sequence[Any]]) -> list[Shape | None] | None:
+    shapes = [shape_of(geometry_of(value)) for value in columns.get("shape", ())]
+    rasters = _each(columns.get("raster", ()), _raster)
+    if shapes and rasters:
+        return [shape or raster for shape, raster in zip(shapes, rasters, strict=True)]
+    return shapes or rasters or None
+
+
+def _raster(content: Any) -> Raster:
+    return raster_of(np.frombuffer(content, "<i4"))
+
+
+def _embedding(content: Any) -> Embedding:
+    return Embedding(np.frombuffer(content))
 
 
 def _each(values: Iterable[Any], spell: Callable[[Any], Any]) -> list[Any]:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from velour_plugin.domain.codec import table_to_bytes
-from velour_plugin.store.sql.annotation_rows import COLUMNS, table_of_rows
+from velour_plugin.store.sql.annotation_rows import NUMBERS, OBJECTS, table_of_rows
 from velour_plugin.store.sql.migrations.versions.v0001_first import BIG, JSON, SHAPE
 
 revision = "0002"
@@ -18,6 +18,7 @@ MEMBERS = sa.table("version_datums", *map(sa.column, ("version_id", "position", 
 DATUMS = sa.table("datums", *map(sa.column, ("id", "uid")))
 SETS = sa.table("prediction_sets", *map(sa.column, ("id", "version_id")))
 CONTENTS = sa.table("prediction_contents", *map(sa.column, ("set_id", "part", "content")))
+COLUMNS = (*NUMBERS, *OBJECTS)
 TYPES: dict[str, Any] = {"shape": SHAPE, "metadata": JSON}
 ROWS = sa.table(
     "predictions",
