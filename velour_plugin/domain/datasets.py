@@ -175,7 +175,11 @@ class Dataset:
 
     def with_model(self, model: str) -> Dataset:
         """Return this dataset with its predictions under another name of their model."""
-        return self._changed((*_OF_TRUTH, "prediction_digests", "names"), model=model)
+        return self._changed(_OF_CONTENT, model=model)
+
+    def with_name(self, name: str) -> Dataset:
+        """Return this dataset under another name, which is no part of its content."""
+        return self._changed(_OF_CONTENT, name=name)
 
     def subset(self, chosen: NDArray[np.bool_]) -> Dataset:
         """Keep the chosen datums and what is said of them.
@@ -315,6 +319,7 @@ _OF_DATUMS = ("datum_digests", "truth_digests", "prediction_digests", "contents"
 """What is computed once of each datum: a part of a dataset has a part of it."""
 _OF_TRUTH = ("uids", "place", "datum_digests", "truth_digests", "contents")
 """What is computed once and does not depend on predictions."""
+_OF_CONTENT = (*_OF_TRUTH, "prediction_digests", "names")
 
 
 def _check_places(table: AnnotationTable, datums: int) -> None:
