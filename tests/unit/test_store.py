@@ -377,6 +377,17 @@ def test_metadata_of_predictions_keeps_its_numbers(store: Store) -> None:
     }
 
 
+def test_what_is_too_large_for_a_database_is_refused(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite takes a gigabyte as one value; nothing of the rest is stored either."""
+    monkeypatch.setattr("velour_plugin.store.sql.evaluations._LARGEST", 100)
+    before = rows(store)
+    with pytest.raises(InvalidInput, match=r"at most .* GB\. Write smaller parts"):
+        store.save(handmade(), JUDGED)
+    assert rows(store) == before
+
+
 def test_an_evaluation_is_measured_again_from_its_ledger(store: Store) -> None:
     from velour_evaluators.detection.evaluator import ObjectDetection
 

@@ -58,7 +58,9 @@ def parquet_to_table(content: Any, texts: Collection[str] = ()) -> Any:
 
     # not pq.read_table: it imports pandas, which takes half a second
     buffer = pa.py_buffer(content)
-    file = pq.ParquetFile(pa.BufferReader(buffer), read_dictionary=list(texts))
+    known = pq.read_schema(pa.BufferReader(buffer)).names if texts else ()
+    read_dictionary = [name for name in texts if name in known]
+    file = pq.ParquetFile(pa.BufferReader(buffer), read_dictionary=read_dictionary)
     return file.read(use_threads=buffer.size > _LARGE)
 
 

@@ -185,6 +185,8 @@ def _codes_of(columns: Mapping[str, Any], name: str) -> tuple[NDArray[np.int32],
     if name not in columns:
         raise BadDataset(f"there is no column {name!r}: its columns are {sorted(columns)}.")
     array = columns[name].unify_dictionaries().combine_chunks()
+    if not hasattr(array, "dictionary"):
+        raise BadDataset(f"column {name!r} holds {array.type}: expected text.")
     if array.null_count:
         raise BadDataset(f"column {name!r} has {array.null_count:,} rows without a value.")
     codes: NDArray[np.int32] = column_to_numpy(array.indices)
@@ -238,12 +240,20 @@ def _vectors_of(
     """Undo :func:`_lists`, and make something of each."""
     if name not in columns:
         return None
-    array = columns[name].combine_chunks()
-    numbers, bounds = np.from_dlpack(array.values), np.from_dlpack(array.offsets).tolist()
-    return [make(numbers[low:high]) if low < high else None for low, high in pairwise(bounds)]
+    numbers, bounds = _lists_of(columns[name])
+    pairs = pairwise(bounds.tolist())
+    return [make(numbers[low:high]) if low < high else None for low, high in pairs]
+
+
+def _lists_of(column: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """All numbers of a column of lists, and where each list begins and ends: ``(n + 1,)``."""
+    array = column.combine_chunks()
+    return column_to_numpy(array.values), column_to_numpy(array.offsets).astype(np.int64)
 
 
 def _shapes_of(columns: Mapping[str, Any]) -> list[Shape | None] | None:
+    if "raster" in columns:
+        _check_rasters(*_lists_of(columns["raster"]))
     rasters = _vectors_of(columns, "raster", raster_of)
     if "shape" not in columns:
         return rasters
@@ -252,3 +262,23 @@ def _shapes_of(columns: Mapping[str, Any]) -> list[Shape | None] | None:
     if rasters is None:
         return shapes
     return [shape or raster for shape, raster in zip(shapes, rasters, strict=True)]
+
+
+def _check_rasters(numbers: NDArray[Any], bounds: NDArray[np.int64]) -> None:
+    """Refuse masks that break the rules of run edges, looking at all of them at once."""
+    rows = np.flatnonzero(np.diff(bounds))
+    first, count = bounds[rows], np.diff(bounds)[rows]
+    wrong = count < 2
+    if rows.size and not wrong.any():
+        rises = np.diff(numbers, prepend=0) > 0
+        rises[first], rises[first + 1] = numbers[first] > 0, numbers[first + 1] > 0
+        begins = first[count > 2] + 2
+        rises[begins] = numbers[begins] >= 0
+        pixels = numbers[first].astype(np.int64) * numbers[first + 1]
+        beyond = (count > 2) & (numbers[first + count - 1] >= pixels)
+        wrong = beyond | ~np.logical_and.reduceat(rises, first)
+    if wrong.any():
+        raise BadDataset(
+            f"the mask in row {rows[wrong][0]} is none: expected its height and width, above 0, "
+            "then rising positions of pixels within it."
+        )

@@ -20,7 +20,7 @@ from velour_plugin.domain.evaluation import Certificate, Evaluation, Metric, Run
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.table import AnnotationTable
-from velour_plugin.errors import NotFound
+from velour_plugin.errors import InvalidInput, NotFound
 from velour_plugin.partitions import PartitionedDataset, parts_of
 from velour_plugin.store.ledgers import ledger_from_bytes, ledger_to_bytes
 from velour_plugin.store.sql import schema
@@ -60,10 +60,9 @@ def save_evaluation(
             )
         )
         _save_metrics(connection, backend, evaluation)
+        ledger = _storable(ledger_to_bytes(evaluation.ledger), "a ledger")
         connection.execute(
-            insert(schema.ledgers).values(
-                evaluation_id=evaluation.id, content=ledger_to_bytes(evaluation.ledger)
-            )
+            insert(schema.ledgers).values(evaluation_id=evaluation.id, content=ledger)
         )
     if evaluation.run is not None:
         link_run(connection, evaluation.id, evaluation.run)
@@ -265,10 +264,29 @@ def _save_predictions(
     number = int(connection.scalars(query).one())
     for part, content in enumerate(parts_of(dataset)):
         assert content.predictions is not None
-        blob = table_to_bytes(content.predictions, content.uids)
+        blob = _storable(table_to_bytes(content.predictions, content.uids), "predictions")
         row = {"set_id": number, "part": part, "content": blob}
         connection.execute(insert(schema.prediction_contents).values(row))
     return number
+
+
+def _storable(content: bytes, name: str) -> bytes:
+    """Refuse what no database takes as one value.
+
+    Raises:
+        InvalidInput: it is too large.
+    """
+    if len(content) > _LARGEST:
+        raise InvalidInput(
+            f"{name} of {len(content) / 1e9:,.1f} GB: a database takes values of at most "
+            f"{_LARGEST / 1e9:,.1f} GB. Write smaller parts with velour.PartitionedDataset.write, "
+            'leave out details with {"details": False}, or evaluate without a store.'
+        )
+    return content
+
+
+_LARGEST = 1_000_000_000
+"""Bytes of a value: SQLite's limit; PostgreSQL's is 1 GiB."""
 
 
 def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:
