@@ -15,7 +15,8 @@ import shapely
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.arrow import columns_to_parquet, parquet_to_table
-from velour_plugin.domain.codec import exact_json, table_from_bytes, table_to_bytes
+from velour_plugin.domain.canonical import exact_json
+from velour_plugin.domain.codec import table_from_bytes, table_to_bytes
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.domain.table import AnnotationTable, LabelName

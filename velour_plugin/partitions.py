@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from velour_plugin.domain.codec import exact_json
+from velour_plugin.domain.canonical import exact_json
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.domain.order import natural_order

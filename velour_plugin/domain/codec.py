@@ -18,7 +18,7 @@ run, a file of a partition. A row is one label of one annotation:
 | ``embedding`` | numbers |
 
 A column without a value in any row is absent. Where the store keeps annotations as rows, regions
-and embeddings are spelled by the same functions.
+are spelled by the same functions (:mod:`velour_plugin.domain.regions_at_rest`).
 """
 
 from __future__ import annotations
@@ -31,11 +31,18 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.arrow import column_to_numpy, columns_to_parquet, parquet_to_table
+from velour_plugin.domain.canonical import exact_json
 from velour_plugin.domain.embedding import Embedding
-from velour_plugin.domain.geometry import MultiPolygon, Polygon, Raster, Shape
+from velour_plugin.domain.geometry import Shape
+from velour_plugin.domain.regions_at_rest import (
+    check_rasters,
+    raster_of,
+    raster_to_numbers,
+    shape_of,
+    shapes_to_wkb,
+)
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.domain.vocabulary import LabelName, Vocabulary
 from velour_plugin.errors import BadDataset
@@ -100,38 +107,6 @@ def table_from_bytes(
     )
     notes = table.schema.metadata or {}
     return annotations, {key.decode(): value.decode() for key, value in notes.items()}
-
-
-def shapes_to_wkb(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Polygons and multipolygons as WKB, ``(n,)``; ``None`` for a mask and for nothing."""
-    geometries = [None if isinstance(shape, Raster) else shape and shape.shape for shape in shapes]
-    spelled: NDArray[np.object_] = shapely.to_wkb(np.array(geometries, object))
-    return spelled
-
-
-def shape_of(geometry: BaseGeometry | None) -> Shape | None:
-    """The region that a geometry is."""
-    if geometry is None:
-        return None
-    return Polygon(geometry) if isinstance(geometry, shapely.Polygon) else MultiPolygon(geometry)
-
-
-def raster_to_numbers(shape: Shape | None) -> NDArray[np.int32] | None:
-    """A mask as height, width and edges (see :mod:`velour_plugin.domain.runs`)."""
-    if not isinstance(shape, Raster):
-        return None
-    return np.concatenate([[shape.height, shape.width], shape.edges]).astype("<i4")
-
-
-def raster_of(numbers: NDArray[np.int32]) -> Raster:
-    """Undo :func:`raster_to_numbers`."""
-    height, width = numbers[:2].tolist()
-    return Raster.from_edges(numbers[2:].astype(np.int64), height, width)
-
-
-def exact_json(value: Any) -> str:
-    """JSON in which 2.0 stays a fraction, which it is not in a digest."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _number_columns(table: AnnotationTable) -> dict[str, Any]:
@@ -253,7 +228,7 @@ def _lists_of(column: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
 
 def _shapes_of(columns: Mapping[str, Any]) -> list[Shape | None] | None:
     if "raster" in columns:
-        _check_rasters(*_lists_of(columns["raster"]))
+        check_rasters(*_lists_of(columns["raster"]))
     rasters = _vectors_of(columns, "raster", raster_of)
     if "shape" not in columns:
         return rasters
@@ -262,23 +237,3 @@ def _shapes_of(columns: Mapping[str, Any]) -> list[Shape | None] | None:
     if rasters is None:
         return shapes
     return [shape or raster for shape, raster in zip(shapes, rasters, strict=True)]
-
-
-def _check_rasters(numbers: NDArray[Any], bounds: NDArray[np.int64]) -> None:
-    """Refuse masks that break the rules of run edges, looking at all of them at once."""
-    rows = np.flatnonzero(np.diff(bounds))
-    first, count = bounds[rows], np.diff(bounds)[rows]
-    wrong = count < 2
-    if rows.size and not wrong.any():
-        rises = np.diff(numbers, prepend=0) > 0
-        rises[first], rises[first + 1] = numbers[first] > 0, numbers[first + 1] > 0
-        begins = first[count > 2] + 2
-        rises[begins] = numbers[begins] >= 0
-        pixels = numbers[first].astype(np.int64) * numbers[first + 1]
-        beyond = (count > 2) & (numbers[first + count - 1] >= pixels)
-        wrong = beyond | ~np.logical_and.reduceat(rises, first)
-    if wrong.any():
-        raise BadDataset(
-            f"the mask in row {rows[wrong][0]} is none: expected its height and width, above 0, "
-            "then rising positions of pixels within it."
-        )

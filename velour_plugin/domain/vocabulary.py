@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ LabelName = tuple[str, str]
 """A label as (key, value)."""
 
 
-class Vocabulary(Sequence[LabelName]):
+class Vocabulary:
     """Labels that come first, in their order; then the others, sorted.
 
     Args:
@@ -35,12 +35,3 @@ class Vocabulary(Sequence[LabelName]):
             KeyError: a label is not in this vocabulary.
         """
         return np.array([self.index_of[name] for name in names], np.int32)
-
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
-        return self.names[index]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __iter__(self) -> Iterator[LabelName]:
-        return iter(self.names)

@@ -11,9 +11,15 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
-from velour_plugin.domain.codec import BOX, raster_of, raster_to_numbers, shape_of, shapes_to_wkb
+from velour_plugin.domain.codec import BOX
 from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import Raster, Shape
+from velour_plugin.domain.regions_at_rest import (
+    raster_of,
+    raster_to_numbers,
+    shape_of,
+    shapes_to_wkb,
+)
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.domain.vocabulary import Vocabulary
 from velour_plugin.store.sql import schema
