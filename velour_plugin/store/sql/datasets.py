@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Select, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.datasets import Dataset, version_digest
@@ -215,6 +215,7 @@ def load_datums(connection: Connection, version: Version) -> list[Datum]:
 def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> NDArray[np.int64]:
     """Store the datums that are new, with their truth, and return all ids in order."""
     owner = _dataset_id(connection, backend, dataset.name)
+    newest = _newest_id(connection)
     stored = _datum_ids(connection, owner, dataset.contents)
     new = np.array([name not in stored for name in dataset.contents], bool)
     fresh = dataset.subset(new)
@@ -230,7 +231,7 @@ def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> N
             "location": [wkb_of(datum.location) for datum in fresh.datums],
         },
     )
-    stored |= _datum_ids(connection, owner, fresh.contents)
+    stored |= _ids_after(connection, owner, newest)
     ids = np.array([stored[name] for name in dataset.contents], np.int64)
     backend.index_places(connection, ids[new].tolist(), [datum.location for datum in fresh.datums])
     columns = region_columns(connection, backend, fresh.truth)
@@ -274,10 +275,27 @@ def _dataset_id(connection: Connection, backend: Backend, name: str) -> int:
     return int(connection.scalars(query).one())
 
 
+def _newest_id(connection: Connection) -> int:
+    """Row id of the datum that was stored last, 0 without any."""
+    return connection.scalar(select(func.max(schema.datums.c.id))) or 0
+
+
+def _ids_after(connection: Connection, owner: int, newest: int) -> dict[str, int]:
+    """Row ids of a dataset's datums that were stored since, by their digest."""
+    columns = schema.datums.c
+    # + 0: found by their ids; the index of a dataset would lead through all that it has
+    query = select(columns.digest, columns.id).where(
+        columns.id > newest, columns.dataset_id + 0 == owner
+    )
+    return {digest: number for digest, number in connection.execute(query)}  # noqa: C416  dict() takes a result for a mapping
+
+
 def _datum_ids(connection: Connection, owner: int, digests: Sequence[str]) -> dict[str, int]:
     """Row ids of those datums that are stored, by their digest."""
     columns = schema.datums.c
     known: dict[str, int] = {}
+    if not connection.scalar(select(exists().where(columns.dataset_id == owner))):
+        return known  # a new dataset: no need to look for a million names
     for start in range(0, len(digests), _AT_ONCE):
         query = select(columns.digest, columns.id).where(
             columns.dataset_id == owner, columns.digest.in_(digests[start : start + _AT_ONCE])
