@@ -15,7 +15,7 @@ from typing import Any
 
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation
-from velour_plugin.errors import BadDataset, InvalidInput, NotFound
+from velour_plugin.errors import InvalidInput, NotFound
 from velour_plugin.evaluation import evaluate
 from velour_plugin.functions import function_named
 from velour_plugin.matching import Question
@@ -179,7 +179,9 @@ def _of_model(dataset: Dataset, model: str, name: str | None) -> Contender:
 def _of_file(dataset: Dataset, path: str, name: str | None) -> Contender:
     stem, extension = os.path.splitext(os.path.basename(path))
     if extension == ".parquet":
-        said = _parquet(dataset, path)
+        from velour_plugin.parquet import read_predictions
+
+        said = read_predictions(Path(path), dataset)
         called = name or said.model or stem
         return Contender(said.with_model(called), None, called)
     if dataset.reader is None:
@@ -189,14 +191,3 @@ def _of_file(dataset: Dataset, path: str, name: str | None) -> Contender:
             "Velour's own files are read, such as velour/predictions.parquet of a run."
         )
     return Contender(dataset.with_predictions(path, name or stem), None, name or stem)
-
-
-def _parquet(dataset: Dataset, path: str) -> Dataset:
-    from velour_plugin.parquet import read_predictions
-
-    try:
-        return read_predictions(Path(path), dataset)
-    except KeyError as error:
-        raise BadDataset(
-            f"{path!r} is no file of predictions that Velour wrote: it has no column {error}."
-        ) from error

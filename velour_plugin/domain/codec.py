@@ -158,7 +158,10 @@ def _lists(vectors: Sequence[NDArray[Any] | None], dtype: str) -> Any:
 def _codes_of(columns: Mapping[str, Any], name: str) -> tuple[NDArray[np.int32], list[str]]:
     """Undo :func:`_coded`: ``(n,)`` indices and the names that they refer to."""
     if name not in columns:
-        raise BadDataset(f"there is no column {name!r}: its columns are {sorted(columns)}.")
+        raise BadDataset(
+            f"there is no column {name!r}, only {', '.join(sorted(columns))}: expected a file of "
+            "predictions as Velour writes it."
+        )
     array = columns[name].unify_dictionaries().combine_chunks()
     if not hasattr(array, "dictionary"):
         raise BadDataset(f"column {name!r} holds {array.type}: expected text.")
