@@ -17,7 +17,7 @@ from velour_plugin.answers import Leaderboard
 from velour_plugin.ask import rank
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation
-from velour_plugin.errors import BadDataset, InvalidInput, NotFound
+from velour_plugin.errors import InvalidInput, NotFound
 from velour_plugin.evaluation import evaluate_question, fixed_filter
 from velour_plugin.functions import function_named
 from velour_plugin.matching import Question
@@ -189,9 +189,11 @@ def _of_model(dataset: Dataset, model: str, name: str | None) -> Contender:
 def _of_file(dataset: Dataset, path: str, name: str | None) -> Contender:
     stem, extension = os.path.splitext(os.path.basename(path))
     if extension == ".parquet":
-        said = _parquet(dataset, path)
+        from velour_plugin.parquet import read_predictions
+
+        said = read_predictions(Path(path), dataset)
         called = name or said.model or stem
-        return Contender(replace(said, model=called), None, called)
+        return Contender(said.with_model(called), None, called)
     if dataset.reader is None:
         raise InvalidInput(
             f"predictions {path!r}: their ids of datums and classes are those of a file of ground "
@@ -199,14 +201,3 @@ def _of_file(dataset: Dataset, path: str, name: str | None) -> Contender:
             "Velour's own files are read, such as velour/predictions.parquet of a run."
         )
     return Contender(dataset.with_predictions(path, name or stem), None, name or stem)
-
-
-def _parquet(dataset: Dataset, path: str) -> Dataset:
-    from velour_plugin.parquet import read_predictions
-
-    try:
-        return read_predictions(Path(path), dataset)
-    except KeyError as error:
-        raise BadDataset(
-            f"{path!r} is no file of predictions that Velour wrote: it has no column {error}."
-        ) from error

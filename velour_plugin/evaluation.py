@@ -144,11 +144,6 @@ def publish(evaluation: Evaluation, dataset: Dataset | PartitionedDataset, store
         dataset: the whole dataset, even if a filter narrowed the evaluation.
         store: announces the dataset itself, if this is a new version of it.
     """
-    if isinstance(dataset, PartitionedDataset):
-        raise InvalidInput(
-            f"{dataset!r} is judged without a store, which keeps every annotation as a row: leave "
-            "it with save=False; the evaluation and its ledger are returned."
-        )
     store.save(evaluation, dataset)
     installed().announce_evaluation(evaluation, store)
 

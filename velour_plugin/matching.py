@@ -39,14 +39,12 @@ class Part:
 
     Args:
         ledger: ``None`` when none of its datums is selected.
-        fingerprints: of its datums and what is said of them.
         properties: names of metadata that a filter may ask for.
         keys: label keys of both sides.
         labels: of both sides, as they are judged.
     """
 
     ledger: Ledger | None
-    fingerprints: Fingerprints
     properties: set[str]
     keys: set[str]
     labels: set[LabelName]
@@ -165,7 +163,6 @@ class Question:
         some = bool(chosen.any())
         return Part(
             self.evaluator.match(reduced(judged, split), self.parameters) if some else None,
-            dataset.fingerprints,
             names,
             {key for table in _sides(dataset) for key, _ in table.labels},
             {name for table in _sides(judged) for name in table.labels},
@@ -202,17 +199,19 @@ def match_parts(
     keys: set[str] = set()
     judged: set[LabelName] = set()
 
-    def fingerprints() -> Iterator[Fingerprints]:
-        for part in _matched(question, dataset, n_jobs):
+    def fingerprints() -> Iterator[Fingerprints | None]:
+        for part, names in _matched(question, dataset, n_jobs):
             properties.update(part.properties)
             keys.update(part.keys)
             judged.update(part.labels)
             if part.ledger is not None:
                 parts.append(part.ledger)
-            yield part.fingerprints
+            yield names
 
     if isinstance(dataset, PartitionedDataset):
-        names = ContentNames.of(dataset.metadata, dataset.labels, fingerprints(), dataset.location)
+        names = ContentNames.of(
+            dataset.metadata, dataset.labels, filter(None, fingerprints()), dataset.location
+        )
     else:
         deque(fingerprints(), maxlen=0)  # all parts; what names them, it knows already
         names = dataset.names
@@ -235,14 +234,14 @@ def match_parts(
 
 def _matched(
     question: Question, dataset: Dataset | PartitionedDataset, n_jobs: int | None
-) -> Iterator[Part]:
-    """Matched parts, in order."""
+) -> Iterator[tuple[Part, Fingerprints | None]]:
+    """Matched parts, in order; the digests of those that nobody has in memory."""
     import joblib
 
     workers = joblib.effective_n_jobs(n_jobs)
     if isinstance(dataset, Dataset):
         if workers == 1:
-            yield question.match(dataset)
+            yield question.match(dataset), None
             return
         loaders: list[Callable[[], Dataset]] = [
             _Given(part) for part in split_dataset(dataset, min(workers, len(dataset)))
@@ -254,8 +253,9 @@ def _matched(
     yield from parallel(joblib.delayed(_match)(question, loader) for loader in loaders)
 
 
-def _match(question: Question, load: Callable[[], Dataset]) -> Part:
-    return question.match(load())
+def _match(question: Question, load: Callable[[], Dataset]) -> tuple[Part, Fingerprints | None]:
+    part = load()
+    return question.match(part), part.fingerprints if isinstance(load, _Read) else None
 
 
 @dataclass(frozen=True, slots=True)

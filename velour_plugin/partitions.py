@@ -18,7 +18,7 @@ from typing import Any
 from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
-from velour_plugin.domain.canonical import canonical_json
+from velour_plugin.domain.canonical import exact_json
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.domain.order import natural_order
@@ -97,7 +97,7 @@ class PartitionedDataset:
             "parts": names,
             "location": None if first.location is None else mapping(first.location),
         }
-        (root / _INDEX).write_text(canonical_json(index), encoding="utf-8")
+        (root / _INDEX).write_text(exact_json(index), encoding="utf-8")
         return cls(root)
 
     def __len__(self) -> int:
@@ -105,20 +105,25 @@ class PartitionedDataset:
 
     def part(self, number: int) -> Dataset:
         """Read one part."""
-        place = self.folder / self.parts[number]
-        datums = read_datums(place / "datums.parquet")
-        where = {datum.uid: at for at, datum in enumerate(datums)}
-        truth, _ = read_table(place / "truth.parquet", where, self.labels)
+        folder = self.folder / self.parts[number]
+        datums = read_datums(folder / "datums.parquet")
+        index_of = {datum.uid: index for index, datum in enumerate(datums)}
+        truth, _ = read_table(folder / "truth.parquet", index_of, self.labels)
         dataset = Dataset.from_table(
             self.name, datums, truth, self.metadata, location=self.location
         )
-        return read_predictions(place / "predictions.parquet", dataset)
+        return read_predictions(folder / "predictions.parquet", dataset)
 
     def __iter__(self) -> Iterator[Dataset]:
         return map(self.part, range(len(self)))
 
     def __repr__(self) -> str:
         return f"<PartitionedDataset {self.name!r}: {len(self)} parts in {str(self.folder)!r}>"
+
+
+def parts_of(dataset: Dataset | PartitionedDataset) -> Iterable[Dataset]:
+    """A dataset part by part; one in memory is one part."""
+    return (dataset,) if isinstance(dataset, Dataset) else dataset
 
 
 def split(dataset: Dataset, parts: int) -> Sequence[Dataset]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.runs import Edges as Edges
     from velour_plugin.domain.runs import union_of_edges as union_of_edges
     from velour_plugin.domain.table import LabelName as LabelName
+    from velour_plugin.domain.vocabulary import Vocabulary as Vocabulary
     from velour_plugin.evaluation import compute as compute
     from velour_plugin.evaluation import evaluate_question as evaluate_question
     from velour_plugin.evaluation import fixed_filter as fixed_filter
@@ -91,6 +92,7 @@ _NAMES = {
     "domain.order": "natural_order",
     "domain.runs": "Edges union_of_edges",
     "domain.table": "LabelName",
+    "domain.vocabulary": "Vocabulary",
     # Filters
     "filters": "Where parse_filter split_filter",
     "filters.interpret": "matching",

@@ -36,13 +36,12 @@ class Row(NamedTuple):
 
 
 def boxes(count: int = BOXES, datums: int = DATUMS, seed: int = 0) -> AnnotationTable:
-    """Scored boxes of 80 labels on ``datums`` images."""
+    """Boxes of 80 labels on ``datums`` images."""
     rng = np.random.default_rng(seed)
     return AnnotationTable.from_columns(
         [("class", str(number)) for number in range(80)],
         np.sort(rng.integers(0, datums, count)),
         rng.integers(0, 80, count),
-        score=rng.random(count),
         box=rng.uniform(1, 600, (count, 4)),
     )
 
@@ -60,8 +59,7 @@ def ingest_row(count: int = BOXES, runs: int = 3) -> Row:
 
 
 def _columns(store: Store, connection: Any, table: AnnotationTable) -> dict[str, Any]:
-    own = {"set_id": np.full(len(table), 1), "datum_id": table.datum, "score": table.score}
-    return {**own, **region_columns(connection, store.backend, table)}
+    return {"datum_id": table.datum, **region_columns(connection, store.backend, table)}
 
 
 def _ours(store: Store, table: AnnotationTable) -> float:
@@ -70,7 +68,7 @@ def _ours(store: Store, table: AnnotationTable) -> float:
         _empty(connection)
         start = time.perf_counter()
         columns = _columns(store, connection, table)
-        insert_rows(connection, store.backend, schema.predictions, columns)
+        insert_rows(connection, store.backend, schema.annotations, columns)
         return time.perf_counter() - start
 
 
@@ -81,7 +79,7 @@ def _bare(store: Store, encoded: bytes, names: str) -> float:
         assert driver is not None
         start = time.perf_counter()
         with driver.cursor() as cursor:
-            statement = f"COPY predictions ({names}) FROM STDIN WITH (FORMAT binary)"
+            statement = f"COPY annotations ({names}) FROM STDIN WITH (FORMAT binary)"
             cursor.copy_expert(statement, io.BytesIO(encoded))
         return time.perf_counter() - start
 
@@ -89,13 +87,13 @@ def _bare(store: Store, encoded: bytes, names: str) -> float:
 def _encoded(store: Store, table: AnnotationTable) -> tuple[bytes, str]:
     with store._writing() as connection:
         columns = _columns(store, connection, table)
-    return binary_rows(schema.predictions, columns), ", ".join(f'"{name}"' for name in columns)
+    return binary_rows(schema.annotations, columns), ", ".join(f'"{name}"' for name in columns)
 
 
 def _empty(connection: Any) -> None:
     """No rows, and no rows of other tables that they refer to."""
     connection.execute(text("SET LOCAL session_replication_role = replica"))
-    connection.execute(text("TRUNCATE predictions"))
+    connection.execute(text("TRUNCATE annotations"))
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ PARTS = {
     "classification": ["classification"],
     "filters over a million datums": ["filters"],
     "ingest of 500,000 boxes": ["ingest"],
+    "one stored evaluation": ["stored"],
     "evaluation in MLflow": ["mlflow"],
     "start time": ["startup"],
 }

@@ -28,6 +28,7 @@ from tests.autologging import (
     warned,
 )
 from tests.coco_oracle import Json, random_boxes, random_masks
+from tests.digests import count_digests
 
 __all__ = ["off_afterwards", "warned"]
 pytestmark = [*QUIET, pytest.mark.usefixtures("tracking")]
@@ -68,6 +69,13 @@ def boxes(seed: int) -> tuple[Json, list[Json]]:
 
 
 # The same numbers
+
+
+def test_content_is_digested_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each side, for the certificate, the store and MLflow's dataset."""
+    digested = count_digests(monkeypatch)
+    logged("pycocotools", boxes(1))
+    assert len(digested) == 2
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

@@ -278,7 +278,7 @@ def test_an_older_version_of_a_dataset_is_named_by_number_or_digest(
         ("unknown dataset 'fire'", ["some_models:everything", "--dataset", "fire"]),
         ("name it with --truth", ["--predictions", "results.json"]),
         ("'nowhere.parquet' cannot be read", ["--predictions", "nowhere.parquet"]),
-        ("is no file of predictions that Velour wrote", ["--predictions", "other.parquet"]),
+        ("'other.parquet': there is no column 'key'", ["--predictions", "other.parquet"]),
     ],
 )
 def test_what_cannot_be_judged_is_refused_before_a_run_begins(

@@ -21,6 +21,7 @@ from velour_integrations.mlflow.evaluation.evaluator import VelourEvaluator
 
 import velour_plugin as velour
 from tests import mlflow_runs as runs
+from tests.digests import count_digests
 from tests.fires import BOSTON, NEAR_BOSTON, NIGHT, fires
 from tests.scenes import ITS_LEFT_HALF, annotation
 from velour_plugin.errors import BadDataset, BadFilter, InvalidInput, UnknownName, VelourError
@@ -60,6 +61,13 @@ def test_static_predictions_are_judged_and_their_metrics_logged_once() -> None:
     assert runs.metrics(run)["mAR_100"] == 0.5
     assert runs.metrics(run)["mAP"] == pytest.approx(51 / 101)
     assert runs.history_lengths(run) == {1}
+
+
+def test_content_is_digested_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four fires and two predictions, for MLflow's digest, the certificate and the store."""
+    digested = count_digests(monkeypatch)
+    runs.evaluate(fires(HALF))
+    assert sorted(digested) == [2, 4]
 
 
 def test_metrics_that_are_undefined_are_not_logged() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 import joblib
@@ -11,6 +13,7 @@ import pytest
 import velour_plugin as velour
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
 from velour_plugin.partitions import split
+from velour_plugin.store import upgrade_store
 
 
 def boxes(random: np.random.Generator, count: int, scored: bool) -> list[velour.Annotation]:
@@ -121,3 +124,95 @@ def test_a_worker_holds_its_part_only(dataset: velour.Dataset, tmp_path: Path) -
     assert one.predictions is not None
     assert dataset.predictions is not None
     assert list(one.predicted) == list(dataset.predicted)[15:20]
+
+
+def test_partitions_are_stored_as_the_whole_is(
+    dataset: velour.Dataset, tmp_path: Path, store_url: str
+) -> None:
+    """The same version, evaluation and ledger; predictions as one blob for each part."""
+    upgrade_store(store_url)
+    parts = velour.PartitionedDataset.write(tmp_path / "parts", split(dataset, 3))
+    here = velour.evaluate(dataset, "object-detection", save=False)
+
+    with velour.open_store(store_url) as store:
+        there = velour.evaluate(parts, "object-detection", store=store)
+        (item,) = store.candidates("grid")
+        back, predictions = store.load_dataset("grid"), store.load_predictions(item)
+        ledger = store.load(there.id).ledger
+
+    assert same(there, here)
+    assert (item.evaluation_id, back.digest) == (here.id, dataset.digest)
+    assert back.with_predictions(predictions, "model").predictions_digest == (
+        dataset.predictions_digest
+    )
+    assert ledger.datums == here.ledger.datums
+    for name, columns in here.ledger.tables.items():
+        for column, values in columns.items():
+            assert ledger.tables[name][column].tobytes() == values.tobytes(), (name, column)
+
+
+def test_what_is_stored_whole_is_known_when_it_comes_in_parts(
+    dataset: velour.Dataset, tmp_path: Path, sqlite_url: str
+) -> None:
+    """And the other way round: one version, one set of predictions, one evaluation."""
+    parts = velour.PartitionedDataset.write(tmp_path / "parts", split(dataset, 3))
+
+    with velour.open_store(sqlite_url) as store:
+        first = velour.evaluate(dataset, "object-detection", store=store)
+        second = velour.evaluate(parts, "object-detection", store=store)
+        (item,) = store.candidates("grid")
+        assert len(store.versions("grid")) == 1
+
+    assert second.id == first.id == item.evaluation_id
+
+
+def test_stored_partitions_are_matched_again(
+    dataset: velour.Dataset, tmp_path: Path, sqlite_url: str
+) -> None:
+    parts = velour.PartitionedDataset.write(tmp_path / "parts", split(dataset, 3))
+    where = "annotation.area > 400 AND score >= 0.25"
+    here = velour.evaluate(dataset, "object-detection", where=where, save=False)
+
+    with velour.open_store(sqlite_url) as store:
+        velour.evaluate(parts, "object-detection", store=store)
+        board = velour.rank("mAP", "grid", where=where, resamples=0, store=store)
+
+    assert [row.value for row in board.rows] == [here["mAP"]]
+
+
+def test_parts_that_change_while_they_are_evaluated_are_refused(
+    dataset: velour.Dataset, tmp_path: Path, sqlite_url: str
+) -> None:
+    """Nothing is stored of what was not evaluated."""
+    parts = velour.PartitionedDataset.write(tmp_path / "parts", split(dataset, 3))
+    evaluation = velour.evaluate(parts, "object-detection", save=False)
+    chosen = np.arange(len(dataset)) < 30
+    velour.PartitionedDataset.write(tmp_path / "parts", split(dataset.subset(chosen), 3))
+
+    with velour.open_store(sqlite_url) as store:
+        with pytest.raises(BadDataset, match=r"changed while .*Evaluate it again"):
+            store.save(evaluation, parts)
+        assert store.dataset_names() == []
+
+
+def test_only_one_part_is_in_memory_while_parts_are_stored(
+    dataset: velour.Dataset, tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what was read before, nothing is alive when the next part is read."""
+    parts = velour.PartitionedDataset.write(tmp_path / "parts", split(dataset, 8))
+    evaluation = velour.evaluate(parts, "object-detection", save=False)
+    original, read, alive = velour.PartitionedDataset.part, [], []
+
+    def watched(self: velour.PartitionedDataset, number: int) -> velour.Dataset:
+        gc.collect()
+        alive.append(sum(reference() is not None for reference in read))
+        part = original(self, number)
+        read.append(weakref.ref(part))
+        return part
+
+    monkeypatch.setattr(velour.PartitionedDataset, "part", watched)
+    with velour.open_store(sqlite_url) as store:
+        store.save(evaluation, parts)
+
+    assert len(read) == 16, "once for ground truth, once for predictions"
+    assert max(alive) <= 1

@@ -22,7 +22,7 @@ OWN_TABLES = {
 }  # fmt: skip
 OWN_INDEXES = {
     "ix_datums_location", "ix_datums_place", "ix_datums_metadata",
-    "ix_annotations_shape", "ix_predictions_shape",
+    "ix_annotations_shape", "ix_expanded_predictions_box", "ix_expanded_predictions_shape",
 }  # fmt: skip
 """Made by ``PostGIS.create_indexes``: SQLite has none of them, so the schema does not say them."""
 

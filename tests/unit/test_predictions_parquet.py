@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import shapely
@@ -99,7 +100,7 @@ def test_a_row_is_one_label_of_one_annotation(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [rows[0][name] for name in ("x", "y", "width", "height")] == [0.1, 0, 0.2, 4]
     assert rows[0]["annotation"] == rows[1]["annotation"]
-    assert rows[0]["area"] is None
+    assert "area" not in rows[0], "a column without a value is absent"
 
 
 def test_classes_keep_the_order_of_the_ground_truth(tmp_path: Path) -> None:
@@ -125,6 +126,56 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
         with pytest.raises(InvalidInput, match=reason) as refusal:
             read_predictions(tmp_path / name, dataset())
         assert name in str(refusal.value)
+
+
+def test_a_file_without_a_column_that_it_needs_is_refused(tmp_path: Path) -> None:
+    """As other programs may write them."""
+    write_predictions(dataset(annotation()), tmp_path / "p.parquet")
+    table = pq.read_table(tmp_path / "p.parquet")
+    for name in ("uid", "key", "value"):
+        pq.write_table(table.drop_columns([name]), tmp_path / "p.parquet")
+        with pytest.raises(BadDataset, match=rf"p\.parquet': there is no column '{name}'"):
+            read_predictions(tmp_path / "p.parquet", dataset())
+
+
+def test_a_row_without_a_datum_is_refused(tmp_path: Path) -> None:
+    columns = {"uid": ["2", None], "key": ["class", "class"], "value": ["fire", "fire"]}
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    with pytest.raises(BadDataset, match="column 'uid' has 1 rows without a value"):
+        read_predictions(tmp_path / "p.parquet", dataset())
+
+
+def test_numbers_are_no_names_of_datums(tmp_path: Path) -> None:
+    columns = {"uid": [2], "key": ["class"], "value": ["fire"]}
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    with pytest.raises(BadDataset, match="column 'uid' holds int64: expected text"):
+        read_predictions(tmp_path / "p.parquet", dataset())
+
+
+def test_plain_columns_of_other_programs_are_read(tmp_path: Path) -> None:
+    """Text that is no dictionary, a missing score as null or NaN, no annotation numbers."""
+    columns = {
+        "uid": ["2", "1", "2"],
+        "key": ["class"] * 3,
+        "value": ["fire", "smoke", "fire"],
+        "score": [0.5, None, float("nan")],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    table = read_predictions(tmp_path / "p.parquet", dataset()).predictions
+    assert table is not None
+    assert table.labels == (("class", "fire"), ("class", "smoke"))
+    assert table.datum.tolist() == [0, 1, 1]
+    assert table.label.tolist() == [1, 0, 0]
+    assert str(table.score.tolist()) == "[nan, 0.5, nan]"
+
+
+@pytest.mark.parametrize("numbers", [[5], [0, 5, 1], [2, 3, 4, 2], [2, 3, -1], [2, 3, 7]])
+def test_a_mask_that_breaks_its_rules_is_refused(tmp_path: Path, numbers: list[int]) -> None:
+    """Height and width above 0, then positions in the mask that rise."""
+    columns = {"uid": ["2"], "key": ["class"], "value": ["fire"], "raster": [numbers]}
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    with pytest.raises(BadDataset, match="mask in row 0"):
+        read_predictions(tmp_path / "p.parquet", dataset())
 
 
 def test_datums_come_back(tmp_path: Path) -> None:

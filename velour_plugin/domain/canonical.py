@@ -20,6 +20,15 @@ def canonical_json(value: Any) -> str:
     return _ENCODER.encode(_plain(value))
 
 
+def exact_json(value: Any) -> str:
+    """Spell a JSON value as short as can be; unlike in canonical JSON, 2.0 stays a fraction.
+
+    >>> exact_json({"b": 1.0, "a": [True, None]})
+    '{"b":1.0,"a":[true,null]}'
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def digest(*parts: str | bytes) -> str:
     """Name content by 64 hexadecimal digits of SHA-256; parts cannot run into each other."""
     return hashlib.sha256(b"".join(map(_measured, parts))).hexdigest()

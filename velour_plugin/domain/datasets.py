@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Any
 
 import numpy as np
@@ -32,16 +32,19 @@ from velour_plugin.errors import BadDataset
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """SHA-256 of every datum, of its truth and of what was said of it; in order, as hexadecimal."""
+    """SHA-256 of every datum of a part, in order, as hexadecimal.
 
+    Args:
+        contents: of the datum with its ground truth.
+        datums: of the datum alone.
+        truths: of its ground truth.
+        predictions: of its predictions; empty without predictions.
+    """
+
+    contents: tuple[str, ...]
     datums: tuple[str, ...]
     truths: tuple[str, ...]
     predictions: tuple[str, ...]
-
-    @property
-    def contents(self) -> Iterator[str]:
-        """What names each datum with all that is true of it."""
-        return map(digest, self.datums, self.truths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class ContentNames:
 
         The order of labels does not matter.
         """
-        whole = Digest(*dataset_header(encode_metadata(metadata), labels, location))
+        whole = version_digest(metadata, labels, location)
         datums, truths, said = Digest(), Digest(), Digest()
         for part in parts:
             whole.add(*part.contents)
@@ -75,12 +78,18 @@ class ContentNames:
         return cls(whole.hex, datums.hex, truths.hex, said.hex)
 
 
-def dataset_header(
+def version_digest(
     metadata: Mapping[str, Any], labels: Iterable[LabelName], location: BaseGeometry | None
-) -> list[str | bytes]:
-    """What a dataset's digest begins with, before its datums; nothing for a missing location."""
+) -> Digest:
+    """What names a dataset version, once :attr:`Dataset.contents` of its datums are added.
+
+    Args:
+        metadata: of the dataset as a whole.
+        labels: its classes; their order does not matter.
+        location: of the dataset as a whole; a missing one leaves the digest as it is without.
+    """
     wkb = [] if location is None else [bytes(shapely.to_wkb(location, byte_order=1))]
-    return [canonical_json(metadata), canonical_json(sorted(labels)), *wkb]
+    return Digest(canonical_json(encode_metadata(metadata)), canonical_json(sorted(labels)), *wkb)
 
 
 PredictionReader = Callable[["Dataset", "str | os.PathLike[str]"], AnnotationTable]
@@ -193,7 +202,15 @@ class Dataset:
         if not isinstance(predictions, AnnotationTable):
             predictions = self._table_of(predictions)
         _check_places(predictions, len(self))
-        return replace(self, predictions=predictions, model=model)
+        return self._changed(_OF_TRUTH, predictions=predictions, model=model)
+
+    def with_model(self, model: str) -> Dataset:
+        """Return this dataset with its predictions under another name of their model."""
+        return self._changed(_OF_CONTENT, model=model)
+
+    def with_name(self, name: str) -> Dataset:
+        """Return this dataset under another name, which is no part of its content."""
+        return self._changed(_OF_CONTENT, name=name)
 
     def subset(self, chosen: NDArray[np.bool_]) -> Dataset:
         """Keep the chosen datums and what is said of them.
@@ -210,12 +227,25 @@ class Dataset:
                 f"a choice of shape {chosen.shape} from dataset {self.name!r}: expected "
                 f"({len(self)},), true or false for each datum."
             )
-        return replace(
+        if chosen.all():
+            return self
+        part = replace(
             self,
-            datums=tuple(datum for datum, keep in zip(self.datums, chosen, strict=True) if keep),
+            datums=tuple(compress(self.datums, chosen)),
             truth=self.truth.on_datums(chosen),
             predictions=self.predictions and self.predictions.on_datums(chosen),
         )
+        known = vars(self)
+        vars(part).update(
+            {name: tuple(compress(known[name], chosen)) for name in _OF_DATUMS if name in known}
+        )
+        return part
+
+    def _changed(self, known: Iterable[str], **fields: Any) -> Dataset:
+        """Another value of some fields; what is known already is not computed again."""
+        changed = replace(self, **fields)
+        vars(changed).update({name: vars(self)[name] for name in known if name in vars(self)})
+        return changed
 
     def __len__(self) -> int:
         return len(self.datums)
@@ -242,15 +272,37 @@ class Dataset:
         """Position of each datum by its uid."""
         return {uid: position for position, uid in enumerate(self.uids)}
 
+    @property
+    def labels(self) -> tuple[LabelName, ...]:
+        """Its classes, as (key, value)."""
+        return self.truth.labels
+
     @cached_property
+    def datum_digests(self) -> tuple[str, ...]:
+        """SHA-256 of each datum with its metadata and location, in order, as hexadecimal."""
+        return tuple(digest(_spelled(datum)) for datum in self.datums)
+
+    @cached_property
+    def truth_digests(self) -> tuple[str, ...]:
+        """SHA-256 of each datum's ground truth."""
+        return tuple(map(digest, self.uids, self.truth.datum_bytes(len(self))))
+
+    @cached_property
+    def prediction_digests(self) -> tuple[str, ...]:
+        """SHA-256 of each datum's predictions; empty without predictions."""
+        table = self.predictions
+        return () if table is None else tuple(map(digest, self.uids, table.datum_bytes(len(self))))
+
+    @cached_property
+    def contents(self) -> tuple[str, ...]:
+        """What names each datum with its ground truth."""
+        return tuple(map(digest, self.datum_digests, self.truth_digests))
+
+    @property
     def fingerprints(self) -> Fingerprints:
-        """What names each datum, its truth and what was said of it, in order."""
-        count = len(self.datums)
-        said = () if self.predictions is None else self.predictions.datum_bytes(count)
+        """What names each datum, its ground truth and its predictions, in order."""
         return Fingerprints(
-            tuple(digest(_spelled(datum)) for datum in self.datums),
-            tuple(map(digest, self.uids, self.truth.datum_bytes(count))),
-            tuple(map(digest, self.uids, said)),
+            self.contents, self.datum_digests, self.truth_digests, self.prediction_digests
         )
 
     @cached_property
@@ -306,6 +358,13 @@ def check_dataset_name(name: object) -> None:
     """Refuse what no store could find a dataset by."""
     if not name or not is_storable(name):
         raise BadDataset(f"dataset name {name!r}: expected a non-empty string without U+0000.")
+
+
+_OF_DATUMS = ("datum_digests", "truth_digests", "prediction_digests", "contents")
+"""What is computed once of each datum: a part of a dataset has a part of it."""
+_OF_TRUTH = ("uids", "place", "datum_digests", "truth_digests", "contents")
+"""What is computed once and does not depend on predictions."""
+_OF_CONTENT = (*_OF_TRUTH, "prediction_digests", "names")
 
 
 def _check_places(table: AnnotationTable, datums: int) -> None:

@@ -22,9 +22,9 @@ from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
+from velour_plugin.domain.vocabulary import LabelName as LabelName
+from velour_plugin.domain.vocabulary import Vocabulary
 from velour_plugin.errors import BadAnnotation, BadGeometry
-
-LabelName = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,13 +120,12 @@ class AnnotationTable:
             )
             for label in item.labels
         ]
-        names = tuple(labels) + tuple(sorted({row[2].name for row in rows} - set(labels)))
-        place = {name: position for position, name in enumerate(names)}
+        vocabulary = Vocabulary(labels, (row[2].name for row in rows))
         items = [row[1] for row in rows]
         return cls.from_columns(
-            names,
+            vocabulary.names,
             np.array([row[0] for row in rows], np.int32),
-            np.array([place[row[2].name] for row in rows], np.int32),
+            vocabulary.indices(row[2].name for row in rows),
             annotation=np.array([row[3] for row in rows], np.int32),
             score=np.array([np.nan if row[2].score is None else row[2].score for row in rows]),
             box=np.array([_xywh(item) for item in items]).reshape(-1, 4),
@@ -136,6 +135,30 @@ class AnnotationTable:
             metadata=[encode_metadata(item.metadata) for item in items],
             embedding=[item.embedding for item in items],
         )
+
+    @classmethod
+    def joined(
+        cls, parts: Sequence[AnnotationTable], labels: Iterable[LabelName] = ()
+    ) -> AnnotationTable:
+        """Put tables about different datums of one dataset together.
+
+        Args:
+            parts: in any order of datums.
+            labels: those that come first, in this order; others follow, sorted.
+        """
+        vocabulary = Vocabulary(labels, (name for part in parts for name in part.labels))
+        tables = [part.in_vocabulary(vocabulary) for part in parts]
+        if not tables:
+            return cls.from_annotations((), vocabulary.names)
+        columns: dict[str, Any] = {
+            name: np.concatenate([getattr(table, name) for table in tables]) for name in _COLUMNS
+        }
+        # the annotations of a part are numbered after those of the parts before it
+        ends = np.cumsum([0, *(int(table.annotation.max(initial=-1)) + 1 for table in tables)])
+        columns["annotation"] += np.repeat(ends[:-1], list(map(len, tables))).astype(np.int32)
+        objects: dict[str, Any] = {name: _joined_objects(tables, name) for name in _OBJECTS}
+        whole = replace(tables[0], **columns, **objects)
+        return whole.take(np.argsort(whole.datum, kind="stable"))
 
     def take(self, rows: NDArray[Any]) -> AnnotationTable:
         """Rows by position or mask, in the order asked for."""
@@ -158,6 +181,14 @@ class AnnotationTable:
         label = np.asarray(place, np.int32)[self.label] if len(self.labels) else self.label
         table = replace(self, labels=tuple(labels), label=label)
         return table if (label >= 0).all() else table.take(label >= 0)
+
+    def in_vocabulary(self, vocabulary: Vocabulary) -> AnnotationTable:
+        """The same rows, with labels as another vocabulary numbers them.
+
+        Raises:
+            KeyError: a label is not in it.
+        """
+        return self.relabelled(vocabulary.names, vocabulary.indices(self.labels))
 
     def annotations_of(self, datum: int) -> list[Annotation]:
         """The annotations of one datum as objects."""
@@ -257,6 +288,18 @@ def _objects(values: Sequence[Any] | None) -> NDArray[np.object_] | None:
     column = np.empty(len(values), dtype=object)
     column[:] = values
     return column
+
+
+def _joined_objects(tables: Sequence[AnnotationTable], name: str) -> NDArray[np.object_] | None:
+    columns = [getattr(table, name) for table in tables]
+    if all(column is None for column in columns):
+        return None
+    return np.concatenate(
+        [
+            np.full(len(table), None, object) if column is None else column
+            for table, column in zip(tables, columns, strict=True)
+        ]
+    )
 
 
 def _taken(column: NDArray[np.object_] | None, rows: NDArray[Any]) -> NDArray[np.object_] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from velour_plugin.domain.geometry import Raster, Shape
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.errors import BadFilter, UnknownName
+from velour_plugin.filters.columns import LabelSubject, areas_of, truths_of
 from velour_plugin.filters.evaluate import compiled
 from velour_plugin.filters.interpret import looked_up
 from velour_plugin.filters.tree import Node, Property, properties
@@ -39,9 +41,9 @@ def matching_rows(node: Node | None, table: AnnotationTable) -> NDArray[np.bool_
     if node is None:
         return np.ones(len(table), bool)
     _check(node, _FAMILIES)
-    if {prop.about for prop in properties(node)} == {"label"}:
-        chosen = matching_labels(node, table.labels)
-        return chosen[table.label] if len(chosen) else np.zeros(len(table), bool)
+    truths = truths_of(node, table)
+    if truths is not None:
+        return truths.true
     truth, subject = compiled(node), _RowSubject(table)
     result = np.zeros(len(table), bool)
     for row in range(len(table)):
@@ -60,7 +62,7 @@ def matching_labels(node: Node | None, labels: Sequence[LabelName]) -> NDArray[n
         return np.ones(len(labels), bool)
     _check(node, ("label",))
     truth = compiled(node)
-    return np.array([truth(_LabelSubject(name)) is True for name in labels], dtype=bool)
+    return np.array([truth(LabelSubject(name)) is True for name in labels], dtype=bool)
 
 
 def matches_run(
@@ -159,7 +161,13 @@ class _RowSubject:
     def __init__(self, table: AnnotationTable) -> None:
         self.table = table
         self.row = 0
-        self.scores, self.areas = table.score.tolist(), table.area.tolist()
+
+    @cached_property
+    def numbers(self) -> dict[str, list[float]]:
+        return {
+            "score": self.table.score.tolist(),
+            "annotation.area": areas_of(self.table).tolist(),
+        }
 
     def value(self, prop: Property) -> Any:
         if prop.path:
@@ -168,8 +176,8 @@ class _RowSubject:
         if prop.about == "label":
             name = self.table.labels[self.table.label[self.row]]
             return name[prop.name == "label.value"]
-        number = self.scores[self.row] if prop.name == "score" else self._area()
-        return None if number is None or number != number else number
+        number = self.numbers[prop.name][self.row]
+        return None if number != number else number
 
     def place(self, prop: Property) -> BaseGeometry | None:
         if prop.path:
@@ -179,16 +187,6 @@ class _RowSubject:
             return region_of(shape)
         x, y, width, height = self.table.box[self.row].tolist()
         return None if x != x else shapely.box(x, y, x + width, y + height)
-
-    def _area(self) -> float | None:
-        area: float = self.areas[self.row]
-        if area == area:
-            return area
-        shape = self._shape()
-        if shape is not None:
-            return shape.area
-        _, _, width, height = self.table.box[self.row].tolist()
-        return float(width * height)
 
     def _shape(self) -> Shape | None:
         return None if self.table.shape is None else self.table.shape[self.row]

@@ -7,7 +7,6 @@ asked for: most questions need a third of a ledger.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,19 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_plugin.domain.arrow import column_to_numpy, columns_to_parquet, parquet_to_table
 from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.domain.ledger import Columns, Ledger
 from velour_plugin.errors import StoreUnavailable
 
 _MAGIC = b"VLD1"
-_LARGE = 1 << 19
-"""From so many bytes on, it pays to read the columns of a table at once."""
 
 
 def ledger_to_bytes(ledger: Ledger) -> bytes:
     """Spell a ledger in bytes; :func:`ledger_from_bytes` undoes it exactly."""
     tables = {"": {"uid": np.array(ledger.datums, dtype=object)}, **ledger.tables}
-    spelled = {name: _to_parquet(columns) for name, columns in tables.items()}
+    spelled = {name: columns_to_parquet(columns) for name, columns in tables.items()}
     header = canonical_json(
         {
             "task": ledger.task,
@@ -89,53 +87,8 @@ class _Tables(Mapping[str, Columns]):
         return len(self._places)
 
 
-def _to_parquet(columns: Columns) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    arrays = {name: pa.array(column) for name, column in columns.items()}
-    floats = [
-        name
-        for name, array in arrays.items()
-        if pa.types.is_floating(array.type) and 2 * len(np.unique(columns[name])) >= len(array)
-    ]  # numbers that repeat, as scores of few decimals do, are smaller in a dictionary
-    rising = [name for name, column in columns.items() if _rises(column)]
-    sink = io.BytesIO()
-    pq.write_table(
-        pa.table(arrays),
-        sink,
-        compression="zstd",
-        use_dictionary=[name for name in arrays if name not in (*floats, *rising)],
-        use_byte_stream_split=floats,
-        column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
-        write_statistics=False,
-    )
-    return sink.getvalue()
-
-
-def _rises(column: NDArray[Any]) -> bool:
-    """Positions that never fall are a tenth as large by their differences."""
-    return column.dtype in (np.int32, np.int64) and not (np.diff(column) < 0).any()
-
-
 def _from_parquet(content: bytes, at: int, size: int) -> dict[str, NDArray[Any]]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    # not pq.read_table, and no to_numpy below: both import pandas, which takes half a second
-    spelled = pa.BufferReader(pa.py_buffer(content).slice(at, size))
-    table = pq.ParquetFile(spelled).read(use_threads=size > _LARGE)
-    return {name: _to_numpy(table[name]) for name in table.column_names}
-
-
-def _to_numpy(column: Any) -> NDArray[Any]:
-    """The values of a pyarrow column, without a copy where they lie as numpy's do."""
-    import pyarrow as pa
-
-    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    if pa.types.is_boolean(array.type):  # eight in a byte
-        bits = np.frombuffer(array.buffers()[1], np.uint8)
-        return np.unpackbits(bits, bitorder="little")[array.offset :][: len(array)].view(bool)
-    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
-        return np.from_dlpack(array)
-    return np.array(array.to_pylist(), object)
+    table = parquet_to_table(pa.py_buffer(content).slice(at, size))
+    return {name: column_to_numpy(table[name]) for name in table.column_names}

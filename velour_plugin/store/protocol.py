@@ -18,6 +18,7 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.models import Model
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.filters import Node, Where
+from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.queries import Query
 from velour_plugin.store.values import Candidate, DatumSelection, Version, VersionDiff
 
@@ -190,7 +191,7 @@ class Store(Reader, Protocol):
             UnknownName: no dataset has that name.
         """
 
-    def save(self, evaluation: Evaluation, dataset: Dataset) -> Version:
+    def save(self, evaluation: Evaluation, dataset: Dataset | PartitionedDataset) -> Version:
         """Store an evaluation with the dataset and predictions that it is about.
 
         Args:

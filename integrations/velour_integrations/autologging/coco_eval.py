@@ -149,7 +149,7 @@ def _captured(evaluation: Any) -> Captured:
         said, dataset = by_label(said), replace(dataset, truth=by_label(dataset.truth))
         parameters["label_map"] = {name: "object" for _, name in dataset.truth.labels}
     name = recording.dataset_name(getattr(evaluation.cocoGt, "_velour_name", None), dataset)
-    judged = replace(dataset, name=name, predictions=said, model="autologged")
+    judged = dataset.with_name(name).with_predictions(said, "autologged")
     said_there = {} if _is_rounded(params) else _stats(evaluation)
     return Captured("COCOeval", judged, TASKS[kind], parameters, said_there)
 

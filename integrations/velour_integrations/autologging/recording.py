@@ -141,7 +141,7 @@ def _log(judged: Sequence[tuple[Captured, velour.Evaluation]]) -> None:
     run = run_of(run_id)
     model = run.name or run.run_id
     for found, evaluation in judged:
-        dataset = replace(found.dataset, model=model)
+        dataset = found.dataset.with_model(model)
         _log_one(found, replace(evaluation, run=run, model=model), dataset, run)
 
 

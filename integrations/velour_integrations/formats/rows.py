@@ -12,7 +12,7 @@ import numpy as np
 
 from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import DEFAULT_KEY, Shape
+from velour_plugin.plugin import DEFAULT_KEY, Shape, Vocabulary
 
 Box = tuple[float, float, float, float]
 NO_BOX: Box = (np.nan,) * 4
@@ -54,12 +54,12 @@ class Rows:
 
     def table(self, known: Sequence[str] = ()) -> AnnotationTable:
         """Make columns; ``known`` classes come first, in their order, others follow, sorted."""
-        names = [*known, *sorted(set(self.labels).difference(known))]
-        place = {name: position for position, name in enumerate(names)}
+        labels = [(DEFAULT_KEY, name) for name in self.labels]
+        vocabulary = Vocabulary([(DEFAULT_KEY, name) for name in known], labels)
         return AnnotationTable.from_columns(
-            [(DEFAULT_KEY, name) for name in names],
+            vocabulary.names,
             np.array(self.datums, np.int32),
-            np.array([place[name] for name in self.labels], np.int32),
+            vocabulary.indices(labels),
             box=np.array(self.boxes, np.float64).reshape(-1, 4),
             score=np.array(self.scores, np.float64),
             crowd=np.array(self.crowds, bool),

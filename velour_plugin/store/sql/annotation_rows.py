@@ -1,66 +1,84 @@
-"""Annotations as rows of the store, and back: the same for ground truth and predictions."""
+"""Annotations as rows of the store, and back: ground truth, of which PostGIS answers questions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
+from velour_plugin.domain.codec import BOX
 from velour_plugin.domain.embedding import Embedding
-from velour_plugin.domain.geometry import MultiPolygon, Polygon, Raster, Shape
+from velour_plugin.domain.geometry import Raster, Shape
+from velour_plugin.domain.regions_at_rest import (
+    raster_of,
+    raster_to_numbers,
+    shape_of,
+    shapes_to_wkb,
+)
 from velour_plugin.domain.table import AnnotationTable, LabelName
+from velour_plugin.domain.vocabulary import Vocabulary
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.backend import Backend
 
-_SIZES = ("x", "y", "width", "height")
 
-
-def load_table(
-    connection: Connection,
-    version: int,
-    table: Table,
-    labels: Sequence[LabelName] = (),
-    *conditions: ColumnElement[Any],
+def load_truth(
+    connection: Connection, version_id: int, labels: Sequence[LabelName] = ()
 ) -> AnnotationTable:
-    """Read annotations or predictions of a version's datums into columns."""
-    scored = "score" in table.c
-    wanted = [
-        schema.version_datums.c.position,
-        *(table.c[name] for name in ("annotation", "label_id", *_SIZES, "area", "crowd")),
-        table.c.shape,
-        table.c.raster,
-        table.c.metadata,
-        table.c.embedding,
-        *([table.c.score] if scored else []),
-    ]
-    query = (
-        select(*wanted)
-        .join(table, table.c.datum_id == schema.version_datums.c.datum_id)
-        .where(schema.version_datums.c.version_id == version, *conditions)
-        .order_by(schema.version_datums.c.position, table.c.row)
-    )
-    rows = list(zip(*connection.execute(query), strict=True)) or [()] * len(wanted)
-    names = _label_names(connection, set(rows[2]))
-    known = list(dict.fromkeys([*labels, *sorted(names.values())]))
-    place = {number: known.index(name) for number, name in names.items()}
-    numbers = np.array(rows[3:8], dtype=np.float64)
+    """Read the ground truth of a version's datums into columns.
+
+    Args:
+        connection: to the store.
+        version_id: of the version.
+        labels: those that come first, in this order; others follow, sorted.
+    """
+    numbers = _rows_of(version_id, NUMBERS)
+    # as the driver gives them: looking at each of a million numbers takes longer than reading them
+    columns = _by_name(("datum", *NUMBERS), connection.execute(numbers).cursor.fetchall())
+    names = _objects_of(connection, version_id)
+    if names:
+        rows = connection.execute(_rows_of(version_id, names)).all()
+        columns |= _by_name(("datum", *names), rows)
+    return table_of_rows(columns, _label_names(connection, set(columns["label_id"])), labels)
+
+
+NUMBERS = ("annotation", "label_id", *BOX, "area", "crowd")
+OBJECTS = ("shape", "raster", "metadata", "embedding")
+"""Columns of one label of one annotation, as :func:`region_columns` writes them."""
+
+
+def table_of_rows(
+    columns: Mapping[str, Sequence[Any]],
+    names: Mapping[int, LabelName],
+    labels: Sequence[LabelName] = (),
+) -> AnnotationTable:
+    """Make a table of what the database gave back.
+
+    Args:
+        columns: values of rows by column: ``datum``, ``NUMBERS``, maybe ``score`` and ``OBJECTS``.
+        names: labels by their id.
+        labels: those that come first, in this order; others follow, sorted.
+    """
+    vocabulary = Vocabulary(labels, names.values())
+    index_of = {number: vocabulary.index_of[name] for number, name in names.items()}
+    floats = [name for name in ("score", *BOX, "area") if name in columns]
+    numbers = {name: np.array(columns[name], np.float64) for name in floats}
     return AnnotationTable.from_columns(
-        known,
-        np.array(rows[0], np.int32),
-        np.array([place[number] for number in rows[2]], np.int32),
-        annotation=np.array(rows[1], np.int32),
-        box=numbers[:4].T if len(rows[0]) else None,
-        area=numbers[4] if len(rows[0]) else None,
-        crowd=np.array(rows[8], bool),
-        shape=[_shape(shape, raster) for shape, raster in zip(rows[9], rows[10], strict=True)],
-        metadata=list(rows[11]),
-        embedding=[None if row is None else Embedding(np.frombuffer(row)) for row in rows[12]],
-        score=np.array(rows[13], np.float64) if scored else None,
+        vocabulary.names,
+        np.array(columns["datum"], np.int32),
+        np.array([index_of[number] for number in columns["label_id"]], np.int32),
+        annotation=np.array(columns["annotation"], np.int32),
+        score=numbers.get("score"),
+        box=np.column_stack([numbers[name] for name in BOX]),
+        area=numbers["area"],
+        crowd=np.array(columns["crowd"], bool),
+        shape=_shapes(columns),
+        metadata=columns.get("metadata"),
+        embedding=_each(columns.get("embedding", ()), _embedding) or None,
     )
 
 
@@ -69,20 +87,21 @@ def region_columns(
 ) -> dict[str, Sequence[Any] | NDArray[Any]]:
     """Columns of a table's rows as the store keeps them."""
     ids = label_ids(connection, backend, table.labels)
-    shapes = _each(table.shape, table)
+    nothing: list[None] = [None] * len(table)
+    shapes = table.shape
     return {
         "row": np.arange(len(table)),
         "annotation": table.annotation,
         "label_id": ids[table.label] if len(ids) else table.label,
-        **{name: table.box[:, place] for place, name in enumerate(_SIZES)},
+        **{name: table.box[:, at] for at, name in enumerate(BOX)},
         "area": table.area,
         "crowd": table.crowd.astype(np.int64),
-        "shape": [shape and _shape_wkb(shape) for shape in shapes],
-        "raster": [shape and _raster_bytes(shape) for shape in shapes],
-        "metadata": _each(table.metadata, table),
-        "embedding": [
-            None if item is None else _vector_bytes(item) for item in _each(table.embedding, table)
-        ],
+        "shape": nothing if shapes is None else shapes_to_wkb(shapes).tolist(),
+        "raster": nothing if shapes is None else _each(map(raster_to_numbers, shapes), _bytes),
+        "metadata": nothing if table.metadata is None else list(table.metadata),
+        "embedding": nothing
+        if table.embedding is None
+        else _each(table.embedding, lambda item: item.vector.tobytes()),
     }
 
 
@@ -136,29 +155,50 @@ def _label_names(connection: Connection, ids: set[int]) -> dict[int, LabelName]:
     return {number: (key, value) for number, key, value in rows if number in ids}
 
 
-def _shape(shape: Any, raster: bytes | None) -> Shape | None:
-    if raster is not None:
-        height, width, *_ = np.frombuffer(raster[:8], "<i4").tolist()
-        return Raster.from_edges(np.frombuffer(raster[8:], "<i4").astype(np.int64), height, width)
-    geometry = geometry_of(shape)
-    if geometry is None:
-        return None
-    return Polygon(geometry) if isinstance(geometry, shapely.Polygon) else MultiPolygon(geometry)
+def _of_version(version_id: int, *columns: ColumnElement[Any]) -> Select[Any]:
+    members, annotations = schema.version_datums, schema.annotations
+    joined = members.join(annotations, annotations.c.datum_id == members.c.datum_id)
+    return select(*columns).select_from(joined).where(members.c.version_id == version_id)
 
 
-def _shape_wkb(shape: Shape | None) -> bytes | None:
-    return None if shape is None or isinstance(shape, Raster) else shapely.to_wkb(shape.shape)
+def _rows_of(version_id: int, names: Sequence[str]) -> Select[Any]:
+    """The datum's position and some columns of each row, in order."""
+    position, columns = schema.version_datums.c.position, schema.annotations.c
+    query = _of_version(version_id, position, *(columns[name] for name in names))
+    return query.order_by(position, columns.row)
 
 
-def _each(column: Any, table: AnnotationTable) -> list[Any]:
-    return [None] * len(table) if column is None else list(column)
+def _by_name(names: Sequence[str], rows: Sequence[Any]) -> dict[str, Sequence[Any]]:
+    values = list(zip(*rows, strict=True)) or [()] * len(names)
+    return dict(zip(names, values, strict=True))
 
 
-def _vector_bytes(embedding: Embedding | None) -> bytes | None:
-    return None if embedding is None else embedding.vector.tobytes()
+def _objects_of(connection: Connection, version_id: int) -> list[str]:
+    """Columns of objects that any annotation of a version has; most have none."""
+    counts = [func.count(schema.annotations.c[name]) for name in OBJECTS]
+    row = connection.execute(_of_version(version_id, *counts)).one()
+    return [name for name, count in zip(OBJECTS, row, strict=True) if count]
 
 
-def _raster_bytes(shape: Shape | None) -> bytes | None:
-    if not isinstance(shape, Raster):
-        return None
-    return np.array([shape.height, shape.width, *shape.edges], "<i4").tobytes()
+def _shapes(columns: Mapping[str, Sequence[Any]]) -> list[Shape | None] | None:
+    shapes = [shape_of(geometry_of(value)) for value in columns.get("shape", ())]
+    rasters = _each(columns.get("raster", ()), _raster)
+    if shapes and rasters:
+        return [shape or raster for shape, raster in zip(shapes, rasters, strict=True)]
+    return shapes or rasters or None
+
+
+def _raster(content: Any) -> Raster:
+    return raster_of(np.frombuffer(content, "<i4"))
+
+
+def _embedding(content: Any) -> Embedding:
+    return Embedding(np.frombuffer(content))
+
+
+def _each(values: Iterable[Any], spell: Callable[[Any], Any]) -> list[Any]:
+    return [None if value is None else spell(value) for value in values]
+
+
+def _bytes(numbers: NDArray[Any]) -> bytes:
+    return numbers.tobytes()

@@ -13,18 +13,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Select, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select
 
 from velour_plugin.domain.annotations import Datum
-from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.datasets import Dataset, version_digest
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.domain.table import LabelName
-from velour_plugin.errors import NotFound, UnknownName
+from velour_plugin.errors import BadDataset, NotFound, UnknownName
+from velour_plugin.partitions import PartitionedDataset, parts_of
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.annotation_rows import (
     geometry_of,
     insert_rows,
-    load_table,
+    load_truth,
     region_columns,
     wkb_of,
 )
@@ -42,21 +43,42 @@ VERSION = (
 """Columns of a :class:`~velour_plugin.store.values.Version`, in its order."""
 
 
-def save_version(connection: Connection, backend: Backend, dataset: Dataset) -> Version:
-    """Store a dataset's ground truth; content that is there already is not stored again."""
+def save_version(
+    connection: Connection, backend: Backend, dataset: Dataset | PartitionedDataset, digest: str
+) -> Version:
+    """Store a dataset's ground truth; content that is there already is not stored again.
+
+    Of a partitioned dataset a part at a time is in memory, and the ids of all datums.
+
+    Args:
+        connection: of the caller's transaction.
+        backend: of the store's database.
+        dataset: in memory or in partitions.
+        digest: of its content, as :attr:`Dataset.digest` names it.
+
+    Raises:
+        BadDataset: the parts are no longer those that had this digest.
+    """
     backend.lock(connection, dataset.name)
-    known = _version_of(connection, dataset.name, dataset.digest)
+    known = _version_of(connection, dataset.name, digest)
     if known is not None:
         return known
-    ids = save_datums(connection, backend, dataset)
-    content = Content(
-        dataset.digest,
-        encode_metadata(dataset.metadata),
-        dataset.truth.labels,
-        sorted({name for datum in dataset.datums for name in datum.metadata}),
-        wkb_of(dataset.location),
-    )
-    return write_version(connection, backend, dataset.name, content, ids)
+    content = version_digest(dataset.metadata, dataset.labels, dataset.location)
+    ids: list[NDArray[np.int64]] = []
+    properties: set[str] = set()
+    for part in parts_of(dataset):
+        content.add(*part.contents)
+        ids.append(save_datums(connection, backend, part))
+        properties.update(name for datum in part.datums for name in datum.metadata)
+    if content.hex != digest:
+        raise BadDataset(
+            f"{dataset!r} changed while it was evaluated: its digest was {digest[:12]} and is "
+            f"{content.hex[:12]} now. Evaluate it again."
+        )
+    metadata = encode_metadata(dataset.metadata)
+    location = wkb_of(dataset.location)
+    described = Content(digest, metadata, dataset.labels, sorted(properties), location)
+    return write_version(connection, backend, dataset.name, described, np.concatenate(ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +178,14 @@ def select_datums(
     return DatumSelection([uid for uid, _ in rows], positions)
 
 
+def version_uids(connection: Connection, version_id: int) -> list[str]:
+    """Uids of all datums of a version, in its order."""
+    members = schema.version_datums.c
+    query = select(schema.datums.c.uid).join(schema.version_datums)
+    query = query.where(members.version_id == version_id).order_by(members.position)
+    return list(connection.scalars(query))
+
+
 def members_of(connection: Connection, version: Version) -> list[tuple[str, int, str]]:
     """Uid, row id and digest of each datum of a version; the digest names its truth as well."""
     columns = schema.datums.c
@@ -172,7 +202,7 @@ def load_dataset(connection: Connection, version: Version) -> Dataset:
     ).one()
     datums = load_datums(connection, version)
     labels = [(key, value) for key, value in row.labels]
-    truth = load_table(connection, version.id, schema.annotations, labels)
+    truth = load_truth(connection, version.id, labels)
     metadata, location = decode_metadata(row.metadata), geometry_of(row.location)
     return Dataset.from_table(version.dataset, datums, truth, metadata, location=location)
 
@@ -189,9 +219,9 @@ def load_datums(connection: Connection, version: Version) -> list[Datum]:
 def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> NDArray[np.int64]:
     """Store the datums that are new, with their truth, and return all ids in order."""
     owner = _dataset_id(connection, backend, dataset.name)
-    stored = _datum_ids(connection, owner)
-    names = list(dataset.fingerprints.contents)
-    new = np.array([name not in stored for name in names], bool)
+    newest = _newest_id(connection)
+    stored = _datum_ids(connection, owner, dataset.contents)
+    new = np.array([name not in stored for name in dataset.contents], bool)
     fresh = dataset.subset(new)
     insert_rows(
         connection,
@@ -199,14 +229,14 @@ def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> N
         schema.datums,
         {
             "dataset_id": np.full(len(fresh), owner),
-            "digest": list(fresh.fingerprints.contents),
+            "digest": fresh.contents,
             "uid": fresh.uids,
             "metadata": [encode_metadata(datum.metadata) for datum in fresh.datums],
             "location": [wkb_of(datum.location) for datum in fresh.datums],
         },
     )
-    stored = _datum_ids(connection, owner)
-    ids = np.array([stored[name] for name in names], np.int64)
+    stored |= _ids_after(connection, owner, newest)
+    ids = np.array([stored[name] for name in dataset.contents], np.int64)
     backend.index_places(connection, ids[new].tolist(), [datum.location for datum in fresh.datums])
     columns = region_columns(connection, backend, fresh.truth)
     columns = {"datum_id": ids[new][fresh.truth.datum], **columns}
@@ -241,7 +271,34 @@ def _dataset_id(connection: Connection, backend: Backend, name: str) -> int:
     return int(connection.scalars(query).one())
 
 
-def _datum_ids(connection: Connection, owner: int) -> dict[str, int]:
-    query = select(schema.datums.c.digest, schema.datums.c.id)
-    rows = connection.execute(query.where(schema.datums.c.dataset_id == owner))
-    return {key: value for key, value in rows}  # noqa: C416  dict() takes a result for a mapping
+def _newest_id(connection: Connection) -> int:
+    """Row id of the datum that was stored last, 0 without any."""
+    return connection.scalar(select(func.max(schema.datums.c.id))) or 0
+
+
+def _ids_after(connection: Connection, owner: int, newest: int) -> dict[str, int]:
+    """Row ids of a dataset's datums that were stored since, by their digest."""
+    columns = schema.datums.c
+    # + 0: found by their ids; the index of a dataset would lead through all that it has
+    query = select(columns.digest, columns.id).where(
+        columns.id > newest, columns.dataset_id + 0 == owner
+    )
+    return {digest: number for digest, number in connection.execute(query)}  # noqa: C416  dict() takes a result for a mapping
+
+
+def _datum_ids(connection: Connection, owner: int, digests: Sequence[str]) -> dict[str, int]:
+    """Row ids of those datums that are stored, by their digest."""
+    columns = schema.datums.c
+    known: dict[str, int] = {}
+    if not connection.scalar(select(exists().where(columns.dataset_id == owner))):
+        return known  # a new dataset: no need to look for a million names
+    for start in range(0, len(digests), _AT_ONCE):
+        query = select(columns.digest, columns.id).where(
+            columns.dataset_id == owner, columns.digest.in_(digests[start : start + _AT_ONCE])
+        )
+        known.update((digest, number) for digest, number in connection.execute(query))
+    return known
+
+
+_AT_ONCE = 10_000
+"""Values of one IN: databases take 32,766 at most."""

@@ -14,22 +14,19 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
 
+from velour_plugin.domain.codec import table_from_bytes, table_to_bytes
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate, Evaluation, Metric, Run
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.table import AnnotationTable
-from velour_plugin.errors import NotFound
+from velour_plugin.errors import InvalidInput, NotFound
+from velour_plugin.partitions import PartitionedDataset, parts_of
 from velour_plugin.store.ledgers import ledger_from_bytes, ledger_to_bytes
 from velour_plugin.store.sql import schema
-from velour_plugin.store.sql.annotation_rows import (
-    insert_rows,
-    label_ids,
-    load_table,
-    region_columns,
-)
+from velour_plugin.store.sql.annotation_rows import label_ids
 from velour_plugin.store.sql.backend import Backend
-from velour_plugin.store.sql.datasets import VERSION
+from velour_plugin.store.sql.datasets import VERSION, version_uids
 from velour_plugin.store.values import Candidate, Version
 
 
@@ -37,10 +34,10 @@ def save_evaluation(
     connection: Connection,
     backend: Backend,
     version: Version,
-    dataset: Dataset,
+    dataset: Dataset | PartitionedDataset,
     evaluation: Evaluation,
 ) -> None:
-    """Store an evaluation and what it judged; one that is there already is only linked to its run.
+    """Store an evaluation and its predictions; one that is there already is linked to its run.
 
     Args:
         connection: of the caller's transaction.
@@ -50,7 +47,7 @@ def save_evaluation(
         evaluation: the outcome.
     """
     if not _exists(connection, evaluation.id):
-        predictions = _save_predictions(connection, backend, version, dataset, evaluation)
+        predictions = _save_predictions(connection, version, dataset, evaluation)
         connection.execute(
             insert(schema.evaluations).values(
                 id=evaluation.id,
@@ -63,10 +60,9 @@ def save_evaluation(
             )
         )
         _save_metrics(connection, backend, evaluation)
+        ledger = _storable(ledger_to_bytes(evaluation.ledger), "a ledger")
         connection.execute(
-            insert(schema.ledgers).values(
-                evaluation_id=evaluation.id, content=ledger_to_bytes(evaluation.ledger)
-            )
+            insert(schema.ledgers).values(evaluation_id=evaluation.id, content=ledger)
         )
     if evaluation.run is not None:
         link_run(connection, evaluation.id, evaluation.run)
@@ -221,12 +217,32 @@ def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[s
 
 
 def load_predictions(connection: Connection, evaluation_id: str) -> AnnotationTable:
-    """Read what a model said that an evaluation judged, on the datums of its version."""
-    evaluations = schema.evaluations.c
-    query = select(evaluations.version_id, evaluations.set_id)
-    row = connection.execute(query.where(evaluations.id == evaluation_id)).one()
-    of_set = schema.predictions.c.set_id == row.set_id
-    return load_table(connection, row.version_id, schema.predictions, (), of_set)
+    """Read the predictions of an evaluation, on the datums of its version."""
+    evaluations, contents = schema.evaluations.c, schema.prediction_contents.c
+    uids = version_uids(connection, version_id_of(connection, evaluation_id))
+    index_of = {uid: index for index, uid in enumerate(uids)}
+    blobs = (
+        select(contents.content)
+        .join(schema.evaluations, evaluations.set_id == contents.set_id)
+        .where(evaluations.id == evaluation_id)
+        .order_by(contents.part)
+    )
+    parts = [table_from_bytes(blob, index_of)[0] for blob in connection.scalars(blobs)]
+    return parts[0] if len(parts) == 1 else AnnotationTable.joined(parts)
+
+
+def version_id_of(connection: Connection, evaluation_id: str) -> int:
+    """Row id of the dataset version that an evaluation is of.
+
+    Raises:
+        NotFound: no evaluation has that id.
+    """
+    columns = schema.evaluations.c
+    query = select(columns.version_id).where(columns.id == evaluation_id)
+    version_id = connection.scalars(query).one_or_none()
+    if version_id is None:
+        raise NotFound(f"no evaluation {evaluation_id!r} in this store.")
+    return int(version_id)
 
 
 def load_ledger(connection: Connection, evaluation_id: str) -> Ledger:
@@ -273,12 +289,11 @@ def _exists(connection: Connection, evaluation_id: str) -> bool:
 
 def _save_predictions(
     connection: Connection,
-    backend: Backend,
     version: Version,
-    dataset: Dataset,
+    dataset: Dataset | PartitionedDataset,
     evaluation: Evaluation,
 ) -> int:
-    """Store what a model said, unless that is there from another evaluation of it."""
+    """Store predictions, unless they are there from another evaluation of them."""
     sets = schema.prediction_sets.c
     said = {
         "version_id": version.id,
@@ -292,25 +307,31 @@ def _save_predictions(
     now = dt.datetime.now(dt.timezone.utc)
     connection.execute(insert(schema.prediction_sets).values(**said, created_at=now))
     number = int(connection.scalars(query).one())
-    table = dataset.predictions
-    assert table is not None
-    members = schema.version_datums.c
-    ids = np.array(
-        connection.scalars(
-            select(members.datum_id)
-            .where(members.version_id == version.id)
-            .order_by(members.position)
-        ).all(),
-        np.int64,
-    )
-    columns = {
-        "set_id": np.full(len(table), number),
-        "datum_id": ids[table.datum],
-        "score": table.score,
-        **region_columns(connection, backend, table),
-    }
-    insert_rows(connection, backend, schema.predictions, columns)
+    for part, content in enumerate(parts_of(dataset)):
+        assert content.predictions is not None
+        blob = _storable(table_to_bytes(content.predictions, content.uids), "predictions")
+        row = {"set_id": number, "part": part, "content": blob}
+        connection.execute(insert(schema.prediction_contents).values(row))
     return number
+
+
+def _storable(content: bytes, name: str) -> bytes:
+    """Refuse what no database takes as one value.
+
+    Raises:
+        InvalidInput: it is too large.
+    """
+    if len(content) > _LARGEST:
+        raise InvalidInput(
+            f"{name} of {len(content) / 1e9:,.1f} GB: a database takes values of at most "
+            f"{_LARGEST / 1e9:,.1f} GB. Write smaller parts with velour.PartitionedDataset.write, "
+            'leave out details with {"details": False}, or evaluate without a store.'
+        )
+    return content
+
+
+_LARGEST = 1_000_000_000
+"""Bytes of a value: SQLite's limit; PostgreSQL's is 1 GiB."""
 
 
 def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:
@@ -322,14 +343,23 @@ def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluati
             "position": position,
             "name": metric.name,
             "label_id": metric.label and ids[metric.label.name],
-            "value": metric.value if isinstance(metric.value, (int, float)) else None,
-            "content": metric.value if isinstance(metric.value, (dict, list)) else None,
+            **_value_columns(metric.value),
             "parameters": dict(metric.parameters),
         }
         for position, metric in enumerate(evaluation.metrics)
     ]
     if rows:
         connection.execute(insert(schema.metrics), rows)
+
+
+def _value_columns(value: Any) -> dict[str, Any]:
+    """A number for SQL to compare; as JSON whatever is no fraction, so that 3 stays 3."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    is_number = isinstance(plain, (int, float)) and not isinstance(plain, bool)
+    return {
+        "value": float(plain) if is_number else None,
+        "content": None if isinstance(plain, float) else plain,
+    }
 
 
 def _load_metrics(connection: Connection, evaluation_id: str) -> Sequence[Metric]:

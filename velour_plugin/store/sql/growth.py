@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from sqlalchemy import Connection, select
 
-from velour_plugin.domain.canonical import Digest
-from velour_plugin.domain.datasets import Dataset, dataset_header
+from velour_plugin.domain.datasets import Dataset, version_digest
+from velour_plugin.domain.metadata import decode_metadata
 from velour_plugin.domain.order import natural_order
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.annotation_rows import geometry_of, wkb_of
@@ -59,7 +59,7 @@ def add_datums(connection: Connection, backend: Backend, addition: Dataset) -> V
     base = known_versions(connection, addition.name)[0]
     rows = {uid: (number, digest) for uid, number, digest in members_of(connection, base)}
     ids = save_datums(connection, backend, addition)
-    fresh = zip(addition.uids, ids.tolist(), addition.fingerprints.contents, strict=True)
+    fresh = zip(addition.uids, ids.tolist(), addition.contents, strict=True)
     rows.update({uid: (number, digest) for uid, number, digest in fresh})
     uids = sorted(rows, key=natural_order)
     content = _content(connection, base, addition, [rows[uid][1] for uid in uids])
@@ -79,7 +79,7 @@ def _content(
     location = geometry_of(wkb)
     labels = list(dict.fromkeys([*((key, value) for key, value in known), *addition.truth.labels]))
     added = {key for datum in addition.datums for key in datum.metadata}
-    name = Digest(*dataset_header(metadata, labels, location))
+    name = version_digest(decode_metadata(metadata), labels, location)
     name.add(*digests)
     properties = sorted({*base.properties, *added})
     return Content(name.hex, metadata, labels, properties, wkb_of(location))

@@ -115,7 +115,7 @@ class SqlReader(ABC):
             if isinstance(dataset, str):
                 about = datasets.numbered(connection, dataset, version)
                 return facts.facts_of_version(connection, about, source)
-            contents = dict(zip(dataset.uids, dataset.fingerprints.contents, strict=True))
+            contents = dict(zip(dataset.uids, dataset.contents, strict=True))
             return facts.facts_of_contents(connection, dataset.name, contents)
 
     def models(self) -> list[Model]:

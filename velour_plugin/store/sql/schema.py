@@ -112,21 +112,6 @@ def _created() -> Column[Any]:
     return Column("created_at", Moment, nullable=False)
 
 
-def _region() -> list[Column[Any]]:
-    """Columns of one label of one annotation; a box is x, y, width, height in pixels."""
-    return [
-        Column("row", Integer, nullable=False),
-        Column("annotation", Integer, nullable=False),
-        _to("labels"),
-        *(Column(name, Float(53)) for name in ("x", "y", "width", "height", "area")),
-        Column("crowd", Integer, nullable=False),
-        Column("shape", Shape),
-        Column("raster", LargeBinary),
-        Column("metadata", Json),
-        Column("embedding", LargeBinary),
-    ]
-
-
 datasets = Table("datasets", metadata, _id(), Column("name", Text, nullable=False, unique=True))
 
 versions = Table(
@@ -180,10 +165,19 @@ annotations = Table(
     "annotations",
     metadata,
     _to("datums"),
-    *_region(),
+    Column("row", Integer, nullable=False),
+    Column("annotation", Integer, nullable=False),
+    _to("labels"),
+    *(Column(name, Float(53)) for name in ("x", "y", "width", "height", "area")),
+    Column("crowd", Integer, nullable=False),
+    Column("shape", Shape),
+    Column("raster", LargeBinary),
+    Column("metadata", Json),
+    Column("embedding", LargeBinary),
     # covers what filters ask of a datum's ground truth: its labels, how many annotations there are
     Index("ix_annotations_datum_id", "datum_id", "label_id", "annotation"),
 )
+"""Ground truth: a row is one label of one annotation; a box is x, y, width, height in pixels."""
 
 facts = Table(
     "facts",
@@ -220,14 +214,15 @@ prediction_sets = Table(
     UniqueConstraint("version_id", "model", "digest"),
 )
 
-predictions = Table(
-    "predictions",
+prediction_contents = Table(
+    "prediction_contents",
     metadata,
-    _to("prediction_sets", name="set_id", index=True),
-    _to("datums"),
-    Column("score", Float(53)),
-    *_region(),
+    _to("prediction_sets", name="set_id", primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
 )
+"""Columns of a set as :mod:`velour_plugin.domain.codec` spells them: one blob, or one for each part
+of a partitioned dataset. In a table of their own, so that who lists sets reads no blobs."""
 
 evaluations = Table(
     "evaluations",
@@ -275,6 +270,24 @@ ledgers = Table(
     _evaluation(),
     Column("content", LargeBinary, nullable=False),
 )
+
+expanded_predictions = Table(
+    "expanded_predictions",
+    metadata,
+    _evaluation(),
+    Column("row", Integer, primary_key=True, autoincrement=False),
+    Column("uid", Text, nullable=False),
+    Column("annotation", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("score", Float(53)),
+    Column("box", Shape),
+    Column("area", Float(53)),
+    Column("crowd", Integer, nullable=False),
+    Column("shape", Shape),
+    Column("metadata", Json),
+)
+"""Predictions laid out for SQL and QGIS by ``velour db expand``; Velour itself never reads them."""
 
 answers = Table(
     "answers",

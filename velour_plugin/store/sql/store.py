@@ -14,12 +14,14 @@ from velour_plugin.domain.facts import Facts, checked_text
 from velour_plugin.domain.models import Model
 from velour_plugin.errors import InvalidInput
 from velour_plugin.filters import Where, parse_filter
+from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins import installed
 from velour_plugin.queries import Query
 from velour_plugin.store.sql import (
     answer_cache,
     datasets,
     evaluations,
+    expanded,
     facts,
     growth,
     migrate,
@@ -63,7 +65,7 @@ class SqlStore(SqlReader):
     def save_dataset(self, dataset: Dataset) -> Version:
         """Store a dataset's ground truth as a version; equal content is the same version."""
         with self._writing(dataset.name) as connection:
-            version = datasets.save_version(connection, self.backend, dataset)
+            version = datasets.save_version(connection, self.backend, dataset, dataset.digest)
         return self._announced(version)
 
     def add_datums(self, addition: Dataset) -> Version:
@@ -72,10 +74,11 @@ class SqlStore(SqlReader):
             version = growth.add_datums(connection, self.backend, addition)
         return self._announced(version)
 
-    def save(self, evaluation: Evaluation, dataset: Dataset) -> Version:
+    def save(self, evaluation: Evaluation, dataset: Dataset | PartitionedDataset) -> Version:
         """Store an evaluation with the dataset and predictions that it is about."""
+        digest = evaluation.certificate.dataset_digest
         with self._writing(dataset.name) as connection:
-            version = datasets.save_version(connection, self.backend, dataset)
+            version = datasets.save_version(connection, self.backend, dataset, digest)
             evaluations.save_evaluation(connection, self.backend, version, dataset, evaluation)
         return self._announced(version)
 
@@ -129,6 +132,20 @@ class SqlStore(SqlReader):
         """Store what is known of a model, in place of what was known under its name."""
         with self._writing(STORE) as connection:
             models.save_model(connection, self.backend, model)
+
+    def expand_predictions(self, evaluation_id: str) -> int:
+        """Lay predictions out as rows with geometry, for SQL and QGIS; returns how many.
+
+        Raises:
+            NotFound: no evaluation has that id.
+        """
+        with self._writing() as connection:
+            return expanded.expand_predictions(connection, self.backend, evaluation_id)
+
+    def drop_expanded(self, evaluation_id: str) -> int:
+        """Remove the rows that :meth:`expand_predictions` laid out; returns how many."""
+        with self._writing() as connection:
+            return expanded.drop_expanded(connection, evaluation_id)
 
     def keep_answer(self, key: str, revision: int, content: Any) -> None:
         """Keep an answer that was computed from what the store was at a revision."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from velour_plugin import AnnotationTable, Label
 from velour_plugin.errors import InvalidInput
-from velour_plugin.plugin import DEFAULT_KEY, LabelName
+from velour_plugin.plugin import DEFAULT_KEY, LabelName, Vocabulary
 
 
 class _NotPlain(Exception):
@@ -114,13 +114,13 @@ def _finite(given: Any) -> NDArray[np.float64]:
 def _table(found: _Boxes, places: NDArray[Any], labels: Sequence[LabelName]) -> AnnotationTable:
     if any(isinstance(area, str) or area is None or area < 0 for area in found.areas):
         raise _NotPlain
-    others = {Label(DEFAULT_KEY, str(name)).name for name in set(found.names)} - set(labels)
-    names = (*labels, *sorted(others))
-    place = {value: at for at, (key, value) in enumerate(names) if key == DEFAULT_KEY}
+    vocabulary = Vocabulary(
+        labels, {Label(DEFAULT_KEY, str(name)).name for name in set(found.names)}
+    )
     return AnnotationTable.from_columns(
-        names,
+        vocabulary.names,
         np.repeat(places, found.counts),
-        np.array([place[str(name)] for name in found.names], np.int32),
+        vocabulary.indices((DEFAULT_KEY, str(name)) for name in found.names),
         box=np.concatenate([np.empty((0, 4)), *found.boxes]),
         score=np.concatenate([np.empty(0), *found.scores]),
         area=np.array(found.areas, np.float64),

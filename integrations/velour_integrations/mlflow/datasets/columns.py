@@ -1,4 +1,4 @@
-"""Labels and scores of many rows as columns, and columns that came batch by batch put together.
+"""Labels and scores of many rows as columns.
 
 A hundred thousand labels are columns from the start: making an object of each costs more than
 judging them.
@@ -7,7 +7,6 @@ judging them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,8 @@ from numpy.typing import NDArray
 
 from velour_plugin import AnnotationTable, Label
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import DEFAULT_KEY, LabelName
+from velour_plugin.plugin import DEFAULT_KEY, LabelName, Vocabulary
 
-_COLUMNS = ("datum", "annotation", "label", "score", "box", "area", "crowd")
-_OBJECTS = ("shape", "metadata", "embedding")
 _ROUNDING = 1e-6  # float32 probabilities may come out this far above 1
 _PLAIN = (str, bool, int, np.integer, np.bool_)
 
@@ -59,11 +56,9 @@ def labels_table(
         text = [label_text(value) for value in kinds]
     else:
         text, kind = [label_text(value) for value in values], np.arange(len(values))
-    others = {Label(DEFAULT_KEY, name).name for name in set(text)} - set(labels)
-    names = (*labels, *sorted(others))
-    place = {name: position for position, name in enumerate(names)}
-    label = np.array([place[DEFAULT_KEY, name] for name in text], np.int32)[kind]
-    return AnnotationTable.from_columns(names, places, label)
+    vocabulary = Vocabulary(labels, {Label(DEFAULT_KEY, name).name for name in set(text)})
+    label = vocabulary.indices((DEFAULT_KEY, name) for name in text)[kind]
+    return AnnotationTable.from_columns(vocabulary.names, places, label)
 
 
 def scores_table(
@@ -94,44 +89,6 @@ def scores_table(
         np.tile(np.arange(count, dtype=np.int32), len(places)),
         score=near.ravel(),
         annotation=np.repeat(rows, count),
-    )
-
-
-def joined(parts: Sequence[AnnotationTable], labels: Sequence[LabelName]) -> AnnotationTable:
-    """Put tables about different datums of one dataset together.
-
-    Args:
-        parts: in the order of the rows that they are about, which need not be that of datums.
-        labels: classes that come first, in this order; others follow, sorted.
-    """
-    others = {name for part in parts for name in part.labels} - set(labels)
-    names = (*labels, *sorted(others))
-    place = {name: position for position, name in enumerate(names)}
-    tables = [
-        part.relabelled(names, np.array([place[name] for name in part.labels], np.int32))
-        for part in parts
-    ]
-    if not tables:
-        return AnnotationTable.from_annotations((), names)
-    before = np.cumsum([0, *(int(table.annotation.max(initial=-1)) + 1 for table in tables)])
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(table, name) for table in tables]) for name in _COLUMNS
-    }
-    columns["annotation"] += np.repeat(before[:-1], list(map(len, tables))).astype(np.int32)
-    whole = replace(tables[0], **columns, **{name: _objects(tables, name) for name in _OBJECTS})
-    return whole.take(np.argsort(whole.datum, kind="stable"))
-
-
-def _objects(tables: Sequence[AnnotationTable], name: str) -> Any:
-    columns = [getattr(table, name) for table in tables]
-    if all(column is None for column in columns):
-        return None
-    nothing: Any = {} if name == "metadata" else None
-    return np.concatenate(
-        [
-            np.full(len(table), nothing, object) if column is None else column
-            for table, column in zip(tables, columns, strict=True)
-        ]
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -100,7 +99,7 @@ class VelourEvaluator(ModelEvaluator):
             said = predicted(*asked, dataset, model, predictions, task, config, bool(extras))
             logged = model_id or getattr(model, "model_id", None)
             name = config.get("model") or said.dataset.model or name_of(model, logged)
-            judged = replace(said.dataset, model=str(name or run.name or run_id))
+            judged = said.dataset.with_model(str(name or run.name or run_id))
             if extras:  # which may fail: nothing is kept before them
                 evaluation = compute(judged, question, run)
             else:

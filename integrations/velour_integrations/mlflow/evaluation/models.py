@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_integrations.mlflow.datasets.columns import joined, scores_table
+from velour_integrations.mlflow.datasets.columns import scores_table
 from velour_integrations.mlflow.evaluation.answers import cells_of, cells_table, classes_of
 from velour_integrations.mlflow.evaluation.endpoints import Endpoint, endpoint_behind
 from velour_plugin import AnnotationTable, Dataset
@@ -71,7 +71,7 @@ class Interview:
                 self.other_mind,
                 len(self.rows),
             )
-        return joined(parts, self.dataset.truth.labels)
+        return AnnotationTable.joined(parts, self.dataset.truth.labels)
 
     def _parts(self) -> Iterator[AnnotationTable]:
         classifier = classifier_behind(self.model)

@@ -11,11 +11,10 @@ import mlflow
 import numpy as np
 from mlflow.entities import LoggedModelInput
 
-from velour_integrations.mlflow.datasets.columns import joined
 from velour_integrations.mlflow.evaluation.answers import cells_table
 from velour_integrations.mlflow.evaluation.endpoints import endpoint_behind
 from velour_integrations.mlflow.evaluation.models import interview, selected_rows
-from velour_plugin import Dataset
+from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset
 from velour_plugin.plugin import Question, installed
 
@@ -102,7 +101,7 @@ def _given(asked: Dataset, uids: Sequence[str], dataset: Any) -> Dataset:
         )
     places = np.array([asked.place[uid] for uid in uids], np.int32)
     table = cells_table(dataset.predictions_data, uids, places)
-    return asked.with_predictions(joined([table], asked.truth.labels), model="")
+    return asked.with_predictions(AnnotationTable.joined([table], asked.truth.labels), model="")
 
 
 def link_model(run_id: str, model_id: str | None) -> None:

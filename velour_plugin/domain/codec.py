@@ -1,0 +1,242 @@
+"""Annotations at rest: the only spelling of an :class:`AnnotationTable` in columns.
+
+A set of predictions is one parquet file: a blob of the store, ``velour/predictions.parquet`` of a
+run, a file of a partition. A row is one label of one annotation:
+
+| column | holds |
+|---|---|
+| ``uid`` | the datum |
+| ``annotation`` | a number that the rows of one annotation share |
+| ``key``, ``value`` | the label |
+| ``score`` | in [0, 1] |
+| ``x``, ``y``, ``width``, ``height`` | the box in pixels |
+| ``area`` | in square pixels, where it does not follow from the region |
+| ``crowd`` | whether it is a group that no detector has to take apart |
+| ``shape`` | a polygon or multipolygon in pixels, as WKB |
+| ``raster`` | a mask: height, width, and the pixels, down the columns, where it begins and ends |
+| ``metadata`` | JSON |
+| ``embedding`` | numbers |
+
+A column without a value in any row is absent. Where the store keeps annotations as rows, regions
+are spelled by the same functions (:mod:`velour_plugin.domain.regions_at_rest`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from velour_plugin.domain.arrow import column_to_numpy, columns_to_parquet, parquet_to_table
+from velour_plugin.domain.canonical import exact_json
+from velour_plugin.domain.embedding import Embedding
+from velour_plugin.domain.geometry import Shape
+from velour_plugin.domain.regions_at_rest import (
+    check_rasters,
+    raster_of,
+    raster_to_numbers,
+    shape_of,
+    shapes_to_wkb,
+)
+from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.domain.vocabulary import LabelName, Vocabulary
+from velour_plugin.errors import BadDataset
+
+BOX = ("x", "y", "width", "height")
+_TEXTS = ("uid", "key", "value")
+
+
+def table_to_bytes(
+    table: AnnotationTable, uids: Sequence[str], notes: Mapping[str, str] | None = None
+) -> bytes:
+    """Write annotations as a parquet file; :func:`table_from_bytes` undoes it exactly.
+
+    Args:
+        table: of the datums named by ``uids``.
+        uids: of the datums, in order.
+        notes: kept in the file's own metadata.
+    """
+    keys, values = zip(*table.labels, strict=True) if table.labels else ((), ())
+    columns = {
+        "uid": _coded(table.datum, uids),
+        "annotation": table.annotation,
+        "key": _coded(table.label, keys),
+        "value": _coded(table.label, values),
+        **_number_columns(table),
+        **_object_columns(table),
+    }
+    return columns_to_parquet(columns, notes)
+
+
+def table_from_bytes(
+    content: bytes, index_of: Mapping[str, int], labels: Iterable[LabelName] = ()
+) -> tuple[AnnotationTable, dict[str, str]]:
+    """Read annotations, and the notes that were written with them.
+
+    Args:
+        content: of a parquet file.
+        index_of: index of each datum by its uid.
+        labels: those that come first, in this order; others follow, sorted.
+
+    Raises:
+        BadDataset: this is no parquet, a column is missing, or a row is for no datum in
+            ``index_of``.
+    """
+    import pyarrow as pa
+
+    try:
+        table = parquet_to_table(content, _TEXTS)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise BadDataset(f"this is no parquet: {error}.") from error
+    columns = {name: table[name] for name in table.column_names}
+    names, label = _labels_of(columns, labels)
+    annotations = AnnotationTable.from_columns(
+        names,
+        _datums_of(columns, index_of),
+        label,
+        **{name: _numbers_of(columns, name) for name in ("annotation", "score", "area", "crowd")},
+        box=_boxes_of(columns),
+        shape=_shapes_of(columns),
+        metadata=_each_of(columns, "metadata", json.loads),
+        embedding=_vectors_of(columns, "embedding", Embedding),
+    )
+    notes = table.schema.metadata or {}
+    return annotations, {key.decode(): value.decode() for key, value in notes.items()}
+
+
+def _number_columns(table: AnnotationTable) -> dict[str, Any]:
+    import pyarrow as pa
+
+    boxes = {name: table.box[:, at] for at, name in enumerate(BOX)}
+    floats = {"score": table.score, **boxes, "area": table.area}
+    columns: dict[str, Any] = {
+        name: pa.array(column, from_pandas=True)  # NaN is a missing number there
+        for name, column in floats.items()
+        if not np.isnan(column).all()
+    }
+    return {**columns, "crowd": table.crowd} if table.crowd.any() else columns
+
+
+def _object_columns(table: AnnotationTable) -> dict[str, Any]:
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {}
+    if table.shape is not None:
+        wkb = shapes_to_wkb(table.shape)
+        columns["shape"] = pa.array(wkb, pa.large_binary())
+        columns["raster"] = _lists([raster_to_numbers(shape) for shape in table.shape], "<i4")
+    if table.metadata is not None:
+        texts = [exact_json(value) if value else None for value in table.metadata]
+        columns["metadata"] = pa.array(texts, pa.large_string())
+    if table.embedding is not None:
+        columns["embedding"] = _lists([item and item.vector for item in table.embedding], "<f8")
+    return {name: column for name, column in columns.items() if len(column) > column.null_count}
+
+
+def _coded(indices: NDArray[np.int32], names: Sequence[str]) -> Any:
+    """A column of names, each spelled once."""
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(list(names), pa.string()))
+
+
+def _lists(vectors: Sequence[NDArray[Any] | None], dtype: str) -> Any:
+    """A column of lists of numbers, null where there is none."""
+    import pyarrow as pa
+
+    absent = np.array([vector is None for vector in vectors], bool)
+    offsets = np.cumsum([0, *(0 if vector is None else len(vector) for vector in vectors)])
+    numbers = np.concatenate([np.empty(0, dtype), *(item for item in vectors if item is not None)])
+    return pa.LargeListArray.from_arrays(offsets, numbers.astype(dtype), mask=pa.array(absent))
+
+
+def _codes_of(columns: Mapping[str, Any], name: str) -> tuple[NDArray[np.int32], list[str]]:
+    """Undo :func:`_coded`: ``(n,)`` indices and the names that they refer to."""
+    if name not in columns:
+        raise BadDataset(
+            f"there is no column {name!r}, only {', '.join(sorted(columns))}: expected a file of "
+            "predictions as Velour writes it."
+        )
+    array = columns[name].unify_dictionaries().combine_chunks()
+    if not hasattr(array, "dictionary"):
+        raise BadDataset(f"column {name!r} holds {array.type}: expected text.")
+    if array.null_count:
+        raise BadDataset(f"column {name!r} has {array.null_count:,} rows without a value.")
+    codes: NDArray[np.int32] = column_to_numpy(array.indices)
+    return codes, array.dictionary.to_pylist()
+
+
+def _datums_of(columns: Mapping[str, Any], index_of: Mapping[str, int]) -> NDArray[np.int32]:
+    codes, uids = _codes_of(columns, "uid")
+    datums = np.array([index_of.get(uid, -1) for uid in uids], np.int32)[codes]
+    strange = np.flatnonzero(datums < 0)
+    if strange.size:
+        raise BadDataset(f"datum {uids[codes[strange[0]]]!r} is not in the dataset.")
+    return datums
+
+
+def _labels_of(
+    columns: Mapping[str, Any], first: Iterable[LabelName]
+) -> tuple[tuple[LabelName, ...], NDArray[np.int32]]:
+    (keys, key_names), (values, value_names) = (
+        _codes_of(columns, "key"),
+        _codes_of(columns, "value"),
+    )
+    pairs = keys.astype(np.int64) * len(value_names) + values
+    # a count for each possible pair, as sorting a million rows would take longer
+    used = np.flatnonzero(np.bincount(pairs, minlength=0))
+    names = [(key_names[at // len(value_names)], value_names[at % len(value_names)]) for at in used]
+    vocabulary = Vocabulary(first, names)
+    label = np.zeros(used.max(initial=-1) + 1, np.int32)
+    label[used] = vocabulary.indices(names)
+    return vocabulary.names, label[pairs]
+
+
+def _numbers_of(columns: Mapping[str, Any], name: str) -> NDArray[Any] | None:
+    return column_to_numpy(columns[name]) if name in columns else None
+
+
+def _boxes_of(columns: Mapping[str, Any]) -> NDArray[np.float64] | None:
+    sides = [_numbers_of(columns, name) for name in BOX]
+    return None if any(side is None for side in sides) else np.column_stack(sides)  # type: ignore[arg-type]
+
+
+def _each_of(columns: Mapping[str, Any], name: str, make: Callable[[Any], Any]) -> list[Any] | None:
+    if name not in columns:
+        return None
+    return [None if value is None else make(value) for value in columns[name].to_pylist()]
+
+
+def _vectors_of(
+    columns: Mapping[str, Any], name: str, make: Callable[[NDArray[Any]], Any]
+) -> list[Any] | None:
+    """Undo :func:`_lists`, and make something of each."""
+    if name not in columns:
+        return None
+    numbers, bounds = _lists_of(columns[name])
+    pairs = pairwise(bounds.tolist())
+    return [make(numbers[low:high]) if low < high else None for low, high in pairs]
+
+
+def _lists_of(column: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """All numbers of a column of lists, and where each list begins and ends: ``(n + 1,)``."""
+    array = column.combine_chunks()
+    return column_to_numpy(array.values), column_to_numpy(array.offsets).astype(np.int64)
+
+
+def _shapes_of(columns: Mapping[str, Any]) -> list[Shape | None] | None:
+    if "raster" in columns:
+        check_rasters(*_lists_of(columns["raster"]))
+    rasters = _vectors_of(columns, "raster", raster_of)
+    if "shape" not in columns:
+        return rasters
+    geometries = shapely.from_wkb(np.array(columns["shape"].to_pylist(), object))
+    shapes = [shape_of(geometry) for geometry in geometries]
+    if rasters is None:
+        return shapes
+    return [shape or raster for shape, raster in zip(shapes, rasters, strict=True)]
