@@ -137,7 +137,7 @@ def test_partitions_are_stored_as_the_whole_is(
     with velour.open_store(store_url) as store:
         there = velour.evaluate(parts, "object-detection", store=store)
         (item,) = store.candidates("grid")
-        back, predictions = store.load_dataset("grid"), store.load_predictions(item)
+        back, predictions = store.load_dataset("grid"), store.load_predictions(item.evaluation_id)
         ledger = store.load(there.id).ledger
 
     assert same(there, here)

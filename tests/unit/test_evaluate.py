@@ -110,7 +110,7 @@ def test_what_is_no_run_is_refused(run: Any) -> None:
 
 def test_all_but_dataset_and_task_is_named() -> None:
     with pytest.raises(TypeError, match="positional"):
-        velour.evaluate(HALF, TASK, {}, save=False)  # type: ignore[misc]
+        velour.evaluate(HALF, TASK, {})  # type: ignore[misc]
 
 
 def test_predictions_of_nothing_are_judged() -> None:

@@ -40,7 +40,7 @@ def url(store_url: str) -> str:
         for predictions, model in ((said, "yolo"), ([], "silent")):
             parameters = {"iou_type": "box"}
             judged = data.with_predictions(predictions, model)
-            velour.evaluate(judged, "object-detection", parameters, store=store)
+            velour.evaluate(judged, "object-detection", parameters=parameters, store=store)
     return store_url
 
 
@@ -125,11 +125,11 @@ def test_a_name_of_two_evaluations_is_refused(url: str) -> None:
     """Both ids are named."""
     with velour.open_store(url) as store:
         item = store.evaluations_of("yolo")[0]
-        data = store.load_judged_dataset(item).with_predictions(
-            store.load_predictions(item), "yolo"
+        data = store.load_version(item.version).with_predictions(
+            store.load_predictions(item.evaluation_id), "yolo"
         )
         parameters = {"iou_type": "box", "score_threshold": 0.25}
-        other = velour.evaluate(data, "object-detection", parameters, store=store)
+        other = velour.evaluate(data, "object-detection", parameters=parameters, store=store)
     result = CliRunner().invoke(main, ["db", "expand", "yolo", "--store", url])
     assert result.exit_code == 2
     assert item.evaluation_id in result.output

@@ -17,8 +17,8 @@ from sqlalchemy import NullPool, create_engine, inspect, text
 import velour_plugin as velour
 from velour_plugin.domain.codec import table_to_bytes
 from velour_plugin.store import Store, upgrade_store
-from velour_plugin.store.opening import _connect
 from velour_plugin.store.sql import migrate
+from velour_plugin.store.sql.opening import _connect
 
 STORED = json.loads((Path(__file__).parent / "store_0001.json").read_text(encoding="utf-8"))
 JSON = ("metadata", "properties", "certificate", "parameters")
@@ -77,12 +77,12 @@ def test_predictions_come_back_equal(old_url: str) -> None:
         candidates = every_candidate(store)
         assert len(candidates) == len(rows_of("evaluations")) == 6
         for item in candidates:
-            dataset = store.load_judged_dataset(item)
+            dataset = store.load_version(item.version)
             assert dataset.digest == item.certificate.dataset_digest
-            predictions = store.load_predictions(item)
+            predictions = store.load_predictions(item.evaluation_id)
             assert list(predictions.labels) == sorted(predictions.labels)
             back = dataset.with_predictions(predictions, item.model)
-            assert back.predictions_digest == digests[item.version_id, item.model]
+            assert back.predictions_digest == digests[item.version.id, item.model]
 
 
 def test_evaluations_come_back_and_are_matched_again_to_the_same_numbers(old_url: str) -> None:
@@ -90,12 +90,12 @@ def test_evaluations_come_back_and_are_matched_again_to_the_same_numbers(old_url
     with velour.open_store(old_url) as store:
         for item in every_candidate(store):
             known = store.load(item.evaluation_id)
-            data = store.load_judged_dataset(item).with_predictions(
-                store.load_predictions(item), item.model
+            data = store.load_version(item.version).with_predictions(
+                store.load_predictions(item.evaluation_id), item.model
             )
             parameters = dict(known.certificate.parameters)
             where = json.loads(known.certificate.filter or "null")
-            again = velour.evaluate(data, item.task, parameters, where, save=False)
+            again = velour.evaluate(data, item.task, parameters=parameters, where=where, save=False)
             assert again.id == known.id == item.evaluation_id
             assert list(again.metrics) == list(known.metrics)
 
@@ -109,8 +109,8 @@ def test_a_filter_on_annotations_matches_again(old_url: str) -> None:
         values = {row.model: row.value for row in board.rows}
         assert values.keys() == {"strong", "weak", "silent"}
         for item in store.candidates("fires"):
-            data = store.load_judged_dataset(item).with_predictions(
-                store.load_predictions(item), item.model
+            data = store.load_version(item.version).with_predictions(
+                store.load_predictions(item.evaluation_id), item.model
             )
             alone = velour.evaluate(data, "object-detection", where=where, save=False)
             assert values[item.model] == alone["mAP"]

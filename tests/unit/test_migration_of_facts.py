@@ -15,8 +15,8 @@ from sqlalchemy import Engine, NullPool, column, create_engine, insert, select, 
 import velour_plugin as velour
 from velour_plugin.filters import parse_filter
 from velour_plugin.store import upgrade_store
-from velour_plugin.store.opening import _connect
 from velour_plugin.store.sql import migrate
+from velour_plugin.store.sql.opening import _connect
 from velour_plugin.store.sql.schema import Json, Moment
 
 NOW = dt.datetime(2026, 7, 1, tzinfo=dt.timezone.utc)

@@ -62,7 +62,7 @@ def test_a_plugins_family_is_answered_by_the_facts_of_its_source(
     signs = {"2": ["low clouds", "wind"]}
     store.write_facts("fires", velour.Facts("weather", "1", {"rain": rain, "signs": signs}))
     selected = [
-        store.select_datums(version, parse_filter(where))
+        list(store.select_datums(version, parse_filter(where)).uids)
         for where in (
             "weather.rain > 1", "weather.rain + 1 < 2", "'wind' IN (weather.signs)",
             "fact.weather.rain > 1",
@@ -114,9 +114,9 @@ def test_runs_are_chosen_by_what_a_plugin_knows_of_them(store: Store, weather: P
     assert [row.model for row in board] == ["a"]
     others = velour.rank("mAP", where="cards.licence IS NULL AND hour > 1", **asked)
     assert [row.model for row in others] == ["b"]
-    assert family_revisions(parse_filter("cards.licence = 'MIT'")) is None
-    assert family_revisions(parse_filter("weather.rain > 1 AND hour > 2")) == {"weather": "1"}
-    assert family_revisions(None) == {}
+    assert family_revisions([Property("cards.licence")]) is None
+    assert family_revisions([Property("weather.rain"), Property("hour")]) == {"weather": "1"}
+    assert family_revisions([]) == {}
 
 
 def test_two_families_of_one_prefix_are_refused_naming_both_plugins() -> None:

@@ -370,7 +370,7 @@ def test_metadata_of_predictions_keeps_its_numbers(store: Store) -> None:
         [velour.Prediction(velour.Datum("1"), [found])], "m"
     )
     said = velour.evaluate(judged, "object-detection", store=store)
-    back = store.load_predictions(store.evaluations_of(said.id)[0]).annotations_of(0)[0].metadata
+    back = store.load_predictions(said.id).annotations_of(0)[0].metadata
     assert back == metadata
     assert {name: type(value) for name, value in back.items()} == {
         name: type(value) for name, value in metadata.items()

@@ -49,6 +49,7 @@ def delete_tables(name: str, store: str | None) -> None:
     click.echo(f"The tables {name!r} are deleted.")
 
 
+@db.command()
 @click.argument("evaluation")
 @click.option("--drop", is_flag=True, help="Remove these rows again.")
 @store_option

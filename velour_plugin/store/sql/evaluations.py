@@ -260,8 +260,8 @@ def ledger_bytes(
         ledgers.evaluation_id.in_(evaluation_ids)
     )
     # few at a time: a server would otherwise send them all before the first is taken
-    rows = connection.execution_options(stream_results=True, max_row_buffer=4).execute(query)
-    for evaluation_id, content in rows:
+    few = query.execution_options(stream_results=True, max_row_buffer=4)
+    for evaluation_id, content in connection.execute(few):
         yield evaluation_id, bytes(content)
 
 
