@@ -32,6 +32,10 @@ class Answer(ABC, Generic[Row]):
     rows: Sequence[Row]
     notes: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", tuple(self.rows))
+        object.__setattr__(self, "notes", tuple(self.notes))
+
     @property
     @abstractmethod
     def title(self) -> str:
@@ -70,7 +74,7 @@ class Answer(ABC, Generic[Row]):
                 raise UnknownName(f"key of a {cls.__name__}", key, known)
         try:
             rows = [cls._row_from_dict(row) for row in content["rows"]]
-            return cls(**{**content, "rows": rows, "notes": tuple(content.get("notes", ()))})
+            return cls(**{**content, "rows": rows})
         except (KeyError, TypeError) as error:
             raise InvalidInput(
                 f"no {cls.__name__} in JSON: {error}; to_dict() gives one."

@@ -7,4 +7,4 @@ does not. :mod:`velour_plugin.testing.plugins` installs a plugin for the time of
 import pytest
 
 # Before they are imported, so that a failing assertion shows its values, as in a test module
-pytest.register_assert_rewrite("velour_plugin.testing.evaluators")
+pytest.register_assert_rewrite("velour_plugin.testing.evaluators", "velour_plugin.testing.stores")

@@ -1,0 +1,283 @@
+"""What every store must keep, SQL or another.
+
+Subclass it in a test module, say how an empty store is opened, and pytest runs it all::
+
+    from velour_plugin.testing.stores import StoreContract
+
+    class TestMyStore(StoreContract):
+        @contextmanager
+        def empty(self, tmp_path):
+            with MyStore(tmp_path) as store:
+                yield store
+
+It needs an evaluator of the task ``object-detection``, as ``velour_evaluators`` has.
+"""
+
+# ruff: noqa: D102 - the name of a test is its sentence
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import velour_plugin as velour
+from velour_plugin.errors import NotFound, UnknownName
+from velour_plugin.filters import parse_filter
+from velour_plugin.queries import (
+    CompareQuery,
+    MatrixQuery,
+    Query,
+    RankQuery,
+    SliceQuery,
+    WorstQuery,
+)
+from velour_plugin.store import Store
+
+TASK = "object-detection"
+HOURS = {"2": 23, "10": 12, "20": 22, "roof": 9, "a": 1, "b": 2}
+BOX = velour.BoundingBox(0, 0, 10, 10)
+
+
+def truth_of(uid: str, count: int = 1) -> velour.GroundTruth:
+    """An image with an hour, somewhere, and a fire or some."""
+    datum = velour.Datum(uid, {"hour": HOURS[uid]}, (42.36, -71.03) if uid == "2" else None)
+    fire = velour.Annotation([velour.Label("class", "fire")], BOX)
+    return velour.GroundTruth(datum, [fire] * count)
+
+
+def fires(found: Sequence[str] = (), model: str = "model", name: str = "fires") -> velour.Dataset:
+    """Six images with a fire each, and a model that finds some of them."""
+    fire = velour.Annotation([velour.Label("class", "fire", 0.9)], BOX)
+    predictions = [velour.Prediction(velour.Datum(uid), [fire]) for uid in found]
+    truths = [truth_of(uid) for uid in HOURS]
+    dataset = velour.Dataset.from_groundtruths(truths, name, {"sensor": "infrared"})
+    return dataset.with_predictions(predictions, model)
+
+
+class StoreContract:
+    """The contract, one test a clause."""
+
+    @abstractmethod
+    def empty(self, tmp_path: Path) -> AbstractContextManager[Store]:
+        """Open a store with nothing in it, for one test."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        with self.empty(tmp_path) as store:
+            yield store
+
+    def save(
+        self, store: Store, dataset: velour.Dataset, run: velour.Run | None = None
+    ) -> velour.Evaluation:
+        """Evaluate and save."""
+        evaluation = velour.evaluate(dataset, TASK, run=run, save=False)
+        store.save(evaluation, dataset)
+        return evaluation
+
+    def test_it_is_a_store(self, store: Store) -> None:
+        assert isinstance(store, Store)
+        assert store.display_url
+
+    # Datasets
+
+    def test_a_dataset_comes_back_with_its_digest(self, store: Store) -> None:
+        version = store.save_dataset(fires())
+        back = store.load_dataset("fires")
+        assert (version.dataset, version.number, version.datums) == ("fires", 1, 6)
+        assert back.digest == version.digest == fires().digest
+        assert store.load_version(version).digest == version.digest
+        assert [datum.metadata["hour"] for datum in store.datums(version)] == [
+            HOURS[uid] for uid in back.uids
+        ]
+
+    def test_equal_content_is_one_version(self, store: Store) -> None:
+        first, second = store.save_dataset(fires()), store.save_dataset(fires(["2"]))
+        assert first == second
+        assert [version.number for version in store.versions("fires")] == [1]
+
+    def test_added_datums_make_the_next_version(self, store: Store) -> None:
+        store.save_dataset(fires())
+        addition = velour.Dataset.from_groundtruths([truth_of("2", 2)], "fires")
+        version = store.add_datums(addition)
+        assert (version.number, version.datums) == (2, 6)
+        assert [known.number for known in store.versions("fires")] == [2, 1]
+        difference = store.diff("fires", 1, 2)
+        assert (difference.changed, difference.unchanged) == (("2",), 5)
+        assert len(store.datum_digests(version)) == 6
+
+    def test_what_does_not_exist_is_named(self, store: Store) -> None:
+        store.save_dataset(fires())
+        assert store.dataset_names() == ["fires"]
+        for ask in (store.versions, store.load_dataset, store.candidates, store.facts):
+            with pytest.raises(UnknownName, match="did you mean 'fires'"):
+                ask("fire")
+        with pytest.raises(NotFound, match="versions 1 to 1"):
+            store.load_dataset("fires", 7)
+        with pytest.raises(UnknownName):
+            store.evaluations_of("nobody")
+        with pytest.raises(NotFound):
+            store.load("nobody")
+        with pytest.raises(NotFound):
+            store.ledgers(["nobody"])
+
+    def test_a_filter_selects_datums_in_order(self, store: Store) -> None:
+        version = store.save_dataset(fires())
+        whole = store.select_datums(version, None)
+        night = store.select_datums(version, parse_filter("hour >= 20"))
+        assert list(whole.uids) == list(fires().uids)
+        assert list(night.uids) == [uid for uid in fires().uids if HOURS[uid] >= 20]
+        assert night.mask(fires().uids).tolist() == [HOURS[uid] >= 20 for uid in fires().uids]
+        near = parse_filter("DWITHIN(location, POINT(-71.03 42.36), 1, 'km')")
+        assert list(store.select_datums(version, near).uids) == ["2"]
+        with pytest.raises(UnknownName, match="hour"):
+            store.select_datums(version, parse_filter("hours >= 20"))
+
+    # Evaluations
+
+    def test_an_evaluation_comes_back_to_the_bit(self, store: Store) -> None:
+        saved = self.save(store, fires(["2", "10"]), velour.Run("r1", "named", "0"))
+        back = store.load(saved.id)
+        assert back.metrics == saved.metrics
+        assert back.certificate == saved.certificate
+        assert back.run == saved.run
+        (ledger,) = store.ledgers([saved.id])
+        assert ledger.datums == saved.ledger.datums
+        assert ledger.tables.keys() == saved.ledger.tables.keys()
+        for name, columns in saved.ledger.tables.items():
+            for column, values in columns.items():
+                np.testing.assert_array_equal(ledger.tables[name][column], values)
+        predictions = store.load_predictions(saved.id)
+        again = fires().with_predictions(predictions, "model")
+        assert again.predictions_digest == fires(["2", "10"]).predictions_digest
+
+    def test_candidates_are_found_by_every_name(self, store: Store) -> None:
+        saved = self.save(store, fires(["2"]), velour.Run("r1", "named", "0"))
+        (candidate,) = store.candidates("fires")
+        assert (candidate.evaluation_id, candidate.model) == (saved.id, "model")
+        assert candidate.version == store.versions("fires")[0]
+        assert candidate.dataset_metadata == {"sensor": "infrared"}
+        for name in (saved.id, "r1", "named", "model"):
+            assert [item.evaluation_id for item in store.evaluations_of(name)] == [saved.id]
+
+    def test_an_evaluation_belongs_to_every_run_that_is_linked(self, store: Store) -> None:
+        saved = self.save(store, fires(["2"]), velour.Run("r1", "first", "0"))
+        store.link_run(saved.id, velour.Run("r2", "second", "1"))
+        runs = {item.run.run_id for item in store.candidates("fires") if item.run is not None}
+        assert runs == {"r1", "r2"}
+
+    def test_metrics_are_found_by_name_and_label(self, store: Store) -> None:
+        saved = self.save(store, fires(["2", "10", "20"]))
+        label = velour.Label("class", "fire")
+        assert store.metric_values([saved.id], "mAR_100") == {saved.id: 0.5}
+        assert store.metric_values([saved.id], "AR_100", label) == {saved.id: 0.5}
+        assert store.metric_values([saved.id], "AR_100") == {}
+        assert {"mAP", "AP"} <= store.metric_names([saved.id])
+        assert store.metric_labels([saved.id], "AP") == {("class", "fire")}
+
+    # Facts and models
+
+    def test_facts_are_beside_content_and_filters_ask_for_them(self, store: Store) -> None:
+        version = store.save_dataset(fires())
+        blur = {"2": 0.1, "10": 0.9}
+        assert store.write_facts("fires", velour.Facts("quality", "1", {"blur": blur})) == 2
+        assert store.facts("fires")["10"] == {"fact.quality.blur": 0.9}
+        blurred = parse_filter("fact.quality.blur > 0.5")
+        assert list(store.select_datums(version, blurred).uids) == ["10"]
+        assert store.load_dataset("fires").digest == version.digest
+        assert store.delete_facts("fires", "quality") == 2
+        assert "10" not in store.facts("fires")
+
+    def test_tags_are_put_on_and_taken_off(self, store: Store) -> None:
+        version = store.save_dataset(fires())
+        assert store.tag("fires", "night", where="hour >= 20") == 2
+        tagged = parse_filter("'night' IN (fact.tags)")
+        assert set(store.select_datums(version, tagged).uids) == {"2", "20"}
+        assert store.untag("fires", "night", uids=["2"]) == 1
+        assert list(store.select_datums(version, tagged).uids) == ["20"]
+
+    def test_models_are_described(self, store: Store) -> None:
+        model = velour.Model("swin", {"backbone": "swin-t"})
+        store.save_model(model)
+        assert store.models() == [store.load_model("swin")] == [model]
+        with pytest.raises(UnknownName, match="did you mean 'swin'"):
+            store.load_model("swim")
+
+    # Moments and revisions
+
+    def test_every_write_that_can_change_an_answer_has_a_later_revision(self, store: Store) -> None:
+        revisions = [store.revision()]
+        saved = self.save(store, fires(["2"]))
+        revisions.append(store.revision())
+        for write in (
+            lambda: store.link_run(saved.id, velour.Run("r2")),
+            lambda: store.add_datums(velour.Dataset.from_groundtruths([truth_of("a", 3)], "fires")),
+            lambda: store.write_facts("fires", velour.Facts("q", "1", {"x": {"2": 1}})),
+            lambda: store.delete_facts("fires", "q"),
+            lambda: store.tag("fires", "seen"),
+            lambda: store.untag("fires", "seen"),
+            lambda: store.save_model(velour.Model("model", {"size": 1})),
+        ):
+            write()
+            revisions.append(store.revision(["fires"]))
+        assert revisions == sorted(set(revisions))
+
+    def test_an_answer_is_kept_while_its_revision_is(self, store: Store) -> None:
+        self.save(store, fires(["2"]))
+        revision, nothing = store.cached_answer("key", ["fires"])
+        assert (revision, nothing) == (store.revision(["fires"]), None)
+        store.keep_answer("key", revision, {"answer": [1, None, 0.5]})
+        assert store.cached_answer("key", ["fires"]) == (revision, {"answer": [1, None, 0.5]})
+        self.save(store, fires(["10"]))
+        assert store.cached_answer("key", ["fires"]) == (store.revision(["fires"]), None)
+
+    def test_a_released_snapshot_holds_up_no_writer(self, store: Store) -> None:
+        saved = self.save(store, fires(["2"]))
+        with store.snapshot() as reader:
+            before = reader.revision()
+            ledgers = reader.ledgers([saved.id])
+            reader.release()
+            self.save(store, fires(["10"]))
+            assert next(ledgers).datums == saved.ledger.datums
+            assert reader.revision() > before
+
+    # Questions
+
+    def test_questions_are_answered_and_answered_again(self, store: Store) -> None:
+        self.save(store, fires(["2", "10"], "first"))
+        self.save(store, fires(["2", "10", "20"], "second"))
+        queries: list[Query[Any]] = [
+            RankQuery(metric="mAR_100", datasets="fires", where="hour >= 1", resamples=20),
+            MatrixQuery(metric="mAR_100", resamples=20),
+            SliceQuery(run="first", by="hour", resamples=0),
+            CompareQuery(baseline="first", candidate="second", permutations=9),
+            WorstQuery(run="first"),
+        ]
+        for query in queries:
+            answer = store.ask(query)
+            assert type(answer).from_dict(answer.to_dict()) == answer
+            assert store.ask(query) == answer, query
+        board = store.ask(RankQuery(metric="mAR_100", datasets=["fires"]))
+        assert [row.model for row in board] == ["second", "first"]
+        assert [row.value for row in board] == pytest.approx([1 / 2, 1 / 3])
+
+    def test_what_is_written_changes_the_answer(self, store: Store) -> None:
+        """Tags, metadata of models and evaluations are seen by the next question."""
+        self.save(store, fires(["2"], "first"))
+        query = RankQuery(
+            metric="mAR_100", datasets="fires", where="'seen' IN (fact.tags)",
+            columns=["model.metadata.size"], resamples=0,
+        )  # fmt: skip
+        store.save_model(velour.Model("first", {"size": 5}))
+        assert store.ask(query).datums == 0
+        store.tag("fires", "seen", uids=["2", "10"])
+        store.save_model(velour.Model("first", {"size": 7}))
+        board = store.ask(query)
+        assert (board.datums, board[0].value) == (2, 0.5)
+        assert board[0].columns == {"model.metadata.size": 7}
+        self.save(store, fires(["2", "10"], "second"))
+        assert [row.model for row in store.ask(query)] == ["second", "first"]
