@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from velour_plugin.domain.datasets import Dataset as Dataset
     from velour_plugin.domain.embedding import Embedding as Embedding
     from velour_plugin.domain.evaluation import Certificate as Certificate
+    from velour_plugin.domain.evaluation import EvaluatedRun as EvaluatedRun
     from velour_plugin.domain.evaluation import Evaluation as Evaluation
     from velour_plugin.domain.evaluation import Metric as Metric
-    from velour_plugin.domain.evaluation import Run as Run
     from velour_plugin.domain.facts import Facts as Facts
     from velour_plugin.domain.geometry import BoundingBox as BoundingBox
     from velour_plugin.domain.geometry import MultiPolygon as MultiPolygon
@@ -80,10 +80,11 @@ _HOME = {
     "DatasetBuilder": "domain.dataset_builder",
     "Datum": "domain.annotations",
     "Embedding": "domain.embedding",
+    "EvaluatedRun": "domain.evaluation",
     "Evaluation": "domain.evaluation",
     "Evaluator": "evaluator",
-    "Format": "formats",
     "Facts": "domain.facts",
+    "Format": "formats",
     "GroundTruth": "domain.annotations",
     "ImageMetadata": "domain.metadata",
     "Label": "domain.labels",
@@ -102,7 +103,6 @@ _HOME = {
     "Raster": "domain.geometry",
     "RecommendQuery": "queries",
     "Recommendation": "answers",
-    "Run": "domain.evaluation",
     "SliceQuery": "queries",
     "Slices": "answers",
     "Store": "store",

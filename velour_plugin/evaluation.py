@@ -9,7 +9,7 @@ from reprlib import repr as shortened
 from typing import Any
 
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.evaluation import Certificate, Evaluation, Run, evaluation_id
+from velour_plugin.domain.evaluation import Certificate, EvaluatedRun, Evaluation, evaluation_id
 from velour_plugin.errors import BadDataset, InvalidInput, NotFound
 from velour_plugin.filters import Node, Where, parse_filter
 from velour_plugin.filters.fixing import asks_for_facts, without_facts
@@ -26,7 +26,7 @@ def evaluate(
     *,
     parameters: Mapping[str, Any] | None = None,
     where: Where = None,
-    run: Run | None = None,
+    run: EvaluatedRun | None = None,
     n_jobs: int | None = None,
     save: bool = True,
     store: Store | str | None = None,
@@ -55,8 +55,10 @@ def evaluate(
         InvalidInput: predictions are missing, or something breaks a rule.
     """
     _check_predicted(dataset)
-    if run is not None and not isinstance(run, Run):
-        raise InvalidInput(f"run {run!r}: expected velour.Run(run_id, name), or leave it out.")
+    if run is not None and not isinstance(run, EvaluatedRun):
+        raise InvalidInput(
+            f"run {run!r}: expected velour.EvaluatedRun(run_id, name), or leave it out."
+        )
     if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
         raise InvalidInput(f"n_jobs {n_jobs!r}: expected a number of workers, or -1 for all cores.")
     evaluator = installed().evaluator(task)
@@ -80,7 +82,7 @@ def evaluate_question(
     dataset: Dataset | PartitionedDataset,
     question: Question,
     store: Store,
-    run: Run | None = None,
+    run: EvaluatedRun | None = None,
     n_jobs: int | None = None,
 ) -> Evaluation:
     """Evaluate with a task, parameters and filter that were checked before, and keep that.
@@ -109,7 +111,7 @@ def evaluate_question(
 def compute(
     dataset: Dataset | PartitionedDataset,
     question: Question,
-    run: Run | None = None,
+    run: EvaluatedRun | None = None,
     n_jobs: int | None = None,
 ) -> Evaluation:
     """Match, measure and certify; nothing is kept.
@@ -187,7 +189,7 @@ def _check_predicted(dataset: object) -> None:
 
 
 def _stored(
-    store: Store, certificate: Certificate, dataset: Dataset, run: Run | None
+    store: Store, certificate: Certificate, dataset: Dataset, run: EvaluatedRun | None
 ) -> Evaluation | None:
     """The same evaluation from the store, linked to this run as well."""
     number = evaluation_id(certificate, str(dataset.model), dataset.predictions_digest)

@@ -27,6 +27,7 @@ from tests.autologging import QUIET, all_runs, coco, history, off_afterwards, su
 from tests.coco_oracle import random_boxes
 from velour_plugin.autologger import Autologger
 from velour_plugin.errors import NotFound, UnknownName
+from velour_plugin.plugin_manager import PluginManager
 from velour_plugin.plugins import Plugins, installed
 
 __all__ = ["off_afterwards", "warned"]
@@ -201,14 +202,8 @@ def test_a_library_that_nobody_watches_is_refused() -> None:
 
 
 def test_without_a_tracker_of_runs_there_is_nothing_to_log_to() -> None:
-    import pluggy
-
-    from velour_plugin import hookspecs
-
-    manager = pluggy.PluginManager("velour")
-    manager.add_hookspecs(hookspecs)
     with pytest.raises(NotFound, match="no plugin has runs to log to"):
-        Plugins(manager).autolog(None, {})
+        Plugins(PluginManager()).autolog(None, {})
 
 
 def test_a_strangers_autologger_is_watched_by_the_same_rules() -> None:

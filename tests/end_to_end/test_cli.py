@@ -225,7 +225,7 @@ def test_rank_only_the_runs_of_an_experiment(files: Path) -> None:
     with velour.open_store() as store:
         for number in ("1", "2"):
             dataset = fires(["2"], f"model {number}")
-            run = velour.Run(f"id {number}", f"run {number}", number)
+            run = velour.EvaluatedRun(f"id {number}", f"run {number}", number)
             store.save(velour.evaluate(dataset, "object-detection", run=run, save=False), dataset)
     assert rank("--experiment", "2") == [(1, "model 2", 0.25)]
     assert rank("--run", "run 1") == [(1, "model 1", 0.25)]

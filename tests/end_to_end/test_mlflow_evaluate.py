@@ -96,7 +96,7 @@ def test_the_evaluation_of_the_tag_is_in_the_store() -> None:
     with velour.open_store() as store:
         evaluation = store.load(runs.tags(run)["velour.evaluation_id"])
     assert evaluation["mAR_100"] == 0.5
-    assert evaluation.run == velour.Run(run, mlflow.get_run(run).info.run_name, "0")
+    assert evaluation.run == velour.EvaluatedRun(run, mlflow.get_run(run).info.run_name, "0")
 
 
 def test_the_artifacts_give_back_predictions_and_evaluation() -> None:

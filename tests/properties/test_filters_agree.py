@@ -132,7 +132,7 @@ def test_facts_and_labels_select_the_same_datums(
     facts = {truth.datum.uid: values for truth, values in truths}
     versions = {}
     for kind, store in stores.items():
-        versions[kind] = store.save_dataset(dataset).id
+        versions[kind] = store.save_dataset(dataset)
         for source in ("s", "other"):
             store.write_facts(name, facts_of(truths, source))
         for uid, values in facts.items():

@@ -24,7 +24,7 @@ def store(sqlite_url: str) -> Iterator[Store]:
     with velour.open_store(sqlite_url) as opened:
         for number, found in enumerate((["2", "10", "20"], ["2", "10"], ["2"]), 1):
             dataset = fires(found, f"model {number}")
-            run = velour.Run(f"r{number}", f"run {number}", "0")  # of no tracker
+            run = velour.EvaluatedRun(f"r{number}", f"run {number}", "0")  # of no tracker
             opened.save(velour.evaluate(dataset, "object-detection", run=run, save=False), dataset)
         yield opened
 

@@ -104,7 +104,7 @@ def test_what_is_no_number_of_workers_is_refused(n_jobs: Any) -> None:
 
 @pytest.mark.parametrize("run", ["night-model", 7, {"run_id": "7"}])
 def test_what_is_no_run_is_refused(run: Any) -> None:
-    with pytest.raises(InvalidInput, match=r"run .*: expected velour\.Run\(run_id, name\)"):
+    with pytest.raises(InvalidInput, match=r"run .*: expected velour\.EvaluatedRun\("):
         velour.evaluate(HALF, TASK, run=run, save=False)
 
 

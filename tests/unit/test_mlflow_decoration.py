@@ -10,7 +10,7 @@ from velour_integrations.mlflow.runs.tables import tag_of_tables
 
 import velour_plugin as velour
 from tests.pictures import harbour, predicted
-from velour_plugin.domain.evaluation import Run
+from velour_plugin.domain.evaluation import EvaluatedRun
 from velour_plugin.report.findings import find
 
 OURS = "<!-- velour -->\nmAP 0.5\n<!-- /velour -->"
@@ -38,7 +38,7 @@ def test_a_note_that_has_no_room_is_left_alone() -> None:
 def test_names_in_a_note_are_no_markdown() -> None:
     dataset = predicted(harbour(), "small").with_predictions([], model="a_b_*c* [x](y)")
     findings = find(velour.evaluate(dataset, "object-detection", save=False), dataset)
-    text = note.run_note(findings, Run("r", "name", "7"), ["velour_report.html"], "#/view")
+    text = note.run_note(findings, EvaluatedRun("r", "name", "7"), ["velour_report.html"], "#/view")
     assert r"a\_b\_\*c\* \[x\](y) on harbour" in text
     assert "(#/experiments/7/runs/r/artifacts/velour_report.html?workflowType" in text
     assert "[all runs compared](#/view)" in text

@@ -50,7 +50,7 @@ def judge(
     **asked: Any,
 ) -> velour.Evaluation:
     """Evaluate and keep it, maybe for a run of which MLflow knows nothing; the newest so far."""
-    owner = None if run is None else velour.Run(f"id of {run}", run, experiment)
+    owner = None if run is None else velour.EvaluatedRun(f"id of {run}", run, experiment)
     asked = {"task": "object-detection", **asked}
     evaluation = velour.evaluate(dataset, run=owner, **asked, save=False)
     store.save(evaluation, dataset)

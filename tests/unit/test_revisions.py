@@ -71,7 +71,7 @@ def test_a_clock_that_is_behind_leaves_nothing_stale(
     with store._writing() as connection:
         connection.execute(text("UPDATE evaluations SET created_at = '2001-01-01 00:00:00'"))
     assert models(store) == ["first", "second"]
-    store.link_run(evaluation.id, velour.Run("r1", "named", "0"))
+    store.link_run(evaluation.id, velour.EvaluatedRun("r1", "named", "0"))
     with store._writing() as connection:
         connection.execute(text("UPDATE evaluation_runs SET created_at = '2001-01-01 00:00:00'"))
     board = velour.rank("mAP", "fires", store=store)
@@ -82,7 +82,7 @@ def test_every_write_that_can_change_an_answer_moves_the_revision(store: SqlStor
     revisions = [store.revision()]
     evaluation = velour.evaluate(fires(["10"], "second"), "object-detection", store=store)
     revisions.append(store.revision())
-    store.link_run(evaluation.id, velour.Run("r1", "named", "0"))
+    store.link_run(evaluation.id, velour.EvaluatedRun("r1", "named", "0"))
     revisions.append(store.revision())
     store.save_dataset(fires(images=["2"]))
     revisions.append(store.revision())

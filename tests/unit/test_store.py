@@ -267,7 +267,7 @@ JUDGED = scene(([TRUE], [FOUND]), ([TRUE, TRUE], [])).with_predictions(
 EDGES = [0.0, -0.0, 5e-324, 0.1 + 0.2, 1 / 3, -1.7976931348623157e308, np.nan, np.inf, -np.inf]
 
 
-def handmade(run: velour.Run | None = None) -> velour.Evaluation:
+def handmade(run: velour.EvaluatedRun | None = None) -> velour.Evaluation:
     """With every kind of metric and column that there is."""
     ledger = Ledger(
         "object-detection",
@@ -312,7 +312,7 @@ def handmade(run: velour.Run | None = None) -> velour.Evaluation:
 
 
 def test_an_evaluation_comes_back_to_the_bit(store: Store) -> None:
-    run = velour.Run("run1", "a name", "3")
+    run = velour.EvaluatedRun("run1", "a name", "3")
     said = handmade(run)
     store.save(said, JUDGED)
     back = store.load(said.id)
@@ -397,11 +397,11 @@ def test_an_evaluation_is_measured_again_from_its_ledger(store: Store) -> None:
 
 
 def test_saving_twice_stores_once_and_links_every_run(store: Store) -> None:
-    store.save(handmade(velour.Run("run1")), JUDGED)
+    store.save(handmade(velour.EvaluatedRun("run1")), JUDGED)
     before = rows(store)
-    store.save(handmade(velour.Run("run1")), JUDGED)
+    store.save(handmade(velour.EvaluatedRun("run1")), JUDGED)
     assert rows(store) == before
-    store.save(handmade(velour.Run("run2")), JUDGED)
+    store.save(handmade(velour.EvaluatedRun("run2")), JUDGED)
     assert rows(store) == {**before, "evaluation_runs": 2}
     assert {item.run and item.run.run_id for item in store.candidates("fires")} == {"run1", "run2"}
 

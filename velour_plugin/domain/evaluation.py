@@ -78,7 +78,7 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class EvaluatedRun:
     """The MLflow run that an evaluation belongs to."""
 
     run_id: str
@@ -102,7 +102,7 @@ class Evaluation(Mapping[str, "float | None"]):
     predictions_digest: str
     metrics: Sequence[Metric]
     ledger: Ledger
-    run: Run | None = None
+    run: EvaluatedRun | None = None
     created_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.timezone.utc))
 
     @property

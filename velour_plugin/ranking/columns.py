@@ -78,7 +78,8 @@ class Columns:
         for prop in self.properties:
             if all(row.values[prop.name] is None for row in rows):
                 raise InvalidInput(
-                    f"column {prop.name!r}: none of the ranked runs has a value of it."
+                    f"column {prop.name!r}: none of the ranked runs has a value of it; log it to "
+                    "their runs, or leave the column out."
                 )
         return rows
 

@@ -91,9 +91,8 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
         for model in models
         for column in columns
     ]
-    datasets = len({column.dataset for column in columns})
     return Matrix(
-        title=f"{query.metric} of {len(models)} models on {datasets} datasets",
+        title=f"{query.metric} by model and {'slice' if query.by else 'dataset'}",
         metric=query.metric,
         confidence=query.confidence,
         rows=rows,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from velour_plugin.domain.evaluation import Run
+from velour_plugin.domain.evaluation import EvaluatedRun
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.order import natural_order
 from velour_plugin.evaluator import Evaluator
@@ -123,7 +123,7 @@ class Competitor:
         return "+".join(item.evaluation_id for item in self.items)
 
     @property
-    def run(self) -> Run | None:
+    def run(self) -> EvaluatedRun | None:
         """The MLflow run, where it is one; a model's evaluations on several datasets are many."""
         return self.first.run if len(self.items) == 1 else None
 

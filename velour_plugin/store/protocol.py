@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.evaluation import Evaluation, Run
+from velour_plugin.domain.evaluation import EvaluatedRun, Evaluation
 from velour_plugin.domain.facts import Facts, FactValue
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
@@ -199,7 +199,7 @@ class Store(Reader, Protocol):
             dataset: the whole dataset, even if a filter narrowed the evaluation.
         """
 
-    def link_run(self, evaluation_id: str, run: Run) -> None:
+    def link_run(self, evaluation_id: str, run: EvaluatedRun) -> None:
         """Link a stored evaluation to one more MLflow run."""
 
     def write_facts(self, dataset: str, content: Facts, version: int | None = None) -> int:

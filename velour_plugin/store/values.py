@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.domain.evaluation import Certificate, Run
+from velour_plugin.domain.evaluation import Certificate, EvaluatedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Candidate:
     task: str
     model: str
     certificate: Certificate
-    run: Run | None
+    run: EvaluatedRun | None
     created_at: dt.datetime
     model_metadata: Mapping[str, Any] = field(default_factory=dict)
     dataset_metadata: Mapping[str, Any] = field(default_factory=dict)

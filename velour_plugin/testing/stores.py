@@ -72,7 +72,7 @@ class StoreContract:
             yield store
 
     def save(
-        self, store: Store, dataset: velour.Dataset, run: velour.Run | None = None
+        self, store: Store, dataset: velour.Dataset, run: velour.EvaluatedRun | None = None
     ) -> velour.Evaluation:
         """Evaluate and save."""
         evaluation = velour.evaluate(dataset, TASK, run=run, save=False)
@@ -140,7 +140,7 @@ class StoreContract:
     # Evaluations
 
     def test_an_evaluation_comes_back_to_the_bit(self, store: Store) -> None:
-        saved = self.save(store, fires(["2", "10"]), velour.Run("r1", "named", "0"))
+        saved = self.save(store, fires(["2", "10"]), velour.EvaluatedRun("r1", "named", "0"))
         back = store.load(saved.id)
         assert back.metrics == saved.metrics
         assert back.certificate == saved.certificate
@@ -156,7 +156,7 @@ class StoreContract:
         assert again.predictions_digest == fires(["2", "10"]).predictions_digest
 
     def test_candidates_are_found_by_every_name(self, store: Store) -> None:
-        saved = self.save(store, fires(["2"]), velour.Run("r1", "named", "0"))
+        saved = self.save(store, fires(["2"]), velour.EvaluatedRun("r1", "named", "0"))
         (candidate,) = store.candidates("fires")
         assert (candidate.evaluation_id, candidate.model) == (saved.id, "model")
         assert candidate.version == store.versions("fires")[0]
@@ -165,8 +165,8 @@ class StoreContract:
             assert [item.evaluation_id for item in store.evaluations_of(name)] == [saved.id]
 
     def test_an_evaluation_belongs_to_every_run_that_is_linked(self, store: Store) -> None:
-        saved = self.save(store, fires(["2"]), velour.Run("r1", "first", "0"))
-        store.link_run(saved.id, velour.Run("r2", "second", "1"))
+        saved = self.save(store, fires(["2"]), velour.EvaluatedRun("r1", "first", "0"))
+        store.link_run(saved.id, velour.EvaluatedRun("r2", "second", "1"))
         runs = {item.run.run_id for item in store.candidates("fires") if item.run is not None}
         assert runs == {"r1", "r2"}
 
@@ -214,7 +214,7 @@ class StoreContract:
         saved = self.save(store, fires(["2"]))
         revisions.append(store.revision())
         for write in (
-            lambda: store.link_run(saved.id, velour.Run("r2")),
+            lambda: store.link_run(saved.id, velour.EvaluatedRun("r2")),
             lambda: store.add_datums(velour.Dataset.from_groundtruths([truth_of("a", 3)], "fires")),
             lambda: store.write_facts("fires", velour.Facts("q", "1", {"x": {"2": 1}})),
             lambda: store.delete_facts("fires", "q"),

@@ -146,7 +146,10 @@ def _log(judged: Sequence[tuple[Captured, velour.Evaluation]]) -> None:
 
 
 def _log_one(
-    found: Captured, evaluation: velour.Evaluation, dataset: velour.Dataset, run: velour.Run
+    found: Captured,
+    evaluation: velour.Evaluation,
+    dataset: velour.Dataset,
+    run: velour.EvaluatedRun,
 ) -> None:
     import mlflow
     from mlflow.entities import RunTag

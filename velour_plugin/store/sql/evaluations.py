@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
 
 from velour_plugin.domain.codec import table_from_bytes, table_to_bytes
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.evaluation import Certificate, Evaluation, Metric, Run
+from velour_plugin.domain.evaluation import Certificate, EvaluatedRun, Evaluation, Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.table import AnnotationTable
@@ -68,7 +68,7 @@ def save_evaluation(
         link_run(connection, evaluation.id, evaluation.run)
 
 
-def link_run(connection: Connection, evaluation_id: str, run: Run) -> None:
+def link_run(connection: Connection, evaluation_id: str, run: EvaluatedRun) -> None:
     """Say that an evaluation belongs to an MLflow run; saying it again makes it the newest."""
     links = schema.evaluation_runs
     said = {
@@ -122,7 +122,7 @@ def load_evaluation(connection: Connection, evaluation_id: str) -> Evaluation:
         predictions_digest=row.digest,
         metrics=_load_metrics(connection, evaluation_id),
         ledger=load_ledger(connection, evaluation_id),
-        run=None if run is None else Run(run.run_id, run.name, run.experiment_id),
+        run=None if run is None else EvaluatedRun(run.run_id, run.name, run.experiment_id),
         created_at=row.created_at,
     )
 
@@ -267,7 +267,7 @@ def ledger_bytes(
 
 def _candidate(row: Any, known: dict[int, Version]) -> Candidate:
     """Make a candidate; those of one version share it."""
-    run = None if row.run_id is None else Run(row.run_id, row.name, row.experiment_id)
+    run = None if row.run_id is None else EvaluatedRun(row.run_id, row.name, row.experiment_id)
     version = known.setdefault(row[-len(VERSION)], Version(*row[-len(VERSION) :]))
     return Candidate(
         row.id,

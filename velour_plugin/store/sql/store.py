@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection
 
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.evaluation import Evaluation, Run
+from velour_plugin.domain.evaluation import EvaluatedRun, Evaluation
 from velour_plugin.domain.facts import Facts, checked_text
 from velour_plugin.domain.models import Model
 from velour_plugin.errors import InvalidInput
@@ -82,7 +82,7 @@ class SqlStore(SqlReader):
             evaluations.save_evaluation(connection, self.backend, version, dataset, evaluation)
         return self._announced(version)
 
-    def link_run(self, evaluation_id: str, run: Run) -> None:
+    def link_run(self, evaluation_id: str, run: EvaluatedRun) -> None:
         """Link a stored evaluation to one more MLflow run."""
         with self._writing() as connection:
             evaluations.link_run(connection, evaluation_id, run)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -87,14 +88,14 @@ class VelourEvaluator(ModelEvaluator):
 
         config = checked_config(evaluator_config)
         task = config.get("task", model_type)
-        checked_question(task, config.get("parameters"), config.get("where"))
+        question = checked_question(task, config.get("parameters"), config.get("where"))
         extras = Extras(extra_metrics or (), custom_artifacts or (), config, run_id)
         run = run_of(run_id)
         with velour.open_store(config.get("store")) as store:
             asked = dataset_of(dataset, {**config, "task": task})
             where = fixed_filter(config.get("where"), asked[0], store)
             config = {**config, "where": where}
-            question = checked_question(task, config.get("parameters"), where)
+            question = replace(question, where=where)
             wanted = Wanted.of(config, asked[0])
             said = predicted(*asked, dataset, model, predictions, task, config, bool(extras))
             logged = model_id or getattr(model, "model_id", None)

@@ -7,8 +7,7 @@ import logging
 from functools import cache
 
 import mlflow
-from mlflow.entities import Experiment
-from mlflow.entities import Run as MlflowRun
+from mlflow.entities import Experiment, Run
 
 from velour_integrations.mlflow.runs import note
 from velour_integrations.mlflow.runs.histories import curves, log_histories
@@ -25,7 +24,7 @@ from velour_integrations.mlflow.runs.showing import TABLES, Shown, decorating
 from velour_integrations.mlflow.runs.tables import TAG as TABLES_TAG
 from velour_integrations.mlflow.runs.tables import tag_of_tables
 from velour_integrations.mlflow.runs.wanted import Wanted
-from velour_plugin import Run
+from velour_plugin import EvaluatedRun
 from velour_plugin.plugin import COLOURS, Findings
 
 SHOWN = "velour.shown"
@@ -38,7 +37,7 @@ _RUN_COLOUR, _MOST = "mlflow.runColor", 200
 _logger = logging.getLogger("velour")
 
 
-def describe(run: MlflowRun, findings: Findings, shown: Shown, wanted: Wanted) -> None:
+def describe(run: Run, findings: Findings, shown: Shown, wanted: Wanted) -> None:
     """Log what is about the run as a whole.
 
     Args:
@@ -75,7 +74,7 @@ def _logged(findings: Findings, wanted: Wanted, images: bool) -> Logged:
     return Logged(headline, labels, slices, list(curves(findings)), images)
 
 
-def _ours(run: MlflowRun, findings: Findings, wanted: Wanted) -> set[str]:
+def _ours(run: Run, findings: Findings, wanted: Wanted) -> set[str]:
     """Metrics of the run that an evaluation of this task may have logged."""
     return {
         name
@@ -84,11 +83,11 @@ def _ours(run: MlflowRun, findings: Findings, wanted: Wanted) -> set[str]:
     }
 
 
-def _tables_tag(run: MlflowRun, shown: Shown) -> str:
+def _tables_tag(run: Run, shown: Shown) -> str:
     return tag_of_tables(run.data.tags.get(TABLES_TAG), TABLES, shown.tables)
 
 
-def _tags(run: MlflowRun, findings: Findings, shown: Shown, logged: Logged) -> dict[str, str]:
+def _tags(run: Run, findings: Findings, shown: Shown, logged: Logged) -> dict[str, str]:
     """The note, the colour, and that there are images; and the view, which the note leads to."""
     said, view, info, tags = {}, None, run.info, run.data.tags
     task, model = findings.evaluation.task, findings.evaluation.model
@@ -97,7 +96,7 @@ def _tags(run: MlflowRun, findings: Findings, shown: Shown, logged: Logged) -> d
         if _RUN_COLOUR not in tags:
             said[_RUN_COLOUR] = colour_of(model, experiment)
         view = link_to_view(ensure_view(experiment, findings, logged), task)
-    known = Run(info.run_id, info.run_name, info.experiment_id)
+    known = EvaluatedRun(info.run_id, info.run_name, info.experiment_id)
     text = note.with_ours(tags.get(note.TAG), note.run_note(findings, known, shown.files, view))
     said |= {} if text is None else {note.TAG: text}
     return said | ({"mlflow.loggedImages": "True"} if shown.images else {})

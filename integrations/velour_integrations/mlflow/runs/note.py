@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from velour_plugin import Run
+from velour_plugin import EvaluatedRun
 from velour_plugin.plugin import Findings
 
 TAG = "mlflow.note.content"
@@ -37,7 +37,7 @@ def with_ours(note: str | None, ours: str) -> str | None:
     return whole if len(whole) <= _LONGEST else None
 
 
-def run_note(findings: Findings, run: Run, files: Iterable[str], view: str | None) -> str:
+def run_note(findings: Findings, run: EvaluatedRun, files: Iterable[str], view: str | None) -> str:
     """What an evaluation says of itself on its run: numbers, data, links."""
     evaluation, certificate = findings.evaluation, findings.evaluation.certificate
     known = [(name, value) for name, value in evaluation.headline.items() if value is not None]

@@ -23,7 +23,7 @@ from velour_integrations.mlflow.runs.names import (
 from velour_integrations.mlflow.runs.replacing import delete_outdated_files
 from velour_integrations.mlflow.runs.showing import Shown, decorating, write_all
 from velour_integrations.mlflow.runs.wanted import Wanted
-from velour_plugin import Dataset, Evaluation, Run
+from velour_plugin import Dataset, EvaluatedRun, Evaluation
 from velour_plugin.errors import BadFilter
 from velour_plugin.plugin import Findings, find, write_predictions
 
@@ -31,10 +31,10 @@ FOLDER = "velour"
 """Where Velour's artifacts are in a run."""
 
 
-def run_of(run_id: str) -> Run:
+def run_of(run_id: str) -> EvaluatedRun:
     """What a ranking wants to know of a run."""
     info = mlflow.MlflowClient().get_run(run_id).info
-    return Run(run_id, info.run_name, info.experiment_id)
+    return EvaluatedRun(run_id, info.run_name, info.experiment_id)
 
 
 def find_runs(query: str, experiments: Sequence[str] | None) -> list[str]:
