@@ -136,3 +136,32 @@ def test_a_filter_on_models_is_refused_where_the_run_is_named(store: Store) -> N
     judge(store, fires(), "a")
     with pytest.raises(InvalidInput, match=r"model.metadata.backbone = 'swin' chooses among runs"):
         velour.worst("a", where="model.metadata.backbone = 'swin'", store=store)
+
+
+def test_a_dataset_described_anew_is_its_next_version(sqlite_url: str) -> None:
+    """What describes it is content; its datums, and what is known of them, are shared."""
+    from click.testing import CliRunner
+
+    from velour_plugin.cli import main
+
+    with velour.open_store(sqlite_url) as store:
+        store.save_dataset(fires())
+        store.tag("fires", "seen")
+    runner = CliRunner()
+    told = ["--metadata", "sensor=EO", "--location", "42.36,-71.03", "--store", sqlite_url]
+    done = runner.invoke(main, ["datasets", "set", "fires", *told])
+    assert done.output.startswith("fires v2 ")
+    with velour.open_store(sqlite_url) as store:
+        back = store.load_dataset("fires")
+        assert back.metadata == {"sensor": "EO"}
+        assert back.location is not None
+        assert set(store.facts("fires")) == set(fires().uids)
+        assert store.load_dataset("fires", 1).digest == fires().digest
+        velour.evaluate(back.with_predictions([], "m"), "object-detection", store=store)
+        board = velour.rank("mAP", "fires", where="dataset.metadata.sensor = 'EO'", store=store)
+        assert [row.model for row in board] == ["m"]
+    wrong = runner.invoke(
+        main, ["datasets", "set", "fires", "--location", "x", "--store", sqlite_url]
+    )
+    assert wrong.exit_code == 2
+    assert "expected LATITUDE,LONGITUDE" in wrong.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,28 @@ def test_plain_columns_of_other_programs_are_read(tmp_path: Path) -> None:
     assert table.datum.tolist() == [0, 1, 1]
     assert table.label.tolist() == [1, 0, 0]
     assert str(table.score.tolist()) == "[nan, 0.5, nan]"
+
+
+def test_masks_as_run_length_encoding_are_read(tmp_path: Path) -> None:
+    """As COCO has them in JSON, and artifacts of older runs."""
+    mask = velour.Raster(np.eye(5, dtype=bool))
+    columns = {
+        "uid": ["2", "1"], "key": ["class"] * 2, "value": ["fire"] * 2,
+        "raster": [json.dumps(mask.to_rle()), None],
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    table = read_predictions(tmp_path / "p.parquet", dataset()).predictions
+    assert table is not None
+    assert table.shape is not None
+    assert list(table.shape) == [None, mask]
+
+
+@pytest.mark.parametrize("name", ["raster", "embedding"])
+def test_a_column_that_should_hold_lists_is_refused_by_its_type(tmp_path: Path, name: str) -> None:
+    columns = {"uid": ["2"], "key": ["class"], "value": ["fire"], name: [1.5]}
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    with pytest.raises(BadDataset, match=f"column '{name}' holds double: expected lists"):
+        read_predictions(tmp_path / "p.parquet", dataset())
 
 
 @pytest.mark.parametrize("numbers", [[5], [0, 5, 1], [2, 3, 4, 2], [2, 3, -1], [2, 3, 7]])

@@ -14,6 +14,7 @@ from tests.fires import IMAGES, fires
 from velour_plugin.errors import NotFound
 from velour_plugin.store import upgrade_store
 from velour_plugin.store.spool import Spool
+from velour_plugin.store.sql.schema import answers
 from velour_plugin.store.sql.store import SqlStore
 
 
@@ -66,6 +67,13 @@ def test_a_known_answer_takes_one_statement(store: SqlStore) -> None:
         assert velour.rank("mAP", "fires", store=store) == first
     assert sent[0] == "BEGIN"
     assert len(sent) == 2
+
+
+def test_an_answer_that_another_velour_kept_is_computed_again(store: SqlStore) -> None:
+    first = velour.rank("mAP", "fires", store=store)
+    with store._writing() as connection:
+        connection.execute(answers.update().values(content={"rows": [], "of_a_newer": "Velour"}))
+    assert velour.rank("mAP", "fires", store=store) == first
 
 
 @pytest.mark.parametrize(

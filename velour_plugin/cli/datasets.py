@@ -6,7 +6,15 @@ from dataclasses import asdict
 
 import click
 
-from velour_plugin.cli.options import json_option, print_json, store_option, where_option
+from velour_plugin.cli.options import (
+    changed_metadata,
+    description_options,
+    json_option,
+    latitude_longitude,
+    print_json,
+    store_option,
+    where_option,
+)
 
 
 @click.group(invoke_without_command=True)
@@ -112,3 +120,29 @@ def untag(name: str, tag: str, where: str | None, store: str | None) -> None:
 
     with velour.open_store(store, create=False) as opened:
         click.echo(f"{opened.untag(name, tag, where=where)} datums of {name} lost {tag!r}")
+
+
+@datasets.command(name="set")
+@click.argument("name")
+@description_options
+@store_option
+def set_dataset(
+    name: str, metadata: tuple[str, ...], location: str | None, store: str | None
+) -> None:
+    """Describe the dataset NAME as a whole; other metadata of it stays.
+
+    What describes a dataset is content, so this makes its next version, of the same datums.
+
+    \b
+    $ velour datasets set fires --metadata sensor=infrared --location 42.36,-71.03
+    $ velour rank mAP --dataset fires --where "dataset.metadata.sensor = 'infrared'"
+    """
+    import velour_plugin as velour
+
+    with velour.open_store(store, create=False) as opened:
+        known = opened.load_dataset(name)
+        place = known.location if location is None else latitude_longitude(location)
+        version = opened.save_dataset(
+            known.with_metadata(changed_metadata(known.metadata, metadata), place)
+        )
+    click.echo(f"{version.dataset} v{version.number}  {version.digest[:12]}")

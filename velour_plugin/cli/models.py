@@ -6,7 +6,14 @@ import json
 
 import click
 
-from velour_plugin.cli.options import json_option, print_json, store_option
+from velour_plugin.cli.options import (
+    changed_metadata,
+    description_options,
+    json_option,
+    latitude_longitude,
+    print_json,
+    store_option,
+)
 
 
 @click.group()
@@ -39,6 +46,10 @@ def list_models(as_json: bool, store: str | None) -> None:
     if as_json:
         print_json(rows)
         return
+    if not rows:
+        click.echo(
+            "No model is described yet: velour models set NAME --metadata KEY=VALUE.", err=True
+        )
     for row in rows:
         location = f"  {row['location']}" if row["location"] else ""
         click.echo(f"{row['name']}  {json.dumps(row['metadata'], ensure_ascii=False)}{location}")
@@ -46,13 +57,7 @@ def list_models(as_json: bool, store: str | None) -> None:
 
 @models.command(name="set")
 @click.argument("name")
-@click.option(
-    "--metadata",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A JSON value where it is one, else text; KEY= removes it. May be repeated.",
-)
-@click.option("--location", metavar="LAT,LON", help="Where the model is meant for, in degrees.")
+@description_options
 @store_option
 def set_model(
     name: str, metadata: tuple[str, ...], location: str | None, store: str | None
@@ -67,29 +72,5 @@ def set_model(
 
     with velour.open_store(store) as opened:
         known = {model.name: model for model in opened.models()}.get(name) or velour.Model(name)
-        changed = {**known.metadata, **dict(map(_pair, metadata))}
-        kept = {key: value for key, value in changed.items() if value is not None}
-        meant_for = known.location if location is None else _location(location)
-        opened.save_model(velour.Model(name, kept, meant_for))
-
-
-def _pair(text: str) -> tuple[str, object]:
-    from velour_plugin.domain.models import metadata_value
-    from velour_plugin.errors import BadMetadata
-
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise BadMetadata(f"--metadata {text!r}: expected KEY=VALUE, such as backbone=swin.")
-    return key, metadata_value(value) if value else None
-
-
-def _location(text: str) -> tuple[float, float]:
-    from velour_plugin.errors import BadGeometry
-
-    try:
-        latitude, longitude = map(float, text.split(","))
-    except ValueError as error:
-        raise BadGeometry(
-            f"--location {text!r}: expected LATITUDE,LONGITUDE, such as 42.36,-71.03."
-        ) from error
-    return latitude, longitude
+        meant_for = known.location if location is None else latitude_longitude(location)
+        opened.save_model(velour.Model(name, changed_metadata(known.metadata, metadata), meant_for))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -92,6 +92,58 @@ def mismatch_option(command: Command) -> Command:
         show_default=True,
         help="What to do when evaluations were not asked the same question.",
     )(command)
+
+
+def description_options(command: Command) -> Command:
+    """``--metadata KEY=VALUE`` and ``--location LAT,LON``, of a model or a dataset."""
+    for option in (
+        click.option("--location", metavar="LAT,LON", help="Where it is meant for, in degrees."),
+        click.option(
+            "--metadata",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="A JSON value where it is one, else text; KEY= removes it. May be repeated.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def changed_metadata(known: Mapping[str, Any], pairs: Iterable[str]) -> dict[str, Any]:
+    """Metadata with some pairs ``KEY=VALUE`` set, and those of ``KEY=`` removed.
+
+    Raises:
+        BadMetadata: a text is no such pair.
+    """
+    changed = {**known, **dict(map(_key_and_value, pairs))}
+    return {key: value for key, value in changed.items() if value is not None}
+
+
+def _key_and_value(text: str) -> tuple[str, object]:
+    from velour_plugin.domain.models import metadata_value
+    from velour_plugin.errors import BadMetadata
+
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise BadMetadata(f"--metadata {text!r}: expected KEY=VALUE, such as backbone=swin.")
+    return key, metadata_value(value) if value else None
+
+
+def latitude_longitude(text: str) -> tuple[float, float]:
+    """A place by two numbers.
+
+    Raises:
+        BadGeometry: the text is something else.
+    """
+    from velour_plugin.errors import BadGeometry
+
+    try:
+        latitude, longitude = map(float, text.split(","))
+    except ValueError as error:
+        raise BadGeometry(
+            f"--location {text!r}: expected LATITUDE,LONGITUDE, such as 42.36,-71.03."
+        ) from error
+    return latitude, longitude
 
 
 def print_result(result: Any, as_json: bool) -> None:

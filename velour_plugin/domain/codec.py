@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from velour_plugin.domain.arrow import column_to_numpy, columns_to_parquet, parquet_to_table
 from velour_plugin.domain.canonical import exact_json
 from velour_plugin.domain.embedding import Embedding
-from velour_plugin.domain.geometry import Shape
+from velour_plugin.domain.geometry import Raster, Shape
 from velour_plugin.domain.regions_at_rest import (
     check_rasters,
     raster_of,
@@ -218,21 +218,35 @@ def _vectors_of(
     """Undo :func:`_lists`, and make something of each."""
     if name not in columns:
         return None
-    numbers, bounds = _lists_of(columns[name])
+    numbers, bounds = _lists_of(columns, name)
     pairs = pairwise(bounds.tolist())
     return [make(numbers[low:high]) if low < high else None for low, high in pairs]
 
 
-def _lists_of(column: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """All numbers of a column of lists, and where each list begins and ends: ``(n + 1,)``."""
-    array = column.combine_chunks()
+def _lists_of(columns: Mapping[str, Any], name: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """All numbers of a column of lists, and where each list begins and ends: ``(n + 1,)``.
+
+    Raises:
+        BadDataset: it holds something else.
+    """
+    array = columns[name].combine_chunks()
+    if not str(array.type).startswith(("list", "large_list")):
+        raise BadDataset(f"column {name!r} holds {array.type}: expected lists of numbers.")
     return column_to_numpy(array.values), column_to_numpy(array.offsets).astype(np.int64)
 
 
-def _shapes_of(columns: Mapping[str, Any]) -> list[Shape | None] | None:
-    if "raster" in columns:
-        check_rasters(*_lists_of(columns["raster"]))
-    rasters = _vectors_of(columns, "raster", raster_of)
+def _rasters_of(columns: Mapping[str, Any]) -> Sequence[Shape | None] | None:
+    """Masks; as text they are COCO's RLE in JSON, as artifacts of runs once had them."""
+    if "raster" not in columns:
+        return None
+    if str(columns["raster"].type) in ("string", "large_string"):
+        return _each_of(columns, "raster", lambda text: Raster(json.loads(text)))
+    check_rasters(*_lists_of(columns, "raster"))
+    return _vectors_of(columns, "raster", raster_of)
+
+
+def _shapes_of(columns: Mapping[str, Any]) -> Sequence[Shape | None] | None:
+    rasters = _rasters_of(columns)
     if "shape" not in columns:
         return rasters
     geometries = shapely.from_wkb(np.array(columns["shape"].to_pylist(), object))

@@ -212,6 +212,20 @@ class Dataset:
         """Return this dataset under another name, which is no part of its content."""
         return self._changed(_OF_CONTENT, name=name)
 
+    def with_metadata(self, metadata: Mapping[str, Any], location: Any = None) -> Dataset:
+        """Return this dataset with another description: content, so another version of it.
+
+        Args:
+            metadata: what is known of the dataset as a whole, in place of what was.
+            location: where it is from, as in :meth:`from_groundtruths`.
+
+        Raises:
+            BadMetadata, BadGeometry: they break a rule.
+        """
+        encode_metadata(metadata)
+        place = checked_location(location)
+        return self._changed(_OF_DATUMS, metadata=dict(metadata), location=place)
+
     def subset(self, chosen: NDArray[np.bool_]) -> Dataset:
         """Keep the chosen datums and what is said of them.
 

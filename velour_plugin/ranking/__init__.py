@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from velour_plugin.domain.canonical import canonical_json, digest
-from velour_plugin.errors import StoreUnavailable
+from velour_plugin.errors import InvalidInput, StoreUnavailable
 from velour_plugin.filters.split import family_revisions
 from velour_plugin.plugins import installed
 from velour_plugin.queries import (
@@ -53,13 +53,13 @@ def answer(store: Store, query: Query[Answer]) -> Answer:
             (0, None) if key is None else reader.cached_answer(key, query.read_datasets)
         )
         if known is not None:
-            cached: Answer = query.answer_type.from_dict(known)
-            return cached
-        result = _ANSWERS[type(query)](reader, query)
+            with suppress(InvalidInput):  # kept by another Velour: computed again
+                cached: Answer = query.answer_type.from_dict(known)
+                return cached
+        computed: Answer = _ANSWERS[type(query)](reader, query)
     if key is not None:
         with suppress(StoreUnavailable):  # who may only read is answered all the same
-            store.keep_answer(key, revision, result.to_dict())
-    computed: Answer = result
+            store.keep_answer(key, revision, computed.to_dict())  # type: ignore[attr-defined]
     return computed
 
 
