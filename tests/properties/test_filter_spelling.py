@@ -24,6 +24,12 @@ def test_a_filter_that_is_spelled_out_reads_as_itself(asked: Any) -> None:
     assert filter_digest(parse_filter(to_text(node))) == filter_digest(node), to_text(node)
 
 
+def test_a_negation_of_equal_negations_is_none() -> None:
+    """AND of one thing twice is that thing, and NOT NOT is nothing."""
+    twice = "NOT (NOT a = 1 AND NOT a = 1)"
+    assert to_json(parse_filter(twice)) == to_json(parse_filter("a = 1"))  # type: ignore[arg-type]
+
+
 @settings(max_examples=200, deadline=None)
 @given(strategies.filters(), st.randoms())
 def test_order_and_nesting_change_no_digest(asked: Any, random: Any) -> None:

@@ -117,6 +117,8 @@ def to_json(node: Node) -> Any:
     if node.op in _UNORDERED:
         args = _sorted([part for arg in args for part in _parts(node.op, arg)])
         return args[0] if len(args) == 1 else {"op": node.op, "args": args}
+    if node.op == "not" and isinstance(args[0], dict) and args[0].get("op") == "not":
+        return args[0]["args"][0]  # which was hidden while equal operands stood in it twice
     if node.op == "in" or node.op in ARRAYS:
         return {"op": node.op, "args": [args[0], _sorted(args[1:])]}
     op, args = _turned(node.op, args)
