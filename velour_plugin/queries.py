@@ -144,7 +144,7 @@ def _properties(value: Any) -> Iterator[Property]:
             yield from _properties(item)
 
 
-def _is_uri(name: str) -> bool:
+def is_uri(name: str) -> bool:
     """Whether only a tracker knows what a name stands for, as ``models:/fires@champion``."""
     return ":/" in name
 
@@ -231,7 +231,7 @@ class SliceQuery(Query[Slices]):
     @property
     def cacheable(self) -> bool:
         """Whether the run is named, not looked up in a tracker."""
-        return not _is_uri(self.run)
+        return not is_uri(self.run)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -253,7 +253,7 @@ class CompareQuery(Query[Comparison]):
     @property
     def cacheable(self) -> bool:
         """Whether the runs are named, not looked up in a tracker."""
-        return not _is_uri(self.baseline) and not _is_uri(self.candidate)
+        return not is_uri(self.baseline) and not is_uri(self.candidate)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -272,7 +272,7 @@ class WorstQuery(Query[Worst]):
     @property
     def cacheable(self) -> bool:
         """Whether the run is named, not looked up in a tracker."""
-        return not _is_uri(self.run)
+        return not is_uri(self.run)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -26,8 +26,6 @@ from velour_plugin.ranking.slicing import cut_name, masks
 from velour_plugin.ranking.statistics import resample_weights
 from velour_plugin.store.protocol import Snapshot
 from velour_plugin.store.values import Candidate, DatumSelection, Version
-
-Slicer = Callable[[Ledger], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
