@@ -172,9 +172,11 @@ class RankQuery(Query[Leaderboard]):
 
     @property
     def further_columns(self) -> tuple[str, ...]:
-        """The columns that are asked for, and those that ``having`` asks about."""
-        asked = [prop.name for prop in properties(self.having)] if self.having else []  # type: ignore[arg-type]
-        return tuple(dict.fromkeys(name for name in (*self.columns, *asked) if name != self.metric))
+        """The named columns, and those that ``having`` is a condition on."""
+        limited = [prop.name for prop in properties(self.having)] if self.having else []  # type: ignore[arg-type]
+        return tuple(
+            dict.fromkeys(name for name in (*self.columns, *limited) if name != self.metric)
+        )
 
     @property
     def cacheable(self) -> bool:
