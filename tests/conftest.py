@@ -11,11 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.postgis import Server, postgis_server
 from velour_plugin.usage import in_use
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+# No test fails because the machine is slow; hypothesis measures time unless it is told not to.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, event, insert, text
 from velour_plugin.filters import parse_filter
 from velour_plugin.store import Version
 from velour_plugin.store.sql import schema
-from velour_plugin.store.sql.annotation_rows import insert_rows
 from velour_plugin.store.sql.store import SqlStore
 
 NEAR_BOSTON = (
@@ -50,7 +49,7 @@ def _fill_part(
     ids = np.arange(first + start, first + start + size)
     cities, sensors, hours = (rng.integers(0, top, size).tolist() for top in (50, 4, 24))
     kinds = ("infrared", "visible", "radar", "sonar")
-    insert_rows(connection, store.backend, schema.datums, {
+    store.backend.insert(connection, schema.datums, {
         "id": ids,
         "dataset_id": np.full(size, owner),
         "digest": [f"{number:064x}" for number in ids.tolist()],
@@ -62,7 +61,7 @@ def _fill_part(
         "location": [bytes(wkb) for wkb in shapely.to_wkb(points)],
     })  # fmt: skip
     store.backend.index_places(connection, ids.tolist(), points.tolist())
-    insert_rows(connection, store.backend, schema.version_datums, {
+    store.backend.insert(connection, schema.version_datums, {
         "version_id": np.full(size, version),
         "position": np.arange(start, start + size),
         "datum_id": ids,

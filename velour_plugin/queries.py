@@ -58,6 +58,8 @@ class Query(ABC, Generic[Answer]):
 
     kind: ClassVar[str]
     answer_type: ClassVar[type[Any]]
+    run_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that name one run, as a URI of a tracker may do too."""
 
     def __post_init__(self) -> None:
         for name, check in _checks(type(self)).items():
@@ -100,7 +102,7 @@ class Query(ABC, Generic[Answer]):
     @property
     def cacheable(self) -> bool:
         """Whether the store alone decides the answer; what a tracker knows may change unseen."""
-        return True
+        return not any(is_uri(getattr(self, name)) for name in self.run_fields)
 
     @property
     def properties(self) -> tuple[Property, ...]:
@@ -144,7 +146,7 @@ def _properties(value: Any) -> Iterator[Property]:
             yield from _properties(item)
 
 
-def _is_uri(name: str) -> bool:
+def is_uri(name: str) -> bool:
     """Whether only a tracker knows what a name stands for, as ``models:/fires@champion``."""
     return ":/" in name
 
@@ -172,9 +174,11 @@ class RankQuery(Query[Leaderboard]):
 
     @property
     def further_columns(self) -> tuple[str, ...]:
-        """The columns that are asked for, and those that ``having`` asks about."""
-        asked = [prop.name for prop in properties(self.having)] if self.having else []  # type: ignore[arg-type]
-        return tuple(dict.fromkeys(name for name in (*self.columns, *asked) if name != self.metric))
+        """The named columns, and those that ``having`` is a condition on."""
+        limited = [prop.name for prop in properties(self.having)] if self.having else []  # type: ignore[arg-type]
+        return tuple(
+            dict.fromkeys(name for name in (*self.columns, *limited) if name != self.metric)
+        )
 
     @property
     def cacheable(self) -> bool:
@@ -217,6 +221,7 @@ class SliceQuery(Query[Slices]):
 
     kind = "slices"
     answer_type = Slices
+    run_fields = ("run",)
 
     run: Name
     by: Cuts
@@ -228,11 +233,6 @@ class SliceQuery(Query[Slices]):
     resamples: Count = 200
     seed: Count = 0
 
-    @property
-    def cacheable(self) -> bool:
-        """Whether the run is named, not looked up in a tracker."""
-        return not _is_uri(self.run)
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CompareQuery(Query[Comparison]):
@@ -240,6 +240,7 @@ class CompareQuery(Query[Comparison]):
 
     kind = "compare"
     answer_type = Comparison
+    run_fields = ("baseline", "candidate")
 
     baseline: Name
     candidate: Name
@@ -250,11 +251,6 @@ class CompareQuery(Query[Comparison]):
     permutations: Count = 200
     seed: Count = 0
 
-    @property
-    def cacheable(self) -> bool:
-        """Whether the runs are named, not looked up in a tracker."""
-        return not _is_uri(self.baseline) and not _is_uri(self.candidate)
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WorstQuery(Query[Worst]):
@@ -262,17 +258,13 @@ class WorstQuery(Query[Worst]):
 
     kind = "worst"
     answer_type = Worst
+    run_fields = ("run",)
 
     run: Name
     metric: OptionalName = None
     where: Filter = None
     n: PositiveCount = 10
     dataset: OptionalName = None
-
-    @property
-    def cacheable(self) -> bool:
-        """Whether the run is named, not looked up in a tracker."""
-        return not _is_uri(self.run)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

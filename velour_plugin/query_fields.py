@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union
 
 from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.domain.labels import DEFAULT_KEY, Label
+from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.filters import Where, parse_filter
 from velour_plugin.filters.tree import Node
@@ -24,9 +25,9 @@ Cut = Union[str, Mapping[str, Mapping[str, Where]]]
 
 
 def _name(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise InvalidInput(f"{name} {value!r}: expected a name.")
-    return value
+    if not value or not is_storable(value):
+        raise InvalidInput(f"{name} {value!r}: expected a name, a text without U+0000.")
+    return str(value)
 
 
 def _optional_name(name: str, value: Any) -> str | None:

@@ -21,7 +21,7 @@ from tests.postgis import postgis_server
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.store import Store, upgrade_store
 from velour_plugin.store.sql import schema
-from velour_plugin.store.sql.annotation_rows import insert_rows, region_columns
+from velour_plugin.store.sql.annotation_rows import region_columns
 from velour_plugin.store.sql.copying import binary_rows
 
 BOXES, DATUMS = 500_000, 10_000
@@ -68,7 +68,7 @@ def _ours(store: Store, table: AnnotationTable) -> float:
         _empty(connection)
         start = time.perf_counter()
         columns = _columns(store, connection, table)
-        insert_rows(connection, store.backend, schema.annotations, columns)
+        store.backend.insert(connection, schema.annotations, columns)
         return time.perf_counter() - start
 
 

@@ -26,7 +26,7 @@ lengths = st.floats(2**-9, 1e6, width=32)
 sizable = st.tuples(sides, sides, lengths, lengths)
 scores = st.floats(0, 1)
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=40)
 
 
 def data_of(seed: int) -> tuple[Json, list[Json]]:

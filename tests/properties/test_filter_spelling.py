@@ -13,7 +13,7 @@ from velour_plugin.filters.text import to_text
 from velour_plugin.filters.tree import filter_digest, to_json
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(strategies.filters())
 def test_a_filter_that_is_spelled_out_reads_as_itself(asked: Any) -> None:
     """In canonical JSON, whose spelling is then its own, and in text."""
@@ -30,7 +30,7 @@ def test_a_negation_of_equal_negations_is_none() -> None:
     assert to_json(parse_filter(twice)) == to_json(parse_filter("a = 1"))  # type: ignore[arg-type]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(strategies.filters(), st.randoms())
 def test_order_and_nesting_change_no_digest(asked: Any, random: Any) -> None:
     """Operands of AND and OR, and values of lists, may come in any order."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import velour_plugin as velour
@@ -94,7 +94,7 @@ def disagreements(
 
 
 @pytest.mark.filterwarnings("ignore::velour_plugin.filters.swapped.SwappedCoordinates")
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(strategies.datums(), st.lists(strategies.filters(), min_size=1, max_size=8))
 def test_stores_and_python_select_the_same_datums(
     stores: dict[str, Store], datums: list[velour.Datum], asked: list[Any]
@@ -116,7 +116,7 @@ def facts_of(truths: Sequence[tuple[velour.GroundTruth, dict[str, Any]]], source
     return Facts(source, "1", values)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(
     strategies.known_datums(),
     st.lists(strategies.filters(strategies.fact_conditions), min_size=1, max_size=8),
@@ -278,7 +278,7 @@ def test_places_of_every_kind_are_found_alike(stores: dict[str, Store], place: s
     assert disagreements(stores, datums, asked) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(strategies.filters())
 def test_a_filter_is_the_same_in_text_as_in_json(asked: Any) -> None:
     import cql2

@@ -20,7 +20,7 @@ from velour_plugin.queries import (
     WorstQuery,
 )
 
-names = st.text(min_size=1, max_size=8)
+names = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=8)
 some_names = st.lists(names, min_size=1, max_size=3)
 filters = st.sampled_from(
     [
@@ -122,6 +122,7 @@ def test_questions_of_two_kinds_differ() -> None:
     [
         ({"metric": ""}, InvalidInput, "metric '': expected a name"),
         ({"metric": 5}, InvalidInput, "metric 5: expected a name"),
+        ({"metric": "m\0AP"}, InvalidInput, "a text without U\\+0000"),
         ({"datasets": []}, InvalidInput, r"datasets \[\]: name at least one"),
         ({"datasets": {"a": 1}}, InvalidInput, "expected a name or a list of names"),
         ({"datasets": [1]}, InvalidInput, "datasets 1: expected a name"),

@@ -26,7 +26,6 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import InvalidInput, NotFound, StoreUnavailable, UnknownName
 from velour_plugin.store import Store, upgrade_store
 from velour_plugin.store.sql import schema
-from velour_plugin.store.sql.annotation_rows import insert_rows
 from velour_plugin.store.sql.postgis import binary_rows
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -678,7 +677,7 @@ def test_bulk_rows_are_the_rows_of_a_plain_insert(store: Store, order: int) -> N
     store.save_dataset(dataset(truth("1", annotation())))
     with store.engine.connect() as connection, connection.begin() as transaction:
         connection.execute(delete(table))
-        insert_rows(connection, store.backend, table, dict(list(columns.items())[::order]))
+        store.backend.insert(connection, table, dict(list(columns.items())[::order]))
         bulk = stored(connection)
         connection.execute(delete(table))
         connection.execute(plain_insert(store), list(plain_rows(columns)))

@@ -13,6 +13,7 @@ from velour_plugin.errors import InvalidInput, UnknownName
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
+    from rich.table import Table
     from typing_extensions import Self
 
 Row = TypeVar("Row")
@@ -128,7 +129,6 @@ class TitledAnswer(Answer[Row]):
 def text_table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows of one kind as a table of text, with the names of their fields as its head."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, min_width=40)
@@ -138,6 +138,13 @@ def text_table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
         table.add_column(name.replace("_", " "), justify="right" if right else "left")
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
+    return plain_text(table)
+
+
+def plain_text(table: Table) -> str:
+    """A rich table without colours, its lines without blanks at their ends."""
+    from rich.console import Console
+
     console = Console(width=200, no_color=True, force_terminal=False)
     with console.capture() as capture:
         console.print(table)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from velour_plugin.answers.base import Answer
+from velour_plugin.answers.base import Answer, plain_text
 from velour_plugin.answers.plots import dots, pareto
 from velour_plugin.errors import UnknownName
 
@@ -110,7 +110,7 @@ class Leaderboard(Answer[LeaderboardRow]):
         return f"{self.metric}{about} on {self.dataset}: {self.datums} of {self.of_datums} datums"
 
     def to_table(self) -> Table:
-        """The board as a rich table; columns that nothing is known for are left out."""
+        """The leaderboard as a rich table; columns that nothing is known for are left out."""
         from rich import box
         from rich.table import Table
 
@@ -124,13 +124,7 @@ class Leaderboard(Answer[LeaderboardRow]):
         return table
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        console = Console(width=200, no_color=True, force_terminal=False)
-        with console.capture() as capture:
-            console.print(self.to_table())
-        lines = [line.rstrip() for line in capture.get().strip("\n").splitlines()]
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([plain_text(self.to_table()), *self.notes])
 
     def plot(self, against: str | None = None, higher_is_better: bool = False) -> go.Figure:
         """Values as dots with intervals; or against another column, with the Pareto front.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -19,18 +19,10 @@ def bars(
     """Horizontal bars with their intervals; the first name on top."""
     import plotly.graph_objects as go
 
-    above, below = _arms(values, intervals)
-    figure = go.Figure(
-        go.Bar(
-            x=list(values),
-            y=list(names),
-            orientation="h",
-            error_x={"type": "data", "array": above, "arrayminus": below},
-        )
-    )
-    figure.update_layout(title=title, xaxis_title=axis, template="plotly_white")
+    arms = _arms(values, intervals)
+    figure = go.Figure(go.Bar(x=list(values), y=list(names), orientation="h", error_x=arms))
     figure.update_yaxes(autorange="reversed")
-    return figure
+    return _titled(figure, title, axis)
 
 
 def dots(
@@ -43,25 +35,22 @@ def dots(
     """Values as dots with their intervals; the first name on top, those without a value empty."""
     import plotly.graph_objects as go
 
-    above, below = _arms(values, intervals)
+    rows = list(range(len(names)))  # not names: two runs of one name are two lines
     figure = go.Figure(
         go.Scatter(
             x=list(values),
-            y=list(range(len(names))),
+            y=rows,
             mode="markers",
             marker={"size": 10},
-            error_x={"type": "data", "array": above, "arrayminus": below},
+            error_x=_arms(values, intervals),
             text=list(names),
             hovertemplate="%{text}: %{x:.4f}<extra></extra>",
         )
     )
-    figure.update_layout(title=title, xaxis_title=axis, template="plotly_white")
-    # places, not names: two runs of one name are two lines
-    places = list(range(len(names)))
     figure.update_yaxes(
-        tickvals=places, ticktext=list(names), range=[len(names) - 0.5, -0.5], automargin=True
+        tickvals=rows, ticktext=list(names), range=[len(names) - 0.5, -0.5], automargin=True
     )
-    return figure
+    return _titled(figure, title, axis)
 
 
 def pareto(
@@ -82,30 +71,23 @@ def pareto(
 
     front = pareto_front([(x, y) for _, x, y in points], higher_is_better)
     ends = sorted((points[index][1], points[index][2]) for index in front)
-    figure = go.Figure(
-        [
-            go.Scatter(
-                x=[x for x, _ in ends],
-                y=[y for _, y in ends],
-                mode="lines",
-                name="Pareto front",
-                hoverinfo="skip",
-            ),
-            go.Scatter(
-                x=[x for _, x, _ in points],
-                y=[y for _, _, y in points],
-                mode="markers+text",
-                name="runs",
-                marker={"size": 10},
-                text=[name for name, _, _ in points],
-                textposition="top center",
-            ),
-        ]
+    line = go.Scatter(
+        x=[x for x, _ in ends],
+        y=[y for _, y in ends],
+        mode="lines",
+        name="Pareto front",
+        hoverinfo="skip",
     )
-    figure.update_layout(
-        title=title, xaxis_title=axes[0], yaxis_title=axes[1], template="plotly_white"
+    runs = go.Scatter(
+        x=[x for _, x, _ in points],
+        y=[y for _, _, y in points],
+        mode="markers+text",
+        name="runs",
+        marker={"size": 10},
+        text=[name for name, _, _ in points],
+        textposition="top center",
     )
-    return figure
+    return _titled(go.Figure([line, runs]), title, *axes)
 
 
 def pareto_front(
@@ -154,17 +136,27 @@ def heat_map(
             hoverongaps=False,
         )
     )
-    figure.update_layout(title=title, template="plotly_white")
     figure.update_yaxes(autorange="reversed", automargin=True)
+    return _titled(figure, title)
+
+
+def _titled(
+    figure: go.Figure, title: str, x_title: str | None = None, y_title: str | None = None
+) -> go.Figure:
+    """The look that all figures of answers share."""
+    axes = {"xaxis_title": x_title, "yaxis_title": y_title}
+    known = {name: text for name, text in axes.items() if text is not None}
+    figure.update_layout(title=title, template="plotly_white", **known)
     return figure
 
 
 def _arms(
     values: Sequence[float | None], intervals: Sequence[tuple[float, float] | None]
-) -> tuple[list[float], list[float]]:
-    """How far intervals reach above and below their values."""
+) -> dict[str, Any]:
+    """Error bars of plotly: how far intervals reach above and below their values."""
     spans = [
         (0.0, 0.0) if span is None or value is None else (span[1] - value, value - span[0])
         for value, span in zip(values, intervals, strict=True)
     ]
-    return [above for above, _ in spans], [below for _, below in spans]
+    above, below = ([span[side] for span in spans] for side in (0, 1))
+    return {"type": "data", "array": above, "arrayminus": below}

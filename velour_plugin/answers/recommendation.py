@@ -66,5 +66,5 @@ class Recommendation(TitledAnswer[Support]):
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Recommendation:
         """Make the recommendation that :meth:`to_dict` spelled."""
-        boards = {name: Leaderboard.from_dict(one) for name, one in content["boards"].items()}
+        boards = {name: Leaderboard.from_dict(board) for name, board in content["boards"].items()}
         return super().from_dict({**content, "boards": boards})

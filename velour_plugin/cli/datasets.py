@@ -141,8 +141,8 @@ def set_dataset(
 
     with velour.open_store(store, create=False) as opened:
         known = opened.load_dataset(name)
-        place = known.location if location is None else latitude_longitude(location)
+        meant_for = known.location if location is None else latitude_longitude(location)
         version = opened.save_dataset(
-            known.with_metadata(changed_metadata(known.metadata, metadata), place)
+            known.with_metadata(changed_metadata(known.metadata, metadata), meant_for)
         )
     click.echo(f"{version.dataset} v{version.number}  {version.digest[:12]}")

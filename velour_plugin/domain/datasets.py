@@ -223,8 +223,9 @@ class Dataset:
             BadMetadata, BadGeometry: they break a rule.
         """
         encode_metadata(metadata)
-        place = checked_location(location)
-        return self._changed(_OF_DATUMS, metadata=dict(metadata), location=place)
+        return self._changed(
+            _OF_DATUMS, metadata=dict(metadata), location=checked_location(location)
+        )
 
     def subset(self, chosen: NDArray[np.bool_]) -> Dataset:
         """Keep the chosen datums and what is said of them.

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.domain.order import natural_order
-from velour_plugin.domain.table import LabelName
+from velour_plugin.domain.vocabulary import LabelName, Vocabulary
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -131,5 +132,4 @@ def joined_labels(vocabularies: Sequence[Sequence[LabelName]]) -> tuple[LabelNam
         if len(set(names)) > 1:
             break
         shared.append(names[0])
-    others = {name for names in vocabularies for name in names} - set(shared)
-    return (*shared, *sorted(others))
+    return Vocabulary(shared, chain.from_iterable(vocabularies)).names

@@ -30,7 +30,7 @@ class Truths(NamedTuple):
 
 
 class LabelSubject:
-    """A label that a filter is asked of."""
+    """A label as a filter sees it."""
 
     def __init__(self, name: LabelName) -> None:
         self.name = dict(zip(("label.key", "label.value"), name, strict=True))

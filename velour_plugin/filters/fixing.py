@@ -7,6 +7,8 @@ the same name other datums would be evaluated tomorrow. Conditions on facts beco
 
 from __future__ import annotations
 
+from itertools import compress
+
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.errors import InvalidInput
 from velour_plugin.filters.interpret import FactsOfDatums, matching
@@ -46,7 +48,7 @@ def without_facts(node: Node | None, dataset: Dataset, facts: FactsOfDatums) -> 
 
 def _uids(part: Node, dataset: Dataset, facts: FactsOfDatums) -> Node:
     chosen = matching(part, dataset.datums, dataset.name, truth=dataset.truth, facts=facts)
-    uids = [uid for uid, selected in zip(dataset.uids, chosen.tolist(), strict=True) if selected]
+    uids = list(compress(dataset.uids, chosen))
     if not uids:
         raise InvalidInput(
             f"{to_text(part)} selects none of the datums of {dataset.name!r}: there is nothing to "

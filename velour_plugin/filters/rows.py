@@ -122,17 +122,6 @@ def _check(node: Node, families: Sequence[str]) -> None:
             raise BadFilter(f"{prop.name} is about a {prop.about}, not about {families[0]}s.")
 
 
-class _LabelSubject:
-    def __init__(self, name: LabelName) -> None:
-        self.name = dict(zip(("label.key", "label.value"), name, strict=True))
-
-    def value(self, prop: Property) -> Any:
-        return self.name[prop.name]
-
-    def place(self, prop: Property) -> BaseGeometry | None:
-        return None
-
-
 class RunSubject:
     """A run as a filter sees it: a model's name and metadata, and what plugins know of the run."""
 

@@ -91,12 +91,12 @@ def subject_of(part: Node) -> str:
     return next(iter(named))
 
 
-def family_revisions(asked: Iterable[Property]) -> dict[str, str] | None:
+def family_revisions(used: Iterable[Property]) -> dict[str, str] | None:
     """Revisions of the families of properties: part of what names a cached answer.
 
     ``None`` when a family may answer otherwise at any moment: such answers are not cached.
     """
-    families = [prop.family for prop in asked]
+    families = [prop.family for prop in used]
     revisions = {family.prefix: family.revision for family in families if family is not None}
     known = {prefix: revision for prefix, revision in revisions.items() if revision is not None}
     return known if len(known) == len(revisions) else None

@@ -90,7 +90,7 @@ def shared_datums(
 
 
 def _chosen(candidates: Sequence[Candidate], dataset: str, choice: Choice) -> list[Candidate]:
-    """Keep the runs and experiments that were asked for."""
+    """Keep the runs and experiments that a choice names."""
     if not candidates:
         raise NotFound(
             f"dataset {dataset!r} has no evaluations yet: velour evaluate, or "
@@ -150,9 +150,9 @@ def no_metric(
         known = reader.metric_labels(ids, metric)
         if not known:
             return InvalidInput(f"{metric} is about all labels: leave label= (--label) out.")
-        spelled = {value if key == DEFAULT_KEY else f"{key}={value}" for key, value in known}
-        asked = label.value if label.key == DEFAULT_KEY else f"{label.key}={label.value}"
-        return UnknownName(f"label of {metric}", asked, spelled)
+        labels = {value if key == DEFAULT_KEY else f"{key}={value}" for key, value in known}
+        missing = label.value if label.key == DEFAULT_KEY else f"{label.key}={label.value}"
+        return UnknownName(f"label of {metric}", missing, labels)
     if metric in names:
         return InvalidInput(f"{metric} is about one label: name it with label= (--label).")
     return UnknownName("metric", metric, names)

@@ -79,6 +79,19 @@ def refuse(differing: Mapping[str, Mapping[str, Sequence[str]]], may_intersect: 
     )
 
 
+def refuse_other_questions(candidates: Sequence[Candidate], access: LedgerAccess) -> None:
+    """Refuse to put evaluations on several datasets together that answer different questions.
+
+    Raises:
+        NotComparable: they differ in more than their datasets and datums.
+    """
+    of_datasets = {*ABOUT_DATUMS, "dataset"}
+    differing = differences(candidates, access)
+    others = {field: by for field, by in differing.items() if field not in of_datasets}
+    if others:
+        refuse(others, may_intersect=False)
+
+
 def name_of(candidate: Candidate) -> str:
     """What people call an evaluation: its run's name or id, else its model."""
     if candidate.run is None:

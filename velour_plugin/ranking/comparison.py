@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from velour_plugin.answers import Comparison, Difference, ErrorDifference, Errors
+from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.queries import CompareQuery
 from velour_plugin.ranking.comparability import differences, refuse
-from velour_plugin.ranking.datum_predictions import select_by_predictions
-from velour_plugin.ranking.ledger_access import LedgerAccess
+from velour_plugin.ranking.datum_predictions import refuse_by_predictions
 from velour_plugin.ranking.paired import Pair, less
 from velour_plugin.ranking.run_lookup import EvaluatedLedger, find_run
 from velour_plugin.ranking.slice_runs import cut_masks
@@ -22,9 +22,9 @@ def answer_comparison(reader: Snapshot, query: CompareQuery) -> Comparison:
     """Compare two runs on the datums that a filter selects, from their ledgers."""
     first = find_run(reader, query.baseline, query.where, query.dataset)
     second = find_run(reader, query.candidate, query.where, first.dataset)
-    access = LedgerAccess(reader, query.where)
-    select_by_predictions(reader, [first.candidate, second.candidate], access.split)
-    differing = differences([first.candidate, second.candidate])
+    candidates = [first.candidate, second.candidate]
+    refuse_by_predictions(candidates, split_filter(parse_filter(query.where)))
+    differing = differences(candidates)
     if differing:
         refuse(differing, may_intersect=False)
     parts = [

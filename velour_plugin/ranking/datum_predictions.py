@@ -8,6 +8,7 @@ would each be measured on other datums, so that is refused, unless their selecti
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.errors import BadFilter
@@ -39,17 +40,27 @@ def select_by_predictions(
     """
     if split.predictions is None:
         return None
-    if len(items) > 1 and on_mismatch != "intersect":
-        raise BadFilter(
-            f"{to_text(split.predictions)} is about the predictions of one run, and "
-            f"{len(items)} runs are compared: name one run, or use on_mismatch='intersect' to "
-            "compare all over the datums that it selects for every one."
-        )
+    if on_mismatch != "intersect":
+        refuse_by_predictions(items, split)
     versions = {item.version.id: item.version for item in items}
     datasets = {number: reader.load_version(version) for number, version in versions.items()}
     return set.intersection(
         *(_selected(reader, item, datasets[item.version.id], split) for item in items)
     )
+
+
+def refuse_by_predictions(items: Sequence[Candidate], split: Split) -> None:
+    """Refuse conditions on the predictions of one run where several are compared.
+
+    Raises:
+        BadFilter: there are such conditions.
+    """
+    if split.predictions is not None and len(items) > 1:
+        raise BadFilter(
+            f"{to_text(split.predictions)} is about the predictions of one run, and "
+            f"{len(items)} runs are compared: name one run, or use on_mismatch='intersect' to "
+            "compare all over the datums that it selects for every one."
+        )
 
 
 def select_in_run(reader: Reader, item: Candidate, node: Node | None) -> DatumSelection:
@@ -82,4 +93,4 @@ def _selected(reader: Reader, item: Candidate, dataset: Dataset, split: Split) -
         predictions=reader.load_predictions(item.evaluation_id),
         facts=facts,
     )
-    return {uid for uid, selected in zip(dataset.uids, chosen.tolist(), strict=True) if selected}
+    return set(compress(dataset.uids, chosen))

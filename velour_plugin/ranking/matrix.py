@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -18,16 +18,13 @@ from velour_plugin.progress import track
 from velour_plugin.queries import MatrixQuery, label_of
 from velour_plugin.query_fields import Cut
 from velour_plugin.ranking.candidates import Choice, choose_candidates
-from velour_plugin.ranking.comparability import refuse
+from velour_plugin.ranking.comparability import refuse_other_questions
 from velour_plugin.ranking.ledger_access import LedgerAccess
-from velour_plugin.ranking.measured import FEW, measure
-from velour_plugin.ranking.selection import other_than_datasets, select_datums
+from velour_plugin.ranking.measured import measure_resampled
+from velour_plugin.ranking.selection import select_datums
 from velour_plugin.ranking.slicing import cut_name, masks
-from velour_plugin.ranking.statistics import resample_weights
 from velour_plugin.store.protocol import Snapshot
 from velour_plugin.store.values import Candidate, DatumSelection, Version
-
-Slicer = Callable[[Ledger], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +62,9 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
         for name in query.datasets or reader.dataset_names()
         for column in _columns(access, query, name)
     ]
-    items = [item for column in columns for item, _ in column.items.values()]
-    if not items:
-        reasons = "".join(f"\n  {column.dataset}: {column.reason}" for column in columns)
-        raise NotFound(
-            f"no dataset has evaluations with {query.metric}:{reasons or ' none exist.'}"
-        )
-    _refuse_other_questions(items, access)
+    _check_comparable(query, columns, access)
     models = _models(query, columns)
-    ledgers = reader.ledgers([item.evaluation_id for item in items])
-    reader.release()
-    cells: dict[tuple[str, str], Cell] = {}
-    total = sum(len(column.items) for column in columns)
-    steps = iter(track(range(total), total, f"measuring {query.metric}"))
-    for column in columns:
-        for model, (item, selection) in column.items.items():
-            next(steps)
-            ledger = access.ledger(item, next(ledgers), selection)
-            if model in models:
-                mask = selection.mask(ledger.datums)
-                cells[model, column.name] = _measured(query, column, item, ledger, mask)
-    next(steps, None)
+    cells = _cells(reader, query, access, columns, models)
     rows = [
         cells.get((model, column.name)) or _empty(model, column)
         for model in models
@@ -98,6 +77,30 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
         rows=rows,
         notes=(*access.notes, *_notes(rows)),
     )
+
+
+def _cells(
+    reader: Snapshot,
+    query: MatrixQuery,
+    access: LedgerAccess,
+    columns: Sequence[Column],
+    models: Sequence[str],
+) -> dict[tuple[str, str], Cell]:
+    """Cells that have an evaluation, by model and column; the reader is released."""
+    parts = [
+        (column, *column.items[model])
+        for column in columns
+        for model in models
+        if model in column.items
+    ]
+    ledgers = reader.ledgers([item.evaluation_id for _, item, _ in parts])
+    reader.release()
+    cells = {}
+    for column, item, selection in track(parts, len(parts), f"measuring {query.metric}"):
+        ledger = access.ledger(item, next(ledgers), selection)
+        mask = selection.mask(ledger.datums)
+        cells[item.model, column.name] = _measured(query, column, item, ledger, mask)
+    return cells
 
 
 def _columns(access: LedgerAccess, query: MatrixQuery, dataset: str) -> list[Column]:
@@ -171,11 +174,19 @@ def _slices(access: LedgerAccess, version: Version, cut: Cut) -> dict[str, froze
     }
 
 
-def _refuse_other_questions(items: Sequence[Candidate], access: LedgerAccess) -> None:
-    for task in {item.task for item in items}:
-        differing = other_than_datasets([item for item in items if item.task == task], access)
-        if differing:
-            refuse(differing, may_intersect=False)
+def _check_comparable(query: MatrixQuery, columns: Sequence[Column], access: LedgerAccess) -> None:
+    """Refuse a matrix without evaluations, or whose columns answer different questions."""
+    by_task: dict[str, list[Candidate]] = {}
+    for column in columns:
+        for item, _ in column.items.values():
+            by_task.setdefault(item.task, []).append(item)
+    if not by_task:
+        reasons = "".join(f"\n  {column.dataset}: {column.reason}" for column in columns)
+        raise NotFound(
+            f"no dataset has evaluations with {query.metric}:{reasons or ' none exist.'}"
+        )
+    for items in by_task.values():
+        refuse_other_questions(items, access)
 
 
 def _models(query: MatrixQuery, columns: Sequence[Column]) -> list[str]:
@@ -194,17 +205,17 @@ def _measured(
     mask: NDArray[np.bool_],
 ) -> Cell:
     evaluator = installed().evaluator(item.task)
-    count = int(mask.sum())
-    enough = query.resamples and count >= FEW
-    drawn = [resample_weights(count, query.resamples, query.seed)] if enough else []
-    measured = measure(evaluator, ledger, mask, query.metric, label_of(query), drawn)
+    subject = (evaluator, ledger, mask)
+    measured = measure_resampled(
+        subject, query.metric, label_of(query), query.resamples, query.seed
+    )
     return Cell(
         model=item.model,
         column=column.name,
         dataset=column.dataset,
         task=item.task,
         slice=column.slice,
-        datums=count,
+        datums=measured.datums,
         value=measured.value,
         interval=measured.interval(query.confidence, evaluator.bounds(query.metric)),
         evaluation_id=item.evaluation_id,

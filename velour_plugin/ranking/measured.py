@@ -28,6 +28,9 @@ _AT_ONCE = 96
 
 _WORKERS = min(4, os.cpu_count() or 1)
 
+Subject = tuple[Evaluator, Ledger, NDArray[np.bool_]]
+"""A run as it is measured: evaluator, ledger, and the ``(datums,)`` mask of those that count."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -110,6 +113,15 @@ def measure(
     )
 
 
+def measure_resampled(
+    subject: Subject, metric: str, label: Label | None, resamples: int, seed: int
+) -> Measured:
+    """Measure one run, under resamples where at least :data:`FEW` of its datums count."""
+    count = int(subject[2].sum())
+    drawn = [resample_weights(count, resamples, seed)] if resamples and count >= FEW else []
+    return measure(*subject, metric, label, drawn)
+
+
 def _share(
     outcomes: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None, selected: NDArray[np.bool_]
 ) -> tuple[int, int] | None:
@@ -118,10 +130,6 @@ def _share(
         return None
     right, tried = outcomes
     return int((right & tried & selected).sum()), int((tried & selected).sum())
-
-
-Subject = tuple[Evaluator, Ledger, NDArray[np.bool_]]
-"""A run as it is measured: evaluator, ledger, and the ``(datums,)`` mask of those that count."""
 
 
 def measure_all(

@@ -44,9 +44,9 @@ class Pair:
         self.metric, self.permutations, self.seed = metric, permutations, seed
         ours, theirs = _renamed(first.ledger, "a"), _renamed(second.ledger, "b")
         self.both = self.evaluator.concatenate([ours, theirs])
-        place = {uid: at for at, uid in enumerate(self.both.datums)}
-        self.ours = np.array([place[uid] for uid in ours.datums])
-        self.theirs = np.array([place[uid] for uid in theirs.datums])
+        index_of = {uid: index for index, uid in enumerate(self.both.datums)}
+        self.ours = np.array([index_of[uid] for uid in ours.datums])
+        self.theirs = np.array([index_of[uid] for uid in theirs.datums])
         self.measure, key = self._measure(), self.metric.rpartition("/")[0]
         self.key = key or (self.both.labels[0][0] if self.both.labels else "")
 
@@ -83,12 +83,12 @@ class Pair:
                 about if key[1] is None else f"{key[1].key}={key[1].value}",
                 key[0],
                 int(selected.sum()),
-                one,
-                other,
-                less(other, one),
+                ours,
+                theirs,
+                less(theirs, ours),
                 chance.get(key),
             )
-            for key, one, other in zip(keys, _known(first), _known(second), strict=True)
+            for key, ours, theirs in zip(keys, _known(first), _known(second), strict=True)
         ]
 
     def _chances(
@@ -145,8 +145,8 @@ class Pair:
         self, metric: str, label: Label | None
     ) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]] | None:
         """Right and tried datums of both runs, where a metric is a share of datums."""
-        found = [self.evaluator.outcomes(ledger, metric, label) for ledger in self.ledgers]
-        known = [one for one in found if one is not None]
+        sides = [self.evaluator.outcomes(ledger, metric, label) for ledger in self.ledgers]
+        known = [side for side in sides if side is not None]
         return known if len(known) == 2 else None
 
     def _weights(self, selected: NDArray[np.bool_], second: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -167,13 +167,13 @@ class Pair:
     def _keys(self, weights: NDArray[np.int64]) -> list[MetricKey]:
         """The metric, and that of each label, as far as there are any under a weighting."""
         measured = self.measure(self.both, None, weights)
-        return [(one.name, one.label) for one in measured if self._is_asked(one)]
+        return [(item.name, item.label) for item in measured if self._is_compared(item)]
 
-    def _is_asked(self, one: Metric) -> bool:
-        if one.label is None:
-            return one.name == self.metric
+    def _is_compared(self, item: Metric) -> bool:
+        if item.label is None:
+            return item.name == self.metric
         own = self.evaluator.of_label.get(self.metric.rpartition("/")[2])
-        return one.name == own and one.label.key == self.key
+        return item.name == own and item.label.key == self.key
 
     def _measure(self) -> Callable[..., list[Metric]]:
         """What gives the metric: what is measured often, or else the details.
@@ -184,9 +184,10 @@ class Pair:
         known: list[str] = []
         for measure in (self.evaluator.measure, self.evaluator.details):
             numbers = [
-                one.name
-                for one in measure(self.ledgers[0])
-                if one.label is None and (one.value is None or isinstance(one.value, (int, float)))
+                item.name
+                for item in measure(self.ledgers[0])
+                if item.label is None
+                and (item.value is None or isinstance(item.value, (int, float)))
             ]
             if self.metric in numbers:
                 return measure

@@ -66,7 +66,7 @@ class Ranking:
             metric=query.metric,
             label=None if query.label is None else "=".join(query.label),
             dataset=", ".join(self.datasets),
-            where=_spelled(query),
+            where=_canonical_filter(query),
             datums=max(each.datums for each in measured),
             of_datums=total,
             lower_is_better=self._lower_is_better,
@@ -159,6 +159,6 @@ def _as_stored(value: float | None, datums: int) -> Measured:
     return Measured(value, datums, np.empty(0), None if value is not None else UNDEFINED)
 
 
-def _spelled(query: RankQuery) -> str | None:
+def _canonical_filter(query: RankQuery) -> str | None:
     where = parse_filter(query.where)
     return None if where is None else canonical_json(to_json(where))

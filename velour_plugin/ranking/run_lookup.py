@@ -14,6 +14,7 @@ from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.filters import Where
 from velour_plugin.plugins import installed
+from velour_plugin.queries import is_uri
 from velour_plugin.ranking.comparability import name_of
 from velour_plugin.ranking.datum_predictions import select_by_predictions
 from velour_plugin.ranking.ledger_access import LedgerAccess, refuse_runs
@@ -86,7 +87,7 @@ def find_run(reader: Reader, run: str, where: Where, dataset: str | None = None)
         )
     ledger = access.ledger(candidate, ledger, selection)
     evaluator = installed().evaluator(candidate.task)
-    uri = run if _is_uri(run) else None
+    uri = run if is_uri(run) else None
     mask = selection.mask(ledger.datums)
     return EvaluatedLedger(candidate, evaluator, ledger, mask, access.notes, uri)
 
@@ -106,7 +107,7 @@ def _evaluations(reader: Reader, run: str) -> list[Candidate]:
     try:
         return reader.evaluations_of(run)
     except UnknownName:
-        if not _is_uri(run):
+        if not is_uri(run):
             raise
     known: list[Candidate] = []
     for number in installed().find_runs(run, None):
@@ -115,7 +116,3 @@ def _evaluations(reader: Reader, run: str) -> list[Candidate]:
     if not known:
         raise NotFound(f"{run!r}: none of its runs was judged: velour evaluate {run} --dataset …")
     return sorted(known, key=lambda item: item.created_at, reverse=True)
-
-
-def _is_uri(run: str) -> bool:
-    return ":/" in run

@@ -15,7 +15,7 @@ from velour_plugin.evaluator import Evaluator
 from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.plugins import installed
 from velour_plugin.ranking.candidates import Choice, choose_candidates, shared_datums
-from velour_plugin.ranking.comparability import ABOUT_DATUMS, differences, refuse
+from velour_plugin.ranking.comparability import refuse_other_questions
 from velour_plugin.ranking.datum_predictions import select_by_predictions
 from velour_plugin.ranking.ledger_access import LedgerAccess
 from velour_plugin.store.values import Candidate, DatumSelection
@@ -76,26 +76,27 @@ def select_datums(
         of_query = {number: chosen.within(predicted) for number, chosen in of_query.items()}
     if shared is not None:
         of_query = {number: chosen.within(shared) for number, chosen in of_query.items()}
+    # evaluations of one version and filter are about the same datums, which are selected once
+    kinds = {(item.version.id, item.certificate.filter): item for item in candidates}
     own = {
-        (item.version.id, item.certificate.filter): _evaluated_datums(access, item)
-        for item in candidates
-        if item.certificate.filter is not None
+        kind: _evaluated_datums(access, item, of_query[item.version.id])
+        for kind, item in kinds.items()
     }
-    selected = [
-        of_query[item.version.id].within(own[item.version.id, item.certificate.filter])
-        if item.certificate.filter is not None
-        else of_query[item.version.id]
-        for item in candidates
-    ]
+    selected = [own[item.version.id, item.certificate.filter] for item in candidates]
     total = max(version.datums for version in versions.values())
     dataset = candidates[0].certificate.dataset
     return DatasetSelection(dataset, candidates, stored, selected, total, shared)
 
 
-def _evaluated_datums(access: LedgerAccess, item: Candidate) -> frozenset[str]:
-    """Uids that an evaluation is about: those that its own filter selected."""
-    own = split_filter(parse_filter(json.loads(item.certificate.filter or "null")))
-    return frozenset(access.reader.select_datums(item.version, own.datums).uids)
+def _evaluated_datums(
+    access: LedgerAccess, item: Candidate, selection: DatumSelection
+) -> DatumSelection:
+    """The part of a selection that an evaluation is about: what its own filter selected."""
+    if item.certificate.filter is None:
+        return selection
+    own = split_filter(parse_filter(json.loads(item.certificate.filter)))
+    evaluated = access.reader.select_datums(item.version, own.datums)
+    return selection.within(frozenset(evaluated.uids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +153,9 @@ class Competitors:
             pairs = zip(only.candidates, only.selected, strict=True)
             self.all = [Competitor([item], [selected]) for item, selected in pairs]
             return
-        _refuse_other_questions(selections, access)
-        models = dict.fromkeys(item.model for each in selections for item in each.candidates)
+        items = [item for each in selections for item in each.candidates]
+        refuse_other_questions(items, access)
+        models = dict.fromkeys(item.model for item in items)
         self.all = [self._competitor(model) for model in models]
         self._names = [_numbered(index, each.selected) for index, each in enumerate(selections)]
 
@@ -210,24 +212,3 @@ def _numbered(index: int, selected: Sequence[DatumSelection]) -> dict[str, str]:
     """Names for a dataset's datums that no other dataset uses, and that sort as its uids do."""
     uids = sorted({uid for each in selected for uid in each.uids}, key=natural_order)
     return {uid: f"{index:04}/{number:012}" for number, uid in enumerate(uids)}
-
-
-def _refuse_other_questions(selections: Sequence[DatasetSelection], access: LedgerAccess) -> None:
-    """Refuse to put answers to different questions together.
-
-    Raises:
-        NotComparable: evaluations on different datasets differ in more than their datums.
-    """
-    items = [item for each in selections for item in each.candidates]
-    differing = other_than_datasets(items, access)
-    if differing:
-        refuse(differing, may_intersect=False)
-
-
-def other_than_datasets(
-    items: Sequence[Candidate], access: LedgerAccess
-) -> dict[str, dict[str, list[str]]]:
-    """In which fields, other than those of datasets and datums, certificates differ."""
-    of_datasets = {*ABOUT_DATUMS, "dataset"}
-    differing = differences(items, access)
-    return {key: by for key, by in differing.items() if key not in of_datasets}

@@ -14,10 +14,9 @@ from velour_plugin.progress import track
 from velour_plugin.queries import SliceQuery, WorstQuery, label_of
 from velour_plugin.query_fields import Cut
 from velour_plugin.ranking.datum_predictions import select_in_run
-from velour_plugin.ranking.measured import FEW, measure
+from velour_plugin.ranking.measured import measure_resampled
 from velour_plugin.ranking.run_lookup import EvaluatedLedger, find_run
 from velour_plugin.ranking.slicing import Mask, cut_name, masks
-from velour_plugin.ranking.statistics import resample_weights
 from velour_plugin.store.protocol import Reader, Snapshot
 
 
@@ -35,10 +34,8 @@ def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
     bounds = run.evaluator.bounds(metric)
     rows = []
     for by, part, mask in track(parts, len(parts), f"slicing {metric}"):
-        count = int(mask.sum())
-        enough = query.resamples and count >= FEW
-        drawn = [resample_weights(count, query.resamples, query.seed)] if enough else []
-        measured = measure(run.evaluator, run.ledger, mask, metric, label, drawn)
+        subject = (run.evaluator, run.ledger, mask)
+        measured = measure_resampled(subject, metric, label, query.resamples, query.seed)
         rows.append(
             Slice(
                 by,

@@ -1,6 +1,6 @@
 """What a store is: it is read, written to, and asked questions. SQL is one way to keep one.
 
-``velour_plugin.testing.StoreContract`` holds every store to this.
+``velour_plugin.testing.stores.StoreContract`` holds every store to this.
 """
 
 from __future__ import annotations

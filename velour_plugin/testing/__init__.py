@@ -1,4 +1,4 @@
-"""Contracts as test suites: what every evaluator must keep, a plugin's too.
+"""Contracts as test suites: what every evaluator and every store must keep, a plugin's too.
 
 Subclass one in a test module, and pytest runs all of it; it needs pytest, which Velour itself
 does not. :mod:`velour_plugin.testing.plugins` installs a plugin for the time of a test.

@@ -117,7 +117,7 @@ class EvaluatorContract:
         assert self.answers(again) == self.answers(ledger)
 
     @seeds
-    def test_what_is_said_of_each_datum_stays_when_others_go(self, seed: int) -> None:
+    def test_columns_by_datum_stay_when_other_datums_go(self, seed: int) -> None:
         """A column has a row a datum, and a datum's row is about that datum alone."""
         dataset = self.dataset(seed)
         chosen = np.arange(len(dataset)) % 2 == 0
@@ -201,23 +201,23 @@ class EvaluatorContract:
         assert self.evaluator.values(ledger, keys, ones[:0]).shape == (0, 2)
         for detail in self.evaluator.details(ledger):
             if isinstance(detail.value, float):
-                found = self.evaluator.values(ledger, [(detail.name, detail.label)], ones)
-                assert found[0, 0] == detail.value
+                values = self.evaluator.values(ledger, [(detail.name, detail.label)], ones)
+                assert values[0, 0] == detail.value
                 break
 
     @seeds
     def test_a_share_of_datums_is_the_right_ones_among_those_tried(self, seed: int) -> None:
         ledger = self.match(self.dataset(seed))
         chosen = np.random.default_rng(seed).random(len(ledger.datums)) < 0.6
-        for one in self.evaluator.measure(ledger, chosen):
-            outcomes = self.evaluator.outcomes(ledger, one.name, one.label)
+        for metric in self.evaluator.measure(ledger, chosen):
+            outcomes = self.evaluator.outcomes(ledger, metric.name, metric.label)
             if outcomes is None:
                 continue
             right, tried = outcomes
             assert not (right & ~tried).any()
             number = int((tried & chosen).sum())
             share = int((right & chosen).sum()) / number if number else None
-            assert one.value == (None if share is None else pytest.approx(share))
+            assert metric.value == (None if share is None else pytest.approx(share))
 
     @seeds
     def test_weights_are_copies_of_datums(self, seed: int) -> None:
@@ -307,43 +307,45 @@ def _same_columns(left: NDArray[Any], right: NDArray[Any]) -> bool:
 
 
 def repeated(dataset: velour.Dataset, times: NDArray[np.int64]) -> velour.Dataset:
-    """Each datum as often as said, its copies in turn, under new names in the same order."""
+    """Each datum ``times`` times, its copies in turn, under new names in the same order."""
     assert dataset.predictions is not None
     truths: list[velour.GroundTruth] = []
-    said: list[velour.Prediction] = []
+    predictions: list[velour.Prediction] = []
     pairs = zip(dataset.groundtruths, dataset.predicted, strict=True)
     for (truth, prediction), often in zip(pairs, times.tolist(), strict=True):
         for _ in range(often):
             datum = replace(truth.datum, uid=str(len(truths)))
             truths.append(velour.GroundTruth(datum, truth.annotations))
-            said.append(velour.Prediction(datum, prediction.annotations))
-    return _with_labels_of(dataset, truths, said)
+            predictions.append(velour.Prediction(datum, prediction.annotations))
+    return _with_labels_of(dataset, truths, predictions)
 
 
 def shuffled(dataset: velour.Dataset, rng: np.random.Generator) -> velour.Dataset:
-    """The same datums and annotations, told in another order."""
+    """The same datums and annotations, in another order."""
 
     def mixed(items: Sequence[Any]) -> list[Any]:
-        return [items[place] for place in rng.permutation(len(items))]
+        return [items[index] for index in rng.permutation(len(items))]
 
     truths = [
-        velour.GroundTruth(told.datum, mixed(told.annotations)) for told in dataset.groundtruths
+        velour.GroundTruth(truth.datum, mixed(truth.annotations)) for truth in dataset.groundtruths
     ]
-    said = [velour.Prediction(told.datum, mixed(told.annotations)) for told in dataset.predicted]
-    return _with_labels_of(dataset, mixed(truths), mixed(said))
+    predictions = [
+        velour.Prediction(item.datum, mixed(item.annotations)) for item in dataset.predicted
+    ]
+    return _with_labels_of(dataset, mixed(truths), mixed(predictions))
 
 
 def _with_labels_of(
     dataset: velour.Dataset,
     truths: Sequence[velour.GroundTruth],
-    said: Sequence[velour.Prediction],
+    predictions: Sequence[velour.Prediction],
 ) -> velour.Dataset:
     """Labels that no datum shows any more keep their places."""
     assert dataset.predictions is not None
     made = velour.Dataset.from_groundtruths(
         truths, dataset.name, dataset.metadata, dataset.truth.labels
-    ).with_predictions(said, str(dataset.model))
+    ).with_predictions(predictions, str(dataset.model))
     assert made.predictions is not None
     labels = dataset.predictions.labels
-    place = np.array([labels.index(name) for name in made.predictions.labels], np.int32)
-    return made.with_predictions(made.predictions.relabelled(labels, place), str(dataset.model))
+    indices = np.array([labels.index(name) for name in made.predictions.labels], np.int32)
+    return made.with_predictions(made.predictions.relabelled(labels, indices), str(dataset.model))

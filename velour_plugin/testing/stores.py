@@ -50,10 +50,12 @@ def truth_of(uid: str, count: int = 1) -> velour.GroundTruth:
     return velour.GroundTruth(datum, [fire] * count)
 
 
-def fires(found: Sequence[str] = (), model: str = "model", name: str = "fires") -> velour.Dataset:
+def fires(
+    detected: Sequence[str] = (), model: str = "model", name: str = "fires"
+) -> velour.Dataset:
     """Six images with a fire each, and a model that finds some of them."""
     fire = velour.Annotation([velour.Label("class", "fire", 0.9)], BOX)
-    predictions = [velour.Prediction(velour.Datum(uid), [fire]) for uid in found]
+    predictions = [velour.Prediction(velour.Datum(uid), [fire]) for uid in detected]
     truths = [truth_of(uid) for uid in HOURS]
     dataset = velour.Dataset.from_groundtruths(truths, name, {"sensor": "infrared"})
     return dataset.with_predictions(predictions, model)

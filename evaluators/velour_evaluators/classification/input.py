@@ -18,7 +18,7 @@ from velour_evaluators.kernels.answers import Answers, sorted_answers
 from velour_evaluators.kernels.sorting import starts_of_runs
 from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset, UnknownName
-from velour_plugin.plugin import LabelName
+from velour_plugin.plugin import LabelName, Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,9 @@ def questions_of(
         raise BadDataset(f"dataset {dataset.name!r} has no ground truth: nothing can be judged.")
     for table in (dataset.truth, dataset.predictions):
         _refuse_regions(task, dataset, table)
-    labels = _vocabulary(dataset.truth.labels, dataset.predictions.labels)
+    keys = {key for key, _ in dataset.truth.labels}
+    under_keys = (name for name in dataset.predictions.labels if name[0] in keys)
+    labels = Vocabulary(dataset.truth.labels, under_keys).names
     _check_positive(parameters["positive_label"], labels)
     _warn_of_other_keys({key for key, _ in labels}, dataset.predictions)
     reader = _Reader(dataset, dataset.predictions, labels, bool(parameters["multi_label"]))
@@ -72,14 +74,6 @@ def mixture_of_scores(key: str, scored: str, unscored: str) -> BadDataset:
         f"predictions under key {key!r} have a score on datum {scored!r} and none on datum "
         f"{unscored!r}: give every predicted label a score, or none."
     )
-
-
-def _vocabulary(
-    truth: Sequence[LabelName], predicted: Sequence[LabelName]
-) -> tuple[LabelName, ...]:
-    """Labels of the truth in their order, then what predictions add under its keys, sorted."""
-    keys = {key for key, _ in truth}
-    return (*truth, *sorted({name for name in predicted if name[0] in keys} - set(truth)))
 
 
 def _refuse_regions(task: str, dataset: Dataset, table: AnnotationTable) -> None:

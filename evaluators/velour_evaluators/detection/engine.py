@@ -97,7 +97,7 @@ def match_lanes(
 def averages(
     ledger: Ledger,
     settings: Settings,
-    asked: Sequence[Average],
+    kinds: Sequence[Average],
     group: NDArray[np.int32],
     groups: int,
     weights: NDArray[np.int64] | None = None,
@@ -108,16 +108,16 @@ def averages(
     """
     if native.available():
         stored, limits = _stored(ledger, settings), settings.max_detections
-        return native_averages.averages(stored, limits, asked, group, groups, weights)
+        return native_averages.averages(stored, limits, kinds, group, groups, weights)
     prepared = DetectionLedger(ledger)
     alone = [
-        _averages(prepared.select(counts), settings, asked, group, groups)
+        _averages(prepared.select(counts), settings, kinds, group, groups)
         for counts in ([None] if weights is None else weights)
     ]
     labels, means, truths = zip(*alone, strict=True) if alone else ((), (), ())
     return Averages(
-        np.reshape(labels, (len(alone), len(asked), len(group))),
-        np.reshape(means, (len(alone), len(asked), groups)),
+        np.reshape(labels, (len(alone), len(kinds), len(group))),
+        np.reshape(means, (len(alone), len(kinds), groups)),
         np.reshape(truths, (len(alone), len(group), len(settings.areas))).astype(np.int64),
     )
 
@@ -136,21 +136,21 @@ def counts_at(
 def _averages(
     chosen: Selection,
     settings: Settings,
-    asked: Sequence[Average],
+    kinds: Sequence[Average],
     group: NDArray[np.int32],
     groups: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """One weighting by numpy; labels that have no truth or are not asked for take no work."""
+    """One weighting by numpy; labels without ground truth, or in no group, take no work."""
     kept = chosen.truths.any(axis=1) & (group >= 0)
     rows, truths = chosen.of_labels(kept)
-    of_labels = np.full((len(asked), len(group)), np.nan)
-    of_groups = np.full((len(asked), groups), np.nan)
+    of_labels = np.full((len(kinds), len(group)), np.nan)
+    of_groups = np.full((len(kinds), groups), np.nan)
     levels, limits = len(settings.thresholds), settings.max_detections
-    for area in {average.area for average in asked}:
-        own = np.array([row for row, average in enumerate(asked) if average.area == area])
+    for area in {average.area for average in kinds}:
+        own = np.array([row for row, average in enumerate(kinds) if average.area == area])
         curves = curves_of_area(rows, area, levels, truths[:, area], limits)
         of_labels[np.ix_(own, kept)], of_groups[own] = averages_of_curves(
-            curves, [asked[row] for row in own], group[kept], groups
+            curves, [kinds[row] for row in own], group[kept], groups
         )
     return of_labels, of_groups, chosen.truths
 

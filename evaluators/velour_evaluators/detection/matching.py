@@ -16,7 +16,7 @@ from velour_evaluators.kernels import matching
 from velour_evaluators.kernels.sorting import descending_order, stable_order
 from velour_evaluators.regions import boxes_of, finest_common_form, image_sizes, regions_of
 from velour_plugin import AnnotationTable, Dataset, Ledger
-from velour_plugin.plugin import Columns, LabelName
+from velour_plugin.plugin import Columns, LabelName, Vocabulary
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 """Detection, truth and IoU of each."""
@@ -174,10 +174,5 @@ def one_vocabulary(
     truth: AnnotationTable, said: AnnotationTable
 ) -> tuple[tuple[LabelName, ...], AnnotationTable, AnnotationTable]:
     """Number the labels of both sides alike: the truth's first, then others, sorted."""
-    labels = truth.labels + tuple(sorted(set(said.labels) - set(truth.labels)))
-    place = {name: position for position, name in enumerate(labels)}
-    return (
-        labels,
-        truth.relabelled(labels, np.arange(len(truth.labels))),
-        said.relabelled(labels, np.array([place[name] for name in said.labels], np.int32)),
-    )
+    vocabulary = Vocabulary(truth.labels, said.labels)
+    return vocabulary.names, truth.in_vocabulary(vocabulary), said.in_vocabulary(vocabulary)

@@ -69,14 +69,14 @@ def lean_metrics(
 
 def _averages(ledger: Ledger, settings: Settings, weights: NDArray[np.int64] | None) -> Averages:
     """All of COCO's averages, of every label and key."""
-    asked = [average for _, average in coco_averages(settings)]
+    kinds = [average for _, average in coco_averages(settings)]
     group, groups = keys_of(ledger.labels), len(label_keys(ledger))
     if len(group) <= _MANY_LABELS:
-        return engine.averages(ledger, settings, asked, group, groups, weights)
+        return engine.averages(ledger, settings, kinds, group, groups, weights)
     order, parts = [], []
     for area in range(len(settings.areas)):
-        own = [number for number, average in enumerate(asked) if average.area == area]
-        some = [asked[number] for number in own]
+        own = [number for number, average in enumerate(kinds) if average.area == area]
+        some = [kinds[number] for number in own]
         parts.append(engine.averages(ledger, settings, some, group, groups, weights))
         order += own
     back = np.argsort(order)

@@ -56,18 +56,18 @@ class CocoValues:
         """
         ledger, weights = _counting(self.ledger, weights)
         averages = [self._average(*key) for key in keys]
-        asked = [average for average in dict.fromkeys(averages) if average is not None]
-        group, groups = self._asked_groups(keys), len(self._label_keys)
+        kinds = [average for average in dict.fromkeys(averages) if average is not None]
+        group, groups = self._groups_of(keys), len(self._label_keys)
         values = np.full((len(weights), len(keys)), np.nan)
-        step = self._step(asked, group)
+        step = self._step(kinds, group)
         for first in range(0, len(weights), step):
             some = slice(first, first + step)
-            found = engine.averages(ledger, self.settings, asked, group, groups, weights[some])
+            found = engine.averages(ledger, self.settings, kinds, group, groups, weights[some])
             for column, (key, average) in enumerate(zip(keys, averages, strict=True)):
                 number = self._number(*key)
                 if number is not None and average is not None:
                     source = found.groups if key[1] is None else found.labels
-                    values[some, column] = source[:, asked.index(average), number]
+                    values[some, column] = source[:, kinds.index(average), number]
         return values
 
     def _average(self, metric: str, label: Label | None) -> Average | None:
@@ -83,18 +83,18 @@ class CocoValues:
         key = metric.rpartition("/")[0] or self._label_keys[0]
         return self._label_keys.index(key) if key in self._label_keys else None
 
-    def _asked_groups(self, keys: Sequence[MetricKey]) -> NDArray[np.int32]:
+    def _groups_of(self, keys: Sequence[MetricKey]) -> NDArray[np.int32]:
         """``(labels,)`` number of each label's key; -1 for labels that no key is about."""
-        asked = np.zeros(len(self._group), bool)
+        used = np.zeros(len(self._group), bool)
         for metric, label in keys:
             number = self._number(metric, label)
             if number is not None:
-                asked[self._group == number if label is None else number] = True
-        return np.where(asked, self._group, np.int32(-1)).astype(np.int32)
+                used[self._group == number if label is None else number] = True
+        return np.where(used, self._group, np.int32(-1)).astype(np.int32)
 
-    def _step(self, asked: Sequence[Average], group: NDArray[np.int32]) -> int:
+    def _step(self, kinds: Sequence[Average], group: NDArray[np.int32]) -> int:
         """How many weightings go through the kernel at a time: whole packs, if memory allows."""
-        lanes = {(average.area, level) for average in asked for level in average.thresholds}
+        lanes = {(average.area, level) for average in kinds for level in average.thresholds}
         each = len(lanes) * len(RECALLS) * int((group >= 0).sum())
         most = _AT_ONCE // max(each, len(self.ledger.datums), 1)
         return most - most % PACK if most >= PACK else max(1, min(PACK, 4 * most))

@@ -92,7 +92,7 @@ def averages_of_curves(
 
     Args:
         curves: of the range that the averages are of.
-        averages: what is asked.
+        averages: which ones.
         group: ``(labels,)`` which group's mean a label enters; -1 leaves it out.
         groups: how many there are.
 

@@ -2,7 +2,7 @@
  * (run-length masks, polygons) and a reader of COCO's JSON, with the same bits. Nothing here decides
  * what is right: numpy and Python's json do, and tests compare.
  *
- * Callers. Functions are called from native.py, native_curves.py, native_masks.py and native_coco.py
+ * Callers. Functions are called from native.py, native_averages.py, native_masks.py and native_coco.py
  * alone, which check types, shapes and that arrays are contiguous, and hand over addresses and
  * lengths. What stands *in* the arrays is not trusted:
  * each number that is used as an index is checked here, before it is used, and a wrong one comes

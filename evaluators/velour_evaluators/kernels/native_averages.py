@@ -45,7 +45,7 @@ class Stored:
 def averages(
     stored: Stored,
     max_detections: Sequence[int],
-    asked: Sequence[Average],
+    kinds: Sequence[Average],
     group: NDArray[np.int32],
     groups: int,
     weights: NDArray[np.int64] | None = None,
@@ -58,7 +58,7 @@ def averages(
     Args:
         stored: what was matched.
         max_detections: how many detections of an image and label count for each recall, rising.
-        asked: which averages; lanes that none is over are not followed.
+        kinds: of averages; lanes that none is over are not followed.
         group: ``(labels,)`` which group's mean a label enters; -1 leaves it out.
         groups: how many groups there are.
         weights: ``(replicates, datums)`` how often each datum counts; ``None`` for one replicate
@@ -75,9 +75,9 @@ def averages(
     often = None if weights is None else column("weights", weights, np.int64, every)
     limits = column("max_detections", np.array([*max_detections], np.int64), np.int64)
     group = column("group", group, np.int32, (stored.labels,))
-    area, levels, read_at = _spelled(asked)
-    of_labels = np.empty((replicates, len(asked), stored.labels))
-    of_groups = np.empty((replicates, len(asked), groups))
+    area, levels, read_at = _spelled(kinds)
+    of_labels = np.empty((replicates, len(kinds), stored.labels))
+    of_groups = np.empty((replicates, len(kinds), groups))
     real = np.empty((replicates, stored.labels, stored.areas), np.int64)
     if replicates:
         library.averages(
@@ -86,7 +86,7 @@ def averages(
             *(replicates, 0 if often is None else address(often)),
             *(stored.thresholds, stored.areas, len(RECALLS), address(RECALLS)),
             *(len(limits), address(limits)),
-            *(len(asked), *addresses(area, levels, read_at), groups, address(group)),
+            *(len(kinds), *addresses(area, levels, read_at), groups, address(group)),
             threads_for(len(detections[0]) * replicates // (4 if often is None else 50)),
             *addresses(of_labels, of_groups, real),
         )
@@ -136,13 +136,13 @@ _MATCHES = ("detection", "hit", "ignored")
 
 
 def _spelled(
-    asked: Sequence[Average],
+    kinds: Sequence[Average],
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64]]:
     """Range, bits of the thresholds, and limit (-1 for precision) of each average."""
     return (
-        np.array([average.area for average in asked], np.int64),
-        np.array([sum(1 << level for level in average.thresholds) for average in asked], np.uint64),
-        np.array([-1 if average.limit is None else average.limit for average in asked], np.int64),
+        np.array([average.area for average in kinds], np.int64),
+        np.array([sum(1 << level for level in average.thresholds) for average in kinds], np.uint64),
+        np.array([-1 if average.limit is None else average.limit for average in kinds], np.int64),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from velour_plugin.domain.codec import BOX
 from velour_plugin.domain.embedding import Embedding
@@ -103,22 +103,6 @@ def region_columns(
         if table.embedding is None
         else _each(table.embedding, lambda item: item.vector.tobytes()),
     }
-
-
-def insert_rows(
-    connection: Connection, backend: Backend, table: Table, columns: Mapping[str, Any]
-) -> None:
-    """Write columns, as plain Python values where the database wants them."""
-    backend.insert(
-        connection,
-        table,
-        {
-            name: values.tolist()
-            if isinstance(values, np.ndarray) and backend.name == "sqlite"
-            else values
-            for name, values in columns.items()
-        },
-    )
 
 
 def label_ids(

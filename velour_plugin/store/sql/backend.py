@@ -8,8 +8,9 @@ from typing import Any, Protocol
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import URL, ColumnElement, Connection, Engine, Table
 
-Columns = Mapping[str, Sequence[Any]]
-"""Values by column name, equally long: geometries as WKB, JSON as values; NaN is NULL."""
+Columns = Mapping[str, Any]
+"""Values by column name, equally long sequences or numpy arrays: geometries as WKB, JSON as values;
+NaN is NULL."""
 Condition = ColumnElement[Any]
 Column = ColumnElement[Any]
 

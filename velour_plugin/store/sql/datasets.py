@@ -24,7 +24,6 @@ from velour_plugin.partitions import PartitionedDataset, parts_of
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.annotation_rows import (
     geometry_of,
-    insert_rows,
     load_truth,
     region_columns,
     wkb_of,
@@ -124,7 +123,7 @@ def write_version(
     assert key is not None
     count = len(datum_ids)
     members = {"version_id": np.full(count, int(key[0])), "position": np.arange(count)}
-    insert_rows(connection, backend, schema.version_datums, {**members, "datum_id": datum_ids})
+    backend.insert(connection, schema.version_datums, {**members, "datum_id": datum_ids})
     return replace(find_versions(connection, name)[0], is_new=True)
 
 
@@ -223,9 +222,8 @@ def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> N
     stored = _datum_ids(connection, owner, dataset.contents)
     new = np.array([name not in stored for name in dataset.contents], bool)
     fresh = dataset.subset(new)
-    insert_rows(
+    backend.insert(
         connection,
-        backend,
         schema.datums,
         {
             "dataset_id": np.full(len(fresh), owner),
@@ -240,7 +238,7 @@ def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> N
     backend.index_places(connection, ids[new].tolist(), [datum.location for datum in fresh.datums])
     columns = region_columns(connection, backend, fresh.truth)
     columns = {"datum_id": ids[new][fresh.truth.datum], **columns}
-    insert_rows(connection, backend, schema.annotations, columns)
+    backend.insert(connection, schema.annotations, columns)
     return ids
 
 

@@ -17,7 +17,6 @@ from velour_plugin.domain.geometry import Raster
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.filters.rows import region_of
 from velour_plugin.store.sql import schema
-from velour_plugin.store.sql.annotation_rows import insert_rows
 from velour_plugin.store.sql.backend import Backend
 from velour_plugin.store.sql.datasets import version_uids
 from velour_plugin.store.sql.evaluations import load_predictions, version_id_of
@@ -36,7 +35,7 @@ def expand_predictions(connection: Connection, backend: Backend, evaluation_id: 
     table = load_predictions(connection, evaluation_id)
     drop_expanded(connection, evaluation_id)
     columns = {"evaluation_id": [evaluation_id] * len(table), **_columns(table, uids)}
-    insert_rows(connection, backend, schema.expanded_predictions, columns)
+    backend.insert(connection, schema.expanded_predictions, columns)
     return len(table)
 
 

@@ -19,7 +19,6 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, or_, select
 from velour_plugin.domain.facts import TAG_SOURCE, Facts, FactValue, fact_name, fact_parts
 from velour_plugin.errors import UnknownName
 from velour_plugin.store.sql import schema
-from velour_plugin.store.sql.annotation_rows import insert_rows
 from velour_plugin.store.sql.backend import Backend
 from velour_plugin.store.sql.datasets import members_of
 from velour_plugin.store.values import Version
@@ -44,7 +43,7 @@ def save_facts(connection: Connection, backend: Backend, version: Version, facts
     connection.execute(
         delete(schema.facts).where(table.source == facts.source, or_(outdated, members))
     )
-    insert_rows(connection, backend, schema.facts, columns)
+    backend.insert(connection, schema.facts, columns)
     return len(columns["name"])
 
 
@@ -120,7 +119,7 @@ def tag(
     new = sorted(ids - set(_tagged(connection, version, name).values()))
     same = {"source": TAG_SOURCE, "revision": "1", "name": TAG_SOURCE, "listed": 1, "text": name}
     columns = {"datum_id": new, **{key: [value] * len(new) for key, value in same.items()}}
-    insert_rows(connection, backend, schema.facts, columns)
+    backend.insert(connection, schema.facts, columns)
     return len(new)
 
 

@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import (
     REAL,
@@ -92,9 +94,10 @@ class Sqlite:
         names = [column.name for column in table.c if column.name in columns]
         dialect = connection.dialect
         kinds = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
+        plain = [_plain(columns[name]) for name in names]
         values = [
             column if process is None else _processed(process, column)
-            for process, column in zip(kinds, (columns[name] for name in names), strict=True)
+            for process, column in zip(kinds, plain, strict=True)
         ]
         rows = list(zip(*values, strict=True))
         if rows:
@@ -238,6 +241,11 @@ def _prepare(connection: Any, _record: Any) -> None:
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("velour_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _plain(column: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
+    """Python's own values: the driver knows none of numpy's."""
+    return column.tolist() if isinstance(column, np.ndarray) else column
 
 
 def _processed(process: Callable[[Any], Any], column: Sequence[Any]) -> list[Any]:
