@@ -401,3 +401,17 @@ def test_a_misspelt_hook_is_refused_by_every_command(site: Path) -> None:
     assert "Traceback" not in result.stderr
     assert "plugin 'count-objects (count-objects 1.0)' implements an unknown hook" in result.stderr
     assert "did you mean 'velour_evaluators'?" in result.stderr
+
+
+@pytest.mark.parametrize("source", ["import no_such_module", "raise SystemExit(3)", "def x(:"])
+def test_a_plugin_that_cannot_be_imported_is_named_by_every_command(
+    site: Path, source: str
+) -> None:
+    install("count-objects", site, source)
+    for command in ("plugins", "--help"):
+        result = velour_command(command, site=site)
+        assert result.returncode == 2
+        assert "Traceback" not in result.stderr
+        name = "plugin 'count-objects (count-objects 1.0)' failed while it was imported: "
+        assert name in result.stderr
+        assert "uninstall it" in result.stderr
