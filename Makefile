@@ -30,7 +30,7 @@ lint: $(TOOLS) ## Check style, types and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests/typing/api.py
+	$(BIN)/mypy tests/typing/api.py tests/memory_store.py
 	$(BIN)/lint-imports
 
 test: lint ## Lint, then run the tests, on SQLite and on PostGIS (ARGS="-k rank" chooses)

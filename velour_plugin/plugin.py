@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from velour_plugin.cli.options import store_option as store_option
     from velour_plugin.cli.options import where_option as where_option
     from velour_plugin.domain.canonical import canonical_json as canonical_json
+    from velour_plugin.domain.facts import FactValue as FactValue
     from velour_plugin.domain.geometry import Shape as Shape
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
     from velour_plugin.domain.ledger import Columns as Columns
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from velour_plugin.evaluator import Narrowing as Narrowing
     from velour_plugin.evaluator import SharesOfDatums as SharesOfDatums
     from velour_plugin.evaluator import value_over as value_over
+    from velour_plugin.filters import Node as Node
     from velour_plugin.filters import Where as Where
     from velour_plugin.filters import parse_filter as parse_filter
     from velour_plugin.filters import split_filter as split_filter
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from velour_plugin.plugins import installed as installed
     from velour_plugin.progress import track as track
     from velour_plugin.query_fields import Cut as Cut
+    from velour_plugin.ranking import answer as answer
     from velour_plugin.ranking.slicing import masks as masks
     from velour_plugin.report.drawing import Drawn as Drawn
     from velour_plugin.report.drawing import drawn as drawn
@@ -66,6 +69,8 @@ if TYPE_CHECKING:
     from velour_plugin.report.page import report as report
     from velour_plugin.report.page import slice_rows as slice_rows
     from velour_plugin.report.page import worst_rows as worst_rows
+    from velour_plugin.store import DatumSelection as DatumSelection
+    from velour_plugin.store import Snapshot as Snapshot
     from velour_plugin.store import StoreOpener as StoreOpener
     from velour_plugin.store import StoreTables as StoreTables
     from velour_plugin.store import opened as opened
@@ -80,11 +85,12 @@ _NAMES = {
     "formats": "Path Records read_records",
     "matching": "Question",
     "plugins": "installed",
-    "store": "StoreOpener StoreTables opened",
+    "store": "DatumSelection Snapshot StoreOpener StoreTables opened",
     "store.sql.store": "SqlStore",
     "tracked_evaluation": "TrackedEvaluation",
     # Values in columns, their spelling and their order
     "domain.canonical": "canonical_json",
+    "domain.facts": "FactValue",
     "domain.geometry": "Shape",
     "domain.labels": "DEFAULT_KEY",
     "domain.ledger": "Columns",
@@ -94,7 +100,7 @@ _NAMES = {
     "domain.table": "LabelName",
     "domain.vocabulary": "Vocabulary",
     # Filters
-    "filters": "Where parse_filter split_filter",
+    "filters": "Node Where parse_filter split_filter",
     "filters.interpret": "matching",
     "filters.properties": "PropertyFamily",
     # Rankings and reports
@@ -102,6 +108,7 @@ _NAMES = {
     "answers.base": "TitledAnswer",
     "answers.plots": "bars",
     "query_fields": "Cut",
+    "ranking": "answer",
     "ranking.slicing": "masks",
     "report.drawing": "Drawn drawn",
     "report.figures": "COLOURS RECALLS precision_curves roc_curves",

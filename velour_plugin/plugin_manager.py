@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Any
 
 import pluggy
 
 from velour_plugin import hookspecs
-from velour_plugin.errors import BadPlugin, UnknownName
+from velour_plugin.errors import BadPlugin, UnknownName, VelourError
 
 GROUP = "velour"
 
@@ -25,14 +26,17 @@ class PluginManager(pluggy.PluginManager):
         """Register every plugin that an entry point of the group ``velour`` names.
 
         Raises:
-            BadPlugin: a plugin has an argument that its hook has not.
+            BadPlugin: a plugin cannot be imported, or has an argument that its hook has not.
         """
         seen: set[str] = set()
         for entry in entry_points(group=GROUP):
             if entry.value in seen:  # an editable install beside a wheel lists an entry twice
                 continue
             seen.add(entry.value)
-            self.register(entry.load(), _entry_name(entry))
+            name = _entry_name(entry)
+            with blamed(f"plugin {name!r}", "while it was imported"):
+                plugin = entry.load()
+            self.register(plugin, name)
 
     def register(self, plugin: object, name: str | None = None) -> str | None:
         """Register a plugin whose implementations fit the hooks.
@@ -70,8 +74,13 @@ class PluginManager(pluggy.PluginManager):
                     )
 
     def calls(self, hook: str) -> Sequence[tuple[str, Callable[..., Any]]]:
-        """Each plugin that implements a hook, with a call of it alone inside all wrappers."""
+        """Each plugin that implements a hook, with a call of it alone inside all wrappers.
+
+        Where there are but wrappers, one call of these.
+        """
         plugins = [call.plugin for call in self._implementations(hook) if not _is_wrapper(call)]
+        if not plugins and self.wrappers(hook):
+            return [(self.wrappers(hook)[0], getattr(self.hook, hook))]
         return [
             (
                 self.provider(plugin),
@@ -92,6 +101,27 @@ class PluginManager(pluggy.PluginManager):
     def _implementations(self, hook: str) -> Sequence[pluggy.HookImpl]:
         """In the order in which pluggy calls them."""
         return list(reversed(getattr(self.hook, hook).get_hookimpls()))
+
+
+@contextmanager
+def blamed(owner: str, when: str) -> Iterator[None]:
+    """Turn whatever a plugin raises into an error that names it; errors of Velour pass.
+
+    Args:
+        owner: whose code is called, such as ``plugin 'quality'``.
+        when: it was called.
+
+    Raises:
+        BadPlugin: the plugin failed.
+    """
+    try:
+        yield
+    except VelourError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise BadPlugin(
+            f"{owner} failed {when}: {error!r}. Correct the plugin, or uninstall it."
+        ) from error
 
 
 def _is_wrapper(implementation: pluggy.HookImpl) -> bool:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from velour_plugin.errors import NotFound, PluginConflict, UnknownName
-from velour_plugin.plugin_manager import PluginManager
+from velour_plugin.plugin_manager import PluginManager, blamed
 
 if TYPE_CHECKING:
     import click
@@ -185,7 +184,7 @@ class Plugins:
             started = time.perf_counter()
             try:
                 call(**arguments)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 warnings.warn(
                     f"plugin {self._suspects(hook, provider)} failed after {subject} that is "
                     f"safely stored: {error!r}",
@@ -213,12 +212,15 @@ class Plugins:
             attribute: of an offer, which names it; ``None`` where plugins answer with mappings.
 
         Raises:
+            BadPlugin: a plugin fails, or what it offers has no name.
             PluginConflict: two plugins offer the same name.
         """
         offers: dict[str, Any] = {}
         providers: dict[tuple[str, str], str] = {}
         for provider, call in self.manager.calls(hook):
-            for name, offer in chain.from_iterable(_named(answer, attribute) for answer in call()):
+            with blamed(f"plugin {provider!r}", f"in {hook}"):
+                named = [pair for answer in call() for pair in _named(answer, attribute)]
+            for name, offer in named:
                 known = self._providers.get((kind, name)) or providers.get((kind, name))
                 if known is not None:
                     raise PluginConflict(
@@ -244,7 +246,13 @@ def installed() -> Plugins:
     return Plugins(manager)
 
 
-def _named(answer: Any, attribute: str | None) -> Iterable[tuple[str, Any]]:
-    if attribute is None:
-        return dict(answer).items()
-    return ((str(getattr(offer, attribute)), offer) for offer in answer)
+def _named(answer: Any, attribute: str | None) -> Iterator[tuple[str, Any]]:
+    pairs: Iterable[tuple[Any, Any]] = (
+        dict(answer).items()
+        if attribute is None
+        else [(getattr(offer, attribute, None), offer) for offer in answer]
+    )
+    for name, offer in pairs:
+        if not name or not isinstance(name, str):
+            raise TypeError(f"{offer!r} is offered under the name {name!r}, which is no text")
+        yield name, offer

@@ -64,6 +64,10 @@ class EmbeddingEvaluator(Evaluator):
             raise UnknownName("distance", said["distance"], _DISTANCES)
         return {**said, "neighbours": list(counts)}
 
+    def bounds(self, metric: str) -> tuple[float | None, float | None]:
+        """Every metric is a share."""
+        return (0.0, 1.0)
+
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Collect the vectors, with what each is of."""
         predictions = dataset.predictions

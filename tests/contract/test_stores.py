@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from memory_store import MemoryStore
 
 import velour_plugin as velour
 from velour_plugin.store import Store, upgrade_store
@@ -25,4 +26,14 @@ class TestSqlStores(StoreContract):
         """A new file or database."""
         upgrade_store(self.url)
         with velour.open_store(self.url) as store:
+            yield store
+
+
+class TestStoreOfAPlugin(StoreContract):
+    """A store in memory, of what plugins may import; it knows no SQL."""
+
+    @contextmanager
+    def empty(self, tmp_path: Path) -> Iterator[Store]:
+        """A new one."""
+        with MemoryStore() as store:
             yield store

@@ -339,6 +339,43 @@ def test_a_plugin_opens_stores_of_its_own_scheme(tmp_path: Path, site: Path) -> 
     assert "yolo" in velour_command(*rank, site=site).stdout
 
 
+ANYWHERE = """
+import json, sys
+import velour_plugin as velour
+from velour_plugin.testing.stores import fires
+
+board = "mAR_100", "fires"
+for url in sys.argv[1:]:
+    for found in (["2"], ["2", "10"], ["a", "b", "20"]):
+        velour.evaluate(fires(found, f"finds {len(found)}"), "object-detection", store=url)
+    with velour.open_store(url) as store:
+        store.tag("fires", "seen", where="hour < 12")
+    answers = [
+        velour.rank(*board, where="'seen' IN (fact.tags)", resamples=20, store=url),
+        velour.rank(*board, where="annotation.area > 50 AND hour > 1", resamples=0, store=url),
+        velour.rank(*board, where="datum.truths = 1", columns=["mAP"], resamples=0, store=url),
+        velour.matrix("mAR_100", resamples=20, store=url),
+        velour.compare("finds 1", "finds 3", permutations=9, store=url),
+        velour.slices("finds 3", by="hour", resamples=0, store=url),
+        velour.worst("finds 2", store=url),
+    ]
+    evaluation = velour.evaluate(fires(["a"]), "object-detection", where="hour > 2", store=url)
+    print(json.dumps([answer.to_dict() for answer in answers]), evaluation.value("mAR_100"))
+"""
+
+
+def test_a_store_without_sql_answers_as_sqlite_does(tmp_path: Path, site: Path) -> None:
+    """Every question, matched again or not; it imports what plugins may, and no SQL is loaded."""
+    install("memory-store", site, (Path(__file__).parents[1] / "memory_store.py").read_text())
+    result = python("-c", ANYWHERE, f"sqlite:///{tmp_path}/a.db", "memory://a", site=site)
+    assert result.returncode == 0, result.stderr
+    sql, memory = result.stdout.splitlines()
+    assert memory == sql
+    no_sql = "import sys; assert 'sqlalchemy' not in sys.modules, 'a store needs SQL'"
+    alone = python("-c", ANYWHERE + no_sql, "memory://b", site=site)
+    assert (alone.returncode, alone.stdout) == (0, memory + "\n"), alone.stderr
+
+
 def run_suite(site: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
     suite = site.parent / "test_count_objects.py"
     suite.write_text(source)
@@ -364,3 +401,17 @@ def test_a_misspelt_hook_is_refused_by_every_command(site: Path) -> None:
     assert "Traceback" not in result.stderr
     assert "plugin 'count-objects (count-objects 1.0)' implements an unknown hook" in result.stderr
     assert "did you mean 'velour_evaluators'?" in result.stderr
+
+
+@pytest.mark.parametrize("source", ["import no_such_module", "raise SystemExit(3)", "def x(:"])
+def test_a_plugin_that_cannot_be_imported_is_named_by_every_command(
+    site: Path, source: str
+) -> None:
+    install("count-objects", site, source)
+    for command in ("plugins", "--help"):
+        result = velour_command(command, site=site)
+        assert result.returncode == 2
+        assert "Traceback" not in result.stderr
+        name = "plugin 'count-objects (count-objects 1.0)' failed while it was imported: "
+        assert name in result.stderr
+        assert "uninstall it" in result.stderr

@@ -11,7 +11,8 @@ import pytest
 
 import velour_plugin as velour
 from tests.fires import fires
-from velour_plugin.errors import InvalidInput, NotFound
+from velour_plugin.errors import BadPlugin, InvalidInput, NotFound
+from velour_plugin.testing.plugins import plugin_installed
 
 READERS: dict[str, Callable[[Any], Any]] = {
     "rank": lambda store: velour.rank("mAP", "fires", resamples=0, store=store),
@@ -45,3 +46,11 @@ def test_a_store_is_an_open_one_or_its_url_or_the_default(name: str) -> None:
 def test_what_is_no_store_is_refused(store: Any) -> None:
     with pytest.raises(InvalidInput, match=r"expected an open store, a URL .* or None"):
         velour.rank("mAP", "fires", store=store)
+
+
+def test_what_a_plugin_opens_is_a_store_or_refused_naming_the_plugin() -> None:
+    hook = velour.hookimpl(lambda: {"void": lambda url, *, create: None})
+    offering = type("Plugin", (), {"velour_stores": staticmethod(hook)})
+    reason = r"store 'void://x': plugin 'vacuum' opened None, which lacks methods of .*Store"
+    with plugin_installed(offering, "vacuum"), pytest.raises(BadPlugin, match=reason):
+        velour.open_store("void://x")

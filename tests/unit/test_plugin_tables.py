@@ -274,3 +274,13 @@ def test_migrations_that_do_not_end_at_the_head_are_refused(sqlite_url: str, off
 def test_a_name_that_no_table_can_have_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput, match="lower-case letters, digits"):
         StoreTables(name, notes(), "notes_migrations", "0001")
+
+
+@pytest.mark.parametrize("package", ["no_such_package", "json"])
+def test_migrations_that_cannot_be_read_are_refused(
+    sqlite_url: str, offer: Offer, package: str
+) -> None:
+    """There is no such package, or what is in it are no migrations."""
+    reason = f"'note-taker' failed when migrations were read from '{package}': .*uninstall it"
+    with offer(migrations=package), pytest.raises(BadPlugin, match=reason):
+        velour.open_store(sqlite_url)

@@ -241,6 +241,51 @@ def test_a_plugin_without_an_answer_offers_nothing() -> None:
     assert plugins(mine=offering("velour_formats", lambda: None)).formats == {}
 
 
+def test_wrappers_alone_are_called_as_well() -> None:
+    """As by pluggy: a wrapper need not know whether anybody is wrapped."""
+    heard: list[str] = []
+
+    def timed() -> Any:
+        heard.append("before")
+        yield
+        heard.append("after")
+
+    announce(timer=offering("velour_after_evaluation", timed, wrapper=True))
+    assert heard == ["before", "after"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the disk is full"), SystemExit("no licence")])
+def test_a_plugin_that_fails_to_offer_is_named_with_a_way_out(error: BaseException) -> None:
+    def fail() -> Any:
+        raise error
+
+    with pytest.raises(BadPlugin) as refusal:
+        _ = plugins(broken=offering("velour_stores", fail)).stores
+    assert str(refusal.value) == (
+        f"plugin 'broken' failed in velour_stores: {error!r}. Correct the plugin, or uninstall it."
+    )
+
+
+@pytest.mark.parametrize("offer", [[3], 3, [SimpleNamespace(name=3)], [SimpleNamespace(name="")]])
+def test_what_has_no_name_is_no_offer(offer: Any) -> None:
+    with pytest.raises(BadPlugin, match=r"plugin 'broken' failed in velour_tables: TypeError"):
+        _ = plugins(broken=offering("velour_tables", lambda: offer)).tables
+
+
+@pytest.mark.parametrize("offer", [["memory"], {1: print}, 3])
+def test_stores_are_offered_by_the_scheme_of_their_urls(offer: Any) -> None:
+    with pytest.raises(BadPlugin, match=r"plugin 'broken' failed in velour_stores: "):
+        _ = plugins(broken=offering("velour_stores", lambda: offer)).stores
+
+
+def test_a_plugin_that_exits_after_an_evaluation_ends_nothing() -> None:
+    def leave() -> None:
+        raise SystemExit("done")
+
+    with pytest.warns(UserWarning, match=r"plugin 'rude' failed after .*SystemExit\('done'\)"):
+        announce(rude=offering("velour_after_evaluation", leave))
+
+
 def test_two_stores_of_one_scheme_are_refused_every_time() -> None:
     """The first refusal leaves nothing behind that would make the second one lie."""
     offers = [offering("velour_stores", lambda: {"memory": print}) for _ in "ab"]

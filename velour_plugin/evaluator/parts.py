@@ -29,8 +29,11 @@ class Conventions:
         return metric.rpartition("/")[2] in self.lower_is_better
 
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
-        """The lowest and highest value that a metric can have; ``None`` where it has no bound."""
-        return (0.0, 1.0)
+        """The lowest and highest value that a metric can have, where intervals are cut.
+
+        ``None`` where it has no bound, or none is known.
+        """
+        return (None, None)
 
     def adds_scores(self, parameters: Mapping[str, Any]) -> bool:
         """Whether scores of labels that a label map merges are added: they are shares of 1.

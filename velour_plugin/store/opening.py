@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from velour_plugin.errors import InvalidInput
+from velour_plugin.errors import BadPlugin, InvalidInput
 from velour_plugin.plugins import installed
 from velour_plugin.store.protocol import Store
 from velour_plugin.usage import in_use
@@ -36,10 +36,18 @@ def open_store(url: str | None = None, create: bool = True) -> Store:
     Raises:
         NotFound: there is no such file, and it was not to be made.
         InvalidInput: no plugin offers stores of the URL's scheme.
+        BadPlugin: what a plugin's opener returns is no store.
         StoreUnavailable: the database does not answer, lacks PostGIS, or has an old schema.
     """
     address = store_url(url)
-    store = _opener(address)(address, create=create)
+    scheme = _scheme(address)
+    store = installed().stores[scheme](address, create=create)
+    if not isinstance(store, Store):
+        raise BadPlugin(
+            f"store {masked(address)!r}: plugin {installed().provider('store', scheme)!r} opened "
+            f"{store!r}, which lacks methods of velour_plugin.Store. Correct the plugin "
+            "(velour_plugin.testing.stores has a suite for it), or uninstall it."
+        )
     in_use.store = store.display_url
     return store
 
@@ -54,8 +62,8 @@ def masked(url: str) -> str:
     return re.sub(r":[^:@/]*@", ":***@", url)
 
 
-def _opener(url: str) -> StoreOpener:
-    """What opens the stores of a URL's scheme; a driver behind ``+`` is no part of it."""
+def _scheme(url: str) -> str:
+    """The scheme of a URL that some plugin opens; a driver behind ``+`` is no part of it."""
     known = installed().stores
     scheme = re.match(r"[\w.-]+(?=(\+[\w.-]+)?:)", url)
     if scheme is None or scheme[0] not in known:
@@ -64,7 +72,7 @@ def _opener(url: str) -> StoreOpener:
             "postgresql://user:password@host:port/database; known schemes are "
             f"{', '.join(sorted(known))}. A plugin may offer another (hook velour_stores)."
         )
-    return known[scheme[0]]
+    return scheme[0]
 
 
 @contextmanager

@@ -96,6 +96,15 @@ class EvaluatorContract:
             assert spelled == json.loads(json.dumps(metric.to_dict()))
 
     @seeds
+    def test_metrics_are_within_their_bounds(self, seed: int) -> None:
+        """Intervals are cut there: a value outside would lie outside its own interval."""
+        for metric in self.evaluator.measure(self.match(self.dataset(seed))):
+            low, high = self.evaluator.bounds(metric.name)
+            if metric.value is not None:
+                assert low is None or low <= metric.value, metric
+                assert high is None or metric.value <= high, metric
+
+    @seeds
     def test_no_datum_is_an_answer_too(self, seed: int) -> None:
         ledger = self.match(self.dataset(seed))
         answers = self.answers(ledger, datums=np.zeros(len(ledger.datums), bool))

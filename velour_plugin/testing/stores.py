@@ -194,6 +194,19 @@ class StoreContract:
         assert store.delete_facts("fires", "quality") == 2
         assert "10" not in store.facts("fires")
 
+    def test_what_is_refused_writes_nothing(self, store: Store) -> None:
+        """A datum that is not there, or a source, is named; facts and tags stay as they were."""
+        store.save_dataset(fires())
+        store.write_facts("fires", velour.Facts("quality", "1", {"blur": {"2": 0.1}}))
+        before, revision = store.facts("fires"), store.revision()
+        with pytest.raises(UnknownName, match="'11'"):
+            store.write_facts("fires", velour.Facts("quality", "2", {"blur": {"2": 1, "11": 1}}))
+        with pytest.raises(UnknownName, match="'11'"):
+            store.tag("fires", "night", uids=["2", "11"])
+        with pytest.raises(UnknownName, match="did you mean 'quality'"):
+            store.delete_facts("fires", "qualty")
+        assert (store.facts("fires"), store.revision()) == (before, revision)
+
     def test_tags_are_put_on_and_taken_off(self, store: Store) -> None:
         version = store.save_dataset(fires())
         assert store.tag("fires", "night", where="hour >= 20") == 2

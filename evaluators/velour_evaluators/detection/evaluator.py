@@ -53,6 +53,10 @@ class ObjectDetection(Evaluator):
         """The compiled kernel, or numpy and why."""
         return native.describe()
 
+    def bounds(self, metric: str) -> tuple[float | None, float | None]:
+        """Every metric is a share."""
+        return (0.0, 1.0)
+
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Match every detection with what it found, in all area ranges and at all thresholds."""
         predictions = dataset.predictions

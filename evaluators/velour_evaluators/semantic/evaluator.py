@@ -64,6 +64,10 @@ class SemanticSegmentation(Evaluator):
             "examples": _checked_examples(complete["examples"]),
         }
 
+    def bounds(self, metric: str) -> tuple[float | None, float | None]:
+        """Every metric is a share."""
+        return (0.0, 1.0)
+
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Count the pixels of each pair of labels, and their boundaries, datum by datum.
 

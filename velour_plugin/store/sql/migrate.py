@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, MetaData, inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from velour_plugin.errors import BadPlugin, NewerSchema, StoreUnavailable, UnknownName
+from velour_plugin.plugin_manager import blamed
 from velour_plugin.plugins import installed
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.backend import Backend
@@ -189,14 +190,16 @@ def _known_revisions(chain: Chain) -> set[str]:
     """Revisions of a chain's migrations, which must end at its head.
 
     Raises:
-        BadPlugin: they do not.
+        BadPlugin: they do not, or cannot be read.
     """
     from alembic.script import ScriptDirectory
 
-    scripts = ScriptDirectory.from_config(configuration(None, None, chain))
-    if scripts.get_heads() != [chain.head]:
+    with blamed(chain.owner, f"when migrations were read from {chain.migrations!r}"):
+        scripts = ScriptDirectory.from_config(configuration(None, None, chain))
+        heads = scripts.get_heads()
+    if heads != [chain.head]:
         raise BadPlugin(
-            f"{chain.owner}: migrations of {chain.subject} end at {scripts.get_heads()}, and its "
+            f"{chain.owner}: migrations of {chain.subject} end at {heads}, and its "
             f"head is {chain.head!r}: correct the plugin, or uninstall it."
         )
     return {script.revision for script in scripts.walk_revisions()}
