@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from velour_plugin.domain.canonical import canonical_json
-from velour_plugin.errors import NotComparable
+from velour_plugin.errors import NotComparable, VelourError
 from velour_plugin.filters import Node, parse_filter, split_filter
 from velour_plugin.filters.tree import conjunction, conjuncts, to_json
 from velour_plugin.plugins import installed
@@ -77,6 +77,13 @@ def refuse(differing: Mapping[str, Mapping[str, Sequence[str]]], may_intersect: 
         + "\n".join(lines)
         + f"\nEither {way_out}, or name the runs to compare with runs=[…] (--run)."
     )
+
+
+def in_one_line(error: VelourError) -> str:
+    """Why evaluations cannot answer, as a note says it: with the fields, without the way out."""
+    first, *others = str(error).splitlines()
+    fields = "; ".join(line.strip() for line in others[:-1])
+    return f"{first} {fields}" if isinstance(error, NotComparable) else first
 
 
 def name_of(candidate: Candidate) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -11,14 +12,14 @@ from numpy.typing import NDArray
 
 from velour_plugin.answers import Cell, Matrix
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import NotComparable, NotFound, UnknownName, VelourError
+from velour_plugin.errors import NotComparable, NotFound, UnknownName
 from velour_plugin.filters import parse_filter
 from velour_plugin.plugins import installed
 from velour_plugin.progress import track
 from velour_plugin.queries import MatrixQuery, label_of
 from velour_plugin.query_fields import Cut
 from velour_plugin.ranking.candidates import Choice, choose_candidates
-from velour_plugin.ranking.comparability import refuse
+from velour_plugin.ranking.comparability import in_one_line, refuse
 from velour_plugin.ranking.ledger_access import LedgerAccess
 from velour_plugin.ranking.measured import FEW, measure
 from velour_plugin.ranking.selection import other_than_datasets, select_datums
@@ -41,6 +42,7 @@ class Column:
         slice: which slice; ``None`` for all.
         items: the evaluation of each model, and the datums that count of it.
         reason: why there are none.
+        fillable: whether evaluating the dataset would help.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Column:
     slice: str | None
     items: Mapping[str, tuple[Candidate, DatumSelection]]
     reason: str | None = None
+    fillable: bool = True
 
 
 def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
@@ -75,17 +78,7 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
     models = _models(query, columns)
     ledgers = reader.ledgers([item.evaluation_id for item in items])
     reader.release()
-    cells: dict[tuple[str, str], Cell] = {}
-    total = sum(len(column.items) for column in columns)
-    steps = iter(track(range(total), total, f"measuring {query.metric}"))
-    for column in columns:
-        for model, (item, selection) in column.items.items():
-            next(steps)
-            ledger = access.ledger(item, next(ledgers), selection)
-            if model in models:
-                mask = selection.mask(ledger.datums)
-                cells[model, column.name] = _measured(query, column, item, ledger, mask)
-    next(steps, None)
+    cells = _cells(access, query, columns, ledgers)
     rows = [
         cells.get((model, column.name)) or _empty(model, column)
         for model in models
@@ -100,6 +93,33 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
     )
 
 
+def _cells(
+    access: LedgerAccess, query: MatrixQuery, columns: Sequence[Column], ledgers: Iterator[Ledger]
+) -> dict[tuple[str, str], Cell]:
+    """The cell of each evaluation, by model and column.
+
+    Raises:
+        UnknownName: no ledger has what the filter names; where some have, the others say so.
+    """
+    cells: dict[tuple[str, str], Cell] = {}
+    refusals: list[UnknownName] = []
+    total = sum(len(column.items) for column in columns)
+    items = ((column, *pair) for column in columns for pair in column.items.values())
+    for column, item, selection in track(items, total, f"measuring {query.metric}"):
+        stored = next(ledgers)
+        try:
+            ledger = access.ledger(item, stored, selection)
+        except UnknownName as error:
+            refusals.append(error)
+            cells[item.model, column.name] = _without_value(item.model, column, in_one_line(error))
+        else:
+            mask = selection.mask(ledger.datums)
+            cells[item.model, column.name] = _measured(query, column, item, ledger, mask)
+    if len(refusals) == total:
+        raise refusals[0]
+    return cells
+
+
 def _columns(access: LedgerAccess, query: MatrixQuery, dataset: str) -> list[Column]:
     """Columns of a dataset: one for each task, or for each slice."""
     choice = Choice(query.metric, label_of(query))
@@ -107,24 +127,21 @@ def _columns(access: LedgerAccess, query: MatrixQuery, dataset: str) -> list[Col
         candidates, stored = choose_candidates(access, dataset, choice)
     except (NotFound, UnknownName) as error:
         access.reader.versions(dataset)  # a dataset that does not exist is refused
-        return [_without_items(dataset, dataset, None, error)]
+        return [Column(dataset, dataset, None, None, {}, in_one_line(error))]
     by_task = _newest_of_models(candidates)
     columns = []
     for task, items in by_task.items():
         name = dataset if len(by_task) == 1 else f"{dataset} ({task})"
         try:
             selection = select_datums(access, items, stored, query.on_mismatch)
+            pairs = zip(items, selection.selected, strict=True)
+            chosen = {item.model: (item, selected) for item, selected in pairs}
+            columns += _sliced(access, query, Column(name, dataset, task, None, chosen))
         except (UnknownName, NotComparable) as error:
-            columns.append(_without_items(name, dataset, task, error))
-            continue
-        pairs = zip(items, selection.selected, strict=True)
-        chosen = {item.model: (item, selected) for item, selected in pairs}
-        columns += _sliced(access, query, Column(name, dataset, task, None, chosen))
+            fillable = isinstance(error, NotComparable)  # by evaluating all in the same way
+            reason = in_one_line(error)
+            columns.append(Column(name, dataset, task, None, {}, reason, fillable))
     return columns
-
-
-def _without_items(name: str, dataset: str, task: str | None, error: VelourError) -> Column:
-    return Column(name, dataset, task, None, {}, str(error).splitlines()[0])
 
 
 def _newest_of_models(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
@@ -214,7 +231,15 @@ def _measured(
 
 
 def _empty(model: str, column: Column) -> Cell:
-    task = "" if column.task is None else f" --task {column.task}"
+    reason = column.reason or "not evaluated"
+    if not column.fillable:
+        return _without_value(model, column, reason)
+    task = [] if column.task is None else ["--task", column.task]
+    command = ["velour", "evaluate", "MODEL", "--dataset", column.dataset, *task, "--model", model]
+    return _without_value(model, column, reason, shlex.join(command))
+
+
+def _without_value(model: str, column: Column, reason: str, command: str | None = None) -> Cell:
     return Cell(
         model=model,
         column=column.name,
@@ -225,12 +250,16 @@ def _empty(model: str, column: Column) -> Cell:
         value=None,
         interval=None,
         evaluation_id=None,
-        reason=column.reason or "not evaluated",
-        command=f"velour evaluate MODEL --dataset {column.dataset}{task} --model {model}",
+        reason=reason,
+        command=command,
     )
 
 
 def _notes(cells: Sequence[Cell]) -> list[str]:
-    """The command that fills each empty cell; one for all slices of a dataset."""
-    commands = {cell.command: cell.reason for cell in cells if cell.command is not None}
-    return [f"{reason}: {command}" for command, reason in commands.items()]
+    """Why cells are empty, and the command that fills them; once for all slices of a dataset."""
+    empty = [cell for cell in cells if cell.evaluation_id is None]
+    notes = (
+        f"{cell.reason}: {cell.command}" if cell.command else f"{cell.dataset}: {cell.reason}"
+        for cell in empty
+    )
+    return list(dict.fromkeys(notes))
