@@ -8,7 +8,7 @@ A check takes the field's name and the value that was given::
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Union
 
 from velour_plugin.domain.canonical import canonical_json
@@ -38,7 +38,7 @@ def _names(name: str, value: Any) -> tuple[str, ...]:
     """One name or several, each once, in the order given."""
     if isinstance(value, str):
         return (_name(name, value),)
-    if isinstance(value, Mapping) or not hasattr(value, "__iter__"):
+    if isinstance(value, Mapping) or not _is_list(value):
         raise InvalidInput(f"{name} {value!r}: expected a name or a list of names.")
     return tuple(dict.fromkeys(_name(name, item) for item in value))
 
@@ -59,6 +59,8 @@ def _experiments(name: str, value: Any) -> tuple[str, ...] | None:
     if value is None:
         return None
     listed = [value] if isinstance(value, (str, int)) else value
+    if isinstance(listed, Mapping) or not _is_list(listed):
+        raise InvalidInput(f"{name} {value!r}: expected an id or a list of ids.")
     return tuple(sorted(_names(name, [str(item) for item in listed])))
 
 
@@ -85,7 +87,7 @@ def _label(name: str, value: Any) -> tuple[str, str] | None:
 
 def _cuts(name: str, value: Any) -> tuple[Any, ...]:
     listed = [value] if isinstance(value, (str, Mapping)) else value
-    if not hasattr(listed, "__iter__"):
+    if not _is_list(listed):
         raise InvalidInput(f"{name} {value!r}: expected a property, or a list of properties.")
     return tuple(_cut(name, cut) for cut in listed)
 
@@ -99,11 +101,12 @@ def _cut(name: str, cut: Any) -> Any:
             "{'season': {'summer': \"month = 'July'\"}}."
         )
     ((title, slices),) = cut.items()
-    return {_name(name, title): {key: parse_filter(where) for key, where in slices.items()}}
+    filters = {_name(name, key): parse_filter(where) for key, where in slices.items()}
+    return {_name(name, title): filters}
 
 
 def _on_mismatch(name: str, value: Any) -> str:
-    if value not in ("refuse", "intersect"):
+    if not isinstance(value, str) or value not in ("refuse", "intersect"):
         raise UnknownName(name, value, ("refuse", "intersect"))
     return str(value)
 
@@ -124,6 +127,11 @@ def _positive(name: str, value: Any) -> int:
     return _count(name, value, 1)
 
 
+def _is_list(value: Any) -> bool:
+    """Whether there are items to look at; a scalar of NumPy has the methods of a list only."""
+    return isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -134,11 +142,12 @@ def _parameters(name: str, value: Any) -> dict[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise InvalidInput(f"{name} {value!r}: expected a mapping, such as {{}}.")
-    plain = {
-        str(key): _label_pairs(item) if key == "label_map" else item for key, item in value.items()
-    }
     try:
-        canonical_json(plain)
+        plain = {
+            str(key): _label_pairs(item) if key == "label_map" else item
+            for key, item in value.items()
+        }
+        canonical_json(plain).encode()
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"{name} {value!r}: expected what JSON can hold: {error}.") from error
     return plain

@@ -107,6 +107,28 @@ def test_a_dataset_that_cannot_answer_is_an_empty_column_with_the_reason(store: 
     assert "has no evaluations yet" in str(reasons["unseen"])
 
 
+def test_a_dataset_without_what_the_filter_names_says_so_beside_those_that_have_it(
+    store: Store,
+) -> None:
+    other = velour.Annotation([velour.Label("class", "boat")], velour.BoundingBox(0, 0, 5, 5))
+    datum = velour.Datum("1", {"knots": 3})
+    boats = velour.Dataset.from_groundtruths([velour.GroundTruth(datum, [other])], "two boats")
+    seen = boats.with_predictions([velour.Prediction(datum, [])], "day")
+    velour.evaluate(seen, "object-detection", store=store)
+    questions = ({"where": "label.value = 'boat'"}, {"where": "knots > 2"}, {"by": "knots"})
+    for question in questions:
+        matrix = velour.matrix("mAR_100", **question, store=store)  # type: ignore[arg-type]
+        assert [cell.value for cell in matrix if cell.value is not None] == [0.0]
+        fires_cell = matrix.cell("day", "fires")
+        assert (fires_cell.value, fires_cell.command) == (None, None)
+        assert "unknown" in str(fires_cell.reason)
+        assert any(note.startswith("fires: unknown") for note in matrix.notes)
+    unseen = velour.matrix("mAR_100", store=store).cell("night", "two boats")
+    assert "--dataset 'two boats'" in str(unseen.command)
+    with pytest.raises(UnknownName, match="unknown label"):
+        velour.matrix("mAR_100", where="label.value = 'bout'", store=store)
+
+
 def test_a_matrix_plots_and_goes_through_json(store: Store) -> None:
     matrix = velour.matrix("mAR_100", store=store)
     assert Matrix.from_dict(matrix.to_dict()) == matrix
@@ -121,7 +143,9 @@ def test_unfair_rows_are_refused(store: Store) -> None:
         parameters={"iou_thresholds": [0.5]}, store=store,
     )  # fmt: skip
     matrix = velour.matrix("mAR_100", store=store)  # within embers: the column says why
+    assert matrix.empty
     assert all("do not answer the same" in str(cell.reason) for cell in matrix.empty)
+    assert all("they differ in parameters.iou_thresholds" in note for note in matrix.notes)
     other = fires(["2"], "night", images=["2"], name="sparks")
     velour.evaluate(other, "object-detection", parameters={"iou_thresholds": [0.5]}, store=store)
     with pytest.raises(NotComparable, match="iou_thresholds"):

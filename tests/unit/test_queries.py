@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,6 +140,13 @@ def test_questions_of_two_kinds_differ() -> None:
         ({"parameters": []}, InvalidInput, r"parameters \[\]: expected a mapping"),
         ({"parameters": {"a": {1, 2}}}, InvalidInput, "expected what JSON can hold"),
         ({"parameters": {"a": float("nan")}}, InvalidInput, "expected what JSON can hold"),
+        ({"parameters": {"label_map": {"a": float("nan")}}}, InvalidInput, "what JSON can hold"),
+        ({"parameters": {"\ud800": 1}}, InvalidInput, "expected what JSON can hold"),
+        ({"metric": "a\x00"}, InvalidInput, "expected a name, without U"),
+        ({"runs": ["\ud800"]}, InvalidInput, "expected a name"),
+        ({"datasets": np.array(3)}, InvalidInput, "expected a name or a list of names"),
+        ({"experiments": 1.5}, InvalidInput, "experiments 1.5: expected an id or a list of ids"),
+        ({"on_mismatch": np.array(["refuse", "intersect"])}, UnknownName, "unknown on_mismatch"),
     ],
 )
 def test_nonsense_is_refused_when_a_query_is_made(
@@ -161,6 +169,7 @@ def test_nonsense_is_refused_when_a_query_is_made(
             "unknown key of a worst query 'metrik': did you mean 'metric'",
         ),
         ({"query": "slices", "run": "a", "by": 7}, InvalidInput, "by 7: expected a property"),
+        ({"query": "matrix", "metric": "mAP", "by": np.array(3)}, InvalidInput, "expected a prop"),
         (
             {"query": "slices", "run": "a", "by": [{"season": "summer"}]},
             InvalidInput,

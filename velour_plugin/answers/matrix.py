@@ -29,7 +29,8 @@ class Cell:
         interval: confidence interval; ``None`` where there is none.
         evaluation_id: names the evaluation; ``None`` for an empty cell.
         reason: why there is no value.
-        command: what fills an empty cell; ``None`` where there is an evaluation.
+        command: what fills an empty cell; ``None`` where there is an evaluation, also one that
+            cannot answer.
     """
 
     model: str

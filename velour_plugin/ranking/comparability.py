@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from velour_plugin.domain.canonical import canonical_json
-from velour_plugin.errors import NotComparable
+from velour_plugin.errors import NotComparable, VelourError
 from velour_plugin.filters import Node, parse_filter, split_filter
 from velour_plugin.filters.tree import conjunction, conjuncts, to_json
 from velour_plugin.plugins import installed
@@ -90,6 +90,13 @@ def refuse_other_questions(candidates: Sequence[Candidate], access: LedgerAccess
     others = {field: by for field, by in differing.items() if field not in of_datasets}
     if others:
         refuse(others, may_intersect=False)
+
+
+def in_one_line(error: VelourError) -> str:
+    """Why evaluations cannot answer, as a note says it: with the fields, without the way out."""
+    first, *others = str(error).splitlines()
+    fields = "; ".join(line.strip() for line in others[:-1])
+    return f"{first} {fields}" if isinstance(error, NotComparable) else first
 
 
 def name_of(candidate: Candidate) -> str:

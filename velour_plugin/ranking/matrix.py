@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
@@ -11,14 +12,14 @@ from numpy.typing import NDArray
 
 from velour_plugin.answers import Cell, Matrix
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import NotComparable, NotFound, UnknownName, VelourError
+from velour_plugin.errors import NotComparable, NotFound, UnknownName
 from velour_plugin.filters import parse_filter
 from velour_plugin.plugins import installed
 from velour_plugin.progress import track
 from velour_plugin.queries import MatrixQuery, label_of
 from velour_plugin.query_fields import Cut
 from velour_plugin.ranking.candidates import Choice, choose_candidates
-from velour_plugin.ranking.comparability import refuse_other_questions
+from velour_plugin.ranking.comparability import in_one_line, refuse_other_questions
 from velour_plugin.ranking.ledger_access import LedgerAccess
 from velour_plugin.ranking.measured import measure_resampled
 from velour_plugin.ranking.selection import select_datums
@@ -38,6 +39,7 @@ class Column:
         slice: which slice; ``None`` for all.
         items: the evaluation of each model, and the datums that count of it.
         reason: why there are none.
+        fillable: whether evaluating the dataset would help.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Column:
     slice: str | None
     items: Mapping[str, tuple[Candidate, DatumSelection]]
     reason: str | None = None
+    fillable: bool = True
 
 
 def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
@@ -86,7 +89,11 @@ def _cells(
     columns: Sequence[Column],
     models: Sequence[str],
 ) -> dict[tuple[str, str], Cell]:
-    """Cells that have an evaluation, by model and column; the reader is released."""
+    """Cells that have an evaluation, by model and column; the reader is released.
+
+    Raises:
+        UnknownName: no ledger has what the filter names; where some have, the others say so.
+    """
     parts = [
         (column, *column.items[model])
         for column in columns
@@ -95,11 +102,20 @@ def _cells(
     ]
     ledgers = reader.ledgers([item.evaluation_id for _, item, _ in parts])
     reader.release()
-    cells = {}
+    cells: dict[tuple[str, str], Cell] = {}
+    refusals: list[UnknownName] = []
     for column, item, selection in track(parts, len(parts), f"measuring {query.metric}"):
-        ledger = access.ledger(item, next(ledgers), selection)
-        mask = selection.mask(ledger.datums)
-        cells[item.model, column.name] = _measured(query, column, item, ledger, mask)
+        stored = next(ledgers)
+        try:
+            ledger = access.ledger(item, stored, selection)
+        except UnknownName as error:
+            refusals.append(error)
+            cells[item.model, column.name] = _without_value(item.model, column, in_one_line(error))
+        else:
+            mask = selection.mask(ledger.datums)
+            cells[item.model, column.name] = _measured(query, column, item, ledger, mask)
+    if parts and len(refusals) == len(parts):
+        raise refusals[0]
     return cells
 
 
@@ -110,24 +126,21 @@ def _columns(access: LedgerAccess, query: MatrixQuery, dataset: str) -> list[Col
         candidates, stored = choose_candidates(access, dataset, choice)
     except (NotFound, UnknownName) as error:
         access.reader.versions(dataset)  # a dataset that does not exist is refused
-        return [_without_items(dataset, dataset, None, error)]
+        return [Column(dataset, dataset, None, None, {}, in_one_line(error))]
     by_task = _newest_of_models(candidates)
     columns = []
     for task, items in by_task.items():
         name = dataset if len(by_task) == 1 else f"{dataset} ({task})"
         try:
             selection = select_datums(access, items, stored, query.on_mismatch)
+            pairs = zip(items, selection.selected, strict=True)
+            chosen = {item.model: (item, selected) for item, selected in pairs}
+            columns += _sliced(access, query, Column(name, dataset, task, None, chosen))
         except (UnknownName, NotComparable) as error:
-            columns.append(_without_items(name, dataset, task, error))
-            continue
-        pairs = zip(items, selection.selected, strict=True)
-        chosen = {item.model: (item, selected) for item, selected in pairs}
-        columns += _sliced(access, query, Column(name, dataset, task, None, chosen))
+            fillable = isinstance(error, NotComparable)  # by evaluating all in the same way
+            reason = in_one_line(error)
+            columns.append(Column(name, dataset, task, None, {}, reason, fillable))
     return columns
-
-
-def _without_items(name: str, dataset: str, task: str | None, error: VelourError) -> Column:
-    return Column(name, dataset, task, None, {}, str(error).splitlines()[0])
 
 
 def _newest_of_models(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
@@ -225,7 +238,15 @@ def _measured(
 
 
 def _empty(model: str, column: Column) -> Cell:
-    task = "" if column.task is None else f" --task {column.task}"
+    reason = column.reason or "not evaluated"
+    if not column.fillable:
+        return _without_value(model, column, reason)
+    task = [] if column.task is None else ["--task", column.task]
+    command = ["velour", "evaluate", "MODEL", "--dataset", column.dataset, *task, "--model", model]
+    return _without_value(model, column, reason, shlex.join(command))
+
+
+def _without_value(model: str, column: Column, reason: str, command: str | None = None) -> Cell:
     return Cell(
         model=model,
         column=column.name,
@@ -236,12 +257,16 @@ def _empty(model: str, column: Column) -> Cell:
         value=None,
         interval=None,
         evaluation_id=None,
-        reason=column.reason or "not evaluated",
-        command=f"velour evaluate MODEL --dataset {column.dataset}{task} --model {model}",
+        reason=reason,
+        command=command,
     )
 
 
 def _notes(cells: Sequence[Cell]) -> list[str]:
-    """The command that fills each empty cell; one for all slices of a dataset."""
-    commands = {cell.command: cell.reason for cell in cells if cell.command is not None}
-    return [f"{reason}: {command}" for command, reason in commands.items()]
+    """Why cells are empty, and the command that fills them; once for all slices of a dataset."""
+    empty = [cell for cell in cells if cell.evaluation_id is None]
+    notes = (
+        f"{cell.reason}: {cell.command}" if cell.command else f"{cell.dataset}: {cell.reason}"
+        for cell in empty
+    )
+    return list(dict.fromkeys(notes))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from velour_plugin.answers import Leaderboard, Recommendation, Support
-from velour_plugin.errors import NotComparable, NotFound, UnknownName, VelourError
+from velour_plugin.errors import NotComparable, NotFound, UnknownName
 from velour_plugin.queries import RankQuery, RecommendQuery
+from velour_plugin.ranking.comparability import in_one_line
 from velour_plugin.ranking.rank_runs import Ranking
 from velour_plugin.store.protocol import Snapshot
 
@@ -23,7 +24,7 @@ def answer_recommendation(reader: Snapshot, query: RecommendQuery) -> Recommenda
         try:
             rankings[name] = Ranking(reader, _of_dataset(query, name))
         except (NotFound, UnknownName, NotComparable) as error:
-            left_out[name] = _reason(error)
+            left_out[name] = in_one_line(error)
     reader.release()
     boards: dict[str, Leaderboard] = {}
     for name, ranking in rankings.items():
@@ -62,7 +63,7 @@ def _leaderboard(ranking: Ranking, name: str, left_out: dict[str, str]) -> Leade
     try:
         board = ranking.leaderboard()
     except (NotFound, UnknownName, NotComparable) as error:
-        left_out[name] = _reason(error)
+        left_out[name] = in_one_line(error)
         return None
     if any(row.p_best is not None for row in board):
         return board
@@ -98,7 +99,3 @@ def _coverage(name: str, board: Leaderboard) -> str:
     leaders = [row.model for row in board if row.tied_with_best]
     tied = f"; not to be told apart: {', '.join(leaders)}" if len(leaders) > 1 else ""
     return f"{name}: {board.datums} of {board.of_datums} datums; first is {board[0].model}{tied}."
-
-
-def _reason(error: VelourError) -> str:
-    return str(error).splitlines()[0]
