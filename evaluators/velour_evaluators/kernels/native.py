@@ -191,7 +191,7 @@ def match_boxes(
 
     Returns:
         ``detections``, ``matches`` and ``truths`` as
-        :func:`velour_evaluators.detection.ledger.write_ledger` writes them.
+        :func:`velour_evaluators.detection.matching.write_ledger` writes them.
 
     Raises:
         ValueError: columns of different lengths, an index or score out of bounds, too many lanes.
