@@ -58,6 +58,8 @@ def _experiments(name: str, value: Any) -> tuple[str, ...] | None:
     if value is None:
         return None
     listed = [value] if isinstance(value, (str, int)) else value
+    if isinstance(listed, Mapping) or not hasattr(listed, "__iter__"):
+        raise InvalidInput(f"{name} {value!r}: expected the id of an experiment or a list of ids.")
     return tuple(sorted(_names(name, [str(item) for item in listed])))
 
 
