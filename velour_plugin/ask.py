@@ -88,8 +88,8 @@ def rank(
         datasets=dataset,
         where=where,
         label=label,
-        runs=runs if runs is None or isinstance(runs, str) else list(runs),
-        experiments=None if experiments is None else list(experiments),
+        runs=_listed(runs),
+        experiments=_listed(experiments),
         parameters=parameters,
         columns=columns,
         having=having,
@@ -308,6 +308,11 @@ def recommend(
         seed=seed,
     )
     return _ask(query, store)
+
+
+def _listed(names: Any) -> Any:
+    """Names from an iterator, as a list; a query checks what is none."""
+    return list(names) if isinstance(names, Iterable) and not isinstance(names, str) else names
 
 
 def _ask(query: Query[Answer], store: Store | str | None) -> Answer:

@@ -11,6 +11,7 @@ import numbers
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from reprlib import repr as shortened
 from typing import Any, Union
 
 from velour_plugin.domain.text import is_storable
@@ -73,6 +74,12 @@ class Facts:
         if self.source == TAG_SOURCE:
             raise InvalidInput("fact source 'tags' is people's: use store.tag(dataset, 'tag').")
         checked_text("fact revision", self.revision)
+        columns = self.values.values() if isinstance(self.values, Mapping) else [None]
+        if not all(isinstance(column, Mapping) for column in columns):
+            raise InvalidInput(
+                f"values of facts {shortened(self.values)}: expected a mapping of names to "
+                "mappings of uids, such as {'blur': {'image 1': 0.5}}."
+            )
         checked = {
             checked_text("fact name", name): {
                 uid: _checked_value(fact_name(self.source, name), value)

@@ -46,7 +46,12 @@ def answer(store: Store, query: Query[Answer]) -> Answer:
 
     The revision that an answer is kept under is read in the same transaction as what it is made
     of: what is written meanwhile has a later one, and the answer is not given again.
+
+    Raises:
+        InvalidInput: it is no query; a query's own function says what else.
     """
+    if not isinstance(query, Query):
+        raise InvalidInput(f"question {query!r}: expected one such as velour.RankQuery(…).")
     key = _key(query)
     with store.snapshot() as reader:
         revision, known = (

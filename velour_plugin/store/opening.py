@@ -54,6 +54,8 @@ def open_store(url: str | None = None, create: bool = True) -> Store:
 
 def store_url(url: str | None = None) -> str:
     """The URL of a store, by default that of the environment or of a file in this folder."""
+    if url is not None and not isinstance(url, str):
+        raise InvalidInput(f"store {url!r}: expected a URL such as sqlite:///velour.db.")
     return url or os.environ.get(ENVIRONMENT) or DEFAULT_URL
 
 

@@ -17,7 +17,7 @@ from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.models import Model
 from velour_plugin.domain.table import AnnotationTable
-from velour_plugin.errors import NotFound, UnknownName
+from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.swapped import warn_if_swapped
 from velour_plugin.filters.tree import Node, properties
@@ -115,6 +115,8 @@ class SqlReader(ABC):
             if isinstance(dataset, str):
                 about = datasets.numbered(connection, dataset, version)
                 return facts.facts_of_version(connection, about, source)
+            if not isinstance(dataset, Dataset):
+                raise InvalidInput(f"dataset {dataset!r}: expected its name, or a velour.Dataset.")
             contents = dict(zip(dataset.uids, dataset.contents, strict=True))
             return facts.facts_of_contents(connection, dataset.name, contents)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from reprlib import repr as shortened
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection
@@ -64,18 +65,22 @@ class SqlStore(SqlReader):
 
     def save_dataset(self, dataset: Dataset) -> Version:
         """Store a dataset's ground truth as a version; equal content is the same version."""
+        _check_kind(dataset, Dataset)
         with self._writing(dataset.name) as connection:
             version = datasets.save_version(connection, self.backend, dataset, dataset.digest)
         return self._announced(version)
 
     def add_datums(self, addition: Dataset) -> Version:
         """Make the next version of a dataset from its newest one and some more datums."""
+        _check_kind(addition, Dataset)
         with self._writing(addition.name) as connection:
             version = growth.add_datums(connection, self.backend, addition)
         return self._announced(version)
 
     def save(self, evaluation: Evaluation, dataset: Dataset | PartitionedDataset) -> Version:
         """Store an evaluation with the dataset and predictions that it is about."""
+        _check_kind(evaluation, Evaluation)
+        _check_kind(dataset, Dataset, PartitionedDataset)
         digest = evaluation.certificate.dataset_digest
         with self._writing(dataset.name) as connection:
             version = datasets.save_version(connection, self.backend, dataset, digest)
@@ -84,12 +89,14 @@ class SqlStore(SqlReader):
 
     def link_run(self, evaluation_id: str, run: EvaluatedRun) -> None:
         """Link a stored evaluation to one more MLflow run."""
+        _check_kind(run, EvaluatedRun)
         with self._writing() as connection:
             evaluations.link_run(connection, evaluation_id, run)
             advance(connection, [evaluations.dataset_of(connection, evaluation_id)])
 
     def write_facts(self, dataset: str, content: Facts, version: int | None = None) -> int:
         """Store what a source says about datums, in place of all that it said before of them."""
+        _check_kind(content, Facts)
         with self._writing(dataset) as connection:
             about = datasets.numbered(connection, dataset, version)
             return facts.save_facts(connection, self.backend, about, content)
@@ -130,6 +137,7 @@ class SqlStore(SqlReader):
 
     def save_model(self, model: Model) -> None:
         """Store what is known of a model, in place of what was known under its name."""
+        _check_kind(model, Model)
         with self._writing(STORE) as connection:
             models.save_model(connection, self.backend, model)
 
@@ -188,6 +196,8 @@ class SqlStore(SqlReader):
         with self._reading() as connection:
             about = datasets.numbered(connection, dataset, version)
         if uids is not None:
+            if not isinstance(uids, Iterable):
+                raise InvalidInput(f"uids {uids!r}: expected the names of datums.")
             return about, [uids] if isinstance(uids, str) else list(uids)
         return about, list(self.select_datums(about, parse_filter(where)).uids)
 
@@ -218,3 +228,14 @@ class SqlStore(SqlReader):
     def _connected(self, **options: Any) -> Iterator[Connection]:
         with migrate.reachable(self.display_url), self.engine.connect() as connection:
             yield connection.execution_options(**options)
+
+
+def _check_kind(item: object, *kinds: type) -> None:
+    """Refuse what is of none of these classes.
+
+    Raises:
+        InvalidInput: it is not.
+    """
+    if not isinstance(item, kinds):
+        names = " or ".join(f"velour.{kind.__name__}" for kind in kinds)
+        raise InvalidInput(f"{shortened(item)}: expected a {names}.")
