@@ -29,6 +29,7 @@ from velour_plugin.query_fields import (
     Confidence,
     Count,
     Cuts,
+    Draws,
     Experiments,
     Filter,
     Mismatch,
@@ -39,6 +40,7 @@ from velour_plugin.query_fields import (
     OptionalNames,
     Parameters,
     PositiveCount,
+    PositiveDraws,
     Runs,
     SomeNames,
 )
@@ -167,7 +169,7 @@ class RankQuery(Query[Leaderboard]):
     having: Filter = None
     on_mismatch: Mismatch = "refuse"
     confidence: Confidence = 0.95
-    resamples: Count = 1000
+    resamples: Draws = 1000
     seed: Count = 0
 
     @property
@@ -207,7 +209,7 @@ class MatrixQuery(Query[Matrix]):
     by: Cuts = ()
     on_mismatch: Mismatch = "refuse"
     confidence: Confidence = 0.95
-    resamples: Count = 200
+    resamples: Draws = 200
     seed: Count = 0
 
 
@@ -225,7 +227,7 @@ class SliceQuery(Query[Slices]):
     label: OptionalLabel = None
     dataset: OptionalName = None
     confidence: Confidence = 0.95
-    resamples: Count = 200
+    resamples: Draws = 200
     seed: Count = 0
 
     @property
@@ -247,7 +249,7 @@ class CompareQuery(Query[Comparison]):
     where: Filter = None
     by: Cuts = ()
     dataset: OptionalName = None
-    permutations: Count = 200
+    permutations: Draws = 200
     seed: Count = 0
 
     @property
@@ -286,7 +288,7 @@ class RecommendQuery(Query[Recommendation]):
     where: Filter = None
     datasets: OptionalNames = None
     confidence: Confidence = 0.95
-    resamples: PositiveCount = 1000
+    resamples: PositiveDraws = 1000
     seed: Count = 0
 
 
