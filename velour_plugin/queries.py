@@ -29,6 +29,7 @@ from velour_plugin.query_fields import (
     Confidence,
     Count,
     Cuts,
+    Draws,
     Experiments,
     Filter,
     Mismatch,
@@ -39,6 +40,7 @@ from velour_plugin.query_fields import (
     OptionalNames,
     Parameters,
     PositiveCount,
+    PositiveDraws,
     Runs,
     SomeNames,
 )
@@ -169,7 +171,7 @@ class RankQuery(Query[Leaderboard]):
     having: Filter = None
     on_mismatch: Mismatch = "refuse"
     confidence: Confidence = 0.95
-    resamples: Count = 1000
+    resamples: Draws = 1000
     seed: Count = 0
 
     @property
@@ -211,7 +213,7 @@ class MatrixQuery(Query[Matrix]):
     by: Cuts = ()
     on_mismatch: Mismatch = "refuse"
     confidence: Confidence = 0.95
-    resamples: Count = 200
+    resamples: Draws = 200
     seed: Count = 0
 
 
@@ -230,7 +232,7 @@ class SliceQuery(Query[Slices]):
     label: OptionalLabel = None
     dataset: OptionalName = None
     confidence: Confidence = 0.95
-    resamples: Count = 200
+    resamples: Draws = 200
     seed: Count = 0
 
 
@@ -248,7 +250,7 @@ class CompareQuery(Query[Comparison]):
     where: Filter = None
     by: Cuts = ()
     dataset: OptionalName = None
-    permutations: Count = 200
+    permutations: Draws = 200
     seed: Count = 0
 
 
@@ -278,7 +280,7 @@ class RecommendQuery(Query[Recommendation]):
     where: Filter = None
     datasets: OptionalNames = None
     confidence: Confidence = 0.95
-    resamples: PositiveCount = 1000
+    resamples: PositiveDraws = 1000
     seed: Count = 0
 
 

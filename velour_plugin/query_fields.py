@@ -22,6 +22,8 @@ LabelName = Union[str, tuple[str, str]]
 OnMismatch = Literal["refuse", "intersect"]
 Cut = Union[str, Mapping[str, Mapping[str, Where]]]
 """How data are sliced: a property such as ``city`` or ``wind:3``, or named filters."""
+MOST_DRAWS = 100_000
+"""Resamples or permutations of one question."""
 
 
 def _name(name: str, value: Any) -> str:
@@ -51,7 +53,7 @@ def _some_names(name: str, value: Any) -> tuple[str, ...]:
 
 
 def _optional_names(name: str, value: Any) -> tuple[str, ...] | None:
-    return None if value is None else _names(name, value)
+    return None if value is None else _some_names(name, value)
 
 
 def _experiments(name: str, value: Any) -> tuple[str, ...] | None:
@@ -127,6 +129,19 @@ def _positive(name: str, value: Any) -> int:
     return _count(name, value, 1)
 
 
+def _draws(name: str, value: Any, least: int = 0) -> int:
+    drawn = _count(name, value, least)
+    if drawn > MOST_DRAWS:
+        raise InvalidInput(
+            f"{name} {value!r}: expected at most {MOST_DRAWS:,}, which are all held in memory."
+        )
+    return drawn
+
+
+def _positive_draws(name: str, value: Any) -> int:
+    return _draws(name, value, 1)
+
+
 def _is_list(value: Any) -> bool:
     """Whether there are items to look at; a scalar of NumPy has the methods of a list only."""
     return isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0
@@ -178,4 +193,6 @@ Mismatch = Annotated[OnMismatch, _on_mismatch]
 Confidence = Annotated[float, _confidence]
 Count = Annotated[int, _count]
 PositiveCount = Annotated[int, _positive]
+Draws = Annotated[int, _draws]
+PositiveDraws = Annotated[int, _positive_draws]
 Parameters = Annotated[Union[Mapping[str, Any], None], _parameters]

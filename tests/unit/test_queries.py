@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from velour_plugin.errors import BadFilter, InvalidInput, UnknownName
@@ -79,6 +79,7 @@ queries = st.one_of(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first filter loads its parser
 @given(queries)
 def test_a_query_is_the_same_after_json(query: Query[Any]) -> None:
     sent = json.loads(json.dumps(query.to_dict()))
@@ -136,6 +137,7 @@ def test_questions_of_two_kinds_differ() -> None:
         ({"resamples": -1}, InvalidInput, "resamples -1: expected a whole number >= 0"),
         ({"resamples": 1.5}, InvalidInput, "resamples 1.5: expected a whole number"),
         ({"resamples": True}, InvalidInput, "resamples True: expected a whole number"),
+        ({"resamples": 10**30}, InvalidInput, "expected at most 100,000"),
         ({"seed": None}, InvalidInput, "seed None: expected a whole number"),
         ({"parameters": []}, InvalidInput, r"parameters \[\]: expected a mapping"),
         ({"parameters": {"a": {1, 2}}}, InvalidInput, "expected what JSON can hold"),
@@ -169,6 +171,7 @@ def test_nonsense_is_refused_when_a_query_is_made(
             "unknown key of a worst query 'metrik': did you mean 'metric'",
         ),
         ({"query": "slices", "run": "a", "by": 7}, InvalidInput, "by 7: expected a property"),
+        ({"query": "recommend", "metric": "mAP", "datasets": []}, InvalidInput, "at least one"),
         ({"query": "matrix", "metric": "mAP", "by": np.array(3)}, InvalidInput, "expected a prop"),
         (
             {"query": "slices", "run": "a", "by": [{"season": "summer"}]},

@@ -200,7 +200,11 @@ class Store(Reader, Protocol):
         """
 
     def link_run(self, evaluation_id: str, run: EvaluatedRun) -> None:
-        """Link a stored evaluation to one more MLflow run."""
+        """Link a stored evaluation to one more MLflow run.
+
+        Raises:
+            NotFound: no evaluation has that id.
+        """
 
     def write_facts(self, dataset: str, content: Facts, version: int | None = None) -> int:
         """Store what a source says about datums, in place of all that it said before of them.

@@ -126,6 +126,8 @@ class StoreContract:
             store.load("nobody")
         with pytest.raises(NotFound):
             store.ledgers(["nobody"])
+        with pytest.raises(NotFound, match="no evaluation 'nope'"):
+            store.link_run("nope", velour.EvaluatedRun("r1"))
 
     def test_a_filter_selects_datums_in_order(self, store: Store) -> None:
         version = store.save_dataset(fires())

@@ -85,7 +85,11 @@ def link_run(connection: Connection, evaluation_id: str, run: EvaluatedRun) -> N
 
 
 def dataset_of(connection: Connection, evaluation_id: str) -> str:
-    """Name of the dataset that an evaluation is on."""
+    """Name of the dataset that an evaluation is on.
+
+    Raises:
+        NotFound: no evaluation has that id.
+    """
     query = (
         select(schema.datasets.c.name)
         .select_from(schema.datasets)
@@ -93,7 +97,10 @@ def dataset_of(connection: Connection, evaluation_id: str) -> str:
         .join(schema.evaluations)
         .where(schema.evaluations.c.id == evaluation_id)
     )
-    return str(connection.scalars(query).one())
+    name = connection.scalars(query).one_or_none()
+    if name is None:
+        raise NotFound(f"no evaluation {evaluation_id!r} in this store.")
+    return str(name)
 
 
 def load_evaluation(connection: Connection, evaluation_id: str) -> Evaluation:

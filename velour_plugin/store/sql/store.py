@@ -91,8 +91,9 @@ class SqlStore(SqlReader):
         """Link a stored evaluation to one more MLflow run."""
         _check_kind(run, EvaluatedRun)
         with self._writing() as connection:
+            dataset = evaluations.dataset_of(connection, evaluation_id)
             evaluations.link_run(connection, evaluation_id, run)
-            advance(connection, [evaluations.dataset_of(connection, evaluation_id)])
+            advance(connection, [dataset])
 
     def write_facts(self, dataset: str, content: Facts, version: int | None = None) -> int:
         """Store what a source says about datums, in place of all that it said before of them."""
