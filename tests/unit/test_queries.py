@@ -144,7 +144,7 @@ def test_questions_of_two_kinds_differ() -> None:
         ({"parameters": {"a": float("nan")}}, InvalidInput, "expected what JSON can hold"),
         ({"parameters": {"label_map": {"a": float("nan")}}}, InvalidInput, "what JSON can hold"),
         ({"parameters": {"\ud800": 1}}, InvalidInput, "expected what JSON can hold"),
-        ({"metric": "a\x00"}, InvalidInput, "expected a name, without U"),
+        ({"metric": "a\x00"}, InvalidInput, "expected a name, a text without U"),
         ({"runs": ["\ud800"]}, InvalidInput, "expected a name"),
         ({"datasets": np.array(3)}, InvalidInput, "expected a name or a list of names"),
         ({"experiments": 1.5}, InvalidInput, "experiments 1.5: expected an id or a list of ids"),

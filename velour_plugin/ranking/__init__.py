@@ -7,38 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, TypeVar
 
 from velour_plugin.domain.canonical import canonical_json, digest
 from velour_plugin.errors import InvalidInput, StoreUnavailable
 from velour_plugin.filters.split import family_revisions
 from velour_plugin.plugins import installed
-from velour_plugin.queries import (
-    CompareQuery,
-    MatrixQuery,
-    Query,
-    RankQuery,
-    RecommendQuery,
-    SliceQuery,
-    WorstQuery,
-)
-from velour_plugin.ranking.comparison import answer_comparison
-from velour_plugin.ranking.matrix import answer_matrix
-from velour_plugin.ranking.rank_runs import answer_ranking
-from velour_plugin.ranking.recommendation import answer_recommendation
-from velour_plugin.ranking.slice_runs import answer_slices, answer_worst
+from velour_plugin.queries import Query
 from velour_plugin.store.protocol import Store
 
 Answer = TypeVar("Answer")
 
-_ANSWERS: dict[type[Query[Any]], Callable[..., Any]] = {
-    CompareQuery: answer_comparison,
-    MatrixQuery: answer_matrix,
-    RankQuery: answer_ranking,
-    RecommendQuery: answer_recommendation,
-    SliceQuery: answer_slices,
-    WorstQuery: answer_worst,
+_ANSWERS = {
+    "compare": "comparison.answer_comparison",
+    "matrix": "matrix.answer_matrix",
+    "rank": "rank_runs.answer_ranking",
+    "recommend": "recommendation.answer_recommendation",
+    "slices": "slice_runs.answer_slices",
+    "worst": "slice_runs.answer_worst",
 }
+"""By kind of query what answers it; loaded when the cache does not have the answer."""
 
 
 def answer(store: Store, query: Query[Answer]) -> Answer:
@@ -61,11 +50,19 @@ def answer(store: Store, query: Query[Answer]) -> Answer:
             with suppress(InvalidInput):  # kept by another Velour: computed again
                 cached: Answer = query.answer_type.from_dict(known)
                 return cached
-        computed: Answer = _ANSWERS[type(query)](reader, query)
+        computed: Answer = _answerer(query)(reader, query)
     if key is not None:
         with suppress(StoreUnavailable):  # who may only read is answered all the same
             store.keep_answer(key, revision, computed.to_dict())  # type: ignore[attr-defined]
     return computed
+
+
+def _answerer(query: Query[Any]) -> Callable[..., Any]:
+    module, _, function = _ANSWERS[query.kind].partition(".")
+    answerer: Callable[..., Any] = getattr(
+        import_module(f"velour_plugin.ranking.{module}"), function
+    )
+    return answerer
 
 
 def _key(query: Query[Any]) -> str | None:
