@@ -213,6 +213,7 @@ class MemoryStore:
         return version
 
     def link_run(self, evaluation_id: str, run: velour.EvaluatedRun) -> None:
+        self.load(evaluation_id)  # or it is refused
         self._links.append((evaluation_id, run, dt.datetime.now(dt.timezone.utc)))
         self._revision += 1
 
