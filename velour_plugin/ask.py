@@ -72,7 +72,7 @@ def rank(
         on_mismatch: when evaluations answer different questions: ``refuse``, or
             ``intersect`` to compare them over the datums that they share.
         confidence: of the intervals, in (0, 1).
-        resamples: how many to draw; 0 for no intervals.
+        resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples; the same seed gives the same leaderboard.
         store: an open store or its URL; ``None`` for the default store.
 
@@ -80,7 +80,7 @@ def rank(
         UnknownName: there is no such dataset, metric, label, run, property, parameter or column.
         NotComparable: the evaluations do not answer one question; the fields are named.
         BadFilter: the filter has no meaning.
-        InvalidInput: confidence or resamples are out of range.
+        InvalidInput: confidence or resamples are out of range, or no run has a value of a column.
         NotFound: there is no store, or no evaluation in it.
     """
     query = RankQuery(
@@ -131,7 +131,7 @@ def matrix(
         on_mismatch: when evaluations on one dataset answer different questions: ``refuse``, which
             leaves its column empty and says why, or ``intersect``.
         confidence: of the intervals, in (0, 1).
-        resamples: how many to draw; 0 for no intervals.
+        resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples.
         store: an open store or its URL; ``None`` for the default store.
 
@@ -178,7 +178,7 @@ def slices(
         label: the class that the metric is about.
         dataset: that it was evaluated on; the one of its newest evaluation when left out.
         confidence: of the intervals, in (0, 1).
-        resamples: how many to draw; 0 for no intervals.
+        resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples.
         store: an open store or its URL; ``None`` for the default store.
 
@@ -223,7 +223,8 @@ def compare(
         by: slices to compare as well (see :mod:`velour_plugin.ranking.slicing`).
         dataset: that both were evaluated on; that of the first run's newest evaluation when left
             out.
-        permutations: how many to draw; the smallest p is 1 / (permutations + 1); 0 for no p.
+        permutations: how many to draw, at most 100,000; the smallest p is 1 / (permutations + 1);
+            0 for no p.
         seed: of the permutations.
         store: an open store or its URL; ``None`` for the default store.
 
