@@ -7,9 +7,10 @@ together and digested there; :func:`datum_bytes` says what they are.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,18 +22,24 @@ from velour_plugin.domain.digests import Digests
 from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import Raster, Shape
 from velour_plugin.domain.metadata import encode_metadata
-from velour_plugin.domain.texts import Texts
+from velour_plugin.domain.table import AnnotationTable, is_absent
+from velour_plugin.native import digest as compiled
+from velour_plugin.native.digest import Strings
+from velour_plugin.native.library import library
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from velour_plugin.domain.datum_columns import DatumColumns
-    from velour_plugin.domain.table import AnnotationTable
-
 
 def datum_digests(datums: DatumColumns) -> Digests:
     """SHA-256 of each datum with its metadata and location."""
-    return Digests.of([digest(spelled) for spelled in _spelled(datums)])
+    if not library.available():
+        return Digests.of([digest(spelled) for spelled in _spelled(datums)])
+    if datums.metadata is None and datums.locations is None:
+        names = strings_of(_quoted(datums.uids))
+        return Digests(compiled.digest_strings(b'{"metadata":{},"uid":', names, b"}\x00"))
+    return Digests(compiled.digest_strings(b"", _joined(list(_spelled(datums))), b""))
 
 
 def annotation_digests(table: AnnotationTable, uids: Sequence[str]) -> Digests:
@@ -42,12 +49,38 @@ def annotation_digests(table: AnnotationTable, uids: Sequence[str]) -> Digests:
         table: of the datums named by ``uids``.
         uids: of the datums, in order.
     """
-    return Digests.of(list(map(digest, uids, datum_bytes(table, len(uids)))))
+    if not library.available():
+        return Digests.of(list(map(digest, uids, datum_bytes(table, len(uids)))))
+    if all(column is None for _, _, column in _extras(table)):
+        return Digests(_compiled_digests(table, uids))
+    values = np.empty((len(uids), 32), np.uint8)
+    for datums, rows in _pieces(table, len(uids)):
+        piece = table.take(rows)
+        piece = replace(piece, datum=piece.datum - np.int32(datums.start))
+        values[datums] = _compiled_digests(piece, uids[datums])
+    return Digests(values)
+
+
+def _compiled_digests(table: AnnotationTable, uids: Sequence[str]) -> NDArray[np.uint8]:
+    numbers = {name: getattr(table, name) for name in ("score", "box", "area", "crowd")}
+    columns = {
+        **{name: getattr(table, name) for name in ("datum", "annotation", "label")},
+        **{name: None if is_absent(column) else column for name, column in numbers.items()},
+    }
+    extras = {
+        name: Strings(spell(None)) if column is None else _joined(list(map(spell, column)))
+        for name, spell, column in _extras(table)
+    }
+    return compiled.digest_annotations(
+        strings_of(uids), _joined(label_bytes(table)), columns, extras
+    )
 
 
 def content_digests(first: Sequence[str], second: Sequence[str]) -> Digests:
     """SHA-256 of pairs of digests."""
-    return Digests.of(list(map(digest, first, second)))
+    if not library.available():
+        return Digests.of(list(map(digest, first, second)))
+    return Digests(compiled.digest_pairs(Digests.of(first).values, Digests.of(second).values))
 
 
 def datum_bytes(table: AnnotationTable, datums: int) -> Iterator[bytes]:
@@ -57,14 +90,16 @@ def datum_bytes(table: AnnotationTable, datums: int) -> Iterator[bytes]:
     then shapes, metadata and embeddings: of each, row by row.
     """
     names = label_bytes(table)
-    for rows, bounds in _pieces(table, datums):
-        yield from _bytes_of_piece(table.take(rows), names, bounds)
+    for some, rows in _pieces(table, datums):
+        piece = table.take(rows)
+        bounds = np.searchsorted(piece.datum, np.arange(some.start, some.stop + 1, dtype=np.int32))
+        yield from _bytes_of_piece(piece, names, bounds)
 
 
 def _spelled(datums: DatumColumns) -> Iterator[bytes]:
-    nothing = itertools.repeat(None, len(datums))
-    columns = zip(datums.uids, datums.metadata or nothing, datums.locations or nothing, strict=False)
-    for uid, metadata, location in columns:
+    nothing = (None,) * len(datums)
+    columns = (datums.uids, datums.metadata or nothing, datums.locations or nothing)
+    for uid, metadata, location in zip(*columns, strict=True):
         known = canonical_json({"uid": uid, "metadata": encode_metadata(metadata or {})})
         yield known.encode() + b"\x00" + location_bytes(location)
 
@@ -79,16 +114,13 @@ def label_bytes(table: AnnotationTable) -> list[bytes]:
     return [canonical_json(name).encode() for name in table.labels]
 
 
-def _pieces(table: AnnotationTable, datums: int) -> Iterator[tuple[slice, NDArray[np.int64]]]:
-    """Rows of neighbouring datums, and where each datum begins and ends among these rows.
-
-    About a million rows at once, so that copies of them take little memory.
-    """
-    bounds = np.searchsorted(table.datum, np.arange(datums + 1, dtype=np.int32))
+def _pieces(table: AnnotationTable, datums: int) -> Iterator[tuple[slice, slice]]:
+    """Neighbouring datums and their rows: about a million at once, to copy them in little memory."""
     step = max(1, _AT_ONCE * datums // max(len(table), 1))
     for start in range(0, datums, step):
-        piece = bounds[start : start + step + 1]
-        yield slice(piece[0], piece[-1]), piece - piece[0]
+        stop = min(start + step, datums)
+        first, last = np.searchsorted(table.datum, np.array([start, stop], np.int32))
+        yield slice(start, stop), slice(first, last)
 
 
 def _bytes_of_piece(
@@ -101,30 +133,49 @@ def _bytes_of_piece(
     numbers[np.isnan(numbers)] = np.nan  # NaN has many spellings, -0.0 became 0.0 above
     values, labels = numbers.tobytes(), table.label.tolist()
     which, wide = annotation.tobytes(), numbers.shape[1] * numbers.itemsize
-    extras = [_texts_of(spell, column, len(table)) for spell, column in _extras(table)]
+    extras = [
+        _joined([spell(None)] * len(table) if column is None else list(map(spell, column)))
+        for _, spell, column in _extras(table)
+    ]
     for first, last in pairwise(bounds.tolist()):
         yield b"".join(
             (
                 which[first * 4 : last * 4],
                 b"".join([names[label] for label in labels[first:last]]),
                 values[first * wide : last * wide],
-                *(texts.data[texts.bounds[first] : texts.bounds[last]] for texts in extras),
+                *(each.data[each.bounds[first] : each.bounds[last]] for each in extras),
             )
         )
 
 
-def _extras(table: AnnotationTable) -> Iterator[tuple[Callable[[Any], bytes], Any]]:
-    yield shape_bytes, table.shape
-    yield metadata_bytes, table.metadata
-    yield embedding_bytes, table.embedding
+def _extras(table: AnnotationTable) -> Iterator[tuple[str, Callable[[Any], bytes], Any]]:
+    """Columns of objects, and how one of them is spelled."""
+    yield "shape", shape_bytes, table.shape
+    yield "metadata", metadata_bytes, table.metadata
+    yield "embedding", embedding_bytes, table.embedding
 
 
-def _texts_of(spell: Callable[[Any], bytes], column: Any, rows: int) -> Texts:
-    """A column of objects, spelled; one that is absent has the same spelling in each row."""
-    if column is None:
-        nothing = spell(None)
-        return Texts(nothing * rows, np.arange(rows + 1) * len(nothing))
-    return Texts.of(list(map(spell, column)))
+def strings_of(texts: Sequence[str]) -> Strings:
+    """Texts one after another, in UTF-8."""
+    whole = "".join(texts)
+    if not whole.isascii():
+        return _joined([text.encode() for text in texts])
+    return Strings(whole.encode(), _bounds(texts))
+
+
+def _joined(parts: Sequence[bytes]) -> Strings:
+    return Strings(b"".join(parts), _bounds(parts))
+
+
+def _bounds(parts: Sequence[str | bytes]) -> NDArray[np.int64]:
+    bounds = np.zeros(len(parts) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)), out=bounds[1:])
+    return bounds
+
+
+def _quoted(texts: Sequence[str]) -> list[str]:
+    """Texts as they stand in JSON."""
+    return list(map(encode_basestring, texts))
 
 
 def shape_bytes(shape: Shape | None) -> bytes:
