@@ -28,9 +28,10 @@ static Fault check_scores(int64_t rows, int64_t labels, int64_t cells, const int
         return fault("score", cells);
     for (int64_t cell = 0; row && cell < cells; cell++) {
         const int64_t before = cell ? row[cell - 1] : 0;
+        const int64_t least = cell && row[cell] == before ? label[cell - 1] + (int64_t)1 : 0;
         if (UNLIKELY(row[cell] < before || row[cell] >= rows))
             return fault("row", cell);
-        if (UNLIKELY(label[cell] < 0 || label[cell] >= labels))
+        if (UNLIKELY(label[cell] < least || label[cell] >= labels))
             return fault("label", cell);
     }
     return FINE;
@@ -253,7 +254,7 @@ static void sort_by_last_bits(const double *score, const Scratch *scratch, int64
  * order. A word is the leading bits of a score and its place: plain numbers are sorted fastest. */
 static Fault sort_scores(double *score, const Scratch *scratch, int64_t count)
 {
-    const int width = bits_of(count - 1);
+    const int width = bits_of(count ? count - 1 : 0);
     for (int64_t at = 0; at < count; at++) {
         if (UNLIKELY(!(score[at] >= 0 && score[at] <= 1)))
             return fault("score", at);
