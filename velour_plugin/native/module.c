@@ -2,6 +2,9 @@
 #include "bind.h"
 
 #define FUNCTIONS(_)   \
+    _(digest_annotations) \
+    _(digest_pairs)  \
+    _(digest_texts)  \
     _(measure_rasters) \
     _(raster_ious)     \
     _(decode_texts)    \
