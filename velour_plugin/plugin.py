@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.models import metadata_value as metadata_value
     from velour_plugin.domain.order import natural_order as natural_order
+    from velour_plugin.domain.region_column import RegionColumn as RegionColumn
+    from velour_plugin.domain.region_column import geometries_of as geometries_of
+    from velour_plugin.domain.region_masks import boxes_around as boxes_around
+    from velour_plugin.domain.region_masks import decoded as decoded
+    from velour_plugin.domain.region_masks import mask_areas as mask_areas
+    from velour_plugin.domain.region_masks import rasterised as rasterised
+    from velour_plugin.domain.region_masks import with_boxes as with_boxes
     from velour_plugin.domain.runs import Edges as Edges
     from velour_plugin.domain.runs import union_of_edges as union_of_edges
     from velour_plugin.domain.table import LabelName as LabelName
@@ -96,6 +103,8 @@ _NAMES = {
     "domain.ledger": "Columns",
     "domain.models": "metadata_value",
     "domain.order": "natural_order",
+    "domain.region_column": "RegionColumn geometries_of",
+    "domain.region_masks": "boxes_around decoded mask_areas rasterised with_boxes",
     "domain.runs": "Edges union_of_edges",
     "domain.table": "LabelName",
     "domain.vocabulary": "Vocabulary",

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise, repeat
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Annotation
@@ -22,6 +21,8 @@ from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
+from velour_plugin.domain.region_column import RegionColumn
+from velour_plugin.domain.regions_at_rest import region_bytes
 from velour_plugin.domain.vocabulary import LabelName as LabelName
 from velour_plugin.domain.vocabulary import Vocabulary
 from velour_plugin.errors import BadAnnotation, BadGeometry
@@ -40,7 +41,7 @@ class AnnotationTable:
         box: ``(n, 4)`` float64 as x, y, width, height in pixels; NaN where there is none.
         area: ``(n,)`` float64 in square pixels; NaN where it follows from the region.
         crowd: ``(n,)`` bool.
-        shape: ``(n,)`` of Polygon, MultiPolygon, Raster or ``None``; ``None`` when no row has one.
+        shape: the regions finer than boxes; ``None`` when no row has one.
         metadata: ``(n,)`` of JSON mappings; ``None`` when no row has any.
         embedding: ``(n,)`` of Embedding or ``None``; ``None`` when no row has one.
     """
@@ -53,7 +54,7 @@ class AnnotationTable:
     box: NDArray[np.float64]
     area: NDArray[np.float64]
     crowd: NDArray[np.bool_]
-    shape: NDArray[np.object_] | None = None
+    shape: RegionColumn | None = None
     metadata: NDArray[np.object_] | None = None
     embedding: NDArray[np.object_] | None = None
 
@@ -71,7 +72,7 @@ class AnnotationTable:
         box: NDArray[np.float64] | None = None,
         area: NDArray[np.float64] | None = None,
         crowd: NDArray[np.bool_] | None = None,
-        shape: Sequence[Shape | None] | None = None,
+        shape: Sequence[Shape | None] | RegionColumn | None = None,
         metadata: Sequence[Mapping[str, Any]] | None = None,
         annotation: NDArray[Any] | None = None,
         embedding: Sequence[Embedding | None] | None = None,
@@ -95,7 +96,7 @@ class AnnotationTable:
             box=np.full((rows, 4), np.nan) if box is None else _checked_boxes(box),
             area=nothing if area is None else np.asarray(area, np.float64),
             crowd=np.zeros(rows, bool) if crowd is None else np.asarray(crowd, bool),
-            shape=_objects(shape),
+            shape=_regions(shape),
             metadata=_objects(metadata),
             embedding=_objects(embedding),
         )
@@ -157,13 +158,14 @@ class AnnotationTable:
         ends = np.cumsum([0, *(int(table.annotation.max(initial=-1)) + 1 for table in tables)])
         columns["annotation"] += np.repeat(ends[:-1], list(map(len, tables))).astype(np.int32)
         objects: dict[str, Any] = {name: _joined_objects(tables, name) for name in _OBJECTS}
+        objects["shape"] = _joined_regions(tables)
         whole = replace(tables[0], **columns, **objects)
         return whole.take(np.argsort(whole.datum, kind="stable"))
 
     def take(self, rows: NDArray[Any]) -> AnnotationTable:
         """Rows by position or mask, in the order asked for."""
         columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        objects: dict[str, Any] = {name: _taken(getattr(self, name), rows) for name in _OBJECTS}
+        objects = {name: _taken(getattr(self, name), rows) for name in ("shape", *_OBJECTS)}
         return replace(self, **columns, **objects)
 
     def on_datums(self, chosen: NDArray[np.bool_]) -> AnnotationTable:
@@ -219,21 +221,19 @@ class AnnotationTable:
         numbers[np.isnan(numbers)] = np.nan  # NaN has many spellings, -0.0 became 0.0 above
         said, labels = numbers.tobytes(), self.label.tolist()
         which, wide = annotation.tobytes(), numbers.shape[1] * numbers.itemsize
+        regions = repeat(b"\x00") if self.shape is None else region_bytes(self.shape)
         for first, last in pairwise(bounds.tolist()):
             yield b"".join(
                 (
                     which[first * 4 : last * 4],
                     b"".join([names[label] for label in labels[first:last]]),
                     said[first * wide : last * wide],
+                    *islice(regions, last - first),
                     *self._extras(first, last),
                 )
             )
 
     def _extras(self, first: int, last: int) -> Iterable[bytes]:
-        if self.shape is None:
-            yield shape_bytes(None) * (last - first)
-        else:
-            yield from map(shape_bytes, self.shape[first:last])
         if self.metadata is None:
             yield b"{}" * (last - first)
         else:
@@ -261,15 +261,6 @@ class AnnotationTable:
         )
 
 
-def shape_bytes(shape: Shape | None) -> bytes:
-    """Spell a region so that equal regions are equal bytes: WKB, or a raster's size and runs."""
-    if shape is None:
-        return b"\x00"
-    if isinstance(shape, Raster):
-        return b"R%d,%d;" % (shape.height, shape.width) + shape.edges.astype("<i8").tobytes()
-    return b"P" + bytes(shapely.to_wkb(shape.shape, byte_order=1))
-
-
 def embedding_bytes(embedding: Embedding | None) -> bytes:
     """Spell an embedding so that equal vectors are equal bytes: how long it is, its numbers."""
     vector = np.empty(0) if embedding is None else embedding.vector + 0.0  # no -0.0
@@ -277,7 +268,7 @@ def embedding_bytes(embedding: Embedding | None) -> bytes:
 
 
 _NO_EMBEDDING = embedding_bytes(None)
-_OBJECTS = ("shape", "metadata", "embedding")
+_OBJECTS = ("metadata", "embedding")
 _COLUMNS = ("datum", "annotation", "label", "score", "box", "area", "crowd")
 
 
@@ -288,6 +279,27 @@ def _objects(values: Sequence[Any] | None) -> NDArray[np.object_] | None:
     column = np.empty(len(values), dtype=object)
     column[:] = values
     return column
+
+
+def _regions(shape: Sequence[Shape | None] | RegionColumn | None) -> RegionColumn | None:
+    """A column of regions, or ``None`` when no row has one."""
+    if shape is None or isinstance(shape, RegionColumn):
+        column = shape
+    else:
+        column = RegionColumn.of_shapes(shape)
+    return column if column is not None and column.is_present.any() else None
+
+
+def _joined_regions(tables: Sequence[AnnotationTable]) -> RegionColumn | None:
+    columns = [table.shape for table in tables]
+    if all(column is None for column in columns):
+        return None
+    return RegionColumn.joined(
+        [
+            RegionColumn.empty(len(table)) if column is None else column
+            for table, column in zip(tables, columns, strict=True)
+        ]
+    )
 
 
 def _joined_objects(tables: Sequence[AnnotationTable], name: str) -> NDArray[np.object_] | None:
@@ -302,7 +314,7 @@ def _joined_objects(tables: Sequence[AnnotationTable], name: str) -> NDArray[np.
     )
 
 
-def _taken(column: NDArray[np.object_] | None, rows: NDArray[Any]) -> NDArray[np.object_] | None:
+def _taken(column: Any, rows: NDArray[Any]) -> Any:
     return None if column is None else column[rows]
 
 
