@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from velour_plugin.domain.region_column import RegionColumn as RegionColumn
     from velour_plugin.domain.region_column import geometries_of as geometries_of
     from velour_plugin.domain.region_masks import boxes_around as boxes_around
-    from velour_plugin.domain.region_masks import decoded as decoded
+    from velour_plugin.domain.region_masks import decoded_masks as decoded_masks
     from velour_plugin.domain.region_masks import mask_areas as mask_areas
+    from velour_plugin.domain.region_masks import masks_or_texts as masks_or_texts
     from velour_plugin.domain.region_masks import rasterised as rasterised
     from velour_plugin.domain.region_masks import with_boxes as with_boxes
     from velour_plugin.domain.runs import Edges as Edges
@@ -58,6 +59,16 @@ if TYPE_CHECKING:
     from velour_plugin.formats import Records as Records
     from velour_plugin.formats import read_records as read_records
     from velour_plugin.matching import Question as Question
+    from velour_plugin.native.coco import MalformedCoco as MalformedCoco
+    from velour_plugin.native.coco import UseJson as UseJson
+    from velour_plugin.native.columns import address as address
+    from velour_plugin.native.columns import addresses as addresses
+    from velour_plugin.native.columns import column as column
+    from velour_plugin.native.library import Compiled as Compiled
+    from velour_plugin.native.library import threads_for as threads_for
+    from velour_plugin.native.masks import Masks as Masks
+    from velour_plugin.native.masks import Texts as Texts
+    from velour_plugin.native.masks import masks_of as masks_of
     from velour_plugin.parquet import write_predictions as write_predictions
     from velour_plugin.plugins import installed as installed
     from velour_plugin.progress import track as track
@@ -104,10 +115,17 @@ _NAMES = {
     "domain.models": "metadata_value",
     "domain.order": "natural_order",
     "domain.region_column": "RegionColumn geometries_of",
-    "domain.region_masks": "boxes_around decoded mask_areas rasterised with_boxes",
+    "domain.region_masks": (
+        "boxes_around decoded_masks mask_areas masks_or_texts rasterised with_boxes"
+    ),
     "domain.runs": "Edges union_of_edges",
     "domain.table": "LabelName",
     "domain.vocabulary": "Vocabulary",
+    # The compiled kernel
+    "native.coco": "MalformedCoco UseJson",
+    "native.columns": "address addresses column",
+    "native.library": "Compiled threads_for",
+    "native.masks": "Masks Texts masks_of",
     # Filters
     "filters": "Node Where parse_filter split_filter",
     "filters.interpret": "matching",

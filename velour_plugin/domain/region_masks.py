@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from velour_plugin.domain import runs
 from velour_plugin.domain.geometry import Raster
 from velour_plugin.domain.region_column import EDGES, TEXT, RegionColumn, ranges
-from velour_plugin.native import library, masks
+from velour_plugin.native import masks
+from velour_plugin.native.library import library
 
 AT_ONCE = 4_000_000
 """Characters of RLE, or edges, that are looked at together; an edge takes eight bytes."""
@@ -104,6 +105,22 @@ def check_texts(column: RegionColumn) -> None:
         pass
 
 
+def decoded_masks(column: RegionColumn) -> masks.Masks:
+    """Masks as the compiled kernel compares them; every row is one."""
+    column = decoded(column)
+    height, width = column.size.T
+    edges = column.edges.astype(np.int64, copy=False)
+    return masks.Masks(edges, column.start, column.stop, height, width)
+
+
+def masks_or_texts(column: RegionColumn) -> masks.Masks | masks.Texts:
+    """The same as they rest: the kernel decodes a text when it comes to it, and keeps nothing."""
+    if not column.is_text.all():
+        return decoded_masks(column)
+    height, width = column.size.T
+    return masks.Texts(column.text, column.start, column.stop, height, width, column.escaped)
+
+
 Several = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Edges of several masks, and where those of each begin: ``(masks + 1,)``."""
 
@@ -127,12 +144,9 @@ def _decode(column: RegionColumn, rows: NDArray[np.intp]) -> Several:
         return _each(
             rows, lambda row: runs.edges_of_counts(runs.counts_of_text(column.text_of(row)))
         )
-    height, width = column.size[rows].T
-    found = masks.decode(
-        masks.Texts(
-            column.text, column.start[rows], column.stop[rows], height, width, column.escaped
-        )
-    )
+    texts = masks_or_texts(column.view(rows))
+    assert isinstance(texts, masks.Texts)
+    found = masks.decode(texts)
     return found.edges, np.append(found.start, len(found.edges))
 
 
@@ -169,17 +183,10 @@ def _each(rows: NDArray[np.intp], edges_of: Callable[[int], runs.Edges]) -> Seve
 def _measure(column: RegionColumn) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Areas and boxes of masks that are run edges: ``(n,)`` and ``(n, 4)``."""
     if library.available():
-        return masks.measure(masks_of(column))
+        return masks.measure(decoded_masks(column))
     rasters: list[Raster] = list(column)  # type: ignore[arg-type]
     areas = np.array([raster.area for raster in rasters], np.float64)
     return areas, np.reshape([raster.bounding_box.xywh for raster in rasters], (-1, 4))
-
-
-def masks_of(column: RegionColumn) -> masks.Masks:
-    """Run edges as the compiled kernel takes them; every row is one."""
-    height, width = column.size.T
-    return masks.Masks(column.edges.astype(np.int64, copy=False), column.start, column.stop,
-                       height, width)  # fmt: skip
 
 
 def _bounds(column: RegionColumn) -> NDArray[np.float64]:

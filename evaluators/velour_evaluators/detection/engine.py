@@ -10,16 +10,20 @@ from numpy.typing import NDArray
 
 from velour_evaluators.detection.ledger import DetectionLedger, Selection
 from velour_evaluators.detection.parameters import Settings
-from velour_evaluators.kernels import matching, native, native_averages
+from velour_evaluators.kernels import matching
 from velour_evaluators.kernels.accumulate import (
     Average,
     Averages,
     averages_of_curves,
     curves_of_area,
 )
+from velour_evaluators.kernels.native import averages as native_averages
+from velour_evaluators.kernels.native import library
+from velour_evaluators.kernels.native import match as native_match
+from velour_evaluators.kernels.native import pairs as native_pairs
 from velour_evaluators.regions import Form, Regions
 from velour_plugin import AnnotationTable, Ledger
-from velour_plugin.plugin import Columns, RegionColumn, decoded
+from velour_plugin.plugin import Columns, RegionColumn, decoded_masks, masks_or_texts
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 
@@ -30,7 +34,7 @@ _CONTENT_AT_ONCE = 16_000_000
 def matches_at_once(form: Form, parameters: Mapping[str, Any]) -> bool:
     """Whether one call of the compiled kernel does all that a ledger needs."""
     return (
-        native.available()
+        library.available()
         and form != "polygon"
         and not parameters["details"]
         and not parameters["federated"]
@@ -57,12 +61,12 @@ def match_at_once(
     """
     masks, boxes = None, sides
     if isinstance(sides[0], RegionColumn):
-        masks = (_masks(sides[0]), _masks_or_texts(sides[1]))
+        masks = (decoded_masks(sides[0]), masks_or_texts(sides[1]))
         boxes = (np.zeros((len(truth), 4)), np.zeros((len(said), 4)))  # are not looked at
-    ours = native.BoxColumns(truth.datum, truth.label, boxes[0], truth.area)
-    theirs = native.BoxColumns(said.datum, said.label, boxes[1], said.area)
+    ours = native_match.BoxColumns(truth.datum, truth.label, boxes[0], truth.area)
+    theirs = native_match.BoxColumns(said.datum, said.label, boxes[1], said.area)
     most = settings.max_detections[-1]
-    tables = native.match_boxes(
+    tables = native_match.match_boxes(
         ours, truth.crowd, theirs, said.score,
         grid=settings.grid, most=most, datums=datums, labels=labels, masks=masks,
     )  # fmt: skip
@@ -78,10 +82,10 @@ def overlapping_pairs(
 ) -> Pairs:
     """Pairs of a detection and a truth of its cell: see :func:`matching.overlapping_pairs`."""
     targets, regions = sides
-    if native.available() and targets.form == "box":
+    if library.available() and targets.form == "box":
         boxes = (targets.values, regions.values)
-        return native.overlapping_pairs(cells, rows, boxes, crowd, at_least)
-    if native.available() and targets.form == "raster":
+        return native_pairs.overlapping_pairs(cells, rows, boxes, crowd, at_least)
+    if library.available() and targets.form == "raster":
         return _overlapping_masks(cells, rows, (targets.values, regions.values), crowd, at_least)
     return matching.overlapping_pairs(
         cells, rows, lambda mine, their: targets.ious(regions, crowd, mine, their), at_least
@@ -96,35 +100,18 @@ def _overlapping_masks(
     at_least: float,
 ) -> Pairs:
     """Pairs of masks; those of detections are decoded a bounded number at a time."""
-    truths, rows = _masks(sides[0]), rows[cells.count[rows] > 0]
+    truths, rows = decoded_masks(sides[0]), rows[cells.count[rows] > 0]
     length = np.cumsum((sides[1].stop - sides[1].start)[rows])
     cuts = np.searchsorted(length, np.arange(_CONTENT_AT_ONCE, length[-1:].sum(), _CONTENT_AT_ONCE))
     pairs = [(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))]
     for some in np.split(rows, np.unique(cuts)):
         part = matching.Cells(cells.truth, cells.first[some], cells.count[some], cells.rank[some])
-        masks = (truths, _masks(sides[1].view(some)))
+        masks = (truths, decoded_masks(sides[1].view(some)))
         every = np.arange(len(some))
-        detection, truth, iou = native.overlapping_pairs(part, every, masks, crowd, at_least)
+        detection, truth, iou = native_pairs.overlapping_pairs(part, every, masks, crowd, at_least)
         pairs.append((some[detection], truth, iou))
     detections, truth_rows, ious = zip(*pairs, strict=True)
     return np.concatenate(detections), np.concatenate(truth_rows), np.concatenate(ious)
-
-
-def _masks(column: RegionColumn) -> native.Masks:
-    column = decoded(column)
-    height, width = column.size.T
-    edges = column.edges.astype(np.int64, copy=False)
-    return native.Masks(edges, column.start, column.stop, height, width)
-
-
-def _masks_or_texts(column: RegionColumn) -> native.Masks | native.Texts:
-    """Masks as they rest: texts are decoded one at a time, and none is kept."""
-    if not column.is_text.all():
-        return _masks(column)
-    height, width = column.size.T
-    return native.Texts(
-        column.text, column.start, column.stop, height, width, escaped=column.escaped
-    )
 
 
 def match_lanes(
@@ -135,7 +122,7 @@ def match_lanes(
     crowd: NDArray[np.bool_],
 ) -> tuple[NDArray[np.intp], matching.Lanes, matching.Lanes]:
     """Match greedily, all lanes at once: see :func:`matching.match_lanes`."""
-    engine = native.match_lanes if native.available() else matching.match_lanes
+    engine = native_pairs.match_lanes if library.available() else matching.match_lanes
     return engine(cell_rank, pairs, lanes, ignored_in, crowd)
 
 
@@ -151,7 +138,7 @@ def averages(
 
     See :func:`native_averages.averages`; a few weightings at a time, for they take memory.
     """
-    if native.available():
+    if library.available():
         stored, limits = _stored(ledger, settings), settings.max_detections
         return native_averages.averages(stored, limits, kinds, group, groups, weights)
     prepared = DetectionLedger(ledger)
@@ -172,7 +159,7 @@ def counts_at(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Per label, true positives and detections that count, at the score and IoU threshold."""
     lane = int(settings.lane_of(settings.iou_threshold)[0])
-    if native.available():
+    if library.available():
         stored = _stored(ledger, settings)
         return native_averages.counts_at(stored, lane, settings.score_threshold, weights)
     return DetectionLedger(ledger).select(weights).counts_at(lane, settings.score_threshold)
