@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.region_column import RegionColumn as RegionColumn
     from velour_plugin.domain.region_column import geometries_of as geometries_of
     from velour_plugin.domain.region_masks import boxes_around as boxes_around
+    from velour_plugin.domain.region_masks import check_texts as check_texts
     from velour_plugin.domain.region_masks import decoded_masks as decoded_masks
     from velour_plugin.domain.region_masks import mask_areas as mask_areas
     from velour_plugin.domain.region_masks import masks_or_texts as masks_or_texts
@@ -59,8 +60,12 @@ if TYPE_CHECKING:
     from velour_plugin.formats import Records as Records
     from velour_plugin.formats import read_records as read_records
     from velour_plugin.matching import Question as Question
+    from velour_plugin.native.coco import CocoRecords as CocoRecords
     from velour_plugin.native.coco import MalformedCoco as MalformedCoco
     from velour_plugin.native.coco import UseJson as UseJson
+    from velour_plugin.native.coco import read_polygons as read_polygons
+    from velour_plugin.native.coco import read_results as read_results
+    from velour_plugin.native.coco import read_truth as read_truth
     from velour_plugin.native.columns import address as address
     from velour_plugin.native.columns import addresses as addresses
     from velour_plugin.native.columns import column as column
@@ -116,13 +121,13 @@ _NAMES = {
     "domain.order": "natural_order",
     "domain.region_column": "RegionColumn geometries_of",
     "domain.region_masks": (
-        "boxes_around decoded_masks mask_areas masks_or_texts rasterised with_boxes"
+        "boxes_around check_texts decoded_masks mask_areas masks_or_texts rasterised with_boxes"
     ),
     "domain.runs": "Edges union_of_edges",
     "domain.table": "LabelName",
     "domain.vocabulary": "Vocabulary",
     # The compiled kernel
-    "native.coco": "MalformedCoco UseJson",
+    "native.coco": "CocoRecords MalformedCoco UseJson read_polygons read_results read_truth",
     "native.columns": "address addresses column",
     "native.library": "Compiled threads_for",
     "native.masks": "Masks Texts masks_of",

@@ -187,6 +187,43 @@ class RegionColumn:
         )  # fmt: skip
 
     @classmethod
+    def of_texts(
+        cls,
+        text: bytes,
+        start: NDArray[np.int64],
+        stop: NDArray[np.int64],
+        size: NDArray[np.int64],
+        *,
+        escaped: bool,
+    ) -> RegionColumn:
+        """A column of masks in COCO's compressed RLE, each a slice of one text."""
+        kind = np.full(len(start), TEXT, np.uint8)
+        return cls(kind, start, stop, size, text=text, escaped=escaped)
+
+    @classmethod
+    def scattered(
+        cls, rows: int, parts: Sequence[tuple[NDArray[np.intp], RegionColumn]]
+    ) -> RegionColumn:
+        """A column of parts that share no kind of buffer: polygons, texts and run edges.
+
+        Args:
+            rows: of the column.
+            parts: which rows each of them has.
+        """
+        column = cls.empty(rows)
+        buffers: dict[str, Any] = {}
+        for chosen, part in parts:
+            for name in ("kind", "start", "stop", "size"):
+                getattr(column, name)[chosen] = getattr(part, name)
+            if part.is_polygon.any():
+                buffers["outlines"] = part.outlines
+            if part.is_text.any():
+                buffers |= {"text": part.text, "escaped": part.escaped}
+            if (part.kind == EDGES).any():
+                buffers["edges"] = part.edges
+        return replace(column, **buffers)
+
+    @classmethod
     def joined(cls, columns: Sequence[RegionColumn]) -> RegionColumn:
         """The rows of several columns, one after the other."""
         texts = [column for column in columns if (column.is_text).any()]

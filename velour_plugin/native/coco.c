@@ -106,17 +106,13 @@ static int read_crowd(Reader *reader, uint8_t *crowd)
     return 1;
 }
 
-static int read_measure(Reader *reader, double *value)
-{
-    return is_null(reader) ? read_word(reader, "null") : read_double(reader, value);
-}
-
 /* One annotation or result; what it must have is an image, a label and, where wanted, a score. */
 static int read_record(Reader *reader, Records *to)
 {
-    enum { IMAGE = 1, LABEL = 2, SCORE = 4 };
+    enum { IMAGE = 1, LABEL = 2, SCORE = 4, BOX = 8, AREA = 16, CROWD = 32, ID = 64, REGION = 128 };
     const int64_t row = to->rows;
-    int has = to->score ? 0 : SCORE, more;
+    const int wanted = IMAGE | LABEL | (to->score ? SCORE : 0);
+    int has = 0, more;
     if (row >= to->room)
         return expected(reader, "fewer records");
     if (!accept(reader, '{'))
@@ -136,37 +132,55 @@ static int read_record(Reader *reader, Records *to)
         int fine_so_far;
         if (!read_key(reader, &key, &length))
             return 0;
-        if (IS("image_id")) {
-            has |= IMAGE;
+        const int part = IS("image_id")                   ? IMAGE
+                         : IS("category_id")              ? LABEL
+                         : IS("bbox")                     ? BOX
+                         : IS("score") && to->score       ? SCORE
+                         : IS("area") && to->area         ? AREA
+                         : IS("iscrowd") && to->crowd     ? CROWD
+                         : IS("id") && to->id             ? ID
+                         : IS("segmentation")             ? REGION
+                                                          : 0;
+        if (has & part) /* of two values the last one counts, even where it is null */
+            return strange(reader);
+        has |= part;
+        switch (part) {
+        case IMAGE:
             fine_so_far = read_id(reader, &to->image[row]);
-        }
-        else if (IS("category_id")) {
-            has |= LABEL;
+            break;
+        case LABEL:
             fine_so_far = read_id(reader, &to->label[row]);
-        }
-        else if (IS("bbox"))
+            break;
+        case BOX:
             fine_so_far = read_box(reader, &to->box[4 * row]);
-        else if (IS("score") && to->score) {
-            has |= SCORE;
+            break;
+        case SCORE:
             fine_so_far = read_double(reader, &to->score[row]);
-        }
-        else if (IS("area") && to->area)
-            fine_so_far = read_measure(reader, &to->area[row]);
-        else if (IS("iscrowd") && to->crowd)
+            break;
+        case AREA:
+            fine_so_far = read_double(reader, &to->area[row]);
+            break;
+        case CROWD:
             fine_so_far = read_crowd(reader, &to->crowd[row]);
-        else if (IS("id") && to->id)
+            break;
+        case ID:
             fine_so_far = read_id(reader, &to->id[row]);
-        else if (IS("segmentation"))
+            if (fine_so_far && to->id[row] == -1) /* which stands for none here */
+                return strange(reader);
+            break;
+        case REGION:
             fine_so_far = read_region(reader, to, row);
-        else
+            break;
+        default:
             fine_so_far = skip_value(reader, 0);
+        }
         if (!fine_so_far)
             return 0;
     }
     if (more < 0)
         return 0;
     to->rows++;
-    if (has != (IMAGE | LABEL | SCORE))
+    if ((has & wanted) != wanted)
         return expected(reader, !(has & IMAGE)   ? "image_id before the end of a record"
                                 : !(has & LABEL) ? "category_id before the end of a record"
                                                  : "score before the end of a record");

@@ -2,8 +2,8 @@
 
 Any order of keys, unknown keys and white space are read. What Python's ``json`` would read
 and these functions do not (ids that are text, not whole or beyond 64 bits, NaN and Infinity,
-escapes in keys, nesting beyond 500, other encodings than UTF-8) raises :class:`UseJson`.
-Check ``library.available()`` first, see :class:`velour_plugin.native.library.Compiled`.
+escapes in keys, keys that occur twice in a record, nesting beyond 500, other encodings than
+UTF-8) raises :class:`UseJson`, as does the absence of the compiled kernel.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class UseJson(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class CocoRecords:
     """Annotations or results, in the order of the file.
 
     Args:
@@ -52,8 +52,8 @@ class Records:
         image: ``(n,)`` int64, the image's id.
         label: ``(n,)`` int64, the category's id.
         box: ``(n, 4)`` as x, y, width, height; NaN where there is none.
-        area: ``(n,)``, NaN where there is none.
-        crowd: ``(n,)`` bool; ``None`` in results.
+        area: ``(n,)``, NaN where there is none; ``None`` in results.
+        crowd: ``(n,)`` bool.
         score: ``(n,)``; ``None`` in ground truth.
         region: ``(n,)`` how the segmentation is spelled, see :data:`NO_REGION`.
         region_start: ``(n,)`` where it begins in the text: the list, or the text of the counts.
@@ -65,8 +65,8 @@ class Records:
     image: NDArray[np.int64]
     label: NDArray[np.int64]
     box: NDArray[np.float64]
-    area: NDArray[np.float64]
-    crowd: NDArray[np.bool_] | None
+    area: NDArray[np.float64] | None
+    crowd: NDArray[np.bool_]
     score: NDArray[np.float64] | None
     region: NDArray[np.uint8]
     region_start: NDArray[np.int64]
@@ -100,17 +100,17 @@ class Truth:
 
     images: Names
     categories: Names
-    annotations: Records
+    annotations: CocoRecords
 
 
-def read_results(text: bytes) -> Records:
+def read_results(text: bytes) -> CocoRecords:
     """Read a COCO results file: a list of objects with image_id, category_id and score.
 
     Raises:
         MalformedCoco: no JSON, or not what a results file is; with the offset.
         UseJson: let Python's ``json`` read it.
     """
-    table = _table(text, "image", "label", "score", "box", "area")
+    table = _table(text, "image", "label", "score", "box", "crowd")
     wrong, rows, high = library.functions.read_results(*_text(text), *_arguments(table))
     _check(text, wrong, high)
     return _records(table, rows)
@@ -187,16 +187,15 @@ def _arguments(table: dict[str, NDArray[Any]]) -> list[int]:
     return [len(table["image"]), *known]
 
 
-def _records(table: dict[str, NDArray[Any]], rows: int) -> Records:
+def _records(table: dict[str, NDArray[Any]], rows: int) -> CocoRecords:
     cut = {name: values[:rows] for name, values in table.items()}
-    crowd = cut.get("crowd")
-    return Records(
+    return CocoRecords(
         cut.get("id"),
         cut["image"],
         cut["label"],
         cut["box"],
-        cut["area"],
-        None if crowd is None else crowd.view(np.bool_),
+        cut.get("area"),
+        cut["crowd"].view(np.bool_),
         cut.get("score"),
         cut["region"],
         cut["start"],
@@ -212,6 +211,8 @@ def _names(columns: NDArray[np.int64], rows: int, start: int, stop: int) -> Name
 def _text(text: bytes) -> tuple[int, int]:
     if not isinstance(text, bytes):
         raise TypeError(f"a file as {type(text).__name__}: expected bytes.")
+    if not library.available():
+        raise UseJson("there is no compiled reader")
     if text[:2] in (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb") or b"\0" in text[:4]:
         raise UseJson("the text has a byte order mark")
     return addresses(np.frombuffer(text or b"\0", np.uint8))[0], len(text)
