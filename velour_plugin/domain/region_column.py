@@ -14,7 +14,6 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.domain import runs
 from velour_plugin.domain.geometry import MultiPolygon, Polygon, Raster, Shape
 
 NO_REGION, POLYGON, MULTIPOLYGON, TEXT, EDGES = range(5)
@@ -277,9 +276,8 @@ class RegionColumn:
             return Polygon(*parts) if kind == POLYGON else MultiPolygon(list(parts))
         height, width = self.size[row].tolist()
         if kind == TEXT:
-            edges = runs.edges_of_counts(runs.counts_of_text(self.text_of(row)))
-        else:
-            edges = self.edges[self.start[row] : self.stop[row]].astype(np.int64)
+            return Raster({"size": [height, width], "counts": self.text_of(row)})
+        edges = self.edges[self.start[row] : self.stop[row]].astype(np.int64)
         return Raster.from_edges(edges, height, width)
 
 

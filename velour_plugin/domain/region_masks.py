@@ -6,7 +6,7 @@ bits. Texts are decoded a bounded number at a time, as their edges take ten time
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from velour_plugin.domain.geometry import Raster
 from velour_plugin.domain.region_column import EDGES, TEXT, RegionColumn, ranges
 from velour_plugin.native import masks
 from velour_plugin.native.library import library
+from velour_plugin.native.regions import Regions, check
 
 AT_ONCE = 4_000_000
 """Characters of RLE, or edges, that are looked at together; an edge takes eight bytes."""
@@ -101,8 +102,21 @@ def check_texts(column: RegionColumn) -> None:
     Raises:
         ValueError: there is one.
     """
+    if library.available():
+        check(compiled_regions(column))
+        return
     for _ in decoded_in_pieces(column):
         pass
+
+
+def compiled_regions(column: RegionColumn) -> Regions:
+    """The column as the compiled kernel reads it."""
+    outlines = column.outlines
+    return Regions(
+        column.kind, column.start, column.stop, np.ascontiguousarray(column.size),
+        np.ascontiguousarray(outlines.points), outlines.ring_start, outlines.part_start,
+        column.text, int(column.escaped), column.edges.astype(np.int64, copy=False),
+    )  # fmt: skip
 
 
 def decoded_masks(column: RegionColumn) -> masks.Masks:
@@ -141,9 +155,8 @@ def _with_edges(
 
 def _decode(column: RegionColumn, rows: NDArray[np.intp]) -> Several:
     if not library.available():
-        return _each(
-            rows, lambda row: runs.edges_of_counts(runs.counts_of_text(column.text_of(row)))
-        )
+        rasters: list[Raster] = list(column.view(rows))  # type: ignore[arg-type]
+        return _joined_edges([raster.edges for raster in rasters])
     texts = masks_or_texts(column.view(rows))
     assert isinstance(texts, masks.Texts)
     found = masks.decode(texts)
@@ -161,7 +174,7 @@ def _draw(column: RegionColumn, rows: NDArray[np.intp], size: NDArray[np.int64])
             pass
         else:
             return found.edges, np.append(found.start, len(found.edges))
-    return _each(np.arange(len(part)), lambda row: _draw_slowly(part, row, size[row]))
+    return _joined_edges([_draw_slowly(part, row, size[row]) for row in range(len(part))])
 
 
 def _draw_slowly(part: RegionColumn, row: int, size: NDArray[np.int64]) -> runs.Edges:
@@ -174,8 +187,7 @@ def _draw_slowly(part: RegionColumn, row: int, size: NDArray[np.int64]) -> runs.
     return runs.union_of_edges(edges, height, width)
 
 
-def _each(rows: NDArray[np.intp], edges_of: Callable[[int], runs.Edges]) -> Several:
-    edges = list(map(edges_of, rows.tolist()))
+def _joined_edges(edges: Sequence[runs.Edges]) -> Several:
     bounds = np.cumsum([0, *map(len, edges)], dtype=np.int64)
     return np.concatenate([np.empty(0, np.int64), *edges]), bounds
 

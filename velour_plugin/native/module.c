@@ -1,6 +1,10 @@
 #include "bind.h"
 
 #define FUNCTIONS(_)   \
+    _(digest_annotations) \
+    _(digest_pairs)    \
+    _(digest_texts)    \
+    _(check_regions)      \
     _(measure_rasters)
 
 #define OLD(_)         \
