@@ -121,22 +121,22 @@ class RegionColumn:
     @property
     def is_present(self) -> NDArray[np.bool_]:
         """``(n,)`` which rows have a region."""
-        return self.kind != NO_REGION
+        return np.asarray(self.kind != NO_REGION)
 
     @property
     def is_mask(self) -> NDArray[np.bool_]:
         """``(n,)`` which rows have a mask."""
-        return self.kind >= TEXT
+        return np.asarray(self.kind >= TEXT)
 
     @property
     def is_text(self) -> NDArray[np.bool_]:
         """``(n,)`` which rows have a mask that rests as compressed RLE."""
-        return self.kind == TEXT
+        return np.asarray(self.kind == TEXT)
 
     @property
     def is_polygon(self) -> NDArray[np.bool_]:
         """``(n,)`` which rows have a polygon or multipolygon."""
-        return (self.kind == POLYGON) | (self.kind == MULTIPOLYGON)
+        return np.asarray((self.kind == POLYGON) | (self.kind == MULTIPOLYGON))
 
     @classmethod
     def empty(cls, rows: int) -> RegionColumn:

@@ -167,8 +167,8 @@ def _objects_of(connection: Connection, version_id: int) -> list[str]:
 def _shapes(columns: Mapping[str, Sequence[Any]]) -> RegionColumn | None:
     wkb, content = columns.get("shape"), columns.get("raster")
     return column_at_rest(
-        wkb and _each(wkb, lambda value: bytes(getattr(value, "data", value))),
-        content and _mask_numbers(content),
+        _each(wkb, lambda value: bytes(getattr(value, "data", value))) if wkb else None,
+        _mask_numbers(content) if content else None,
     )
 
 

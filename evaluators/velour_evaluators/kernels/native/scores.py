@@ -34,9 +34,7 @@ def decisions(answers: Answers, truth: NDArray[np.integer]) -> Decisions:
         truth=column("truth", truth, np.int32, (answers.rows,)),
     )
     log_loss = surprise(made["chance"])  # by numpy, whose logarithm is the same everywhere here
-    return Decisions(
-        made["predicted"], made["confidence"], made["rank"], log_loss, made["brier"]
-    )
+    return Decisions(made["predicted"], made["confidence"], made["rank"], log_loss, made["brier"])
 
 
 def rank(
