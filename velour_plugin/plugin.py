@@ -27,6 +27,15 @@ if TYPE_CHECKING:
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.models import metadata_value as metadata_value
     from velour_plugin.domain.order import natural_order as natural_order
+    from velour_plugin.domain.region_column import RegionColumn as RegionColumn
+    from velour_plugin.domain.region_column import geometries_of as geometries_of
+    from velour_plugin.domain.region_masks import boxes_around as boxes_around
+    from velour_plugin.domain.region_masks import check_texts as check_texts
+    from velour_plugin.domain.region_masks import decoded_masks as decoded_masks
+    from velour_plugin.domain.region_masks import mask_areas as mask_areas
+    from velour_plugin.domain.region_masks import masks_or_texts as masks_or_texts
+    from velour_plugin.domain.region_masks import rasterised as rasterised
+    from velour_plugin.domain.region_masks import with_boxes as with_boxes
     from velour_plugin.domain.runs import Edges as Edges
     from velour_plugin.domain.runs import union_of_edges as union_of_edges
     from velour_plugin.domain.table import LabelName as LabelName
@@ -52,8 +61,12 @@ if TYPE_CHECKING:
     from velour_plugin.formats import Records as Records
     from velour_plugin.formats import read_records as read_records
     from velour_plugin.matching import Question as Question
+    from velour_plugin.native.coco import CocoRecords as CocoRecords
     from velour_plugin.native.coco import MalformedCoco as MalformedCoco
     from velour_plugin.native.coco import UseJson as UseJson
+    from velour_plugin.native.coco import read_polygons as read_polygons
+    from velour_plugin.native.coco import read_results as read_results
+    from velour_plugin.native.coco import read_truth as read_truth
     from velour_plugin.native.columns import column as column
     from velour_plugin.native.library import Compiled as Compiled
     from velour_plugin.native.library import threads_for as threads_for
@@ -105,11 +118,15 @@ _NAMES = {
     "domain.ledger": "Columns",
     "domain.models": "metadata_value",
     "domain.order": "natural_order",
+    "domain.region_column": "RegionColumn geometries_of",
+    "domain.region_masks": (
+        "boxes_around check_texts decoded_masks mask_areas masks_or_texts rasterised with_boxes"
+    ),
     "domain.runs": "Edges union_of_edges",
     "domain.table": "LabelName is_absent",
     "domain.vocabulary": "Vocabulary",
     # The compiled kernel
-    "native.coco": "MalformedCoco UseJson",
+    "native.coco": "CocoRecords MalformedCoco UseJson read_polygons read_results read_truth",
     "native.columns": "column",
     "native.library": "Compiled threads_for",
     "native.masks": "Masks Texts masks_of",

@@ -6,17 +6,23 @@ coarser (a polygon is rasterised, a raster boxed), never the other way round.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from velour_evaluators.kernels import overlap
-from velour_plugin import AnnotationTable, BoundingBox, Dataset, MultiPolygon, Polygon, Raster
+from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset
+from velour_plugin.plugin import (
+    RegionColumn,
+    boxes_around,
+    geometries_of,
+    mask_areas,
+    rasterised,
+    with_boxes,
+)
 
 Form = Literal["box", "raster", "polygon"]
 FORMS: tuple[Form, ...] = ("box", "raster", "polygon")
@@ -28,7 +34,8 @@ class Regions:
 
     Args:
         form: which one.
-        values: ``(n, 4)`` boxes as x, y, width, height; or ``(n,)`` rasters or shapely polygons.
+        values: ``(n, 4)`` boxes as x, y, width, height; or a column of masks; or ``(n,)`` shapely
+            polygons.
         areas: ``(n,)`` in square pixels.
     """
 
@@ -47,9 +54,9 @@ class Regions:
             ours, mine = _used(mine, len(self.values))
             theirs, their = _used(their, len(others.values))
             rows = self.values[ours], others.values[theirs], crowd[ours], mine, their
-            return (
-                overlap.raster_ious(*rows) if self.form == "raster" else overlap.polygon_ious(*rows)
-            )
+            if self.form == "polygon":
+                return overlap.polygon_ious(*rows)
+            return overlap.raster_ious(list(rows[0]), list(rows[1]), *rows[2:])
 
 
 def finest_common_form(*tables: AnnotationTable) -> Form:
@@ -78,11 +85,13 @@ def regions_of(
             areas = values[:, 2] * values[:, 3]
     elif form == "raster":
         assert sizes is not None
-        values = _rasters(table, dataset, sizes)
-        areas = overlap.raster_areas(values)
+        values = masks_of(table, dataset, sizes)
+        areas = np.full(len(table), np.nan)
+        unknown = np.flatnonzero(np.isnan(table.area))
+        areas[unknown] = mask_areas(values.view(unknown))
     else:
         values = overlap.mended(_polygons(table, dataset))
-        areas = shapely.area(values)
+        areas = overlap.polygon_areas(values)
     return Regions(form, values, np.where(np.isnan(table.area), areas, table.area))
 
 
@@ -94,9 +103,9 @@ def image_sizes(dataset: Dataset, *tables: AnnotationTable) -> NDArray[np.int64]
     """
     sizes = np.full((len(dataset), 2), -1, np.int64)
     for table in tables:
-        for row, shape in enumerate(() if table.shape is None else table.shape):
-            if isinstance(shape, Raster):
-                sizes[table.datum[row]] = (shape.height, shape.width)
+        if table.shape is not None:
+            masks = table.shape.is_mask
+            sizes[table.datum[masks]] = table.shape.size[masks]
     for place, datum in enumerate(dataset.datums):
         height, width = datum.metadata.get("height"), datum.metadata.get("width")
         if isinstance(height, int) and isinstance(width, int):
@@ -106,13 +115,14 @@ def image_sizes(dataset: Dataset, *tables: AnnotationTable) -> NDArray[np.int64]
 
 def boxes_of(table: AnnotationTable, dataset: Dataset) -> NDArray[np.float64]:
     """``(n, 4)`` x, y, width, height: the box of each row, or the one around its region."""
-    boxes = table.box
-    for row in np.flatnonzero(np.isnan(boxes[:, 0])):
-        shape = None if table.shape is None else table.shape[row]
-        if shape is None:
-            raise _no_region(table, int(row), dataset, "box")
-        boxes = boxes.copy() if boxes is table.box else boxes
-        boxes[row] = _box_around(shape).xywh
+    absent = np.flatnonzero(np.isnan(table.box[:, 0]))
+    if not absent.size:
+        return table.box
+    shapes = _shapes(table).view(absent)
+    if not shapes.is_present.all():
+        raise _no_region(table, int(absent[~shapes.is_present][0]), dataset, "box")
+    boxes = table.box.copy()
+    boxes[absent] = boxes_around(shapes)
     return boxes
 
 
@@ -124,62 +134,51 @@ def _used(rows: NDArray[Any], size: int) -> tuple[NDArray[np.intp], NDArray[np.i
 
 
 def _form_of(table: AnnotationTable) -> Form:
-    if table.shape is None or any(shape is None for shape in table.shape):
+    if table.shape is None or not table.shape.is_present.all():
         return "box"
-    return "raster" if any(isinstance(shape, Raster) for shape in table.shape) else "polygon"
+    return "raster" if table.shape.is_mask.any() else "polygon"
 
 
-def _box_around(shape: Polygon | MultiPolygon | Raster) -> BoundingBox:
-    return shape.bounding_box if isinstance(shape, Raster) else BoundingBox(*shape.shape.bounds)
+def _shapes(table: AnnotationTable) -> RegionColumn:
+    return RegionColumn.empty(len(table)) if table.shape is None else table.shape
 
 
-def _rasters(
-    table: AnnotationTable, dataset: Dataset, sizes: NDArray[np.int64]
-) -> NDArray[np.object_]:
-    rasters = np.empty(len(table), dtype=object)
-    for row, region in enumerate(_finest(table)):
-        height, width = sizes[table.datum[row]].tolist()
-        if region is None:
-            raise _no_region(table, row, dataset, "raster")
-        if isinstance(region, Raster):
-            rasters[row] = _of_its_image(region, height, width, dataset, int(table.datum[row]))
-            continue
-        if height < 0:
-            uid = dataset.uids[table.datum[row]]
-            raise BadDataset(
-                f"datum {uid!r} of dataset {dataset.name!r} has a polygon but no known size: give "
-                "it the metadata height and width (velour.ImageMetadata), or set "
-                "iou_type='polygon'."
-            )
-        rasters[row] = Raster.from_geometry(region, height, width)
-    return rasters
+def masks_of(table: AnnotationTable, dataset: Dataset, sizes: NDArray[np.int64]) -> RegionColumn:
+    """The finest region of each row as a mask of its image; see :func:`regions_of`."""
+    shapes = with_boxes(_shapes(table), table.box)
+    size = sizes[table.datum]
+    fits = np.where(shapes.is_mask, (shapes.size == size).all(axis=1), size[:, 0] >= 0)
+    wrong = np.flatnonzero(~(shapes.is_present & fits))
+    if wrong.size:
+        raise _no_mask(table, int(wrong[0]), shapes, size[wrong[0]].tolist(), dataset)
+    return rasterised(shapes, size)
 
 
-def _of_its_image(raster: Raster, height: int, width: int, dataset: Dataset, place: int) -> Raster:
-    if (raster.height, raster.width) != (height, width):
-        raise BadDataset(
-            f"a mask of {raster.height}x{raster.width} pixels on datum {dataset.uids[place]!r}, "
-            f"whose image is {height}x{width}: resize the mask to its image."
+def _no_mask(
+    table: AnnotationTable, row: int, shapes: RegionColumn, size: list[int], dataset: Dataset
+) -> BadDataset:
+    uid = dataset.uids[table.datum[row]]
+    if not shapes.is_present[row]:
+        return _no_region(table, row, dataset, "raster")
+    if shapes.is_polygon[row]:
+        return BadDataset(
+            f"datum {uid!r} of dataset {dataset.name!r} has a polygon but no known size: give "
+            "it the metadata height and width (velour.ImageMetadata), or set "
+            "iou_type='polygon'."
         )
-    return raster
+    height, width = shapes.size[row].tolist()
+    return BadDataset(
+        f"a mask of {height}x{width} pixels on datum {uid!r}, "
+        f"whose image is {size[0]}x{size[1]}: resize the mask to its image."
+    )
 
 
-def _polygons(table: AnnotationTable, dataset: Dataset) -> list[Any]:
-    polygons = []
-    for row, region in enumerate(_finest(table)):
-        if region is None or isinstance(region, Raster):
-            raise _no_region(table, row, dataset, "polygon")
-        polygons.append(region.shape)
-    return polygons
-
-
-def _finest(table: AnnotationTable) -> Sequence[Any]:
-    """The finest region of each row, in whatever form it came."""
-    shapes = [None] * len(table) if table.shape is None else list(table.shape)
-    for row in np.flatnonzero(~np.isnan(table.box[:, 0])):
-        if shapes[row] is None:
-            shapes[row] = BoundingBox.from_xywh(*table.box[row].tolist())
-    return shapes
+def _polygons(table: AnnotationTable, dataset: Dataset) -> NDArray[np.object_]:
+    shapes = with_boxes(_shapes(table), table.box)
+    wrong = np.flatnonzero(~shapes.is_polygon)
+    if wrong.size:
+        raise _no_region(table, int(wrong[0]), dataset, "polygon")
+    return geometries_of(shapes)
 
 
 def _no_region(table: AnnotationTable, row: int, dataset: Dataset, form: str) -> BadDataset:

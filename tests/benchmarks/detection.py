@@ -123,7 +123,7 @@ def from_masks(truth_path: str, said_path: str) -> list[float]:
 
 
 def _truth_masks(
-    text: bytes, marked: native_coco.Records, sizes: NDArray[np.int64]
+    text: bytes, marked: native_coco.CocoRecords, sizes: NDArray[np.int64]
 ) -> native_masks.Masks:
     """Rasterise polygons; the few crowds have lists of run lengths. Then back into file order."""
     outlined = np.flatnonzero(marked.region == native_coco.POLYGONS)
@@ -144,7 +144,7 @@ def _truth_masks(
     return native_masks.Masks(joined, start[place], stop[place], *np.ascontiguousarray(sizes.T))
 
 
-def _columns(truth: native_coco.Truth, records: native_coco.Records) -> BoxColumns:
+def _columns(truth: native_coco.Truth, records: native_coco.CocoRecords) -> BoxColumns:
     areas = records.area if records.score is None else np.full(len(records), np.nan)
     return BoxColumns(
         _places(truth.images.id, records.image),

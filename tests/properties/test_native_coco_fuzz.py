@@ -185,7 +185,9 @@ def damage(rng: np.random.Generator, text: bytearray) -> None:
         text[place:place] = text[place : place + rng.integers(1, 20)]
 
 
-def assert_records(records: native_coco.Records, said: list[dict[str, Any]], text: bytes) -> None:
+def assert_records(
+    records: native_coco.CocoRecords, said: list[dict[str, Any]], text: bytes
+) -> None:
     assert len(records) == len(said)
     for row, one in enumerate(said):
         assert records.image[row] == one["image_id"]
@@ -194,14 +196,14 @@ def assert_records(records: native_coco.Records, said: list[dict[str, Any]], tex
         assert np.array_equal(records.box[row], box or [math.nan] * 4, equal_nan=True)
         if records.score is not None:
             assert records.score[row] == one["score"]
-        area = one.get("area")
-        assert np.array_equal(records.area[row], math.nan if area is None else area, equal_nan=True)
-        if records.crowd is not None:
-            assert records.crowd[row] == bool(one.get("iscrowd", False))
+        if records.area is not None:
+            area = one.get("area", math.nan)
+            assert np.array_equal(records.area[row], area, equal_nan=True)
+        assert records.crowd[row] == bool(one.get("iscrowd", False))
         assert_region(records, row, one.get("segmentation"), text)
 
 
-def assert_region(records: native_coco.Records, row: int, said: Any, text: bytes) -> None:
+def assert_region(records: native_coco.CocoRecords, row: int, said: Any, text: bytes) -> None:
     start, stop = records.region_start[row], records.region_stop[row]
     region = records.region[row]
     if said is None:

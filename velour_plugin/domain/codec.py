@@ -29,19 +29,17 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from velour_plugin.domain.arrow import column_to_numpy, columns_to_parquet, parquet_to_table
 from velour_plugin.domain.canonical import exact_json
 from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import Raster, Shape
+from velour_plugin.domain.region_column import RegionColumn
 from velour_plugin.domain.regions_at_rest import (
-    check_rasters,
-    raster_of,
-    raster_to_numbers,
-    shape_of,
-    shapes_to_wkb,
+    column_at_rest,
+    masks_to_numbers,
+    polygons_to_wkb,
 )
 from velour_plugin.domain.table import AnnotationTable, is_absent
 from velour_plugin.domain.vocabulary import LabelName, Vocabulary
@@ -129,9 +127,10 @@ def _object_columns(table: AnnotationTable) -> dict[str, Any]:
 
     columns: dict[str, Any] = {}
     if table.shape is not None:
-        wkb = shapes_to_wkb(table.shape)
-        columns["shape"] = pa.array(wkb, pa.large_binary())
-        columns["raster"] = _lists([raster_to_numbers(shape) for shape in table.shape], "<i4")
+        columns["shape"] = pa.array(polygons_to_wkb(table.shape), pa.large_binary())
+        numbers, bounds = masks_to_numbers(table.shape)
+        absent = pa.array(~table.shape.is_mask)
+        columns["raster"] = pa.LargeListArray.from_arrays(bounds, numbers, mask=absent)
     if table.metadata is not None:
         texts = [exact_json(value) if value else None for value in table.metadata]
         columns["metadata"] = pa.array(texts, pa.large_string())
@@ -237,22 +236,13 @@ def _lists_of(columns: Mapping[str, Any], name: str) -> tuple[NDArray[Any], NDAr
     return column_to_numpy(array.values), column_to_numpy(array.offsets).astype(np.int64)
 
 
-def _rasters_of(columns: Mapping[str, Any]) -> Sequence[Shape | None] | None:
-    """Masks; as text they are COCO's RLE in JSON, as artifacts of runs once had them."""
+def _shapes_of(columns: Mapping[str, Any]) -> Sequence[Shape | None] | RegionColumn | None:
+    wkb = columns["shape"].to_pylist() if "shape" in columns else None
     if "raster" not in columns:
-        return None
-    if str(columns["raster"].type) in ("string", "large_string"):
-        return _each_of(columns, "raster", lambda text: Raster(json.loads(text)))
-    check_rasters(*_lists_of(columns, "raster"))
-    return _vectors_of(columns, "raster", raster_of)
-
-
-def _shapes_of(columns: Mapping[str, Any]) -> Sequence[Shape | None] | None:
-    rasters = _rasters_of(columns)
-    if "shape" not in columns:
-        return rasters
-    geometries = shapely.from_wkb(np.array(columns["shape"].to_pylist(), object))
-    shapes = [shape_of(geometry) for geometry in geometries]
-    if rasters is None:
-        return shapes
-    return [shape or raster for shape, raster in zip(shapes, rasters, strict=True)]
+        return column_at_rest(wkb, None)
+    if str(columns["raster"].type) not in ("string", "large_string"):
+        return column_at_rest(wkb, _lists_of(columns, "raster"))
+    # COCO's RLE in JSON, as artifacts of runs once had them
+    rasters = _each_of(columns, "raster", lambda text: Raster(json.loads(text))) or []
+    polygons = column_at_rest(wkb, None) or [None] * len(rasters)
+    return [shape or raster for shape, raster in zip(polygons, rasters, strict=True)]

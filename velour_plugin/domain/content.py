@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from velour_plugin.domain.canonical import canonical_json, digest
 from velour_plugin.domain.digests import Digests
 from velour_plugin.domain.embedding import Embedding
-from velour_plugin.domain.geometry import Raster, Shape
 from velour_plugin.domain.metadata import encode_metadata
+from velour_plugin.domain.region_column import RegionColumn
+from velour_plugin.domain.region_masks import compiled_regions
+from velour_plugin.domain.regions_at_rest import region_bytes
 from velour_plugin.domain.table import AnnotationTable, is_absent
 from velour_plugin.native import digest as compiled
 from velour_plugin.native.digest import Strings
@@ -72,8 +74,9 @@ def _compiled_digests(table: AnnotationTable, uids: Sequence[str]) -> NDArray[np
         name: Strings(spell(None)) if column is None else _joined(list(map(spell, column)))
         for name, spell, column in _extras(table)
     }
+    regions = None if table.shape is None else compiled_regions(table.shape)
     return compiled.digest_annotations(
-        strings_of(uids), _joined(label_bytes(table)), columns, extras
+        strings_of(uids), _joined(label_bytes(table)), columns, extras, regions
     )
 
 
@@ -116,8 +119,10 @@ def label_bytes(table: AnnotationTable) -> list[bytes]:
 
 
 def _pieces(table: AnnotationTable, datums: int) -> Iterator[tuple[slice, slice]]:
-    """Neighbouring datums and their rows: about a million at once, so that copies are small."""
-    step = max(1, _AT_ONCE * datums // max(len(table), 1))
+    """Neighbouring datums and their rows: about a million at once, to copy them in little room."""
+    # the edges of a mask take more room than its row
+    content = 0 if table.shape is None else int((table.shape.stop - table.shape.start).sum())
+    step = max(1, _AT_ONCE * datums // max(len(table), content // 8, 1))
     for start in range(0, datums, step):
         stop = min(start + step, datums)
         first, last = np.searchsorted(table.datum, np.array([start, stop], np.int32))
@@ -134,7 +139,9 @@ def _bytes_of_piece(
     numbers[np.isnan(numbers)] = np.nan  # NaN has many spellings, -0.0 became 0.0 above
     values, labels = numbers.tobytes(), table.label.tolist()
     which, wide = annotation.tobytes(), numbers.shape[1] * numbers.itemsize
-    extras = [
+    nothing = RegionColumn.empty(len(table))
+    extras = [_joined(list(region_bytes(nothing if table.shape is None else table.shape)))]
+    extras += [
         _joined([spell(None)] * len(table) if column is None else list(map(spell, column)))
         for _, spell, column in _extras(table)
     ]
@@ -151,7 +158,6 @@ def _bytes_of_piece(
 
 def _extras(table: AnnotationTable) -> Iterator[tuple[str, Callable[[Any], bytes], Any]]:
     """Columns of objects, and how one of them is spelled."""
-    yield "shape", shape_bytes, table.shape
     yield "metadata", metadata_bytes, table.metadata
     yield "embedding", embedding_bytes, table.embedding
 
@@ -177,15 +183,6 @@ def _bounds(parts: Sequence[str | bytes]) -> NDArray[np.int64]:
 def _quoted(texts: Sequence[str]) -> list[str]:
     """Texts as they stand in JSON."""
     return list(map(encode_basestring, texts))
-
-
-def shape_bytes(shape: Shape | None) -> bytes:
-    """Spell a region so that equal regions are equal bytes: WKB, or a raster's size and runs."""
-    if shape is None:
-        return b"\x00"
-    if isinstance(shape, Raster):
-        return b"R%d,%d;" % (shape.height, shape.width) + shape.edges.astype("<i8").tobytes()
-    return b"P" + bytes(shapely.to_wkb(shape.shape, byte_order=1))
 
 
 def metadata_bytes(metadata: Mapping[str, Any] | None) -> bytes:

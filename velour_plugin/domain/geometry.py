@@ -262,7 +262,7 @@ def _from_rle(rle: Mapping[str, Any]) -> tuple[int, int, runs.Edges]:
     outside = (lengths < 0) | (lengths > size)  # sums of enormous runs would overflow
     if height <= 0 or width <= 0 or outside.any() or lengths.sum() != size:
         raise BadGeometry(
-            f"RLE of size {height}x{width} with runs for {sum(lengths.tolist())} pixels: "
+            f"RLE of size {height}x{width} with runs for {sum(lengths.ravel().tolist())} pixels: "
             f"expected runs >= 0 that fill {size} pixels, and a size above 0."
         )
     return height, width, runs.edges_of_counts(lengths)

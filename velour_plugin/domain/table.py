@@ -19,6 +19,7 @@ from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
+from velour_plugin.domain.region_column import RegionColumn
 from velour_plugin.domain.vocabulary import LabelName as LabelName
 from velour_plugin.domain.vocabulary import Vocabulary
 from velour_plugin.errors import BadAnnotation, BadGeometry
@@ -37,7 +38,7 @@ class AnnotationTable:
         box: ``(n, 4)`` float64 as x, y, width, height in pixels; NaN where there is none.
         area: ``(n,)`` float64 in square pixels; NaN where it follows from the region.
         crowd: ``(n,)`` bool.
-        shape: ``(n,)`` of Polygon, MultiPolygon, Raster or ``None``; ``None`` when no row has one.
+        shape: the regions finer than boxes; ``None`` when no row has one.
         metadata: ``(n,)`` of JSON mappings; ``None`` when no row has any.
         embedding: ``(n,)`` of Embedding or ``None``; ``None`` when no row has one.
 
@@ -53,7 +54,7 @@ class AnnotationTable:
     box: NDArray[np.float64]
     area: NDArray[np.float64]
     crowd: NDArray[np.bool_]
-    shape: NDArray[np.object_] | None = None
+    shape: RegionColumn | None = None
     metadata: NDArray[np.object_] | None = None
     embedding: NDArray[np.object_] | None = None
 
@@ -71,7 +72,7 @@ class AnnotationTable:
         box: NDArray[np.float64] | None = None,
         area: NDArray[np.float64] | None = None,
         crowd: NDArray[np.bool_] | None = None,
-        shape: Sequence[Shape | None] | None = None,
+        shape: Sequence[Shape | None] | RegionColumn | None = None,
         metadata: Sequence[Mapping[str, Any]] | None = None,
         annotation: NDArray[Any] | None = None,
         embedding: Sequence[Embedding | None] | None = None,
@@ -94,7 +95,7 @@ class AnnotationTable:
             box=_numbers("box", None if box is None else _checked_boxes(box), rows),
             area=_numbers("area", None if area is None else np.asarray(area, np.float64), rows),
             crowd=_numbers("crowd", None if crowd is None else np.asarray(crowd, bool), rows),
-            shape=_objects(shape),
+            shape=_regions(shape),
             metadata=_objects(metadata),
             embedding=_objects(embedding),
         )
@@ -188,6 +189,7 @@ class AnnotationTable:
         ends = np.cumsum([0, *(int(table.annotation.max(initial=-1)) + 1 for table in tables)])
         columns["annotation"] += np.repeat(ends[:-1], list(map(len, tables))).astype(np.int32)
         objects: dict[str, Any] = {name: _joined_objects(tables, name) for name in _OBJECTS}
+        objects["shape"] = _joined_regions(tables)
         whole = replace(tables[0], **columns, **objects)
         return whole.take(np.argsort(whole.datum, kind="stable"))
 
@@ -198,7 +200,7 @@ class AnnotationTable:
         for name in _NOTHING:
             column = getattr(self, name)
             columns[name] = _absent(name, kept) if is_absent(column) else column[rows]
-        objects: dict[str, Any] = {name: _taken(getattr(self, name), rows) for name in _OBJECTS}
+        objects = {name: _taken(getattr(self, name), rows) for name in ("shape", *_OBJECTS)}
         return replace(self, **columns, **objects)
 
     def on_datums(self, chosen: NDArray[np.bool_]) -> AnnotationTable:
@@ -256,7 +258,7 @@ class AnnotationTable:
         )
 
 
-_OBJECTS = ("shape", "metadata", "embedding")
+_OBJECTS = ("metadata", "embedding")
 _WHOLE = ("datum", "annotation", "label")
 _NOTHING: Mapping[str, Any] = {
     "score": np.float64(np.nan),
@@ -303,6 +305,27 @@ def _objects(values: Sequence[Any] | None) -> NDArray[np.object_] | None:
     return column
 
 
+def _regions(shape: Sequence[Shape | None] | RegionColumn | None) -> RegionColumn | None:
+    """A column of regions, or ``None`` when no row has one."""
+    if shape is None or isinstance(shape, RegionColumn):
+        column = shape
+    else:
+        column = RegionColumn.of_shapes(shape)
+    return column if column is not None and column.is_present.any() else None
+
+
+def _joined_regions(tables: Sequence[AnnotationTable]) -> RegionColumn | None:
+    columns = [table.shape for table in tables]
+    if all(column is None for column in columns):
+        return None
+    return RegionColumn.joined(
+        [
+            RegionColumn.empty(len(table)) if column is None else column
+            for table, column in zip(tables, columns, strict=True)
+        ]
+    )
+
+
 def _joined_objects(tables: Sequence[AnnotationTable], name: str) -> NDArray[np.object_] | None:
     columns = [getattr(table, name) for table in tables]
     if all(column is None for column in columns):
@@ -315,7 +338,7 @@ def _joined_objects(tables: Sequence[AnnotationTable], name: str) -> NDArray[np.
     )
 
 
-def _taken(column: NDArray[np.object_] | None, rows: NDArray[Any]) -> NDArray[np.object_] | None:
+def _taken(column: Any, rows: NDArray[Any]) -> Any:
     return None if column is None else column[rows]
 
 

@@ -75,8 +75,9 @@ def areas_of(table: AnnotationTable) -> NDArray[np.float64]:
     area = np.where(np.isnan(table.area), box_area, table.area)
     if table.shape is not None:
         for row in np.flatnonzero(np.isnan(table.area)):
-            if table.shape[row] is not None:
-                area[row] = table.shape[row].area
+            shape = table.shape[row]
+            if shape is not None:
+                area[row] = shape.area
     return area
 
 

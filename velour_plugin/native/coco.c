@@ -28,7 +28,7 @@ enum { NO_REGION = 0, POLYGONS = 1, COMPRESSED = 2, COUNTS = 3 };
     _(OUT(int64, image, UP_TO(room, rows)))              \
     _(OUT(int64, label, UP_TO(room, rows)))              \
     _(OUT(float64, box, UP_TO(room, rows), JUST(4)))     \
-    _(OUT(float64, area, UP_TO(room, rows)))             \
+    _(OUT(bool8, crowd, UP_TO(room, rows)))              \
     _(OUT(uint8, region, UP_TO(room, rows)))             \
     _(OUT(int64, region_start, UP_TO(room, rows)))       \
     _(OUT(int64, region_stop, UP_TO(room, rows)))        \
@@ -66,7 +66,7 @@ enum { NO_REGION = 0, POLYGONS = 1, COMPRESSED = 2, COUNTS = 3 };
 #define TRUTH(_)                             \
     REGIONS(_)                               \
     _(OUT(int64, id, UP_TO(room, rows)))     \
-    _(OUT(bool8, crowd, UP_TO(room, rows)))  \
+    _(OUT(float64, area, UP_TO(room, rows))) \
     NAMES(_)                                 \
     VERDICT(_)
 typedef struct {
@@ -149,17 +149,13 @@ static int read_crowd(Reader *reader, uint8_t *crowd)
     return 1;
 }
 
-static int read_measure(Reader *reader, double *value)
-{
-    return is_null(reader) ? read_word(reader, "null") : read_double(reader, value);
-}
-
 /* One annotation or result; what it must have is an image, a label and, where wanted, a score. */
 static int read_record(Reader *reader, Records *to)
 {
-    enum { IMAGE = 1, LABEL = 2, SCORE = 4 };
+    enum { IMAGE = 1, LABEL = 2, SCORE = 4, BOX = 8, AREA = 16, CROWD = 32, ID = 64, REGION = 128 };
     const int64_t row = to->rows;
-    int has = to->out_score ? 0 : SCORE, more;
+    const int wanted = IMAGE | LABEL | (to->out_score ? SCORE : 0);
+    int has = 0, more;
     if (row >= to->room)
         return expected(reader, "fewer records");
     if (!accept(reader, '{'))
@@ -181,37 +177,55 @@ static int read_record(Reader *reader, Records *to)
         int fine_so_far;
         if (!read_key(reader, &key, &length))
             return 0;
-        if (IS("image_id")) {
-            has |= IMAGE;
+        const int part = IS("image_id")                   ? IMAGE
+                         : IS("category_id")              ? LABEL
+                         : IS("bbox")                     ? BOX
+                         : IS("score") && to->out_score       ? SCORE
+                         : IS("area") && to->out_area         ? AREA
+                         : IS("iscrowd") && to->out_crowd     ? CROWD
+                         : IS("id") && to->out_id             ? ID
+                         : IS("segmentation")             ? REGION
+                                                          : 0;
+        if (has & part) /* of two values the last one counts, even where it is null */
+            return strange(reader);
+        has |= part;
+        switch (part) {
+        case IMAGE:
             fine_so_far = read_id(reader, &to->out_image[row]);
-        }
-        else if (IS("category_id")) {
-            has |= LABEL;
+            break;
+        case LABEL:
             fine_so_far = read_id(reader, &to->out_label[row]);
-        }
-        else if (IS("bbox"))
+            break;
+        case BOX:
             fine_so_far = read_box(reader, &to->out_box[4 * row]);
-        else if (IS("score") && to->out_score) {
-            has |= SCORE;
+            break;
+        case SCORE:
             fine_so_far = read_double(reader, &to->out_score[row]);
-        }
-        else if (IS("area") && to->out_area)
-            fine_so_far = read_measure(reader, &to->out_area[row]);
-        else if (IS("iscrowd") && to->out_crowd)
+            break;
+        case AREA:
+            fine_so_far = read_double(reader, &to->out_area[row]);
+            break;
+        case CROWD:
             fine_so_far = read_crowd(reader, &to->out_crowd[row]);
-        else if (IS("id") && to->out_id)
+            break;
+        case ID:
             fine_so_far = read_id(reader, &to->out_id[row]);
-        else if (IS("segmentation"))
+            if (fine_so_far && to->out_id[row] == -1) /* which stands for none here */
+                return strange(reader);
+            break;
+        case REGION:
             fine_so_far = read_region(reader, to, row);
-        else
+            break;
+        default:
             fine_so_far = skip_value(reader, 0);
+        }
         if (!fine_so_far)
             return 0;
     }
     if (more < 0)
         return 0;
     to->rows++;
-    if (has != (IMAGE | LABEL | SCORE))
+    if ((has & wanted) != wanted)
         return expected(reader, !(has & IMAGE)   ? "image_id before the end of a record"
                                 : !(has & LABEL) ? "category_id before the end of a record"
                                                  : "score before the end of a record");

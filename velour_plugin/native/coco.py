@@ -2,8 +2,8 @@
 
 Any order of keys, unknown keys and white space are read. What Python's ``json`` would read
 and these functions do not (ids that are text, not whole or beyond 64 bits, NaN and Infinity,
-escapes in keys, nesting beyond 500, other encodings than UTF-8) raises :class:`UseJson`.
-Check ``library.available()`` first, see :class:`velour_plugin.native.library.Compiled`.
+escapes in keys, keys that occur twice in a record, nesting beyond 500, other encodings than
+UTF-8) raises :class:`UseJson`, as does the absence of the compiled kernel.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class UseJson(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class CocoRecords:
     """Annotations or results, in the order of the file.
 
     Args:
@@ -49,8 +49,8 @@ class Records:
         image: ``(n,)`` int64, the image's id.
         label: ``(n,)`` int64, the category's id.
         box: ``(n, 4)`` as x, y, width, height; NaN where there is none.
-        area: ``(n,)``, NaN where there is none.
-        crowd: ``(n,)`` bool; ``None`` in results.
+        area: ``(n,)``, NaN where there is none; ``None`` in results.
+        crowd: ``(n,)`` bool.
         score: ``(n,)``; ``None`` in ground truth.
         region: ``(n,)`` how the segmentation is spelled, see :data:`NO_REGION`.
         region_start: ``(n,)`` where it begins in the text: the list, or the text of the counts.
@@ -62,8 +62,8 @@ class Records:
     image: NDArray[np.int64]
     label: NDArray[np.int64]
     box: NDArray[np.float64]
-    area: NDArray[np.float64]
-    crowd: NDArray[np.bool_] | None
+    area: NDArray[np.float64] | None
+    crowd: NDArray[np.bool_]
     score: NDArray[np.float64] | None
     region: NDArray[np.uint8]
     region_start: NDArray[np.int64]
@@ -97,10 +97,10 @@ class Truth:
 
     images: Names
     categories: Names
-    annotations: Records
+    annotations: CocoRecords
 
 
-def read_results(text: bytes) -> Records:
+def read_results(text: bytes) -> CocoRecords:
     """Read a COCO results file: a list of objects with image_id, category_id and score.
 
     Raises:
@@ -152,14 +152,14 @@ def read_polygons(
     return found["point"], found["ring"], found["record"]
 
 
-def _records(found: dict[str, Any]) -> Records:
-    return Records(
+def _records(found: dict[str, Any]) -> CocoRecords:
+    return CocoRecords(
         found.get("id"),
         found["image"],
         found["label"],
         found["box"],
-        found["area"],
-        found.get("crowd"),
+        found.get("area"),
+        found["crowd"],
         found.get("score"),
         found["region"],
         found["region_start"],
@@ -176,6 +176,8 @@ def _names(found: dict[str, Any], one: str, many: str) -> Names:
 def _checked(text: bytes) -> bytes:
     if not isinstance(text, bytes):
         raise TypeError(f"a file as {type(text).__name__}: expected bytes.")
+    if not library.available():
+        raise UseJson("there is no compiled reader")
     if text[:2] in (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb") or b"\0" in text[:4]:
         raise UseJson("the text has a byte order mark")
     return text

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "bind.h"
+#include "regions.h"
 #include "sha256.h"
 
 enum { DATUMS_AT_ONCE = 256, NUMBERS = 7, DIGITS = 2 * SHA256_BYTES };
@@ -56,8 +57,7 @@ static const char *check_bounds(const int64_t *bound, int64_t count, int64_t len
     _(OPTIONAL_SHARED(float64, box, OF(rows), JUST(4)))                   \
     _(OPTIONAL_SHARED(float64, area, OF(rows)))                           \
     _(OPTIONAL_SHARED(bool8, crowd, OF(rows)))                            \
-    _(BYTES(shape, shape_length))                                         \
-    _(OPTIONAL(int64, shape_bound, MORE(rows, 1)))                        \
+    _(OPTIONAL_PART(Regions, regions, regions))                           \
     _(BYTES(metadata, metadata_length))                                   \
     _(OPTIONAL(int64, metadata_bound, MORE(rows, 1)))                     \
     _(BYTES(embedding, embedding_length))                                 \
@@ -72,13 +72,14 @@ typedef struct {
     const int64_t *bound;
 } Extra;
 
-enum { EXTRAS = 3 };
+enum { EXTRAS = 2 };
 
 typedef struct {
     ANNOTATIONS(FIELD)
     int64_t *first; /* (datums + 1,) row of each datum */
     Extra extras[EXTRAS];
     int64_t *wrong; /* (tasks,) a row whose label does not exist, or -1 */
+    Fault *bad;     /* (tasks,) a region that could not be spelled */
 } Annotations;
 
 /* Where the rows of each datum begin, from a column that never falls. */
@@ -167,12 +168,17 @@ static void add_extra(Sha256 *sha, const Extra *extra, int64_t first, int64_t la
         sha256_add(sha, extra->text, extra->length);
 }
 
-static void digest_datum(const Annotations *job, int64_t datum, int64_t *wrong)
+static Fault digest_datum(const Annotations *job, int64_t datum, int64_t *wrong, Spelling *shapes)
 {
     Sha256 sha;
     const int64_t first = job->first[datum], last = job->first[datum + 1];
+    const Fault bad = job->regions ? spell_regions(job->regions, first, last, shapes) : FINE;
+    if (bad.what)
+        return bad;
+    const Extra spelled = {(const char *)shapes->bytes, shapes->length, NULL}, none = {"", 1, NULL};
     const int64_t uid = job->uid_bound[datum], uid_length = job->uid_bound[datum + 1] - uid;
     int64_t length = (last - first) * (4 + NUMBERS * 8) + length_of_labels(job, first, last, wrong);
+    length += job->regions ? spelled.length : last - first;
     for (int number = 0; number < EXTRAS; number++)
         length += length_of_extra(&job->extras[number], first, last);
     sha256_begin(&sha);
@@ -182,23 +188,31 @@ static void digest_datum(const Annotations *job, int64_t datum, int64_t *wrong)
     add_annotations(&sha, job, first, last);
     add_labels(&sha, job, first, last, wrong);
     add_numbers(&sha, job, first, last);
+    if (job->regions && spelled.length)
+        sha256_add(&sha, spelled.text, spelled.length);
+    else if (!job->regions)
+        add_extra(&sha, &none, first, last); /* a NUL byte for each */
     for (int number = 0; number < EXTRAS; number++)
         add_extra(&sha, &job->extras[number], first, last);
     sha256_end(&sha, job->out_digests + datum * SHA256_BYTES);
+    return FINE;
 }
 
 static void digest_some_datums(void *given, int64_t number)
 {
     const Annotations *job = given;
     const int64_t first = number * DATUMS_AT_ONCE, last = first + DATUMS_AT_ONCE;
-    for (int64_t datum = first; datum < last && datum < job->datums; datum++)
-        digest_datum(job, datum, &job->wrong[number]);
+    Spelling shapes = {NULL, 0, 0, NULL, 0};
+    Fault bad = FINE;
+    for (int64_t datum = first; datum < last && datum < job->datums && !bad.what; datum++)
+        bad = digest_datum(job, datum, &job->wrong[number], &shapes);
+    forget_spelling(&shapes);
+    job->bad[number] = bad;
 }
 
 static const char *check_texts(Annotations *job)
 {
-    const Extra extras[EXTRAS] = {{job->shape, job->shape_length, job->shape_bound},
-                                  {job->metadata, job->metadata_length, job->metadata_bound},
+    const Extra extras[EXTRAS] = {{job->metadata, job->metadata_length, job->metadata_bound},
                                   {job->embedding, job->embedding_length, job->embedding_bound}};
     memcpy(job->extras, extras, sizeof extras);
     const char *wrong = check_bounds(job->uid_bound, job->datums, job->uid_length);
@@ -213,9 +227,12 @@ static Fault digest_tasks(Annotations *job, int64_t tasks)
 {
     memset(job->wrong, 0xFF, (size_t)tasks * sizeof *job->wrong); /* -1 */
     for_each(tasks, job->threads, digest_some_datums, job);
-    for (int64_t number = 0; number < tasks; number++)
+    for (int64_t number = 0; number < tasks; number++) {
+        if (job->bad[number].what)
+            return job->bad[number];
         if (job->wrong[number] >= 0)
             return fault("label", job->wrong[number]);
+    }
     return FINE;
 }
 
@@ -227,9 +244,15 @@ static Fault digest_annotations(Annotations *job)
         return fault(wrong, 0);
     if (job->rows && !job->labels)
         return fault("label", 0);
+    const Fault bad = job->regions ? check_regions(job->regions) : FINE;
+    if (bad.what)
+        return bad;
+    if (job->regions && job->regions->rows != job->rows)
+        return fault("regions", job->regions->rows);
     Pool pool = {{0}, 0, 0};
     job->first = take(&pool, job->datums + 1, sizeof *job->first);
     job->wrong = take(&pool, tasks, sizeof *job->wrong);
+    job->bad = take(&pool, tasks, sizeof *job->bad);
     Fault result = pool.failed ? NO_MEMORY : find_rows(job);
     if (!result.what)
         result = digest_tasks(job, tasks);

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from velour_plugin.native.columns import column
 from velour_plugin.native.library import library, threads_for
+from velour_plugin.native.regions import Regions
 
 Values = NDArray[np.uint8]
 
@@ -37,6 +38,7 @@ def digest_annotations(
     labels: Strings,
     columns: Mapping[str, NDArray[Any] | None],
     extras: Mapping[str, Strings],
+    regions: Regions | None,
 ) -> Values:
     """Digest two parts for each datum: its uid, and everything that is said of it.
 
@@ -45,7 +47,8 @@ def digest_annotations(
         labels: as they are spelled.
         columns: ``datum``, ``annotation`` and ``label`` int32; ``score``, ``box``, ``area`` and
             ``crowd``, or ``None`` where no row has a value.
-        extras: ``shape``, ``metadata`` and ``embedding`` as they are spelled.
+        extras: ``metadata`` and ``embedding`` as they are spelled.
+        regions: of the rows; ``None`` when no row has one.
 
     Raises:
         ValueError: datums fall, or a datum or label does not exist.
@@ -64,6 +67,7 @@ def digest_annotations(
         **numbers,
         **texts,
         **bounds,
+        regions=regions,
         threads=threads_for(len(columns["label"])),  # type: ignore[arg-type]
     )
     return found["digests"]

@@ -5,6 +5,7 @@
     _(digest_annotations) \
     _(digest_pairs)  \
     _(digest_texts)  \
+    _(check_regions) \
     _(measure_rasters) \
     _(raster_ious)     \
     _(decode_texts)    \

@@ -21,27 +21,30 @@ from velour_evaluators.kernels.native import averages as native_averages
 from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match
 from velour_evaluators.kernels.native import pairs as native_pairs
-from velour_evaluators.regions import Regions, finest_common_form
+from velour_evaluators.regions import Form, Regions
 from velour_plugin import AnnotationTable, Ledger
-from velour_plugin.plugin import Columns, masks_of
+from velour_plugin.plugin import Columns, RegionColumn, decoded_masks, masks_or_texts
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 
+_CONTENT_AT_ONCE = 16_000_000
+"""Characters of RLE that are decoded together; their edges take about five times the room."""
 
-def matches_boxes_at_once(
-    truth: AnnotationTable, said: AnnotationTable, parameters: Mapping[str, Any]
-) -> bool:
+
+def matches_at_once(form: Form, parameters: Mapping[str, Any]) -> bool:
     """Whether one call of the compiled kernel does all that a ledger needs."""
-    if not library.available() or parameters["details"] or parameters["federated"]:
-        return False
-    form = parameters["iou_type"]
-    return form == "box" or (form == "auto" and finest_common_form(truth, said) == "box")
+    return (
+        library.available()
+        and form != "polygon"
+        and not parameters["details"]
+        and not parameters["federated"]
+    )
 
 
-def match_boxes(
+def match_at_once(
     truth: AnnotationTable,
     said: AnnotationTable,
-    boxes: tuple[NDArray[np.float64], NDArray[np.float64]],
+    sides: tuple[Any, Any],
     settings: Settings,
     datums: int,
     labels: int,
@@ -51,17 +54,21 @@ def match_boxes(
     Args:
         truth: in the vocabulary of ``labels`` labels.
         said: likewise.
-        boxes: of both, ``(n, 4)`` as x, y, width, height.
+        sides: boxes of both, ``(n, 4)`` as x, y, width, height, or columns of masks.
         settings: of the match.
         datums: how many images there are.
         labels: how many labels there are.
     """
+    masks, boxes = None, sides
+    if isinstance(sides[0], RegionColumn):
+        masks = (decoded_masks(sides[0]), masks_or_texts(sides[1]))
+        boxes = (np.zeros((len(truth), 4)), np.zeros((len(said), 4)))  # are not looked at
     ours = native_match.BoxColumns(truth.datum, truth.label, boxes[0], truth.area)
     theirs = native_match.BoxColumns(said.datum, said.label, boxes[1], said.area)
     most = settings.max_detections[-1]
     tables = native_match.match_boxes(
         ours, truth.crowd, theirs, said.score,
-        grid=settings.grid, most=most, datums=datums, labels=labels,
+        grid=settings.grid, most=most, datums=datums, labels=labels, masks=masks,
     )  # fmt: skip
     return {**tables, "truths": {**tables["truths"], "crowd": truth.crowd}}
 
@@ -79,11 +86,32 @@ def overlapping_pairs(
         boxes = (targets.values, regions.values)
         return native_pairs.overlapping_pairs(cells, rows, boxes, crowd, at_least)
     if library.available() and targets.form == "raster":
-        masks = (masks_of(targets.values), masks_of(regions.values))
-        return native_pairs.overlapping_pairs(cells, rows, masks, crowd, at_least)
+        return _overlapping_masks(cells, rows, (targets.values, regions.values), crowd, at_least)
     return matching.overlapping_pairs(
         cells, rows, lambda mine, their: targets.ious(regions, crowd, mine, their), at_least
     )
+
+
+def _overlapping_masks(
+    cells: matching.Cells,
+    rows: NDArray[np.intp],
+    sides: tuple[RegionColumn, RegionColumn],
+    crowd: NDArray[np.bool_],
+    at_least: float,
+) -> Pairs:
+    """Pairs of masks; those of detections are decoded a bounded number at a time."""
+    truths, rows = decoded_masks(sides[0]), rows[cells.count[rows] > 0]
+    length = np.cumsum((sides[1].stop - sides[1].start)[rows])
+    cuts = np.searchsorted(length, np.arange(_CONTENT_AT_ONCE, length[-1:].sum(), _CONTENT_AT_ONCE))
+    pairs = [(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))]
+    for some in np.split(rows, np.unique(cuts)):
+        part = matching.Cells(cells.truth, cells.first[some], cells.count[some], cells.rank[some])
+        masks = (truths, decoded_masks(sides[1].view(some)))
+        every = np.arange(len(some))
+        detection, truth, iou = native_pairs.overlapping_pairs(part, every, masks, crowd, at_least)
+        pairs.append((some[detection], truth, iou))
+    detections, truth_rows, ious = zip(*pairs, strict=True)
+    return np.concatenate(detections), np.concatenate(truth_rows), np.concatenate(ious)
 
 
 def match_lanes(

@@ -14,7 +14,13 @@ from velour_evaluators.detection.ledger import BOX
 from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels import matching
 from velour_evaluators.kernels.sorting import descending_order, stable_order
-from velour_evaluators.regions import boxes_of, finest_common_form, image_sizes, regions_of
+from velour_evaluators.regions import (
+    boxes_of,
+    finest_common_form,
+    image_sizes,
+    masks_of,
+    regions_of,
+)
 from velour_plugin import AnnotationTable, Dataset, Ledger
 from velour_plugin.plugin import Columns, LabelName, Vocabulary
 
@@ -38,22 +44,29 @@ def write_ledger(
         predictions: its predictions, all with scores.
         parameters: checked ones; ``iou_type`` is stored as what ``auto`` chose.
     """
-    if engine.matches_boxes_at_once(dataset.truth, predictions, parameters):
-        return _boxes_at_once(task, dataset, predictions, parameters)
+    form = parameters["iou_type"]
+    if form == "auto":
+        form = finest_common_form(dataset.truth, predictions)
+    if engine.matches_at_once(form, parameters):
+        return _at_once(task, dataset, predictions, {**parameters, "iou_type": form})
     comparison = _Comparison(dataset, predictions, parameters)
-    said = {**parameters, "iou_type": comparison.form}
-    return Ledger(task, dataset.uids, comparison.labels, said, comparison.tables())
+    stored = {**parameters, "iou_type": comparison.form}
+    return Ledger(task, dataset.uids, comparison.labels, stored, comparison.tables())
 
 
-def _boxes_at_once(
+def _at_once(
     task: str, dataset: Dataset, predictions: AnnotationTable, parameters: Mapping[str, Any]
 ) -> Ledger:
-    """Boxes without details, from columns to ledger in one call of the compiled kernel."""
+    """Boxes or masks without details, from columns to ledger in one call of the kernel."""
     labels, truth, said = one_vocabulary(dataset.truth, predictions)
-    boxes = (boxes_of(truth, dataset), boxes_of(said, dataset))
+    if parameters["iou_type"] == "box":
+        sides: tuple[Any, Any] = (boxes_of(truth, dataset), boxes_of(said, dataset))
+    else:
+        sizes = image_sizes(dataset, truth, said)
+        sides = (masks_of(truth, dataset, sizes), masks_of(said, dataset, sizes))
     settings = Settings.of(parameters)
-    tables = engine.match_boxes(truth, said, boxes, settings, len(dataset), len(labels))
-    return Ledger(task, dataset.uids, labels, {**parameters, "iou_type": "box"}, tables)
+    tables = engine.match_at_once(truth, said, sides, settings, len(dataset), len(labels))
+    return Ledger(task, dataset.uids, labels, parameters, tables)
 
 
 def detection_order(said: AnnotationTable) -> NDArray[np.intp]:

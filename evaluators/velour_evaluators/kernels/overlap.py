@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 Pairs = NDArray[np.intp]
@@ -92,6 +91,8 @@ def polygon_ious(
     Returns:
         ``(P,)`` in [0, 1], to the last digits of a float64.
     """
+    import shapely
+
     ours, theirs = np.asarray(truths, object), np.asarray(detections, object)
     bounds, others = shapely.bounds(ours), shapely.bounds(theirs)
     near = np.flatnonzero(_bounds_touch(bounds[truth], others[detection]))
@@ -101,13 +102,22 @@ def polygon_ious(
     return _ratio(shared, shapely.area(ours)[truth], shapely.area(theirs)[detection], crowd[truth])
 
 
-def mended(shapes: Sequence[Any]) -> NDArray[np.object_]:
+def mended(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
     """Make polygons valid by the even-odd rule: an outline that crosses itself counts once."""
-    geometries = np.empty(len(shapes), dtype=object)
-    geometries[:] = shapes
+    import shapely
+
+    geometries = shapes.copy()
     broken = ~shapely.is_valid(geometries)
     geometries[broken] = shapely.make_valid(geometries[broken])
     return geometries
+
+
+def polygon_areas(shapes: NDArray[np.object_]) -> Floats:
+    """Exact areas of shapely polygons, ``(n,)``."""
+    import shapely
+
+    areas: Floats = shapely.area(shapes)
+    return areas
 
 
 def raster_areas(rasters: Sequence[Any]) -> Floats:

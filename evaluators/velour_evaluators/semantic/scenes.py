@@ -125,8 +125,9 @@ class _Side:
     def rasters(self, datum: int) -> Iterator[tuple[int, Raster]]:
         if self.table.shape is not None:
             for row in self.rows(datum):
-                if isinstance(self.table.shape[row], Raster):
-                    yield row, self.table.shape[row]
+                shape = self.table.shape[row]
+                if isinstance(shape, Raster):
+                    yield row, shape
 
     def label_of(self, row: int) -> LabelName:
         return self.table.labels[self.table.label[row]]

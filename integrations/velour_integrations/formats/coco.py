@@ -15,6 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from velour_integrations.formats.coco_columns import (
+    read_detections,
+    read_instances,
+    table_of,
+)
 from velour_plugin import AnnotationTable, Dataset, Datum, MultiPolygon, Polygon, Raster
 from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.plugin import (
@@ -37,7 +42,9 @@ class CocoFormat:
 
     def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
         """Read an instances file; its results files are read by ``with_predictions``."""
-        content = _load(path, dict, "an object with images, annotations and categories")
+        text = _text(path)
+        columns = read_instances(text)
+        content = columns[0] if columns else _instances(text, path)
         records = read_records(metadata)
         images = _unique(content, "images", "image", path)
         categories = _unique(content, "categories", "category", path)
@@ -49,8 +56,11 @@ class CocoFormat:
         labels = _labels(categories, path)
         classes = {number: place for place, number in enumerate(categories)}
         reader = _Results(uids, numbered, classes)
-        annotations = list(_unique(content, "annotations", "annotation", path).values())
-        table = _table(annotations, reader.images, reader.categories, labels, path)
+        table = table_of(columns[1], text, numbered, classes, labels) if columns else None
+        if table is None:
+            content = _instances(text, path)
+            annotations = list(_unique(content, "annotations", "annotation", path).values())
+            table = _table(annotations, numbered, classes, labels, path)
         datums = [_datum(uid, by_uid[uid], records) for uid in uids]
         records.check_used(uids, [str(by_uid[uid].get("file_name")) for uid in uids])
         stem = os.path.splitext(os.path.basename(os.fspath(path)))[0]
@@ -72,21 +82,41 @@ class _Results:
 
         Results for images that are no longer in the dataset, as it is a subset, are left out.
         """
-        results = _load(path, list, "a list of results")
+        text = _text(path)
+        labels = dataset.truth.labels
+        records = read_detections(text)
+        table = None
+        if records is not None:
+            table = table_of(records, text, self.images, self.categories, labels)
+        if table is None:
+            table = self._table(text, labels, path)
+        known = np.array([uid in dataset.place for uid in self.uids])
+        return table if known.all() else table.on_datums(known)
+
+    def _table(self, text: bytes, labels: Sequence[LabelName], path: Path) -> AnnotationTable:
+        results = _parsed(text, path, list, "a list of results")
         for place, result in enumerate(results):
             if not isinstance(result, Mapping) or "score" not in result:
                 raise BadDataset(f"{_at(path, 'result', place)}: expected an object with a score.")
-        labels = dataset.truth.labels
-        table = _table(results, self.images, self.categories, labels, path, results=True)
-        return table.on_datums(np.array([uid in dataset.place for uid in self.uids]))
+        return _table(results, self.images, self.categories, labels, path, results=True)
 
 
-def _load(path: Path, kind: type, expected: str) -> Any:
+def _text(path: Path) -> bytes:
     try:
-        with open(path, "rb") as file, _uncollected():
-            content = json.load(file)
+        with open(path, "rb") as file:
+            return file.read()
     except OSError as error:
         raise InvalidInput(f"{os.fspath(path)!r} cannot be read: {error.strerror}.") from error
+
+
+def _instances(text: bytes, path: Path) -> Any:
+    return _parsed(text, path, dict, "an object with images, annotations and categories")
+
+
+def _parsed(text: bytes, path: Path, kind: type, expected: str) -> Any:
+    try:
+        with _uncollected():
+            content = json.loads(text)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadDataset(f"{os.fspath(path)!r} is no JSON: {error}.") from error
     if not isinstance(content, kind):

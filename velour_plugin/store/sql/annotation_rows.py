@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,11 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from velour_plugin.domain.codec import BOX
 from velour_plugin.domain.embedding import Embedding
-from velour_plugin.domain.geometry import Raster, Shape
+from velour_plugin.domain.region_column import RegionColumn
 from velour_plugin.domain.regions_at_rest import (
-    raster_of,
-    raster_to_numbers,
-    shape_of,
-    shapes_to_wkb,
+    column_at_rest,
+    masks_to_numbers,
+    polygons_to_wkb,
 )
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.domain.vocabulary import Vocabulary
@@ -96,8 +96,8 @@ def region_columns(
         **{name: table.box[:, at] for at, name in enumerate(BOX)},
         "area": table.area,
         "crowd": table.crowd.astype(np.int64),
-        "shape": nothing if shapes is None else shapes_to_wkb(shapes).tolist(),
-        "raster": nothing if shapes is None else _each(map(raster_to_numbers, shapes), _bytes),
+        "shape": nothing if shapes is None else polygons_to_wkb(shapes),
+        "raster": nothing if shapes is None else _mask_bytes(shapes),
         "metadata": nothing if table.metadata is None else list(table.metadata),
         "embedding": nothing
         if table.embedding is None
@@ -164,16 +164,25 @@ def _objects_of(connection: Connection, version_id: int) -> list[str]:
     return [name for name, count in zip(OBJECTS, row, strict=True) if count]
 
 
-def _shapes(columns: Mapping[str, Sequence[Any]]) -> list[Shape | None] | None:
-    shapes = [shape_of(geometry_of(value)) for value in columns.get("shape", ())]
-    rasters = _each(columns.get("raster", ()), _raster)
-    if shapes and rasters:
-        return [shape or raster for shape, raster in zip(shapes, rasters, strict=True)]
-    return shapes or rasters or None
+def _shapes(columns: Mapping[str, Sequence[Any]]) -> RegionColumn | None:
+    wkb, content = columns.get("shape"), columns.get("raster")
+    return column_at_rest(
+        _each(wkb, lambda value: bytes(getattr(value, "data", value))) if wkb else None,
+        _mask_numbers(content) if content else None,
+    )
 
 
-def _raster(content: Any) -> Raster:
-    return raster_of(np.frombuffer(content, "<i4"))
+def _mask_bytes(shapes: RegionColumn) -> list[bytes | None]:
+    numbers, bounds = masks_to_numbers(shapes)
+    letters, ends = numbers.tobytes(), (numbers.itemsize * bounds).tolist()
+    return [letters[low:high] or None for low, high in pairwise(ends)]
+
+
+def _mask_numbers(content: Sequence[Any]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Undo :func:`_mask_bytes`."""
+    letters = [b"" if value is None else bytes(value) for value in content]
+    numbers = np.frombuffer(b"".join(letters), "<i4")
+    return numbers, np.cumsum([0, *map(len, letters)]) // numbers.itemsize
 
 
 def _embedding(content: Any) -> Embedding:
@@ -182,7 +191,3 @@ def _embedding(content: Any) -> Embedding:
 
 def _each(values: Iterable[Any], spell: Callable[[Any], Any]) -> list[Any]:
     return [None if value is None else spell(value) for value in values]
-
-
-def _bytes(numbers: NDArray[Any]) -> bytes:
-    return numbers.tobytes()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete
 
 from velour_plugin.domain.geometry import Raster
+from velour_plugin.domain.region_column import RegionColumn
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.filters.rows import region_of
 from velour_plugin.store.sql import schema
@@ -72,7 +73,7 @@ def _box_wkb(box: NDArray[np.float64]) -> list[bytes | None]:
     return spelled
 
 
-def _shape_wkb(shapes: NDArray[np.object_]) -> list[bytes | None]:
+def _shape_wkb(shapes: RegionColumn) -> list[bytes | None]:
     """Polygons as they are; of a mask the union of its pixels."""
     regions = [
         region_of(shape) if isinstance(shape, Raster) else shape and shape.shape for shape in shapes
