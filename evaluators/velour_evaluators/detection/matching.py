@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,13 @@ from numpy.typing import NDArray
 
 from velour_evaluators.detection import engine
 from velour_evaluators.detection.federated import known_detections, partial_detections
-from velour_evaluators.detection.ledger import BOX
+from velour_evaluators.detection.ledger import BOX, DETAIL_TABLES
 from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels import matching
 from velour_evaluators.kernels.sorting import descending_order, stable_order
 from velour_evaluators.regions import boxes_of, finest_common_form, image_sizes, regions_of
 from velour_plugin import AnnotationTable, Dataset, Ledger
-from velour_plugin.plugin import Columns, LabelName, Vocabulary
+from velour_plugin.plugin import Columns, LabelName, LazyTables, Vocabulary
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 """Detection, truth and IoU of each."""
@@ -39,7 +40,8 @@ def write_ledger(
         parameters: checked ones; ``iou_type`` is stored as what ``auto`` chose.
     """
     if engine.matches_boxes_at_once(dataset.truth, predictions, parameters):
-        return _boxes_at_once(task, dataset, predictions, parameters)
+        ledger = _boxes_at_once(task, dataset, predictions, parameters)
+        return _with_details(ledger, dataset, predictions) if parameters["details"] else ledger
     comparison = _Comparison(dataset, predictions, parameters)
     said = {**parameters, "iou_type": comparison.form}
     return Ledger(task, dataset.uids, comparison.labels, said, comparison.tables())
@@ -48,12 +50,21 @@ def write_ledger(
 def _boxes_at_once(
     task: str, dataset: Dataset, predictions: AnnotationTable, parameters: Mapping[str, Any]
 ) -> Ledger:
-    """Boxes without details, from columns to ledger in one call of the compiled kernel."""
+    """Boxes, from columns to a ledger without details in one call of the compiled kernel."""
     labels, truth, said = one_vocabulary(dataset.truth, predictions)
     boxes = (boxes_of(truth, dataset), boxes_of(said, dataset))
     settings = Settings.of(parameters)
     tables = engine.match_boxes(truth, said, boxes, settings, len(dataset), len(labels))
     return Ledger(task, dataset.uids, labels, {**parameters, "iou_type": "box"}, tables)
+
+
+def _with_details(ledger: Ledger, dataset: Dataset, predictions: AnnotationTable) -> Ledger:
+    """A ledger that compares regions of all labels once its details are looked at."""
+
+    def details() -> Mapping[str, Columns]:
+        return _Comparison(dataset, predictions, ledger.parameters).details()
+
+    return replace(ledger, tables=LazyTables(ledger.tables, DETAIL_TABLES, details))
 
 
 def detection_order(said: AnnotationTable) -> NDArray[np.intp]:
@@ -89,8 +100,12 @@ class _Comparison:
         """Everything that the ledger holds."""
         if not self.with_details:
             return self._tables(self._pairs(self.cells, self._least))
-        pairs = self._pairs(self._cells_of_keys(), min(PAIRED_FROM, self._least))
+        pairs = self._pairs_of_keys()
         return {**self._tables(self._of_equal_labels(pairs)), **self._detail_tables(pairs)}
+
+    def details(self) -> dict[str, Columns]:
+        """The tables of details alone."""
+        return self._detail_tables(self._pairs_of_keys())
 
     def _tables(self, pairs: Pairs) -> dict[str, Columns]:
         said, truth, kept, grid = self.said, self.truth, self.kept, self.settings.grid
@@ -150,6 +165,9 @@ class _Comparison:
         sides = (self.targets, self.regions)
         rows = np.flatnonzero(self.kept)
         return engine.overlapping_pairs(cells, rows, sides, self.truth.crowd, at_least)
+
+    def _pairs_of_keys(self) -> Pairs:
+        return self._pairs(self._cells_of_keys(), min(PAIRED_FROM, self._least))
 
     def _of_equal_labels(self, pairs: Pairs) -> Pairs:
         detection, truth, iou = pairs

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, union_all
 
 from velour_plugin.domain.codec import table_from_bytes, table_to_bytes
 from velour_plugin.domain.datasets import Dataset
@@ -22,7 +22,8 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import InvalidInput, NotFound
 from velour_plugin.partitions import PartitionedDataset, parts_of
-from velour_plugin.store.ledgers import ledger_from_bytes, ledger_to_bytes
+from velour_plugin.plugins import installed
+from velour_plugin.store.ledgers import LedgerPieces
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.annotation_rows import label_ids
 from velour_plugin.store.sql.backend import Backend
@@ -60,10 +61,7 @@ def save_evaluation(
             )
         )
         _save_metrics(connection, backend, evaluation)
-        ledger = _storable(ledger_to_bytes(evaluation.ledger), "a ledger")
-        connection.execute(
-            insert(schema.ledgers).values(evaluation_id=evaluation.id, content=ledger)
-        )
+        _save_ledger(connection, backend, evaluation)
     if evaluation.run is not None:
         link_run(connection, evaluation.id, evaluation.run)
 
@@ -103,8 +101,13 @@ def dataset_of(connection: Connection, evaluation_id: str) -> str:
     return str(name)
 
 
-def load_evaluation(connection: Connection, evaluation_id: str) -> Evaluation:
+def load_evaluation(connection: Connection, evaluation_id: str, ledger: Ledger) -> Evaluation:
     """Read one evaluation back exactly as it was saved.
+
+    Args:
+        connection: to the store.
+        evaluation_id: names it.
+        ledger: of it.
 
     Raises:
         NotFound: no evaluation has that id.
@@ -128,7 +131,7 @@ def load_evaluation(connection: Connection, evaluation_id: str) -> Evaluation:
         certificate=Certificate(**row.certificate),
         predictions_digest=row.digest,
         metrics=_load_metrics(connection, evaluation_id),
-        ledger=load_ledger(connection, evaluation_id),
+        ledger=ledger,
         run=None if run is None else EvaluatedRun(run.run_id, run.name, run.experiment_id),
         created_at=row.created_at,
     )
@@ -252,24 +255,39 @@ def version_id_of(connection: Connection, evaluation_id: str) -> int:
     return int(version_id)
 
 
-def load_ledger(connection: Connection, evaluation_id: str) -> Ledger:
-    """Read the ledger of an evaluation."""
-    ((_, content),) = ledger_bytes(connection, [evaluation_id])
-    return ledger_from_bytes(content)
-
-
 def ledger_bytes(
     connection: Connection, evaluation_ids: Sequence[str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Read ledgers at rest with their evaluations' ids, in one statement; in any order."""
-    ledgers = schema.ledgers.c
-    query = select(ledgers.evaluation_id, ledgers.content).where(
-        ledgers.evaluation_id.in_(evaluation_ids)
+    """Read ledgers by their evaluations' ids and lists of datums by their digests, in any order.
+
+    One statement, that reads no details.
+    """
+    ledgers, lists = schema.ledger_contents.c, schema.uid_lists.c
+    wanted = ledgers.evaluation_id.in_(evaluation_ids)
+    query = union_all(
+        select(ledgers.evaluation_id, ledgers.content).where(wanted),
+        select(lists.digest, lists.content).where(
+            lists.digest.in_(select(ledgers.uids).where(wanted))
+        ),
     )
     # few at a time: a server would otherwise send them all before the first is taken
     few = query.execution_options(stream_results=True, max_row_buffer=4)
-    for evaluation_id, content in connection.execute(few):
-        yield evaluation_id, bytes(content)
+    for name, content in connection.execute(few):
+        yield name, bytes(content)
+
+
+def details_bytes(connection: Connection, evaluation_id: str) -> bytes:
+    """Read the details of a ledger.
+
+    Raises:
+        NotFound: there are none: the evaluation was deleted meanwhile.
+    """
+    details = schema.ledger_details.c
+    query = select(details.content).where(details.evaluation_id == evaluation_id)
+    content = connection.scalars(query).one_or_none()
+    if content is None:
+        raise NotFound(f"no details of evaluation {evaluation_id!r} in this store.")
+    return bytes(content)
 
 
 def _candidate(row: Any, known: dict[int, Version]) -> Candidate:
@@ -316,10 +334,24 @@ def _save_predictions(
     number = int(connection.scalars(query).one())
     for part, content in enumerate(parts_of(dataset)):
         assert content.predictions is not None
-        blob = _storable(table_to_bytes(content.predictions, content.uids), "predictions")
-        row = {"set_id": number, "part": part, "content": blob}
+        blob = table_to_bytes(content.predictions, content.uids, compact=True)
+        row = {"set_id": number, "part": part, "content": _storable(blob, "predictions")}
         connection.execute(insert(schema.prediction_contents).values(row))
     return number
+
+
+def _save_ledger(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:
+    evaluator = installed().evaluators.get(evaluation.task)
+    apart = frozenset() if evaluator is None else evaluator.detail_tables
+    pieces = LedgerPieces.of(evaluation.ledger, apart)
+    lists = {"digest": pieces.digest, "content": _storable(pieces.uids, "a list of datums")}
+    backend.insert_missing(connection, schema.uid_lists, [lists])
+    key = {"evaluation_id": evaluation.id}
+    lean = {**key, "uids": pieces.digest, "content": _storable(pieces.content, "a ledger")}
+    connection.execute(insert(schema.ledger_contents).values(lean))
+    if pieces.details is not None:
+        row = {**key, "content": _storable(pieces.details, "details of a ledger")}
+        connection.execute(insert(schema.ledger_details).values(row))
 
 
 def _storable(content: bytes, name: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -21,7 +22,8 @@ from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.swapped import warn_if_swapped
 from velour_plugin.filters.tree import Node, properties
-from velour_plugin.store.ledgers import ledger_from_bytes
+from velour_plugin.store.ledger_cache import LedgerCache
+from velour_plugin.store.ledgers import LeanLedger, uids_from_bytes
 from velour_plugin.store.spool import Spool
 from velour_plugin.store.sql import (
     answer_cache,
@@ -42,6 +44,7 @@ class SqlReader(ABC):
     """What can be read of a store in an SQL database (:class:`velour_plugin.store.Reader`)."""
 
     backend: Backend
+    cache: LedgerCache
 
     @abstractmethod
     def _reading(self) -> AbstractContextManager[Connection]:
@@ -155,7 +158,8 @@ class SqlReader(ABC):
     def load(self, evaluation_id: str) -> Evaluation:
         """Read an evaluation back exactly as it was saved."""
         with self._reading() as connection:
-            return evaluations.load_evaluation(connection, evaluation_id)
+            (ledger,) = self.ledgers([evaluation_id])
+            return evaluations.load_evaluation(connection, evaluation_id, ledger)
 
     def load_predictions(self, evaluation_id: str) -> AnnotationTable:
         """Read back the predictions that an evaluation is about."""
@@ -163,13 +167,34 @@ class SqlReader(ABC):
             return evaluations.load_predictions(connection, evaluation_id)
 
     def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
-        """Ledgers of evaluations, decoded one at a time, in the order of their ids."""
-        with self._reading() as connection:
-            spool = Spool(evaluations.ledger_bytes(connection, list(dict.fromkeys(evaluation_ids))))
-        for number in evaluation_ids:
+        """Ledgers of evaluations, decoded one at a time, in the order of their ids.
+
+        Details are read when they are looked at, each ledger's in a statement of its own.
+        """
+        known = self.cache.known(evaluation_ids)
+        missing = [number for number in dict.fromkeys(evaluation_ids) if number not in known]
+        spool = Spool(())
+        if missing:
+            with self._reading() as connection:
+                spool = Spool(evaluations.ledger_bytes(connection, missing))
+        for number in missing:
             if number not in spool:
                 raise NotFound(f"no evaluation {number!r} in this store.")
-        return (ledger_from_bytes(spool[number]) for number in evaluation_ids)
+        return self._decoded(evaluation_ids, known, spool)
+
+    def _decoded(
+        self, evaluation_ids: Sequence[str], known: dict[str, LeanLedger], spool: Spool
+    ) -> Iterator[Ledger]:
+        """Ledgers that are known or were read; those that were read are kept in memory."""
+        uids = cache(lambda digest: uids_from_bytes(spool[digest]))
+        for number in evaluation_ids:
+            lean = known.get(number) or LeanLedger.of(spool[number], uids)
+            self.cache.keep(number, lean)
+            yield lean.with_details(partial(self._details, number))
+
+    def _details(self, evaluation_id: str) -> bytes:
+        with self._reading() as connection:
+            return evaluations.details_bytes(connection, evaluation_id)
 
     def metric_values(
         self, evaluation_ids: Sequence[str], name: str, label: Label | None = None
@@ -198,7 +223,7 @@ class SqlSnapshot(SqlReader):
     """
 
     def __init__(self, store: SqlReader, transaction: AbstractContextManager[Connection]) -> None:
-        self.backend = store.backend
+        self.backend, self.cache = store.backend, store.cache
         self._store = store
         self._open = ExitStack()
         self._connection: Connection | None = self._open.enter_context(transaction)

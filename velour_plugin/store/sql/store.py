@@ -28,6 +28,7 @@ from velour_plugin.store.sql import (
     migrate,
     models,
 )
+from velour_plugin.store.ledger_cache import LedgerCache
 from velour_plugin.store.sql.backend import Backend
 from velour_plugin.store.sql.reader import SqlReader, SqlSnapshot
 from velour_plugin.store.sql.revisions import STORE, advance
@@ -44,7 +45,7 @@ class SqlStore(SqlReader):
     """
 
     def __init__(self, url: URL, backend: Backend) -> None:
-        self.backend = backend
+        self.backend, self.cache = backend, LedgerCache()
         self.display_url = url.render_as_string(hide_password=True)
         self.engine = backend.open(url)
 
