@@ -190,8 +190,10 @@ def _rises(column: Any) -> bool:
 
 
 def _as_decimals(array: Any) -> tuple[Any, Any] | None:
-    """Whole numbers in place of floats of few decimals, and their field; ``None`` where these are
-    no such floats. Missing numbers stay missing."""
+    """Whole numbers in place of floats of few decimals, and their field; ``None`` for others.
+
+    Missing numbers stay missing.
+    """
     import pyarrow as pa
 
     if not pa.types.is_floating(array.type) or array.null_count == len(array) or array.offset:

@@ -12,7 +12,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    delete,
+    insert,
+    or_,
+    select,
+    union_all,
+)
 
 from velour_plugin.domain.codec import table_from_bytes, table_to_bytes
 from velour_plugin.domain.datasets import Dataset
@@ -226,18 +235,32 @@ def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[s
     return set(connection.scalars(query))
 
 
+def prediction_bytes(
+    connection: Connection, evaluation_ids: Sequence[str]
+) -> Iterator[tuple[str, bytes]]:
+    """Read predictions at rest, by their evaluation's id and the number of the part, in any order.
+
+    One statement; what is spelled "3f2a 0" is the first part of the predictions of 3f2a.
+    """
+    evaluations, contents = schema.evaluations.c, schema.prediction_contents.c
+    query = (
+        select(evaluations.id, contents.part, contents.content)
+        .join(schema.evaluations, evaluations.set_id == contents.set_id)
+        .where(evaluations.id.in_(evaluation_ids))
+    )
+    for number, part, content in connection.execute(_few_at_a_time(query)):
+        yield f"{number} {part}", bytes(content)
+
+
 def load_predictions(connection: Connection, evaluation_id: str) -> AnnotationTable:
     """Read the predictions of an evaluation, on the datums of its version."""
-    evaluations, contents = schema.evaluations.c, schema.prediction_contents.c
     uids = version_uids(connection, version_id_of(connection, evaluation_id))
     index_of = {uid: index for index, uid in enumerate(uids)}
-    blobs = (
-        select(contents.content)
-        .join(schema.evaluations, evaluations.set_id == contents.set_id)
-        .where(evaluations.id == evaluation_id)
-        .order_by(contents.part)
-    )
-    parts = [table_from_bytes(blob, index_of)[0] for blob in connection.scalars(blobs)]
+    blobs = dict(prediction_bytes(connection, [evaluation_id]))
+    parts = [
+        table_from_bytes(blobs[f"{evaluation_id} {part}"], index_of)[0]
+        for part in range(len(blobs))
+    ]
     return parts[0] if len(parts) == 1 else AnnotationTable.joined(parts)
 
 
@@ -270,10 +293,13 @@ def ledger_bytes(
             lists.digest.in_(select(ledgers.uids).where(wanted))
         ),
     )
-    # few at a time: a server would otherwise send them all before the first is taken
-    few = query.execution_options(stream_results=True, max_row_buffer=4)
-    for name, content in connection.execute(few):
+    for name, content in connection.execute(_few_at_a_time(query)):
         yield name, bytes(content)
+
+
+def _few_at_a_time(query: Executable) -> Executable:
+    """Blobs: a server would otherwise send them all before the first is taken."""
+    return query.execution_options(stream_results=True, max_row_buffer=4)
 
 
 def details_bytes(connection: Connection, evaluation_id: str) -> bytes:

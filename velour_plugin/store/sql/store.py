@@ -18,6 +18,7 @@ from velour_plugin.filters import Where, parse_filter
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins import installed
 from velour_plugin.queries import Query
+from velour_plugin.store.memory import LEDGERS_IN_MEMORY, VERSIONS_IN_MEMORY, BoundedCache
 from velour_plugin.store.sql import (
     answer_cache,
     datasets,
@@ -28,7 +29,6 @@ from velour_plugin.store.sql import (
     migrate,
     models,
 )
-from velour_plugin.store.ledger_cache import LedgerCache
 from velour_plugin.store.sql.backend import Backend
 from velour_plugin.store.sql.reader import SqlReader, SqlSnapshot
 from velour_plugin.store.sql.revisions import STORE, advance
@@ -45,7 +45,9 @@ class SqlStore(SqlReader):
     """
 
     def __init__(self, url: URL, backend: Backend) -> None:
-        self.backend, self.cache = backend, LedgerCache()
+        self.backend = backend
+        self.known_ledgers = BoundedCache(LEDGERS_IN_MEMORY)
+        self.known_versions = BoundedCache(VERSIONS_IN_MEMORY)
         self.display_url = url.render_as_string(hide_password=True)
         self.engine = backend.open(url)
 
