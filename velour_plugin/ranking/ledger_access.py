@@ -36,7 +36,6 @@ from velour_plugin.plugins import installed
 from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Candidate, DatumSelection
 
-
 Subject = tuple[Candidate, DatumSelection]
 """A candidate, and the datums of its version that count."""
 

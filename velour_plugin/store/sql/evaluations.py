@@ -8,6 +8,8 @@ or not at all.
 from __future__ import annotations
 
 import datetime as dt
+import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -402,29 +404,46 @@ _LARGEST = 1_000_000_000
 def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:
     names = list(dict.fromkeys(m.label.name for m in evaluation.metrics if m.label is not None))
     ids = dict(zip(names, label_ids(connection, backend, names).tolist(), strict=True))
-    rows = [
+    metrics = evaluation.metrics
+    if not metrics:
+        return
+    values = [_value_columns(metric.value) for metric in metrics]
+    backend.insert(
+        connection,
+        schema.metrics,
         {
-            "evaluation_id": evaluation.id,
-            "position": position,
-            "name": metric.name,
-            "label_id": metric.label and ids[metric.label.name],
-            **_value_columns(metric.value),
-            "parameters": dict(metric.parameters),
-        }
-        for position, metric in enumerate(evaluation.metrics)
-    ]
-    if rows:
-        connection.execute(insert(schema.metrics), rows)
+            "evaluation_id": [evaluation.id] * len(metrics),
+            "position": np.arange(len(metrics)),
+            "name": [metric.name for metric in metrics],
+            "label_id": [metric.label and ids[metric.label.name] for metric in metrics],
+            **dict(zip(("value", "content", "packed"), zip(*values, strict=True), strict=True)),
+            "parameters": [dict(metric.parameters) for metric in metrics],
+        },
+    )
 
 
-def _value_columns(value: Any) -> dict[str, Any]:
-    """A number for SQL to compare; as JSON whatever is no fraction, so that 3 stays 3."""
+def _value_columns(value: Any) -> tuple[float | None, Any, bytes | None]:
+    """A number for SQL to compare; whatever is no fraction as JSON, so that 3 stays 3; the same
+    packed, where it is long: curves and matrices are most of what an evaluation says.
+    """
     plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, (dict, list)):
+        text = json.dumps(plain, ensure_ascii=False)
+        if len(text) > _LONG:
+            return None, None, zlib.compress(text.encode(), 1)
     is_number = isinstance(plain, (int, float)) and not isinstance(plain, bool)
-    return {
-        "value": float(plain) if is_number else None,
-        "content": None if isinstance(plain, float) else plain,
-    }
+    return float(plain) if is_number else None, None if isinstance(plain, float) else plain, None
+
+
+def _value_of(row: Any) -> Any:
+    """Undo :func:`_value_columns`."""
+    if row.packed is not None:
+        return json.loads(zlib.decompress(row.packed))
+    return row.value if row.content is None else row.content
+
+
+_LONG = 200
+"""Characters of JSON from which on packing makes it smaller."""
 
 
 def _load_metrics(connection: Connection, evaluation_id: str) -> Sequence[Metric]:
@@ -438,7 +457,7 @@ def _load_metrics(connection: Connection, evaluation_id: str) -> Sequence[Metric
     return [
         Metric(
             row.name,
-            row.value if row.content is None else row.content,
+            _value_of(row),
             None if row.key is None else Label(row.key, row.label_value),
             row.parameters,
         )

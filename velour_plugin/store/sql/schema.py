@@ -261,8 +261,10 @@ metrics = Table(
     _to("labels", nullable=True),
     Column("value", Float(53)),
     Column("content", Json),
+    Column("packed", LargeBinary),
     Column("parameters", Json, nullable=False),
 )
+"""A number is a value for SQL to compare; other JSON is content, or packed (zlib) where it is long."""
 
 uid_lists = Table(
     "uid_lists",

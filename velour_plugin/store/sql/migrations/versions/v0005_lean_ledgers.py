@@ -1,6 +1,7 @@
 """Ledgers in pieces: what is measured, details beside it, and each list of datums once.
 
-The tables in a ledger are moved as they are, byte for byte; only headers are written anew.
+The tables in a ledger are moved as they are, byte for byte; only headers are written anew. Metrics
+that were stored stay as they are; those that are long are packed from now on.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ APART = sa.table("ledger_details", *map(sa.column, ("evaluation_id", "content"))
 def upgrade() -> None:
     """Make the new tables, take every ledger apart, drop the old table."""
     _tables()
+    op.add_column("metrics", sa.Column("packed", sa.LargeBinary))
     connection = op.get_bind()
     known: set[str] = set()
     # one at a time: all ledgers together may not fit into memory
