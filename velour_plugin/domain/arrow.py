@@ -238,4 +238,5 @@ def _are_decimals(values: NDArray[Any], digits: int) -> bool:
         whole = np.rint(values.astype(np.float64) * scale)
     if not (np.abs(whole) < 2**31).all():  # nor is NaN a number of decimals
         return False
-    return (whole / scale).astype(values.dtype).tobytes() == values.tobytes()
+    there = whole.astype(np.int32) / scale  # as it is read: -0.0 does not come back
+    return there.astype(values.dtype).tobytes() == values.tobytes()

@@ -423,8 +423,9 @@ def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluati
 
 
 def _value_columns(value: Any) -> tuple[float | None, Any, bytes | None]:
-    """A number for SQL to compare; whatever is no fraction as JSON, so that 3 stays 3; the same
-    packed, where it is long: curves and matrices are most of what an evaluation says.
+    """A number for SQL to compare; whatever is no fraction as JSON, so that 3 stays 3.
+
+    Where that is long it is packed: curves and matrices are most of what an evaluation says.
     """
     plain = value.item() if isinstance(value, np.generic) else value
     if isinstance(plain, (dict, list)):

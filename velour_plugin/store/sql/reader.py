@@ -171,8 +171,8 @@ class SqlReader(ABC):
 
     def load(self, evaluation_id: str) -> Evaluation:
         """Read an evaluation back exactly as it was saved."""
+        (ledger,) = self.ledgers([evaluation_id])
         with self._reading() as connection:
-            (ledger,) = self.ledgers([evaluation_id])
             return evaluations.load_evaluation(connection, evaluation_id, ledger)
 
     def load_predictions(self, evaluation_id: str) -> AnnotationTable:

@@ -264,7 +264,8 @@ metrics = Table(
     Column("packed", LargeBinary),
     Column("parameters", Json, nullable=False),
 )
-"""A number is a value for SQL to compare; other JSON is content, or packed (zlib) where it is long."""
+"""A number is a value for SQL to compare; other JSON is content, or where it is long packed by
+zlib."""
 
 uid_lists = Table(
     "uid_lists",
