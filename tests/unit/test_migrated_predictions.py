@@ -35,17 +35,22 @@ ON_POSTGIS = {
 @pytest.fixture
 def old_url(store_url: str) -> str:
     """A store as schema 0001 left it."""
-    store = _connect(store_url)
+    write_store(store_url, "0001", STORED)
+    return store_url
+
+
+def write_store(url: str, revision: str, stored: dict[str, Any]) -> None:
+    """Make the tables of a revision, and write rows that its code wrote."""
+    store = _connect(url)
     with store.engine.connect() as connection:
         writer = connection.execution_options(velour_writes=True)
         with writer.begin():
-            command.upgrade(migrate.configuration(writer, store.backend), "0001")
-            for name, table in STORED.items():
+            command.upgrade(migrate.configuration(writer, store.backend), revision)
+            for name, table in stored.items():
                 rows = [dict(zip(table["columns"], map(plain, row), strict=True))
                         for row in table["rows"]]  # fmt: skip
                 writer.execute(text(insertion(name, table["columns"], store.backend.name)), rows)
     store.close()
-    return store_url
 
 
 def plain(value: Any) -> Any:

@@ -17,8 +17,10 @@ run, a file of a partition. A row is one label of one annotation:
 | ``metadata`` | JSON |
 | ``embedding`` | numbers |
 
-A column without a value in any row is absent. Where the store keeps annotations as rows, regions
-are spelled by the same functions (:mod:`velour_plugin.domain.regions_at_rest`).
+A column without a value in any row is absent. A store writes the same compactly: floats of few
+decimals as whole numbers, no areas where all are those of the boxes. Where the store keeps
+annotations as rows, regions are spelled by the same functions
+(:mod:`velour_plugin.domain.regions_at_rest`).
 """
 
 from __future__ import annotations
