@@ -27,8 +27,8 @@ Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 def matches_boxes_at_once(
     truth: AnnotationTable, said: AnnotationTable, parameters: Mapping[str, Any]
 ) -> bool:
-    """Whether one call of the compiled kernel does all that a ledger without details needs."""
-    if not native.available() or parameters["federated"]:
+    """Whether one call of the compiled kernel does all that a ledger needs."""
+    if not native.available() or parameters["details"] or parameters["federated"]:
         return False
     form = parameters["iou_type"]
     return form == "box" or (form == "auto" and finest_common_form(truth, said) == "box")

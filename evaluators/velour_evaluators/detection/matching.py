@@ -39,7 +39,8 @@ def write_ledger(
         predictions: its predictions, all with scores.
         parameters: checked ones; ``iou_type`` is stored as what ``auto`` chose.
     """
-    if engine.matches_boxes_at_once(dataset.truth, predictions, parameters):
+    lean = {**parameters, "details": False}
+    if engine.matches_boxes_at_once(dataset.truth, predictions, lean):
         ledger = _boxes_at_once(task, dataset, predictions, parameters)
         return _with_details(ledger, dataset, predictions) if parameters["details"] else ledger
     comparison = _Comparison(dataset, predictions, parameters)
