@@ -135,6 +135,15 @@ class MemoryStore:
         predictions: velour.AnnotationTable = self._evaluation(evaluation_id)[2]
         return predictions
 
+    def predictions(
+        self, subjects: Sequence[tuple[str, Sequence[str]]]
+    ) -> Iterator[velour.AnnotationTable]:
+        known = [(self._evaluation(number), frozenset(uids)) for number, uids in subjects]
+        return (
+            table.on_datums(np.array([uid in uids for uid in self.load_version(version).uids]))
+            for (_, version, table), uids in known
+        )
+
     def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[velour.Ledger]:
         return iter([self.load(each).ledger for each in evaluation_ids])
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.geometry import Shape as Shape
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
     from velour_plugin.domain.ledger import Columns as Columns
+    from velour_plugin.domain.ledger import LazyTables as LazyTables
     from velour_plugin.domain.models import metadata_value as metadata_value
     from velour_plugin.domain.order import natural_order as natural_order
     from velour_plugin.domain.region_column import RegionColumn as RegionColumn
@@ -115,7 +116,7 @@ _NAMES = {
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
     "domain.labels": "DEFAULT_KEY",
-    "domain.ledger": "Columns",
+    "domain.ledger": "Columns LazyTables",
     "domain.models": "metadata_value",
     "domain.order": "natural_order",
     "domain.region_column": "RegionColumn geometries_of",

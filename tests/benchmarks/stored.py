@@ -8,9 +8,11 @@ processes; ratios are medians of each round's.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import inspect
 import json
 import os
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -27,6 +29,7 @@ WORK = (
     "saving, truth known",
     "matching again, imports included",
     "matching again",
+    "ranking a new selection, ledger in memory",
 )
 Spent = dict[str, tuple[float, float]]
 
@@ -75,9 +78,27 @@ def measured(folder: Path) -> Spent:
             options = {"resamples": 0, "store": store}
             again = [
                 seconds(lambda where=where: velour.rank("mAP", "coco", where=where, **options))
-                for where in ("annotation.area > 999", "annotation.area > 1000")
+                for where in ("annotation.area > 999", "annotation.area > 1000", "score > 0.3")
             ]
     return dict(zip(WORK, (whole, *spent, *again), strict=True))
+
+
+def bytes_at_rest(folder: Path) -> dict[str, float]:
+    """What one more evaluation adds to an SQLite file, by table, the largest first."""
+    import velour_plugin as velour
+
+    data = velour.read_dataset(folder / "truth.json", format="coco", name="coco")
+    sizes: list[dict[str, int]] = []
+    with tempfile.TemporaryDirectory() as place:
+        for number in (1, 2):
+            said = data.with_predictions(str(folder / f"model-{number}.json"), f"model {number}")
+            velour.evaluate(said, "object-detection", store=f"sqlite:///{place}/velour.db")
+            with contextlib.closing(sqlite3.connect(f"{place}/velour.db")) as connection:
+                query = "SELECT name, sum(pgsize) FROM dbstat GROUP BY name"
+                sizes.append(dict(connection.execute(query).fetchall()))
+    more = {name: size - sizes[0].get(name, 0) for name, size in sizes[1].items()}
+    grown = {name: size for name, size in more.items() if size >= 50_000}
+    return {"all": sum(more.values()), **dict(sorted(grown.items(), key=lambda item: -item[1]))}
 
 
 def of_checkout(checkout: Path, folder: Path) -> Spent:
@@ -102,6 +123,8 @@ def race(folder: Path, checkouts: dict[str, Path], rounds: int) -> None:
     for _ in range(rounds):
         for name, checkout in checkouts.items():
             spent[name].append(of_checkout(checkout, folder))
+    sizes = ", ".join(f"{name} {size / 1e6:.1f}" for name, size in bytes_at_rest(folder).items())
+    print(f"\nMB of one more evaluation at rest: {sizes}")
     print(f"\n250,000 detections on SQLite, {rounds} rounds; load {os.getloadavg()[0]:.1f}")
     print("| work | " + " | ".join(f"{name}, s wall (CPU)" for name in checkouts) + " | ratio |")
     print("|---|" + "---|" * (len(checkouts) + 1))
@@ -147,7 +170,7 @@ def phases(folder: Path, rounds: int) -> None:
         "- writing truth": (datasets, "save_version"),
         "- writing predictions": (evaluations, "_save_predictions"),
         "- - encoding predictions": (evaluations, "table_to_bytes"),
-        "- encoding the ledger": (evaluations, "ledger_to_bytes"),
+        "- writing the ledger": (evaluations, "_save_ledger"),
         "- writing metrics": (evaluations, "_save_metrics"),
     }
 

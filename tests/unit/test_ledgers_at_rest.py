@@ -9,9 +9,17 @@ import sys
 import numpy as np
 import pytest
 
-from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.ledger import Columns, LazyTables, Ledger
+from velour_plugin.errors import StoreUnavailable
 from velour_plugin.store import ledgers
-from velour_plugin.store.ledgers import ledger_from_bytes, ledger_to_bytes
+from velour_plugin.store.ledgers import (
+    LeanLedger,
+    LedgerPieces,
+    ledger_from_bytes,
+    ledger_to_bytes,
+    uids_from_bytes,
+)
+from velour_plugin.store.memory import BoundedCache
 
 LEDGER = Ledger(
     "a-task",
@@ -77,3 +85,81 @@ def test_reading_a_ledger_imports_no_pandas() -> None:
         "assert 'pandas' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], input=ledger_to_bytes(LEDGER), check=True)
+
+
+def test_a_ledger_in_pieces_is_whole_again() -> None:
+    """What is measured without details, details when they are looked at, datums by their digest."""
+    pieces = LedgerPieces.of(LEDGER, {"flags", "pairs"})
+    assert pieces.details is not None
+    assert len(pieces.digest) == 64
+    assert LedgerPieces.of(LEDGER, ()).digest == pieces.digest
+    loaded: list[int] = []
+
+    def load() -> bytes:
+        loaded.append(1)
+        assert pieces.details is not None
+        return pieces.details
+
+    lean = LeanLedger.of(pieces.content, {pieces.digest: uids_from_bytes(pieces.uids)}.__getitem__)
+    assert list(lean.ledger.tables) == ["numbers", "nothing"]
+    assert lean.details == ("flags",)
+    assert lean.nbytes > len(pieces.content)
+    again = lean.with_details(load)
+    assert (again.datums, again.labels, again.parameters) == (
+        LEDGER.datums, LEDGER.labels, LEDGER.parameters,
+    )  # fmt: skip
+    assert "flags" in again.tables
+    assert again.tables["numbers"]["whole"].tolist() == [-1, 0, 7]
+    assert loaded == []
+    assert again.tables["flags"]["right"].tolist() == (np.arange(19) % 3 == 0).tolist()
+    assert again.tables["flags"]["name"].tolist() == ["ä"] * 19
+    assert loaded == [1]
+
+
+def test_a_ledger_without_details_has_no_piece_of_them() -> None:
+    pieces = LedgerPieces.of(LEDGER, {"pairs"})
+    assert pieces.details is None
+    lean = LeanLedger.of(pieces.content, lambda _: LEDGER.datums)
+    assert lean.with_details(lambda: b"").tables is lean.ledger.tables
+
+
+def test_what_is_no_ledger_is_refused() -> None:
+    with pytest.raises(StoreUnavailable, match="begins with b'VLD9'"):
+        LeanLedger.of(b"VLD9" + bytes(8), lambda _: ())
+
+
+def test_tables_are_made_once_and_travel_as_what_they_are() -> None:
+    made: list[int] = []
+
+    def make() -> dict[str, Columns]:
+        made.append(1)
+        return {"late": {"number": np.arange(3)}}
+
+    tables = LazyTables({"early": {"number": np.arange(2)}}, ("late",), make)
+    assert list(tables) == ["early", "late"]
+    assert len(tables) == 2
+    assert "late" in tables
+    assert "never" not in tables
+    with pytest.raises(KeyError):
+        tables["never"]
+    assert repr(Ledger("t", (), (), {}, tables)).endswith("early, late>")
+    assert made == []
+    travelled = pickle.loads(pickle.dumps(tables))
+    assert {name: table["number"].tolist() for name, table in travelled.items()} == {
+        "early": [0, 1], "late": [0, 1, 2],
+    }  # fmt: skip
+    assert tables["late"] is tables["late"]
+    assert made == [1]
+
+
+def test_what_was_not_used_for_longest_leaves_the_memory_first() -> None:
+    cache: BoundedCache[str] = BoundedCache(10)
+    for name in "abc":
+        cache.keep(name, name.upper(), 3)
+    assert cache.known("abz") == {"a": "A", "b": "B"}
+    cache.keep("d", "D", 4)  # in place of c, which was not asked for
+    assert cache.known("abcd") == {"a": "A", "b": "B", "d": "D"}
+    cache.keep("large", "L", 11)
+    cache.keep("a", "another", 1)
+    assert cache.known(["a", "large"]) == {"a": "A"}
+    assert len(cache) == 3

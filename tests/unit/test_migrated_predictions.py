@@ -16,6 +16,7 @@ from sqlalchemy import NullPool, create_engine, inspect, text
 
 import velour_plugin as velour
 from velour_plugin.domain.codec import table_to_bytes
+from velour_plugin.plugins import installed
 from velour_plugin.store import Store, upgrade_store
 from velour_plugin.store.sql import migrate
 from velour_plugin.store.sql.opening import _connect
@@ -34,17 +35,22 @@ ON_POSTGIS = {
 @pytest.fixture
 def old_url(store_url: str) -> str:
     """A store as schema 0001 left it."""
-    store = _connect(store_url)
+    write_store(store_url, "0001", STORED)
+    return store_url
+
+
+def write_store(url: str, revision: str, stored: dict[str, Any]) -> None:
+    """Make the tables of a revision, and write rows that its code wrote."""
+    store = _connect(url)
     with store.engine.connect() as connection:
         writer = connection.execution_options(velour_writes=True)
         with writer.begin():
-            command.upgrade(migrate.configuration(writer, store.backend), "0001")
-            for name, table in STORED.items():
+            command.upgrade(migrate.configuration(writer, store.backend), revision)
+            for name, table in stored.items():
                 rows = [dict(zip(table["columns"], map(plain, row), strict=True))
                         for row in table["rows"]]  # fmt: skip
                 writer.execute(text(insertion(name, table["columns"], store.backend.name)), rows)
     store.close()
-    return store_url
 
 
 def plain(value: Any) -> Any:
@@ -114,6 +120,35 @@ def test_a_filter_on_annotations_matches_again(old_url: str) -> None:
             )
             alone = velour.evaluate(data, "object-detection", where=where, save=False)
             assert values[item.model] == alone["mAP"]
+
+
+def test_ledgers_are_taken_apart_and_rank_as_they_did(old_url: str) -> None:
+    """Those that were in one piece are as a match today makes them; their values are stored."""
+    upgrade_store(old_url)
+    lists = {row["evaluation_id"] for row in rows_of("ledgers")}
+    with velour.open_store(old_url) as store:
+        for item in every_candidate(store):
+            lists.remove(item.evaluation_id)
+            known = store.load(item.evaluation_id)
+            data = store.load_version(item.version).with_predictions(
+                store.load_predictions(item.evaluation_id), item.model
+            )
+            own = installed().evaluator(item.task)
+            where = json.loads(known.certificate.filter or "null")
+            again = velour.evaluate(
+                data, item.task, parameters=dict(known.certificate.parameters), where=where,
+                save=False,
+            )  # fmt: skip
+            assert known.ledger.datums == again.ledger.datums
+            assert set(known.ledger.tables) == set(again.ledger.tables)
+            for name, columns in again.ledger.tables.items():
+                for column, values in columns.items():
+                    assert known.ledger.tables[name][column].tolist() == values.tolist()
+            assert own.measure(known.ledger) == own.measure(again.ledger)
+    assert not lists
+    tables = inspect(create_engine(old_url, poolclass=NullPool)).get_table_names()
+    assert "ledgers" not in tables
+    assert {"ledger_contents", "ledger_details", "uid_lists"} <= set(tables)
 
 
 def test_the_rows_are_gone(old_url: str) -> None:

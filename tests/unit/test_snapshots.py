@@ -134,9 +134,12 @@ def test_a_ledger_that_is_not_there_is_named(store: SqlStore) -> None:
 
 
 def test_large_blobs_wait_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("velour_plugin.store.spool.MOST_IN_MEMORY", 10)
+    """Those that fit stay in memory."""
+    monkeypatch.setattr("velour_plugin.store.spool.MOST_IN_MEMORY", 15)
     blobs = {str(number): bytes([number]) * 7 for number in range(5)}
     spool = Spool(iter(blobs.items()))
-    assert spool._file._rolled  # type: ignore[attr-defined]
+    assert list(spool._here) == ["0", "1"]
+    assert spool._file is not None
+    assert spool._file.tell() == 21
     assert {name: spool[name] for name in reversed(blobs)} == blobs
     assert "5" not in spool

@@ -439,14 +439,14 @@ def test_the_same_evaluation_is_not_computed_twice(
 # All of it or nothing
 
 
-@pytest.mark.parametrize("failing", ["ledger_to_bytes", "_save_metrics", "table_to_bytes"])
+@pytest.mark.parametrize("failing", ["_save_ledger", "_save_metrics", "table_to_bytes"])
 def test_an_evaluation_that_fails_midway_leaves_nothing(
     store: Store, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     """Not even its dataset."""
     empty = rows(store)
 
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("the power went out")
 
     with monkeypatch.context() as patch:

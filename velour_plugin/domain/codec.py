@@ -17,8 +17,10 @@ run, a file of a partition. A row is one label of one annotation:
 | ``metadata`` | JSON |
 | ``embedding`` | numbers |
 
-A column without a value in any row is absent. Where the store keeps annotations as rows, regions
-are spelled by the same functions (:mod:`velour_plugin.domain.regions_at_rest`).
+A column without a value in any row is absent. A store writes the same compactly: floats of few
+decimals as whole numbers, no areas where all are those of the boxes. Where the store keeps
+annotations as rows, regions are spelled by the same functions
+(:mod:`velour_plugin.domain.regions_at_rest`).
 """
 
 from __future__ import annotations
@@ -31,7 +33,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.domain.arrow import column_to_numpy, columns_to_parquet, parquet_to_table
+from velour_plugin.domain.arrow import (
+    column_to_numpy,
+    columns_to_parquet,
+    numbers_to_arrow,
+    parquet_to_table,
+    texts_to_arrow,
+)
 from velour_plugin.domain.canonical import exact_json
 from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import Raster, Shape
@@ -47,10 +55,16 @@ from velour_plugin.errors import BadDataset
 
 BOX = ("x", "y", "width", "height")
 _TEXTS = ("uid", "key", "value")
+_AREA_OF_BOX = "velour.area"
+"""The note of a compact table whose areas are all width times height, and are not written."""
 
 
 def table_to_bytes(
-    table: AnnotationTable, uids: Sequence[str], notes: Mapping[str, str] | None = None
+    table: AnnotationTable,
+    uids: Sequence[str],
+    notes: Mapping[str, str] | None = None,
+    *,
+    compact: bool = False,
 ) -> bytes:
     """Write annotations as a parquet file; :func:`table_from_bytes` undoes it exactly.
 
@@ -58,6 +72,7 @@ def table_to_bytes(
         table: of the datums named by ``uids``.
         uids: of the datums, in order.
         notes: kept in the file's own metadata.
+        compact: a third as large, for nobody but :func:`table_from_bytes` to read.
     """
     keys, values = zip(*table.labels, strict=True) if table.labels else ((), ())
     columns = {
@@ -68,11 +83,18 @@ def table_to_bytes(
         **_number_columns(table),
         **_object_columns(table),
     }
-    return columns_to_parquet(columns, notes)
+    if compact and "area" in columns and _areas_are_of_boxes(table):
+        del columns["area"]
+        notes = {**(notes or {}), _AREA_OF_BOX: "width * height"}
+    return columns_to_parquet(columns, notes, compact=compact)
 
 
 def table_from_bytes(
-    content: bytes, index_of: Mapping[str, int], labels: Iterable[LabelName] = ()
+    content: bytes,
+    index_of: Mapping[str, int],
+    labels: Iterable[LabelName] = (),
+    *,
+    some: bool = False,
 ) -> tuple[AnnotationTable, dict[str, str]]:
     """Read annotations, and the notes that were written with them.
 
@@ -80,6 +102,8 @@ def table_from_bytes(
         content: of a parquet file.
         index_of: index of each datum by its uid.
         labels: those that come first, in this order; others follow, sorted.
+        some: rows for datums that are not in ``index_of`` are left out, not refused; labels are
+            those of all rows.
 
     Raises:
         BadDataset: this is no parquet, a column is missing, or a row is for no datum in
@@ -92,28 +116,45 @@ def table_from_bytes(
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise BadDataset(f"this is no parquet: {error}.") from error
     columns = {name: table[name] for name in table.column_names}
+    notes = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     names, label = _labels_of(columns, labels)
+    datum = _datums_of(columns, index_of, some)
+    if some:
+        rows = np.flatnonzero(datum >= 0)
+        columns = {
+            name: _taken(column, rows) for name, column in columns.items() if name not in _TEXTS
+        }
+        datum, label = datum[rows], label[rows]
+    box = _boxes_of(columns)
+    numbers = {
+        name: _numbers_of(columns, name) for name in ("annotation", "score", "area", "crowd")
+    }
+    if notes.pop(_AREA_OF_BOX, None) is not None and box is not None:
+        numbers["area"] = box[:, 2] * box[:, 3]
     annotations = AnnotationTable.from_columns(
         names,
-        _datums_of(columns, index_of),
+        datum,
         label,
-        **{name: _numbers_of(columns, name) for name in ("annotation", "score", "area", "crowd")},
-        box=_boxes_of(columns),
+        **numbers,
+        box=box,
         shape=_shapes_of(columns),
         metadata=_each_of(columns, "metadata", json.loads),
         embedding=_vectors_of(columns, "embedding", Embedding),
     )
-    notes = table.schema.metadata or {}
-    return annotations, {key.decode(): value.decode() for key, value in notes.items()}
+    return annotations, notes
+
+
+def _areas_are_of_boxes(table: AnnotationTable) -> bool:
+    """Whether every area is, to the bit, what width times height gives."""
+    areas = table.box[:, 2] * table.box[:, 3]
+    return bool(np.isfinite(areas).all()) and areas.tobytes() == table.area.tobytes()
 
 
 def _number_columns(table: AnnotationTable) -> dict[str, Any]:
-    import pyarrow as pa
-
     boxes = {name: table.box[:, at] for at, name in enumerate(BOX)}
     floats = {"score": table.score, **boxes, "area": table.area}
     columns: dict[str, Any] = {
-        name: pa.array(column, from_pandas=True)  # NaN is a missing number there
+        name: numbers_to_arrow(column, nan_is_absent=True)
         for name, column in floats.items()
         if not is_absent(column) and not np.isnan(column).all()
     }
@@ -143,7 +184,7 @@ def _coded(indices: NDArray[np.int32], names: Sequence[str]) -> Any:
     """A column of names, each spelled once."""
     import pyarrow as pa
 
-    return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(list(names), pa.string()))
+    return pa.DictionaryArray.from_arrays(numbers_to_arrow(indices), texts_to_arrow(names))
 
 
 def _lists(vectors: Sequence[NDArray[Any] | None], dtype: str) -> Any:
@@ -172,11 +213,24 @@ def _codes_of(columns: Mapping[str, Any], name: str) -> tuple[NDArray[np.int32],
     return codes, array.dictionary.to_pylist()
 
 
-def _datums_of(columns: Mapping[str, Any], index_of: Mapping[str, int]) -> NDArray[np.int32]:
+def _taken(column: Any, rows: NDArray[np.intp]) -> Any:
+    """Some rows of a column."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return numbers_to_arrow(column_to_numpy(column)[rows])
+    return column.take(numbers_to_arrow(rows))
+
+
+def _datums_of(
+    columns: Mapping[str, Any], index_of: Mapping[str, int], some: bool
+) -> NDArray[np.int32]:
+    """Index of each row's datum; -1 where it has none and only some are read."""
     codes, uids = _codes_of(columns, "uid")
     datums = np.array([index_of.get(uid, -1) for uid in uids], np.int32)[codes]
     strange = np.flatnonzero(datums < 0)
-    if strange.size:
+    if strange.size and not some:
         raise BadDataset(f"datum {uids[codes[strange[0]]]!r} is not in the dataset.")
     return datums
 

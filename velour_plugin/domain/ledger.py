@@ -7,7 +7,7 @@ What its tables and columns mean is the evaluator's affair; the store keeps them
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -60,6 +60,11 @@ class Ledger:
                 f"weights of shape {counts.shape}: expected {len(self.datums)} numbers >= 0."
             )
         return counts
+
+    def load_details(self) -> None:
+        """Make the tables that wait until they are looked at."""
+        if isinstance(self.tables, LazyTables):
+            self.tables.make()
 
     @classmethod
     def joined(cls, ledgers: Sequence[Ledger], labelled: Sequence[str] = ("label",)) -> Ledger:
@@ -115,10 +120,52 @@ class Ledger:
         }
 
     def __repr__(self) -> str:
-        sizes = ", ".join(
-            f"{name} {len(next(iter(table.values()), ())):,}" for name, table in self.tables.items()
-        )
-        return f"<Ledger {self.task}: {len(self.datums):,} datums; {sizes}>"
+        names = ", ".join(self.tables)
+        return f"<Ledger {self.task}: {len(self.datums):,} datums; {names}>"
+
+
+class LazyTables(Mapping[str, Columns]):
+    """Tables of a ledger of which some are made, all at once, when one of them is looked at.
+
+    Args:
+        known: tables that are there.
+        later: names of the others.
+        make: makes the others; two threads that look at once may both call it.
+    """
+
+    def __init__(
+        self,
+        known: Mapping[str, Columns],
+        later: Sequence[str],
+        make: Callable[[], Mapping[str, Columns]],
+    ) -> None:
+        self._known, self._later = known, tuple(later)
+        self._make: Callable[[], Mapping[str, Columns]] | None = make
+        self._made: Mapping[str, Columns] = {}
+
+    def __getitem__(self, name: str) -> Columns:
+        return self.make()[name] if name in self._later else self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._later or name in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return chain(self._known, self._later)
+
+    def __len__(self) -> int:
+        return len(self._known) + len(self._later)
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, dict[str, NDArray[Any]]]]]:
+        """Travel to other processes as what it is made of, for what makes it may not travel."""
+        return dict, ({name: dict(columns) for name, columns in self.items()},)
+
+    def make(self) -> Mapping[str, Columns]:
+        """The tables that are made later, now."""
+        make = self._make
+        if make is not None:
+            self._made = make()
+            self._make = None  # and all that it held
+        return self._made
 
 
 def joined_labels(vocabularies: Sequence[Sequence[LabelName]]) -> tuple[LabelName, ...]:

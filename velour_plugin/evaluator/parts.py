@@ -44,7 +44,13 @@ class Conventions:
 
 
 class Explaining:
-    """What is looked at once, not a thousand times: curves, kinds of error, single datums."""
+    """What is looked at once, not a thousand times: curves, kinds of error, single datums.
+
+    ``detail_tables`` names the tables of a ledger that :meth:`measure`, :meth:`by_datum` and
+    :meth:`support` never read: stores keep them apart, and who ranks does not read them.
+    """
+
+    detail_tables: ClassVar[frozenset[str]] = frozenset()
 
     def details(
         self,

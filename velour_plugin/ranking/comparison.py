@@ -33,6 +33,8 @@ def answer_comparison(reader: Snapshot, query: CompareQuery) -> Comparison:
         for part, mask in cut_masks(reader, first, cut)
         if mask.any()
     ]
+    for run in (first, second):
+        run.ledger.load_details()  # by which errors are split
     reader.release()
     pair = Pair(first, second, first.metric(query.metric), query.permutations, query.seed)
     rows = pair.differences(first.selected, "all")

@@ -8,7 +8,8 @@ is matched again from the stored annotations, never approximated.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.domain.table import LabelName
+from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.errors import InvalidInput
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.filters import Split, Where, parse_filter, split_filter
@@ -34,6 +35,9 @@ from velour_plugin.matching import Question
 from velour_plugin.plugins import installed
 from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Candidate, DatumSelection
+
+Subject = tuple[Candidate, DatumSelection]
+"""A candidate, and the datums of its version that count."""
 
 
 class LedgerAccess:
@@ -62,7 +66,9 @@ class LedgerAccess:
         self.split: Split = split_filter(self.where)
         self.rematched = False
         self.labels: set[LabelName] = set()
-        self._datasets: dict[int, Dataset] = {}
+        self._parts: dict[tuple[int, bytes], Dataset] = {}
+        self._expected: deque[Subject] = deque()
+        self._predictions: Iterator[tuple[str, AnnotationTable]] = iter(())
 
     @property
     def changes_ledgers(self) -> bool:
@@ -96,6 +102,10 @@ class LedgerAccess:
             own, parameters=question.all_parameters, label_map=question.spelled_label_map
         )
 
+    def expect(self, subjects: Iterable[Subject]) -> None:
+        """Say whose ledgers will be asked for, in order: what is matched again is read at once."""
+        self._expected.extend(subjects)
+
     def ledger(self, item: Candidate, stored: Ledger, selection: DatumSelection) -> Ledger:
         """The ledger of a candidate that answers this query.
 
@@ -107,6 +117,8 @@ class LedgerAccess:
         Raises:
             UnknownName: no label is selected, or the filter names what no annotation has.
         """
+        if self._expected:
+            self._expected.popleft()
         ledger = self._ledger(item, stored, selection)
         self.labels.update(ledger.labels)
         return ledger
@@ -142,19 +154,36 @@ class LedgerAccess:
         return evaluator.reduce(stored, np.asarray(labels), self.split.min_score)
 
     def _rematched(self, item: Candidate, question: Question, selection: DatumSelection) -> Ledger:
-        dataset = self._dataset(item)
-        check_annotation_properties(question.split, annotation_properties(dataset))
-        part = question.match(dataset.subset(selection.mask(dataset.uids)))
+        truth = self._truth(item, question.split, selection)
+        predictions = self._predictions_of(item, selection)
+        part = question.match(truth.with_predictions(predictions, item.model))
         check_labels(question.split, part.labels)
         assert part.ledger is not None
         return part.ledger
 
-    def _dataset(self, item: Candidate) -> Dataset:
-        """The dataset of a candidate; its ground truth is read once for all of a version."""
-        truth = self._datasets.get(item.version.id)
-        if truth is None:
-            truth = self._datasets[item.version.id] = self.reader.load_version(item.version)
-        return truth.with_predictions(self.reader.load_predictions(item.evaluation_id), item.model)
+    def _truth(self, item: Candidate, split: Split, selection: DatumSelection) -> Dataset:
+        """The selected datums of a candidate's version, taken once for all of its candidates."""
+        key = (item.version.id, selection.positions.tobytes())
+        if key not in self._parts:
+            whole = self.reader.load_version(item.version)
+            if split.annotations is not None:
+                check_annotation_properties(split, annotation_properties(whole))
+            self._parts[key] = whole.subset(selection.mask(whole.uids))
+        return self._parts[key]
+
+    def _predictions_of(self, item: Candidate, selection: DatumSelection) -> AnnotationTable:
+        """Predictions on the selected datums; those of the next candidates are read with them."""
+        for number, table in self._predictions:
+            if number == item.evaluation_id:
+                return table
+        subjects = [
+            (each.evaluation_id, selected.uids)
+            for each, selected in ((item, selection), *self._expected)
+            if len(selected)
+        ]
+        numbers = [number for number, _ in subjects]
+        self._predictions = zip(numbers, self.reader.predictions(subjects), strict=True)
+        return next(self._predictions)[1]
 
     def _question(self, item: Candidate, parameters: Mapping[str, Any]) -> Question:
         """The candidate's own question with this query on top."""

@@ -171,8 +171,13 @@ class Competitors:
         matched again as they are taken.
         """
         complete = self.complete
-        ids = [item.evaluation_id for competitor in complete for item in competitor.items]
-        stored = self.access.reader.ledgers(ids)
+        subjects = [
+            subject
+            for competitor in complete
+            for subject in zip(competitor.items, competitor.selected, strict=True)
+        ]
+        stored = self.access.reader.ledgers([item.evaluation_id for item, _ in subjects])
+        self.access.expect(subjects)
         return (self._entry(competitor, stored) for competitor in complete)
 
     def _entry(

@@ -3,12 +3,17 @@
 Layout: the bytes ``VLD1``, the header's length as four bytes, little-endian, the
 header in JSON, then the tables in the header's order. A table is read when it is first
 asked for: most questions need a third of a ledger.
+
+A store keeps a ledger in three pieces (:class:`LedgerPieces`): what is measured, the tables of
+details, and the list of datums, which many ledgers share.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,26 +21,19 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.arrow import column_to_numpy, columns_to_parquet, parquet_to_table
 from velour_plugin.domain.canonical import canonical_json
-from velour_plugin.domain.ledger import Columns, Ledger
+from velour_plugin.domain.ledger import Columns, LazyTables, Ledger
 from velour_plugin.errors import StoreUnavailable
 
 _MAGIC = b"VLD1"
+_UIDS = ""
+"""The name of the table of datums, where a ledger is in one piece."""
+_EXPANSION = 8
+"""Columns take up to so many times the bytes of their parquet, where nobody has counted them."""
 
 
 def ledger_to_bytes(ledger: Ledger) -> bytes:
     """Spell a ledger in bytes; :func:`ledger_from_bytes` undoes it exactly."""
-    tables = {"": {"uid": np.array(ledger.datums, dtype=object)}, **ledger.tables}
-    spelled = {name: columns_to_parquet(columns) for name, columns in tables.items()}
-    header = canonical_json(
-        {
-            "task": ledger.task,
-            "labels": ledger.labels,
-            "parameters": dict(ledger.parameters),
-            "tables": [[name, len(content)] for name, content in spelled.items()],
-        }
-    ).encode()
-    size = len(header).to_bytes(4, "little")
-    return b"".join((_MAGIC, size, header, *spelled.values()))
+    return _packed(_head(ledger), {_UIDS: _uid_column(ledger.datums), **ledger.tables})
 
 
 def ledger_from_bytes(content: bytes) -> Ledger:
@@ -44,6 +42,119 @@ def ledger_from_bytes(content: bytes) -> Ledger:
     Raises:
         StoreUnavailable: the bytes are no ledger, or one of a newer version of Velour.
     """
+    header, tables = _unpacked(content)
+    return _ledger(header, tables, _uids(tables.pop(_UIDS)))
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPieces:
+    """A ledger as a store keeps it.
+
+    Args:
+        digest: names the list of datums: SHA-256 of ``uids``, as hexadecimal.
+        uids: the list of datums.
+        content: what is measured, and the names of the tables of details.
+        details: tables that are looked at once; ``None`` where there are none.
+    """
+
+    digest: str
+    uids: bytes
+    content: bytes
+    details: bytes | None
+
+    @classmethod
+    def of(cls, ledger: Ledger, detail_tables: Collection[str]) -> LedgerPieces:
+        """Take a ledger apart.
+
+        Args:
+            ledger: of an evaluation.
+            detail_tables: names of the tables that are kept apart, where it has them.
+        """
+        apart = [name for name in ledger.tables if name in detail_tables]
+        lean = {name: ledger.tables[name] for name in ledger.tables if name not in apart}
+        uids = columns_to_parquet(_uid_column(ledger.datums))
+        digest = hashlib.sha256(uids).hexdigest()
+        head = {**_head(ledger), "uids": digest, "details": apart}
+        details = {name: ledger.tables[name] for name in apart}
+        return cls(digest, uids, _packed(head, lean), _packed({}, details) if apart else None)
+
+
+@dataclass(frozen=True, slots=True)
+class LeanLedger:
+    """What is measured of a ledger at rest, and which tables of details there are beside it.
+
+    Args:
+        ledger: without details.
+        details: names of their tables.
+        nbytes: that it takes in memory, once all of its tables have been read.
+    """
+
+    ledger: Ledger
+    details: tuple[str, ...]
+    nbytes: int
+
+    @classmethod
+    def of(cls, content: bytes, datums: Callable[[str], tuple[str, ...]]) -> LeanLedger:
+        """Read a piece back.
+
+        Args:
+            content: :attr:`LedgerPieces.content`.
+            datums: the list of datums of a digest.
+
+        Raises:
+            StoreUnavailable: the bytes are no ledger, or one of a newer version of Velour.
+        """
+        header, tables = _unpacked(content)
+        ledger = _ledger(header, tables, datums(header["uids"]))
+        return cls(ledger, tuple(header["details"]), len(content) + tables.nbytes)
+
+    def with_details(self, load: Callable[[], bytes]) -> Ledger:
+        """The whole ledger, whose details are loaded when one of them is looked at."""
+        if not self.details:
+            return self.ledger
+        tables = LazyTables(self.ledger.tables, self.details, lambda: _unpacked(load())[1])
+        return replace(self.ledger, tables=tables)
+
+
+def uids_from_bytes(content: bytes) -> tuple[str, ...]:
+    """Read a list of datums back: :attr:`LedgerPieces.uids`."""
+    return _uids(_from_parquet(content, 0, len(content)))
+
+
+def _head(ledger: Ledger) -> dict[str, Any]:
+    return {
+        "task": ledger.task,
+        "labels": ledger.labels,
+        "parameters": dict(ledger.parameters),
+    }
+
+
+def _ledger(header: Mapping[str, Any], tables: _Tables, datums: tuple[str, ...]) -> Ledger:
+    labels = tuple((key, value) for key, value in header["labels"])
+    return Ledger(header["task"], datums, labels, header["parameters"], tables)
+
+
+def _uid_column(uids: tuple[str, ...]) -> Columns:
+    return {"uid": np.array(uids, dtype=object)}
+
+
+def _uids(table: Columns) -> tuple[str, ...]:
+    return tuple(table["uid"].tolist())
+
+
+def _packed(head: Mapping[str, Any], tables: Mapping[str, Columns]) -> bytes:
+    """Tables behind a header that names each with its bytes here and in memory."""
+    spelled = {name: columns_to_parquet(table, compact=True) for name, table in tables.items()}
+    sizes = [
+        [name, len(content), sum(column.nbytes for column in tables[name].values())]
+        for name, content in spelled.items()
+    ]
+    header = canonical_json({**head, "tables": sizes}).encode()
+    size = len(header).to_bytes(4, "little")
+    return b"".join((_MAGIC, size, header, *spelled.values()))
+
+
+def _unpacked(content: bytes) -> tuple[dict[str, Any], _Tables]:
     if content[:4] != _MAGIC:
         raise StoreUnavailable(
             f"a ledger begins with {content[:4]!r}, not {_MAGIC!r}: it was written by another "
@@ -52,25 +163,25 @@ def ledger_from_bytes(content: bytes) -> Ledger:
     at = 8 + int.from_bytes(content[4:8], "little")
     header = json.loads(content[8:at])
     places: dict[str, tuple[int, int]] = {}
-    for name, size in header["tables"]:
+    nbytes = 0
+    for name, size, *in_memory in header["tables"]:
         places[name] = (at, size)
         at += size
-    datums = _from_parquet(content, *places.pop(""))["uid"]
-    return Ledger(
-        header["task"],
-        tuple(datums.tolist()),
-        tuple((key, value) for key, value in header["labels"]),
-        header["parameters"],
-        _Tables(content, places),
-    )
+        nbytes += in_memory[0] if in_memory else _EXPANSION * size
+    return header, _Tables(content, places, nbytes)
 
 
 class _Tables(Mapping[str, Columns]):
     """Tables by name, each read from its parquet when it is first asked for."""
 
-    def __init__(self, content: bytes, places: Mapping[str, tuple[int, int]]) -> None:
-        self._content, self._places = content, places
+    def __init__(self, content: bytes, places: Mapping[str, tuple[int, int]], nbytes: int) -> None:
+        self._content, self._places = content, dict(places)
         self._read: dict[str, Columns] = {}
+        self.nbytes = nbytes
+
+    def pop(self, name: str) -> Columns:
+        """Read a table that is none of the ledger's own."""
+        return _from_parquet(self._content, *self._places.pop(name))
 
     def __getitem__(self, name: str) -> Columns:
         if name not in self._read:

@@ -57,7 +57,10 @@ class Reader(Protocol):
         """
 
     def load_version(self, version: Version) -> Dataset:
-        """Read a dataset version back: equal content, the same digest."""
+        """Read a dataset version back: equal content, the same digest.
+
+        Many questions may share it: its columns cannot be written to.
+        """
 
     def datums(self, version: Version) -> list[Datum]:
         """Datums of a version with their metadata and locations, in order."""
@@ -127,6 +130,21 @@ class Reader(Protocol):
 
     def load_predictions(self, evaluation_id: str) -> AnnotationTable:
         """Read back the predictions that an evaluation is about."""
+
+    def predictions(
+        self, subjects: Sequence[tuple[str, Sequence[str]]]
+    ) -> Iterator[AnnotationTable]:
+        """Predictions of evaluations on some of their datums, decoded one at a time, in order.
+
+        All are read when this is called; they can be taken after the reader was released.
+
+        Args:
+            subjects: the id of each evaluation, and uids of the datums, in the version's order:
+                rows of others are left out, and what stays refers to these by their index.
+
+        Raises:
+            NotFound: there is no evaluation of one of the ids.
+        """
 
     def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
         """Ledgers of evaluations, decoded one at a time, in the order of their ids.

@@ -1,9 +1,9 @@
-"""Blobs between store and arithmetic: in memory while they are small, else in a file."""
+"""Blobs between store and arithmetic: in memory while they are small, the rest in a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from tempfile import SpooledTemporaryFile
+from tempfile import TemporaryFile
 
 MOST_IN_MEMORY = 256 << 20
 
@@ -17,20 +17,32 @@ class Spool:
         blobs: name and content of each.
     """
 
-    def __init__(self, blobs: Iterable[tuple[str, bytes]]) -> None:
-        self._file = SpooledTemporaryFile(MOST_IN_MEMORY)  # noqa: SIM115  open while it is read
+    def __init__(self, blobs: Iterable[tuple[str, bytes]] = ()) -> None:
+        self._file = None
+        self._here: dict[str, bytes] = {}
         self._spans: dict[str, tuple[int, int]] = {}
+        taken = 0
         for name, content in blobs:
+            taken += len(content)
+            if taken <= MOST_IN_MEMORY:
+                self._here[name] = content
+                continue
+            if self._file is None:
+                self._file = TemporaryFile()  # noqa: SIM115  open while it is read
             self._spans[name] = (self._file.tell(), len(content))
             self._file.write(content)
 
     def __del__(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def __contains__(self, name: object) -> bool:
-        return name in self._spans
+        return name in self._here or name in self._spans
 
     def __getitem__(self, name: str) -> bytes:
+        if name in self._here:
+            return self._here[name]
+        assert self._file is not None
         start, size = self._spans[name]
         self._file.seek(start)
         return self._file.read(size)

@@ -126,6 +126,23 @@ class EvaluatorContract:
         assert self.answers(again) == self.answers(ledger)
 
     @seeds
+    def test_what_is_measured_reads_no_details(self, seed: int) -> None:
+        """Stores keep these tables apart, and rankings leave them there."""
+        ledger = self.match(self.dataset(seed))
+        own = self.evaluator
+        lean = replace(
+            ledger,
+            tables={
+                name: table
+                for name, table in ledger.tables.items()
+                if name not in own.detail_tables
+            },
+        )
+        assert own.measure(lean) == own.measure(ledger)
+        assert own.by_datum(lean).keys() == own.by_datum(ledger).keys()
+        assert own.support(lean).keys() == own.support(ledger).keys()
+
+    @seeds
     def test_columns_by_datum_stay_when_other_datums_go(self, seed: int) -> None:
         """A column has a row a datum, and a datum's row is about that datum alone."""
         dataset = self.dataset(seed)

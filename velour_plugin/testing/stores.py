@@ -159,6 +159,22 @@ class StoreContract:
         again = fires().with_predictions(predictions, "model")
         assert again.predictions_digest == fires(["2", "10"]).predictions_digest
 
+    def test_predictions_are_read_on_some_datums(self, store: Store) -> None:
+        """As of the whole without the others, also when the reader was released before."""
+        numbers = [self.save(store, fires(uids)).id for uids in (["2", "10"], ["10", "roof"])]
+        whole = fires().uids
+        chosen = np.array([uid in ("10", "20") for uid in whole])
+        with store.snapshot() as reader:
+            some = reader.predictions([(number, ("10", "20")) for number in numbers])
+            reader.release()
+            for number, table in zip(numbers, some, strict=True):
+                expected = store.load_predictions(number).on_datums(chosen)
+                assert table.labels == expected.labels
+                for name in ("datum", "annotation", "label", "score", "box", "area", "crowd"):
+                    np.testing.assert_array_equal(getattr(table, name), getattr(expected, name))
+        with pytest.raises(NotFound, match="no evaluation 'nobody'"):
+            store.predictions([(numbers[0], whole), ("nobody", whole)])
+
     def test_candidates_are_found_by_every_name(self, store: Store) -> None:
         saved = self.save(store, fires(["2"]), velour.EvaluatedRun("r1", "named", "0"))
         (candidate,) = store.candidates("fires")

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_evaluators.detection.ledger import DETAIL_TABLES
 from velour_evaluators.detection.matching import PAIRED_FROM
 from velour_evaluators.detection.parameters import Settings
 from velour_plugin import Ledger
 from velour_plugin.errors import InvalidInput
-from velour_plugin.plugin import Columns
+from velour_plugin.plugin import Columns, LazyTables
 
 
 def unanswered(ledger: Ledger, parameters: Mapping[str, Any]) -> Iterator[str]:
@@ -98,14 +99,19 @@ def reduced(ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None) 
         "matches": of_kept("matches"),
         "truths": _relabelled(_rows(truths, real), label),
     }
-    if "pairs" in tables:
+
+    def details() -> dict[str, Columns]:
         pairs = of_kept("pairs")
         both = real[pairs["truth"]]
-        less["pairs"] = {**_rows(pairs, both), "truth": truth[pairs["truth"][both]]}
-        less["truth_boxes"] = _rows(tables["truth_boxes"], real)
-        less["detection_boxes"] = of_kept("detection_boxes")
+        return {
+            "pairs": {**_rows(pairs, both), "truth": truth[pairs["truth"][both]]},
+            "truth_boxes": _rows(tables["truth_boxes"], real),
+            "detection_boxes": of_kept("detection_boxes"),
+        }
+
     names = tuple(name for name, stays in zip(ledger.labels, labels, strict=True) if stays)
-    return Ledger(ledger.task, ledger.datums, names, ledger.parameters, less)
+    some = LazyTables(less, DETAIL_TABLES, details) if "pairs" in tables else less
+    return Ledger(ledger.task, ledger.datums, names, ledger.parameters, some)
 
 
 def _relabelled(table: Columns, label: NDArray[np.int32]) -> Columns:
@@ -124,14 +130,14 @@ class _Narrowing:
         self.kept = ledger.tables["detections"]["rank"] < self.new.max_detections[-1]
         self.place = (np.cumsum(self.kept) - 1).astype(np.int32)
 
-    def tables(self) -> dict[str, Columns]:
+    def tables(self) -> Mapping[str, Columns]:
         """The tables of the narrowed ledger."""
-        tables = {
+        tables: dict[str, Columns] = {
             "detections": self._ranged(_rows(self.old_tables["detections"], self.kept)),
             "matches": self._matches(),
             "truths": self._ranged(self.old_tables["truths"]),
         }
-        return {**tables, **self._details()} if self.with_details else tables
+        return LazyTables(tables, DETAIL_TABLES, self._details) if self.with_details else tables
 
     def _details(self) -> dict[str, Columns]:
         pairs, boxes = self.old_tables["pairs"], self.old_tables["detection_boxes"]

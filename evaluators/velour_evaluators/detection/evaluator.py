@@ -12,6 +12,7 @@ from velour_evaluators import by_datum
 from velour_evaluators.detection.answers import narrowed, reduced, unanswered
 from velour_evaluators.detection.details import detail_metrics
 from velour_evaluators.detection.errors import errors_by_kind
+from velour_evaluators.detection.ledger import DETAIL_TABLES
 from velour_evaluators.detection.matching import write_ledger
 from velour_evaluators.detection.merging import concatenated
 from velour_evaluators.detection.metrics import lean_metrics
@@ -43,6 +44,7 @@ class ObjectDetection(Evaluator):
     }  # fmt: skip
     defaults = DEFAULTS
     decorative = frozenset({"details", "examples", "calibration_bins"})
+    detail_tables = frozenset(DETAIL_TABLES)
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Complete and check parameters (see :mod:`velour_evaluators.detection.parameters`)."""

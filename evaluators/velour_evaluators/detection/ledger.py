@@ -38,6 +38,9 @@ from velour_plugin.plugin import Columns
 BOX = ("x", "y", "width", "height")
 """Columns of the tables of boxes."""
 
+DETAIL_TABLES = ("pairs", "truth_boxes", "detection_boxes")
+"""Tables that nothing but details reads."""
+
 _MANY_LABELS = 1000
 """From here on curves of every label would be large: labels without truth get none."""
 

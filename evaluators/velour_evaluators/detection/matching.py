@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from velour_evaluators.detection import engine
 from velour_evaluators.detection.federated import known_detections, partial_detections
-from velour_evaluators.detection.ledger import BOX
+from velour_evaluators.detection.ledger import BOX, DETAIL_TABLES
 from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels import matching
 from velour_evaluators.kernels.sorting import descending_order, stable_order
@@ -22,7 +23,7 @@ from velour_evaluators.regions import (
     regions_of,
 )
 from velour_plugin import AnnotationTable, Dataset, Ledger
-from velour_plugin.plugin import Columns, LabelName, Vocabulary
+from velour_plugin.plugin import Columns, LabelName, LazyTables, Vocabulary
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 """Detection, truth and IoU of each."""
@@ -47,8 +48,9 @@ def write_ledger(
     form = parameters["iou_type"]
     if form == "auto":
         form = finest_common_form(dataset.truth, predictions)
-    if engine.matches_at_once(form, parameters):
-        return _at_once(task, dataset, predictions, {**parameters, "iou_type": form})
+    if engine.matches_at_once(form, {**parameters, "details": False}):
+        ledger = _at_once(task, dataset, predictions, {**parameters, "iou_type": form})
+        return _with_details(ledger, dataset, predictions) if parameters["details"] else ledger
     comparison = _Comparison(dataset, predictions, parameters)
     stored = {**parameters, "iou_type": comparison.form}
     return Ledger(task, dataset.uids, comparison.labels, stored, comparison.tables())
@@ -57,7 +59,7 @@ def write_ledger(
 def _at_once(
     task: str, dataset: Dataset, predictions: AnnotationTable, parameters: Mapping[str, Any]
 ) -> Ledger:
-    """Boxes or masks without details, from columns to ledger in one call of the kernel."""
+    """Boxes or masks, from columns to a lean ledger in one call of the compiled kernel."""
     labels, truth, said = one_vocabulary(dataset.truth, predictions)
     if parameters["iou_type"] == "box":
         sides: tuple[Any, Any] = (boxes_of(truth, dataset), boxes_of(said, dataset))
@@ -67,6 +69,15 @@ def _at_once(
     settings = Settings.of(parameters)
     tables = engine.match_at_once(truth, said, sides, settings, len(dataset), len(labels))
     return Ledger(task, dataset.uids, labels, parameters, tables)
+
+
+def _with_details(ledger: Ledger, dataset: Dataset, predictions: AnnotationTable) -> Ledger:
+    """A ledger that compares regions of all labels once its details are looked at."""
+
+    def details() -> Mapping[str, Columns]:
+        return _Comparison(dataset, predictions, ledger.parameters).details()
+
+    return replace(ledger, tables=LazyTables(ledger.tables, DETAIL_TABLES, details))
 
 
 def detection_order(said: AnnotationTable) -> NDArray[np.intp]:
@@ -102,8 +113,12 @@ class _Comparison:
         """Everything that the ledger holds."""
         if not self.with_details:
             return self._tables(self._pairs(self.cells, self._least))
-        pairs = self._pairs(self._cells_of_keys(), min(PAIRED_FROM, self._least))
+        pairs = self._pairs_of_keys()
         return {**self._tables(self._of_equal_labels(pairs)), **self._detail_tables(pairs)}
+
+    def details(self) -> dict[str, Columns]:
+        """The tables of details alone."""
+        return self._detail_tables(self._pairs_of_keys())
 
     def _tables(self, pairs: Pairs) -> dict[str, Columns]:
         said, truth, kept, grid = self.said, self.truth, self.kept, self.settings.grid
@@ -163,6 +178,9 @@ class _Comparison:
         sides = (self.targets, self.regions)
         rows = np.flatnonzero(self.kept)
         return engine.overlapping_pairs(cells, rows, sides, self.truth.crowd, at_least)
+
+    def _pairs_of_keys(self) -> Pairs:
+        return self._pairs(self._cells_of_keys(), min(PAIRED_FROM, self._least))
 
     def _of_equal_labels(self, pairs: Pairs) -> Pairs:
         detection, truth, iou = pairs

@@ -9,12 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_evaluators.detection.ledger import DETAIL_TABLES
 from velour_evaluators.kernels.sorting import descending_order, stable_order
 from velour_plugin import Ledger
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import Columns, LabelName, canonical_json, natural_order
+from velour_plugin.plugin import (
+    Columns,
+    LabelName,
+    LazyTables,
+    canonical_json,
+    natural_order,
+)
 
 Rows = NDArray[Any]
+Changes = Mapping[str, Any]
+"""What a column becomes, by its name: new numbers of what it refers to, or a number to add."""
 
 
 def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
@@ -33,8 +42,8 @@ def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
         if uid == after:
             raise BadDataset(f"datum {uid!r} is in two ledgers: partitions have no common datum.")
     labels = _common_labels(ledgers)
-    tables = _renumbered(ledgers, labels, uids)
-    return Ledger(ledgers[0].task, tuple(uids), labels, parameters, _sorted(tables))
+    tables = _tables(ledgers, _changes(ledgers, labels, uids))
+    return Ledger(ledgers[0].task, tuple(uids), labels, parameters, tables)
 
 
 def _common_parameters(ledgers: Sequence[Ledger]) -> Mapping[str, Any]:
@@ -72,25 +81,47 @@ def _common_labels(ledgers: Sequence[Ledger]) -> tuple[LabelName, ...]:
     return tuple(sorted({name for ledger in ledgers for name in ledger.labels}))
 
 
-def _renumbered(
+def _tables(ledgers: Sequence[Ledger], changes: Sequence[Changes]) -> Mapping[str, Columns]:
+    """The tables of the whole; those of details when they are looked at."""
+    names = ledgers[0].tables
+    lean = _renumbered(ledgers, changes, [name for name in names if name not in DETAIL_TABLES])
+    orders = _orders(lean)
+    known = _sorted(lean, orders)
+    later = [name for name in names if name in DETAIL_TABLES]
+    return LazyTables(known, later, lambda: _sorted(_renumbered(ledgers, changes, later), orders))
+
+
+def _changes(
     ledgers: Sequence[Ledger], labels: Sequence[LabelName], uids: Sequence[str]
-) -> dict[str, dict[str, Rows]]:
-    """Tables one after the other, with common numbers of labels, datums and rows."""
+) -> list[Changes]:
+    """For each ledger, the common numbers of its labels and datums, and how far rows move on."""
     of_label = {name: place for place, name in enumerate(labels)}
     of_datum = {uid: place for place, uid in enumerate(uids)}
-    parts: list[dict[str, dict[str, Rows]]] = []
+    changes: list[Changes] = []
     detections = truths = 0
     for ledger in ledgers:
-        changes = {
-            "label": np.array([of_label[name] for name in ledger.labels], np.int32),
-            "datum": np.array([of_datum[uid] for uid in ledger.datums], np.int32),
-            "detection": np.int32(detections),
-            "truth": np.int32(truths),
-        }
-        parts.append({name: _changed(table, changes) for name, table in ledger.tables.items()})
+        changes.append(
+            {
+                "label": np.array([of_label[name] for name in ledger.labels], np.int32),
+                "datum": np.array([of_datum[uid] for uid in ledger.datums], np.int32),
+                "detection": np.int32(detections),
+                "truth": np.int32(truths),
+            }
+        )
         detections += len(ledger.tables["detections"]["label"])
         truths += len(ledger.tables["truths"]["label"])
-    return {name: _stacked([part[name] for part in parts]) for name in parts[0]}
+    return changes
+
+
+def _renumbered(
+    ledgers: Sequence[Ledger], changes: Sequence[Changes], names: Sequence[str]
+) -> dict[str, dict[str, Rows]]:
+    """Tables one after the other, with common numbers of labels, datums and rows."""
+    pairs = list(zip(ledgers, changes, strict=True))
+    return {
+        name: _stacked([_changed(ledger.tables[name], change) for ledger, change in pairs])
+        for name in names
+    }
 
 
 def _stacked(tables: Sequence[Mapping[str, Rows]]) -> dict[str, Rows]:
@@ -107,14 +138,21 @@ def _changed(table: Columns, changes: Mapping[str, Any]) -> dict[str, Rows]:
     return changed
 
 
-def _sorted(tables: dict[str, dict[str, Rows]]) -> dict[str, Columns]:
-    """Rows in the order of a ledger, and the positions that name them."""
-    said = tables["detections"]
-    orders = {
+def _orders(tables: Mapping[str, Mapping[str, Rows]]) -> dict[str, NDArray[np.intp]]:
+    """Order of the rows of a ledger, by table, where rows are in an order of their own."""
+    said, truths = tables["detections"], tables["truths"]
+    by_datum = np.argsort(truths["datum"], kind="stable")
+    return {
         "detections": _ledger_order(said["label"], said["score"], said["datum"]),
-        "truths": np.argsort(tables["truths"]["datum"], kind="stable"),
+        "truths": by_datum,
+        "truth_boxes": by_datum,
     }
-    orders["truth_boxes"] = orders["truths"]
+
+
+def _sorted(
+    tables: Mapping[str, Mapping[str, Rows]], orders: Mapping[str, NDArray[np.intp]]
+) -> dict[str, Columns]:
+    """Rows in the order of a ledger, and the positions that name them."""
     places = {"detection": _inverse(orders["detections"]), "truth": _inverse(orders["truths"])}
     moved = {
         name: {

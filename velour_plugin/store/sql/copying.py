@@ -54,6 +54,8 @@ class _Field:
             self.null = np.array([value is None for value in values], bool)
             return
         numbers = np.asarray(values)
+        if numbers.dtype == object:  # where None is NULL as well
+            numbers = numbers.astype(np.float64)
         self.null = np.isnan(numbers) if numbers.dtype.kind == "f" else np.zeros(len(numbers), bool)
         self.numbers = np.where(self.null, 0, numbers).astype(dtype)
 

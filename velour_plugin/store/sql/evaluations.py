@@ -8,11 +8,22 @@ or not at all.
 from __future__ import annotations
 
 import datetime as dt
+import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    delete,
+    insert,
+    or_,
+    select,
+    union_all,
+)
 
 from velour_plugin.domain.codec import table_from_bytes, table_to_bytes
 from velour_plugin.domain.datasets import Dataset
@@ -22,7 +33,8 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import InvalidInput, NotFound
 from velour_plugin.partitions import PartitionedDataset, parts_of
-from velour_plugin.store.ledgers import ledger_from_bytes, ledger_to_bytes
+from velour_plugin.plugins import installed
+from velour_plugin.store.ledgers import LedgerPieces
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.annotation_rows import label_ids
 from velour_plugin.store.sql.backend import Backend
@@ -60,10 +72,7 @@ def save_evaluation(
             )
         )
         _save_metrics(connection, backend, evaluation)
-        ledger = _storable(ledger_to_bytes(evaluation.ledger), "a ledger")
-        connection.execute(
-            insert(schema.ledgers).values(evaluation_id=evaluation.id, content=ledger)
-        )
+        _save_ledger(connection, backend, evaluation)
     if evaluation.run is not None:
         link_run(connection, evaluation.id, evaluation.run)
 
@@ -103,8 +112,13 @@ def dataset_of(connection: Connection, evaluation_id: str) -> str:
     return str(name)
 
 
-def load_evaluation(connection: Connection, evaluation_id: str) -> Evaluation:
+def load_evaluation(connection: Connection, evaluation_id: str, ledger: Ledger) -> Evaluation:
     """Read one evaluation back exactly as it was saved.
+
+    Args:
+        connection: to the store.
+        evaluation_id: names it.
+        ledger: of it.
 
     Raises:
         NotFound: no evaluation has that id.
@@ -128,7 +142,7 @@ def load_evaluation(connection: Connection, evaluation_id: str) -> Evaluation:
         certificate=Certificate(**row.certificate),
         predictions_digest=row.digest,
         metrics=_load_metrics(connection, evaluation_id),
-        ledger=load_ledger(connection, evaluation_id),
+        ledger=ledger,
         run=None if run is None else EvaluatedRun(run.run_id, run.name, run.experiment_id),
         created_at=row.created_at,
     )
@@ -223,18 +237,32 @@ def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[s
     return set(connection.scalars(query))
 
 
+def prediction_bytes(
+    connection: Connection, evaluation_ids: Sequence[str]
+) -> Iterator[tuple[str, bytes]]:
+    """Read predictions at rest, by their evaluation's id and the number of the part, in any order.
+
+    One statement; what is spelled "3f2a 0" is the first part of the predictions of 3f2a.
+    """
+    evaluations, contents = schema.evaluations.c, schema.prediction_contents.c
+    query = (
+        select(evaluations.id, contents.part, contents.content)
+        .join(schema.evaluations, evaluations.set_id == contents.set_id)
+        .where(evaluations.id.in_(evaluation_ids))
+    )
+    for number, part, content in connection.execute(_few_at_a_time(query)):
+        yield f"{number} {part}", bytes(content)
+
+
 def load_predictions(connection: Connection, evaluation_id: str) -> AnnotationTable:
     """Read the predictions of an evaluation, on the datums of its version."""
-    evaluations, contents = schema.evaluations.c, schema.prediction_contents.c
     uids = version_uids(connection, version_id_of(connection, evaluation_id))
     index_of = {uid: index for index, uid in enumerate(uids)}
-    blobs = (
-        select(contents.content)
-        .join(schema.evaluations, evaluations.set_id == contents.set_id)
-        .where(evaluations.id == evaluation_id)
-        .order_by(contents.part)
-    )
-    parts = [table_from_bytes(blob, index_of)[0] for blob in connection.scalars(blobs)]
+    blobs = dict(prediction_bytes(connection, [evaluation_id]))
+    parts = [
+        table_from_bytes(blobs[f"{evaluation_id} {part}"], index_of)[0]
+        for part in range(len(blobs))
+    ]
     return parts[0] if len(parts) == 1 else AnnotationTable.joined(parts)
 
 
@@ -252,24 +280,42 @@ def version_id_of(connection: Connection, evaluation_id: str) -> int:
     return int(version_id)
 
 
-def load_ledger(connection: Connection, evaluation_id: str) -> Ledger:
-    """Read the ledger of an evaluation."""
-    ((_, content),) = ledger_bytes(connection, [evaluation_id])
-    return ledger_from_bytes(content)
-
-
 def ledger_bytes(
     connection: Connection, evaluation_ids: Sequence[str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Read ledgers at rest with their evaluations' ids, in one statement; in any order."""
-    ledgers = schema.ledgers.c
-    query = select(ledgers.evaluation_id, ledgers.content).where(
-        ledgers.evaluation_id.in_(evaluation_ids)
+    """Read ledgers by their evaluations' ids and lists of datums by their digests, in any order.
+
+    One statement, that reads no details.
+    """
+    ledgers, lists = schema.ledger_contents.c, schema.uid_lists.c
+    wanted = ledgers.evaluation_id.in_(evaluation_ids)
+    query = union_all(
+        select(ledgers.evaluation_id, ledgers.content).where(wanted),
+        select(lists.digest, lists.content).where(
+            lists.digest.in_(select(ledgers.uids).where(wanted))
+        ),
     )
-    # few at a time: a server would otherwise send them all before the first is taken
-    few = query.execution_options(stream_results=True, max_row_buffer=4)
-    for evaluation_id, content in connection.execute(few):
-        yield evaluation_id, bytes(content)
+    for name, content in connection.execute(_few_at_a_time(query)):
+        yield name, bytes(content)
+
+
+def _few_at_a_time(query: Executable) -> Executable:
+    """Blobs: a server would otherwise send them all before the first is taken."""
+    return query.execution_options(stream_results=True, max_row_buffer=4)
+
+
+def details_bytes(connection: Connection, evaluation_id: str) -> bytes:
+    """Read the details of a ledger.
+
+    Raises:
+        NotFound: there are none: the evaluation was deleted meanwhile.
+    """
+    details = schema.ledger_details.c
+    query = select(details.content).where(details.evaluation_id == evaluation_id)
+    content = connection.scalars(query).one_or_none()
+    if content is None:
+        raise NotFound(f"no details of evaluation {evaluation_id!r} in this store.")
+    return bytes(content)
 
 
 def _candidate(row: Any, known: dict[int, Version]) -> Candidate:
@@ -316,10 +362,24 @@ def _save_predictions(
     number = int(connection.scalars(query).one())
     for part, content in enumerate(parts_of(dataset)):
         assert content.predictions is not None
-        blob = _storable(table_to_bytes(content.predictions, content.uids), "predictions")
-        row = {"set_id": number, "part": part, "content": blob}
+        blob = table_to_bytes(content.predictions, content.uids, compact=True)
+        row = {"set_id": number, "part": part, "content": _storable(blob, "predictions")}
         connection.execute(insert(schema.prediction_contents).values(row))
     return number
+
+
+def _save_ledger(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:
+    evaluator = installed().evaluators.get(evaluation.task)
+    apart = frozenset() if evaluator is None else evaluator.detail_tables
+    pieces = LedgerPieces.of(evaluation.ledger, apart)
+    lists = {"digest": pieces.digest, "content": _storable(pieces.uids, "a list of datums")}
+    backend.insert_missing(connection, schema.uid_lists, [lists])
+    key = {"evaluation_id": evaluation.id}
+    lean = {**key, "uids": pieces.digest, "content": _storable(pieces.content, "a ledger")}
+    connection.execute(insert(schema.ledger_contents).values(lean))
+    if pieces.details is not None:
+        row = {**key, "content": _storable(pieces.details, "details of a ledger")}
+        connection.execute(insert(schema.ledger_details).values(row))
 
 
 def _storable(content: bytes, name: str) -> bytes:
@@ -344,29 +404,47 @@ _LARGEST = 1_000_000_000
 def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:
     names = list(dict.fromkeys(m.label.name for m in evaluation.metrics if m.label is not None))
     ids = dict(zip(names, label_ids(connection, backend, names).tolist(), strict=True))
-    rows = [
+    metrics = evaluation.metrics
+    if not metrics:
+        return
+    values = [_value_columns(metric.value) for metric in metrics]
+    backend.insert(
+        connection,
+        schema.metrics,
         {
-            "evaluation_id": evaluation.id,
-            "position": position,
-            "name": metric.name,
-            "label_id": metric.label and ids[metric.label.name],
-            **_value_columns(metric.value),
-            "parameters": dict(metric.parameters),
-        }
-        for position, metric in enumerate(evaluation.metrics)
-    ]
-    if rows:
-        connection.execute(insert(schema.metrics), rows)
+            "evaluation_id": [evaluation.id] * len(metrics),
+            "position": np.arange(len(metrics)),
+            "name": [metric.name for metric in metrics],
+            "label_id": [metric.label and ids[metric.label.name] for metric in metrics],
+            **dict(zip(("value", "content", "packed"), zip(*values, strict=True), strict=True)),
+            "parameters": [dict(metric.parameters) for metric in metrics],
+        },
+    )
 
 
-def _value_columns(value: Any) -> dict[str, Any]:
-    """A number for SQL to compare; as JSON whatever is no fraction, so that 3 stays 3."""
+def _value_columns(value: Any) -> tuple[float | None, Any, bytes | None]:
+    """A number for SQL to compare; whatever is no fraction as JSON, so that 3 stays 3.
+
+    Where that is long it is packed: curves and matrices are most of what an evaluation says.
+    """
     plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, (dict, list)):
+        text = json.dumps(plain, ensure_ascii=False)
+        if len(text) > _LONG:
+            return None, None, zlib.compress(text.encode(), 1)
     is_number = isinstance(plain, (int, float)) and not isinstance(plain, bool)
-    return {
-        "value": float(plain) if is_number else None,
-        "content": None if isinstance(plain, float) else plain,
-    }
+    return float(plain) if is_number else None, None if isinstance(plain, float) else plain, None
+
+
+def _value_of(row: Any) -> Any:
+    """Undo :func:`_value_columns`."""
+    if row.packed is not None:
+        return json.loads(zlib.decompress(row.packed))
+    return row.value if row.content is None else row.content
+
+
+_LONG = 200
+"""Characters of JSON from which on packing makes it smaller."""
 
 
 def _load_metrics(connection: Connection, evaluation_id: str) -> Sequence[Metric]:
@@ -380,7 +458,7 @@ def _load_metrics(connection: Connection, evaluation_id: str) -> Sequence[Metric
     return [
         Metric(
             row.name,
-            row.value if row.content is None else row.content,
+            _value_of(row),
             None if row.key is None else Label(row.key, row.label_value),
             row.parameters,
         )

@@ -25,7 +25,7 @@ from velour_plugin.store.tables import StoreTables
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision; a test holds it to the migrations."""
 
 

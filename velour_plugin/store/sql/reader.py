@@ -5,11 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import fields
+from functools import cache, partial
+from itertools import count, takewhile
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, select
 
 from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.codec import table_from_bytes
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.domain.facts import TAGS, FactValue
@@ -21,7 +26,8 @@ from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.swapped import warn_if_swapped
 from velour_plugin.filters.tree import Node, properties
-from velour_plugin.store.ledgers import ledger_from_bytes
+from velour_plugin.store.ledgers import LeanLedger, uids_from_bytes
+from velour_plugin.store.memory import BoundedCache
 from velour_plugin.store.spool import Spool
 from velour_plugin.store.sql import (
     answer_cache,
@@ -42,6 +48,8 @@ class SqlReader(ABC):
     """What can be read of a store in an SQL database (:class:`velour_plugin.store.Reader`)."""
 
     backend: Backend
+    known_ledgers: BoundedCache[LeanLedger]
+    known_versions: BoundedCache[Dataset]
 
     @abstractmethod
     def _reading(self) -> AbstractContextManager[Connection]:
@@ -75,9 +83,18 @@ class SqlReader(ABC):
             return datasets.load_dataset(connection, found)
 
     def load_version(self, version: Version) -> Dataset:
-        """Read a dataset version back: equal content, the same digest."""
+        """Read a dataset version back: equal content, the same digest.
+
+        It is kept in memory, so its columns cannot be written to.
+        """
+        name = f"{version.dataset} {version.digest}"
+        known = self.known_versions.known([name])
+        if known:
+            return known[name]
         with self._reading() as connection:
-            return datasets.load_dataset(connection, version)
+            dataset = _frozen(datasets.load_dataset(connection, version))
+        self.known_versions.keep(name, dataset, _nbytes(dataset))
+        return dataset
 
     def datums(self, version: Version) -> list[Datum]:
         """Datums of a version with their metadata and locations, in order."""
@@ -154,22 +171,56 @@ class SqlReader(ABC):
 
     def load(self, evaluation_id: str) -> Evaluation:
         """Read an evaluation back exactly as it was saved."""
+        (ledger,) = self.ledgers([evaluation_id])
         with self._reading() as connection:
-            return evaluations.load_evaluation(connection, evaluation_id)
+            return evaluations.load_evaluation(connection, evaluation_id, ledger)
 
     def load_predictions(self, evaluation_id: str) -> AnnotationTable:
         """Read back the predictions that an evaluation is about."""
         with self._reading() as connection:
             return evaluations.load_predictions(connection, evaluation_id)
 
-    def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
-        """Ledgers of evaluations, decoded one at a time, in the order of their ids."""
+    def predictions(
+        self, subjects: Sequence[tuple[str, Sequence[str]]]
+    ) -> Iterator[AnnotationTable]:
+        """Predictions of evaluations on some datums each, decoded one at a time, in order."""
+        ids = list(dict.fromkeys(number for number, _ in subjects))
         with self._reading() as connection:
-            spool = Spool(evaluations.ledger_bytes(connection, list(dict.fromkeys(evaluation_ids))))
-        for number in evaluation_ids:
+            spool = Spool(evaluations.prediction_bytes(connection, ids))
+        for number in ids:
+            if f"{number} 0" not in spool:
+                raise NotFound(f"no evaluation {number!r} in this store.")
+        return (_predictions(spool, number, uids) for number, uids in subjects)
+
+    def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
+        """Ledgers of evaluations, decoded one at a time, in the order of their ids.
+
+        Details are read when they are looked at, each ledger's in a statement of its own.
+        """
+        known = self.known_ledgers.known(evaluation_ids)
+        missing = [number for number in dict.fromkeys(evaluation_ids) if number not in known]
+        spool = Spool()
+        if missing:
+            with self._reading() as connection:
+                spool = Spool(evaluations.ledger_bytes(connection, missing))
+        for number in missing:
             if number not in spool:
                 raise NotFound(f"no evaluation {number!r} in this store.")
-        return (ledger_from_bytes(spool[number]) for number in evaluation_ids)
+        return self._decoded(evaluation_ids, known, spool)
+
+    def _decoded(
+        self, evaluation_ids: Sequence[str], known: dict[str, LeanLedger], spool: Spool
+    ) -> Iterator[Ledger]:
+        """Ledgers that are known or were read; those that were read are kept in memory."""
+        uids = cache(lambda digest: uids_from_bytes(spool[digest]))
+        for number in evaluation_ids:
+            lean = known.get(number) or LeanLedger.of(spool[number], uids)
+            self.known_ledgers.keep(number, lean, lean.nbytes)
+            yield lean.with_details(partial(self._details, number))
+
+    def _details(self, evaluation_id: str) -> bytes:
+        with self._reading() as connection:
+            return evaluations.details_bytes(connection, evaluation_id)
 
     def metric_values(
         self, evaluation_ids: Sequence[str], name: str, label: Label | None = None
@@ -189,6 +240,33 @@ class SqlReader(ABC):
             return evaluations.metric_names(connection, evaluation_ids)
 
 
+def _predictions(spool: Spool, evaluation_id: str, uids: Sequence[str]) -> AnnotationTable:
+    """Predictions on some datums, of one blob, or of one for each part of a dataset."""
+    index_of = {uid: index for index, uid in enumerate(uids)}
+    names = takewhile(spool.__contains__, (f"{evaluation_id} {part}" for part in count()))
+    parts = [table_from_bytes(spool[name], index_of, some=True)[0] for name in names]
+    return parts[0] if len(parts) == 1 else AnnotationTable.joined(parts)
+
+
+def _frozen(dataset: Dataset) -> Dataset:
+    """A dataset that many questions share: its columns cannot be written to any more."""
+    for each in fields(dataset.truth):
+        column = getattr(dataset.truth, each.name)
+        if isinstance(column, np.ndarray):
+            column.flags.writeable = False
+    return dataset
+
+
+def _nbytes(dataset: Dataset) -> int:
+    """About how many bytes a dataset takes in memory."""
+    rows = len(dataset.truth)
+    return _DATUM * len(dataset) + (_ROW if dataset.truth.shape is None else _SHAPE) * rows
+
+
+_DATUM, _ROW, _SHAPE = 2_000, 100, 2_000
+"""Bytes of a datum with its metadata, of a row of numbers, of a row with a polygon or mask."""
+
+
 class SqlSnapshot(SqlReader):
     """A store at one moment, until it is released.
 
@@ -199,6 +277,7 @@ class SqlSnapshot(SqlReader):
 
     def __init__(self, store: SqlReader, transaction: AbstractContextManager[Connection]) -> None:
         self.backend = store.backend
+        self.known_ledgers, self.known_versions = store.known_ledgers, store.known_versions
         self._store = store
         self._open = ExitStack()
         self._connection: Connection | None = self._open.enter_context(transaction)

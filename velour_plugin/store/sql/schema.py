@@ -261,15 +261,36 @@ metrics = Table(
     _to("labels", nullable=True),
     Column("value", Float(53)),
     Column("content", Json),
+    Column("packed", LargeBinary),
     Column("parameters", Json, nullable=False),
 )
+"""A number is a value for SQL to compare; other JSON is content, or where it is long packed by
+zlib."""
 
-ledgers = Table(
-    "ledgers",
+uid_lists = Table(
+    "uid_lists",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+"""Lists of datums, each stored once for all ledgers that are about the same."""
+
+ledger_contents = Table(
+    "ledger_contents",
+    metadata,
+    _evaluation(),
+    Column("uids", String(64), ForeignKey("uid_lists.digest"), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""What is measured of each evaluation, as :mod:`velour_plugin.store.ledgers` spells it."""
+
+ledger_details = Table(
+    "ledger_details",
     metadata,
     _evaluation(),
     Column("content", LargeBinary, nullable=False),
 )
+"""What is looked at once, apart from what is measured: who ranks reads none of it."""
 
 expanded_predictions = Table(
     "expanded_predictions",

@@ -18,6 +18,7 @@ from velour_plugin.filters import Where, parse_filter
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins import installed
 from velour_plugin.queries import Query
+from velour_plugin.store.memory import LEDGERS_IN_MEMORY, VERSIONS_IN_MEMORY, BoundedCache
 from velour_plugin.store.sql import (
     answer_cache,
     datasets,
@@ -45,6 +46,8 @@ class SqlStore(SqlReader):
 
     def __init__(self, url: URL, backend: Backend) -> None:
         self.backend = backend
+        self.known_ledgers = BoundedCache(LEDGERS_IN_MEMORY)
+        self.known_versions = BoundedCache(VERSIONS_IN_MEMORY)
         self.display_url = url.render_as_string(hide_password=True)
         self.engine = backend.open(url)
 
