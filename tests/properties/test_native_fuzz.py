@@ -9,7 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from velour_evaluators.detection.ledger import DetectionLedger, Selection
 from velour_evaluators.kernels import matching, overlap
-from velour_evaluators.kernels.accumulate import Average, averages_of_curves, curves_of_area
+from velour_evaluators.kernels.accumulate import (
+    Average,
+    Question,
+    averages_of_curves,
+    curves_of_area,
+)
 from velour_evaluators.kernels.native import averages as native_averages
 from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match
@@ -52,11 +57,11 @@ def test_ledger_and_averages_are_numpys_to_the_bit(seed: int) -> None:
     for weights in selections(rng, datums):
         chosen = DetectionLedger(ledger).select(weights)
         often = None if weights is None else weights[None]
-        answer = native_averages.averages(stored, limits, asked, group, groups, often)
+        question = Question(limits, asked, group, groups, len(asked))
+        answer = native_averages.averages(stored, question, often)
         wanted = numpy_averages(chosen, grid, limits, asked, group, groups)
         for mine, theirs in zip((answer.labels, answer.groups), wanted, strict=True):
             assert np.array_equal(mine[0], theirs, equal_nan=True)
-        assert np.array_equal(answer.truths[0], chosen.truths)
         lane, least = int(rng.integers(len(grid.thresholds))), float(rng.choice([0, 0.5, 1]))
         found, counted = native_averages.counts_at(stored, lane, least, weights)
         wanted_found, wanted_counted = chosen.counts_at(lane, least)
@@ -76,15 +81,16 @@ def test_many_replicates_are_each_alone(seed: int) -> None:
     stored, limits = native_averages.Stored(tables, datums, labels, 4, 10), (1, 10, 100)
     asked, group = hard_averages(rng, grid, limits), np.zeros(labels, np.int32)
     weights = rng.integers(0, 4, (20, datums))
-    together = native_averages.averages(stored, limits, asked, group, 1, weights)
+    question = Question(limits, asked, group, 1, len(asked))
+    lean = Question(limits, asked[3:4], group, 1, 1)
+    together = native_averages.averages(stored, question, weights)
     for number, some in enumerate(weights):
-        alone = native_averages.averages(stored, limits, asked, group, 1, some[None])
-        less = native_averages.averages(stored, limits, asked[3:4], group, 1, some[None])
+        alone = native_averages.averages(stored, question, some[None])
+        less = native_averages.averages(stored, lean, some[None])
         for name in ("labels", "groups"):
             values = getattr(alone, name)[0]
             assert np.array_equal(getattr(together, name)[number], values, equal_nan=True)
             assert np.array_equal(getattr(less, name)[0, 0], values[3], equal_nan=True)
-        assert np.array_equal(together.truths[number], alone.truths[0])
 
 
 @pytest.mark.parametrize("seed", range(120))

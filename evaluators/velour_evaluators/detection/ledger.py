@@ -165,7 +165,7 @@ class DetectionLedger:
         rows = Rows(
             label, rank, areas, matched, self.matches["hit"][of], self.matches["ignored"][of]
         )
-        return Selection(rows, score, self._truths(counts), origin)
+        return Selection(rows, score, self.count_truths(counts), origin)
 
     def _rows(self, counts: NDArray[np.int64]) -> NDArray[np.intp]:
         if counts.size == 0 or counts.max() <= 1:
@@ -212,7 +212,8 @@ class DetectionLedger:
         match[self.matches["detection"]] = np.arange(len(self.matches["detection"]))
         return match
 
-    def _truths(self, counts: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    def count_truths(self, counts: NDArray[np.int64] | None) -> NDArray[np.int64]:
+        """How many truths count, ``(labels, areas)``; arguments as for :meth:`select`."""
         label, bits = self.truths["label"], self.truths["areas"]
         often = 1 if counts is None else counts[self.truths["datum"]]
         columns = [

@@ -13,12 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.accumulate import RECALLS, Average, Averages
+from velour_evaluators.kernels.accumulate import RECALLS, Averages, Question
 from velour_evaluators.kernels.native import library
 from velour_plugin.plugin import address, addresses, column, threads_for
-
-PACK = 8
-"""Weightings that the kernel takes through the rows together: multiples of it are fastest."""
 
 Tables = Mapping[str, Mapping[str, NDArray[Any]]]
 """The tables of a detection ledger, see :mod:`velour_evaluators.detection.ledger`."""
@@ -42,56 +39,64 @@ class Stored:
     areas: int
     thresholds: int
 
+    @property
+    def rows(self) -> int:
+        """How many detections there are."""
+        return len(self.tables["detections"]["label"])
+
+
 
 def averages(
-    stored: Stored,
-    max_detections: Sequence[int],
-    kinds: Sequence[Average],
-    group: NDArray[np.int32],
-    groups: int,
-    weights: NDArray[np.int64] | None = None,
+    stored: Stored, question: Question, weights: NDArray[np.int64] | None = None
 ) -> Averages:
     """Average precision and recall of each label and group under many weightings of the datums.
 
     The same bits as :func:`velour_evaluators.kernels.accumulate.averages_of_curves` of each
-    weighting. Memory grows with weightings x labels with ground truth x thresholds x 101.
+    weighting. Memory does not grow with the number of weightings, but for the answer.
 
     Args:
         stored: what was matched.
-        max_detections: how many detections of an image and label count for each recall, rising.
-        kinds: of averages; lanes that none is over are not followed.
-        group: ``(labels,)`` which group's mean a label enters; -1 leaves it out.
-        groups: how many groups there are.
+        question: which averages, over what.
         weights: ``(replicates, datums)`` how often each datum counts; ``None`` for one replicate
             in which each counts once.
 
     Raises:
         ValueError: columns of different lengths, an index or weight out of bounds.
     """
-    detections = _table(stored, "detections", ("label", "datum", "score", "rank", "areas"))
-    matches = _table(stored, "matches", _MATCHES)
-    truths = _table(stored, "truths", ("label", "datum", "areas"))
-    replicates = 1 if weights is None else len(weights)
-    every = (replicates, stored.datums)
-    often = None if weights is None else column("weights", weights, np.int64, every)
-    limits = column("max_detections", np.array([*max_detections], np.int64), np.int64)
-    group = column("group", group, np.int32, (stored.labels,))
-    area, levels, read_at = _spelled(kinds)
-    of_labels = np.empty((replicates, len(kinds), stored.labels))
-    of_groups = np.empty((replicates, len(kinds), groups))
-    real = np.empty((replicates, stored.labels, stored.areas), np.int64)
-    if replicates:
-        library.functions.averages(
-            *(len(detections[0]), len(matches[0]), len(truths[0]), stored.labels, stored.datums),
-            *addresses(*detections, *matches, *truths),
-            *(replicates, 0 if often is None else address(often)),
-            *(stored.thresholds, stored.areas, len(RECALLS), address(RECALLS)),
-            *(len(limits), address(limits)),
-            *(len(kinds), *addresses(area, levels, read_at), groups, address(group)),
-            threads_for(len(detections[0]) * replicates // (4 if often is None else 50)),
-            *addresses(of_labels, of_groups, real),
-        )
-    return Averages(of_labels, of_groups, real)
+    if weights is None:
+        weights = np.ones((1, stored.datums), np.int64)
+    often = column("weights", weights, np.int64, (len(weights), stored.datums))
+    means = library.functions.averages(
+        **_ledger(stored), **_spelled(stored, question), weights=often,
+        threads=threads_for(len(weights) * stored.rows // 4),
+    )  # fmt: skip
+    return Averages(means["label_means"], means["group_means"])
+
+
+def omissions(
+    stored: Stored,
+    question: Question,
+    omitted: NDArray[np.int32],
+    weight: NDArray[np.int64],
+) -> Averages:
+    """The same with each of some datums left out: labels that it does not show stay as they are.
+
+    Args:
+        stored: what was matched.
+        question: which averages, over what.
+        omitted: ``(replicates,)`` the datum that does not count in each, rising.
+        weight: ``(datums,)`` how often the others count.
+
+    Raises:
+        ValueError: columns of different lengths, an index or weight out of bounds.
+    """
+    means = library.functions.omissions(
+        **_ledger(stored), **_spelled(stored, question),
+        omitted=column("omitted", omitted, np.int32),
+        weight=column("weight", weight, np.int64, (stored.datums,)),
+        threads=threads_for(len(omitted) * stored.rows // 4),
+    )  # fmt: skip
+    return Averages(means["label_means"], means["group_means"])
 
 
 def counts_at(
@@ -134,17 +139,46 @@ _TYPES: dict[str, Any] = {
     "ignored": np.uint64,
 }
 _MATCHES = ("detection", "hit", "ignored")
+_COLUMNS = {
+    "detections": ("label", "datum", "score", "rank", "areas"),
+    "matches": _MATCHES,
+    "truths": ("label", "datum", "areas"),
+}
 
 
-def _spelled(
-    kinds: Sequence[Average],
-) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64]]:
-    """Range, bits of the thresholds, and limit (-1 for precision) of each average."""
-    return (
-        np.array([average.area for average in kinds], np.int64),
-        np.array([sum(1 << level for level in average.thresholds) for average in kinds], np.uint64),
-        np.array([-1 if average.limit is None else average.limit for average in kinds], np.int64),
-    )
+def _ledger(stored: Stored) -> dict[str, Any]:
+    """A ledger as the kernel's arguments."""
+    return {
+        "labels": stored.labels,
+        "datums": stored.datums,
+        "areas": stored.areas,
+        "thresholds": stored.thresholds,
+        **{name: _columns(stored, name) for name in ("detections", "matches", "truths")},
+    }
+
+
+def _columns(stored: Stored, table: str) -> dict[str, NDArray[Any]]:
+    columns = stored.tables[table]
+    return {
+        name: column(f"{table} {name}", columns[name], _TYPES[name]) for name in _COLUMNS[table]
+    }
+
+
+def _spelled(stored: Stored, question: Question) -> dict[str, Any]:
+    """A question as the kernel's arguments; limit -1 stands for precision."""
+    kinds = question.kinds
+    limits = [-1 if kind.limit is None else kind.limit for kind in kinds]
+    levels = [sum(1 << level for level in kind.thresholds) for kind in kinds]
+    return {
+        "recall": RECALLS,
+        "limit": np.array([*question.max_detections], np.int64),
+        "area": np.array([kind.area for kind in kinds], np.int64),
+        "levels": np.array(levels, np.uint64),
+        "limit_of": np.array(limits, np.int64),
+        "detailed": question.detailed,
+        "groups": question.groups,
+        "group": column("group", question.group, np.int32, (stored.labels,)),
+    }
 
 
 def _table(stored: Stored, table: str, names: Sequence[str]) -> list[NDArray[Any]]:
