@@ -119,25 +119,29 @@ def averages(
 
 
 def omissions(
-    ledger: Ledger, settings: Settings, question: Question, omitted: NDArray[np.intp]
+    ledger: Ledger,
+    settings: Settings,
+    question: Question,
+    weight: NDArray[np.int64],
+    omitted: NDArray[np.intp],
 ) -> Averages:
-    """Averages of each label and group, over all datums but one, in turn.
+    """Averages of each label and group without each of some datums, in turn.
 
     Args:
         ledger: of detections.
         settings: of the ledger.
         question: which averages.
+        weight: ``(datums,)`` how often the others count.
         omitted: ``(replicates,)`` the datum that does not count in each, rising.
     """
-    weight = np.ones(len(ledger.datums), np.int64)
     if library.available():
         stored = _stored(ledger, settings)
         return native_averages.omissions(stored, question, omitted.astype(np.int32), weight)
-    prepared, alone = DetectionLedger(ledger), []
-    for datum in omitted:
-        weight[datum] = 0
-        alone.append(_averages(prepared.select(weight), settings, question))
-        weight[datum] = 1
+    prepared, places = DetectionLedger(ledger), np.arange(len(weight))
+    alone = [
+        _averages(prepared.select(np.where(places == datum, 0, weight)), settings, question)
+        for datum in omitted
+    ]
     return _stacked(alone, question)
 
 

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,12 +125,13 @@ def with_datums(ledger: Ledger, kept: NDArray[np.bool_]) -> Ledger:
     def taken(
         table: Columns, rows: NDArray[np.bool_], name: str, number: NDArray[np.intp]
     ) -> Columns:
-        some = {column: values[rows] for column, values in table.items()}
+        chosen = np.flatnonzero(rows)
+        some = {column: values[chosen] for column, values in table.items()}
         return {**some, name: number[some[name]].astype(np.int32)}
 
     return Ledger(
         ledger.task,
-        tuple(uid for uid, stays in zip(ledger.datums, kept.tolist(), strict=True) if stays),
+        tuple(compress(ledger.datums, kept.tolist())),
         ledger.labels,
         ledger.parameters,
         {

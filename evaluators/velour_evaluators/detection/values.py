@@ -38,6 +38,11 @@ class CocoValues:
         """Whether a key is one of COCO's: ``mAP_small``, ``color/mAP``, or ``AP`` of a label."""
         return self._average(*key) is not None
 
+    def is_coco(self, metric: str) -> bool:
+        """Whether a metric of all labels or of one is among COCO's."""
+        own = metric.rpartition("/")[2]
+        return own in self._named or (own.startswith("m") and own[1:] in self._named)
+
     def values(self, keys: Sequence[MetricKey], weights: NDArray[np.int64]) -> NDArray[np.float64]:
         """Measure each key under each weighting.
 
@@ -54,16 +59,24 @@ class CocoValues:
         )
 
     def omissions(
-        self, keys: Sequence[MetricKey], omitted: NDArray[np.intp]
+        self,
+        keys: Sequence[MetricKey],
+        weight: NDArray[np.int64],
+        omitted: NDArray[np.intp],
     ) -> NDArray[np.float64]:
-        """Measure each key over all datums but one, in turn: ``(omitted, keys)``.
+        """Measure each key without each of some datums, in turn: ``(omitted, keys)``.
 
         Args:
             keys: those that :meth:`knows`.
+            weight: ``(datums,)``, how often the others count.
             omitted: the datums that are left out, rising.
         """
+        self._check(weight[None])
         return self._values(
-            keys, lambda question: engine.omissions(self.ledger, self.settings, question, omitted)
+            keys,
+            lambda question: engine.omissions(
+                self.ledger, self.settings, question, weight, omitted
+            ),
         )
 
     def _values(

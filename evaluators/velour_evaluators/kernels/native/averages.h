@@ -13,6 +13,8 @@
 
 enum { PACK = 8 }; /* replicates that go through the rows together */
 
+enum { MOST_TABLED = 1 << 14 }; /* truths of a label whose recalls are looked up, not divided */
+
 /* A whole number of each replicate of a pack. */
 typedef struct {
     int32_t of[PACK];
@@ -147,6 +149,8 @@ typedef struct {
     int64_t entries[MOST_LANES];
     Tie *tie;
     int64_t ties, tie_room;
+    int16_t *reach;        /* (PACK, MOST_TABLED + 1) last recall that so many true positives reach */
+    int32_t tabled[PACK];  /* truths of which each row of it is; 0: none */
     Plateau *draft;           /* (PACK, recalls) steps of a lane */
     int64_t drafted[PACK];
     Plateau *step;            /* of all slots */

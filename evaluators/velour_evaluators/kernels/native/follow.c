@@ -132,11 +132,35 @@ static int64_t reach_of(const Averages *job, int32_t hits, int32_t real)
     return reach;
 }
 
+/* The reach of every number of true positives; a table serves all lanes, and the next label whose
+ * truths are as many. */
+static void table_reaches(Pack *pack, const Counts *real)
+{
+    const double *recall = pack->job->recall;
+    const int64_t last = pack->job->recalls - 1;
+    for (int number = 0; number < PACK; number++) {
+        const int32_t total = real->of[number];
+        int16_t *reach = pack->reach + (int64_t)number * (MOST_TABLED + 1);
+        if (total == pack->tabled[number] || total > MOST_TABLED)
+            continue;
+        int64_t now = -1;
+        for (int32_t hits = 0; hits <= total && total; hits++) {
+            const double share = (double)hits / (double)total;
+            while (now < last && recall[now + 1] <= share)
+                now++;
+            reach[hits] = (int16_t)now;
+        }
+        pack->tabled[number] = total;
+    }
+}
+
 /* Note a precision that is better than all at more true positives. */
-static void draft_step(Pack *pack, int replicate, double precision, int32_t hits, int32_t real)
+static inline void draft_step(Pack *pack, int replicate, double precision, int32_t hits, int32_t real)
 {
     Plateau *draft = pack->draft + replicate * pack->job->recalls;
-    const int64_t reach = reach_of(pack->job, hits, real);
+    const int64_t reach = real <= MOST_TABLED && hits <= real
+                              ? pack->reach[(int64_t)replicate * (MOST_TABLED + 1) + hits]
+                              : reach_of(pack->job, hits, real);
     int64_t *drafted = &pack->drafted[replicate];
     if (reach < 0)
         return;
@@ -373,6 +397,7 @@ void follow_label(Pack *pack, int64_t label, int64_t slot)
     if (!count_truths(pack, label, &pack->real[slot]))
         return; /* nobody reads its curves */
     lay_out(pack, label);
+    table_reaches(pack, &pack->real[slot]);
     for (int number = 0; number < pack->range->lanes && !pack->failed; number++) {
         follow_lane(pack, slot, number);
         if (pack->range->reads_recall)
@@ -392,6 +417,7 @@ void open_pack(Pack *pack, const Averages *job, const Range *range, int64_t slot
     pack->limit = take(&pack->scratch, most, sizeof *pack->limit);
     pack->entry = take(&pack->scratch, most * range->lanes, sizeof *pack->entry);
     pack->draft = take(&pack->scratch, PACK * job->recalls, sizeof *pack->draft);
+    pack->reach = take(&pack->scratch, PACK * (MOST_TABLED + 1), sizeof *pack->reach);
     pack->curve = take(&pack->kept, lines, sizeof *pack->curve);
     pack->real = take(&pack->kept, slots, sizeof *pack->real);
     pack->hits = take(&pack->kept, range->reads_recall ? lines * job->limits : 0, sizeof *pack->hits);
