@@ -19,6 +19,7 @@ from velour_evaluators.kernels.accumulate import Average, Averages, Question
 from velour_plugin import Label, Ledger, Metric
 from velour_plugin.plugin import LabelName
 
+
 def coco_averages(settings: Settings) -> list[tuple[str, Average]]:
     """COCO's metrics in the order of its summary, by the names that they have for one label."""
     lanes = tuple(settings.averaged.tolist())

@@ -45,7 +45,6 @@ class Stored:
         return len(self.tables["detections"]["label"])
 
 
-
 def averages(
     stored: Stored, question: Question, weights: NDArray[np.int64] | None = None
 ) -> Averages:

@@ -421,7 +421,8 @@ void open_pack(Pack *pack, const Averages *job, const Range *range, int64_t slot
     pack->curve = take(&pack->kept, lines, sizeof *pack->curve);
     pack->real = take(&pack->kept, slots, sizeof *pack->real);
     pack->hits = take(&pack->kept, range->reads_recall ? lines * job->limits : 0, sizeof *pack->hits);
-    pack->failed = pack->scratch.failed || pack->kept.failed;
+    pack->failed = pack->scratch.failed || pack->kept.failed ||
+                   !grow((void **)&pack->step, &pack->step_room, 64, sizeof *pack->step);
 }
 
 void close_scratch(Pack *pack)
