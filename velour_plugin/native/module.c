@@ -1,9 +1,8 @@
+/* The compiled module of the core: what Python may call. */
 #include "bind.h"
 
 #define FUNCTIONS(_)   \
-    _(measure_rasters)
-
-#define OLD(_)         \
+    _(measure_rasters) \
     _(raster_ious)     \
     _(decode_texts)    \
     _(draw_outlines)   \
@@ -11,4 +10,4 @@
     _(read_truth)      \
     _(read_polygons)
 
-MODULE("Masks and COCO files; call it through velour_plugin.native.", FUNCTIONS, OLD)
+MODULE("Masks and COCO files; call it through velour_plugin.native.", FUNCTIONS)

@@ -6,7 +6,7 @@ Check ``library.available()`` first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from velour_evaluators.kernels.accumulate import RECALLS, Averages, Question
 from velour_evaluators.kernels.native import library
-from velour_plugin.plugin import address, addresses, column, threads_for
+from velour_plugin.plugin import column, threads_for
 
 Tables = Mapping[str, Mapping[str, NDArray[Any]]]
 """The tables of a detection ledger, see :mod:`velour_evaluators.detection.ledger`."""
@@ -64,7 +64,7 @@ def averages(
     """
     if weights is None:
         weights = np.ones((1, stored.datums), np.int64)
-    often = column("weights", weights, np.int64, (len(weights), stored.datums))
+    often = column("weights", weights, np.int64)
     means = library.functions.averages(
         **_ledger(stored), **_spelled(stored, question), weights=often,
         threads=threads_for(len(weights) * stored.rows // 4),
@@ -92,7 +92,7 @@ def omissions(
     means = library.functions.omissions(
         **_ledger(stored), **_spelled(stored, question),
         omitted=column("omitted", omitted, np.int32),
-        weight=column("weight", weight, np.int64, (stored.datums,)),
+        weight=column("weight", weight, np.int64),
         threads=threads_for(len(omitted) * stored.rows // 4),
     )  # fmt: skip
     return Averages(means["label_means"], means["group_means"])
@@ -114,17 +114,17 @@ def counts_at(
     Raises:
         ValueError: columns of different lengths, an index out of bounds.
     """
-    detections = _table(stored, "detections", ("label", "datum", "score", "areas"))
-    matches = _table(stored, "matches", _MATCHES)
-    often = None if weights is None else column("weights", weights, np.int64, (stored.datums,))
-    found, counted = np.empty(stored.labels, np.int64), np.empty(stored.labels, np.int64)
-    library.functions.counts_at(
-        *(len(detections[0]), len(matches[0]), stored.labels, stored.datums),
-        *addresses(*detections, *matches),
-        *(0 if often is None else address(often), lane, score),
-        *addresses(found, counted),
-    )
-    return found, counted
+    detections, matches = _columns(stored, "detections"), _columns(stored, "matches")
+    counts = library.functions.counts_at(
+        **{name: detections[name] for name in ("label", "datum", "score", "areas")},
+        match=matches["detection"], hit=matches["hit"], ignored=matches["ignored"],
+        labels=stored.labels,
+        datums=stored.datums,
+        weights=None if weights is None else column("weights", weights, np.int64),
+        lane=lane,
+        least=score,
+    )  # fmt: skip
+    return counts["found"], counts["counted"]
 
 
 _TYPES: dict[str, Any] = {
@@ -137,10 +137,9 @@ _TYPES: dict[str, Any] = {
     "hit": np.uint64,
     "ignored": np.uint64,
 }
-_MATCHES = ("detection", "hit", "ignored")
 _COLUMNS = {
     "detections": ("label", "datum", "score", "rank", "areas"),
-    "matches": _MATCHES,
+    "matches": ("detection", "hit", "ignored"),
     "truths": ("label", "datum", "areas"),
 }
 
@@ -176,11 +175,5 @@ def _spelled(stored: Stored, question: Question) -> dict[str, Any]:
         "limit_of": np.array(limits, np.int64),
         "detailed": question.detailed,
         "groups": question.groups,
-        "group": column("group", question.group, np.int32, (stored.labels,)),
+        "group": column("group", question.group, np.int32),
     }
-
-
-def _table(stored: Stored, table: str, names: Sequence[str]) -> list[NDArray[Any]]:
-    columns = stored.tables[table]
-    rows = (len(columns[names[0]]),)
-    return [column(f"{table} {name}", columns[name], _TYPES[name], rows) for name in names]
