@@ -164,7 +164,7 @@ def slices(
     label: LabelName | None = None,
     dataset: str | None = None,
     confidence: float = 0.95,
-    resamples: int = 200,
+    resamples: int = 1000,
     seed: int = 0,
     store: Store | str | None = None,
 ) -> Slices:

@@ -232,7 +232,7 @@ class SliceQuery(Query[Slices]):
     label: OptionalLabel = None
     dataset: OptionalName = None
     confidence: Confidence = 0.95
-    resamples: Draws = 200
+    resamples: Draws = 1000
     seed: Count = 0
 
 

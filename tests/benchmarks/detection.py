@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from velour_evaluators.detection.metrics import coco_averages
 from velour_evaluators.detection.parameters import DEFAULTS, Settings
-from velour_evaluators.kernels.accumulate import Average
+from velour_evaluators.kernels.accumulate import Average, Question
 from velour_evaluators.kernels.native import averages as native_averages
 from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match
@@ -86,7 +86,8 @@ def _means(
     one: native_averages.Stored, asked: list[Average], weights: NDArray[np.int64] | None
 ) -> list[float]:
     group, often = np.zeros(one.labels, np.int32), None if weights is None else weights[None]
-    found = native_averages.averages(one, LIMITS, asked, group, 1, often)
+    question = Question(LIMITS, asked, group, 1, detailed=0)
+    found = native_averages.averages(one, question, often)
     return np.nan_to_num(found.groups[0, :, 0], nan=-1.0).tolist()
 
 

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,10 @@ Engine = Callable[[float], tuple[float, float, Numbers]]
 """Ranks on the tenth of the images that begins at a number: wall and CPU seconds, values."""
 
 
+CITIES = 50
+"""Slices that the images are cut into by a property."""
+
+
 # ---- what is at rest ---------------------------------------------------------------------------
 
 
@@ -62,12 +66,14 @@ def prepare(folder: Path) -> None:
     if (folder / "ready").exists():
         return
     truth = workload.truths()
-    draw = np.random.default_rng(10).random(truth.images).round(6)
+    rng = np.random.default_rng(10)
+    draw = rng.random(truth.images).round(6)
     (folder / "truth.json").write_bytes(workload.truth_json(truth))
     with (folder / "images.csv").open("w", newline="") as table:
         rows = csv.writer(table)
-        rows.writerow(["uid", "draw"])
-        rows.writerows(zip(truth.image_ids.tolist(), draw.tolist(), strict=True))
+        rows.writerow(["uid", "draw", "city"])
+        city = [f"city {number:02}" for number in rng.integers(0, CITIES, truth.images)]
+        rows.writerows(zip(truth.image_ids.tolist(), draw.tolist(), city, strict=True))
     dataset = velour.read_dataset(
         folder / "truth.json", format="coco", name=NAME, metadata=folder / "images.csv"
     )
@@ -181,16 +187,35 @@ def resampling(folder: Path) -> None:
         print(f"\n1,000 resamples of one run, {about}: {wall:.2f} ms wall, {cpu:.2f} ms CPU each")
 
 
-def comparing(folder: Path) -> None:
-    """Two runs by 200 permutations: mAP and the AP of 80 labels."""
-    with velour.open_store(url(folder), create=False) as store:
-        for permutations in (0, 200):
-            wall, cpu, _ = timed(
-                lambda number=permutations: velour.compare(
-                    model(0), model(1), permutations=number, store=store
-                )
-            )
-            print(f"\ncompare, {permutations} permutations: {wall:.2f} s wall, {cpu:.2f} s CPU")
+def commands(folder: Path, rounds: int) -> None:
+    """What people type about replicates, each time a fresh process and a new question."""
+    start = _anywhere()
+    tenth = f"draw BETWEEN {start:.6f} AND {start + 0.1:.6f}"
+    first, second = model(0), model(1)
+    asked = {
+        "rank 20 runs on a tenth, 1,000 resamples": ["rank", "--dataset", NAME, "--where", tenth],
+        f"slices by {CITIES} cities, 1,000 resamples": ["slices", first, "--by", "city"],
+        "compare, 200 permutations": ["compare", first, second],
+        "compare, no permutations": ["compare", first, second, "--permutations", "0"],
+        "worst": ["worst", first],
+    }
+    print("\n| command | wall s | CPU s |\n|---|---|---|")
+    for about, words in asked.items():
+        new = int(np.random.default_rng().integers(11, 10**6))
+        times = [_command(folder, words, new + number) for number in range(rounds + 1)][1:]
+        wall, cpu = (statistics.median(column) for column in zip(*times, strict=True))
+        print(f"| {about} | {wall:.2f} | {cpu:.2f} |", flush=True)
+
+
+def _command(folder: Path, words: Sequence[str], number: int) -> tuple[float, float]:
+    """Wall and CPU seconds of ``velour``; the number makes a question that nobody asked."""
+    new = ["-n", str(number)] if words[0] == "worst" else ["--seed", str(number)]
+    command = [str(Path(sys.executable).with_name("velour")), *words, *new, "--json"]
+    before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run([*command, "--store", url(folder)], check=True, capture_output=True)
+    wall = time.perf_counter() - wall
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _anywhere() -> float:
@@ -243,7 +268,7 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         prepare(folder)
         resampling(folder)
-        comparing(folder)
+        commands(folder, chosen.slow_rounds)
         again(folder)
         in_memory(folder, chosen.rounds)
         at_rest(folder, chosen.rounds, chosen.slow_rounds)

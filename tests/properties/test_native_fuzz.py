@@ -9,7 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from velour_evaluators.detection.ledger import DetectionLedger, Selection
 from velour_evaluators.kernels import matching, overlap
-from velour_evaluators.kernels.accumulate import Average, averages_of_curves, curves_of_area
+from velour_evaluators.kernels.accumulate import (
+    Average,
+    Question,
+    averages_of_curves,
+    curves_of_area,
+)
 from velour_evaluators.kernels.native import averages as native_averages
 from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match
@@ -52,11 +57,11 @@ def test_ledger_and_averages_are_numpys_to_the_bit(seed: int) -> None:
     for weights in selections(rng, datums):
         chosen = DetectionLedger(ledger).select(weights)
         often = None if weights is None else weights[None]
-        answer = native_averages.averages(stored, limits, asked, group, groups, often)
+        question = Question(limits, asked, group, groups, len(asked))
+        answer = native_averages.averages(stored, question, often)
         wanted = numpy_averages(chosen, grid, limits, asked, group, groups)
         for mine, theirs in zip((answer.labels, answer.groups), wanted, strict=True):
             assert np.array_equal(mine[0], theirs, equal_nan=True)
-        assert np.array_equal(answer.truths[0], chosen.truths)
         lane, least = int(rng.integers(len(grid.thresholds))), float(rng.choice([0, 0.5, 1]))
         found, counted = native_averages.counts_at(stored, lane, least, weights)
         wanted_found, wanted_counted = chosen.counts_at(lane, least)
@@ -76,15 +81,94 @@ def test_many_replicates_are_each_alone(seed: int) -> None:
     stored, limits = native_averages.Stored(tables, datums, labels, 4, 10), (1, 10, 100)
     asked, group = hard_averages(rng, grid, limits), np.zeros(labels, np.int32)
     weights = rng.integers(0, 4, (20, datums))
-    together = native_averages.averages(stored, limits, asked, group, 1, weights)
+    question = Question(limits, asked, group, 1, len(asked))
+    lean = Question(limits, asked[3:4], group, 1, 1)
+    together = native_averages.averages(stored, question, weights)
     for number, some in enumerate(weights):
-        alone = native_averages.averages(stored, limits, asked, group, 1, some[None])
-        less = native_averages.averages(stored, limits, asked[3:4], group, 1, some[None])
+        alone = native_averages.averages(stored, question, some[None])
+        less = native_averages.averages(stored, lean, some[None])
         for name in ("labels", "groups"):
             values = getattr(alone, name)[0]
             assert np.array_equal(getattr(together, name)[number], values, equal_nan=True)
             assert np.array_equal(getattr(less, name)[0, 0], values[3], equal_nan=True)
-        assert np.array_equal(together.truths[number], alone.truths[0])
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_each_image_left_out_is_a_weighting_of_its_own(seed: int) -> None:
+    """Labels that an image does not show are as they were, the others as if followed again."""
+    rng = np.random.default_rng(seed)
+    truth, crowd, said, score, datums, labels = hard_columns(rng)
+    grid, limits = GRIDS[rng.integers(len(GRIDS))], MOST[rng.integers(len(MOST))]
+    tables = native_match.match_boxes(
+        truth, crowd, said, score, grid=grid, most=limits[-1], datums=datums, labels=labels
+    )
+    stored = native_averages.Stored(tables, datums, labels, len(grid.areas), len(grid.thresholds))
+    kinds, groups = hard_averages(rng, grid, limits), int(rng.integers(1, 4))
+    group = rng.integers(-1, groups, labels).astype(np.int32)
+    question = Question(limits, kinds, group, groups, int(rng.integers(0, len(kinds) + 1)))
+    weight = rng.integers(0, 4, datums)
+    omitted = np.flatnonzero(rng.random(datums) < 0.7).astype(np.int32)
+    weights = np.repeat(weight[None], len(omitted), axis=0)
+    weights[np.arange(len(omitted)), omitted] = 0
+
+    without = native_averages.omissions(stored, question, omitted, weight)
+    wanted = native_averages.averages(stored, question, weights)
+
+    for name in ("labels", "groups"):
+        assert np.array_equal(getattr(without, name), getattr(wanted, name), equal_nan=True)
+
+
+def test_more_images_left_out_than_are_followed_together() -> None:
+    """600 images of two labels, some of one and some of both, and images that show nothing."""
+    rng = np.random.default_rng(1)
+    shows = rng.integers(0, 4, 600)
+    truth_datum = np.concatenate([np.flatnonzero(shows & 1), np.flatnonzero(shows & 2)])
+    truth_label = np.repeat([0, 1], [(shows & 1 > 0).sum(), (shows & 2 > 0).sum()])
+    boxes = np.tile([0.0, 0.0, 10.0, 10.0], (len(truth_datum), 1))
+    found = np.flatnonzero(rng.random(len(truth_datum)) < 0.7)
+    truth = BoxColumns(
+        truth_datum.astype(np.int32),
+        truth_label.astype(np.int32),
+        boxes,
+        np.full(len(boxes), 100.0),
+    )
+    said = BoxColumns(*(column[found] for column in (truth.datum, truth.label, boxes, truth.area)))
+    tables = native_match.match_boxes(
+        truth, np.zeros(len(boxes), bool), said, rng.random(len(found)).round(2),
+        grid=GRIDS[0], most=100, datums=600, labels=2,
+    )  # fmt: skip
+    stored = native_averages.Stored(tables, 600, 2, 4, 10)
+    levels = tuple(range(10))
+    question = Question((1, 10, 100), [Average(0, levels)], np.zeros(2, np.int32), 1, 1)
+    omitted, weights = np.arange(600, dtype=np.int32), 1 - np.eye(600, dtype=np.int64)
+
+    without = native_averages.omissions(stored, question, omitted, np.ones(600, np.int64))
+
+    wanted = native_averages.averages(stored, question, weights)
+    assert np.array_equal(without.groups, wanted.groups)
+    assert np.array_equal(without.labels, wanted.labels)
+    assert len(np.unique(without.groups)) > 1
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("omitted", [1, 0]), ("omitted", [0, 0]), ("omitted", [2]), ("weight", [-1, 1])],
+)
+def test_what_cannot_be_left_out_is_named(column: str, values: list[int]) -> None:
+    """Images rise and are there; weights are not negative."""
+    truth = BoxColumns(
+        np.array([0, 1], np.int32), np.zeros(2, np.int32), np.ones((2, 4)), np.ones(2)
+    )
+    tables = native_match.match_boxes(
+        truth, np.zeros(2, bool), truth, np.ones(2), grid=GRIDS[0], most=1, datums=2, labels=1
+    )
+    stored = native_averages.Stored(tables, 2, 1, 4, 10)
+    question = Question((1,), [Average(0, (0,))], np.zeros(1, np.int32), 1, 0)
+    given: Any = {"omitted": [0, 1], "weight": [1, 1], column: values}
+    with pytest.raises(ValueError, match=column):
+        native_averages.omissions(
+            stored, question, np.array(given["omitted"], np.int32), np.array(given["weight"])
+        )
 
 
 @pytest.mark.parametrize("seed", range(120))

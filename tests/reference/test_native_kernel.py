@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from velour_evaluators.kernels.accumulate import Average
+from velour_evaluators.kernels.accumulate import Average, Question
 from velour_evaluators.kernels.matching import LaneGrid
 from velour_evaluators.kernels.native import averages as native_averages
 from velour_evaluators.kernels.native import library
@@ -60,14 +60,12 @@ def test_one_truth_is_found_once() -> None:
     assert tables["detections"]["rank"].tolist() == [0, 1]
     assert tables["matches"]["detection"].tolist() == [0]
     assert tables["matches"]["hit"].tolist() == [0b11]
-    stored, asked = (
-        native_averages.Stored(tables, 1, 1, 1, 2),
-        [Average(0, (0,)), Average(0, (0, 1), 1)],
-    )
-    answer = native_averages.averages(stored, [1, 2], asked, np.zeros(1, np.int32), 1)
+    stored = native_averages.Stored(tables, 1, 1, 1, 2)
+    kinds = [Average(0, (0,)), Average(0, (0, 1), 1)]
+    question = Question([1, 2], kinds, np.zeros(1, np.int32), 1, detailed=2)
+    answer = native_averages.averages(stored, question)
     precision = np.full(101, 1 / (1 + np.spacing(1))).mean()
     assert answer.groups.tolist() == answer.labels.tolist() == [[[precision], [1.0]]]
-    assert answer.truths.tolist() == [[[1]]]
 
 
 @compiled

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from velour_evaluators.kernels import matching
-from velour_evaluators.kernels.accumulate import Average
+from velour_evaluators.kernels.accumulate import Average, Question
 from velour_evaluators.kernels.matching import LaneGrid
 from velour_evaluators.kernels.native import averages as native_averages
 from velour_evaluators.kernels.native import match as native_match
@@ -133,7 +133,13 @@ def averages(rng: np.random.Generator) -> None:
     group = whole(rng, rng.integers(-1, max(groups, 1), labels), dirt)
     asked = [average(rng, areas, thresholds, len(limits)) for _ in range(rng.integers(0, 6))]
     often = weights if rng.random() < 0.7 else None
-    native_averages.averages(stored, limits, asked, group, groups, often)
+    detailed = int(rng.integers(0, len(asked) + 1))
+    question = Question(limits, asked, group, groups, detailed)
+    if rng.random() < 0.5:
+        native_averages.averages(stored, question, often)
+        return
+    omitted = np.flatnonzero(rng.random(datums) < 0.7).astype(np.int32)
+    native_averages.omissions(stored, question, whole(rng, omitted, dirt), weights[0])
 
 
 def mask_pairs(rng: np.random.Generator) -> None:

@@ -19,6 +19,9 @@ from velour_plugin.evaluator.parts import Conventions, Explaining, Narrowing, Sh
 MetricKey = tuple[str, Label | None]
 """A metric's name and the class that it is about; ``None`` for a metric about all classes."""
 
+_OMITTED_AT_ONCE = 50
+"""Weightings in memory at the same time."""
+
 
 class Evaluator(Explaining, Narrowing, SharesOfDatums, Conventions, ABC):
     """Evaluate predictions of one kind.
@@ -102,6 +105,35 @@ class Evaluator(Explaining, Narrowing, SharesOfDatums, Conventions, ABC):
                 metrics += [metric for metric in details if metric.name not in measured]
             values[row] = _numbers(metrics, keys)
         return values
+
+    def leave_one_out(
+        self,
+        ledger: Ledger,
+        keys: Sequence[MetricKey],
+        selected: NDArray[np.bool_],
+        omitted: NDArray[np.intp],
+    ) -> NDArray[np.float64]:
+        """Measure some metrics over the selected datums but one, in turn.
+
+        By default these are weightings of 0 and 1; an evaluator that knows what a datum changes
+        can do with less. The values are those of :meth:`measure`, to the last bit.
+
+        Args:
+            ledger: as :meth:`match` made it.
+            keys: as for :meth:`values`.
+            selected: ``(datums,)`` bool, those that count.
+            omitted: ``(n,)`` positions of the datums that are left out, rising.
+
+        Returns:
+            ``(n, keys)``; NaN as for :meth:`values`.
+        """
+        values = [np.empty((0, len(keys)))]
+        for first in range(0, len(omitted), _OMITTED_AT_ONCE):
+            some = omitted[first : first + _OMITTED_AT_ONCE]
+            weights = np.repeat(selected[None].astype(np.int64), len(some), axis=0)
+            weights[np.arange(len(some)), some] = 0
+            values.append(self.values(ledger, keys, weights))
+        return np.concatenate(values)
 
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
         """Make one ledger of those of partitions: equal to that of the whole.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -118,6 +118,23 @@ class Narrowing:
     def narrow(self, ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
         """Make of a ledger that :meth:`supports` them the one that other parameters would make."""
         return ledger
+
+    def restrict(
+        self, ledger: Ledger, datums: NDArray[np.bool_], metrics: Sequence[str]
+    ) -> Ledger | None:
+        """Make the ledger of some of its datums, enough for some metrics.
+
+        By default this cannot; an evaluator that can saves every resample the rows of the others.
+
+        Args:
+            ledger: as :meth:`Evaluator.match` made it.
+            datums: ``(datums,)`` bool, those that stay, in their order.
+            metrics: names of the metrics that it will be asked for.
+
+        Returns:
+            The ledger; ``None`` when only the whole one can answer.
+        """
+        return None
 
     def reduce(
         self, ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None

@@ -23,7 +23,7 @@ FEW = 5
 
 UNDEFINED = "undefined on these datums: there is nothing that it would be a share or a mean of"
 
-_AT_ONCE = 96
+_AT_ONCE = 256
 """Resamples between two steps of the progress bar."""
 
 _WORKERS = min(4, os.cpu_count() or 1)
@@ -74,7 +74,7 @@ def measure(
     selected: NDArray[np.bool_],
     metric: str,
     label: Label | None,
-    weights: Iterable[NDArray[np.int64]] = (),
+    weights: Iterable[NDArray[np.int64]] | None = None,
     further: Sequence[MetricKey] = (),
 ) -> Measured:
     """Measure one ledger over some of its datums.
@@ -85,32 +85,48 @@ def measure(
         selected: ``(datums,)`` bool, the datums that count.
         metric: its name.
         label: the class that it is about.
-        weights: blocks of resamples, each ``(n, selected)``, in the order of datums.
+        weights: blocks of resamples, each ``(n, selected)``, in the order of datums; ``None``
+            without resamples.
         further: metrics that are measured once as well, without resamples.
     """
-    value = value_over(evaluator, ledger, metric, label, selected)
-    blocks = []
-    for block in weights if selected.any() else ():
-        spread = np.zeros((len(block), len(selected)), np.int64)
-        spread[:, selected] = block
-        blocks.append(evaluator.values(ledger, [(metric, label)], spread)[:, 0])
-    share = _share(evaluator.outcomes(ledger, metric, label), selected) if blocks else None
+    counting = np.asarray(selected, bool)
+    once = {name: value_over(evaluator, ledger, name, of, counting) for name, of in further}
+    drawn = weights if counting.any() else None
+    if drawn is not None:
+        part = evaluator.restrict(ledger, counting, [metric])
+        if part is not None:  # of the datums that count, and no others
+            ledger, counting = part, np.ones(len(part.datums), bool)
+    value = value_over(evaluator, ledger, metric, label, counting)
+    blocks = [
+        evaluator.values(ledger, [(metric, label)], _spread(block, counting))[:, 0]
+        for block in drawn or ()
+    ]
+    share = _share(evaluator.outcomes(ledger, metric, label), counting) if blocks else None
     rough = blocks and share is None
     shown = {
-        f"{key}={name}": int(selected[datums].sum())
+        f"{key}={name}": int(counting[datums].sum())
         for (key, name), datums in (evaluator.support(ledger).items() if rough else ())
     }
     shown = {name: count for name, count in shown.items() if count}
     return Measured(
         value,
-        int(selected.sum()),
+        int(counting.sum()),
         np.concatenate(blocks) if blocks else np.empty(0),
-        None if value is not None else UNDEFINED if selected.any() else "no datum is selected",
+        None if value is not None else UNDEFINED if counting.any() else "no datum is selected",
         tuple(name for name, count in shown.items() if count < FEW),
         len(shown),
         share,
-        {name: value_over(evaluator, ledger, name, of, selected) for name, of in further},
+        once,
     )
+
+
+def _spread(weights: NDArray[np.int64], counting: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Weights of all datums, from those of the datums that count: ``(n, datums)``."""
+    if counting.all():
+        return weights
+    spread = np.zeros((len(weights), len(counting)), np.int64)
+    spread[:, counting] = weights
+    return spread
 
 
 def measure_resampled(
@@ -118,7 +134,7 @@ def measure_resampled(
 ) -> Measured:
     """Measure one run, under resamples where at least :data:`FEW` of its datums count."""
     count = int(subject[2].sum())
-    drawn = [resample_weights(count, resamples, seed)] if resamples and count >= FEW else []
+    drawn = [resample_weights(count, resamples, seed)] if resamples and count >= FEW else None
     return measure(*subject, metric, label, drawn)
 
 
@@ -172,7 +188,7 @@ def measure_all(
     else:
         measured = list(
             _abreast(
-                lambda subject: measure(*subject, metric, label, (), further), ticking(subjects)
+                lambda subject: measure(*subject, metric, label, None, further), ticking(subjects)
             )
         )
     next(steps, None)  # the bar ends with its last item

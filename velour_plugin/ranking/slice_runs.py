@@ -19,6 +19,9 @@ from velour_plugin.ranking.run_lookup import EvaluatedLedger, find_run
 from velour_plugin.ranking.slicing import Mask, cut_name, masks
 from velour_plugin.store.protocol import Reader, Snapshot
 
+_AT_ONCE = 1000
+"""Datums that are left out between two steps of the progress bar."""
+
 
 def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
     """Measure a run on slices of its data, from its ledger."""
@@ -60,13 +63,13 @@ def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
     whole = value_over(run.evaluator, run.ledger, metric, None, run.selected)
     sign = -1.0 if run.evaluator.prefers_lower(metric) else 1.0
     indices = np.flatnonzero(run.selected)
-    costs = np.zeros(len(indices))
-    blocks = np.array_split(np.arange(len(indices)), max(1, len(indices) // 50))
-    for block in track(blocks, len(blocks), f"leaving out datums, {metric}"):
-        counts = np.repeat(run.selected[None].astype(np.int64), len(block), axis=0)
-        counts[np.arange(len(block)), indices[block]] = 0
-        without = run.evaluator.values(run.ledger, [(metric, None)], counts)[:, 0]
-        costs[block] = np.nan_to_num(sign * (without - (np.nan if whole is None else whole)))
+    blocks = np.array_split(indices, -(-len(indices) // _AT_ONCE) or 1)
+    without = [
+        run.evaluator.leave_one_out(run.ledger, [(metric, None)], run.selected, block)[:, 0]
+        for block in track(blocks, len(blocks), f"leaving out datums, {metric}")
+    ]
+    known = np.nan if whole is None else whole
+    costs = np.nan_to_num(sign * (np.concatenate(without) - known))
     order = np.argsort(-costs, kind="stable")[: query.n]
     uids = [run.ledger.datums[index] for index in indices[order]]
     rows = [

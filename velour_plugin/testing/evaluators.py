@@ -217,6 +217,38 @@ class EvaluatorContract:
             alone = self.evaluator.values(ledger, [keys[column]], weights)
             assert np.array_equal(alone, expected[:, [column]], equal_nan=True)
 
+    @seeds
+    def test_a_datum_left_out_is_a_weight_of_0(self, seed: int) -> None:
+        """Each of the selected datums in turn, also under metrics that only some tasks know."""
+        ledger, rng = self.match(self.dataset(seed)), np.random.default_rng(seed)
+        selected = rng.random(len(ledger.datums)) < 0.8
+        omitted = np.flatnonzero(selected)
+        weights = np.repeat(selected[None].astype(np.int64), len(omitted), axis=0)
+        weights[np.arange(len(omitted)), omitted] = 0
+        measured = self.evaluator.measure(ledger)
+        keys = [(metric.name, metric.label) for metric in measured]
+        for some in (keys, keys[:1]):
+            without = self.evaluator.leave_one_out(ledger, some, selected, omitted)
+            expected = self.evaluator.values(ledger, some, weights)
+            assert np.array_equal(without, expected, equal_nan=True)
+
+    @seeds
+    def test_a_restricted_ledger_answers_as_the_whole(self, seed: int) -> None:
+        """Resamples of some datums, where the task can leave out the rows of the others."""
+        ledger, rng = self.match(self.dataset(seed)), np.random.default_rng(seed)
+        for share in (0.0, 0.4, 1.0):
+            chosen = rng.random(len(ledger.datums)) < share
+            keys = [(m.name, m.label) for m in self.evaluator.measure(ledger, chosen)]
+            part = self.evaluator.restrict(ledger, chosen, [name for name, _ in keys[:3]])
+            if part is None:
+                continue
+            weights = np.zeros((3, len(chosen)), np.int64)
+            weights[:, chosen] = rng.integers(0, 4, (3, int(chosen.sum())))
+            answer = self.evaluator.values(part, keys[:3], weights[:, chosen])
+            expected = self.evaluator.values(ledger, keys[:3], weights)
+            assert np.array_equal(answer, expected, equal_nan=True)
+            assert part.datums == tuple(np.array(ledger.datums, object)[chosen])
+
     def test_values_of_details_of_nothing_and_of_no_weighting(self) -> None:
         ledger = self.match(self.dataset(0))
         ones = np.ones((1, len(ledger.datums)), np.int64)

@@ -12,8 +12,8 @@ from velour_evaluators.detection.ledger import DetectionLedger, Selection
 from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels import matching
 from velour_evaluators.kernels.accumulate import (
-    Average,
     Averages,
+    Question,
     averages_of_curves,
     curves_of_area,
 )
@@ -129,62 +129,95 @@ def match_lanes(
 def averages(
     ledger: Ledger,
     settings: Settings,
-    kinds: Sequence[Average],
-    group: NDArray[np.int32],
-    groups: int,
+    question: Question,
     weights: NDArray[np.int64] | None = None,
 ) -> Averages:
     """Averages of each label and group under many weightings of the datums.
 
-    See :func:`native_averages.averages`; a few weightings at a time, for they take memory.
+    See :func:`velour_evaluators.kernels.native.averages.averages`.
     """
     if library.available():
-        stored, limits = _stored(ledger, settings), settings.max_detections
-        return native_averages.averages(stored, limits, kinds, group, groups, weights)
+        return native_averages.averages(_stored(ledger, settings), question, weights)
     prepared = DetectionLedger(ledger)
     alone = [
-        _averages(prepared.select(counts), settings, kinds, group, groups)
+        _averages(prepared.select(counts), settings, question)
         for counts in ([None] if weights is None else weights)
     ]
-    labels, means, truths = zip(*alone, strict=True) if alone else ((), (), ())
-    return Averages(
-        np.reshape(labels, (len(alone), len(kinds), len(group))),
-        np.reshape(means, (len(alone), len(kinds), groups)),
-        np.reshape(truths, (len(alone), len(group), len(settings.areas))).astype(np.int64),
-    )
+    return _stacked(alone, question)
+
+
+def omissions(
+    ledger: Ledger,
+    settings: Settings,
+    question: Question,
+    weight: NDArray[np.int64],
+    omitted: NDArray[np.intp],
+) -> Averages:
+    """Averages of each label and group without each of some datums, in turn.
+
+    Args:
+        ledger: of detections.
+        settings: of the ledger.
+        question: which averages.
+        weight: ``(datums,)`` how often the others count.
+        omitted: ``(replicates,)`` the datum that does not count in each, rising.
+    """
+    if library.available():
+        stored = _stored(ledger, settings)
+        return native_averages.omissions(stored, question, omitted.astype(np.int32), weight)
+    prepared, places = DetectionLedger(ledger), np.arange(len(weight))
+    alone = [
+        _averages(prepared.select(np.where(places == datum, 0, weight)), settings, question)
+        for datum in omitted
+    ]
+    return _stacked(alone, question)
 
 
 def counts_at(
     ledger: Ledger, settings: Settings, weights: NDArray[np.int64] | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Per label, true positives and detections that count, at the score and IoU threshold."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Per label, true positives, detections and truths, at the score and IoU threshold.
+
+    Only those count that are in the first area range.
+    """
     lane = int(settings.lane_of(settings.iou_threshold)[0])
+    prepared = DetectionLedger(ledger)
     if library.available():
         stored = _stored(ledger, settings)
-        return native_averages.counts_at(stored, lane, settings.score_threshold, weights)
-    return DetectionLedger(ledger).select(weights).counts_at(lane, settings.score_threshold)
+        found, counted = native_averages.counts_at(stored, lane, settings.score_threshold, weights)
+    else:
+        found, counted = prepared.select(weights).counts_at(lane, settings.score_threshold)
+    return found, counted, prepared.count_truths(weights)[:, 0]
 
 
 def _averages(
-    chosen: Selection,
-    settings: Settings,
-    kinds: Sequence[Average],
-    group: NDArray[np.int32],
-    groups: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    chosen: Selection, settings: Settings, question: Question
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """One weighting by numpy; labels without ground truth, or in no group, take no work."""
+    kinds, group = question.kinds, question.group
     kept = chosen.truths.any(axis=1) & (group >= 0)
     rows, truths = chosen.of_labels(kept)
     of_labels = np.full((len(kinds), len(group)), np.nan)
-    of_groups = np.full((len(kinds), groups), np.nan)
+    of_groups = np.full((len(kinds), question.groups), np.nan)
     levels, limits = len(settings.thresholds), settings.max_detections
     for area in {average.area for average in kinds}:
         own = np.array([row for row, average in enumerate(kinds) if average.area == area])
         curves = curves_of_area(rows, area, levels, truths[:, area], limits)
         of_labels[np.ix_(own, kept)], of_groups[own] = averages_of_curves(
-            curves, [kinds[row] for row in own], group[kept], groups
+            curves, [kinds[row] for row in own], group[kept], question.groups
         )
-    return of_labels, of_groups, chosen.truths
+    return of_labels[: question.detailed], of_groups
+
+
+def _stacked(
+    alone: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], question: Question
+) -> Averages:
+    """Replicates that were taken one by one."""
+    labels, means = zip(*alone, strict=True) if alone else ((), ())
+    return Averages(
+        np.reshape(labels, (len(alone), question.detailed, len(question.group))),
+        np.reshape(means, (len(alone), len(question.kinds), question.groups)),
+    )
 
 
 def _stored(ledger: Ledger, settings: Settings) -> native_averages.Stored:

@@ -12,7 +12,7 @@ from velour_evaluators import by_datum
 from velour_evaluators.detection.answers import narrowed, reduced, unanswered
 from velour_evaluators.detection.details import detail_metrics
 from velour_evaluators.detection.errors import errors_by_kind
-from velour_evaluators.detection.ledger import DETAIL_TABLES
+from velour_evaluators.detection.ledger import DETAIL_TABLES, with_datums
 from velour_evaluators.detection.matching import write_ledger
 from velour_evaluators.detection.merging import concatenated
 from velour_evaluators.detection.metrics import lean_metrics
@@ -93,6 +93,28 @@ class ObjectDetection(Evaluator):
             others = [key for key in keys if not coco.knows(key)]
             values[:, ~known] = super().values(ledger, others, weights)
         return values
+
+    def leave_one_out(
+        self,
+        ledger: Ledger,
+        keys: Sequence[MetricKey],
+        selected: NDArray[np.bool_],
+        omitted: NDArray[np.intp],
+    ) -> NDArray[np.float64]:
+        """Measure without each of some datums; only the labels that a datum shows change."""
+        coco = CocoValues(ledger)
+        if not all(coco.knows(key) for key in keys):
+            return super().leave_one_out(ledger, keys, selected, omitted)
+        return coco.omissions(keys, selected.astype(np.int64), omitted)
+
+    def restrict(
+        self, ledger: Ledger, datums: NDArray[np.bool_], metrics: Sequence[str]
+    ) -> Ledger | None:
+        """Leave out the rows of other datums; details need more tables than are kept."""
+        coco = CocoValues(ledger)
+        if not all(coco.is_coco(metric) for metric in metrics):
+            return None
+        return ledger if datums.all() else with_datums(ledger, datums)
 
     def errors(
         self, ledger: Ledger, datums: NDArray[np.bool_] | None = None

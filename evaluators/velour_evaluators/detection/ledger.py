@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,12 +128,13 @@ def with_datums(ledger: Ledger, kept: NDArray[np.bool_]) -> Ledger:
     def taken(
         table: Columns, rows: NDArray[np.bool_], name: str, number: NDArray[np.intp]
     ) -> Columns:
-        some = {column: values[rows] for column, values in table.items()}
+        chosen = np.flatnonzero(rows)
+        some = {column: values[chosen] for column, values in table.items()}
         return {**some, name: number[some[name]].astype(np.int32)}
 
     return Ledger(
         ledger.task,
-        tuple(uid for uid, stays in zip(ledger.datums, kept.tolist(), strict=True) if stays),
+        tuple(compress(ledger.datums, kept.tolist())),
         ledger.labels,
         ledger.parameters,
         {
@@ -168,7 +170,7 @@ class DetectionLedger:
         rows = Rows(
             label, rank, areas, matched, self.matches["hit"][of], self.matches["ignored"][of]
         )
-        return Selection(rows, score, self._truths(counts), origin)
+        return Selection(rows, score, self.count_truths(counts), origin)
 
     def _rows(self, counts: NDArray[np.int64]) -> NDArray[np.intp]:
         if counts.size == 0 or counts.max() <= 1:
@@ -215,7 +217,8 @@ class DetectionLedger:
         match[self.matches["detection"]] = np.arange(len(self.matches["detection"]))
         return match
 
-    def _truths(self, counts: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    def count_truths(self, counts: NDArray[np.int64] | None) -> NDArray[np.int64]:
+        """How many truths count, ``(labels, areas)``; arguments as for :meth:`select`."""
         label, bits = self.truths["label"], self.truths["areas"]
         often = 1 if counts is None else counts[self.truths["datum"]]
         columns = [

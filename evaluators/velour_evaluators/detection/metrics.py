@@ -15,12 +15,9 @@ from numpy.typing import NDArray
 from velour_evaluators.detection import engine
 from velour_evaluators.detection.matching import keys_of
 from velour_evaluators.detection.parameters import Settings
-from velour_evaluators.kernels.accumulate import Average, Averages
+from velour_evaluators.kernels.accumulate import Average, Averages, Question
 from velour_plugin import Label, Ledger, Metric
 from velour_plugin.plugin import LabelName
-
-_MANY_LABELS = 1000
-"""From here on the curves of all area ranges together would be large: one range at a time."""
 
 
 def coco_averages(settings: Settings) -> list[tuple[str, Average]]:
@@ -55,7 +52,7 @@ def lean_metrics(
         counts: ``(datums,)`` how often each datum counts; ``None`` when each counts once.
     """
     names = [name for name, _ in coco_averages(settings)]
-    found = _averages(ledger, settings, None if counts is None else counts[None])
+    found = _averages(ledger, settings, counts)
     for number, key in enumerate(label_keys(ledger)):
         prefix, parameters = (f"{key}/", {"key": key}) if number else ("", {})
         for name, value in zip(names, found.groups[0, :, number].tolist(), strict=True):
@@ -63,28 +60,22 @@ def lean_metrics(
     of_label = ("AP", "AP_50", "AP_75", f"AR_{settings.max_detections[-1]}")
     columns = {name: found.labels[0, names.index(name)].tolist() for name in of_label}
     yield from _label_metrics(ledger.labels, columns)
-    counted = engine.counts_at(ledger, settings, counts)
-    yield from _threshold_metrics(settings, ledger.labels, counted, found.truths[0, :, 0])
+    yield from _threshold_metrics(
+        settings, ledger.labels, engine.counts_at(ledger, settings, counts)
+    )
 
 
-def _averages(ledger: Ledger, settings: Settings, weights: NDArray[np.int64] | None) -> Averages:
+def _averages(ledger: Ledger, settings: Settings, counts: NDArray[np.int64] | None) -> Averages:
     """All of COCO's averages, of every label and key."""
     kinds = [average for _, average in coco_averages(settings)]
-    group, groups = keys_of(ledger.labels), len(label_keys(ledger))
-    if len(group) <= _MANY_LABELS:
-        return engine.averages(ledger, settings, kinds, group, groups, weights)
-    order, parts = [], []
-    for area in range(len(settings.areas)):
-        own = [number for number, average in enumerate(kinds) if average.area == area]
-        some = [kinds[number] for number in own]
-        parts.append(engine.averages(ledger, settings, some, group, groups, weights))
-        order += own
-    back = np.argsort(order)
-    return Averages(
-        np.concatenate([part.labels for part in parts], axis=1)[:, back],
-        np.concatenate([part.groups for part in parts], axis=1)[:, back],
-        parts[0].truths,
+    question = Question(
+        settings.max_detections,
+        kinds,
+        keys_of(ledger.labels),
+        len(label_keys(ledger)),
+        detailed=len(kinds),
     )
+    return engine.averages(ledger, settings, question, None if counts is None else counts[None])
 
 
 def _label_metrics(
@@ -100,12 +91,11 @@ def _label_metrics(
 def _threshold_metrics(
     settings: Settings,
     labels: Sequence[LabelName],
-    counted: tuple[NDArray[np.int64], NDArray[np.int64]],
-    truths: NDArray[np.int64],
+    counted: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
 ) -> Iterator[Metric]:
     """Precision, recall and F1 of the detections that score high enough to be used."""
     parameters = {"score": settings.score_threshold, "iou": settings.iou_threshold}
-    rows = zip(*(column.tolist() for column in (*counted, truths)), strict=True)
+    rows = zip(*(column.tolist() for column in counted), strict=True)
     for name, (right, claimed, real) in zip(labels, rows, strict=True):
         label = Label(*name)
         yield Metric("precision", right / claimed if claimed else None, label, parameters)

@@ -1,28 +1,22 @@
 """COCO's metrics under many weightings of the images, with no more work than they take.
 
-Lanes, area ranges and labels that no key is about are not followed; weightings go through the
-kernel as many at a time as memory allows.
+Lanes, area ranges and labels that no key is about are not followed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.detection import engine
-from velour_evaluators.detection.ledger import with_datums
 from velour_evaluators.detection.matching import keys_of
 from velour_evaluators.detection.metrics import coco_averages, label_keys
 from velour_evaluators.detection.parameters import Settings
-from velour_evaluators.kernels.accumulate import RECALLS, Average
-from velour_evaluators.kernels.native.averages import PACK
+from velour_evaluators.kernels.accumulate import Average, Averages, Question
 from velour_plugin import Label, Ledger
 from velour_plugin.plugin import MetricKey
-
-_AT_ONCE = 1 << 21
-"""Precisions in memory at the same time: 16 MB, which stay near the processor."""
 
 
 class CocoValues:
@@ -44,6 +38,11 @@ class CocoValues:
         """Whether a key is one of COCO's: ``mAP_small``, ``color/mAP``, or ``AP`` of a label."""
         return self._average(*key) is not None
 
+    def is_coco(self, metric: str) -> bool:
+        """Whether a metric of all labels or of one is among COCO's."""
+        own = metric.rpartition("/")[2]
+        return own in self._named or (own.startswith("m") and own[1:] in self._named)
+
     def values(self, keys: Sequence[MetricKey], weights: NDArray[np.int64]) -> NDArray[np.float64]:
         """Measure each key under each weighting.
 
@@ -54,21 +53,57 @@ class CocoValues:
         Returns:
             ``(n, keys)``; NaN where a metric is undefined, or the ledger has no such label.
         """
-        ledger, weights = _counting(self.ledger, weights)
+        self._check(weights)
+        return self._values(
+            keys, lambda question: engine.averages(self.ledger, self.settings, question, weights)
+        )
+
+    def omissions(
+        self,
+        keys: Sequence[MetricKey],
+        weight: NDArray[np.int64],
+        omitted: NDArray[np.intp],
+    ) -> NDArray[np.float64]:
+        """Measure each key without each of some datums, in turn: ``(omitted, keys)``.
+
+        Args:
+            keys: those that :meth:`knows`.
+            weight: ``(datums,)``, how often the others count.
+            omitted: the datums that are left out, rising.
+        """
+        self._check(weight[None])
+        return self._values(
+            keys,
+            lambda question: engine.omissions(
+                self.ledger, self.settings, question, weight, omitted
+            ),
+        )
+
+    def _values(
+        self, keys: Sequence[MetricKey], measure: Callable[[Question], Averages]
+    ) -> NDArray[np.float64]:
         averages = [self._average(*key) for key in keys]
-        kinds = [average for average in dict.fromkeys(averages) if average is not None]
-        group, groups = self._groups_of(keys), len(self._label_keys)
-        values = np.full((len(weights), len(keys)), np.nan)
-        step = self._step(kinds, group)
-        for first in range(0, len(weights), step):
-            some = slice(first, first + step)
-            found = engine.averages(ledger, self.settings, kinds, group, groups, weights[some])
-            for column, (key, average) in enumerate(zip(keys, averages, strict=True)):
-                number = self._number(*key)
-                if number is not None and average is not None:
-                    source = found.groups if key[1] is None else found.labels
-                    values[some, column] = source[:, kinds.index(average), number]
+        of_labels = [average for (_, label), average in zip(keys, averages, strict=True) if label]
+        kinds = [kind for kind in dict.fromkeys((*of_labels, *averages)) if kind is not None]
+        detailed = len(set(of_labels))  # labels come first
+        groups = len(self._label_keys)
+        means = measure(
+            Question(self.settings.max_detections, kinds, self._groups_of(keys), groups, detailed)
+        )
+        values = np.full((len(means.groups), len(keys)), np.nan)
+        for column, (key, average) in enumerate(zip(keys, averages, strict=True)):
+            number = self._number(*key)
+            if number is not None and average is not None:
+                source = means.groups if key[1] is None else means.labels
+                values[:, column] = source[:, kinds.index(average), number]
         return values
+
+    def _check(self, weights: NDArray[np.int64]) -> None:
+        if weights.shape != (len(weights), len(self.ledger.datums)):
+            raise ValueError(
+                f"weights of shape {weights.shape}: expected (n, {len(self.ledger.datums)}), "
+                "one a datum."
+            )
 
     def _average(self, metric: str, label: Label | None) -> Average | None:
         if label is not None:
@@ -91,28 +126,3 @@ class CocoValues:
             if number is not None:
                 used[self._group == number if label is None else number] = True
         return np.where(used, self._group, np.int32(-1)).astype(np.int32)
-
-    def _step(self, kinds: Sequence[Average], group: NDArray[np.int32]) -> int:
-        """How many weightings go through the kernel at a time: whole packs, if memory allows."""
-        lanes = {(average.area, level) for average in kinds for level in average.thresholds}
-        each = len(lanes) * len(RECALLS) * int((group >= 0).sum())
-        most = _AT_ONCE // max(each, len(self.ledger.datums), 1)
-        return most - most % PACK if most >= PACK else max(1, min(PACK, 4 * most))
-
-
-def _counting(ledger: Ledger, weights: NDArray[np.int64]) -> tuple[Ledger, NDArray[np.int64]]:
-    """Leave out datums that never count, where they are most: they take time and add nothing.
-
-    Before few weightings, leaving them out would take longer.
-
-    Raises:
-        ValueError: the weights are not of this ledger's datums.
-    """
-    if weights.shape != (len(weights), len(ledger.datums)):
-        raise ValueError(
-            f"weights of shape {weights.shape}: expected (n, {len(ledger.datums)}), one a datum."
-        )
-    counting = np.asarray(weights.any(axis=0), np.bool_)
-    if len(weights) < PACK or counting.sum() * 2 > len(counting):
-        return ledger, weights
-    return with_datums(ledger, counting), weights[:, counting]

@@ -71,18 +71,35 @@ class Average:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """Which averages, over which labels.
+
+    Args:
+        max_detections: how many detections of an image and label count for each recall, rising.
+        kinds: the averages; lanes that none is over are not followed.
+        group: ``(labels,)`` which group's mean a label enters; -1 leaves it out.
+        groups: how many groups there are, such as label keys.
+        detailed: of how many of the averages, from the first on, the values of labels are needed.
+    """
+
+    max_detections: Sequence[int]
+    kinds: Sequence[Average]
+    group: NDArray[np.int32]
+    groups: int
+    detailed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Averages:
     """Averages of each label and over the labels of each group; NaN without ground truth.
 
     Args:
-        labels: ``(replicates, averages, labels)``; NaN also for labels in no group.
+        labels: ``(replicates, detailed averages, labels)``; NaN also for labels in no group.
         groups: ``(replicates, averages, groups)``, such as AP of each label key.
-        truths: ``(replicates, labels, areas)``, how many ground truths count.
     """
 
     labels: NDArray[np.float64]
     groups: NDArray[np.float64]
-    truths: NDArray[np.int64]
 
 
 def averages_of_curves(

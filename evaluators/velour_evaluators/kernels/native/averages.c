@@ -1,672 +1,374 @@
-/* Average precision and recall of a stored ledger. */
-#include <float.h>
+/* Average precision and recall of a stored ledger under many weightings of the images. */
 #include <math.h>
 
-#include "bind.h"
-#include "lanes.h"
+#include "averages.h"
 
-/* Numbers of recalls and limits that no product of sizes overflows with. */
-enum { MOST_LEVELS = UINT16_MAX };
+/* ---- The question --------------------------------------------------------------------------------- */
 
-#define AVERAGES(_)                                                                                \
-    _(SIZE(datums, INT32_MAX))                                                                     \
-    _(SIZE(groups, INT32_MAX))                                                                     \
-    _(SIZE(thresholds, MOST_LANES))                                                                \
-    _(SIZE(all_areas, MOST_AREAS))                                                                 \
-    /* the ledger */                                                                               \
-    _(LENGTH(rows, INT32_MAX))                                                                     \
-    _(LENGTH(matches, INT32_MAX))                                                                  \
-    _(LENGTH(truths, INT32_MAX))                                                                   \
-    _(SHARED(int32, label, OF(rows)))                                                              \
-    _(COLUMN(int32, datum, OF(rows)))                                                              \
-    _(SHARED(float64, score, OF(rows)))                                                            \
-    _(SHARED(uint16, rank, OF(rows)))                                                              \
-    _(SHARED(uint8, areas, OF(rows)))                                                              \
-    _(COLUMN(int32, match, OF(matches)))                                                           \
-    _(SHARED(uint64, hit, OF(matches)))                                                            \
-    _(SHARED(uint64, ignored, OF(matches)))                                                        \
-    _(COLUMN(int32, truth_label, OF(truths)))                                                      \
-    _(COLUMN(int32, truth_datum, OF(truths)))                                                      \
-    _(SHARED(uint8, truth_areas, OF(truths)))                                                      \
-    /* the question: weights (None: one replicate, each datum once), and rising recalls and limits */ \
-    _(LENGTH(replicates, INT32_MAX))                                                               \
-    _(LENGTH(recalls, MOST_LEVELS))                                                                \
-    _(LENGTH(limits, MOST_LEVELS))                                                                 \
-    _(OPTIONAL(int64, weights, OF(replicates), OF(datums)))                                        \
-    _(COLUMN(float64, recall, OF(recalls)))                                                        \
-    _(COLUMN(int64, limit, OF(limits)))                                                            \
-    /* of each average: its range, the bits of its thresholds, and its limit; -1: precision */     \
-    _(LENGTH(averages, INT32_MAX))                                                                 \
-    _(COLUMN(int64, area, OF(averages)))                                                           \
-    _(COLUMN(uint64, levels, OF(averages)))                                                        \
-    _(COLUMN(int64, read_at, OF(averages)))                                                        \
-    /* which group's mean a label enters; -1: it is left out */                                    \
-    _(LENGTH(labels, INT32_MAX))                                                                   \
-    _(COLUMN(int32, group, OF(labels)))                                                            \
-    _(THREADS(threads))                                                                            \
-    /* NaN where there is nothing to find */                                                       \
-    _(OUT(float64, labels, OF(replicates), OF(averages), OF(labels)))                              \
-    _(OUT(float64, groups, OF(replicates), OF(averages), OF(groups)))                              \
-    _(OUT(int64, truths, OF(replicates), OF(labels), OF(all_areas)))
-
-typedef struct {
-    AVERAGES(FIELD)
-    /* between the steps */
-    int32_t *often;        /* (packs, datums, PACK) weights: those of a pack lie side by side */
-    int64_t packs;
-    int32_t mask[256][MOST_AREAS]; /* -1 for each range whose bit is set */
-    int64_t *row_start, *match_start; /* where each label's rows and matches begin */
-    Lanes asked;           /* lanes that some average is over */
-    int lane[MOST_LANES], lanes; /* which these are */
-    int range[MOST_AREAS], ranges; /* area ranges that some average is of */
-    int reads_recall;              /* whether some average is of recall */
-    int64_t *listed, count; /* labels that are in a group and have something to find, by group */
-    int64_t *group_start;   /* (groups + 1,) where those of each group begin */
-    double *precision;     /* (replicates, listed, asked lanes, recalls) */
-    double *found;         /* (replicates, listed, asked lanes, limits) recalls */
-    int no_room;
-} Averages;
-
-/* Replicates that go through the rows of a label together: one addition counts a row for all. */
-enum { PACK = 8 };
-
-/* More detections than this of one label, and the cross products below would overflow. */
-static const int64_t MOST_COUNTED = 3000000000;
-
-/* How far one label of one replicate has come in a lane. */
-typedef struct {
-    int64_t place;                 /* true positives so far */
-    int64_t adjust;                /* to be added to `seen`: matches that count against the range */
-    int64_t best_place, best_seen; /* the best precision at this recall */
-    int64_t reach, next;           /* number of the last recall reached, -1: none; hits for the next */
-} Lane;
-
-typedef struct {
-    Lane lane[MOST_LANES];         /* (lanes,) */
-    double *best;                  /* (lanes, recalls) best precision between two recalls */
-    int64_t *found;                /* (lanes, limits + 1) true positives by the first limit they meet */
-    int64_t *needed;               /* (areas, recalls + 1) true positives that reach each recall */
-} Progress;
-
-typedef struct {
-    uint32_t seen[MOST_AREAS][PACK]; /* detections inside each range so far: at most MOST_COUNTED */
-    Progress of[PACK];
-} Pack;
-
-/* What a match says in the asked lanes: where it is a hit, and where `seen` is to be adjusted. */
-typedef struct {
-    int64_t limit; /* the first that its rank meets */
-    int hits, changes;
-    int8_t hit[MOST_LANES], area[MOST_LANES]; /* (hits,) lanes, and their ranges */
-    int8_t change[MOST_LANES], by[MOST_LANES]; /* (changes,) lanes, and 1 or -1 for each copy */
-} Match;
-
-static double precision_of(int64_t place, int64_t seen)
+static Fault check_question(const Averages *job)
 {
-    return (double)place / ((double)seen + DBL_EPSILON);
-}
-
-/* The smallest whole number whose share of `truths` reaches each recall. */
-static void needed_for(const Averages *job, int64_t truths, int64_t *needed)
-{
-    const double total = (double)truths;
-    for (int64_t number = 0; number < job->recalls; number++) {
-        double recall = job->recall[number], product = recall * total;
-        int64_t count = (int64_t)product;
-        count += (double)count < product;
-        count += (double)count / total < recall;
-        count -= ((double)count - 1) / total >= recall;
-        needed[number] = count > 0 ? count : 0;
-    }
-    needed[job->recalls] = INT64_MAX;
-}
-
-/* `weight` copies of a true positive of one lane, one after the other.
- *
- * Their precisions rise, so the last one stands for all. Between two recalls only the best
- * precision matters; fractions are compared by their cross products, exactly, and one division is
- * done when the next recall is reached. Of equal fractions the later one stays: only 1/1 is
- * rounded down (to 1/(1 + eps)), and it can only be the first. */
-static inline void count_hit(const Averages *job, Progress *progress, int lane, int area,
-                             int64_t inside, int64_t weight)
-{
-    Lane *at = &progress->lane[lane];
-    const int64_t place = at->place += weight, seen = inside + at->adjust;
-    if (place >= at->next) {
-        const int64_t *needed = progress->needed + area * (job->recalls + 1);
-        double *best = progress->best + lane * job->recalls;
-        if (at->reach >= 0)
-            best[at->reach] = precision_of(at->best_place, at->best_seen);
-        while (place >= needed[at->reach + 1])
-            best[++at->reach] = 0.0;
-        at->next = needed[at->reach + 1];
-    }
-    else if (place * at->best_seen < at->best_place * seen)
-        return;
-    at->best_place = place;
-    at->best_seen = seen;
-}
-
-static void read_match(const Averages *job, int64_t match, Match *to)
-{
-    const int64_t row = job->match[match];
-    to->limit = to->hits = to->changes = 0;
-    while (to->limit < job->limits && job->rank[row] >= job->limit[to->limit])
-        to->limit++;
-    for (int lane = 0; lane < job->lanes; lane++) {
-        const int area = job->lane[lane] / (int)job->thresholds;
-        const int hit = job->hit[match] >> job->lane[lane] & 1;
-        const int ignored = job->ignored[match] >> job->lane[lane] & 1;
-        const int inside = job->areas[row] >> area & 1;
-        /* inside the range a match counts unless ignored; outside it counts only as a hit */
-        if (inside ? ignored && !hit : hit) {
-            to->by[to->changes] = inside ? -1 : 1;
-            to->change[to->changes++] = (int8_t)lane;
-        }
-        if (hit) {
-            to->area[to->hits] = (int8_t)area;
-            to->hit[to->hits++] = (int8_t)lane;
-        }
-    }
-}
-
-/* `weight` copies of a match, one after the other, in one replicate; its row is in `seen` already. */
-static inline void count_match(const Averages *job, Pack *pack, int replicate, const Match *match,
-                               int64_t weight)
-{
-    Progress *at = &pack->of[replicate];
-    for (int number = 0; number < match->changes; number++)
-        at->lane[match->change[number]].adjust += match->by[number] * weight;
-    for (int number = 0; number < match->hits; number++) {
-        const int lane = match->hit[number], area = match->area[number];
-        count_hit(job, at, lane, area, pack->seen[area][replicate], weight);
-        if (job->reads_recall)
-            at->found[lane * (job->limits + 1) + match->limit] += weight;
-    }
-}
-
-/* Whether a datum's copies repeat two rows together: equal score and datum. */
-static inline int are_tied(const Averages *job, int64_t one, int64_t other)
-{
-    return job->datum[one] == job->datum[other] && job->score[one] == job->score[other];
-}
-
-/* What every detection does: raise `seen`. */
-static void count_seen(const Averages *job, Pack *pack, const int32_t *often, int64_t first,
-                         int64_t last)
-{
-    for (int place = 0; place < job->ranges && first < last; place++) {
-        const int area = job->range[place];
-        uint32_t seen[PACK];
-        memcpy(seen, pack->seen[area], sizeof seen);
-        for (int64_t row = first; row < last; row++) {
-            const int32_t *weight = often + (int64_t)job->datum[row] * PACK;
-            const int32_t mask = job->mask[job->areas[row]][area];
-            for (int replicate = 0; replicate < PACK; replicate++)
-                seen[replicate] += (uint32_t)(weight[replicate] & mask);
-        }
-        memcpy(pack->seen[area], seen, sizeof seen);
-    }
-}
-
-/* One match of no tied row, in all replicates. */
-static void count_alone(const Averages *job, Pack *pack, const int32_t *often, int64_t row, int64_t number)
-{
-    const int32_t *weight = often + (int64_t)job->datum[row] * PACK;
-    int counting[PACK], count = 0;
-    Match match;
-    read_match(job, number, &match);
-    count_seen(job, pack, often, row, row + 1);
-    for (int replicate = 0; replicate < PACK; replicate++) { /* no branch: it could not be predicted */
-        counting[count] = replicate;
-        count += weight[replicate] != 0;
-    }
-    for (int place = 0; place < count; place++)
-        count_match(job, pack, counting[place], &match, weight[counting[place]]);
-}
-
-/* Tied rows with the matches [number, last_number). They stand as their datum's copies would: a whole
- * copy, then the next. */
-static void count_tied(const Averages *job, Pack *pack, const int32_t *often, int64_t first,
-                       int64_t last, int64_t number, int64_t last_number)
-{
-    const int32_t *copies = often + (int64_t)job->datum[first] * PACK;
-    Match match;
-    for (int replicate = 0; replicate < PACK; replicate++)
-        for (int32_t copy = 0; copy < copies[replicate]; copy++)
-            for (int64_t row = first, next = number; row < last; row++) {
-                for (int place = 0; place < job->ranges; place++)
-                    pack->seen[job->range[place]][replicate] += job->areas[row] >> job->range[place] & 1;
-                if (next == last_number || job->match[next] != row)
-                    continue;
-                read_match(job, next++, &match);
-                count_match(job, pack, replicate, &match, 1);
-            }
-}
-
-/* The rows of a label as often as their datums count, in all replicates of a pack. */
-static void scan_rows(const Averages *job, Pack *pack, const int32_t *often, int64_t label)
-{
-    int64_t row = job->row_start[label], match = job->match_start[label];
-    const int64_t last = job->row_start[label + 1], last_match = job->match_start[label + 1];
-    while (match < last_match) {
-        int64_t first = job->match[match], end = first + 1, next = match + 1;
-        while (end < last && are_tied(job, first, end))
-            end++;
-        while (first > row && are_tied(job, first - 1, first))
-            first--;
-        while (next < last_match && job->match[next] < end)
-            next++;
-        count_seen(job, pack, often, row, first);
-        if (end == first + 1)
-            count_alone(job, pack, often, first, match);
-        else
-            count_tied(job, pack, often, first, end, match, next);
-        row = end;
-        match = next;
-    }
-    count_seen(job, pack, often, row, last);
-}
-
-/* Precision at each recall, from the best ones between recalls; what is not reached is 0. */
-static void read_precision(const Averages *job, const Progress *progress, int lane, double *precision)
-{
-    const Lane *at = &progress->lane[lane];
-    const int64_t reach = at->reach;
-    const double *best = progress->best + lane * job->recalls;
-    double highest = 0.0;
-    for (int64_t number = job->recalls - 1; number > reach; number--)
-        precision[number] = 0.0;
-    if (reach >= 0)
-        highest = precision_of(at->best_place, at->best_seen);
-    for (int64_t number = reach; number >= 0; number--) {
-        if (number < reach && best[number] > highest)
-            highest = best[number];
-        precision[number] = highest;
-    }
-}
-
-/* Write the precisions and recalls of one listed label, lane after lane. */
-static void read_label(const Averages *job, const Progress *at, int64_t replicate, int64_t place)
-{
-    const int64_t line = (replicate * job->count + place) * job->lanes;
-    const int64_t *truths =
-        job->out_truths + (replicate * job->labels + job->listed[place]) * job->all_areas;
-    for (int number = 0; number < job->lanes; number++) {
-        const int64_t *found = at->found + number * (job->limits + 1);
-        const int64_t real = truths[job->lane[number] / job->thresholds];
-        double *recall = job->found + (line + number) * job->limits;
-        int64_t sum = 0;
-        if (!real)
-            continue; /* nobody reads it */
-        for (int64_t limit = 0; limit < job->limits; limit++) {
-            sum += found[limit];
-            recall[limit] = (double)sum / (double)real;
-        }
-        read_precision(job, at, number, job->precision + (line + number) * job->recalls);
-    }
-}
-
-/* Make ready for one label of one replicate. */
-static void begin_label(const Averages *job, Progress *at, int64_t replicate, int64_t label)
-{
-    const int64_t *truths = job->out_truths + (replicate * job->labels + label) * job->all_areas;
-    memset(at->found, 0, (size_t)(job->lanes * (job->limits + 1)) * sizeof *at->found);
-    for (int place = 0; place < job->ranges; place++)
-        needed_for(job, truths[job->range[place]], at->needed + job->range[place] * (job->recalls + 1));
-    for (int lane = 0; lane < job->lanes; lane++) {
-        at->lane[lane].reach = -1;
-        at->lane[lane].next = at->needed[job->lane[lane] / job->thresholds * (job->recalls + 1)];
-    }
-}
-
-/* One label of a pack of replicates. Packs of a label follow each other: its rows stay in the cache. */
-static void follow_label(void *given, int64_t number)
-{
-    Averages *job = given;
-    const int64_t first = number % job->packs * PACK, place = number / job->packs;
-    const int64_t left = job->replicates - first;
-    const int count = left < PACK ? (int)left : PACK; /* the weights of the others are 0 */
-    Pool pool = {{NULL}, 0, 0};
-    Pack *pack = take(&pool, 1, sizeof *pack);
-    double *best = take(&pool, count * job->lanes * job->recalls, sizeof *best);
-    int64_t *found = take(&pool, count * job->lanes * (job->limits + 1), sizeof *found);
-    int64_t *needed = take(&pool, count * job->all_areas * (job->recalls + 1), sizeof *needed);
-    if (pool.failed) {
-        job->no_room = 1;
-        give_back(&pool);
-        return;
-    }
-    memset(pack, 0, sizeof *pack);
-    for (int replicate = 0; replicate < count; replicate++) {
-        Progress *at = &pack->of[replicate];
-        at->best = best + replicate * job->lanes * job->recalls;
-        at->found = found + replicate * job->lanes * (job->limits + 1);
-        at->needed = needed + replicate * job->all_areas * (job->recalls + 1);
-        begin_label(job, at, first + replicate, job->listed[place]);
-    }
-    scan_rows(job, pack, job->often + first * job->datums, job->listed[place]);
-    for (int replicate = 0; replicate < count; replicate++)
-        read_label(job, &pack->of[replicate], first + replicate, place);
-    give_back(&pool);
-}
-
-/* Values whose mean is asked: of some lanes, recalls and labels, labels changing fastest. */
-typedef struct {
-    const double **row;      /* (labels,) where each label's values begin */
-    int64_t labels, recalls, lanes;
-    int64_t lane[MOST_LANES]; /* (lanes,) where a lane's values begin in those of a label */
-    int64_t at_label, at_recall, at_lane; /* what comes next */
-} Values;
-
-static void next_values(Values *from, double *to, int64_t count)
-{
-    while (count) {
-        const int64_t offset = from->lane[from->at_lane] + from->at_recall;
-        const int64_t left = from->labels - from->at_label, some = count < left ? count : left;
-        const double **row = from->row + from->at_label;
-        for (int64_t place = 0; place < some; place++)
-            *to++ = row[place][offset];
-        count -= some;
-        if (some < left) {
-            from->at_label += some;
-            return;
-        }
-        from->at_label = 0;
-        if (++from->at_recall == from->recalls) {
-            from->at_recall = 0;
-            from->at_lane++;
-        }
-    }
-}
-
-/* The sum of the next values, in the order in which numpy adds them: pycocotools' last bit. */
-static double next_sum(Values *from, int64_t count)
-{
-    enum { BLOCK = 128 };
-    if (count > BLOCK) {
-        const int64_t half = count / 2 - count / 2 % 8;
-        const double sum = next_sum(from, half);
-        return sum + next_sum(from, count - half);
-    }
-    double value[BLOCK], sum[8];
-    next_values(from, value, count);
-    int64_t place = 0;
-    double total = 0.0;
-    if (count >= 8) {
-        memcpy(sum, value, sizeof sum);
-        for (place = 8; place + 8 <= count; place += 8)
-            for (int number = 0; number < 8; number++)
-                sum[number] += value[place + number];
-        total = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
-    }
-    for (; place < count; place++)
-        total += value[place];
-    return total;
-}
-
-static double mean_of(Values *values, const double **row, int64_t labels)
-{
-    const int64_t count = values->lanes * values->recalls * labels;
-    values->row = row;
-    values->labels = labels;
-    values->at_label = values->at_recall = values->at_lane = 0;
-    return count ? next_sum(values, count) / (double)count : NAN;
-}
-
-/* Where an average's lanes lie among those that are asked. */
-static void choose_lanes(const Averages *job, int64_t average, Values *values)
-{
-    const int64_t limit = job->read_at[average];
-    const int64_t step = limit < 0 ? job->recalls : job->limits;
-    values->recalls = limit < 0 ? job->recalls : 1;
-    values->lanes = 0;
-    for (int number = 0; number < job->lanes; number++)
-        if (job->lane[number] / job->thresholds == job->area[average] &&
-            job->levels[average] >> job->lane[number] % job->thresholds & 1)
-            values->lane[values->lanes++] = number * step + (limit < 0 ? 0 : limit);
-}
-
-/* One average of one replicate: of each label, and over the labels of each group. */
-static void take_average(void *given, int64_t number)
-{
-    Averages *job = given;
-    const int64_t replicate = number / job->averages, average = number % job->averages;
-    const int64_t area = job->area[average], precise = job->read_at[average] < 0;
-    const int64_t step = job->lanes * (precise ? job->recalls : job->limits);
-    const double *from = (precise ? job->precision : job->found) + replicate * job->count * step;
-    double *of_label = job->out_labels + number * job->labels;
-    double *of_group = job->out_groups + number * job->groups;
-    Pool pool = {{NULL}, 0, 0};
-    const double **row = take(&pool, job->count, sizeof *row);
-    if (pool.failed) {
-        job->no_room = 1;
-        return;
-    }
-    Values values;
-    choose_lanes(job, average, &values);
-    for (int64_t label = 0; label < job->labels; label++)
-        of_label[label] = NAN;
-    for (int64_t group = 0; group < job->groups; group++) {
-        int64_t known = 0;
-        for (int64_t place = job->group_start[group]; place < job->group_start[group + 1]; place++) {
-            const int64_t label = job->listed[place];
-            if (!job->out_truths[(replicate * job->labels + label) * job->all_areas + area])
-                continue;
-            row[known] = from + place * step;
-            of_label[label] = mean_of(&values, &row[known++], 1);
-        }
-        of_group[group] = mean_of(&values, row, known);
-    }
-    give_back(&pool);
-}
-
-/* Where the rows and the matches of each label begin, in `start` and `match_start`. */
-static Fault find_labels(const Averages *job)
-{
-    int64_t label = 0, match = 0;
-    for (int64_t row = 0; row < job->matches; row++)
-        if (job->match[row] < (row ? (int64_t)job->match[row - 1] + 1 : 0) ||
-            job->match[row] >= job->rows)
-            return fault("detection of match", row);
-    job->row_start[0] = job->match_start[0] = 0;
-    for (int64_t row = 0; row < job->rows; row++) {
-        const int64_t own = READ_ONCE(int32_t, job->label[row]);
-        if (UNLIKELY(own != label)) {
-            if (own < label || own >= job->labels)
-                return fault("label", row);
-            while (match < job->matches && job->match[match] < row)
-                match++;
-            while (label < own) {
-                job->row_start[++label] = row;
-                job->match_start[label] = match;
-            }
-        }
-    }
-    while (label < job->labels) {
-        job->row_start[++label] = job->rows;
-        job->match_start[label] = job->matches;
-    }
-    return FINE;
-}
-
-/* Lay the weights of a pack side by side, and refuse so large ones that counts would overflow. */
-static Fault read_weights(Averages *job)
-{
-    int64_t most = 0;
-    memset(job->often, 0, (size_t)(job->packs * PACK * job->datums) * sizeof *job->often);
-    for (int64_t replicate = 0; replicate < job->replicates; replicate++) {
-        int32_t *often = job->often + replicate / PACK * PACK * job->datums + replicate % PACK;
-        for (int64_t datum = 0; datum < job->datums; datum++) {
-            const int64_t place = replicate * job->datums + datum;
-            const int64_t weight = job->weights ? job->weights[place] : 1;
-            if (weight < 0 || weight > INT32_MAX)
-                return fault("weight", place);
-            often[datum * PACK] = (int32_t)weight;
-            most = weight > most ? weight : most;
-        }
-    }
-    for (int64_t row = 0; row < job->rows; row++)
-        if ((uint64_t)(int64_t)job->datum[row] >= (uint64_t)job->datums)
-            return fault("datum", row);
-    if (most <= 1 || most <= MOST_COUNTED / (job->rows + job->truths + 1))
-        return FINE;
-    for (int64_t replicate = 0; replicate < job->replicates; replicate++) {
-        const int64_t *often = job->weights + replicate * job->datums;
-        int64_t sum = 0;
-        for (int64_t row = 0; row < job->rows; row++)
-            if ((sum += often[job->datum[row]]) > MOST_COUNTED)
-                return fault("weight", replicate * job->datums + job->datum[row]);
-    }
-    return FINE;
-}
-
-static Fault check_truths(const Averages *job)
-{
-    for (int64_t row = 0; row < job->truths; row++) {
-        if (UNLIKELY((uint64_t)(int64_t)job->truth_label[row] >= (uint64_t)job->labels))
-            return fault("truth label", row);
-        if (UNLIKELY((uint64_t)(int64_t)job->truth_datum[row] >= (uint64_t)job->datums))
-            return fault("truth datum", row);
-    }
-    return FINE;
-}
-
-/* How many truths count, in all replicates of a pack. */
-static void count_truths(void *given, int64_t number)
-{
-    Averages *job = given;
-    const int64_t first = number * PACK, left = job->replicates - first;
-    const int64_t cells = job->labels * job->all_areas;
-    const int32_t *often = job->often + first * job->datums;
-    Pool pool = {{NULL}, 0, 0};
-    int64_t(*sum)[PACK] = take(&pool, cells, sizeof *sum);
-    if (pool.failed) {
-        job->no_room = 1;
-        return;
-    }
-    memset(sum, 0, (size_t)cells * sizeof *sum);
-    for (int64_t row = 0; row < job->truths; row++) {
-        const int32_t *weight = often + (int64_t)job->truth_datum[row] * PACK;
-        int64_t(*of_label)[PACK] = sum + job->truth_label[row] * job->all_areas;
-        for (int area = 0; area < (int)job->all_areas; area++)
-            if (job->truth_areas[row] >> area & 1)
-                for (int replicate = 0; replicate < PACK; replicate++)
-                    of_label[area][replicate] += weight[replicate];
-    }
-    for (int64_t replicate = 0; replicate < PACK && replicate < left; replicate++)
-        for (int64_t cell = 0; cell < cells; cell++)
-            job->out_truths[(first + replicate) * cells + cell] = sum[cell][replicate];
-    give_back(&pool);
-}
-
-/* Check what is asked; how many replicates there are is known then. */
-static Fault check_question(Averages *job)
-{
-    if (job->all_areas < 1 || job->thresholds < 1 || job->recalls < 1 ||
-        job->all_areas * job->thresholds > MOST_LANES)
+    if (job->areas < 1 || job->thresholds < 1 || job->areas * job->thresholds > MOST_LANES ||
+        job->recalls < 1 || job->detailed > job->averages)
         return fault("size", 0);
-    job->replicates = job->weights ? job->replicates : 1;
-    for (int64_t number = 0; number < job->recalls; number++)
-        if (!(job->recall[number] >= 0 && job->recall[number] <= 1))
-            return fault("recall", number);
     for (int64_t label = 0; label < job->labels; label++)
         if (job->group[label] < -1 || job->group[label] >= job->groups)
             return fault("group of label", label);
-    job->asked = 0;
-    job->reads_recall = 0;
     for (int64_t average = 0; average < job->averages; average++) {
-        if (job->area[average] < 0 || job->area[average] >= job->all_areas)
+        if (job->area[average] < 0 || job->area[average] >= job->areas)
             return fault("area range", average);
         if (job->levels[average] & ~low_bits((int)job->thresholds))
             return fault("threshold", average);
-        if (job->read_at[average] < -1 || job->read_at[average] >= job->limits)
+        if (job->limit_of[average] < -1 || job->limit_of[average] >= job->limits)
             return fault("limit", average);
-        job->reads_recall |= job->read_at[average] >= 0;
-        job->asked |= job->levels[average] << job->area[average] * job->thresholds;
     }
     return FINE;
 }
 
-/* List the lanes and area ranges that are asked for: no others are followed. */
-static void list_lanes(Averages *job)
+/* List the ranges, and the lanes of each, that some average is over: no others are followed. */
+static void list_ranges(Averages *job)
 {
-    job->lanes = job->ranges = 0;
-    for (int lane = 0; lane < MOST_LANES; lane++) {
-        if (!(job->asked >> lane & 1))
-            continue;
-        const int area = lane / (int)job->thresholds;
-        if (!job->ranges || job->range[job->ranges - 1] != area)
-            job->range[job->ranges++] = area;
-        job->lane[job->lanes++] = lane;
+    job->ranges = 0;
+    for (int area = 0; area < job->areas; area++) {
+        Range *range = &job->range[job->ranges];
+        Lanes levels = 0;
+        memset(range, 0, sizeof *range);
+        range->area = area;
+        for (int64_t average = 0; average < job->averages; average++)
+            if (job->area[average] == area) {
+                levels |= job->levels[average];
+                range->reads_recall |= job->limit_of[average] >= 0;
+            }
+        for (int level = 0; level < job->thresholds; level++)
+            if (levels >> level & 1)
+                range->level[range->lanes++] = level;
+        job->ranges += range->lanes > 0;
     }
 }
 
-/* Whether a label is asked for and has something to find in some replicate: others take no work. */
-static int is_listed(const Averages *job, int64_t label)
+static void write_undefined(const Averages *job)
 {
-    int64_t real = 0;
-    for (int64_t replicate = 0; replicate < job->replicates && !real; replicate++)
-        for (int64_t area = 0; area < job->all_areas; area++)
-            real |= job->out_truths[(replicate * job->labels + label) * job->all_areas + area];
-    return real && job->group[label] >= 0;
+    const int64_t labels = job->replicates * job->detailed * job->labels;
+    const int64_t groups = job->replicates * job->averages * job->groups;
+    for (int64_t number = 0; number < labels; number++)
+        job->out_label_means[number] = NAN;
+    for (int64_t number = 0; number < groups; number++)
+        job->out_group_means[number] = NAN;
 }
 
-static void list_labels(Averages *job)
+static Fault prepare(Averages *job, Pool *pool, int64_t tasks)
 {
-    memset(job->group_start, 0, (size_t)(job->groups + 1) * sizeof *job->group_start);
-    for (int64_t label = 0; label < job->labels; label++)
-        if (is_listed(job, label))
-            job->group_start[job->group[label] + 1]++;
-    for (int64_t group = 0; group < job->groups; group++)
-        job->group_start[group + 1] += job->group_start[group];
-    job->count = job->group_start[job->groups];
-    for (int64_t label = 0; label < job->labels; label++)
-        if (is_listed(job, label))
-            job->listed[job->group_start[job->group[label]]++] = label;
-    rewind_starts(job->group_start, job->groups);
-}
-
-static Fault follow_labels(Averages *job, Pool *pool)
-{
-    list_lanes(job);
-    list_labels(job);
-    const int64_t lines = job->replicates * job->count * job->lanes;
-    job->precision = take(pool, lines * job->recalls, sizeof *job->precision);
-    job->found = take(pool, lines * job->limits, sizeof *job->found);
+    Fault wrong = check_question(job);
+    if (wrong.what)
+        return wrong;
+    list_ranges(job);
+    write_undefined(job);
+    job->wrong = take(pool, tasks, sizeof *job->wrong);
     if (pool->failed)
         return NO_MEMORY;
-    for_each(job->count * job->packs, job->threads, follow_label, job);
-    if (!job->no_room)
-        for_each(job->replicates * job->averages, job->threads, take_average, job);
-    return job->no_room ? NO_MEMORY : FINE;
+    for (int64_t task = 0; task < tasks; task++)
+        job->wrong[task] = FINE;
+    return prepare_rows(job, pool);
+}
+
+static Fault first_wrong(const Averages *job, int64_t tasks)
+{
+    for (int64_t task = 0; task < tasks; task++)
+        if (job->wrong[task].what)
+            return job->wrong[task];
+    return FINE;
+}
+
+/* ---- Weights -------------------------------------------------------------------------------------- */
+
+/* Refuse weights so large that the counters of a replicate could overflow. */
+static Fault check_sums(const Pack *pack, int64_t replicate, int number)
+{
+    const Averages *job = pack->job;
+    int64_t sum = 0;
+    for (int64_t row = 0; row < job->detections.rows; row++)
+        if ((sum += pack->often[job->rows.datum[row]].of[number]) > INT32_MAX)
+            return fault("weight", replicate * job->datums + job->rows.datum[row]);
+    sum = 0;
+    for (int64_t row = 0; row < job->truths.rows; row++)
+        if ((sum += pack->often[job->rows.truth_datum[row]].of[number]) > INT32_MAX)
+            return fault("weight", replicate * job->datums + job->rows.truth_datum[row]);
+    return FINE;
+}
+
+/* Lay the weights of one replicate beside those of others; it is row `replicate` of all weights. */
+static Fault lay_weights(Pack *pack, const int64_t *weights, int64_t replicate, int number)
+{
+    const Averages *job = pack->job;
+    int64_t most = 0;
+    for (int64_t datum = 0; datum < job->datums; datum++) {
+        const int64_t weight = weights[datum];
+        if (UNLIKELY(weight < 0 || weight > INT32_MAX))
+            return fault("weight", replicate * job->datums + datum);
+        pack->often[datum].of[number] = (int32_t)weight;
+        most = weight > most ? weight : most;
+    }
+    if (most <= 1 || most <= INT32_MAX / (job->detections.rows + job->truths.rows + 1))
+        return FINE;
+    return check_sums(pack, replicate, number);
+}
+
+/* ---- Many weightings ------------------------------------------------------------------------------ */
+
+static void follow_labels(Pack *pack)
+{
+    const Rows *rows = &pack->job->rows;
+    for (int64_t next = 0; next < rows->count && !pack->failed; next++)
+        follow_label(pack, rows->listed[next], next);
+}
+
+/* The means of the replicates of a pack, from `first` on. */
+static void write_pack(Pack *pack, int64_t first, int count)
+{
+    const Averages *job = pack->job;
+    Means means;
+    open_means(&means, job);
+    Source *source = take(&means.pool, job->rows.count, sizeof *source);
+    pack->failed |= means.pool.failed;
+    for (int replicate = 0; replicate < count && !pack->failed; replicate++) {
+        for (int64_t next = 0; next < job->rows.count; next++) {
+            const Source from = {pack, next, replicate};
+            source[next] = from;
+        }
+        take_means(&means, pack->range, source, first + replicate);
+    }
+    give_back(&means.pool);
+}
+
+/* One range of a pack of replicates. */
+static void weigh_pack(void *work, int64_t task)
+{
+    Averages *job = work;
+    const int64_t first = task / job->ranges * PACK, left = job->replicates - first;
+    const int count = left < PACK ? (int)left : PACK;
+    Fault wrong = FINE;
+    Pack pack;
+    open_pack(&pack, job, &job->range[task % job->ranges], job->rows.count);
+    if (!pack.failed)
+        memset(pack.often, 0, (size_t)job->datums * sizeof *pack.often);
+    for (int number = 0; number < count && !pack.failed && !wrong.what; number++)
+        wrong = lay_weights(&pack, job->weights + (first + number) * job->datums, first + number, number);
+    if (!pack.failed && !wrong.what) {
+        follow_labels(&pack);
+        write_pack(&pack, first, count);
+    }
+    job->wrong[task] = pack.failed ? NO_MEMORY : wrong;
+    close_pack(&pack);
 }
 
 static Fault take_averages(Averages *job)
 {
-    Fault wrong;
     Pool pool = {{NULL}, 0, 0};
-    job->row_start = take(&pool, job->labels + 1, sizeof *job->row_start);
-    job->match_start = take(&pool, job->labels + 1, sizeof *job->match_start);
-    job->listed = take(&pool, job->labels, sizeof *job->listed);
-    job->group_start = take(&pool, job->groups + 1, sizeof *job->group_start);
-    job->no_room = 0;
-    job->packs = (job->replicates + PACK - 1) / PACK;
-    job->often = take(&pool, job->packs * PACK * job->datums, sizeof *job->often);
-    for (int bits = 0; bits < 256; bits++)
-        for (int area = 0; area < MOST_AREAS; area++)
-            job->mask[bits][area] = -(bits >> area & 1);
-    wrong = pool.failed ? NO_MEMORY : find_labels(job);
-    if (!wrong.what)
-        wrong = read_weights(job);
-    if (!wrong.what)
-        wrong = check_truths(job);
-    if (!wrong.what)
-        for_each(job->packs, job->threads, count_truths, job);
-    if (!wrong.what)
-        wrong = job->no_room ? NO_MEMORY : follow_labels(job, &pool);
+    const int64_t packs = (job->replicates + PACK - 1) / PACK;
+    Fault wrong = prepare(job, &pool, packs * MOST_AREAS);
+    if (!wrong.what) {
+        for_each(packs * job->ranges, job->threads, weigh_pack, job);
+        wrong = first_wrong(job, packs * job->ranges);
+    }
     give_back(&pool);
     return wrong;
 }
 
-BIND_PREPARED(averages, Averages, AVERAGES, check_question, take_averages)
+#define AVERAGES(_) LEDGER(_) QUESTION(_) WEIGHTINGS(_) MEANS(_)
+
+BIND(averages, Averages, AVERAGES, take_averages)
+
+/* ---- Each image left out ---------------------------------------------------------------------------- */
+
+enum { CHUNK = 256 }; /* replicates whose curves are in memory together */
+
+/* One range, and the replicates [first, last) of it. */
+typedef struct {
+    Averages *job;
+    const Range *range;
+    int64_t first, last;
+    const int32_t *replicate_of; /* (datums,) the replicate that leaves an image out, or -1 */
+    Pack all;                    /* with every image, as replicate 0 */
+    int64_t each, tasks;         /* labels of a task */
+    Pack *packs;                 /* (tasks,) labels without the images that show them */
+    int32_t *copy;               /* (listed, CHUNK) where in a pack a replicate is, or -1 */
+} Omitting;
+
+static void mark_replicates(const Omitting *omitting, const int32_t *datum, int64_t count, int32_t *copy)
+{
+    for (int64_t row = 0; row < count; row++) {
+        const int64_t replicate = omitting->replicate_of[datum[row]];
+        if (replicate >= omitting->first && replicate < omitting->last)
+            copy[replicate - omitting->first] = 0;
+    }
+}
+
+/* Number the replicates whose image shows a label, or has a detection of it, from `number` on. */
+static int64_t list_copies(const Omitting *omitting, int64_t label, int64_t number, int32_t *copy)
+{
+    const Rows *rows = &omitting->job->rows;
+    const int64_t row = rows->row_start[label], truth = rows->truth_start[label];
+    for (int replicate = 0; replicate < CHUNK; replicate++)
+        copy[replicate] = -1;
+    mark_replicates(omitting, rows->datum + row, rows->row_start[label + 1] - row, copy);
+    mark_replicates(omitting, rows->truth_datum + truth, rows->truth_start[label + 1] - truth, copy);
+    for (int replicate = 0; replicate < CHUNK; replicate++)
+        if (copy[replicate] == 0)
+            copy[replicate] = (int32_t)number++;
+    return number;
+}
+
+/* Let the images of the copies of one slot count, or not. Returns the replicate after them. */
+static int64_t weigh_copies(Omitting *omitting, Pack *pack, const int32_t *copy, int64_t from,
+                            int64_t slot, int counting)
+{
+    for (; from < CHUNK && copy[from] / PACK <= slot; from++)
+        if (copy[from] >= 0) {
+            const int32_t datum = omitting->job->omitted[omitting->first + from];
+            pack->often[datum].of[copy[from] % PACK] = counting ? omitting->all.often[datum].of[0] : 0;
+        }
+    return from;
+}
+
+/* Follow one label without each image that shows it. */
+static void omit_from_label(Omitting *omitting, Pack *pack, int64_t next, int64_t slot, int64_t end)
+{
+    const int32_t *copy = omitting->copy + next * CHUNK;
+    for (int64_t from = 0; slot < end && !pack->failed; slot++) {
+        const int64_t to = weigh_copies(omitting, pack, copy, from, slot, 0);
+        follow_label(pack, omitting->job->rows.listed[next], slot);
+        weigh_copies(omitting, pack, copy, from, slot, 1);
+        from = to;
+    }
+}
+
+/* Follow some labels without each image that shows them. */
+static void omit_from_labels(void *work, int64_t task)
+{
+    Omitting *omitting = work;
+    const Averages *job = omitting->job;
+    Pack *pack = &omitting->packs[task];
+    const int64_t begin = task * omitting->each, left = job->rows.count - begin;
+    const int64_t stop = begin + (left < omitting->each ? left : omitting->each);
+    int64_t slots = 0;
+    for (int64_t next = begin; next < stop; next++) {
+        int32_t *copy = omitting->copy + next * CHUNK;
+        slots = (list_copies(omitting, job->rows.listed[next], slots * PACK, copy) + PACK - 1) / PACK;
+    }
+    open_pack(pack, job, omitting->range, slots);
+    for (int64_t datum = 0; datum < job->datums && !pack->failed; datum++)
+        for (int number = 0; number < PACK; number++)
+            pack->often[datum].of[number] = omitting->all.often[datum].of[0];
+    int64_t slot = 0;
+    for (int64_t next = begin; next < stop; next++) {
+        int32_t last = -1;
+        for (int64_t replicate = 0; replicate < CHUNK; replicate++)
+            if (omitting->copy[next * CHUNK + replicate] > last)
+                last = omitting->copy[next * CHUNK + replicate];
+        const int64_t after = last < 0 ? slot : last / PACK + 1;
+        omit_from_label(omitting, pack, next, slot, after);
+        slot = after;
+    }
+    close_scratch(pack);
+}
+
+/* The means without one image: its labels from their packs, the others as they are with all. */
+static void take_omission(void *work, int64_t number)
+{
+    const Omitting *omitting = work;
+    Averages *job = omitting->job;
+    Means means;
+    open_means(&means, job);
+    Source *source = take(&means.pool, job->rows.count, sizeof *source);
+    job->wrong[number] = means.pool.failed ? NO_MEMORY : FINE;
+    for (int64_t next = 0; next < job->rows.count && !means.pool.failed; next++) {
+        const int32_t copy = omitting->copy[next * CHUNK + number];
+        const Source with = {&omitting->all, next, 0};
+        const Source without = {&omitting->packs[next / omitting->each], copy / PACK, copy % PACK};
+        source[next] = copy < 0 ? with : without;
+    }
+    if (!means.pool.failed)
+        take_means(&means, omitting->range, source, omitting->first + number);
+    give_back(&means.pool);
+}
+
+static Fault omit_chunk(Omitting *omitting)
+{
+    Averages *job = omitting->job;
+    const int64_t count = omitting->last - omitting->first;
+    int failed = 0;
+    for_each(omitting->tasks, job->threads, omit_from_labels, omitting);
+    for (int64_t task = 0; task < omitting->tasks; task++)
+        failed |= omitting->packs[task].failed;
+    if (!failed)
+        for_each(count, job->threads, take_omission, omitting);
+    for (int64_t task = 0; task < omitting->tasks; task++)
+        close_pack(&omitting->packs[task]);
+    return failed ? NO_MEMORY : first_wrong(job, count);
+}
+
+static Fault omit_in_range(Omitting *omitting)
+{
+    Averages *job = omitting->job;
+    Pack *all = &omitting->all;
+    Fault wrong = FINE;
+    open_pack(all, job, omitting->range, job->rows.count);
+    if (!all->failed) {
+        memset(all->often, 0, (size_t)job->datums * sizeof *all->often);
+        wrong = lay_weights(all, job->weight, 0, 0);
+    }
+    if (!all->failed && !wrong.what)
+        follow_labels(all);
+    if (all->failed)
+        wrong = NO_MEMORY;
+    for (omitting->first = 0; omitting->first < job->replicates && !wrong.what;
+         omitting->first = omitting->last) {
+        const int64_t end = omitting->first + CHUNK;
+        omitting->last = end < job->replicates ? end : job->replicates;
+        wrong = omit_chunk(omitting);
+    }
+    close_pack(all);
+    return wrong;
+}
+
+/* Which replicate leaves out which image. */
+static Fault list_omissions(const Averages *job, int32_t *replicate_of)
+{
+    for (int64_t datum = 0; datum < job->datums; datum++)
+        replicate_of[datum] = -1;
+    for (int64_t replicate = 0; replicate < job->replicates; replicate++) {
+        const int64_t least = replicate ? (int64_t)job->omitted[replicate - 1] + 1 : 0;
+        if (job->omitted[replicate] < least || job->omitted[replicate] >= job->datums)
+            return fault("omitted", replicate);
+        replicate_of[job->omitted[replicate]] = (int32_t)replicate;
+    }
+    return FINE;
+}
+
+static Fault take_omissions(Averages *job)
+{
+    Pool pool = {{NULL}, 0, 0};
+    Omitting omitting;
+    memset(&omitting, 0, sizeof omitting);
+    omitting.job = job;
+    Fault wrong = prepare(job, &pool, CHUNK);
+    int32_t *replicate_of = take(&pool, job->datums, sizeof *replicate_of);
+    omitting.replicate_of = replicate_of;
+    omitting.each = 1 + job->rows.count / (16 * job->threads); /* small tasks, but not one a label */
+    omitting.tasks = (job->rows.count + omitting.each - 1) / omitting.each;
+    omitting.packs = take(&pool, omitting.tasks, sizeof *omitting.packs);
+    omitting.copy = take(&pool, job->rows.count * CHUNK, sizeof *omitting.copy);
+    if (!wrong.what && pool.failed)
+        wrong = NO_MEMORY;
+    if (!wrong.what)
+        wrong = list_omissions(job, replicate_of);
+    for (int number = 0; number < job->ranges && !wrong.what; number++) {
+        omitting.range = &job->range[number];
+        wrong = omit_in_range(&omitting);
+    }
+    give_back(&pool);
+    return wrong;
+}
+
+#define OMITTING(_) LEDGER(_) QUESTION(_) OMISSIONS(_) MEANS(_)
+
+BIND(omissions, Averages, OMITTING, take_omissions)

@@ -6,19 +6,16 @@ Check ``library.available()`` first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.accumulate import RECALLS, Average, Averages
+from velour_evaluators.kernels.accumulate import RECALLS, Averages, Question
 from velour_evaluators.kernels.native import library
 from velour_plugin.plugin import column, threads_for
-
-PACK = 8
-"""Weightings that the kernel takes through the rows together: multiples of it are fastest."""
 
 Tables = Mapping[str, Mapping[str, NDArray[Any]]]
 """The tables of a detection ledger, see :mod:`velour_evaluators.detection.ledger`."""
@@ -42,47 +39,63 @@ class Stored:
     areas: int
     thresholds: int
 
+    @property
+    def rows(self) -> int:
+        """How many detections there are."""
+        return len(self.tables["detections"]["label"])
+
 
 def averages(
-    stored: Stored,
-    max_detections: Sequence[int],
-    kinds: Sequence[Average],
-    group: NDArray[np.int32],
-    groups: int,
-    weights: NDArray[np.int64] | None = None,
+    stored: Stored, question: Question, weights: NDArray[np.int64] | None = None
 ) -> Averages:
     """Average precision and recall of each label and group under many weightings of the datums.
 
     The same bits as :func:`velour_evaluators.kernels.accumulate.averages_of_curves` of each
-    weighting. Memory grows with weightings x labels with ground truth x thresholds x 101.
+    weighting. Memory does not grow with the number of weightings, but for the answer.
 
     Args:
         stored: what was matched.
-        max_detections: how many detections of an image and label count for each recall, rising.
-        kinds: of averages; lanes that none is over are not followed.
-        group: ``(labels,)`` which group's mean a label enters; -1 leaves it out.
-        groups: how many groups there are.
+        question: which averages, over what.
         weights: ``(replicates, datums)`` how often each datum counts; ``None`` for one replicate
             in which each counts once.
 
     Raises:
         ValueError: columns of different lengths, an index or weight out of bounds.
     """
-    rows = len(stored.tables["detections"]["label"])
-    replicates = 1 if weights is None else len(weights)
-    found = library.functions.averages(
-        **_ledger(stored, *_COLUMNS),
-        **_question(kinds),
-        all_areas=stored.areas,
-        thresholds=stored.thresholds,
-        weights=_weights(weights),
-        recall=RECALLS,
-        limit=np.array([*max_detections], np.int64),
-        group=column("group", group, np.int32),
-        groups=groups,
-        threads=threads_for(rows * replicates // (4 if weights is None else 50)),
-    )
-    return Averages(found["labels"], found["groups"], found["truths"])
+    if weights is None:
+        weights = np.ones((1, stored.datums), np.int64)
+    often = column("weights", weights, np.int64)
+    means = library.functions.averages(
+        **_ledger(stored), **_spelled(stored, question), weights=often,
+        threads=threads_for(len(weights) * stored.rows // 4),
+    )  # fmt: skip
+    return Averages(means["label_means"], means["group_means"])
+
+
+def omissions(
+    stored: Stored,
+    question: Question,
+    omitted: NDArray[np.int32],
+    weight: NDArray[np.int64],
+) -> Averages:
+    """The same with each of some datums left out: labels that it does not show stay as they are.
+
+    Args:
+        stored: what was matched.
+        question: which averages, over what.
+        omitted: ``(replicates,)`` the datum that does not count in each, rising.
+        weight: ``(datums,)`` how often the others count.
+
+    Raises:
+        ValueError: columns of different lengths, an index or weight out of bounds.
+    """
+    means = library.functions.omissions(
+        **_ledger(stored), **_spelled(stored, question),
+        omitted=column("omitted", omitted, np.int32),
+        weight=column("weight", weight, np.int64),
+        threads=threads_for(len(omitted) * stored.rows // 4),
+    )  # fmt: skip
+    return Averages(means["label_means"], means["group_means"])
 
 
 def counts_at(
@@ -101,51 +114,66 @@ def counts_at(
     Raises:
         ValueError: columns of different lengths, an index out of bounds.
     """
-    found = library.functions.counts_at(
-        **_ledger(stored, "label", "datum", "score", "areas", "match", "hit", "ignored"),
+    detections, matches = _columns(stored, "detections"), _columns(stored, "matches")
+    counts = library.functions.counts_at(
+        **{name: detections[name] for name in ("label", "datum", "score", "areas")},
+        match=matches["detection"], hit=matches["hit"], ignored=matches["ignored"],
         labels=stored.labels,
-        weights=_weights(weights),
+        datums=stored.datums,
+        weights=None if weights is None else column("weights", weights, np.int64),
         lane=lane,
         least=score,
-    )
-    return found["found"], found["counted"]
+    )  # fmt: skip
+    return counts["found"], counts["counted"]
 
 
-_COLUMNS: dict[str, tuple[str, str, Any]] = {
-    "label": ("detections", "label", np.int32),
-    "datum": ("detections", "datum", np.int32),
-    "score": ("detections", "score", np.float64),
-    "rank": ("detections", "rank", np.uint16),
-    "areas": ("detections", "areas", np.uint8),
-    "match": ("matches", "detection", np.int32),
-    "hit": ("matches", "hit", np.uint64),
-    "ignored": ("matches", "ignored", np.uint64),
-    "truth_label": ("truths", "label", np.int32),
-    "truth_datum": ("truths", "datum", np.int32),
-    "truth_areas": ("truths", "areas", np.uint8),
+_TYPES: dict[str, Any] = {
+    "label": np.int32,
+    "datum": np.int32,
+    "score": np.float64,
+    "rank": np.uint16,
+    "areas": np.uint8,
+    "detection": np.int32,
+    "hit": np.uint64,
+    "ignored": np.uint64,
 }
-"""By the kernel's name: table, column and type."""
+_COLUMNS = {
+    "detections": ("label", "datum", "score", "rank", "areas"),
+    "matches": ("detection", "hit", "ignored"),
+    "truths": ("label", "datum", "areas"),
+}
 
 
-def _ledger(stored: Stored, *names: str) -> dict[str, Any]:
-    """How many datums there are, and some columns."""
-    columns = {name: _COLUMNS[name] for name in names}
-    return {"datums": stored.datums} | {
-        name: column(f"{table} {own}", stored.tables[table][own], kind)
-        for name, (table, own, kind) in columns.items()
+def _ledger(stored: Stored) -> dict[str, Any]:
+    """A ledger as the kernel's arguments."""
+    return {
+        "labels": stored.labels,
+        "datums": stored.datums,
+        "areas": stored.areas,
+        "thresholds": stored.thresholds,
+        **{name: _columns(stored, name) for name in ("detections", "matches", "truths")},
     }
 
 
-def _weights(weights: NDArray[np.int64] | None) -> NDArray[Any] | None:
-    return None if weights is None else column("weights", weights, np.int64)
-
-
-def _question(kinds: Sequence[Average]) -> dict[str, NDArray[Any]]:
-    """Range, bits of the thresholds, and limit (-1 for precision) of each average."""
-    limits = [-1 if average.limit is None else average.limit for average in kinds]
-    levels = [sum(1 << level for level in average.thresholds) for average in kinds]
+def _columns(stored: Stored, table: str) -> dict[str, NDArray[Any]]:
+    columns = stored.tables[table]
     return {
-        "area": np.array([average.area for average in kinds], np.int64),
+        name: column(f"{table} {name}", columns[name], _TYPES[name]) for name in _COLUMNS[table]
+    }
+
+
+def _spelled(stored: Stored, question: Question) -> dict[str, Any]:
+    """A question as the kernel's arguments; limit -1 stands for precision."""
+    kinds = question.kinds
+    limits = [-1 if kind.limit is None else kind.limit for kind in kinds]
+    levels = [sum(1 << level for level in kind.thresholds) for kind in kinds]
+    return {
+        "recall": RECALLS,
+        "limit": np.array([*question.max_detections], np.int64),
+        "area": np.array([kind.area for kind in kinds], np.int64),
         "levels": np.array(levels, np.uint64),
-        "read_at": np.array(limits, np.int64),
+        "limit_of": np.array(limits, np.int64),
+        "detailed": question.detailed,
+        "groups": question.groups,
+        "group": column("group", question.group, np.int32),
     }

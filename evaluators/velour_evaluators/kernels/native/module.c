@@ -8,6 +8,7 @@
     _(find_pairs)    \
     _(match_pairs)   \
     _(averages)      \
+    _(omissions)     \
     _(counts_at)
 
 MODULE("Arithmetic of evaluators; call it through velour_evaluators.kernels.native.", FUNCTIONS)

@@ -1,0 +1,200 @@
+/* Averages of precision and recall under many weightings of the images.
+ *
+ * A pack of replicates goes through the rows of a label together (follow.c): the rows raise counters,
+ * eight at a time, and the true positives of a lane are then walked from the last to the first, where
+ * the best precision so far is the envelope. What is left of a label, lane and replicate are its
+ * steps. Their mean over recalls, lanes and labels is summed in numpy's order (means.c).
+ */
+#ifndef VELOUR_AVERAGES_H
+#define VELOUR_AVERAGES_H
+
+#include "bind.h"
+#include "lanes.h"
+
+enum { PACK = 8 }; /* replicates that go through the rows together */
+
+enum { MOST_TABLED = 1 << 14 }; /* truths of a label whose recalls are looked up, not divided */
+
+/* A whole number of each replicate of a pack. */
+typedef struct {
+    int32_t of[PACK];
+} Counts;
+
+/* The tables of a ledger; each value is read once, when they are prepared. */
+#define DETECTIONS(_)                        \
+    _(LENGTH(rows, INT32_MAX))               \
+    _(SHARED(int32, label, OF(rows)))        \
+    _(SHARED(int32, datum, OF(rows)))        \
+    _(SHARED(float64, score, OF(rows)))      \
+    _(SHARED(uint16, rank, OF(rows)))        \
+    _(SHARED(uint8, areas, OF(rows)))
+
+#define MATCHES(_)                           \
+    _(LENGTH(rows, INT32_MAX / 4))           \
+    _(SHARED(int32, detection, OF(rows)))    \
+    _(SHARED(uint64, hit, OF(rows)))         \
+    _(SHARED(uint64, ignored, OF(rows)))
+
+#define TRUTHS(_)                            \
+    _(LENGTH(rows, INT32_MAX))               \
+    _(SHARED(int32, label, OF(rows)))        \
+    _(SHARED(int32, datum, OF(rows)))        \
+    _(SHARED(uint8, areas, OF(rows)))
+
+typedef struct { DETECTIONS(FIELD) } Detections;
+typedef struct { MATCHES(FIELD) } Matches;
+typedef struct { TRUTHS(FIELD) } Truths;
+
+PART_LIST(detections)
+PART_LIST(matches)
+PART_LIST(truths)
+
+#define LEDGER(_)                                          \
+    _(SIZE(labels, INT32_MAX))                             \
+    _(SIZE(datums, INT32_MAX))                             \
+    _(SIZE(areas, MOST_AREAS))                             \
+    _(SIZE(thresholds, MOST_LANES))                        \
+    _(PART(Detections, detections, detections))            \
+    _(PART(Matches, matches, matches))                     \
+    _(PART(Truths, truths, truths))
+
+/* Averages by range, bits of the thresholds that they are over, and number of the limit that recall
+ * is read at (-1: precision, over the recalls); a mean is told of the labels of each group, and of the
+ * first `detailed` averages of each label; group -1 leaves a label out. */
+#define QUESTION(_)                                                             \
+    _(LENGTH(recalls, INT16_MAX))                                               \
+    _(COLUMN(float64, recall, OF(recalls)))                                     \
+    _(LENGTH(limits, INT16_MAX))                                                \
+    _(COLUMN(int64, limit, OF(limits)))                                         \
+    _(LENGTH(averages, INT32_MAX))                                              \
+    _(COLUMN(int64, area, OF(averages)))                                        \
+    _(COLUMN(uint64, levels, OF(averages)))                                     \
+    _(COLUMN(int64, limit_of, OF(averages)))                                    \
+    _(SIZE(detailed, INT32_MAX))                                                \
+    _(SIZE(groups, INT32_MAX))                                                  \
+    _(COLUMN(int32, group, OF(labels)))                                         \
+    _(THREADS(threads))                                                         \
+    _(LENGTH(replicates, INT32_MAX))
+
+#define MEANS(_)                                                                \
+    _(OUT(float64, label_means, OF(replicates), OF(detailed), OF(labels)))      \
+    _(OUT(float64, group_means, OF(replicates), OF(averages), OF(groups)))
+
+/* How often each image counts in each replicate. */
+#define WEIGHTINGS(_) _(SHARED(int64, weights, OF(replicates), OF(datums)))
+
+/* How often each image counts, and which one of them does not count in each replicate, rising. */
+#define OMISSIONS(_)                             \
+    _(COLUMN(int64, weight, OF(datums)))         \
+    _(COLUMN(int32, omitted, OF(replicates)))
+
+/* The tables as they are followed: by label, and checked. */
+typedef struct {
+    int64_t *row_start, *match_start, *truth_start; /* (labels + 1,) */
+    int32_t *datum;                    /* (rows,) */
+    uint8_t *areas, *tied;             /* (rows,) tied: of the label, image and score of the row before */
+    int32_t *row, *limit;              /* (matches,) limit: number of the first that the rank meets */
+    Lanes *hit, *ignored;              /* (matches,) */
+    int32_t *truth_datum;              /* (truths,) */
+    uint8_t *truth_areas;              /* (truths,) */
+    int64_t most_matches;              /* of one label */
+    int64_t *listed, count;            /* labels that are in a group and have truths, by group */
+    int64_t *group_start;              /* (groups + 1,) where those of each group begin */
+} Rows;
+
+/* An area range, and its lanes that some average is over. */
+typedef struct {
+    int area, lanes, reads_recall;
+    int level[MOST_LANES]; /* (lanes,) */
+    Lanes levels;          /* the same as bits */
+} Range;
+
+typedef struct {
+    LEDGER(FIELD)
+    QUESTION(FIELD)
+    MEANS(FIELD)
+    WEIGHTINGS(FIELD)
+    OMISSIONS(FIELD)
+    Rows rows;
+    Range range[MOST_AREAS];
+    int ranges;
+    Fault *wrong; /* (tasks,) */
+} Averages;
+
+/* The precision at all recalls up to `reach` that no later step of its curve reaches. */
+typedef struct {
+    double precision;
+    int64_t reach;
+} Plateau;
+
+/* The steps of one label, lane and replicate: reach falls, precision rises. */
+typedef struct {
+    int64_t first, count;
+} Curve;
+
+/* Tied rows [first, last) with the matches [match, last_match), in a pack that repeats them. */
+typedef struct {
+    int64_t first, last, match, last_match;
+} Tie;
+
+/* A pack of replicates, followed through the lanes of one range; a slot is a label, or one of many
+ * packs of one label. */
+typedef struct {
+    const Averages *job;
+    const Range *range;
+    Counts *often;         /* (datums,) weights */
+    Counts *weight, *seen; /* (most_matches,) of the label: weights, and rows inside the range so far */
+    int32_t *limit;        /* (most_matches,) or the number of a tie */
+    uint32_t *entry;       /* (lanes, most_matches) matches that matter in a lane */
+    int64_t entries[MOST_LANES];
+    Tie *tie;
+    int64_t ties, tie_room;
+    int16_t *reach;        /* (PACK, MOST_TABLED + 1) last recall that so many true positives reach */
+    int32_t tabled[PACK];  /* truths of which each row of it is; 0: none */
+    Plateau *draft;           /* (PACK, recalls) steps of a lane */
+    int64_t drafted[PACK];
+    Plateau *step;            /* of all slots */
+    int64_t steps, step_room;
+    Curve *curve;          /* (slots, lanes, PACK) */
+    Counts *real;          /* (slots,) truths that count */
+    int64_t *hits;         /* (slots, lanes, limits, PACK) true positives by the first limit they meet */
+    int failed;            /* there was no memory */
+    Pool scratch, kept;    /* kept: the steps, and what leads to them */
+} Pack;
+
+/* Check and order the tables; list labels. */
+Fault prepare_rows(Averages *job, Pool *pool);
+
+/* Room for a pack; `failed` is set when there is none. */
+void open_pack(Pack *pack, const Averages *job, const Range *range, int64_t slots);
+
+/* Give back what is not needed once all labels were followed; then the rest. */
+void close_scratch(Pack *pack);
+void close_pack(Pack *pack);
+
+/* Follow one label with the weights in `often`. */
+void follow_label(Pack *pack, int64_t label, int64_t slot);
+
+/* Where the curves of a label and replicate are; `real` of its truths count. */
+typedef struct {
+    const Pack *pack;
+    int64_t slot;
+    int replicate;
+} Source;
+
+/* Room to take means in. */
+typedef struct {
+    const Averages *job;
+    double *row;           /* values that stand side by side */
+    Plateau *change;          /* of a lane: new values, and the label whose they are, by recall */
+    int64_t *start;        /* (recalls + 2,) where the changes at each recall begin */
+    const Source **known;  /* labels with truths */
+    Pool pool;
+} Means;
+
+void open_means(Means *means, const Averages *job);
+
+/* Write the averages of one range and replicate; `source` has all listed labels. */
+void take_means(Means *means, const Range *range, const Source *source, int64_t replicate);
+
+#endif
