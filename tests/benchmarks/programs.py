@@ -41,7 +41,7 @@ def hotcoco_files(kind: str, truth: str, results: str) -> Answer:
     import hotcoco
 
     known = hotcoco.COCO(truth)
-    return _coco_numbers(hotcoco.COCOeval(known, known.load_res(results), kind))
+    return coco_numbers(hotcoco.COCOeval(known, known.load_res(results), kind))
 
 
 def ultrafast_files(kind: str, truth: str, results: str) -> Answer:
@@ -49,7 +49,7 @@ def ultrafast_files(kind: str, truth: str, results: str) -> Answer:
     import ultrafast_pycocotools as ultrafast
 
     known = ultrafast.COCO(truth)
-    return _coco_numbers(ultrafast.COCOeval(known, known.loadRes(results), kind))
+    return coco_numbers(ultrafast.COCOeval(known, known.loadRes(results), kind))
 
 
 def faster_files(kind: str, truth: str, results: str) -> Answer:
@@ -57,7 +57,7 @@ def faster_files(kind: str, truth: str, results: str) -> Answer:
     import faster_coco_eval as faster
 
     known = faster.COCO(truth)
-    return _coco_numbers(faster.COCOeval_faster(known, known.loadRes(results), kind))
+    return coco_numbers(faster.COCOeval_faster(known, known.loadRes(results), kind))
 
 
 def pycocotools_files(kind: str, truth: str, results: str) -> Answer:
@@ -66,10 +66,11 @@ def pycocotools_files(kind: str, truth: str, results: str) -> Answer:
     from pycocotools.cocoeval import COCOeval
 
     known = Reference(truth)
-    return _coco_numbers(COCOeval(known, known.loadRes(results), kind))
+    return coco_numbers(COCOeval(known, known.loadRes(results), kind))
 
 
-def _coco_numbers(run: Any, images: list[int] | None = None) -> Answer:
+def coco_numbers(run: Any, images: list[int] | None = None) -> Answer:
+    """Twelve numbers of a peer's run, on all images or some."""
     if images is not None:
         params = run.params  # hotcoco gives a copy
         setattr(params, "img_ids" if hasattr(params, "img_ids") else "imgIds", images)
@@ -194,7 +195,7 @@ def _peer_rank(
     numbers = []
     for model in models(runs):
         run = evaluate(known, load(f"{folder}/{model}.json"), "bbox")
-        numbers.append(_coco_numbers(run, images)["numbers"][0])
+        numbers.append(coco_numbers(run, images)["numbers"][0])
     return {"numbers": numbers}
 
 
