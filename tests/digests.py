@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import pytest
 
+from velour_plugin.domain import datasets
+from velour_plugin.domain.digests import Digests
 from velour_plugin.domain.table import AnnotationTable
 
 
@@ -20,11 +22,11 @@ class Digested(list[int]):
 
 def count_digests(monkeypatch: pytest.MonkeyPatch) -> Digested:
     """Watch every digest from now on."""
-    digested, original = Digested(), AnnotationTable.datum_bytes
+    digested, original = Digested(), datasets.annotation_digests
 
-    def watched(table: AnnotationTable, datums: int) -> Iterable[bytes]:
+    def watched(table: AnnotationTable, uids: Sequence[str]) -> Digests:
         digested.append(len(table))
-        return original(table, datums)
+        return original(table, uids)
 
-    monkeypatch.setattr(AnnotationTable, "datum_bytes", watched)
+    monkeypatch.setattr(datasets, "annotation_digests", watched)
     return digested

@@ -43,7 +43,7 @@ from velour_plugin.domain.regions_at_rest import (
     shape_of,
     shapes_to_wkb,
 )
-from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.domain.table import AnnotationTable, is_absent
 from velour_plugin.domain.vocabulary import LabelName, Vocabulary
 from velour_plugin.errors import BadDataset
 
@@ -117,9 +117,11 @@ def _number_columns(table: AnnotationTable) -> dict[str, Any]:
     columns: dict[str, Any] = {
         name: pa.array(column, from_pandas=True)  # NaN is a missing number there
         for name, column in floats.items()
-        if not np.isnan(column).all()
+        if not is_absent(column) and not np.isnan(column).all()
     }
-    return {**columns, "crowd": table.crowd} if table.crowd.any() else columns
+    if is_absent(table.crowd) or not table.crowd.any():
+        return columns
+    return {**columns, "crowd": table.crowd}
 
 
 def _object_columns(table: AnnotationTable) -> dict[str, Any]:

@@ -8,19 +8,25 @@ skip columns of objects; two datasets of one digest here are the same dataset.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import compress, pairwise
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction, all_of
-from velour_plugin.domain.canonical import Digest, canonical_json, digest
+from velour_plugin.domain.canonical import Digest, canonical_json
+from velour_plugin.domain.content import (
+    annotation_digests,
+    content_digests,
+    datum_digests,
+    location_bytes,
+)
+from velour_plugin.domain.datum_columns import DatumColumns
+from velour_plugin.domain.digests import chosen_names
 from velour_plugin.domain.labels import label_name
 from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.models import Model
@@ -41,10 +47,10 @@ class Fingerprints:
         predictions: of its predictions; empty without predictions.
     """
 
-    contents: tuple[str, ...]
-    datums: tuple[str, ...]
-    truths: tuple[str, ...]
-    predictions: tuple[str, ...]
+    contents: Sequence[str]
+    datums: Sequence[str]
+    truths: Sequence[str]
+    predictions: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +77,10 @@ class ContentNames:
         whole = version_digest(metadata, labels, location)
         datums, truths, said = Digest(), Digest(), Digest()
         for part in parts:
-            whole.add(*part.contents)
-            datums.add(*part.datums)
-            truths.add(*part.truths)
-            said.add(*part.predictions)
+            whole.add_all(part.contents)
+            datums.add_all(part.datums)
+            truths.add_all(part.truths)
+            said.add_all(part.predictions)
         return cls(whole.hex, datums.hex, truths.hex, said.hex)
 
 
@@ -88,7 +94,7 @@ def version_digest(
         labels: its classes; their order does not matter.
         location: of the dataset as a whole; a missing one leaves the digest as it is without.
     """
-    wkb = [] if location is None else [bytes(shapely.to_wkb(location, byte_order=1))]
+    wkb = [] if location is None else [location_bytes(location)]
     return Digest(canonical_json(encode_metadata(metadata)), canonical_json(sorted(labels)), *wkb)
 
 
@@ -106,7 +112,7 @@ class Dataset:
     """
 
     name: str
-    datums: tuple[Datum, ...]
+    datums: DatumColumns
     truth: AnnotationTable
     metadata: Mapping[str, Any] = field(default_factory=dict)
     predictions: AnnotationTable | None = None
@@ -157,15 +163,24 @@ class Dataset:
         reader: PredictionReader | None = None,
         location: Any | None = None,
     ) -> Dataset:
-        """Make a dataset from columns whose datums are already in :func:`natural_order`."""
-        datums = tuple(datums)
-        uids = sorted(datum.uid for datum in datums)
+        """Make a dataset from columns whose datums are already in :func:`natural_order`.
+
+        Args:
+            name: what people call it.
+            datums: objects, or :class:`DatumColumns`, which make none.
+            truth: ground truth of the datums, by their position.
+            metadata: what is known of the dataset as a whole.
+            reader: how the format that it came from reads predictions for it.
+            location: where it is from, as in :meth:`from_groundtruths`.
+
+        Raises:
+            BadDataset: a uid occurs twice, there is no datum, or an annotation is of none.
+        """
+        datums = DatumColumns.of(datums)
         check_dataset_name(name)
-        if not uids:
+        if not datums:
             raise BadDataset(f"dataset {name!r} has no datum: there is nothing to evaluate.")
-        if len(set(uids)) < len(uids):
-            twice = next(uid for uid, after in pairwise(uids) if uid == after)
-            raise BadDataset(f"datum uid {twice!r} occurs twice in dataset {name!r}.")
+        datums.check_unique(name)
         encode_metadata({} if metadata is None else metadata)
         _check_places(truth, len(datums))
         return cls(
@@ -246,13 +261,13 @@ class Dataset:
             return self
         part = replace(
             self,
-            datums=tuple(compress(self.datums, chosen)),
+            datums=self.datums.where(chosen),
             truth=self.truth.on_datums(chosen),
             predictions=self.predictions and self.predictions.on_datums(chosen),
         )
         known = vars(self)
         vars(part).update(
-            {name: tuple(compress(known[name], chosen)) for name in _OF_DATUMS if name in known}
+            {name: chosen_names(known[name], chosen) for name in _OF_DATUMS if name in known}
         )
         return part
 
@@ -277,10 +292,10 @@ class Dataset:
         for place, datum in enumerate(self.datums if self.predictions is not None else ()):
             yield Prediction(datum, self.predictions.annotations_of(place))  # type: ignore[union-attr]
 
-    @cached_property
+    @property
     def uids(self) -> tuple[str, ...]:
         """Names of the datums, in order."""
-        return tuple(datum.uid for datum in self.datums)
+        return self.datums.uids
 
     @cached_property
     def place(self) -> Mapping[str, int]:
@@ -293,25 +308,25 @@ class Dataset:
         return self.truth.labels
 
     @cached_property
-    def datum_digests(self) -> tuple[str, ...]:
+    def datum_digests(self) -> Sequence[str]:
         """SHA-256 of each datum with its metadata and location, in order, as hexadecimal."""
-        return tuple(digest(_spelled(datum)) for datum in self.datums)
+        return datum_digests(self.datums)
 
     @cached_property
-    def truth_digests(self) -> tuple[str, ...]:
+    def truth_digests(self) -> Sequence[str]:
         """SHA-256 of each datum's ground truth."""
-        return tuple(map(digest, self.uids, self.truth.datum_bytes(len(self))))
+        return annotation_digests(self.truth, self.uids)
 
     @cached_property
-    def prediction_digests(self) -> tuple[str, ...]:
+    def prediction_digests(self) -> Sequence[str]:
         """SHA-256 of each datum's predictions; empty without predictions."""
         table = self.predictions
-        return () if table is None else tuple(map(digest, self.uids, table.datum_bytes(len(self))))
+        return () if table is None else annotation_digests(table, self.uids)
 
     @cached_property
-    def contents(self) -> tuple[str, ...]:
+    def contents(self) -> Sequence[str]:
         """What names each datum with its ground truth."""
-        return tuple(map(digest, self.datum_digests, self.truth_digests))
+        return content_digests(self.datum_digests, self.truth_digests)
 
     @property
     def fingerprints(self) -> Fingerprints:
@@ -377,7 +392,7 @@ def check_dataset_name(name: object) -> None:
 
 _OF_DATUMS = ("datum_digests", "truth_digests", "prediction_digests", "contents")
 """What is computed once of each datum: a part of a dataset has a part of it."""
-_OF_TRUTH = ("uids", "place", "datum_digests", "truth_digests", "contents")
+_OF_TRUTH = ("place", "datum_digests", "truth_digests", "contents")
 """What is computed once and does not depend on predictions."""
 _OF_CONTENT = (*_OF_TRUTH, "prediction_digests", "names")
 
@@ -390,8 +405,3 @@ def _check_places(table: AnnotationTable, datums: int) -> None:
             "of one of the dataset's datums."
         )
 
-
-def _spelled(datum: Datum) -> bytes:
-    place = b"" if datum.location is None else bytes(shapely.to_wkb(datum.location, byte_order=1))
-    said = canonical_json({"uid": datum.uid, "metadata": encode_metadata(datum.metadata)})
-    return said.encode() + b"\x00" + place

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Annotation
-from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.labels import Label
@@ -43,6 +40,9 @@ class AnnotationTable:
         shape: ``(n,)`` of Polygon, MultiPolygon, Raster or ``None``; ``None`` when no row has one.
         metadata: ``(n,)`` of JSON mappings; ``None`` when no row has any.
         embedding: ``(n,)`` of Embedding or ``None``; ``None`` when no row has one.
+
+    Score, box, area and crowd are absent where no row has a value: read-only views that show NaN
+    or ``False`` in every row and take no memory (:func:`is_absent`).
     """
 
     labels: tuple[LabelName, ...]
@@ -83,7 +83,6 @@ class AnnotationTable:
             BadGeometry: a box is not finite or has a size below 0, naming its row.
         """
         rows = len(datum)
-        nothing = np.full(rows, np.nan)
         table = cls(
             labels=tuple(labels),
             datum=np.asarray(datum, np.int32),
@@ -91,15 +90,15 @@ class AnnotationTable:
             if annotation is None
             else np.asarray(annotation, np.int32),
             label=_checked_labels(label, len(labels)),
-            score=nothing if score is None else _checked_scores(score),
-            box=np.full((rows, 4), np.nan) if box is None else _checked_boxes(box),
-            area=nothing if area is None else np.asarray(area, np.float64),
-            crowd=np.zeros(rows, bool) if crowd is None else np.asarray(crowd, bool),
+            score=_numbers("score", None if score is None else _checked_scores(score), rows),
+            box=_numbers("box", None if box is None else _checked_boxes(box), rows),
+            area=_numbers("area", None if area is None else np.asarray(area, np.float64), rows),
+            crowd=_numbers("crowd", None if crowd is None else np.asarray(crowd, bool), rows),
             shape=_objects(shape),
             metadata=_objects(metadata),
             embedding=_objects(embedding),
         )
-        if (np.diff(table.datum) < 0).any():
+        if (table.datum[1:] < table.datum[:-1]).any():
             return table.take(np.argsort(table.datum, kind="stable"))
         return table
 
@@ -151,8 +150,9 @@ class AnnotationTable:
         if not tables:
             return cls.from_annotations((), vocabulary.names)
         columns: dict[str, Any] = {
-            name: np.concatenate([getattr(table, name) for table in tables]) for name in _COLUMNS
+            name: np.concatenate([getattr(table, name) for table in tables]) for name in _WHOLE
         }
+        columns |= {name: _joined_numbers(tables, name) for name in _NOTHING}
         # the annotations of a part are numbered after those of the parts before it
         ends = np.cumsum([0, *(int(table.annotation.max(initial=-1)) + 1 for table in tables)])
         columns["annotation"] += np.repeat(ends[:-1], list(map(len, tables))).astype(np.int32)
@@ -162,7 +162,11 @@ class AnnotationTable:
 
     def take(self, rows: NDArray[Any]) -> AnnotationTable:
         """Rows by position or mask, in the order asked for."""
-        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _COLUMNS}
+        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _WHOLE}
+        kept = len(columns["datum"])
+        for name in _NOTHING:
+            column = getattr(self, name)
+            columns[name] = _absent(name, kept) if is_absent(column) else column[rows]
         objects: dict[str, Any] = {name: _taken(getattr(self, name), rows) for name in _OBJECTS}
         return replace(self, **columns, **objects)
 
@@ -203,46 +207,6 @@ class AnnotationTable:
             for start, end in zip(starts, ends, strict=True)
         ]
 
-    def datum_bytes(self, datums: int) -> Iterable[bytes]:
-        """Everything said of each datum in turn, spelled so that equal content is equal bytes.
-
-        Nothing in them depends on other datums: not how their annotations are numbered, and
-        not whether any of them has a shape.
-        """
-        bounds = np.searchsorted(self.datum, np.arange(datums + 1))
-        follows = np.diff(self.annotation, prepend=self.annotation[:1]) != 0
-        annotation = np.cumsum(follows, dtype=np.int32)
-        first_of_datum = np.searchsorted(self.datum, self.datum)
-        annotation -= annotation[first_of_datum]
-        names = [canonical_json(name).encode() for name in self.labels]
-        numbers = np.column_stack([self.score, self.box, self.area, self.crowd]) + 0.0
-        numbers[np.isnan(numbers)] = np.nan  # NaN has many spellings, -0.0 became 0.0 above
-        said, labels = numbers.tobytes(), self.label.tolist()
-        which, wide = annotation.tobytes(), numbers.shape[1] * numbers.itemsize
-        for first, last in pairwise(bounds.tolist()):
-            yield b"".join(
-                (
-                    which[first * 4 : last * 4],
-                    b"".join([names[label] for label in labels[first:last]]),
-                    said[first * wide : last * wide],
-                    *self._extras(first, last),
-                )
-            )
-
-    def _extras(self, first: int, last: int) -> Iterable[bytes]:
-        if self.shape is None:
-            yield shape_bytes(None) * (last - first)
-        else:
-            yield from map(shape_bytes, self.shape[first:last])
-        if self.metadata is None:
-            yield b"{}" * (last - first)
-        else:
-            yield from (canonical_json(said or {}).encode() for said in self.metadata[first:last])
-        if self.embedding is None:
-            yield _NO_EMBEDDING * (last - first)
-        else:
-            yield from map(embedding_bytes, self.embedding[first:last])
-
     def _annotation(self, first: int, last: int) -> Annotation:
         shape = None if self.shape is None else self.shape[first]
         box, area = self.box[first], float(self.area[first])
@@ -261,24 +225,42 @@ class AnnotationTable:
         )
 
 
-def shape_bytes(shape: Shape | None) -> bytes:
-    """Spell a region so that equal regions are equal bytes: WKB, or a raster's size and runs."""
-    if shape is None:
-        return b"\x00"
-    if isinstance(shape, Raster):
-        return b"R%d,%d;" % (shape.height, shape.width) + shape.edges.astype("<i8").tobytes()
-    return b"P" + bytes(shapely.to_wkb(shape.shape, byte_order=1))
-
-
-def embedding_bytes(embedding: Embedding | None) -> bytes:
-    """Spell an embedding so that equal vectors are equal bytes: how long it is, its numbers."""
-    vector = np.empty(0) if embedding is None else embedding.vector + 0.0  # no -0.0
-    return b"%d;" % len(vector) + vector.astype("<f8").tobytes()
-
-
-_NO_EMBEDDING = embedding_bytes(None)
 _OBJECTS = ("shape", "metadata", "embedding")
-_COLUMNS = ("datum", "annotation", "label", "score", "box", "area", "crowd")
+_WHOLE = ("datum", "annotation", "label")
+_NOTHING: Mapping[str, Any] = {
+    "score": np.float64(np.nan),
+    "box": np.full(4, np.nan),
+    "area": np.float64(np.nan),
+    "crowd": np.False_,
+}
+"""Columns that may be absent, and what every row of them holds then."""
+
+
+def is_absent(column: NDArray[Any]) -> bool:
+    """Whether a column of numbers has no value in any row and takes no memory."""
+    return not column.size or (column.strides[0] == 0 and not _has_values(column[:1]))
+
+
+def _absent(name: str, rows: int) -> NDArray[Any]:
+    """A column without values: one nothing, read for every row."""
+    nothing = np.asarray(_NOTHING[name])
+    return np.broadcast_to(nothing, (rows, *nothing.shape))
+
+
+def _has_values(column: NDArray[Any]) -> bool:
+    return bool(column.any() if column.dtype == bool else not np.isnan(column).all())
+
+
+def _numbers(name: str, column: NDArray[Any] | None, rows: int) -> NDArray[Any]:
+    """A column of numbers; one without any value becomes absent."""
+    return _absent(name, rows) if column is None or not _has_values(column) else column
+
+
+def _joined_numbers(tables: Sequence[AnnotationTable], name: str) -> NDArray[Any]:
+    columns = [getattr(table, name) for table in tables]
+    if all(map(is_absent, columns)):
+        return _absent(name, sum(map(len, columns)))
+    return np.concatenate(columns)
 
 
 def _objects(values: Sequence[Any] | None) -> NDArray[np.object_] | None:

@@ -149,7 +149,7 @@ static int check_array(const Entry *entry, const Py_buffer *view, char *job)
 static int take_array(const Entry *entry, Py_buffer *view, char *job, Call *call)
 {
     const void **place = (const void **)(job + entry->place);
-    if (entry->kind == A_SHARED) {
+    if (entry->kind == A_SHARED || entry->kind == AN_OPTIONAL_SHARED) {
         call->views[call->viewed++] = *view;
         *place = view->buf;
         return 1;
@@ -168,7 +168,8 @@ static int take_array(const Entry *entry, Py_buffer *view, char *job, Call *call
 static int read_array(const Entry *entry, PyObject *value, char *job, Call *call)
 {
     Py_buffer view;
-    if (entry->kind == AN_OPTIONAL && value == Py_None)
+    const int optional = entry->kind == AN_OPTIONAL || entry->kind == AN_OPTIONAL_SHARED;
+    if (optional && value == Py_None)
         return 1;
     if (PyObject_GetBuffer(value, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0) {
         const int strided = PyErr_ExceptionMatches(PyExc_BufferError);
@@ -203,6 +204,7 @@ static int read_entry(const Entry *entry, PyObject *value, char *job, Call *call
     case A_COLUMN:
     case AN_OPTIONAL:
     case A_SHARED:
+    case AN_OPTIONAL_SHARED:
         return read_array(entry, value, job, call);
     case A_PART:
     case AN_OPTIONAL_PART:

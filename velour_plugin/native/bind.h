@@ -31,6 +31,7 @@
  *   OPTIONAL(type, name, shape) likewise; None is NULL
  *   SHARED(type, name, shape)   an array that is not copied: another thread may change it, so that
  *                               each value must be read once, and checked when it is read
+ *   OPTIONAL_SHARED(...)        likewise; None is NULL
  *   BYTES(name, length)         a Python bytes: nobody changes it, and a NUL byte stands at its end
  *   PART(Type, name, list)      an object whose attributes the list of another struct names
  *   OPTIONAL_PART(...)          likewise; a pointer, NULL for None
@@ -78,6 +79,7 @@ typedef enum {
     A_COLUMN,
     AN_OPTIONAL,
     A_SHARED,
+    AN_OPTIONAL_SHARED,
     A_BYTES,
     A_PART,
     AN_OPTIONAL_PART,
@@ -124,6 +126,7 @@ typedef struct Entry {
 #define FIELD_COLUMN(type, name, ...) const C_##type *name;
 #define FIELD_OPTIONAL(type, name, ...) const C_##type *name;
 #define FIELD_SHARED(type, name, ...) const C_##type *name;
+#define FIELD_OPTIONAL_SHARED(type, name, ...) const C_##type *name;
 #define FIELD_OUT(type, name, ...) C_##type *out_##name;
 #define FIELD_PART(Type, name, list) Type name;
 #define FIELD_OPTIONAL_PART(Type, name, list) Type *name, name##_itself;
@@ -146,6 +149,8 @@ typedef struct Entry {
     {#name, AN_OPTIONAL, T_##type, AT(name), 0, 0, NULL, {__VA_ARGS__}},
 #define ENTRY_SHARED(type, name, ...) \
     {#name, A_SHARED, T_##type, AT(name), 0, 0, NULL, {__VA_ARGS__}},
+#define ENTRY_OPTIONAL_SHARED(type, name, ...) \
+    {#name, AN_OPTIONAL_SHARED, T_##type, AT(name), 0, 0, NULL, {__VA_ARGS__}},
 #define ENTRY_OUT(type, name, ...) \
     {#name, AN_OUT, T_##type, AT(out_##name), 0, 0, NULL, {__VA_ARGS__}},
 #define ENTRY_PART(Type, name, list) {#name, A_PART, 0, AT(name), 0, 0, list, {{0}}},

@@ -1,6 +1,9 @@
 #include "bind.h"
 
 #define FUNCTIONS(_)   \
+    _(digest_annotations) \
+    _(digest_pairs)    \
+    _(digest_texts)    \
     _(measure_rasters)
 
 #define OLD(_)         \

@@ -1,0 +1,140 @@
+"""Datums in columns: uids, metadata and locations; objects are made of them when one is looked at.
+
+A million rows of a table are a million names, without metadata or location: as objects they
+would take longer to make than to evaluate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress, pairwise
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.domain.annotations import Datum
+from velour_plugin.errors import BadDataset
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DatumColumns(Sequence[Datum]):
+    """A sequence of datums that rests in columns.
+
+    Args:
+        uids: names of the datums.
+        metadata: of each, checked as :class:`Datum` does; ``None`` when no datum has any.
+        locations: of each, in WGS84; ``None`` when no datum has one.
+
+    >>> DatumColumns.of_uids(["1", "2"])[1]
+    Datum(uid='2', metadata={}, location=None)
+    """
+
+    uids: tuple[str, ...]
+    metadata: tuple[Mapping[str, Any], ...] | None = None
+    locations: tuple[BaseGeometry | None, ...] | None = None
+
+    @classmethod
+    def of(cls, datums: Iterable[Datum]) -> DatumColumns:
+        """Take objects apart; columns are returned as they are."""
+        if isinstance(datums, DatumColumns):
+            return datums
+        datums = tuple(datums)
+        metadata = tuple(datum.metadata for datum in datums)
+        locations = tuple(datum.location for datum in datums)
+        return cls(
+            tuple(datum.uid for datum in datums),
+            metadata if any(metadata) else None,
+            locations if any(location is not None for location in locations) else None,
+        )
+
+    @classmethod
+    def of_uids(
+        cls,
+        uids: Iterable[str],
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        locations: Sequence[Any] | None = None,
+    ) -> DatumColumns:
+        """Check columns as :class:`Datum` checks each object.
+
+        Args:
+            uids: names of the datums.
+            metadata: of each; ``None`` for none.
+            locations: of each, as :class:`Datum` takes them; ``None`` for none.
+
+        Raises:
+            BadDataset: a uid is not a non-empty string.
+            BadMetadata, BadGeometry: metadata or a location break their rules.
+        """
+        uids = tuple(uids)
+        if metadata is None and locations is None and _are_storable(uids):
+            return cls(uids)
+        nothing: Sequence[Any] = (None,) * len(uids)
+        columns = zip(uids, metadata or nothing, locations or nothing, strict=True)
+        return cls.of(Datum(uid, known or {}, place) for uid, known, place in columns)
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    @overload
+    def __getitem__(self, index: int) -> Datum: ...
+    @overload
+    def __getitem__(self, index: slice) -> DatumColumns: ...
+    def __getitem__(self, index: int | slice) -> Datum | DatumColumns:
+        if isinstance(index, slice):
+            return self._each(lambda column: column[index])
+        return Datum(
+            self.uids[index],
+            {} if self.metadata is None else self.metadata[index],
+            None if self.locations is None else self.locations[index],
+        )
+
+    def __iter__(self) -> Iterator[Datum]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (DatumColumns, tuple, list)):
+            return NotImplemented
+        return len(self) == len(other) and all(map(Datum.__eq__, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<DatumColumns of {len(self):,} datums>"
+
+    def where(self, chosen: NDArray[np.bool_]) -> DatumColumns:
+        """Those that a mask of shape ``(n,)`` chooses."""
+        return self._each(lambda column: tuple(compress(column, chosen)))
+
+    @property
+    def properties(self) -> set[str]:
+        """Names of all metadata."""
+        return {name for known in self.metadata or () for name in known}
+
+    def check_unique(self, dataset: str) -> None:
+        """Refuse a uid that occurs twice.
+
+        Raises:
+            BadDataset: one does, naming it and the dataset.
+        """
+        if len(set(self.uids)) < len(self):
+            twice = next(uid for uid, after in pairwise(sorted(self.uids)) if uid == after)
+            raise BadDataset(f"datum uid {twice!r} occurs twice in dataset {dataset!r}.")
+
+    def _each(self, change: Any) -> DatumColumns:
+        columns = (self.uids, self.metadata, self.locations)
+        return DatumColumns(*(None if column is None else change(column) for column in columns))
+
+
+def _are_storable(uids: Sequence[str]) -> bool:
+    """Whether all are non-empty strings that every store can hold."""
+    if set(map(type, uids)) != {str} or "" in uids:
+        return False
+    try:
+        return b"\x00" not in "".join(uids).encode()
+    except UnicodeEncodeError:
+        return False

@@ -1,0 +1,80 @@
+"""SHA-256 digests of many things at once: 32 bytes each, hexadecimal where one is looked at."""
+
+from __future__ import annotations
+
+from binascii import hexlify
+from collections.abc import Iterator, Sequence
+from itertools import compress
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes32 = NDArray[np.uint8]
+
+
+class Digests(Sequence[str]):
+    """Digests in order; each is read as 64 hexadecimal digits and kept as 32 bytes.
+
+    Args:
+        values: ``(n, 32)`` uint8.
+
+    >>> digests = Digests(np.zeros((2, 32), np.uint8))
+    >>> len(digests), digests[1] == "0" * 64, digests[:1] == ["0" * 64]
+    (2, True, True)
+    """
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Bytes32) -> None:
+        self.values = values
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> Digests:
+        """From hexadecimal digits; digests are returned as they are."""
+        if isinstance(names, Digests):
+            return names
+        return cls(np.frombuffer(bytes.fromhex("".join(names)), np.uint8).reshape(-1, 32))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Digests: ...
+    def __getitem__(self, index: int | slice) -> str | Digests:
+        if isinstance(index, slice):
+            return Digests(self.values[index])
+        return self.values[index].tobytes().hex()
+
+    def __iter__(self) -> Iterator[str]:
+        digits = self.digits.decode()
+        return (digits[start : start + 64] for start in range(0, len(digits), 64))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Digests):
+            return np.array_equal(self.values, other.values)
+        if isinstance(other, (tuple, list)):
+            return len(self) == len(other) and all(map(str.__eq__, self, other))
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.values.tobytes())
+
+    def __repr__(self) -> str:
+        return f"<Digests of {len(self):,}>"
+
+    @property
+    def digits(self) -> bytes:
+        """All of them in hexadecimal, one after another."""
+        return hexlify(self.values.tobytes())
+
+    def where(self, chosen: NDArray[Any]) -> Digests:
+        """Those that a mask of shape ``(n,)`` chooses."""
+        return Digests(self.values[chosen])
+
+
+def chosen_names(names: Sequence[str], chosen: NDArray[np.bool_]) -> Sequence[str]:
+    """Names that a mask chooses, digests as digests."""
+    return names.where(chosen) if isinstance(names, Digests) else tuple(compress(names, chosen))

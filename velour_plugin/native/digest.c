@@ -1,0 +1,329 @@
+/* SHA-256 digests of rows in columns: the bytes are those of velour_plugin/domain/content.py.
+ *
+ * A digest is of measured parts: the length of each as 8 bytes, little endian, then the part.
+ */
+#include <math.h>
+
+#include "bind.h"
+#include "sha256.h"
+
+enum { DATUMS_AT_ONCE = 256, NUMBERS = 7, DIGITS = 2 * SHA256_BYTES };
+
+static inline void put_low_first(uint8_t *room, uint64_t value, int bytes)
+{
+    for (int at = 0; at < bytes; at++)
+        room[at] = (uint8_t)(value >> 8 * at);
+}
+
+static inline void measure(Sha256 *sha, int64_t length)
+{
+    put_low_first(sha256_room(sha, 8), (uint64_t)length, 8);
+}
+
+/* The bits of a number, all spellings of NaN being one, and so both of zero. */
+static inline uint64_t plain_bits(double number)
+{
+    const double plain = number + 0.0; /* no -0.0 */
+    uint64_t bits;
+    memcpy(&bits, &plain, sizeof bits);
+    return number != number ? 0x7FF8000000000000u : bits;
+}
+
+static const char *check_bounds(const int64_t *bound, int64_t count, int64_t length)
+{
+    if (bound[0] < 0 || bound[count] > length)
+        return "bounds";
+    for (int64_t at = 0; at < count; at++)
+        if (bound[at] > bound[at + 1])
+            return "bounds";
+    return NULL;
+}
+
+/* ---- Annotations: everything that a table says of each datum ------------------------------------ */
+
+#define ANNOTATIONS(_)                                                    \
+    _(LENGTH(datums, INT32_MAX))                                          \
+    _(LENGTH(rows, INT32_MAX))                                            \
+    _(LENGTH(labels, INT32_MAX))                                          \
+    _(BYTES(uid, uid_length))                                             \
+    _(COLUMN(int64, uid_bound, MORE(datums, 1)))                          \
+    _(BYTES(name, name_length))                                           \
+    _(COLUMN(int64, name_bound, MORE(labels, 1)))                         \
+    _(SHARED(int32, datum, OF(rows)))                                     \
+    _(SHARED(int32, annotation, OF(rows)))                                \
+    _(SHARED(int32, label, OF(rows)))                                     \
+    _(OPTIONAL_SHARED(float64, score, OF(rows)))                          \
+    _(OPTIONAL_SHARED(float64, box, OF(rows), JUST(4)))                   \
+    _(OPTIONAL_SHARED(float64, area, OF(rows)))                           \
+    _(OPTIONAL_SHARED(bool8, crowd, OF(rows)))                            \
+    _(BYTES(shape, shape_length))                                         \
+    _(OPTIONAL(int64, shape_bound, MORE(rows, 1)))                        \
+    _(BYTES(metadata, metadata_length))                                   \
+    _(OPTIONAL(int64, metadata_bound, MORE(rows, 1)))                     \
+    _(BYTES(embedding, embedding_length))                                 \
+    _(OPTIONAL(int64, embedding_bound, MORE(rows, 1)))                    \
+    _(THREADS(threads))                                                   \
+    _(OUT(uint8, digests, OF(datums), JUST(SHA256_BYTES)))
+
+/* Spelled objects, row by row; without bounds, each row is all of the text. */
+typedef struct {
+    const char *text;
+    int64_t length;
+    const int64_t *bound;
+} Extra;
+
+enum { EXTRAS = 3 };
+
+typedef struct {
+    ANNOTATIONS(FIELD)
+    int64_t *first; /* (datums + 1,) row of each datum */
+    Extra extras[EXTRAS];
+    int64_t *wrong; /* (tasks,) a row whose label does not exist, or -1 */
+} Annotations;
+
+/* Where the rows of each datum begin, from a column that never falls. */
+static Fault find_rows(Annotations *job)
+{
+    int64_t next = 0;
+    for (int64_t row = 0; row < job->rows; row++) {
+        const int64_t datum = job->datum[row];
+        if (UNLIKELY(datum < next - 1 || datum >= job->datums))
+            return fault("datum", row);
+        while (next <= datum)
+            job->first[next++] = row;
+    }
+    while (next <= job->datums)
+        job->first[next++] = job->rows;
+    return FINE;
+}
+
+static void add_annotations(Sha256 *sha, const Annotations *job, int64_t first, int64_t last)
+{
+    uint32_t number = 0;
+    int32_t before = first < last ? job->annotation[first] : 0;
+    for (int64_t row = first; row < last; row++) {
+        const int32_t here = job->annotation[row];
+        number += here != before;
+        before = here;
+        put_low_first(sha256_room(sha, 4), number, 4);
+    }
+}
+
+/* Labels may be changed by another thread meanwhile: each reading is checked. */
+static int64_t label_at(const Annotations *job, int64_t row, int64_t *wrong)
+{
+    const int64_t label = job->label[row];
+    if ((uint64_t)label < (uint64_t)job->labels)
+        return label;
+    *wrong = row;
+    return 0;
+}
+
+static int64_t length_of_labels(const Annotations *job, int64_t first, int64_t last, int64_t *wrong)
+{
+    int64_t length = 0;
+    for (int64_t row = first; row < last; row++) {
+        const int64_t label = label_at(job, row, wrong);
+        length += job->name_bound[label + 1] - job->name_bound[label];
+    }
+    return length;
+}
+
+static void add_labels(Sha256 *sha, const Annotations *job, int64_t first, int64_t last,
+                       int64_t *wrong)
+{
+    for (int64_t row = first; row < last; row++) {
+        const int64_t label = label_at(job, row, wrong), start = job->name_bound[label];
+        sha256_add(sha, job->name + start, job->name_bound[label + 1] - start);
+    }
+}
+
+static void add_numbers(Sha256 *sha, const Annotations *job, int64_t first, int64_t last)
+{
+    const double none = (double)NAN;
+    for (int64_t row = first; row < last; row++) {
+        uint8_t *room = sha256_room(sha, NUMBERS * 8);
+        put_low_first(room, plain_bits(job->score ? job->score[row] : none), 8);
+        for (int side = 0; side < 4; side++)
+            put_low_first(room + 8 + 8 * side,
+                          plain_bits(job->box ? job->box[4 * row + side] : none), 8);
+        put_low_first(room + 40, plain_bits(job->area ? job->area[row] : none), 8);
+        put_low_first(room + 48, plain_bits(job->crowd && job->crowd[row] ? 1.0 : 0.0), 8);
+    }
+}
+
+static int64_t length_of_extra(const Extra *extra, int64_t first, int64_t last)
+{
+    return extra->bound ? extra->bound[last] - extra->bound[first] : extra->length * (last - first);
+}
+
+static void add_extra(Sha256 *sha, const Extra *extra, int64_t first, int64_t last)
+{
+    if (extra->bound) {
+        sha256_add(sha, extra->text + extra->bound[first], length_of_extra(extra, first, last));
+        return;
+    }
+    for (int64_t row = first; row < last; row++)
+        sha256_add(sha, extra->text, extra->length);
+}
+
+static void digest_datum(const Annotations *job, int64_t datum, int64_t *wrong)
+{
+    Sha256 sha;
+    const int64_t first = job->first[datum], last = job->first[datum + 1];
+    const int64_t uid = job->uid_bound[datum], uid_length = job->uid_bound[datum + 1] - uid;
+    int64_t length = (last - first) * (4 + NUMBERS * 8) + length_of_labels(job, first, last, wrong);
+    for (int number = 0; number < EXTRAS; number++)
+        length += length_of_extra(&job->extras[number], first, last);
+    sha256_begin(&sha);
+    measure(&sha, uid_length);
+    sha256_add(&sha, job->uid + uid, uid_length);
+    measure(&sha, length);
+    add_annotations(&sha, job, first, last);
+    add_labels(&sha, job, first, last, wrong);
+    add_numbers(&sha, job, first, last);
+    for (int number = 0; number < EXTRAS; number++)
+        add_extra(&sha, &job->extras[number], first, last);
+    sha256_end(&sha, job->out_digests + datum * SHA256_BYTES);
+}
+
+static void digest_some_datums(void *given, int64_t number)
+{
+    const Annotations *job = given;
+    const int64_t first = number * DATUMS_AT_ONCE, last = first + DATUMS_AT_ONCE;
+    for (int64_t datum = first; datum < last && datum < job->datums; datum++)
+        digest_datum(job, datum, &job->wrong[number]);
+}
+
+static const char *check_texts(Annotations *job)
+{
+    const Extra extras[EXTRAS] = {{job->shape, job->shape_length, job->shape_bound},
+                                  {job->metadata, job->metadata_length, job->metadata_bound},
+                                  {job->embedding, job->embedding_length, job->embedding_bound}};
+    memcpy(job->extras, extras, sizeof extras);
+    const char *wrong = check_bounds(job->uid_bound, job->datums, job->uid_length);
+    wrong = wrong ? wrong : check_bounds(job->name_bound, job->labels, job->name_length);
+    for (int number = 0; number < EXTRAS && !wrong; number++)
+        if (extras[number].bound)
+            wrong = check_bounds(extras[number].bound, job->rows, extras[number].length);
+    return wrong;
+}
+
+static Fault digest_tasks(Annotations *job, int64_t tasks)
+{
+    memset(job->wrong, 0xFF, (size_t)tasks * sizeof *job->wrong); /* -1 */
+    for_each(tasks, job->threads, digest_some_datums, job);
+    for (int64_t number = 0; number < tasks; number++)
+        if (job->wrong[number] >= 0)
+            return fault("label", job->wrong[number]);
+    return FINE;
+}
+
+static Fault digest_annotations(Annotations *job)
+{
+    const int64_t tasks = (job->datums + DATUMS_AT_ONCE - 1) / DATUMS_AT_ONCE;
+    const char *wrong = check_texts(job);
+    if (wrong)
+        return fault(wrong, 0);
+    if (job->rows && !job->labels)
+        return fault("label", 0);
+    Pool pool = {{0}, 0, 0};
+    job->first = take(&pool, job->datums + 1, sizeof *job->first);
+    job->wrong = take(&pool, tasks, sizeof *job->wrong);
+    Fault result = pool.failed ? NO_MEMORY : find_rows(job);
+    if (!result.what)
+        result = digest_tasks(job, tasks);
+    give_back(&pool);
+    return result;
+}
+
+BIND(digest_annotations, Annotations, ANNOTATIONS, digest_annotations)
+
+/* ---- Texts: one part each ----------------------------------------------------------------------- */
+
+#define TEXTS(_)                                   \
+    _(LENGTH(texts, INT32_MAX))                    \
+    _(BYTES(before, before_length))                \
+    _(BYTES(text, text_length))                    \
+    _(COLUMN(int64, bound, MORE(texts, 1)))        \
+    _(BYTES(after, after_length))                  \
+    _(THREADS(threads))                            \
+    _(OUT(uint8, digests, OF(texts), JUST(SHA256_BYTES)))
+
+typedef struct {
+    TEXTS(FIELD)
+} Texts;
+
+static void digest_some_texts(void *given, int64_t number)
+{
+    const Texts *job = given;
+    const int64_t first = number * DATUMS_AT_ONCE, last = first + DATUMS_AT_ONCE;
+    for (int64_t row = first; row < last && row < job->texts; row++) {
+        Sha256 sha;
+        const int64_t start = job->bound[row], length = job->bound[row + 1] - start;
+        sha256_begin(&sha);
+        measure(&sha, job->before_length + length + job->after_length);
+        sha256_add(&sha, job->before, job->before_length);
+        sha256_add(&sha, job->text + start, length);
+        sha256_add(&sha, job->after, job->after_length);
+        sha256_end(&sha, job->out_digests + row * SHA256_BYTES);
+    }
+}
+
+static Fault digest_texts(Texts *job)
+{
+    const char *wrong = check_bounds(job->bound, job->texts, job->text_length);
+    if (wrong)
+        return fault(wrong, 0);
+    for_each((job->texts + DATUMS_AT_ONCE - 1) / DATUMS_AT_ONCE, job->threads, digest_some_texts,
+             job);
+    return FINE;
+}
+
+BIND(digest_texts, Texts, TEXTS, digest_texts)
+
+/* ---- Pairs of digests, as hexadecimal digits ---------------------------------------------------- */
+
+#define PAIRS(_)                                             \
+    _(LENGTH(pairs, INT32_MAX))                              \
+    _(SHARED(uint8, first, OF(pairs), JUST(SHA256_BYTES)))   \
+    _(SHARED(uint8, second, OF(pairs), JUST(SHA256_BYTES)))  \
+    _(THREADS(threads))                                      \
+    _(OUT(uint8, digests, OF(pairs), JUST(SHA256_BYTES)))
+
+typedef struct {
+    PAIRS(FIELD)
+} Pairs;
+
+static void add_digits(Sha256 *sha, const uint8_t *digest)
+{
+    static const char DIGIT[] = "0123456789abcdef";
+    measure(sha, DIGITS);
+    uint8_t *room = sha256_room(sha, DIGITS);
+    for (int at = 0; at < SHA256_BYTES; at++) {
+        room[2 * at] = (uint8_t)DIGIT[digest[at] >> 4];
+        room[2 * at + 1] = (uint8_t)DIGIT[digest[at] & 15];
+    }
+}
+
+static void digest_some_pairs(void *given, int64_t number)
+{
+    const Pairs *job = given;
+    const int64_t first = number * DATUMS_AT_ONCE, last = first + DATUMS_AT_ONCE;
+    for (int64_t row = first; row < last && row < job->pairs; row++) {
+        Sha256 sha;
+        sha256_begin(&sha);
+        add_digits(&sha, job->first + row * SHA256_BYTES);
+        add_digits(&sha, job->second + row * SHA256_BYTES);
+        sha256_end(&sha, job->out_digests + row * SHA256_BYTES);
+    }
+}
+
+static Fault digest_pairs(Pairs *job)
+{
+    for_each((job->pairs + DATUMS_AT_ONCE - 1) / DATUMS_AT_ONCE, job->threads, digest_some_pairs,
+             job);
+    return FINE;
+}
+
+BIND(digest_pairs, Pairs, PAIRS, digest_pairs)

@@ -1,0 +1,91 @@
+"""Many SHA-256 digests in one call of the compiled kernel: ``(n, 32)`` uint8.
+
+A digest is of measured parts, as :func:`velour_plugin.domain.canonical.digest` has it. Check
+``library.available()`` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.native.columns import column
+from velour_plugin.native.library import library, threads_for
+
+Values = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strings:
+    """Byte strings one after another.
+
+    Args:
+        data: all of them; without bounds, the one that stands in every row.
+        bounds: ``(n + 1,)`` int64, where each begins, and where the last one ends.
+    """
+
+    data: bytes
+    bounds: NDArray[np.int64] | None = None
+
+
+def digest_annotations(
+    uids: Strings,
+    labels: Strings,
+    columns: Mapping[str, NDArray[Any] | None],
+    extras: Mapping[str, Strings],
+) -> Values:
+    """Digest two parts for each datum: its uid, and everything that is said of it.
+
+    Args:
+        uids: of the datums, in order.
+        labels: as they are spelled.
+        columns: ``datum``, ``annotation`` and ``label`` int32; ``score``, ``box``, ``area`` and
+            ``crowd``, or ``None`` where no row has a value.
+        extras: ``shape``, ``metadata`` and ``embedding`` as they are spelled.
+
+    Raises:
+        ValueError: datums fall, or a datum or label does not exist.
+    """
+    numbers = {
+        name: values if values is None else column(name, values, values.dtype)
+        for name, values in columns.items()
+    }
+    texts = {name: spelled.data for name, spelled in extras.items()}
+    bounds = {f"{name}_bound": spelled.bounds for name, spelled in extras.items()}
+    found = library.functions.digest_annotations(
+        uid=uids.data,
+        uid_bound=uids.bounds,
+        name=labels.data,
+        name_bound=labels.bounds,
+        **numbers,
+        **texts,
+        **bounds,
+        threads=threads_for(len(columns["label"])),  # type: ignore[arg-type]
+    )
+    return found["digests"]
+
+
+def digest_strings(before: bytes, strings: Strings, after: bytes) -> Values:
+    """Digest one part for each string, with what stands before and after it."""
+    found = library.functions.digest_texts(
+        before=before,
+        text=strings.data,
+        bound=strings.bounds,
+        after=after,
+        threads=threads_for(len(strings.bounds)),  # type: ignore[arg-type]
+    )
+    return found["digests"]
+
+
+def digest_pairs(first: Values, second: Values) -> Values:
+    """Digest pairs of digests, each as hexadecimal digits."""
+    found = library.functions.digest_pairs(
+        first=column("first", first, np.uint8),
+        second=column("second", second, np.uint8),
+        threads=threads_for(len(first)),
+    )
+    return found["digests"]
