@@ -128,16 +128,47 @@ def _sorted(tables: dict[str, dict[str, Rows]]) -> dict[str, Columns]:
 
 def _ledger_order(label: Rows, score: Rows, datum: Rows) -> NDArray[np.intp]:
     """By label, then falling score, then datum, equal ones as they came."""
-    order = stable_order(datum, int(datum.max(initial=0)) + 1)
-    order = order[descending_order(score[order])]
-    return order[stable_order(label[order], int(label.max(initial=0)) + 1)]
+    order = _order_of_ledgers(label, score)
+    if _falls_within_ties(label[order], score[order], datum[order]):
+        order = stable_order(datum, int(datum.max(initial=0)) + 1)
+        order = order[descending_order(score[order])]
+        order = order[stable_order(label[order], int(label.max(initial=0)) + 1)]
+    return order
+
+
+def _order_of_ledgers(label: Rows, score: Rows) -> NDArray[np.intp]:
+    """By label, then falling score; of ledgers that come in the order of their datums, the order.
+
+    The rows of a label are a sorted run of each ledger. Numpy's stable sort of floats merges runs,
+    so that this is a k-way merge, a label at a time.
+    """
+    order = stable_order(label, int(label.max(initial=0)) + 1)
+    ends = np.cumsum(np.bincount(label))
+    for first, last in pairwise([0, *ends.tolist()]):
+        rows = order[first:last]
+        order[first:last] = rows[np.argsort(-score[rows], kind="stable")]
+    return order
+
+
+def _falls_within_ties(label: Rows, score: Rows, datum: Rows) -> bool:
+    """Whether equal scores of a label are not in the order of their datums."""
+    falls = np.flatnonzero(datum[1:] < datum[:-1])
+    tied = (label[falls] == label[falls + 1]) & (score[falls] == score[falls + 1])
+    return bool(tied.any())
 
 
 def _taken(table: dict[str, Rows], order: NDArray[np.intp] | None) -> Columns:
     if order is None:
-        keys = [table[name] for name in ("truth", "detection") if name in table]
-        order = np.lexsort(keys)
+        order = _by_position(*(table[name] for name in ("truth", "detection") if name in table))
     return {name: column[order] for name, column in table.items()}
+
+
+def _by_position(*keys: Rows) -> NDArray[np.intp]:
+    """Order by positions in other tables, the last of the keys first."""
+    order = stable_order(keys[0], int(keys[0].max(initial=0)) + 1)
+    for key in keys[1:]:
+        order = order[stable_order(key[order], int(key.max(initial=0)) + 1)]
+    return order
 
 
 def _inverse(order: NDArray[np.intp]) -> NDArray[np.intp]:
