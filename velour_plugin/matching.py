@@ -153,7 +153,7 @@ class Question:
     def match(self, dataset: Dataset) -> Part:
         """Match one part."""
         split = self.split
-        names = {name for datum in dataset.datums for name in datum.metadata}
+        names = dataset.datums.properties
         if split.annotations is not None:
             names |= annotation_properties(dataset)
         chosen = matching(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.runs import Edges as Edges
     from velour_plugin.domain.runs import union_of_edges as union_of_edges
     from velour_plugin.domain.table import LabelName as LabelName
+    from velour_plugin.domain.table import is_absent as is_absent
     from velour_plugin.domain.vocabulary import Vocabulary as Vocabulary
     from velour_plugin.evaluation import compute as compute
     from velour_plugin.evaluation import evaluate_question as evaluate_question
@@ -107,7 +108,7 @@ _NAMES = {
     "domain.models": "metadata_value",
     "domain.order": "natural_order",
     "domain.runs": "Edges union_of_edges",
-    "domain.table": "LabelName",
+    "domain.table": "LabelName is_absent",
     "domain.vocabulary": "Vocabulary",
     # The compiled kernel
     "native.coco": "MalformedCoco UseJson",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from velour_plugin.domain.datum_columns import DatumColumns
 
+
 def datum_digests(datums: DatumColumns) -> Digests:
     """SHA-256 of each datum with its metadata and location."""
     if not library.available():
@@ -115,7 +116,7 @@ def label_bytes(table: AnnotationTable) -> list[bytes]:
 
 
 def _pieces(table: AnnotationTable, datums: int) -> Iterator[tuple[slice, slice]]:
-    """Neighbouring datums and their rows: about a million at once, to copy them in little memory."""
+    """Neighbouring datums and their rows: about a million at once, so that copies are small."""
     step = max(1, _AT_ONCE * datums // max(len(table), 1))
     for start in range(0, datums, step):
         stop = min(start + step, datums)

@@ -14,11 +14,18 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction, all_of
 from velour_plugin.domain.canonical import Digest, canonical_json
+from velour_plugin.domain.class_arrays import (
+    as_rows,
+    class_names,
+    labels_table,
+    predictions_table,
+    truth_names,
+)
 from velour_plugin.domain.content import (
     annotation_digests,
     content_digests,
@@ -27,10 +34,10 @@ from velour_plugin.domain.content import (
 )
 from velour_plugin.domain.datum_columns import DatumColumns
 from velour_plugin.domain.digests import chosen_names
-from velour_plugin.domain.labels import label_name
+from velour_plugin.domain.labels import DEFAULT_KEY, label_name
 from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.models import Model
-from velour_plugin.domain.order import natural_order
+from velour_plugin.domain.order import natural_argsort, natural_order
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadDataset
@@ -152,6 +159,57 @@ class Dataset:
         return cls.from_table(
             name, [truth.datum for truth in told], table, metadata, location=location
         )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        name: str,
+        truth: ArrayLike,
+        predictions: ArrayLike | None = None,
+        *,
+        model: str = "model",
+        labels: Sequence[Any] | None = None,
+        key: str = DEFAULT_KEY,
+        uids: Sequence[str] | None = None,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Dataset:
+        """Make a dataset for classification from arrays, as scikit-learn takes them.
+
+        Args:
+            name: what people call it.
+            truth: ``(rows,)`` classes, or ``(rows, classes)`` bool where a row may have many.
+            predictions: ``(rows, classes)`` scores in [0, 1], or ``(rows,)`` classes; ``None``
+                leaves them for :meth:`with_predictions`.
+            model: whose predictions they are.
+            labels: the classes, in the order of the columns; ``None`` for those of ``truth``,
+                sorted. 1, 1.0 and "1" are one class.
+            key: of the labels.
+            uids: ``(rows,)`` names of the datums; ``None`` numbers the rows from 0.
+            metadata: of each datum; ``None`` for none.
+
+        Raises:
+            BadDataset: lengths differ, a class is not among the labels, or a uid occurs twice.
+            BadAnnotation: a score is outside [0, 1].
+
+        >>> scores = [[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]]
+        >>> Dataset.from_arrays("pets", ["cat", "dog", "dog"], scores, model="resnet").labels
+        (('class', 'cat'), ('class', 'dog'))
+        """
+        true = as_rows(truth, "truth")
+        classes = truth_names(true, key) if labels is None else class_names(labels, key)
+        said = None if predictions is None else as_rows(predictions, "predictions", len(true))
+        if uids is not None:
+            uids = list(uids)
+            order = natural_argsort(uids)
+            true, said = true[order], said if said is None else said[order]
+            uids = [uids[row] for row in order]
+            metadata = metadata and [metadata[row] for row in order]
+        names = map(str, range(len(true))) if uids is None else uids
+        datums = DatumColumns.of_uids(names, metadata)
+        dataset = cls.from_table(name, datums, labels_table(true, classes, "truth"))
+        if said is None:
+            return dataset
+        return dataset.with_predictions(predictions_table(said, classes), model)
 
     @classmethod
     def from_table(
@@ -404,4 +462,3 @@ def _check_places(table: AnnotationTable, datums: int) -> None:
             f"an annotation is of datum number {wrong}: expected 0 to {datums - 1}, the position "
             "of one of the dataset's datums."
         )
-

@@ -87,11 +87,15 @@ class DatumColumns(Sequence[Datum]):
     def __getitem__(self, index: int | slice) -> Datum | DatumColumns:
         if isinstance(index, slice):
             return self._each(lambda column: column[index])
-        return Datum(
+        datum = object.__new__(Datum)  # without its checks, which these columns have passed
+        values = (
             self.uids[index],
             {} if self.metadata is None else self.metadata[index],
             None if self.locations is None else self.locations[index],
         )
+        for name, value in zip(("uid", "metadata", "location"), values, strict=True):
+            object.__setattr__(datum, name, value)
+        return datum
 
     def __iter__(self) -> Iterator[Datum]:
         return map(self.__getitem__, range(len(self)))

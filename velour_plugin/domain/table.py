@@ -103,6 +103,37 @@ class AnnotationTable:
         return table
 
     @classmethod
+    def from_scores(
+        cls,
+        labels: Sequence[LabelName],
+        scores: NDArray[Any],
+        datum: NDArray[Any] | None = None,
+    ) -> AnnotationTable:
+        """Make a table of the score of every label on whole datums: one annotation a datum.
+
+        Args:
+            labels: the classes, as (key, value), in the order of the columns.
+            scores: ``(rows, labels)`` in [0, 1]; float64 is not copied.
+            datum: ``(rows,)`` position of each row's datum; ``None`` for row by row.
+
+        Raises:
+            BadAnnotation: a score is outside [0, 1], naming its place row by row.
+        """
+        if datum is not None and (datum[1:] < datum[:-1]).any():
+            order = np.argsort(datum, kind="stable")
+            datum, scores = datum[order], scores[order]
+        rows, count = len(scores), len(labels)
+        numbers = np.arange(rows, dtype=np.int32)
+        annotation = np.repeat(numbers, count)
+        return cls.from_columns(
+            labels,
+            annotation if datum is None else np.repeat(datum.astype(np.int32), count),
+            np.tile(np.arange(count, dtype=np.int32), rows),
+            score=np.asarray(scores, np.float64).reshape(-1),
+            annotation=annotation,
+        )
+
+    @classmethod
     def from_annotations(
         cls, said: Iterable[tuple[int, Sequence[Annotation]]], labels: Sequence[LabelName] = ()
     ) -> AnnotationTable:
@@ -315,8 +346,8 @@ def _checked_labels(label: NDArray[Any], count: int) -> NDArray[np.int32]:
 
 def _checked_scores(score: NDArray[np.float64]) -> NDArray[np.float64]:
     score = np.asarray(score, np.float64)
-    wrong = np.flatnonzero((score < 0) | (score > 1))
-    if wrong.size:
+    if np.fmin.reduce(score, initial=0) < 0 or np.fmax.reduce(score, initial=1) > 1:
+        wrong = np.flatnonzero((score < 0) | (score > 1))
         raise BadAnnotation(
             f"score {score[wrong[0]]!r} in row {wrong[0]}: a score is a number in [0, 1]; "
             "pass logits through a sigmoid or softmax first."

@@ -74,6 +74,16 @@ typedef void (*Task)(void *job, int64_t number);
 /* Do the tasks 0 .. count-1, on this thread and up to threads-1 others. */
 void for_each(int64_t count, int threads, Task task, void *job);
 
+/* What a counter of several threads counted to before; it goes one up. */
+static inline int64_t count_up(int64_t *counter)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+#else
+    return (*counter)++; /* one thread: see threads.c */
+#endif
+}
+
 /* ---- Bits --------------------------------------------------------------------------------------- */
 
 static inline uint64_t low_bits(int count)

@@ -18,7 +18,7 @@ from velour_evaluators.kernels.answers import Answers, sorted_answers
 from velour_evaluators.kernels.sorting import starts_of_runs
 from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset, UnknownName
-from velour_plugin.plugin import LabelName, Vocabulary
+from velour_plugin.plugin import LabelName, Vocabulary, is_absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,8 @@ def mixture_of_scores(key: str, scored: str, unscored: str) -> BadDataset:
 
 
 def _refuse_regions(task: str, dataset: Dataset, table: AnnotationTable) -> None:
+    if table.shape is None and is_absent(table.box):
+        return
     has_region = ~np.isnan(table.box[:, 0])
     if table.shape is not None:
         has_region |= np.array([shape is not None for shape in table.shape], bool)
@@ -96,6 +98,8 @@ def _check_positive(positive: str | None, labels: Sequence[LabelName]) -> None:
 
 
 def _warn_of_other_keys(keys: set[str], said: AnnotationTable) -> None:
+    if len(said) and said.labels[said.label[0]][0] in keys:
+        return  # the first row's key is one of theirs: no need to count all
     times = np.bincount(said.label, minlength=len(said.labels))
     used = {said.labels[label][0] for label in np.flatnonzero(times)}
     if used and used.isdisjoint(keys):
@@ -136,6 +140,8 @@ class _Reader:
         self, datum: NDArray[np.int32], label: NDArray[np.int32], names: Sequence[LabelName]
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Each pair once, sorted; a second label is refused where one is the rule."""
+        if (datum[1:] > datum[:-1]).all():
+            return datum, label
         order = np.lexsort((label, datum))
         order = order[starts_of_runs(datum[order], label[order])]
         datum, label = datum[order], label[order]
@@ -155,9 +161,10 @@ class _Reader:
         datum, label, score = _of_labels(self.said, names)
         unscored = np.isnan(score)
         self._refuse_mixture(datum, unscored, names[0][0])
-        row, scored = row_of[datum], not unscored.any()
-        asked = row >= 0
-        if not asked.all():
+        scored, row = not unscored.any(), datum
+        if len(judged) < len(row_of):
+            row = row_of[datum]
+            asked = row >= 0
             row, label, score = row[asked], label[asked], score[asked]
         score = score if scored else np.ones(len(score))
         answers = sorted_answers(row, label, score, len(judged), len(names))
@@ -190,6 +197,8 @@ def _of_labels(
     table: AnnotationTable, names: Sequence[LabelName]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
     """Datum, label and score of the rows with these labels, which count from 0."""
+    if list(table.labels) == list(names):
+        return table.datum, table.label, table.score
     position = {name: place for place, name in enumerate(names)}
     place = np.array([position.get(name, -1) for name in table.labels], np.int32)
     label = place[table.label] if len(place) else table.label

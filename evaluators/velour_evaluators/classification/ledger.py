@@ -26,11 +26,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_evaluators.classification import engine
 from velour_evaluators.classification.input import Question, mixture_of_scores, questions_of
 from velour_evaluators.kernels import answers as judge
 from velour_evaluators.kernels.answers import sorted_answers
 from velour_evaluators.kernels.classification import MISSING
-from velour_evaluators.kernels.ranking_order import RankedScores, RankedTruths, rank
+from velour_evaluators.kernels.ranking_order import RankedScores, RankedTruths
 from velour_evaluators.kernels.sorting import starts_of_runs
 from velour_plugin import Dataset, Ledger
 from velour_plugin.plugin import Columns, LabelName
@@ -107,16 +108,15 @@ def _judged(question: Question, parameters: Mapping[str, Any]) -> Columns:
 
 def _choices(question: Question) -> Columns:
     """Judge datums of one label each."""
-    truth, said = question.truth_label, question.answers
-    predicted, confidence = judge.choices(said)
-    log_loss, brier = judge.losses_of_choices(said, truth)
+    truth = question.truth_label
+    made = engine.decisions(question.answers, truth)
     return {
-        "predicted": np.append(question.labels, np.int32(MISSING))[predicted],
-        "correct": predicted == truth,
-        "confidence": confidence,
-        "rank": judge.ranks_of(said, truth),
-        "log_loss": log_loss,
-        "brier": brier,
+        "predicted": np.append(question.labels, np.int32(MISSING))[made.predicted],
+        "correct": made.predicted == truth,
+        "confidence": made.confidence,
+        "rank": made.rank,
+        "log_loss": made.log_loss,
+        "brier": made.brier,
     }
 
 
@@ -139,7 +139,8 @@ def _tables(judged: Iterable[tuple[Question, Columns]]) -> dict[str, Columns]:
     tables: dict[str, list[Columns]] = {"answers": [], "scores": [], "truths": []}
     rows = 0
     for question, answers in judged:
-        ranked = rank(question.answers, question.datum, question.truth_row, question.truth_label)
+        truths = question.truth_row, question.truth_label
+        ranked = engine.rank(question.answers, question.datum, *truths)
         tables["answers"].append(answers)
         tables["scores"].append(_scores(question.labels, ranked[0]))
         tables["truths"].append(_truths(question.labels, ranked[1], rows))

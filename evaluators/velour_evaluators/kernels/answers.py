@@ -72,12 +72,55 @@ def sorted_answers(
     array([0.5])
     """
     given = Answers(row, label, score, rows, labels)
+    if _names_every_pair(given):
+        return given
     code = given.code
     if (code[1:] > code[:-1]).all():
         return given
     order = np.lexsort((-score, code))
     kept = order[starts_of_runs(code[order])]
     return Answers(row[kept], label[kept], score[kept], rows, labels)
+
+
+def _names_every_pair(answers: Answers) -> bool:
+    """Whether columns are those of a matrix, row by row: without a number for each pair."""
+    if not answers.is_matrix:
+        return False
+    shape = (answers.rows, answers.labels)
+    rows, labels = (np.arange(size, dtype=np.int32) for size in shape)
+    return bool(
+        (answers.label.reshape(shape) == labels).all()
+        and (answers.row.reshape(shape) == rows[:, None]).all()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What each datum was decided for, and what that cost: all ``(rows,)``.
+
+    Args:
+        predicted, confidence: see :func:`choices`.
+        rank: see :func:`ranks_of`.
+        log_loss, brier: see :func:`losses_of_choices`.
+    """
+
+    predicted: NDArray[np.int32]
+    confidence: NDArray[np.float64]
+    rank: NDArray[np.int32]
+    log_loss: NDArray[np.float64]
+    brier: NDArray[np.float64]
+
+
+def decisions(answers: Answers, truth: NDArray[np.integer]) -> Decisions:
+    """Judge datums of one label each.
+
+    Args:
+        answers: of all rows.
+        truth: ``(rows,)`` true label of each.
+    """
+    predicted, confidence = choices(answers)
+    rank = ranks_of(answers, truth)
+    return Decisions(predicted, confidence, rank, *losses_of_choices(answers, truth))
 
 
 def choices(answers: Answers) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

@@ -101,13 +101,11 @@ class RankedScores:
         bounds: ``(labels + 1,)`` rows of each label.
         datum: ``(n,)`` whom the score is of, rising where scores are equal.
         score: ``(n,)``.
-        true: ``(n,)`` whether the datum has the label.
     """
 
     bounds: NDArray[np.int64]
     datum: NDArray[np.int32]
     score: NDArray[np.float64]
-    true: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,40 +149,44 @@ def rank(
     """
     place = places_of(answers, truth_row, truth_label)
     by_label = _matrix_by_label if answers.is_matrix else _rows_by_label
-    scores = by_label(answers, datum, place[place >= 0])
-    sort_segments(scores.bounds, scores.score, scores.datum, scores.true)
+    scores, true = by_label(answers, datum, place[place >= 0])
+    sort_segments(scores.bounds, scores.score, scores.datum, true)
     unnamed = place < 0
-    return scores, _ranked_truths(scores, truth_label[unnamed], datum[truth_row[unnamed]])
+    return scores, _ranked_truths(scores, true, truth_label[unnamed], datum[truth_row[unnamed]])
 
 
 def _rows_by_label(
     answers: Answers, datum: NDArray[np.int32], named: NDArray[np.intp]
-) -> RankedScores:
+) -> tuple[RankedScores, NDArray[np.bool_]]:
     """Copies of the columns label by label, not ranked yet; ``named`` rows are true."""
     true = np.zeros(len(answers.row), bool)
     true[named] = True
     order = stable_order(answers.label, answers.labels)
     bounds = running_sum(count_by(answers.label, answers.labels))
-    return RankedScores(bounds, datum[answers.row][order], answers.score[order], true[order])
+    return RankedScores(bounds, datum[answers.row][order], answers.score[order]), true[order]
 
 
 def _matrix_by_label(
     answers: Answers, datum: NDArray[np.int32], named: NDArray[np.intp]
-) -> RankedScores:
+) -> tuple[RankedScores, NDArray[np.bool_]]:
     """The same where every datum has a score for every label: a transposition."""
     rows, labels = answers.rows, answers.labels
     true = np.zeros((labels, rows), bool)
     true[named % labels, named // labels] = True
     score = answers.score.reshape(rows, labels).T.flatten()
-    return RankedScores(np.arange(labels + 1) * rows, np.tile(datum, labels), score, true.ravel())
+    bounds = np.arange(labels + 1) * rows
+    return RankedScores(bounds, np.tile(datum, labels), score), true.ravel()
 
 
 def _ranked_truths(
-    scores: RankedScores, unnamed_label: NDArray[np.int32], unnamed_datum: NDArray[np.int32]
+    scores: RankedScores,
+    true: NDArray[np.bool_],
+    unnamed_label: NDArray[np.int32],
+    unnamed_datum: NDArray[np.int32],
 ) -> RankedTruths:
     """Truths that scores name; then, for each label, those that they do not, which score 0."""
     labels = len(scores.bounds) - 1
-    named = np.flatnonzero(scores.true)
+    named = np.flatnonzero(true)
     label = (np.searchsorted(scores.bounds, named, side="right") - 1).astype(np.int32)
     first, last = _ties(scores, named)
     ends = scores.bounds[unnamed_label + 1]

@@ -66,9 +66,9 @@ def save_version(
     ids: list[NDArray[np.int64]] = []
     properties: set[str] = set()
     for part in parts_of(dataset):
-        content.add(*part.contents)
+        content.add_all(part.contents)
         ids.append(save_datums(connection, backend, part))
-        properties.update(name for datum in part.datums for name in datum.metadata)
+        properties.update(part.datums.properties)
     if content.hex != digest:
         raise BadDataset(
             f"{dataset!r} changed while it was evaluated: its digest was {digest[:12]} and is "

@@ -1,7 +1,9 @@
 #include "bind.h"
 
 #define FUNCTIONS(_)  \
-    _(match_pairs)
+    _(decide_by_scores) \
+    _(match_pairs)     \
+    _(rank_scores)
 
 #define OLD(_)        \
     _(match_boxes)    \

@@ -108,6 +108,6 @@ def match_lanes(
         iou=column("iou", iou, np.float64),
         lanes=column("lanes", lanes, np.uint64),
         ignored_in=column("ignored_in", ignored_in, np.uint64),
-        crowd=crowd,
+        crowd=column("crowd", crowd, np.bool_),
     )
     return found["row"].astype(np.intp, copy=False), found["hit"], found["ignored"]

@@ -1,0 +1,74 @@
+"""Scores of labels by the compiled kernel: decisions of datums, and each label's scores ranked.
+
+The same bits as :mod:`velour_evaluators.kernels.answers` and
+:mod:`velour_evaluators.kernels.ranking_order`. Check ``library.available()`` first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators.kernels.answers import Answers, Decisions
+from velour_evaluators.kernels.calibration import SUMS_TO_ONE, surprise
+from velour_evaluators.kernels.native import library
+from velour_evaluators.kernels.ranking_order import RankedScores, RankedTruths
+from velour_plugin.plugin import column, threads_for
+
+
+def decisions(answers: Answers, truth: NDArray[np.integer]) -> Decisions:
+    """Judge datums of one label each: :func:`velour_evaluators.kernels.answers.decisions`.
+
+    Args:
+        answers: of all rows.
+        truth: ``(rows,)`` true label of each.
+
+    Raises:
+        ValueError: answers are not sorted, or a row or label is out of bounds.
+    """
+    made = library.functions.decide_by_scores(
+        **_scores(answers),
+        tolerance=SUMS_TO_ONE,
+        truth=column("truth", truth, np.int32, (answers.rows,)),
+    )
+    log_loss = surprise(made["chance"])  # by numpy, whose logarithm is the same everywhere here
+    return Decisions(made["predicted"], made["confidence"], made["rank"], log_loss, made["brier"])
+
+
+def rank(
+    answers: Answers,
+    datum: NDArray[np.int32],
+    truth_row: NDArray[np.int32],
+    truth_label: NDArray[np.int32],
+) -> tuple[RankedScores, RankedTruths]:
+    """Rank answers label by label: :func:`velour_evaluators.kernels.ranking_order.rank`.
+
+    Raises:
+        ValueError: a score is outside [0, 1], or a row or label is out of bounds.
+    """
+    ranked = library.functions.rank_scores(
+        **_scores(answers),
+        datum=column("datum", datum, np.int32, (answers.rows,)),
+        truth_row=column("truth_row", truth_row, np.int32),
+        truth_label=column("truth_label", truth_label, np.int32),
+    )
+    names = ("found_label", "found_datum", "found_score", "first", "last")
+    return (
+        RankedScores(ranked["bounds"], ranked["ranked_datum"], ranked["ranked_score"]),
+        RankedTruths(*(ranked[name] for name in names)),
+    )
+
+
+def _scores(answers: Answers) -> dict[str, Any]:
+    pairs: dict[str, Any] = {"row": None, "label": None}
+    if not answers.is_matrix:
+        pairs = {name: column(name, getattr(answers, name), np.int32) for name in pairs}
+    return {
+        **pairs,
+        "rows": answers.rows,
+        "labels": answers.labels,
+        "score": column("score", answers.score, np.float64, answers.score.shape),
+        "threads": threads_for(len(answers.score)),
+    }
