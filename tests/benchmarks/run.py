@@ -53,6 +53,8 @@ PARTS = {
     "startup": ["startup"],
 }
 """Parts of the product that print tables of their own."""
+INEXACT = ("faster",)
+"""Peers that sum in an order of their own, and differ from the reference in the last bits."""
 PACKAGES = (
     *("velour-plugin", "numpy", "pyarrow", "hotcoco", "ultrafast-pycocotools"),
     *("faster-coco-eval", "pycocotools", "scikit-learn", "torchmetrics"),
@@ -83,7 +85,9 @@ def main() -> int:
 def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("names", nargs="*", help="rows and parts; all when left out")
-    options.add_argument("--rounds", type=int, default=5, help="interleaved, after one to warm up")
+    options.add_argument(
+        "--rounds", type=int, default=5, help="besides one to warm up; 0: that one"
+    )
     options.add_argument("--scale", type=float, default=1.0, help="of all sizes")
     options.add_argument("--runs", type=int, default=20, help="that are ranked")
     options.add_argument("--seed", type=int, default=2017, help="of all data")
@@ -183,7 +187,9 @@ def _say(line: str) -> None:
 
 
 def _missed(row: Mapping[str, Any]) -> bool:
-    different = any(not one["same"] for one in row["competitors"].values())
+    different = any(
+        not one["same"] for name, one in row["competitors"].items() if name not in INEXACT
+    )
     return different or any(goal["met"] is False for goal in row["goals"])
 
 

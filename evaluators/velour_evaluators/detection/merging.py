@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,8 @@ from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.plugin import Columns, LabelName, canonical_json, natural_order
 
 Rows = NDArray[Any]
+_MANY_ROWS = 1_000_000
+"""From here on threads pay."""
 
 
 def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
@@ -143,10 +146,12 @@ def _order_of_ledgers(label: Rows, score: Rows) -> NDArray[np.intp]:
     so that this is a k-way merge, a label at a time.
     """
     order = stable_order(label, int(label.max(initial=0)) + 1)
-    ends = np.cumsum(np.bincount(label))
-    for first, last in pairwise([0, *ends.tolist()]):
-        rows = order[first:last]
-        order[first:last] = rows[np.argsort(-score[rows], kind="stable")]
+
+    def merge(bounds: tuple[int, int]) -> None:
+        rows = order[slice(*bounds)]
+        rows[:] = rows[np.argsort(-score[rows], kind="stable")]
+
+    _each(merge, pairwise([0, *np.cumsum(np.bincount(label)).tolist()]), len(label))
     return order
 
 
@@ -160,7 +165,20 @@ def _falls_within_ties(label: Rows, score: Rows, datum: Rows) -> bool:
 def _taken(table: dict[str, Rows], order: NDArray[np.intp] | None) -> Columns:
     if order is None:
         order = _by_position(*(table[name] for name in ("truth", "detection") if name in table))
-    return {name: column[order] for name, column in table.items()}
+    taken = _each(lambda column: column[order], table.values(), len(order))
+    return dict(zip(table, taken, strict=True))
+
+
+def _each(work: Callable[[Any], Any], items: Iterable[Any], rows: int) -> list[Any]:
+    """Do the same with all items, on all cores where there are many rows.
+
+    Numpy lets go of the interpreter's lock while it sorts and gathers; each has an array of its
+    own to write, so the number of threads changes nothing.
+    """
+    if rows < _MANY_ROWS:
+        return list(map(work, items))
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(work, items))
 
 
 def _by_position(*keys: Rows) -> NDArray[np.intp]:
@@ -171,7 +189,7 @@ def _by_position(*keys: Rows) -> NDArray[np.intp]:
     return order
 
 
-def _inverse(order: NDArray[np.intp]) -> NDArray[np.intp]:
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
+def _inverse(order: NDArray[np.intp]) -> NDArray[np.int32]:
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
     return place
