@@ -96,10 +96,17 @@ def read_datums(path: Path) -> DatumColumns:
         InvalidInput: the file cannot be read.
         BadDataset: it holds something else.
     """
-    content = parquet_to_table(_content(path))
-    uids, texts, locations = (content[name].to_pylist() for name in ("uid", "metadata", "location"))
-    metadata = [decode_metadata(known) for known in _parsed(texts)]
-    places = list(shapely.from_wkb(np.array(locations, object))) if any(locations) else None
+    content = _content(path)
+    try:
+        table = parquet_to_table(content)
+        uids, texts, wkb = (table[name].to_pylist() for name in ("uid", "metadata", "location"))
+        metadata = [decode_metadata(known) for known in _parsed(texts)]
+        places = list(shapely.from_wkb(np.array(wkb, object))) if any(wkb) else None
+    except (KeyError, TypeError, ValueError, AttributeError, shapely.errors.ShapelyError) as error:
+        raise BadDataset(
+            f"{str(path)!r} holds no datums as Velour writes them ({error}): write the "
+            "partitions again."
+        ) from error
     return DatumColumns.of_uids(uids, metadata if any(metadata) else None, places)
 
 
