@@ -41,7 +41,7 @@ demo: $(PRODUCT) ## Rank models on real satellite images; needs only PyPI
 
 bench: $(TOOLS) ## Measure speed and memory against peers
 	$(PIP) install --editable '.[test,lint,bench]'
-	$(BIN)/python tests/benchmarks/run.py
+	$(BIN)/python -m tests.benchmarks.run all
 
 clean:  ## Delete what make and the tools made; databases and runs stay
 	rm -rf $(VENV) build dist test-output *.egg-info .hypothesis .import_linter_cache \

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
@@ -18,6 +19,7 @@ from velour_plugin.domain.arrow import columns_to_parquet, parquet_to_table
 from velour_plugin.domain.canonical import exact_json
 from velour_plugin.domain.codec import table_from_bytes, table_to_bytes
 from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.datum_columns import DatumColumns
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.errors import BadDataset, InvalidInput
@@ -87,14 +89,31 @@ def write_datums(datums: Iterable[Datum], path: Path) -> None:
     path.write_bytes(columns_to_parquet(columns))
 
 
-def read_datums(path: Path) -> list[Datum]:
-    """Read datums that :func:`write_datums` wrote, in their order."""
-    content = parquet_to_table(_content(path))
-    columns = (content[name].to_pylist() for name in ("uid", "metadata", "location"))
-    return [
-        Datum(uid, decode_metadata(json.loads(metadata)), location and shapely.from_wkb(location))
-        for uid, metadata, location in zip(*columns, strict=True)
-    ]
+def read_datums(path: Path) -> DatumColumns:
+    """Read datums that :func:`write_datums` wrote, in their order.
+
+    Raises:
+        InvalidInput: the file cannot be read.
+        BadDataset: it holds something else.
+    """
+    content = _content(path)
+    try:
+        table = parquet_to_table(content)
+        uids, texts, wkb = (table[name].to_pylist() for name in ("uid", "metadata", "location"))
+        metadata = [decode_metadata(known) for known in _parsed(texts)]
+        places = list(shapely.from_wkb(np.array(wkb, object))) if any(wkb) else None
+    except (KeyError, TypeError, ValueError, AttributeError, shapely.errors.ShapelyError) as error:
+        raise BadDataset(
+            f"{str(path)!r} holds no datums as Velour writes them ({error}): write the "
+            "partitions again."
+        ) from error
+    return DatumColumns.of_uids(uids, metadata if any(metadata) else None, places)
+
+
+def _parsed(texts: Sequence[str]) -> Sequence[Any]:
+    """What JSON texts say, parsed at once, which takes half as long as one by one."""
+    together: Sequence[Any] = json.loads(f"[{','.join(texts)}]")
+    return together if len(together) == len(texts) else [json.loads(text) for text in texts]
 
 
 def _content(path: Path) -> bytes:

@@ -107,7 +107,7 @@ class PartitionedDataset:
         """Read one part."""
         folder = self.folder / self.parts[number]
         datums = read_datums(folder / "datums.parquet")
-        index_of = {datum.uid: index for index, datum in enumerate(datums)}
+        index_of = {uid: index for index, uid in enumerate(datums.uids)}
         truth, _ = read_table(folder / "truth.parquet", index_of, self.labels)
         dataset = Dataset.from_table(
             self.name, datums, truth, self.metadata, location=self.location

@@ -1,8 +1,9 @@
-"""Detection against its peers: ``python -m tests.benchmarks.detection --big --files``.
+"""Kernels of detection against its peers: ``python -m tests.benchmarks.detection --big``.
 
-Engines run in turn, A B C A B C, at their default threads, and must give the same twelve numbers.
-Shown are medians of wall and CPU time, and the median of the ratios of each round to ours.
-Peers that are not installed are left out: ``pip install ultrafast-pycocotools hotcoco``.
+No user calls these alone: columns are in memory, and imports are not counted. Engines run in turn,
+A B C A B C, at their default threads, and must give the same twelve numbers. Shown are medians of
+wall and CPU time, and the median of the ratios of each round to ours. Peers that are not installed
+are left out: ``pip install ultrafast-pycocotools hotcoco``.
 """
 
 from __future__ import annotations
@@ -10,11 +11,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,8 +32,6 @@ from velour_evaluators.kernels.native import match as native_match
 from velour_evaluators.kernels.native.match import BoxColumns
 
 from tests.benchmarks import workload
-from velour_plugin.native import coco as native_coco
-from velour_plugin.native import masks as native_masks
 
 SETTINGS = Settings.of(DEFAULTS)
 LIMITS = SETTINGS.max_detections
@@ -89,80 +85,6 @@ def _means(
     question = Question(LIMITS, asked, group, 1, detailed=0)
     found = native_averages.averages(one, question, often)
     return np.nan_to_num(found.groups[0, :, 0], nan=-1.0).tolist()
-
-
-def from_boxes(truth_path: str, said_path: str) -> list[float]:
-    """COCO files to numbers."""
-    truth = native_coco.read_truth(Path(truth_path).read_bytes())
-    said = native_coco.read_results(Path(said_path).read_bytes())
-    marked, given = truth.annotations, _columns(truth, truth.annotations)
-    claimed = _columns(truth, said)
-    assert marked.crowd is not None
-    assert said.score is not None
-    images = len(truth.images.id)
-    tables = match_boxes(given, marked.crowd, claimed, said.score, images)
-    return twelve(stored(images, tables))
-
-
-def from_masks(truth_path: str, said_path: str) -> list[float]:
-    """COCO files with polygons and RLE to numbers."""
-    text, results = Path(truth_path).read_bytes(), Path(said_path).read_bytes()
-    truth, said = native_coco.read_truth(text), native_coco.read_results(results)
-    marked, images = truth.annotations, len(truth.images.id)
-    given, claimed = _columns(truth, marked), _columns(truth, said)
-    sizes = truth.images.size[np.argsort(truth.images.id)][given.datum]
-    where = (said.region_start, said.region_stop)
-    claims = native_masks.Texts(results, *where, *np.ascontiguousarray(said.size.T))
-    masks = _truth_masks(text, marked, sizes)
-    assert marked.crowd is not None
-    assert said.score is not None
-    size: Any = {"most": LIMITS[-1], "datums": images, "labels": workload.LABELS}
-    tables = native_match.match_masks(
-        given, masks, marked.crowd, claimed, claims, said.score, grid=SETTINGS.grid, **size
-    )
-    return twelve(stored(images, tables))
-
-
-def _truth_masks(
-    text: bytes, marked: native_coco.CocoRecords, sizes: NDArray[np.int64]
-) -> native_masks.Masks:
-    """Rasterise polygons; the few crowds have lists of run lengths. Then back into file order."""
-    outlined = np.flatnonzero(marked.region == native_coco.POLYGONS)
-    counted = np.flatnonzero(marked.region == native_coco.COUNTS)
-    points, rings, records = native_coco.read_polygons(
-        text, marked.region_start[outlined], marked.region_stop[outlined]
-    )
-    parts = np.arange(len(rings))
-    drawn = native_masks.rasterise(points, rings, parts, records, sizes[outlined])
-    edges = [
-        np.cumsum(json.loads(text[marked.region_start[row] : marked.region_stop[row]]))[:-1]
-        for row in counted
-    ]
-    stop = np.concatenate((drawn.stop, len(drawn.edges) + np.cumsum([len(e) for e in edges])))
-    start = np.concatenate((drawn.start, stop[len(drawn) :] - [len(e) for e in edges]))
-    place = np.argsort(np.concatenate((outlined, counted)))
-    joined = np.concatenate([drawn.edges, *edges])
-    return native_masks.Masks(joined, start[place], stop[place], *np.ascontiguousarray(sizes.T))
-
-
-def _columns(truth: native_coco.Truth, records: native_coco.CocoRecords) -> BoxColumns:
-    areas = records.area if records.score is None else np.full(len(records), np.nan)
-    return BoxColumns(
-        _places(truth.images.id, records.image),
-        _places(truth.categories.id, records.label),
-        np.nan_to_num(records.box) if records.region.any() else records.box,
-        areas,
-    )
-
-
-def _places(known: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Positions of ids among the known ones, sorted: by a table where ids are small."""
-    ids = np.sort(known)
-    if ids[-1] < 1 << 24 and ids[0] >= 0:
-        table = np.full(ids[-1] + 1, -1, np.int32)
-        table[ids] = np.arange(len(ids), dtype=np.int32)
-        return np.asarray(table[asked])
-    return np.searchsorted(ids, asked).astype(np.int32)
 
 
 # ---- peers -------------------------------------------------------------------------------------
@@ -274,73 +196,6 @@ def _sliced(answer: Any) -> list[float]:
     return [found[name] for name in names]
 
 
-def files_to_numbers(folder: Path, rounds: int, masks: bool) -> None:
-    """COCO files to twelve numbers, each time in a fresh process, imports excluded."""
-    truth = workload.truths()
-    said = workload.detections(truth)
-    paths = [str(folder / f"{side}{masks}.json") for side in ("truth", "said")]
-    spelled = [None, None] if not masks else list(_segmentations(truth, said))
-    Path(paths[0]).write_bytes(workload.truth_json(truth, spelled[0]))
-    Path(paths[1]).write_bytes(workload.detection_json(truth, said, spelled[1]))
-    engines = {
-        name: lambda name=name: _child(name, "segm" if masks else "bbox", *paths)
-        for name in ("ours", *PEERS)
-    }
-    kind = "masks" if masks else "boxes"
-    race(f"COCO files to numbers, fresh process, {kind}", engines, rounds, inside=True)
-
-
-def _segmentations(truth: workload.Truths, said: workload.Detections) -> Any:
-    from velour_plugin.domain import runs
-
-    for rows, box, datum, crowd in (
-        (np.arange(len(truth.datum)), truth.box, truth.datum, truth.crowd),
-        (said.source, said.box, said.datum, None),
-    ):
-        outline = workload.outlines(truth, rows, box)
-        number, corners = outline.shape[:2]
-        ones = np.arange(number + 1)
-        drawn = native_masks.rasterise(
-            outline.reshape(-1, 2), ones * corners, ones, ones, truth.sizes[datum]
-        )
-        spelled: list[Any] = []
-        for row in range(number):
-            if crowd is not None and not crowd[row]:
-                spelled.append([outline[row].ravel().tolist()])
-                continue
-            size = (int(drawn.height[row]), int(drawn.width[row]))
-            counts = runs.counts_of_edges(drawn.edges_of(row), *size)
-            listed = counts.tolist() if crowd is not None else runs.text_of_counts(counts)
-            spelled.append({"size": list(size), "counts": listed})
-        yield spelled
-
-
-def _child(name: str, kind: str, truth: str, said: str) -> tuple[float, float, Any]:
-    command = [sys.executable, "-m", "tests.benchmarks.detection", "--child", name, kind]
-    done = subprocess.run([*command, truth, said], check=True, capture_output=True, text=True)
-    wall, cpu, numbers, _ = json.loads(done.stdout.splitlines()[-1])
-    return wall, cpu, numbers
-
-
-def child(name: str, kind: str, truth: str, said: str) -> None:
-    """Measure one engine in this process and print wall, CPU, numbers and peak memory in MB."""
-    if name != "ours":
-        __import__(name)
-
-    def engine() -> Any:
-        if name == "ours":
-            return (from_boxes if kind == "bbox" else from_masks)(truth, said)
-        known = peer_file(name, truth)
-        return peer_numbers(name, known, peer_load(name, known, said), None, kind)
-
-    wall, cpu, numbers = timed(quietly(engine))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps([wall, cpu, numbers, peak]))
-
-
-# ---- measuring ---------------------------------------------------------------------------------
-
-
 def timed(engine: Engine) -> tuple[float, float, Any]:
     """Seconds of wall and CPU time, and the answer."""
     cpu, wall = time.process_time(), time.perf_counter()
@@ -348,14 +203,14 @@ def timed(engine: Engine) -> tuple[float, float, Any]:
     return time.perf_counter() - wall, time.process_time() - cpu, answer
 
 
-def race(title: str, engines: dict[str, Engine], rounds: int, inside: bool = False) -> None:
-    """Run engines in turn and print their medians; ``inside``: an engine measures itself."""
+def race(title: str, engines: dict[str, Engine], rounds: int) -> None:
+    """Run engines in turn and print their medians."""
     walls: dict[str, list[float]] = {name: [] for name in engines}
     cpus: dict[str, list[float]] = {name: [] for name in engines}
     answers = {}
     for number in range(rounds + 1):
         for name, engine in engines.items():
-            wall, cpu, answers[name] = engine() if inside else timed(engine)
+            wall, cpu, answers[name] = timed(engine)
             if number:
                 walls[name].append(wall)
                 cpus[name].append(cpu)
@@ -381,22 +236,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--big", action="store_true", help="also ten times the data")
-    options.add_argument("--files", action="store_true", help="also COCO files, boxes and masks")
-    options.add_argument("--only-files", action="store_true", help="only COCO files")
-    options.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     chosen = options.parse_args()
-    if chosen.child:
-        child(*chosen.child)
-        return
     with tempfile.TemporaryDirectory() as folder:
-        if not chosen.only_files:
-            columns_to_numbers(5_000, Path(folder), chosen.rounds)
-            slices(Path(folder), chosen.rounds)
+        columns_to_numbers(5_000, Path(folder), chosen.rounds)
+        slices(Path(folder), chosen.rounds)
         if chosen.big:
             columns_to_numbers(50_000, Path(folder), chosen.rounds)
-        if chosen.files or chosen.only_files:
-            files_to_numbers(Path(folder), chosen.rounds, masks=False)
-            files_to_numbers(Path(folder), chosen.rounds, masks=True)
 
 
 if __name__ == "__main__":

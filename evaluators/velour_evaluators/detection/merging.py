@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +25,8 @@ from velour_plugin.plugin import (
 Rows = NDArray[Any]
 Changes = Mapping[str, Any]
 """What a column becomes, by its name: new numbers of what it refers to, or a number to add."""
+_MANY_ROWS = 1_000_000
+"""From here on threads pay."""
 
 
 def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
@@ -166,19 +169,65 @@ def _sorted(
 
 def _ledger_order(label: Rows, score: Rows, datum: Rows) -> NDArray[np.intp]:
     """By label, then falling score, then datum, equal ones as they came."""
-    order = stable_order(datum, int(datum.max(initial=0)) + 1)
-    order = order[descending_order(score[order])]
-    return order[stable_order(label[order], int(label.max(initial=0)) + 1)]
+    order = _order_of_ledgers(label, score)
+    if _falls_within_ties(label[order], score[order], datum[order]):
+        order = stable_order(datum, int(datum.max(initial=0)) + 1)
+        order = order[descending_order(score[order])]
+        order = order[stable_order(label[order], int(label.max(initial=0)) + 1)]
+    return order
+
+
+def _order_of_ledgers(label: Rows, score: Rows) -> NDArray[np.intp]:
+    """By label, then falling score; of ledgers that come in the order of their datums, the order.
+
+    The rows of a label are a sorted run of each ledger. Numpy's stable sort of floats merges runs,
+    so that this is a k-way merge, a label at a time.
+    """
+    order = stable_order(label, int(label.max(initial=0)) + 1)
+
+    def merge(bounds: tuple[int, int]) -> None:
+        rows = order[slice(*bounds)]
+        rows[:] = rows[np.argsort(-score[rows], kind="stable")]
+
+    _each(merge, pairwise([0, *np.cumsum(np.bincount(label)).tolist()]), len(label))
+    return order
+
+
+def _falls_within_ties(label: Rows, score: Rows, datum: Rows) -> bool:
+    """Whether equal scores of a label are not in the order of their datums."""
+    falls = np.flatnonzero(datum[1:] < datum[:-1])
+    tied = (label[falls] == label[falls + 1]) & (score[falls] == score[falls + 1])
+    return bool(tied.any())
 
 
 def _taken(table: dict[str, Rows], order: NDArray[np.intp] | None) -> Columns:
     if order is None:
-        keys = [table[name] for name in ("truth", "detection") if name in table]
-        order = np.lexsort(keys)
-    return {name: column[order] for name, column in table.items()}
+        order = _by_position(*(table[name] for name in ("truth", "detection") if name in table))
+    taken = _each(lambda column: column[order], table.values(), len(order))
+    return dict(zip(table, taken, strict=True))
 
 
-def _inverse(order: NDArray[np.intp]) -> NDArray[np.intp]:
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
+def _each(work: Callable[[Any], Any], items: Iterable[Any], rows: int) -> list[Any]:
+    """Do the same with all items, on all cores where there are many rows.
+
+    Numpy lets go of the interpreter's lock while it sorts and gathers; each has an array of its
+    own to write, so the number of threads changes nothing.
+    """
+    if rows < _MANY_ROWS:
+        return list(map(work, items))
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(work, items))
+
+
+def _by_position(*keys: Rows) -> NDArray[np.intp]:
+    """Order by positions in other tables, the last of the keys first."""
+    order = stable_order(keys[0], int(keys[0].max(initial=0)) + 1)
+    for key in keys[1:]:
+        order = order[stable_order(key[order], int(key.max(initial=0)) + 1)]
+    return order
+
+
+def _inverse(order: NDArray[np.intp]) -> NDArray[np.int32]:
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
     return place
