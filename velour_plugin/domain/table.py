@@ -191,7 +191,7 @@ class AnnotationTable:
         whole = replace(tables[0], **columns, **objects)
         return whole.take(np.argsort(whole.datum, kind="stable"))
 
-    def take(self, rows: NDArray[Any]) -> AnnotationTable:
+    def take(self, rows: NDArray[Any] | slice) -> AnnotationTable:
         """Rows by position or mask, in the order asked for."""
         columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _WHOLE}
         kept = len(columns["datum"])
@@ -315,7 +315,9 @@ def _joined_objects(tables: Sequence[AnnotationTable], name: str) -> NDArray[np.
     )
 
 
-def _taken(column: NDArray[np.object_] | None, rows: NDArray[Any]) -> NDArray[np.object_] | None:
+def _taken(
+    column: NDArray[np.object_] | None, rows: NDArray[Any] | slice
+) -> NDArray[np.object_] | None:
     return None if column is None else column[rows]
 
 
