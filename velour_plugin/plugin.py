@@ -54,8 +54,6 @@ if TYPE_CHECKING:
     from velour_plugin.matching import Question as Question
     from velour_plugin.native.coco import MalformedCoco as MalformedCoco
     from velour_plugin.native.coco import UseJson as UseJson
-    from velour_plugin.native.columns import address as address
-    from velour_plugin.native.columns import addresses as addresses
     from velour_plugin.native.columns import column as column
     from velour_plugin.native.library import Compiled as Compiled
     from velour_plugin.native.library import threads_for as threads_for
@@ -112,7 +110,7 @@ _NAMES = {
     "domain.vocabulary": "Vocabulary",
     # The compiled kernel
     "native.coco": "MalformedCoco UseJson",
-    "native.columns": "address addresses column",
+    "native.columns": "column",
     "native.library": "Compiled threads_for",
     "native.masks": "Masks Texts masks_of",
     # Filters

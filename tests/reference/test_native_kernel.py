@@ -94,7 +94,7 @@ def test_a_score_out_of_bounds_is_named(score: float) -> None:
 @compiled
 def test_columns_of_different_lengths_are_refused() -> None:
     """Before the kernel sees them."""
-    with pytest.raises(ValueError, match="score of shape"):
+    with pytest.raises(ValueError, match="score of length 2"):
         match(sides([], [], []), sides([0], [0], [[0, 0, 1, 1]]), [0.5, 0.6])
 
 

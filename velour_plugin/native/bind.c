@@ -3,12 +3,12 @@
 
 enum { MOST_HELD = 64 };
 
-/* What a call holds until it ends: Python's objects, and copies of arrays. */
+/* What a call holds until it ends: arrays that are shared, texts, and arrays of its own. */
 typedef struct {
+    PyObject *empty; /* numpy.empty */
     Py_buffer views[MOST_HELD];
     PyObject *objects[MOST_HELD];
-    void *copies[MOST_HELD];
-    int viewed, kept, copied;
+    int viewed, kept;
 } Call;
 
 /* What an element is: a family of format characters, a size, and numpy's name. */
@@ -27,6 +27,57 @@ static int refuse(PyObject *kind, const char *name, const char *wanted)
 {
     PyErr_Format(kind, "%s: expected %s", name, wanted);
     return 0;
+}
+
+/* ---- Arrays of our own -------------------------------------------------------------------------- */
+
+static int rank_of(const Dimension *shape)
+{
+    int rank = 0;
+    while (rank < MOST_DIMENSIONS && shape[rank].kind != NO_DIMENSION)
+        rank++;
+    return rank;
+}
+
+/* How many elements a dimension has room for; after the job, how many are kept. */
+static int64_t length_of(const Dimension *dimension, const char *job, int done)
+{
+    if (dimension->kind == FIXED)
+        return dimension->more;
+    if (dimension->kind == OF_ROOM && done)
+        return *(const int64_t *)(job + dimension->counted);
+    return *(const int64_t *)(job + dimension->size) + dimension->more;
+}
+
+static PyObject *shape_of(const Entry *entry, const char *job, int done)
+{
+    const int rank = rank_of(entry->shape);
+    PyObject *shape = PyTuple_New(rank);
+    for (int number = 0; shape && number < rank; number++) {
+        PyObject *length = PyLong_FromLongLong(length_of(&entry->shape[number], job, done));
+        if (!length || PyTuple_SetItem(shape, number, length) < 0)
+            Py_CLEAR(shape);
+    }
+    return shape;
+}
+
+/* A new array that nobody else knows, uninitialised, of the size that the list says. numpy makes it,
+ * for numpy asks for large pages, and they spare a large array most of its page faults. */
+static void *make_array(const Entry *entry, const char *job, Call *call)
+{
+    Py_buffer view;
+    PyObject *shape = shape_of(entry, job, 0), *array = NULL;
+    if (shape)
+        array = PyObject_CallFunction(call->empty, "Os", shape, TYPES[entry->type].dtype);
+    Py_XDECREF(shape);
+    if (!array || PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE) < 0) {
+        Py_XDECREF(array);
+        return NULL;
+    }
+    void *values = view.buf; /* stays where it is as long as the array does */
+    PyBuffer_Release(&view);
+    call->objects[call->kept++] = array;
+    return values;
 }
 
 /* ---- Reading ------------------------------------------------------------------------------------ */
@@ -112,14 +163,6 @@ static int agrees(const Dimension *dimension, int64_t length, char *job)
     return *size >= 0 && length == *size + dimension->more;
 }
 
-static int rank_of(const Dimension *shape)
-{
-    int rank = 0;
-    while (rank < MOST_DIMENSIONS && shape[rank].kind != NO_DIMENSION)
-        rank++;
-    return rank;
-}
-
 static int check_array(const Entry *entry, const Py_buffer *view, char *job)
 {
     const int rank = rank_of(entry->shape);
@@ -154,14 +197,11 @@ static int take_array(const Entry *entry, Py_buffer *view, char *job, Call *call
         *place = view->buf;
         return 1;
     }
-    void *copy = malloc(view->len ? (size_t)view->len : 1);
+    void *copy = make_array(entry, job, call);
     if (copy)
         memcpy(copy, view->buf, (size_t)view->len);
-    else
-        PyErr_NoMemory();
     PyBuffer_Release(view);
-    *place = call->copies[call->copied] = copy;
-    call->copied += copy != NULL;
+    *place = copy;
     return copy != NULL;
 }
 
@@ -196,7 +236,7 @@ static int read_part(const Entry *entry, PyObject *value, char *job, Call *call)
 
 static int read_entry(const Entry *entry, PyObject *value, char *job, Call *call)
 {
-    if (call->viewed == MOST_HELD || call->kept == MOST_HELD || call->copied == MOST_HELD)
+    if (call->viewed == MOST_HELD || call->kept == MOST_HELD)
         return refuse(PyExc_SystemError, entry->name, "fewer arguments");
     switch (entry->kind) {
     case A_BYTES:
@@ -276,34 +316,7 @@ static int check_names(const Entry *list, PyObject *args, PyObject *keywords)
 
 /* ---- Writing ------------------------------------------------------------------------------------ */
 
-/* How many elements a dimension has room for; after the job, how many are kept. */
-static int64_t length_of(const Dimension *dimension, const char *job, int done)
-{
-    if (dimension->kind == FIXED)
-        return dimension->more;
-    if (dimension->kind == OF_ROOM && done)
-        return *(const int64_t *)(job + dimension->counted);
-    return *(const int64_t *)(job + dimension->size) + dimension->more;
-}
-
-/* How many bytes an array takes, or -1 when nothing has so many. */
-static Py_ssize_t bytes_of(const Entry *entry, const char *job, int done)
-{
-    Py_ssize_t bytes = TYPES[entry->type].size;
-    int empty = 0;
-    for (int number = 0; number < rank_of(entry->shape); number++) {
-        const int64_t length = length_of(&entry->shape[number], job, done);
-        empty |= length == 0;
-        if (length < 0 || (length && bytes > PY_SSIZE_T_MAX / 2 / length))
-            bytes = -1;
-        if (bytes < 0)
-            break;
-        bytes *= length ? length : 1;
-    }
-    return bytes < 0 ? -1 : empty ? 0 : bytes;
-}
-
-/* Room for what the job makes: bytearrays that nobody else knows. */
+/* Room for what the job makes. */
 static int make_room(const Entry *list, char *job, Call *call)
 {
     for (const Entry *entry = list; entry->kind != END_OF_LIST; entry++) {
@@ -311,36 +324,46 @@ static int make_room(const Entry *list, char *job, Call *call)
             continue;
         if (call->kept == MOST_HELD)
             return refuse(PyExc_SystemError, entry->name, "fewer results");
-        const Py_ssize_t bytes = bytes_of(entry, job, 0);
-        PyObject *room = bytes < 0 ? PyErr_NoMemory() : PyByteArray_FromStringAndSize(NULL, bytes);
+        void *room = make_array(entry, job, call);
         if (!room)
             return 0;
-        call->objects[call->kept++] = room;
-        *(void **)(job + entry->place) = PyByteArray_AsString(room);
+        *(void **)(job + entry->place) = room;
     }
     return 1;
 }
 
-/* numpy.ndarray(shape, dtype, room), after the room was cut to what is kept. */
-static PyObject *array_of(const Entry *entry, const char *job, PyObject *room, PyObject *ndarray)
+/* array.resize(shape, refcheck=False) */
+static int resize(PyObject *array, PyObject *shape)
 {
-    const int rank = rank_of(entry->shape);
-    const Py_ssize_t bytes = bytes_of(entry, job, 1);
-    if (bytes < 0 || bytes > PyByteArray_Size(room)) {
+    PyObject *method = PyObject_GetAttrString(array, "resize");
+    PyObject *args = shape ? PyTuple_Pack(1, shape) : NULL, *done = NULL;
+    PyObject *keywords = Py_BuildValue("{sO}", "refcheck", Py_False);
+    if (method && args && keywords)
+        done = PyObject_Call(method, args, keywords);
+    Py_XDECREF(method);
+    Py_XDECREF(args);
+    Py_XDECREF(keywords);
+    Py_XDECREF(done);
+    return done != NULL;
+}
+
+/* A new reference to what the job filled, cut to what is kept. */
+static PyObject *array_of(const Entry *entry, const char *job, PyObject *array)
+{
+    const int64_t room = length_of(&entry->shape[0], job, 0);
+    const int64_t kept = length_of(&entry->shape[0], job, 1);
+    if (kept < 0 || kept > room) {
         refuse(PyExc_SystemError, entry->name, "no more than there was room for");
         return NULL;
     }
-    if (bytes < PyByteArray_Size(room) && PyByteArray_Resize(room, bytes) < 0)
-        return NULL;
-    PyObject *shape = PyTuple_New(rank), *array = NULL;
-    for (int number = 0; shape && number < rank; number++) {
-        PyObject *length = PyLong_FromLongLong(length_of(&entry->shape[number], job, 1));
-        if (!length || PyTuple_SetItem(shape, number, length) < 0)
-            Py_CLEAR(shape);
+    if (kept < room) {
+        PyObject *shape = shape_of(entry, job, 1);
+        const int cut = resize(array, shape);
+        Py_XDECREF(shape);
+        if (!cut)
+            return NULL;
     }
-    if (shape)
-        array = PyObject_CallFunction(ndarray, "OsO", shape, TYPES[entry->type].dtype, room);
-    Py_XDECREF(shape);
+    Py_INCREF(array);
     return array;
 }
 
@@ -351,23 +374,19 @@ static PyObject *answer_of(const Entry *entry, const char *job)
     return Py_BuildValue("z", *(const char *const *)(job + entry->place));
 }
 
-/* What the job made, by name; `rooms` are those of make_room. */
-static PyObject *results_of(const Entry *list, const char *job, PyObject *const *rooms)
+/* What the job made, by name; `arrays` are those of make_room. */
+static PyObject *results_of(const Entry *list, const char *job, PyObject *const *arrays)
 {
-    PyObject *numpy = PyImport_ImportModule("numpy");
-    PyObject *ndarray = numpy ? PyObject_GetAttrString(numpy, "ndarray") : NULL;
-    PyObject *results = ndarray ? PyDict_New() : NULL;
+    PyObject *results = PyDict_New();
     for (const Entry *entry = list; results && entry->kind != END_OF_LIST; entry++) {
         if (is_given(entry) || entry->kind == A_LENGTH)
             continue;
-        PyObject *value = entry->kind == AN_OUT ? array_of(entry, job, *rooms++, ndarray)
+        PyObject *value = entry->kind == AN_OUT ? array_of(entry, job, *arrays++)
                                                 : answer_of(entry, job);
         if (!value || PyDict_SetItemString(results, entry->name, value) < 0)
             Py_CLEAR(results);
         Py_XDECREF(value);
     }
-    Py_XDECREF(ndarray);
-    Py_XDECREF(numpy);
     return results;
 }
 
@@ -389,14 +408,22 @@ static int do_step(Step step, void *job)
     return !wrong.what;
 }
 
-static void let_go(Call *call)
+static int begin(Call *call)
+{
+    PyObject *numpy = PyImport_ImportModule("numpy");
+    call->empty = numpy ? PyObject_GetAttrString(numpy, "empty") : NULL;
+    call->viewed = call->kept = 0;
+    Py_XDECREF(numpy);
+    return call->empty != NULL;
+}
+
+static void end(Call *call)
 {
     while (call->viewed)
         PyBuffer_Release(&call->views[--call->viewed]);
     while (call->kept)
         Py_DECREF(call->objects[--call->kept]);
-    while (call->copied)
-        free(call->copies[--call->copied]);
+    Py_XDECREF(call->empty);
 }
 
 PyObject *run_job(const Entry *list, void *job, const Step steps[2], PyObject *args,
@@ -404,13 +431,12 @@ PyObject *run_job(const Entry *list, void *job, const Step steps[2], PyObject *a
 {
     Call call;
     PyObject *results = NULL;
-    call.viewed = call.kept = call.copied = 0;
-    if (check_names(list, args, keywords) && read_list(list, keywords, job, &call) &&
-        do_step(steps[0], job)) {
-        PyObject *const *rooms = call.objects + call.kept;
+    if (begin(&call) && check_names(list, args, keywords) &&
+        read_list(list, keywords, job, &call) && do_step(steps[0], job)) {
+        PyObject *const *arrays = call.objects + call.kept;
         if (make_room(list, job, &call) && do_step(steps[1], job))
-            results = results_of(list, job, rooms);
+            results = results_of(list, job, arrays);
     }
-    let_go(&call);
+    end(&call);
     return results;
 }

@@ -29,8 +29,9 @@
  *   COLUMN(type, name, shape)   an array; copied before the job sees it, so no other thread can
  *                               change what was checked
  *   OPTIONAL(type, name, shape) likewise; None is NULL
- *   SHARED(type, name, shape)   an array that is not copied: another thread may change it, so that
- *                               each value must be read once, and checked when it is read
+ *   SHARED(type, name, shape)   an array that is not copied, for it is large: another thread may
+ *                               change its values at any time, so none may be an index or decide a
+ *                               size, unless it is read once (READ_ONCE) and checked as it was read
  *   OPTIONAL_SHARED(...)        likewise; None is NULL
  *   BYTES(name, length)         a Python bytes: nobody changes it, and a NUL byte stands at its end
  *   PART(Type, name, list)      an object whose attributes the list of another struct names
@@ -223,13 +224,9 @@ PyObject *run_job(const Entry *list, void *job, const Step steps[2], PyObject *a
 #define NEEDS_NO_GIL
 #endif
 
-#define PROTOTYPE_OLD(name) PyObject *py_##name(PyObject *, PyObject *const *, Py_ssize_t);
-#define METHOD_OLD(name) {#name, (PyCFunction)(void (*)(void))py_##name, METH_FASTCALL, NULL},
-
-#define MODULE(text, FUNCTIONS, OLD)                                                     \
+#define MODULE(text, FUNCTIONS)                                                          \
     FUNCTIONS(PROTOTYPE)                                                                 \
-    OLD(PROTOTYPE_OLD)                                                                   \
-    static PyMethodDef functions[] = {FUNCTIONS(METHOD) OLD(METHOD_OLD){NULL, NULL, 0, NULL}}; \
+    static PyMethodDef functions[] = {FUNCTIONS(METHOD){NULL, NULL, 0, NULL}};           \
     static PyModuleDef_Slot slots[] = {NEEDS_NO_GIL{0, NULL}};                           \
     static struct PyModuleDef definition = {                                             \
         PyModuleDef_HEAD_INIT, "_native", text, 0, functions, slots, NULL, NULL, NULL};  \

@@ -14,14 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.native.columns import addresses, column
+from velour_plugin.native.columns import column
 from velour_plugin.native.library import library
 
 NO_REGION, POLYGONS, COMPRESSED, COUNTS = range(4)
 """How a record spells its segmentation: not, polygons, RLE with text, RLE with a list."""
-
-_SHORTEST_RECORD = len('{"image_id":0,"category_id":0},')
-_SHORTEST_NAME = len('{"id":0},')
 
 
 class MalformedCoco(ValueError):
@@ -110,10 +107,9 @@ def read_results(text: bytes) -> Records:
         MalformedCoco: no JSON, or not what a results file is; with the offset.
         UseJson: let Python's ``json`` read it.
     """
-    table = _table(text, "image", "label", "score", "box", "area")
-    wrong, rows, high = library.functions.read_results(*_text(text), *_arguments(table))
-    _check(text, wrong, high)
-    return _records(table, rows)
+    found = library.functions.read_results(text=_checked(text))
+    _check(text, found)
+    return _records(found)
 
 
 def read_truth(text: bytes) -> Truth:
@@ -123,16 +119,11 @@ def read_truth(text: bytes) -> Truth:
         MalformedCoco: no JSON, or not what such a file is; with the offset.
         UseJson: let Python's ``json`` read it.
     """
-    table = _table(text, "id", "image", "label", "box", "area", "crowd")
-    room = len(text) // _SHORTEST_NAME + 1
-    names = [np.empty((3, room), np.int64) for _ in range(2)]
-    wrong, rows, high, images, categories = library.functions.read_truth(
-        *_text(text),
-        *(number for ids in names for number in (room, *addresses(*ids))),
-        *_arguments(table),
+    found = library.functions.read_truth(text=_checked(text))
+    _check(text, found)
+    return Truth(
+        _names(found, "image", "images"), _names(found, "category", "categories"), _records(found)
     )
-    _check(text, wrong, high)
-    return Truth(_names(names[0], *images), _names(names[1], *categories), _records(table, rows))
 
 
 def read_polygons(
@@ -152,77 +143,50 @@ def read_polygons(
     Raises:
         MalformedCoco: not a list of lists of coordinates, or fewer than three points.
     """
-    start = column("start", start, np.int64)
-    stop = column("stop", stop, np.int64, start.shape)
-    length = max(int((stop - start).clip(0).sum()), 0)
-    points_room, rings_room = length // 4 + 1, length // 13 + 1
-    points = np.empty((points_room, 2))
-    rings, records = np.empty(rings_room + 1, np.int64), np.empty(len(start) + 1, np.int64)
-    wrong = library.functions.read_polygons(
-        *(*_text(text), len(start), *addresses(start, stop)),
-        *(points_room, rings_room, *addresses(points, rings, records)),
+    found = library.functions.read_polygons(
+        text=_checked(text),
+        start=column("start", start, np.int64),
+        stop=column("stop", stop, np.int64),
     )
-    _check(text, wrong, high=False)
-    rings = rings[: records[-1] + 1].copy()
-    return points[: rings[-1]].copy(), rings, records
+    _check(text, found)
+    return found["point"], found["ring"], found["record"]
 
 
-_KINDS: dict[str, Any] = {"box": np.float64, "area": np.float64, "score": np.float64}
-_KINDS |= {"crowd": np.uint8, "region": np.uint8}
-_PLACES = ("region", "start", "stop", "height", "width")
-_ORDER = ("id", "image", "label", "box", "area", "score", "crowd", *_PLACES)
-
-
-def _table(text: bytes, *names: str) -> dict[str, NDArray[Any]]:
-    """Room for as many records as a text may have; what is not written costs no memory."""
-    room = len(text) // _SHORTEST_RECORD + 1
-    return {
-        name: np.empty((room, 4) if name == "box" else room, _KINDS.get(name, np.int64))
-        for name in (*names, *_PLACES)
-    }
-
-
-def _arguments(table: dict[str, NDArray[Any]]) -> list[int]:
-    known = [addresses(table[name])[0] if name in table else 0 for name in _ORDER]
-    return [len(table["image"]), *known]
-
-
-def _records(table: dict[str, NDArray[Any]], rows: int) -> Records:
-    cut = {name: values[:rows] for name, values in table.items()}
-    crowd = cut.get("crowd")
+def _records(found: dict[str, Any]) -> Records:
     return Records(
-        cut.get("id"),
-        cut["image"],
-        cut["label"],
-        cut["box"],
-        cut["area"],
-        None if crowd is None else crowd.view(np.bool_),
-        cut.get("score"),
-        cut["region"],
-        cut["start"],
-        cut["stop"],
-        np.stack([cut["height"], cut["width"]], axis=-1),
+        found.get("id"),
+        found["image"],
+        found["label"],
+        found["box"],
+        found["area"],
+        found.get("crowd"),
+        found.get("score"),
+        found["region"],
+        found["region_start"],
+        found["region_stop"],
+        np.stack([found["height"], found["width"]], axis=-1),
     )
 
 
-def _names(columns: NDArray[np.int64], rows: int, start: int, stop: int) -> Names:
-    return Names(columns[0, :rows].copy(), columns[1:, :rows].T.copy(), start, stop)
+def _names(found: dict[str, Any], one: str, many: str) -> Names:
+    size = np.stack([found[f"{one}_height"], found[f"{one}_width"]], axis=-1)
+    return Names(found[f"{one}_id"], size, found[f"{many}_start"], found[f"{many}_stop"])
 
 
-def _text(text: bytes) -> tuple[int, int]:
+def _checked(text: bytes) -> bytes:
     if not isinstance(text, bytes):
         raise TypeError(f"a file as {type(text).__name__}: expected bytes.")
     if text[:2] in (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb") or b"\0" in text[:4]:
         raise UseJson("the text has a byte order mark")
-    return addresses(np.frombuffer(text or b"\0", np.uint8))[0], len(text)
+    return text
 
 
-def _check(text: bytes, wrong: tuple[str, int, int] | None, high: bool) -> None:
-    if wrong is not None and wrong[2]:
-        raise UseJson(f"byte {wrong[1]}")
-    if wrong is not None:
-        raise MalformedCoco(wrong[0], wrong[1], text)
-    if high:
+def _check(text: bytes, found: dict[str, Any]) -> None:
+    if found["strange"]:
+        raise UseJson(f"byte {found['wrong_at']}")
+    if found["wrong"] is not None:
+        raise MalformedCoco(found["wrong"], found["wrong_at"], text)
+    if found["high"]:
         try:
             text.decode()
         except UnicodeDecodeError as error:

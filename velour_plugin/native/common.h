@@ -29,6 +29,9 @@
 #define SOON(address) ((void)(address))
 #endif
 
+/* A value that another thread may change, read now and not again. */
+#define READ_ONCE(type, place) (*(const volatile type *)&(place))
+
 enum { AHEAD = 16 }; /* rows between asking the memory for one and needing it */
 
 /* ---- Faults ----------------------------------------------------------------------------------- */

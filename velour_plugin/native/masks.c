@@ -1,7 +1,5 @@
 #include "masks.h"
 
-#include "arguments.h"
-
 BIND_PART(rasters, Rasters, RASTERS)
 
 /* What is wrong with the starts or sizes of masks, if anything. */
@@ -97,6 +95,25 @@ Fault measure_rasters(Rasters *job, int threads)
     return job->bad < 0 ? wrong : fault("edges of mask", job->bad);
 }
 
+#define MEASURE(_)                                          \
+    _(PART(Rasters, masks, rasters))                        \
+    _(THREADS(threads))                                     \
+    _(OUT(float64, area, OF(masks.masks)))                  \
+    _(OUT(int64, box, OF(masks.masks), JUST(4)))
+
+typedef struct {
+    MEASURE(FIELD)
+} Measure;
+
+static Fault measure_all(Measure *job)
+{
+    job->masks.area = job->out_area;
+    job->masks.box = job->out_box;
+    return measure_rasters(&job->masks, job->threads);
+}
+
+BIND(measure_rasters, Measure, MEASURE, measure_all)
+
 static double shared_pixels(const Rasters *ours, int64_t mine, const Rasters *theirs, int64_t other)
 {
     int64_t one = ours->start[mine], two = theirs->start[other], shared = 0;
@@ -132,12 +149,18 @@ double iou_of_masks(const Rasters *ours, int64_t truth, const Rasters *theirs,
     return shared > 0 ? shared / (crowd ? mine : area + mine - shared) : 0;
 }
 
+#define MASK_PAIRS(_)                          \
+    _(PART(Rasters, truths, rasters))          \
+    _(PART(Rasters, detections, rasters))      \
+    _(LENGTH(pairs, INT64_MAX))                \
+    _(COLUMN(bool8, crowd, OF(truths.masks)))  \
+    _(COLUMN(int64, truth, OF(pairs)))         \
+    _(COLUMN(int64, detection, OF(pairs)))     \
+    _(THREADS(threads))                        \
+    _(OUT(float64, iou, OF(pairs)))
+
 typedef struct {
-    Rasters ours, theirs;
-    int64_t pairs;
-    const uint8_t *crowd;
-    const int64_t *truth, *detection;
-    double *out_iou;
+    MASK_PAIRS(FIELD)
 } MaskPairs;
 
 static void compare_masks(void *given, int64_t part)
@@ -146,15 +169,15 @@ static void compare_masks(void *given, int64_t part)
     const int64_t end = (part + 1) * MASKS_AT_ONCE;
     for (int64_t pair = part * MASKS_AT_ONCE; pair < end && pair < job->pairs; pair++) {
         const int64_t truth = job->truth[pair];
-        job->out_iou[pair] = iou_of_masks(&job->ours, truth, &job->theirs, job->detection[pair],
+        job->out_iou[pair] = iou_of_masks(&job->truths, truth, &job->detections, job->detection[pair],
                                           job->crowd[truth], 0);
     }
 }
 
-static Fault compare_rasters(MaskPairs *job, int threads)
+static Fault compare_rasters(MaskPairs *job)
 {
     Pool pool = {{NULL}, 0, 0};
-    Rasters *sides[2] = {&job->ours, &job->theirs};
+    Rasters *sides[2] = {&job->truths, &job->detections};
     Fault wrong = FINE;
     for (int side = 0; side < 2; side++) {
         sides[side]->area = take(&pool, sides[side]->masks, sizeof(double));
@@ -163,20 +186,22 @@ static Fault compare_rasters(MaskPairs *job, int threads)
     if (pool.failed)
         wrong = NO_MEMORY;
     for (int side = 0; side < 2 && !wrong.what; side++)
-        wrong = measure_rasters(sides[side], threads);
+        wrong = measure_rasters(sides[side], job->threads);
     for (int64_t pair = 0; pair < job->pairs && !wrong.what; pair++) {
-        if ((uint64_t)job->truth[pair] >= (uint64_t)job->ours.masks)
+        if ((uint64_t)job->truth[pair] >= (uint64_t)job->truths.masks)
             wrong = fault("truth of pair", pair);
-        else if ((uint64_t)job->detection[pair] >= (uint64_t)job->theirs.masks)
+        else if ((uint64_t)job->detection[pair] >= (uint64_t)job->detections.masks)
             wrong = fault("detection of pair", pair);
     }
     if (!wrong.what)
-        for_each((job->pairs + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, threads, compare_masks, job);
+        for_each((job->pairs + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, job->threads, compare_masks, job);
     give_back(&pool);
     return wrong;
 }
 
-void close_gaps(int64_t masks, const int64_t *first, int64_t *edge, int64_t *start)
+BIND(raster_ious, MaskPairs, MASK_PAIRS, compare_rasters)
+
+int64_t close_gaps(int64_t masks, const int64_t *first, int64_t *edge, int64_t *start)
 {
     start[0] = 0;
     for (int64_t mask = 0; mask < masks; mask++) {
@@ -184,52 +209,5 @@ void close_gaps(int64_t masks, const int64_t *first, int64_t *edge, int64_t *sta
         memmove(edge + to, edge + first[mask], (size_t)count * sizeof *edge);
         start[mask + 1] = to + count;
     }
-}
-
-
-#define MEASURE(_)                                          \
-    _(PART(Rasters, masks, rasters))                        \
-    _(THREADS(threads))                                     \
-    _(OUT(float64, area, OF(masks.masks)))                  \
-    _(OUT(int64, box, OF(masks.masks), JUST(4)))
-
-typedef struct {
-    MEASURE(FIELD)
-} Measure;
-
-static Fault measure_all(Measure *job)
-{
-    job->masks.area = job->out_area;
-    job->masks.box = job->out_box;
-    return measure_rasters(&job->masks, job->threads);
-}
-
-BIND(measure_rasters, Measure, MEASURE, measure_all)
-
-PyObject *py_raster_ious(PyObject *, PyObject *const *, Py_ssize_t);
-PyObject *py_raster_ious(PyObject *module, PyObject *const *given, Py_ssize_t count)
-{
-    (void)module;
-    if (!expects(count, 20))
-        return NULL;
-    Arguments next = {given, 0};
-    MaskPairs job;
-    memset(&job, 0, sizeof job);
-    next_rasters(&next, &job.ours);
-    next_rasters(&next, &job.theirs);
-    job.pairs = next_number(&next);
-    job.crowd = next_address(&next);
-    job.truth = next_address(&next);
-    job.detection = next_address(&next);
-    int threads = next_threads(&next);
-    job.out_iou = next_address(&next);
-    if (next.failed)
-        return NULL;
-    Fault wrong;
-    Py_BEGIN_ALLOW_THREADS
-    wrong = compare_rasters(&job, threads);
-    Py_END_ALLOW_THREADS
-    if (wrong.what)
-        return raise_fault(wrong);
-    Py_RETURN_NONE;
+    return start[masks];
 }

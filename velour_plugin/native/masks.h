@@ -45,7 +45,7 @@ static inline int64_t flip(int64_t *edges, int64_t count, int64_t position)
     return count + 1;
 }
 
-/* Bring the edges of all masks together, each from where its room begins. */
-void close_gaps(int64_t masks, const int64_t *first, int64_t *edge, int64_t *start);
+/* Bring the edges of all masks together, each from where its room begins; returns how many. */
+int64_t close_gaps(int64_t masks, const int64_t *first, int64_t *edge, int64_t *start);
 
 #endif

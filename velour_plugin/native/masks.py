@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.native.columns import addresses, column
+from velour_plugin.native.columns import column
 from velour_plugin.native.library import library, threads_for
 
 Floats = NDArray[np.float64]
@@ -38,10 +38,8 @@ class Masks:
     width: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        rows = (len(self.height),)
-        object.__setattr__(self, "edges", column("edges", self.edges, np.int64))
-        for name in ("start", "stop", "height", "width"):
-            object.__setattr__(self, name, column(name, getattr(self, name), np.int64, rows))
+        for name in ("edges", "start", "stop", "height", "width"):
+            object.__setattr__(self, name, column(name, getattr(self, name), np.int64))
 
     def __len__(self) -> int:
         return len(self.height)
@@ -49,11 +47,6 @@ class Masks:
     def edges_of(self, mask: int) -> NDArray[np.int64]:
         """The edges of one mask."""
         return self.edges[self.start[mask] : self.stop[mask]]
-
-    def arguments(self) -> list[int]:
-        """What the C functions are told of masks."""
-        columns = addresses(self.edges, self.start, self.stop, self.height, self.width)
-        return [len(self), len(self.edges), *columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +70,11 @@ class Texts:
     escaped: bool = True
 
     def __post_init__(self) -> None:
-        rows = (len(self.height),)
         for name in ("start", "stop", "height", "width"):
-            object.__setattr__(self, name, column(name, getattr(self, name), np.int64, rows))
+            object.__setattr__(self, name, column(name, getattr(self, name), np.int64))
 
     def __len__(self) -> int:
         return len(self.height)
-
-    def arguments(self) -> list[int]:
-        """What the C functions are told of texts."""
-        (letters,) = addresses(np.frombuffer(self.text or b"0", np.uint8))
-        where = addresses(self.start, self.stop)
-        sizes = addresses(self.height, self.width)
-        return [len(self), len(self.text), letters, *where, int(self.escaped), *sizes]
 
 
 def masks_of(rasters: Sequence[Any]) -> Masks:
@@ -114,7 +99,7 @@ def texts_of(spelled: Sequence[bytes | str], sizes: NDArray[np.int64]) -> Texts:
     """
     letters = [one.encode() if isinstance(one, str) else one for one in spelled]
     first = np.cumsum([0, *map(len, letters)])
-    sizes = column("sizes", sizes, np.int64, (len(letters), 2))
+    sizes = column("sizes", sizes, np.int64).reshape(-1, 2)
     return Texts(b"".join(letters), first[:-1], first[1:], sizes[:, 0], sizes[:, 1], False)
 
 
@@ -127,13 +112,9 @@ def decode(texts: Texts) -> Masks:
     >>> decode(texts_of(["5221"], np.array([[3, 4]]))).edges.tolist()  # with a compiled kernel
     [5, 7, 9]
     """
-    number = len(texts)
-    room, first = np.empty(number, np.int64), np.empty(number + 1, np.int64)
-    given = (*texts.arguments(), threads_for(100 * number), *addresses(room))
-    library.functions.decode_texts(*given, 0, 0)
-    edges = np.empty(int(room.sum()) + 1, np.int64)
-    library.functions.decode_texts(*given, *addresses(edges, first))
-    return Masks(edges[: first[-1]], first[:-1], first[1:], texts.height, texts.width)
+    found = library.functions.decode_texts(texts=texts, threads=threads_for(100 * len(texts)))
+    first = found["start"]
+    return Masks(found["edges"], first[:-1], first[1:], texts.height, texts.width)
 
 
 def rasterise(
@@ -159,32 +140,19 @@ def rasterise(
     Raises:
         ValueError: starts that fall or end elsewhere, a point out of bounds.
     """
-    points = column("points", points, np.float64, (len(points), 2))
-    starts = [
-        column(name, start, np.int64)
-        for name, start in (
-            ("ring_start", ring_start),
-            ("part_start", part_start),
-            ("mask_start", mask_start),
-        )
-    ]
-    if not all(start.ndim == 1 and start.size for start in starts):
-        raise ValueError(
-            "starts of rings, parts and masks: each has one entry more than there are."
-        )
-    rings, parts, masks = (len(start) - 1 for start in starts)
-    sizes = column("sizes", sizes, np.int64, (masks, 2))
-    height, width = np.ascontiguousarray(sizes[:, 0]), np.ascontiguousarray(sizes[:, 1])
-    room, first = np.empty(masks, np.int64), np.empty(masks + 1, np.int64)
-    given = (
-        *(masks, parts, rings, len(points)),
-        *addresses(points, *starts, height, width),
-        *(threads_for(8 * len(points)), *addresses(room)),
+    sizes = column("sizes", sizes, np.int64).reshape(-1, 2)
+    height, width = np.ascontiguousarray(sizes.T)
+    found = library.functions.draw_outlines(
+        point=column("points", points, np.float64),
+        ring_start=column("ring_start", ring_start, np.int64),
+        part_start=column("part_start", part_start, np.int64),
+        mask_start=column("mask_start", mask_start, np.int64),
+        height=height,
+        width=width,
+        threads=threads_for(8 * len(points)),
     )
-    library.functions.draw_outlines(*given, 0, 0)
-    edges = np.empty(int(room.sum()) + 1, np.int64)
-    library.functions.draw_outlines(*given, *addresses(edges, first))
-    return Masks(edges[: first[-1]], first[:-1], first[1:], height, width)
+    first = found["start"]
+    return Masks(found["edges"], first[:-1], first[1:], height, width)
 
 
 def measure(masks: Masks) -> tuple[Floats, Floats]:
@@ -215,15 +183,13 @@ def raster_ious(
     Raises:
         ValueError: columns of different lengths, an index out of bounds.
     """
-    pairs = len(truth)
-    columns = (
-        column("crowd", crowd, np.uint8, (len(truths),)),
-        column("truth", truth, np.int64, (pairs,)),
-        column("detection", detection, np.int64, (pairs,)),
+    found = library.functions.raster_ious(
+        truths=truths,
+        detections=detections,
+        crowd=column("crowd", crowd, np.bool_),
+        truth=column("truth", truth, np.int64),
+        detection=column("detection", detection, np.int64),
+        threads=threads_for(len(detections.edges)),
     )
-    ious = np.empty(pairs)
-    library.functions.raster_ious(
-        *(*truths.arguments(), *detections.arguments()),
-        *(pairs, *addresses(*columns), threads_for(len(detections.edges)), *addresses(ious)),
-    )
+    ious: Floats = found["iou"]
     return ious

@@ -1,21 +1,31 @@
 /* Polygons rasterised by COCO's rule. */
-#include "arguments.h"
+#include "masks.h"
 
 /* COCO walks an outline on a grid five times as fine as the pixels. */
 static const int SUBPIXELS = 5;
 static const double FARTHEST = 1e7; /* pixels; beyond, walking would take minutes */
 
+#define OUTLINES(_)                                                                     \
+    _(LENGTH(points, INT64_MAX))                                                        \
+    _(LENGTH(rings, INT64_MAX))                                                         \
+    _(LENGTH(parts, INT64_MAX))                                                         \
+    _(LENGTH(masks, INT64_MAX))                                                         \
+    _(COLUMN(float64, point, OF(points), JUST(2)))   /* as x, y in pixels */            \
+    _(COLUMN(int64, ring_start, MORE(rings, 1)))     /* in points */                    \
+    _(COLUMN(int64, part_start, MORE(parts, 1)))     /* in rings: an outline and its holes */ \
+    _(COLUMN(int64, mask_start, MORE(masks, 1)))     /* in parts: their union */        \
+    _(COLUMN(int64, height, OF(masks)))                                                 \
+    _(COLUMN(int64, width, OF(masks)))                                                  \
+    _(THREADS(threads))                                                                 \
+    _(COUNTED(room)) /* at most so many edges */                                        \
+    _(COUNTED(count))                                                                   \
+    _(OUT(int64, edges, UP_TO(room, count)))                                            \
+    _(OUT(int64, start, MORE(masks, 1)))
+
 typedef struct {
-    int64_t masks, parts, rings, points;
-    const double *point;        /* (points, 2) as x, y in pixels */
-    const int64_t *ring_start;  /* (rings + 1,) in points */
-    const int64_t *part_start;  /* (parts + 1,) in rings: an outline and its holes */
-    const int64_t *mask_start;  /* (masks + 1,) in parts: their union */
-    const int64_t *height, *width;
-    int64_t *room;      /* (masks,) at most so many edges; written when `out_edge` is NULL */
-    int64_t *out_edge;  /* (sum of room,) */
-    int64_t *out_start; /* (masks + 1,) */
-    int64_t *first;     /* (masks + 1,) where each mask's room begins */
+    OUTLINES(FIELD)
+    /* between the steps */
+    int64_t *first; /* (masks + 1,) where each mask's room begins */
     int no_room;
 } Outlines;
 
@@ -154,17 +164,25 @@ static int64_t room_of_ring(const double *point, int64_t points, int64_t width)
     return room;
 }
 
-static void find_room(const Outlines *job)
+static int64_t room_of_mask(const Outlines *job, int64_t mask)
 {
-    for (int64_t mask = 0; mask < job->masks; mask++) {
-        const int64_t last = job->part_start[job->mask_start[mask + 1]];
-        job->room[mask] = 0;
-        for (int64_t ring = job->part_start[job->mask_start[mask]]; ring < last; ring++) {
-            const int64_t first = job->ring_start[ring];
-            job->room[mask] += room_of_ring(job->point + 2 * first, job->ring_start[ring + 1] - first,
-                                            job->width[mask]);
-        }
+    const int64_t last = job->part_start[job->mask_start[mask + 1]];
+    int64_t room = 0;
+    for (int64_t ring = job->part_start[job->mask_start[mask]]; ring < last; ring++) {
+        const int64_t first = job->ring_start[ring];
+        room += room_of_ring(job->point + 2 * first, job->ring_start[ring + 1] - first,
+                             job->width[mask]);
     }
+    return room;
+}
+
+/* Check the outlines, and tell how many edges there may be. */
+static Fault find_room(Outlines *job)
+{
+    Fault wrong = check_outlines(job);
+    for (int64_t mask = 0; mask < job->masks && !wrong.what; mask++)
+        job->room += room_of_mask(job, mask);
+    return wrong;
 }
 
 /* Edges of the union of two masks of one size; the last edge may be left open. */
@@ -211,7 +229,7 @@ static int64_t draw_part(const Outlines *job, Desk *desk, int64_t mask, int64_t 
 
 static void draw_mask(const Outlines *job, Desk *desk, int64_t mask)
 {
-    int64_t count = 0, *edges = job->out_edge + job->first[mask];
+    int64_t count = 0, *edges = job->out_edges + job->first[mask];
     for (int64_t part = job->mask_start[mask]; part < job->mask_start[mask + 1]; part++) {
         const int64_t more = draw_part(job, desk, mask, part, desk->edges);
         const int64_t all = unite(edges, count, desk->edges, more, desk->both);
@@ -241,72 +259,20 @@ static void draw_masks(void *given, int64_t part)
     give_back(&pool);
 }
 
-static Fault draw_outlines(Outlines *job, int threads)
+static Fault draw_outlines(Outlines *job)
 {
-    Fault wrong = check_outlines(job);
-    if (wrong.what)
-        return wrong;
-    if (!job->out_edge) {
-        find_room(job);
-        return FINE;
-    }
     Pool pool = {{NULL}, 0, 0};
     job->first = take(&pool, job->masks + 1, sizeof *job->first);
-    int64_t *room = take(&pool, job->masks, sizeof *room);
-    if (pool.failed) {
-        give_back(&pool);
+    if (pool.failed)
         return NO_MEMORY;
-    }
-    const int64_t *promised = job->room;
-    job->room = room;
-    find_room(job);
-    job->first[0] = job->out_start[0] = job->no_room = 0;
-    for (int64_t mask = 0; mask < job->masks && !wrong.what; mask++) {
-        if (promised[mask] != room[mask])
-            wrong = fault("room of mask", mask);
-        job->first[mask + 1] = job->first[mask] + room[mask];
-    }
-    if (!wrong.what) {
-        for_each((job->masks + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, threads, draw_masks, job);
-        if (job->no_room)
-            wrong = NO_MEMORY;
-    }
-    if (!wrong.what)
-        close_gaps(job->masks, job->first, job->out_edge, job->out_start);
+    job->first[0] = job->out_start[0] = 0;
+    for (int64_t mask = 0; mask < job->masks; mask++)
+        job->first[mask + 1] = job->first[mask] + room_of_mask(job, mask);
+    for_each((job->masks + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, job->threads, draw_masks, job);
+    if (!job->no_room)
+        job->count = close_gaps(job->masks, job->first, job->out_edges, job->out_start);
     give_back(&pool);
-    return wrong;
+    return job->no_room ? NO_MEMORY : FINE;
 }
 
-PyObject *py_draw_outlines(PyObject *, PyObject *const *, Py_ssize_t);
-PyObject *py_draw_outlines(PyObject *module, PyObject *const *given, Py_ssize_t count)
-{
-    (void)module;
-    if (!expects(count, 14))
-        return NULL;
-    Arguments next = {given, 0};
-    Outlines job;
-    memset(&job, 0, sizeof job);
-    job.masks = next_number(&next);
-    job.parts = next_number(&next);
-    job.rings = next_number(&next);
-    job.points = next_number(&next);
-    job.point = next_address(&next);
-    job.ring_start = next_address(&next);
-    job.part_start = next_address(&next);
-    job.mask_start = next_address(&next);
-    job.height = next_address(&next);
-    job.width = next_address(&next);
-    int threads = next_threads(&next);
-    job.room = next_address(&next);
-    job.out_edge = next_address(&next);
-    job.out_start = next_address(&next);
-    if (next.failed)
-        return NULL;
-    Fault wrong;
-    Py_BEGIN_ALLOW_THREADS
-    wrong = draw_outlines(&job, threads);
-    Py_END_ALLOW_THREADS
-    if (wrong.what)
-        return raise_fault(wrong);
-    Py_RETURN_NONE;
-}
+BIND_PREPARED(draw_outlines, Outlines, OUTLINES, find_room, draw_outlines)

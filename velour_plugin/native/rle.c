@@ -1,6 +1,9 @@
+/* Masks decoded from COCO's compressed run lengths. */
 #include "rle.h"
 
-#include "arguments.h"
+#include "masks.h"
+
+BIND_PART(texts, Texts, TEXTS)
 
 int64_t decode_text(const uint8_t *text, int64_t length, int escaped, int64_t size,
                            int64_t *edges)
@@ -44,81 +47,88 @@ int64_t count_runs(const uint8_t *text, int64_t length)
     return count;
 }
 
-static void decode_texts(void *given, int64_t part)
+Fault check_texts(const Texts *texts)
 {
-    Texts *job = given;
+    for (int64_t mask = 0; mask < texts->masks; mask++) {
+        if (texts->start[mask] < 0 || texts->start[mask] > texts->stop[mask] ||
+            texts->stop[mask] > texts->length)
+            return fault("start of text", mask);
+        if (texts->height[mask] < 1 || texts->width[mask] < 1 ||
+            texts->width[mask] > INT64_MAX / texts->height[mask])
+            return fault("size of mask", mask);
+    }
+    return FINE;
+}
+
+#define DECODING(_)                              \
+    _(PART(Texts, texts, texts))                 \
+    _(THREADS(threads))                          \
+    _(COUNTED(room))                             \
+    _(COUNTED(count))                            \
+    _(OUT(int64, edges, UP_TO(room, count)))     \
+    _(OUT(int64, start, MORE(texts.masks, 1)))
+
+typedef struct {
+    DECODING(FIELD)
+    /* between the steps */
+    int64_t *first; /* (masks + 1,) where each mask's room begins */
+    int64_t bad;    /* a mask that is not well formed, or -1 */
+} Decoding;
+
+static int64_t room_of_text(const Texts *texts, int64_t mask)
+{
+    return count_runs(letters_of(texts, mask), texts->stop[mask] - texts->start[mask]);
+}
+
+/* Check the texts, and tell how many edges there may be. */
+static Fault find_room(Decoding *job)
+{
+    Fault wrong = check_texts(&job->texts);
+    for (int64_t mask = 0; mask < job->texts.masks && !wrong.what; mask++) {
+        const int64_t more = room_of_text(&job->texts, mask);
+        if (more > INT64_MAX / 16 - job->room)
+            wrong = fault("room of mask", mask);
+        else
+            job->room += more;
+    }
+    return wrong;
+}
+
+static void decode_some(void *given, int64_t part)
+{
+    Decoding *job = given;
+    const Texts *texts = &job->texts;
     const int64_t end = (part + 1) * MASKS_AT_ONCE;
-    for (int64_t mask = part * MASKS_AT_ONCE; mask < end && mask < job->masks; mask++) {
-        const int64_t at = job->start[mask], length = job->stop[mask] - at;
-        if (!job->out_edge) {
-            job->room[mask] = count_runs(job->text + at, length);
-            continue;
-        }
-        int64_t count = -1;
-        if (count_runs(job->text + at, length) <= job->first[mask + 1] - job->first[mask])
-            count = decode_text(job->text + at, length, job->escaped,
-                                job->height[mask] * job->width[mask], job->out_edge + job->first[mask]);
+    for (int64_t mask = part * MASKS_AT_ONCE; mask < end && mask < texts->masks; mask++) {
+        const int64_t length = texts->stop[mask] - texts->start[mask];
+        const int64_t size = texts->height[mask] * texts->width[mask];
+        const int64_t count = decode_text(letters_of(texts, mask), length, texts->escaped != 0, size,
+                                          job->out_edges + job->first[mask]);
         if (count < 0)
             job->bad = mask;
         job->out_start[mask + 1] = count;
     }
 }
 
-Fault check_texts(Texts *job)
+static Fault decode_all(Decoding *job)
 {
-    job->first[0] = 0;
-    for (int64_t mask = 0; mask < job->masks; mask++) {
-        if (job->start[mask] < 0 || job->start[mask] > job->stop[mask] ||
-            job->stop[mask] > job->length)
-            return fault("start of text", mask);
-        if (job->height[mask] < 1 || job->width[mask] < 1 ||
-            job->width[mask] > INT64_MAX / job->height[mask])
-            return fault("size of mask", mask);
-        job->first[mask + 1] = job->first[mask] + (job->out_edge ? job->room[mask] : 0);
-        if (job->first[mask + 1] < job->first[mask])
-            return fault("room of mask", mask);
-    }
-    return FINE;
-}
-
-static Fault decode_all(Texts *job, int threads)
-{
+    const int64_t masks = job->texts.masks;
     Pool pool = {{NULL}, 0, 0};
-    job->first = take(&pool, job->masks + 1, sizeof *job->first);
+    Fault wrong = FINE;
+    job->first = take(&pool, masks + 1, sizeof *job->first);
     job->bad = -1;
-    Fault wrong = pool.failed ? NO_MEMORY : check_texts(job);
-    if (!wrong.what) {
-        for_each((job->masks + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, threads, decode_texts, job);
-        if (job->bad >= 0)
-            wrong = fault("run lengths of mask", job->bad);
-        else if (job->out_edge)
-            close_gaps(job->masks, job->first, job->out_edge, job->out_start);
-    }
+    if (pool.failed)
+        return NO_MEMORY;
+    job->first[0] = 0;
+    for (int64_t mask = 0; mask < masks; mask++)
+        job->first[mask + 1] = job->first[mask] + room_of_text(&job->texts, mask);
+    for_each((masks + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, job->threads, decode_some, job);
+    if (job->bad >= 0)
+        wrong = fault("run lengths of mask", job->bad);
+    else
+        job->count = close_gaps(masks, job->first, job->out_edges, job->out_start);
     give_back(&pool);
     return wrong;
 }
 
-PyObject *py_decode_texts(PyObject *, PyObject *const *, Py_ssize_t);
-PyObject *py_decode_texts(PyObject *module, PyObject *const *given, Py_ssize_t count)
-{
-    (void)module;
-    if (!expects(count, 12))
-        return NULL;
-    Arguments next = {given, 0};
-    Texts job;
-    memset(&job, 0, sizeof job);
-    next_texts(&next, &job);
-    int threads = next_threads(&next);
-    job.room = next_address(&next);
-    job.out_edge = next_address(&next);
-    job.out_start = next_address(&next);
-    if (next.failed)
-        return NULL;
-    Fault wrong;
-    Py_BEGIN_ALLOW_THREADS
-    wrong = decode_all(&job, threads);
-    Py_END_ALLOW_THREADS
-    if (wrong.what)
-        return raise_fault(wrong);
-    Py_RETURN_NONE;
-}
+BIND_PREPARED(decode_texts, Decoding, DECODING, find_room, decode_all)

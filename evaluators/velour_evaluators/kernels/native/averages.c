@@ -2,33 +2,55 @@
 #include <float.h>
 #include <math.h>
 
-#include "arguments.h"
+#include "bind.h"
 #include "lanes.h"
 
+/* Numbers of recalls and limits that no product of sizes overflows with. */
+enum { MOST_LEVELS = UINT16_MAX };
+
+#define AVERAGES(_)                                                                                \
+    _(SIZE(datums, INT32_MAX))                                                                     \
+    _(SIZE(groups, INT32_MAX))                                                                     \
+    _(SIZE(thresholds, MOST_LANES))                                                                \
+    _(SIZE(all_areas, MOST_AREAS))                                                                 \
+    /* the ledger */                                                                               \
+    _(LENGTH(rows, INT32_MAX))                                                                     \
+    _(LENGTH(matches, INT32_MAX))                                                                  \
+    _(LENGTH(truths, INT32_MAX))                                                                   \
+    _(SHARED(int32, label, OF(rows)))                                                              \
+    _(COLUMN(int32, datum, OF(rows)))                                                              \
+    _(SHARED(float64, score, OF(rows)))                                                            \
+    _(SHARED(uint16, rank, OF(rows)))                                                              \
+    _(SHARED(uint8, areas, OF(rows)))                                                              \
+    _(COLUMN(int32, match, OF(matches)))                                                           \
+    _(SHARED(uint64, hit, OF(matches)))                                                            \
+    _(SHARED(uint64, ignored, OF(matches)))                                                        \
+    _(COLUMN(int32, truth_label, OF(truths)))                                                      \
+    _(COLUMN(int32, truth_datum, OF(truths)))                                                      \
+    _(SHARED(uint8, truth_areas, OF(truths)))                                                      \
+    /* the question: weights (None: one replicate, each datum once), and rising recalls and limits */ \
+    _(LENGTH(replicates, INT32_MAX))                                                               \
+    _(LENGTH(recalls, MOST_LEVELS))                                                                \
+    _(LENGTH(limits, MOST_LEVELS))                                                                 \
+    _(OPTIONAL(int64, weights, OF(replicates), OF(datums)))                                        \
+    _(COLUMN(float64, recall, OF(recalls)))                                                        \
+    _(COLUMN(int64, limit, OF(limits)))                                                            \
+    /* of each average: its range, the bits of its thresholds, and its limit; -1: precision */     \
+    _(LENGTH(averages, INT32_MAX))                                                                 \
+    _(COLUMN(int64, area, OF(averages)))                                                           \
+    _(COLUMN(uint64, levels, OF(averages)))                                                        \
+    _(COLUMN(int64, read_at, OF(averages)))                                                        \
+    /* which group's mean a label enters; -1: it is left out */                                    \
+    _(LENGTH(labels, INT32_MAX))                                                                   \
+    _(COLUMN(int32, group, OF(labels)))                                                            \
+    _(THREADS(threads))                                                                            \
+    /* NaN where there is nothing to find */                                                       \
+    _(OUT(float64, labels, OF(replicates), OF(averages), OF(labels)))                              \
+    _(OUT(float64, groups, OF(replicates), OF(averages), OF(groups)))                              \
+    _(OUT(int64, truths, OF(replicates), OF(labels), OF(all_areas)))
+
 typedef struct {
-    /* the ledger */
-    int64_t rows, matches, truths, labels, datums;
-    const int32_t *label, *datum, *match, *truth_label, *truth_datum;
-    const double *score;
-    const uint16_t *rank;
-    const uint8_t *areas, *truth_areas;
-    const Lanes *hit, *ignored;
-    /* the question */
-    int64_t replicates; /* how many weight vectors */
-    const int64_t *weights; /* (replicates, datums); NULL: each datum once */
-    int64_t thresholds, all_areas, recalls, limits;
-    const double *recall;  /* at which precision is read, rising */
-    const int64_t *limit;  /* detections of a datum and label that count for recall, rising */
-    int64_t averages, groups;
-    const int64_t *area;       /* (averages,) range of each */
-    const Lanes *levels;       /* (averages,) bits of the thresholds that it is over */
-    const int64_t *read_at;    /* (averages,) number of the limit; -1: precision, over the recalls */
-    const int32_t *group;      /* (labels,) which group's mean a label enters; -1: it is left out */
-    int threads;
-    /* the answer; NaN where there is nothing to find */
-    double *out_labels;    /* (replicates, averages, labels) */
-    double *out_groups;    /* (replicates, averages, groups) */
-    int64_t *out_truths;   /* (replicates, labels, all_areas) */
+    AVERAGES(FIELD)
     /* between the steps */
     int32_t *often;        /* (packs, datums, PACK) weights: those of a pack lie side by side */
     int64_t packs;
@@ -449,12 +471,13 @@ static Fault find_labels(const Averages *job)
             return fault("detection of match", row);
     job->row_start[0] = job->match_start[0] = 0;
     for (int64_t row = 0; row < job->rows; row++) {
-        if (UNLIKELY(job->label[row] != label)) {
-            if (job->label[row] < label || job->label[row] >= job->labels)
+        const int64_t own = READ_ONCE(int32_t, job->label[row]);
+        if (UNLIKELY(own != label)) {
+            if (own < label || own >= job->labels)
                 return fault("label", row);
             while (match < job->matches && job->match[match] < row)
                 match++;
-            while (label < job->label[row]) {
+            while (label < own) {
                 job->row_start[++label] = row;
                 job->match_start[label] = match;
             }
@@ -537,12 +560,16 @@ static void count_truths(void *given, int64_t number)
     give_back(&pool);
 }
 
+/* Check what is asked; how many replicates there are is known then. */
 static Fault check_question(Averages *job)
 {
-    if (job->all_areas < 1 || job->all_areas > MOST_AREAS || job->thresholds < 1 ||
-        job->all_areas * job->thresholds > MOST_LANES || job->replicates < 1 || job->recalls < 1 ||
-        job->limits < 0 || job->averages < 0 || job->groups < 0)
+    if (job->all_areas < 1 || job->thresholds < 1 || job->recalls < 1 ||
+        job->all_areas * job->thresholds > MOST_LANES)
         return fault("size", 0);
+    job->replicates = job->weights ? job->replicates : 1;
+    for (int64_t number = 0; number < job->recalls; number++)
+        if (!(job->recall[number] >= 0 && job->recall[number] <= 1))
+            return fault("recall", number);
     for (int64_t label = 0; label < job->labels; label++)
         if (job->group[label] < -1 || job->group[label] >= job->groups)
             return fault("group of label", label);
@@ -617,9 +644,7 @@ static Fault follow_labels(Averages *job, Pool *pool)
 
 static Fault take_averages(Averages *job)
 {
-    Fault wrong = check_question(job);
-    if (wrong.what)
-        return wrong;
+    Fault wrong;
     Pool pool = {{NULL}, 0, 0};
     job->row_start = take(&pool, job->labels + 1, sizeof *job->row_start);
     job->match_start = take(&pool, job->labels + 1, sizeof *job->match_start);
@@ -644,56 +669,4 @@ static Fault take_averages(Averages *job)
     return wrong;
 }
 
-PyObject *py_averages(PyObject *, PyObject *const *, Py_ssize_t);
-PyObject *py_averages(PyObject *module, PyObject *const *given, Py_ssize_t count)
-{
-    (void)module;
-    if (!expects(count, 34))
-        return NULL;
-    Arguments next = {given, 0};
-    Averages job;
-    memset(&job, 0, sizeof job);
-    job.rows = next_number(&next);
-    job.matches = next_number(&next);
-    job.truths = next_number(&next);
-    job.labels = next_number(&next);
-    job.datums = next_number(&next);
-    job.label = next_address(&next);
-    job.datum = next_address(&next);
-    job.score = next_address(&next);
-    job.rank = next_address(&next);
-    job.areas = next_address(&next);
-    job.match = next_address(&next);
-    job.hit = next_address(&next);
-    job.ignored = next_address(&next);
-    job.truth_label = next_address(&next);
-    job.truth_datum = next_address(&next);
-    job.truth_areas = next_address(&next);
-    job.replicates = next_number(&next);
-    job.weights = next_address(&next);
-    job.thresholds = next_number(&next);
-    job.all_areas = next_number(&next);
-    job.recalls = next_number(&next);
-    job.recall = next_address(&next);
-    job.limits = next_number(&next);
-    job.limit = next_address(&next);
-    job.averages = next_number(&next);
-    job.area = next_address(&next);
-    job.levels = next_address(&next);
-    job.read_at = next_address(&next);
-    job.groups = next_number(&next);
-    job.group = next_address(&next);
-    job.threads = next_threads(&next);
-    job.out_labels = next_address(&next);
-    job.out_groups = next_address(&next);
-    job.out_truths = next_address(&next);
-    if (next.failed)
-        return NULL;
-    Fault wrong;
-    Py_BEGIN_ALLOW_THREADS
-    wrong = take_averages(&job);
-    Py_END_ALLOW_THREADS
-    if (wrong.what)
-        return raise_fault(wrong);
-    Py_RETURN_NONE;
-}
+BIND_PREPARED(averages, Averages, AVERAGES, check_question, take_averages)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from velour_evaluators.kernels.accumulate import RECALLS, Average, Averages
 from velour_evaluators.kernels.native import library
-from velour_plugin.plugin import address, addresses, column, threads_for
+from velour_plugin.plugin import column, threads_for
 
 PACK = 8
 """Weightings that the kernel takes through the rows together: multiples of it are fastest."""
@@ -68,30 +68,21 @@ def averages(
     Raises:
         ValueError: columns of different lengths, an index or weight out of bounds.
     """
-    detections = _table(stored, "detections", ("label", "datum", "score", "rank", "areas"))
-    matches = _table(stored, "matches", _MATCHES)
-    truths = _table(stored, "truths", ("label", "datum", "areas"))
+    rows = len(stored.tables["detections"]["label"])
     replicates = 1 if weights is None else len(weights)
-    every = (replicates, stored.datums)
-    often = None if weights is None else column("weights", weights, np.int64, every)
-    limits = column("max_detections", np.array([*max_detections], np.int64), np.int64)
-    group = column("group", group, np.int32, (stored.labels,))
-    area, levels, read_at = _spelled(kinds)
-    of_labels = np.empty((replicates, len(kinds), stored.labels))
-    of_groups = np.empty((replicates, len(kinds), groups))
-    real = np.empty((replicates, stored.labels, stored.areas), np.int64)
-    if replicates:
-        library.functions.averages(
-            *(len(detections[0]), len(matches[0]), len(truths[0]), stored.labels, stored.datums),
-            *addresses(*detections, *matches, *truths),
-            *(replicates, 0 if often is None else address(often)),
-            *(stored.thresholds, stored.areas, len(RECALLS), address(RECALLS)),
-            *(len(limits), address(limits)),
-            *(len(kinds), *addresses(area, levels, read_at), groups, address(group)),
-            threads_for(len(detections[0]) * replicates // (4 if often is None else 50)),
-            *addresses(of_labels, of_groups, real),
-        )
-    return Averages(of_labels, of_groups, real)
+    found = library.functions.averages(
+        **_ledger(stored, *_COLUMNS),
+        **_question(kinds),
+        all_areas=stored.areas,
+        thresholds=stored.thresholds,
+        weights=_weights(weights),
+        recall=RECALLS,
+        limit=np.array([*max_detections], np.int64),
+        group=column("group", group, np.int32),
+        groups=groups,
+        threads=threads_for(rows * replicates // (4 if weights is None else 50)),
+    )
+    return Averages(found["labels"], found["groups"], found["truths"])
 
 
 def counts_at(
@@ -110,44 +101,51 @@ def counts_at(
     Raises:
         ValueError: columns of different lengths, an index out of bounds.
     """
-    detections = _table(stored, "detections", ("label", "datum", "score", "areas"))
-    matches = _table(stored, "matches", _MATCHES)
-    often = None if weights is None else column("weights", weights, np.int64, (stored.datums,))
-    found, counted = np.empty(stored.labels, np.int64), np.empty(stored.labels, np.int64)
-    library.functions.counts_at(
-        *(len(detections[0]), len(matches[0]), stored.labels, stored.datums),
-        *addresses(*detections, *matches),
-        *(0 if often is None else address(often), lane, score),
-        *addresses(found, counted),
+    found = library.functions.counts_at(
+        **_ledger(stored, "label", "datum", "score", "areas", "match", "hit", "ignored"),
+        labels=stored.labels,
+        weights=_weights(weights),
+        lane=lane,
+        least=score,
     )
-    return found, counted
+    return found["found"], found["counted"]
 
 
-_TYPES: dict[str, Any] = {
-    "label": np.int32,
-    "datum": np.int32,
-    "score": np.float64,
-    "rank": np.uint16,
-    "areas": np.uint8,
-    "detection": np.int32,
-    "hit": np.uint64,
-    "ignored": np.uint64,
+_COLUMNS: dict[str, tuple[str, str, Any]] = {
+    "label": ("detections", "label", np.int32),
+    "datum": ("detections", "datum", np.int32),
+    "score": ("detections", "score", np.float64),
+    "rank": ("detections", "rank", np.uint16),
+    "areas": ("detections", "areas", np.uint8),
+    "match": ("matches", "detection", np.int32),
+    "hit": ("matches", "hit", np.uint64),
+    "ignored": ("matches", "ignored", np.uint64),
+    "truth_label": ("truths", "label", np.int32),
+    "truth_datum": ("truths", "datum", np.int32),
+    "truth_areas": ("truths", "areas", np.uint8),
 }
-_MATCHES = ("detection", "hit", "ignored")
+"""By the kernel's name: table, column and type."""
 
 
-def _spelled(
-    kinds: Sequence[Average],
-) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64]]:
+def _ledger(stored: Stored, *names: str) -> dict[str, Any]:
+    """How many datums there are, and some columns."""
+    columns = {name: _COLUMNS[name] for name in names}
+    return {"datums": stored.datums} | {
+        name: column(f"{table} {own}", stored.tables[table][own], kind)
+        for name, (table, own, kind) in columns.items()
+    }
+
+
+def _weights(weights: NDArray[np.int64] | None) -> NDArray[Any] | None:
+    return None if weights is None else column("weights", weights, np.int64)
+
+
+def _question(kinds: Sequence[Average]) -> dict[str, NDArray[Any]]:
     """Range, bits of the thresholds, and limit (-1 for precision) of each average."""
-    return (
-        np.array([average.area for average in kinds], np.int64),
-        np.array([sum(1 << level for level in average.thresholds) for average in kinds], np.uint64),
-        np.array([-1 if average.limit is None else average.limit for average in kinds], np.int64),
-    )
-
-
-def _table(stored: Stored, table: str, names: Sequence[str]) -> list[NDArray[Any]]:
-    columns = stored.tables[table]
-    rows = (len(columns[names[0]]),)
-    return [column(f"{table} {name}", columns[name], _TYPES[name], rows) for name in names]
+    limits = [-1 if average.limit is None else average.limit for average in kinds]
+    levels = [sum(1 << level for level in average.thresholds) for average in kinds]
+    return {
+        "area": np.array([average.area for average in kinds], np.int64),
+        "levels": np.array(levels, np.uint64),
+        "read_at": np.array(limits, np.int64),
+    }

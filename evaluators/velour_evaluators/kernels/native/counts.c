@@ -1,17 +1,27 @@
 /* Counts of a stored ledger at one score. */
-#include "arguments.h"
+#include "bind.h"
 #include "lanes.h"
 
+#define COUNTS(_)                                  \
+    _(SIZE(labels, INT32_MAX))                     \
+    _(SIZE(datums, INT32_MAX))                     \
+    _(LENGTH(rows, INT32_MAX))                     \
+    _(LENGTH(matches, INT32_MAX))                  \
+    _(SHARED(int32, label, OF(rows)))              \
+    _(SHARED(int32, datum, OF(rows)))              \
+    _(SHARED(float64, score, OF(rows)))            \
+    _(SHARED(uint8, areas, OF(rows)))              \
+    _(SHARED(int32, match, OF(matches)))           \
+    _(SHARED(uint64, hit, OF(matches)))            \
+    _(SHARED(uint64, ignored, OF(matches)))        \
+    _(OPTIONAL(int64, weights, OF(datums))) /* None: each datum once */ \
+    _(NUMBER(lane)) /* of the first area range */  \
+    _(REAL(least))                                 \
+    _(OUT(int64, found, OF(labels)))               \
+    _(OUT(int64, counted, OF(labels)))
+
 typedef struct {
-    int64_t rows, matches, labels, datums;
-    const int32_t *label, *datum, *match;
-    const double *score;
-    const uint8_t *areas;
-    const Lanes *hit, *ignored;
-    const int64_t *weights; /* (datums,); NULL: each datum once */
-    int64_t lane;           /* of the first area range */
-    double least;
-    int64_t *out_found, *out_counted; /* (labels,) */
+    COUNTS(FIELD)
 } Counts;
 
 static Fault count_at(const Counts *job)
@@ -29,7 +39,8 @@ static Fault count_at(const Counts *job)
         match += matched;
         if (!(job->score[row] >= job->least))
             continue;
-        const int64_t label = job->label[row], datum = job->datum[row];
+        const int64_t label = READ_ONCE(int32_t, job->label[row]);
+        const int64_t datum = READ_ONCE(int32_t, job->datum[row]);
         if (UNLIKELY((uint64_t)label >= (uint64_t)job->labels))
             return fault("label", row);
         if (UNLIKELY((uint64_t)datum >= (uint64_t)job->datums))
@@ -43,38 +54,4 @@ static Fault count_at(const Counts *job)
     return FINE;
 }
 
-PyObject *py_counts_at(PyObject *, PyObject *const *, Py_ssize_t);
-PyObject *py_counts_at(PyObject *module, PyObject *const *given, Py_ssize_t count)
-{
-    (void)module;
-    if (!expects(count, 16))
-        return NULL;
-    Arguments next = {given, 0};
-    Counts job;
-    memset(&job, 0, sizeof job);
-    job.rows = next_number(&next);
-    job.matches = next_number(&next);
-    job.labels = next_number(&next);
-    job.datums = next_number(&next);
-    job.label = next_address(&next);
-    job.datum = next_address(&next);
-    job.score = next_address(&next);
-    job.areas = next_address(&next);
-    job.match = next_address(&next);
-    job.hit = next_address(&next);
-    job.ignored = next_address(&next);
-    job.weights = next_address(&next);
-    job.lane = next_number(&next);
-    job.least = next_double(&next);
-    job.out_found = next_address(&next);
-    job.out_counted = next_address(&next);
-    if (next.failed)
-        return NULL;
-    Fault wrong;
-    Py_BEGIN_ALLOW_THREADS
-    wrong = count_at(&job);
-    Py_END_ALLOW_THREADS
-    if (wrong.what)
-        return raise_fault(wrong);
-    Py_RETURN_NONE;
-}
+BIND(counts_at, Counts, COUNTS, count_at)

@@ -1,5 +1,5 @@
 /* Detections are matched with ground truths: from columns to the tables of a ledger. */
-#include "arguments.h"
+#include "bind.h"
 #include "lanes.h"
 #include "masks.h"
 #include "rle.h"
@@ -9,24 +9,48 @@ typedef struct {
     int32_t row, place;
 } Slot;
 
+#define MATCHING(_)                                                                      \
+    _(SIZE(datums, INT32_MAX))                                                           \
+    _(SIZE(labels, INT32_MAX))                                                           \
+    _(SIZE(most, UINT16_MAX)) /* detections of a datum and label that are kept */        \
+    _(LENGTH(truths, INT32_MAX))                                                         \
+    _(COLUMN(int32, truth_datum, OF(truths)))                                            \
+    _(COLUMN(int32, truth_label, OF(truths)))                                            \
+    _(SHARED(float64, truth_box, OF(truths), JUST(4)))                                   \
+    _(SHARED(float64, truth_area, OF(truths)))                                           \
+    _(SHARED(bool8, crowd, OF(truths)))                                                  \
+    _(LENGTH(detections, INT32_MAX))                                                     \
+    _(COLUMN(int32, datum, OF(detections)))                                              \
+    _(COLUMN(int32, label, OF(detections)))                                              \
+    _(SHARED(float64, box, OF(detections), JUST(4)))                                     \
+    _(SHARED(float64, score, OF(detections)))                                            \
+    _(SHARED(float64, area, OF(detections)))                                             \
+    /* compared instead of boxes; texts are decoded one at a time, and none is kept */   \
+    _(OPTIONAL_PART(Rasters, truth_masks, rasters))                                      \
+    _(OPTIONAL_PART(Rasters, masks, rasters))                                            \
+    _(OPTIONAL_PART(Texts, texts, texts))                                                \
+    _(LENGTH(areas, MOST_AREAS))                                                         \
+    _(LENGTH(thresholds, MOST_LANES))                                                    \
+    _(COLUMN(float64, range, OF(areas), JUST(2)))                                        \
+    _(COLUMN(float64, threshold, OF(thresholds)))                                        \
+    _(THREADS(threads))                                                                  \
+    /* the ledger */                                                                     \
+    _(COUNTED(kept))                                                                     \
+    _(COUNTED(matches))                                                                  \
+    _(OUT(int32, label, UP_TO(detections, kept)))                                        \
+    _(OUT(int32, datum, UP_TO(detections, kept)))                                        \
+    _(OUT(float64, score, UP_TO(detections, kept)))                                      \
+    _(OUT(uint16, rank, UP_TO(detections, kept)))                                        \
+    _(OUT(uint8, areas, UP_TO(detections, kept)))                                        \
+    _(OUT(int32, match, UP_TO(detections, matches)))                                     \
+    _(OUT(uint64, hit, UP_TO(detections, matches)))                                      \
+    _(OUT(uint64, ignored, UP_TO(detections, matches)))                                  \
+    _(OUT(uint8, truth_areas, OF(truths)))
+
 typedef struct {
-    /* given */
-    int64_t truths, detections, datums, labels, most;
-    const int32_t *truth_datum, *truth_label, *datum, *label;
-    const double *truth_box, *truth_area, *box, *score, *area;
-    const uint8_t *crowd;
-    Rasters *truth_masks, *masks; /* compared instead of boxes; NULL: boxes */
-    Texts *texts; /* the detections' masks before decoding: each is looked at once, then forgotten */
-    Grid grid;
-    int threads;
-    /* the ledger */
-    int32_t *out_label, *out_datum, *out_match;
-    double *out_score;
-    uint16_t *out_rank;
-    uint8_t *out_areas, *out_truth_areas;
-    Lanes *out_hit, *out_ignored;
-    int64_t kept, matches;
+    MATCHING(FIELD)
     /* between the steps */
+    Grid grid;
     uint64_t *words, *spare;  /* score, as an order that rises, and row */
     int shift;                /* bits of the score's order that do not fit beside the row */
     int64_t *label_start;     /* where each label's words begin */
@@ -318,7 +342,7 @@ static int64_t find_candidates(const Boxes *job, Cell *cell, int64_t targets, co
 static int decode_mask(const Boxes *job, Cell *cell, int64_t row)
 {
     const Texts *texts = job->texts;
-    const uint8_t *text = texts->text + texts->start[row];
+    const uint8_t *text = letters_of(texts, row);
     const int64_t length = texts->stop[row] - texts->start[row];
     if (!grow((void **)&cell->edges, &cell->edges_room, count_runs(text, length) + 1,
               sizeof *cell->edges))
@@ -457,17 +481,28 @@ static void close_ledger(Boxes *job)
     job->matches = matches;
 }
 
+static Fault check_sizes(Boxes *job)
+{
+    if (!make_grid(&job->grid, job->areas, job->thresholds, job->range, job->threshold) ||
+        job->most < 1 || (job->masks && job->masks->masks != job->detections) ||
+        (job->texts && job->texts->masks != job->detections) ||
+        (job->truth_masks && job->truth_masks->masks != job->truths) ||
+        !job->truth_masks != !(job->masks || job->texts))
+        return fault("size", 0);
+    return job->texts ? check_texts(job->texts) : FINE;
+}
+
 static Fault match_boxes(Boxes *job)
 {
     Pool pool = {{NULL}, 0, 0};
     Rasters *sides[2] = {job->truth_masks, job->masks};
-    Fault wrong = FINE;
-    for (int side = 0; side < 2; side++) {
+    Fault wrong = check_sizes(job);
+    for (int side = 0; side < 2 && !wrong.what; side++) {
         if (!sides[side])
             continue;
         sides[side]->area = take(&pool, sides[side]->masks, sizeof(double));
         sides[side]->box = take(&pool, sides[side]->masks * 4, sizeof(int64_t));
-        if (!pool.failed && !wrong.what)
+        if (!pool.failed)
             wrong = measure_rasters(sides[side], job->threads);
     }
     job->words = take(&pool, job->detections, sizeof *job->words);
@@ -480,11 +515,6 @@ static Fault match_boxes(Boxes *job)
     job->found = take(&pool, job->detections, sizeof *job->found);
     job->hit = take(&pool, job->detections, sizeof *job->hit);
     job->ignored = take(&pool, job->detections, sizeof *job->ignored);
-    if (job->texts) {
-        job->texts->first = take(&pool, job->texts->masks + 1, sizeof(int64_t));
-        if (!pool.failed && !wrong.what)
-            wrong = check_texts(job->texts);
-    }
     if (pool.failed)
         wrong = NO_MEMORY;
     if (!wrong.what)
@@ -513,70 +543,4 @@ static Fault match_boxes(Boxes *job)
     return wrong;
 }
 
-PyObject *py_match_boxes(PyObject *, PyObject *const *, Py_ssize_t);
-PyObject *py_match_boxes(PyObject *module, PyObject *const *given, Py_ssize_t count)
-{
-    (void)module;
-    if (!expects(count, 51))
-        return NULL;
-    Arguments next = {given, 0};
-    Boxes job;
-    memset(&job, 0, sizeof job);
-    job.truths = next_number(&next);
-    job.detections = next_number(&next);
-    job.datums = next_number(&next);
-    job.labels = next_number(&next);
-    job.most = next_number(&next);
-    job.truth_datum = next_address(&next);
-    job.truth_label = next_address(&next);
-    job.truth_box = next_address(&next);
-    job.truth_area = next_address(&next);
-    job.crowd = next_address(&next);
-    job.datum = next_address(&next);
-    job.label = next_address(&next);
-    job.box = next_address(&next);
-    job.score = next_address(&next);
-    job.area = next_address(&next);
-    int64_t areas = next_number(&next), thresholds = next_number(&next);
-    const double *range = next_address(&next), *threshold = next_address(&next);
-    job.threads = next_threads(&next);
-    job.out_label = next_address(&next);
-    job.out_datum = next_address(&next);
-    job.out_score = next_address(&next);
-    job.out_rank = next_address(&next);
-    job.out_areas = next_address(&next);
-    job.out_match = next_address(&next);
-    job.out_hit = next_address(&next);
-    job.out_ignored = next_address(&next);
-    job.out_truth_areas = next_address(&next);
-    Rasters truth_masks, masks; /* without starts: there are none */
-    memset(&truth_masks, 0, sizeof truth_masks);
-    memset(&masks, 0, sizeof masks);
-    next_rasters(&next, &truth_masks);
-    next_rasters(&next, &masks);
-    Texts texts;
-    memset(&texts, 0, sizeof texts);
-    next_texts(&next, &texts);
-    if (truth_masks.start)
-        job.truth_masks = &truth_masks;
-    if (masks.start)
-        job.masks = &masks;
-    if (texts.start)
-        job.texts = &texts;
-    if (next.failed)
-        return NULL;
-    if (!make_grid(&job.grid, areas, thresholds, range, threshold) || job.truths > INT32_MAX ||
-        job.detections > INT32_MAX || job.datums > INT32_MAX || job.labels > INT32_MAX ||
-        job.most < 1 || job.most > UINT16_MAX ||
-        (job.masks && masks.masks != job.detections) || (job.texts && texts.masks != job.detections) ||
-        (job.truth_masks && truth_masks.masks != job.truths) ||
-        !job.truth_masks != !(job.masks || job.texts))
-        return raise_fault(fault("size", 0));
-    Fault wrong;
-    Py_BEGIN_ALLOW_THREADS
-    wrong = match_boxes(&job);
-    Py_END_ALLOW_THREADS
-    if (wrong.what)
-        return raise_fault(wrong);
-    return Py_BuildValue("(LL)", (long long)job.kept, (long long)job.matches);
-}
+BIND(match_boxes, Boxes, MATCHING, match_boxes)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from velour_evaluators.kernels.matching import LaneGrid
 from velour_evaluators.kernels.native import library
-from velour_plugin.plugin import Masks, Texts, address, addresses, column, threads_for
+from velour_plugin.plugin import Masks, Texts, column, threads_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,47 +62,34 @@ def match_boxes(
     Raises:
         ValueError: columns of different lengths, an index or score out of bounds, too many lanes.
     """
-    ours, theirs = len(truth.datum), len(said.datum)
-    thresholds = column("thresholds", np.minimum(grid.thresholds, 1 - 1e-10), np.float64)
-    ranges = column("areas", np.asarray(grid.areas, np.float64), np.float64, (len(grid.areas), 2))
-    given = [
-        *_side("truth", truth, ours),
-        column("crowd", crowd, np.uint8, (ours,)),
-        *_side("detection", said, theirs, column("score", score, np.float64, (theirs,))),
-    ]
-    outlines = [0] * 22
-    if masks is not None:
-        outlines[:7] = masks[0].arguments()
-        place = slice(7, 14) if isinstance(masks[1], Masks) else slice(14, 22)
-        outlines[place] = masks[1].arguments()
-    detections: dict[str, NDArray[Any]] = {
-        "label": np.empty(theirs, np.int32),
-        "datum": np.empty(theirs, np.int32),
-        "score": np.empty(theirs),
-        "rank": np.empty(theirs, np.uint16),
-        "areas": np.empty(theirs, np.uint8),
+    columns = {
+        **_side("truth_", truth),
+        **_side("", said),
+        "crowd": column("crowd", crowd, np.bool_),
+        "score": column("score", score, np.float64),
     }
-    matches: dict[str, NDArray[Any]] = {
-        "detection": np.empty(theirs, np.int32),
-        "hit": np.empty(theirs, np.uint64),
-        "ignored": np.empty(theirs, np.uint64),
-    }
-    areas = np.empty(ours, np.uint8)
-    kept, matched = library.functions.match_boxes(
-        *(ours, theirs, datums, labels, most),
-        *addresses(*given),
-        *(len(grid.areas), len(thresholds), address(ranges), address(thresholds)),
-        threads_for(theirs),
-        *addresses(*detections.values(), *matches.values(), areas),
-        *outlines,
+    found = library.functions.match_boxes(
+        **columns,
+        **_masks(*masks or (None, None)),
+        range=np.asarray(grid.areas, np.float64),
+        threshold=np.minimum(grid.thresholds, 1 - 1e-10),
+        most=most,
+        datums=datums,
+        labels=labels,
+        threads=threads_for(len(said.datum)),
     )
     return {
-        "detections": {
-            name: values if kept == theirs else values[:kept].copy()
-            for name, values in detections.items()
+        "detections": {name: found[name] for name in ("label", "datum", "score", "rank", "areas")},
+        "matches": {
+            "detection": found["match"],
+            "hit": found["hit"],
+            "ignored": found["ignored"],
         },
-        "matches": {name: values[:matched].copy() for name, values in matches.items()},
-        "truths": {"label": given[1], "datum": given[0], "areas": areas},
+        "truths": {
+            "label": columns["truth_label"],
+            "datum": columns["truth_datum"],
+            "areas": found["truth_areas"],
+        },
     }
 
 
@@ -143,13 +130,18 @@ def match_masks(
     )
 
 
-def _side(
-    name: str, side: BoxColumns, rows: int, *between: NDArray[Any]
-) -> tuple[NDArray[Any], ...]:
-    return (
-        column(f"{name} datum", side.datum, np.int32, (rows,)),
-        column(f"{name} label", side.label, np.int32, (rows,)),
-        column(f"{name} box", side.box, np.float64, (rows, 4)),
-        *between,
-        column(f"{name} area", side.area, np.float64, (rows,)),
-    )
+def _side(prefix: str, side: BoxColumns) -> dict[str, NDArray[Any]]:
+    kinds = {"datum": np.int32, "label": np.int32, "box": np.float64, "area": np.float64}
+    return {
+        prefix + name: column(prefix + name, getattr(side, name), kind)
+        for name, kind in kinds.items()
+    }
+
+
+def _masks(ours: Masks | None, theirs: Masks | Texts | None) -> dict[str, Masks | Texts | None]:
+    spelled = isinstance(theirs, Texts)
+    return {
+        "truth_masks": ours,
+        "masks": None if spelled else theirs,
+        "texts": theirs if spelled else None,
+    }

@@ -1,21 +1,35 @@
 /* Pairs of a detection and a truth: which overlap, and which of them match. */
-#include "arguments.h"
+#include "bind.h"
 #include "lanes.h"
 #include "masks.h"
 
+#define MEETINGS(_)                                                                \
+    _(LENGTH(rows, INT64_MAX))                                                     \
+    _(LENGTH(listed, INT64_MAX))                                                   \
+    _(LENGTH(detections, INT64_MAX))                                               \
+    _(LENGTH(truths, INT64_MAX))                                                   \
+    _(COLUMN(int64, row, OF(rows)))           /* detections to look at */          \
+    _(COLUMN(int64, cell_truth, OF(listed)))  /* truths, those of a cell together */ \
+    _(COLUMN(int64, first, OF(detections)))   /* where each one's cell is listed */ \
+    _(COLUMN(int64, count, OF(detections)))   /* and how long it is */             \
+    _(COLUMN(bool8, crowd, OF(truths)))                                            \
+    _(OPTIONAL(float64, truth_box, OF(truths), JUST(4)))                           \
+    _(OPTIONAL(float64, box, OF(detections), JUST(4)))                             \
+    _(OPTIONAL_PART(Rasters, truth_masks, rasters)) /* compared instead of boxes */ \
+    _(OPTIONAL_PART(Rasters, masks, rasters))                                      \
+    _(REAL(least))                                                                 \
+    _(THREADS(threads))                                                            \
+    _(COUNTED(room)) /* the sum of the rows' counts */                             \
+    _(COUNTED(pairs))                                                              \
+    _(OUT(int64, detection, UP_TO(room, pairs)))                                   \
+    _(OUT(int64, truth, UP_TO(room, pairs)))                                       \
+    _(OUT(float64, iou, UP_TO(room, pairs)))
+
 typedef struct {
-    int64_t truths, detections, rows, listed;
-    const int64_t *row;              /* (rows,) detections to look at */
-    const int64_t *cell_truth;       /* (listed,) truths, those of a cell together */
-    const int64_t *first, *count;    /* (detections,) where each one's cell is listed, and how long */
-    const double *truth_box, *box;
-    const uint8_t *crowd;
-    Rasters *truth_masks, *masks;    /* compared instead of boxes; NULL: boxes */
-    double least;
-    int64_t *start;                  /* (rows + 1,) where each row's room begins */
-    int64_t *found;                  /* (rows,) how many pairs it has */
-    int64_t *out_detection, *out_truth; /* (sum of the rows' counts,) */
-    double *out_iou;
+    MEETINGS(FIELD)
+    /* between the steps */
+    int64_t *start; /* (rows + 1,) where each row's room begins */
+    int64_t *found; /* (rows,) how many pairs it has */
     int64_t bad;
 } Meetings;
 
@@ -61,9 +75,13 @@ static void meet_rows(void *given, int64_t part)
     }
 }
 
-static Fault check_meetings(Meetings *job, int64_t room)
+/* Check the cells, and tell how many pairs there may be. */
+static Fault check_meetings(Meetings *job)
 {
-    job->start[0] = 0;
+    const int masks = job->masks != NULL, boxes = job->box != NULL;
+    if (masks == boxes || masks != (job->truth_masks != NULL) || boxes != (job->truth_box != NULL) ||
+        (masks && (job->masks->masks != job->detections || job->truth_masks->masks != job->truths)))
+        return fault("size", 0);
     for (int64_t place = 0; place < job->rows; place++) {
         const int64_t row = job->row[place];
         if ((uint64_t)row >= (uint64_t)job->detections)
@@ -71,96 +89,63 @@ static Fault check_meetings(Meetings *job, int64_t room)
         if (job->first[row] < 0 || job->count[row] < 0 || job->first[row] > job->listed ||
             job->count[row] > job->listed - job->first[row])
             return fault("cell of detection", row);
-        if (job->count[row] > room - job->start[place])
+        if (job->count[row] > INT64_MAX / 16 - job->room)
             return fault("room of row", place);
-        job->start[place + 1] = job->start[place] + job->count[row];
+        job->room += job->count[row];
     }
     return FINE;
 }
 
-/* Write the pairs that overlap enough, row after row; `*pairs` is how many. */
-static Fault find_pairs(Meetings *job, int64_t room, int threads, int64_t *pairs)
+static Fault measure_sides(Meetings *job, Pool *pool)
 {
-    Pool pool = {{NULL}, 0, 0};
     Rasters *sides[2] = {job->truth_masks, job->masks};
     Fault wrong = FINE;
+    for (int side = 0; side < 2 && job->masks && !wrong.what; side++) {
+        sides[side]->area = take(pool, sides[side]->masks, sizeof(double));
+        sides[side]->box = take(pool, sides[side]->masks * 4, sizeof(int64_t));
+        wrong = pool->failed ? NO_MEMORY : measure_rasters(sides[side], job->threads);
+    }
+    return wrong;
+}
+
+/* Bring the pairs of all rows together. */
+static void close_pairs(Meetings *job)
+{
+    for (int64_t place = 0; place < job->rows; place++) {
+        const int64_t from = job->start[place], to = job->pairs;
+        const size_t size = (size_t)job->found[place] * 8;
+        memmove(job->out_detection + to, job->out_detection + from, size);
+        memmove(job->out_truth + to, job->out_truth + from, size);
+        memmove(job->out_iou + to, job->out_iou + from, size);
+        job->pairs += job->found[place];
+    }
+}
+
+/* Write the pairs that overlap enough, row after row. */
+static Fault find_pairs(Meetings *job)
+{
+    Pool pool = {{NULL}, 0, 0};
     job->start = take(&pool, job->rows + 1, sizeof *job->start);
     job->found = take(&pool, job->rows, sizeof *job->found);
     job->bad = -1;
-    for (int side = 0; side < 2 && job->masks; side++) {
-        sides[side]->area = take(&pool, sides[side]->masks, sizeof(double));
-        sides[side]->box = take(&pool, sides[side]->masks * 4, sizeof(int64_t));
-        if (!pool.failed && !wrong.what)
-            wrong = measure_rasters(sides[side], threads);
-    }
-    if (pool.failed)
-        wrong = NO_MEMORY;
-    if (!wrong.what)
-        wrong = check_meetings(job, room);
+    Fault wrong = pool.failed ? NO_MEMORY : measure_sides(job, &pool);
     if (!wrong.what) {
-        for_each((job->rows + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, threads, meet_rows, job);
+        job->start[0] = 0;
+        for (int64_t place = 0; place < job->rows; place++)
+            job->start[place + 1] = job->start[place] + job->count[job->row[place]];
+        for_each((job->rows + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, job->threads, meet_rows, job);
         if (job->bad >= 0)
             wrong = fault("truth of cell", job->bad);
-    }
-    *pairs = 0;
-    for (int64_t place = 0; place < job->rows && !wrong.what; place++) {
-        const int64_t from = job->start[place], count = job->found[place];
-        memmove(job->out_detection + *pairs, job->out_detection + from, (size_t)count * 8);
-        memmove(job->out_truth + *pairs, job->out_truth + from, (size_t)count * 8);
-        memmove(job->out_iou + *pairs, job->out_iou + from, (size_t)count * 8);
-        *pairs += count;
+        else
+            close_pairs(job);
     }
     give_back(&pool);
     return wrong;
 }
 
-PyObject *py_find_pairs(PyObject *, PyObject *const *, Py_ssize_t);
-PyObject *py_find_pairs(PyObject *module, PyObject *const *given, Py_ssize_t count)
-{
-    (void)module;
-    if (!expects(count, 31))
-        return NULL;
-    Arguments next = {given, 0};
-    Meetings job;
-    Rasters truth_masks, masks;
-    memset(&job, 0, sizeof job);
-    memset(&truth_masks, 0, sizeof truth_masks);
-    memset(&masks, 0, sizeof masks);
-    job.truths = next_number(&next);
-    job.detections = next_number(&next);
-    job.rows = next_number(&next);
-    job.listed = next_number(&next);
-    job.row = next_address(&next);
-    job.cell_truth = next_address(&next);
-    job.first = next_address(&next);
-    job.count = next_address(&next);
-    job.truth_box = next_address(&next);
-    job.box = next_address(&next);
-    job.crowd = next_address(&next);
-    next_rasters(&next, &truth_masks);
-    next_rasters(&next, &masks);
-    job.least = next_double(&next);
-    int64_t room = next_number(&next), pairs = 0;
-    int threads = next_threads(&next);
-    job.out_detection = next_address(&next);
-    job.out_truth = next_address(&next);
-    job.out_iou = next_address(&next);
-    if (next.failed)
-        return NULL;
-    if (masks.start) {
-        job.truth_masks = &truth_masks;
-        job.masks = &masks;
-        if (masks.masks != job.detections || truth_masks.masks != job.truths)
-            return raise_fault(fault("size", 0));
-    }
-    Fault wrong;
-    Py_BEGIN_ALLOW_THREADS
-    wrong = find_pairs(&job, room, threads, &pairs);
-    Py_END_ALLOW_THREADS
-    if (wrong.what)
-        return raise_fault(wrong);
-    return PyLong_FromLongLong(pairs);
-}
+BIND_PREPARED(find_pairs, Meetings, MEETINGS, check_meetings, find_pairs)
+
+/* ---- Matching pairs ----------------------------------------------------------------------------- */
 
 #define PAIRS(_)                                     \
     _(LENGTH(pairs, INT64_MAX))                      \

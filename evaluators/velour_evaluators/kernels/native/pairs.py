@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from velour_evaluators.kernels.matching import Cells, Lanes
 from velour_evaluators.kernels.native import library
-from velour_plugin.plugin import Masks, address, addresses, column, threads_for
+from velour_plugin.plugin import Masks, column, threads_for
 
 _PAIRS_AT_ONCE = 20_000_000
 """How many pairs have room at the same time; only those that overlap take memory."""
@@ -41,51 +40,42 @@ def overlapping_pairs(
     Raises:
         ValueError: columns of different lengths, an index out of bounds.
     """
-    truths, detections = len(crowd), len(cells.first)
-    given = (
-        column("truth", cells.truth, np.int64),
-        column("first", cells.first, np.int64, (detections,)),
-        column("count", cells.count, np.int64, (detections,)),
-    )
+    cell = {
+        "cell_truth": column("truth", cells.truth, np.int64),
+        "first": column("first", cells.first, np.int64),
+        "count": column("count", cells.count, np.int64),
+    }
+    compared = _regions(*regions) | {"crowd": column("crowd", crowd, np.bool_)}
     rows = column("rows", rows, np.int64)
-    if len(rows) and not 0 <= rows.min() <= rows.max() < detections:
-        raise ValueError(f"rows {rows.min()} to {rows.max()}: there are {detections} detections.")
-    listed, first, count = given
-    if ((first < 0) | (count < 0) | (count > len(listed)) | (first > len(listed) - count)).any():
-        raise ValueError(f"a cell reaches beyond the {len(listed)} truths that are listed.")
-    rows = rows[count[rows] > 0]
-    boxes, masks = [0, 0], [0] * 14
-    keep: tuple[NDArray[Any], ...] = ()
-    if isinstance(regions[0], Masks) and isinstance(regions[1], Masks):
-        masks = [*regions[0].arguments(), *regions[1].arguments()]
-    else:
-        keep = (
-            column("truth boxes", regions[0], np.float64, (truths, 4)),
-            column("detection boxes", regions[1], np.float64, (detections, 4)),
-        )
-        boxes = addresses(*keep)
-    marked = column("crowd", crowd, np.uint8, (truths,))
-    found = []
-    for some in _in_pieces(rows, count):
-        room = int(count[some].sum())
-        pairs = (np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room))
-        number = library.functions.find_pairs(
-            *(truths, detections, len(some), len(listed), *addresses(some, *given)),
-            *(*boxes, address(marked), *masks, at_least, room, threads_for(room)),
-            *addresses(*pairs),
-        )
-        found.append([values[:number].copy() for values in pairs])
-    if not found:
-        return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0)
-    detection, truth, iou = (np.concatenate(values) for values in zip(*found, strict=True))
+    room = cell["count"].take(rows, mode="clip").clip(0, len(cells.truth)) if len(rows) else rows
+    threads = threads_for(int(room.sum()))
+    found = [
+        library.functions.find_pairs(**cell, **compared, row=some, least=at_least, threads=threads)
+        for some in _in_pieces(rows, room)
+    ]
+    detection, truth, iou = (
+        found[0][name] if len(found) == 1 else np.concatenate([one[name] for one in found])
+        for name in ("detection", "truth", "iou")
+    )
     return detection.astype(np.intp, copy=False), truth.astype(np.intp, copy=False), iou
 
 
-def _in_pieces(rows: NDArray[np.int64], count: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """A bounded number of pairs at a time."""
-    total = np.cumsum(count[rows])
+def _regions(truths: Any, detections: Any) -> dict[str, Any]:
+    masks = isinstance(truths, Masks)
+    boxes = [None if masks else column("boxes", one, np.float64) for one in (truths, detections)]
+    return {
+        "truth_box": boxes[0],
+        "box": boxes[1],
+        "truth_masks": truths if masks else None,
+        "masks": detections if masks else None,
+    }
+
+
+def _in_pieces(rows: NDArray[np.int64], room: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """A bounded number of pairs at a time; at least one piece."""
+    total = np.cumsum(room)
     cuts = np.searchsorted(total, np.arange(_PAIRS_AT_ONCE, total[-1:].sum(), _PAIRS_AT_ONCE))
-    yield from (part for part in np.split(rows, np.unique(cuts)) if part.size)
+    return np.split(rows, np.unique(cuts))
 
 
 def match_lanes(
