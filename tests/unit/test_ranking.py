@@ -29,7 +29,7 @@ def _ticking_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that moves by a second whenever it is read: which is the newest is no race."""
     moments = (NOON + dt.timedelta(seconds=second) for second in count())
     now = SimpleNamespace(now=lambda zone: next(moments))
-    clock = SimpleNamespace(datetime=now, timezone=dt.timezone)
+    clock = SimpleNamespace(datetime=now, UTC=dt.UTC)
     for module in ("velour_plugin.domain.evaluation", "velour_plugin.store.sql.evaluations"):
         monkeypatch.setattr(f"{module}.dt", clock)
 

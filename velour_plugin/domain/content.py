@@ -7,6 +7,7 @@ together and digested there; :func:`datum_bytes` says what they are.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -139,10 +140,15 @@ def _bytes_of_piece(
     numbers[np.isnan(numbers)] = np.nan  # NaN has many spellings, -0.0 became 0.0 above
     values, labels = numbers.tobytes(), table.label.tolist()
     which, wide = annotation.tobytes(), numbers.shape[1] * numbers.itemsize
+<<<<<<< HEAD
     nothing = RegionColumn.empty(len(table))
     extras = [_joined(list(region_bytes(nothing if table.shape is None else table.shape)))]
     extras += [
         _joined([spell(None)] * len(table) if column is None else list(map(spell, column)))
+=======
+    extras = [
+        [spell(None)] * len(table) if column is None else list(map(spell, column))
+>>>>>>> columns
         for _, spell, column in _extras(table)
     ]
     for first, last in pairwise(bounds.tolist()):
@@ -151,7 +157,7 @@ def _bytes_of_piece(
                 which[first * 4 : last * 4],
                 b"".join([names[label] for label in labels[first:last]]),
                 values[first * wide : last * wide],
-                *(each.data[each.bounds[first] : each.bounds[last]] for each in extras),
+                *itertools.chain(*(texts[first:last] for texts in extras)),
             )
         )
 

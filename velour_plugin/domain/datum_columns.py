@@ -130,8 +130,9 @@ class DatumColumns(Sequence[Datum]):
             raise BadDataset(f"datum uid {twice!r} occurs twice in dataset {dataset!r}.")
 
     def _each(self, change: Any) -> DatumColumns:
-        columns = (self.uids, self.metadata, self.locations)
-        return DatumColumns(*(None if column is None else change(column) for column in columns))
+        columns = (self.metadata, self.locations)
+        others = (None if column is None else change(column) for column in columns)
+        return DatumColumns(change(self.uids), *others)
 
 
 def _are_storable(uids: Sequence[str]) -> bool:

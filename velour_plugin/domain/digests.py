@@ -46,7 +46,7 @@ class Digests(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | Digests:
         if isinstance(index, slice):
             return Digests(self.values[index])
-        return self.values[index].tobytes().hex()
+        return bytes(self.values[index]).hex()
 
     def __iter__(self) -> Iterator[str]:
         digits = self.digits.decode()

@@ -193,7 +193,7 @@ class AnnotationTable:
         whole = replace(tables[0], **columns, **objects)
         return whole.take(np.argsort(whole.datum, kind="stable"))
 
-    def take(self, rows: NDArray[Any]) -> AnnotationTable:
+    def take(self, rows: NDArray[Any] | slice) -> AnnotationTable:
         """Rows by position or mask, in the order asked for."""
         columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _WHOLE}
         kept = len(columns["datum"])
@@ -338,7 +338,13 @@ def _joined_objects(tables: Sequence[AnnotationTable], name: str) -> NDArray[np.
     )
 
 
+<<<<<<< HEAD
 def _taken(column: Any, rows: NDArray[Any]) -> Any:
+=======
+def _taken(
+    column: NDArray[np.object_] | None, rows: NDArray[Any] | slice
+) -> NDArray[np.object_] | None:
+>>>>>>> columns
     return None if column is None else column[rows]
 
 

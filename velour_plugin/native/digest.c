@@ -8,7 +8,7 @@
 #include "regions.h"
 #include "sha256.h"
 
-enum { DATUMS_AT_ONCE = 256, NUMBERS = 7, DIGITS = 2 * SHA256_BYTES };
+enum { ROWS_AT_ONCE = 256, NUMBERS = 7, DIGITS = 2 * SHA256_BYTES };
 
 static inline void put_low_first(uint8_t *room, uint64_t value, int bytes)
 {
@@ -28,6 +28,56 @@ static inline uint64_t plain_bits(double number)
     uint64_t bits;
     memcpy(&bits, &plain, sizeof bits);
     return number != number ? 0x7FF8000000000000u : bits;
+}
+
+/* Digests of many rows, two at a time. */
+typedef void (*AddRow)(Sha256 *sha, const void *job, int64_t row, int64_t *wrong);
+
+typedef struct {
+    const void *job;
+    int64_t rows;
+    AddRow add;
+    uint8_t *digests; /* (rows, SHA256_BYTES) */
+    int64_t *wrong;   /* (tasks,) a row whose label does not exist, or -1; NO_ROOM */
+} Rows;
+
+enum { GATHERED = 1 << 17, NO_ROOM = -2 };
+
+static void digest_some_rows(void *given, int64_t number)
+{
+    const Rows *rows = given;
+    const int64_t first = number * ROWS_AT_ONCE, end = first + ROWS_AT_ONCE;
+    const int64_t last = end < rows->rows ? end : rows->rows;
+    uint8_t *gathered = malloc(2 * GATHERED);
+    rows->wrong[number] = gathered ? -1 : NO_ROOM;
+    for (int64_t row = first; gathered && row < last; row += 2) {
+        Sha256 one, two;
+        const int pair = row + 1 < last;
+        uint8_t *digest = rows->digests + row * SHA256_BYTES;
+        sha256_begin(&one, gathered, GATHERED);
+        rows->add(&one, rows->job, row, &rows->wrong[number]);
+        sha256_begin(&two, gathered + GATHERED, GATHERED);
+        if (pair)
+            rows->add(&two, rows->job, row + 1, &rows->wrong[number]);
+        sha256_end(&one, digest, pair ? &two : NULL, digest + SHA256_BYTES);
+    }
+    free(gathered);
+}
+
+static Fault digest_rows(const void *job, int64_t count, AddRow add, uint8_t *digests, int threads)
+{
+    Pool pool = {{0}, 0, 0};
+    const int64_t tasks = (count + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+    Rows rows = {job, count, add, digests, take(&pool, tasks, sizeof *rows.wrong)};
+    Fault result = pool.failed ? NO_MEMORY : FINE;
+    if (!pool.failed)
+        for_each(tasks, threads, digest_some_rows, &rows);
+    for (int64_t number = 0; !pool.failed && !result.what && number < tasks; number++) {
+        const int64_t wrong = rows.wrong[number];
+        result = wrong == NO_ROOM ? NO_MEMORY : wrong >= 0 ? fault("label", wrong) : FINE;
+    }
+    give_back(&pool);
+    return result;
 }
 
 static const char *check_bounds(const int64_t *bound, int64_t count, int64_t length)
@@ -78,8 +128,11 @@ typedef struct {
     ANNOTATIONS(FIELD)
     int64_t *first; /* (datums + 1,) row of each datum */
     Extra extras[EXTRAS];
+<<<<<<< HEAD
     int64_t *wrong; /* (tasks,) a row whose label does not exist, or -1 */
     Fault *bad;     /* (tasks,) a region that could not be spelled */
+=======
+>>>>>>> columns
 } Annotations;
 
 /* Where the rows of each datum begin, from a column that never falls. */
@@ -168,9 +221,13 @@ static void add_extra(Sha256 *sha, const Extra *extra, int64_t first, int64_t la
         sha256_add(sha, extra->text, extra->length);
 }
 
+<<<<<<< HEAD
 static Fault digest_datum(const Annotations *job, int64_t datum, int64_t *wrong, Spelling *shapes)
+=======
+static void add_datum(Sha256 *sha, const void *given, int64_t datum, int64_t *wrong)
+>>>>>>> columns
 {
-    Sha256 sha;
+    const Annotations *job = given;
     const int64_t first = job->first[datum], last = job->first[datum + 1];
     const Fault bad = job->regions ? spell_regions(job->regions, first, last, shapes) : FINE;
     if (bad.what)
@@ -181,6 +238,7 @@ static Fault digest_datum(const Annotations *job, int64_t datum, int64_t *wrong,
     length += job->regions ? spelled.length : last - first;
     for (int number = 0; number < EXTRAS; number++)
         length += length_of_extra(&job->extras[number], first, last);
+<<<<<<< HEAD
     sha256_begin(&sha);
     measure(&sha, uid_length);
     sha256_add(&sha, job->uid + uid, uid_length);
@@ -208,6 +266,16 @@ static void digest_some_datums(void *given, int64_t number)
         bad = digest_datum(job, datum, &job->wrong[number], &shapes);
     forget_spelling(&shapes);
     job->bad[number] = bad;
+=======
+    measure(sha, uid_length);
+    sha256_add(sha, job->uid + uid, uid_length);
+    measure(sha, length);
+    add_annotations(sha, job, first, last);
+    add_labels(sha, job, first, last, wrong);
+    add_numbers(sha, job, first, last);
+    for (int number = 0; number < EXTRAS; number++)
+        add_extra(sha, &job->extras[number], first, last);
+>>>>>>> columns
 }
 
 static const char *check_texts(Annotations *job)
@@ -223,6 +291,7 @@ static const char *check_texts(Annotations *job)
     return wrong;
 }
 
+<<<<<<< HEAD
 static Fault digest_tasks(Annotations *job, int64_t tasks)
 {
     memset(job->wrong, 0xFF, (size_t)tasks * sizeof *job->wrong); /* -1 */
@@ -236,9 +305,10 @@ static Fault digest_tasks(Annotations *job, int64_t tasks)
     return FINE;
 }
 
+=======
+>>>>>>> columns
 static Fault digest_annotations(Annotations *job)
 {
-    const int64_t tasks = (job->datums + DATUMS_AT_ONCE - 1) / DATUMS_AT_ONCE;
     const char *wrong = check_texts(job);
     if (wrong)
         return fault(wrong, 0);
@@ -251,11 +321,14 @@ static Fault digest_annotations(Annotations *job)
         return fault("regions", job->regions->rows);
     Pool pool = {{0}, 0, 0};
     job->first = take(&pool, job->datums + 1, sizeof *job->first);
+<<<<<<< HEAD
     job->wrong = take(&pool, tasks, sizeof *job->wrong);
     job->bad = take(&pool, tasks, sizeof *job->bad);
+=======
+>>>>>>> columns
     Fault result = pool.failed ? NO_MEMORY : find_rows(job);
     if (!result.what)
-        result = digest_tasks(job, tasks);
+        result = digest_rows(job, job->datums, add_datum, job->out_digests, job->threads);
     give_back(&pool);
     return result;
 }
@@ -277,20 +350,15 @@ typedef struct {
     TEXTS(FIELD)
 } Texts;
 
-static void digest_some_texts(void *given, int64_t number)
+static void add_text(Sha256 *sha, const void *given, int64_t row, int64_t *wrong)
 {
     const Texts *job = given;
-    const int64_t first = number * DATUMS_AT_ONCE, last = first + DATUMS_AT_ONCE;
-    for (int64_t row = first; row < last && row < job->texts; row++) {
-        Sha256 sha;
-        const int64_t start = job->bound[row], length = job->bound[row + 1] - start;
-        sha256_begin(&sha);
-        measure(&sha, job->before_length + length + job->after_length);
-        sha256_add(&sha, job->before, job->before_length);
-        sha256_add(&sha, job->text + start, length);
-        sha256_add(&sha, job->after, job->after_length);
-        sha256_end(&sha, job->out_digests + row * SHA256_BYTES);
-    }
+    const int64_t start = job->bound[row], length = job->bound[row + 1] - start;
+    (void)wrong;
+    measure(sha, job->before_length + length + job->after_length);
+    sha256_add(sha, job->before, job->before_length);
+    sha256_add(sha, job->text + start, length);
+    sha256_add(sha, job->after, job->after_length);
 }
 
 static Fault digest_texts(Texts *job)
@@ -298,9 +366,7 @@ static Fault digest_texts(Texts *job)
     const char *wrong = check_bounds(job->bound, job->texts, job->text_length);
     if (wrong)
         return fault(wrong, 0);
-    for_each((job->texts + DATUMS_AT_ONCE - 1) / DATUMS_AT_ONCE, job->threads, digest_some_texts,
-             job);
-    return FINE;
+    return digest_rows(job, job->texts, add_text, job->out_digests, job->threads);
 }
 
 BIND(digest_texts, Texts, TEXTS, digest_texts)
@@ -329,24 +395,17 @@ static void add_digits(Sha256 *sha, const uint8_t *digest)
     }
 }
 
-static void digest_some_pairs(void *given, int64_t number)
+static void add_pair(Sha256 *sha, const void *given, int64_t row, int64_t *wrong)
 {
     const Pairs *job = given;
-    const int64_t first = number * DATUMS_AT_ONCE, last = first + DATUMS_AT_ONCE;
-    for (int64_t row = first; row < last && row < job->pairs; row++) {
-        Sha256 sha;
-        sha256_begin(&sha);
-        add_digits(&sha, job->first + row * SHA256_BYTES);
-        add_digits(&sha, job->second + row * SHA256_BYTES);
-        sha256_end(&sha, job->out_digests + row * SHA256_BYTES);
-    }
+    (void)wrong;
+    add_digits(sha, job->first + row * SHA256_BYTES);
+    add_digits(sha, job->second + row * SHA256_BYTES);
 }
 
 static Fault digest_pairs(Pairs *job)
 {
-    for_each((job->pairs + DATUMS_AT_ONCE - 1) / DATUMS_AT_ONCE, job->threads, digest_some_pairs,
-             job);
-    return FINE;
+    return digest_rows(job, job->pairs, add_pair, job->out_digests, job->threads);
 }
 
 BIND(digest_pairs, Pairs, PAIRS, digest_pairs)

@@ -70,7 +70,8 @@ def digest_annotations(
         regions=regions,
         threads=threads_for(len(columns["label"])),  # type: ignore[arg-type]
     )
-    return found["digests"]
+    digests: Values = found["digests"]
+    return digests
 
 
 def digest_strings(before: bytes, strings: Strings, after: bytes) -> Values:
@@ -82,7 +83,8 @@ def digest_strings(before: bytes, strings: Strings, after: bytes) -> Values:
         after=after,
         threads=threads_for(len(strings.bounds)),  # type: ignore[arg-type]
     )
-    return found["digests"]
+    digests: Values = found["digests"]
+    return digests
 
 
 def digest_pairs(first: Values, second: Values) -> Values:
@@ -92,4 +94,5 @@ def digest_pairs(first: Values, second: Values) -> Values:
         second=column("second", second, np.uint8),
         threads=threads_for(len(first)),
     )
-    return found["digests"]
+    digests: Values = found["digests"]
+    return digests

@@ -18,8 +18,6 @@ static const uint32_t ROUND[64] = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-typedef void (*Compress)(uint32_t state[8], const uint8_t *block, int64_t blocks);
-
 static inline uint32_t turned(uint32_t word, int bits)
 {
     return word >> bits | word << (32 - bits);
@@ -53,44 +51,104 @@ static void compress_plainly(uint32_t state[8], const uint8_t *block, int64_t bl
 }
 
 #ifdef HAVE_SHA_INSTRUCTIONS
-/* Four rounds take one vector of words; the schedule of the next words is made meanwhile. The
- * instructions want the state as (a, b, e, f) and (c, d, g, h). */
-__attribute__((target("sha,sse4.1,ssse3"))) static void
-compress_by_instructions(uint32_t state[8], const uint8_t *block, int64_t blocks)
+#define BY_INSTRUCTIONS __attribute__((target("sha,sse4.1,ssse3")))
+
+/* A message in registers: the instructions want the state as (a, b, e, f) and (c, d, g, h). */
+typedef struct {
+    __m128i abef, cdgh;
+    __m128i abef_before, cdgh_before;
+    __m128i words[4];
+} Lane;
+
+BY_INSTRUCTIONS static inline __attribute__((always_inline)) void load_state(Lane *lane,
+                                                                             const uint32_t *state)
 {
-    const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
     const __m128i low = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xB1);
     const __m128i high = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 4)), 0x1B);
-    __m128i abef = _mm_alignr_epi8(low, high, 8), cdgh = _mm_blend_epi16(high, low, 0xF0);
-    for (; blocks; blocks--, block += SHA256_BLOCK) {
-        const __m128i abef_before = abef, cdgh_before = cdgh;
-        __m128i words[4];
-        for (int four = 0; four < 4; four++)
-            words[four] = _mm_shuffle_epi8(
-                _mm_loadu_si128((const __m128i *)(block + 16 * four)), big_endian);
-#pragma GCC unroll 16
-        for (int four = 0; four < 16; four++) {
-            const __m128i now = words[four % 4], before = words[(four + 3) % 4];
-            __m128i mixed =
-                _mm_add_epi32(now, _mm_loadu_si128((const __m128i *)(ROUND + 4 * four)));
-            cdgh = _mm_sha256rnds2_epu32(cdgh, abef, mixed);
-            abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(mixed, 0x0E));
-            if (four < 12) {
-                const __m128i next = words[(four + 1) % 4], after = words[(four + 2) % 4];
-                const __m128i part = _mm_add_epi32(_mm_sha256msg1_epu32(now, next),
-                                                   _mm_alignr_epi8(before, after, 4));
-                words[four % 4] = _mm_sha256msg2_epu32(part, before);
-            }
-        }
-        abef = _mm_add_epi32(abef, abef_before);
-        cdgh = _mm_add_epi32(cdgh, cdgh_before);
-    }
-    const __m128i feba = _mm_shuffle_epi32(abef, 0x1B), dchg = _mm_shuffle_epi32(cdgh, 0xB1);
+    lane->abef = _mm_alignr_epi8(low, high, 8);
+    lane->cdgh = _mm_blend_epi16(high, low, 0xF0);
+}
+
+BY_INSTRUCTIONS static inline __attribute__((always_inline)) void store_state(const Lane *lane,
+                                                                              uint32_t *state)
+{
+    const __m128i feba = _mm_shuffle_epi32(lane->abef, 0x1B);
+    const __m128i dchg = _mm_shuffle_epi32(lane->cdgh, 0xB1);
     _mm_storeu_si128((__m128i *)state, _mm_blend_epi16(feba, dchg, 0xF0));
     _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
 
-static int has_instructions(void)
+BY_INSTRUCTIONS static inline __attribute__((always_inline)) void load_block(Lane *lane,
+                                                                             const uint8_t *block)
+{
+    const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
+    for (int four = 0; four < 4; four++)
+        lane->words[four] = _mm_shuffle_epi8(
+            _mm_loadu_si128((const __m128i *)(block + 16 * four)), big_endian);
+    lane->abef_before = lane->abef;
+    lane->cdgh_before = lane->cdgh;
+}
+
+/* Four rounds take one vector of words; the schedule of later words is made meanwhile. */
+BY_INSTRUCTIONS static inline __attribute__((always_inline)) void four_rounds(Lane *lane, int four)
+{
+    const __m128i now = lane->words[four % 4], before = lane->words[(four + 3) % 4];
+    const __m128i mixed = _mm_add_epi32(now, _mm_loadu_si128((const __m128i *)(ROUND + 4 * four)));
+    lane->cdgh = _mm_sha256rnds2_epu32(lane->cdgh, lane->abef, mixed);
+    lane->abef = _mm_sha256rnds2_epu32(lane->abef, lane->cdgh, _mm_shuffle_epi32(mixed, 0x0E));
+    if (four < 12) {
+        const __m128i next = lane->words[(four + 1) % 4], after = lane->words[(four + 2) % 4];
+        const __m128i part = _mm_add_epi32(_mm_sha256msg1_epu32(now, next),
+                                           _mm_alignr_epi8(before, after, 4));
+        lane->words[four % 4] = _mm_sha256msg2_epu32(part, before);
+    }
+}
+
+BY_INSTRUCTIONS static inline __attribute__((always_inline)) void add_before(Lane *lane)
+{
+    lane->abef = _mm_add_epi32(lane->abef, lane->abef_before);
+    lane->cdgh = _mm_add_epi32(lane->cdgh, lane->cdgh_before);
+}
+
+BY_INSTRUCTIONS static void compress_by_instructions(uint32_t state[8], const uint8_t *block,
+                                                     int64_t blocks)
+{
+    Lane lane;
+    load_state(&lane, state);
+    for (; blocks; blocks--, block += SHA256_BLOCK) {
+        load_block(&lane, block);
+#pragma GCC unroll 16
+        for (int four = 0; four < 16; four++)
+            four_rounds(&lane, four);
+        add_before(&lane);
+    }
+    store_state(&lane, state);
+}
+
+/* Two messages at once: one's rounds fill the time that the other's take to answer. */
+BY_INSTRUCTIONS static void compress_two(uint32_t *state, const uint8_t *block,
+                                         uint32_t *second_state, const uint8_t *second_block,
+                                         int64_t blocks)
+{
+    Lane one, two;
+    load_state(&one, state);
+    load_state(&two, second_state);
+    for (int64_t at = 0; at < blocks * SHA256_BLOCK; at += SHA256_BLOCK) {
+        load_block(&one, block + at);
+        load_block(&two, second_block + at);
+#pragma GCC unroll 16
+        for (int four = 0; four < 16; four++) {
+            four_rounds(&one, four);
+            four_rounds(&two, four);
+        }
+        add_before(&one);
+        add_before(&two);
+    }
+    store_state(&one, state);
+    store_state(&two, second_state);
+}
+
+static int asks_processor(void)
 {
     unsigned int a, b, c, d, basic;
     if (!__get_cpuid(1, &a, &b, &basic, &d) || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
@@ -98,37 +156,46 @@ static int has_instructions(void)
     const int ssse3 = basic >> 9 & 1, sse41 = basic >> 19 & 1, sha = b >> 29 & 1;
     return ssse3 && sse41 && sha;
 }
-#endif
 
-/* What compresses here; asked again by every thread, as the answer is the same. */
-static Compress fastest(void)
+/* The answer is kept: every thread would get the same one. */
+static int has_instructions(void)
 {
-#ifdef HAVE_SHA_INSTRUCTIONS
     static int known; /* 0 until asked, then 1 or 2 */
     int here = __atomic_load_n(&known, __ATOMIC_RELAXED);
     if (!here) {
-        here = has_instructions() ? 2 : 1;
+        here = 1 + asks_processor();
         __atomic_store_n(&known, here, __ATOMIC_RELAXED);
     }
-    if (here == 2)
-        return compress_by_instructions;
+    return here == 2;
+}
 #endif
-    return compress_plainly;
+
+static void compress(uint32_t state[8], const uint8_t *block, int64_t blocks)
+{
+#ifdef HAVE_SHA_INSTRUCTIONS
+    if (has_instructions()) {
+        compress_by_instructions(state, block, blocks);
+        return;
+    }
+#endif
+    compress_plainly(state, block, blocks);
 }
 
-void sha256_begin(Sha256 *sha)
+void sha256_begin(Sha256 *sha, uint8_t *gathered, int64_t room)
 {
     static const uint32_t first[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     memcpy(sha->state, first, sizeof first);
     sha->length = 0;
     sha->waiting = 0;
+    sha->gathered = gathered;
+    sha->room = room;
 }
 
 void sha256_work(Sha256 *sha)
 {
     const int64_t blocks = sha->waiting / SHA256_BLOCK, done = blocks * SHA256_BLOCK;
-    fastest()(sha->state, sha->gathered, blocks);
+    compress(sha->state, sha->gathered, blocks);
     sha->length += (uint64_t)done;
     sha->waiting -= done;
     memmove(sha->gathered, sha->gathered + done, (size_t)sha->waiting);
@@ -136,26 +203,46 @@ void sha256_work(Sha256 *sha)
 
 void sha256_add(Sha256 *sha, const void *bytes, int64_t count)
 {
+    enum { MOST = SHA256_LEAST_ROOM - SHA256_BLOCK };
     const uint8_t *next = bytes;
-    while (count) {
-        const int64_t most = SHA256_GATHERED - SHA256_BLOCK, now = count < most ? count : most;
-        memcpy(sha256_room(sha, now), next, (size_t)now);
-        next += now;
-        count -= now;
-    }
+    for (; count > MOST; next += MOST, count -= MOST)
+        memcpy(sha256_room(sha, MOST), next, MOST);
+    memcpy(sha256_room(sha, count), next, (size_t)count);
 }
 
-void sha256_end(Sha256 *sha, uint8_t digest[SHA256_BYTES])
+/* A one, zeros, and the length in bits at the end of a block: now whole blocks are waiting. */
+static int64_t pad(Sha256 *sha)
 {
     const uint64_t bits = (sha->length + (uint64_t)sha->waiting) * 8;
-    sha256_work(sha);
-    const int64_t used = sha->waiting, padded = used < SHA256_BLOCK - 8 ? 1 : 2;
-    uint8_t *end = sha->gathered + padded * SHA256_BLOCK;
-    memset(sha->gathered + used, 0, (size_t)(padded * SHA256_BLOCK - used));
-    sha->gathered[used] = 0x80;
-    for (int at = 1; at <= 8; at++)
-        end[-at] = (uint8_t)(bits >> 8 * (at - 1));
-    fastest()(sha->state, sha->gathered, padded);
+    const int64_t zeros = SHA256_BLOCK - 1 - (sha->waiting + 8) % SHA256_BLOCK;
+    uint8_t *end = sha256_room(sha, 1 + zeros + 8);
+    *end++ = 0x80;
+    memset(end, 0, (size_t)zeros);
+    for (int at = 0; at < 8; at++)
+        end[zeros + at] = (uint8_t)(bits >> (56 - 8 * at));
+    return sha->waiting / SHA256_BLOCK;
+}
+
+static void write_digest(const Sha256 *sha, uint8_t *digest)
+{
     for (int at = 0; at < SHA256_BYTES; at++)
         digest[at] = (uint8_t)(sha->state[at / 4] >> (24 - 8 * (at % 4)));
+}
+
+void sha256_end(Sha256 *one, uint8_t *digest, Sha256 *two, uint8_t *second_digest)
+{
+    const int64_t blocks = pad(one), others = two ? pad(two) : 0;
+    int64_t both = 0;
+#ifdef HAVE_SHA_INSTRUCTIONS
+    if (has_instructions())
+        both = blocks < others ? blocks : others;
+    if (both)
+        compress_two(one->state, one->gathered, two->state, two->gathered, both);
+#endif
+    compress(one->state, one->gathered + both * SHA256_BLOCK, blocks - both);
+    write_digest(one, digest);
+    if (!two)
+        return;
+    compress(two->state, two->gathered + both * SHA256_BLOCK, others - both);
+    write_digest(two, second_digest);
 }
