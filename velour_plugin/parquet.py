@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import shapely
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.arrow import columns_to_parquet, parquet_to_table
@@ -21,6 +20,7 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.libraries import shapely
 
 
 def write_predictions(dataset: Dataset, path: Path) -> None:

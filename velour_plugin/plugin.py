@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from velour_plugin.formats import Records as Records
     from velour_plugin.formats import read_records as read_records
     from velour_plugin.matching import Question as Question
+    from velour_plugin.offers import Offer as Offer
     from velour_plugin.parquet import write_predictions as write_predictions
     from velour_plugin.plugins import installed as installed
     from velour_plugin.progress import track as track
@@ -84,6 +85,7 @@ _NAMES = {
     "evaluation": "compute evaluate_question fixed_filter publish",
     "formats": "Path Records read_records",
     "matching": "Question",
+    "offers": "Offer",
     "plugins": "installed",
     "store": "DatumSelection Snapshot StoreOpener StoreTables opened",
     "store.sql.store": "SqlStore",

@@ -12,12 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import compress, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction, all_of
 from velour_plugin.domain.canonical import Digest, canonical_json, digest
@@ -28,6 +26,10 @@ from velour_plugin.domain.order import natural_order
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadDataset
+from velour_plugin.libraries import shapely
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Annotation
@@ -25,6 +24,7 @@ from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.domain.vocabulary import LabelName as LabelName
 from velour_plugin.domain.vocabulary import Vocabulary
 from velour_plugin.errors import BadAnnotation, BadGeometry
+from velour_plugin.libraries import shapely
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -73,6 +73,5 @@ def _key(query: Query[Any]) -> str | None:
     families = family_revisions(query.properties)
     if not query.cacheable or families is None:
         return None
-    evaluators = installed().evaluators.values()
-    versions = sorted([evaluator.task, evaluator.version] for evaluator in evaluators)
+    versions = installed().evaluators.versions
     return digest("answer", canonical_json([versions, families]), query.digest)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete
 
 from velour_plugin.domain.geometry import Raster
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.filters.rows import region_of
+from velour_plugin.libraries import shapely
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.backend import Backend
 from velour_plugin.store.sql.datasets import version_uids
