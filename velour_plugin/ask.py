@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from velour_plugin.answers import (
-    Comparison,
-    Leaderboard,
-    Matrix,
-    Recommendation,
-    Slices,
-    Worst,
-)
-from velour_plugin.filters import Where
 from velour_plugin.queries import (
     CompareQuery,
     MatrixQuery,
@@ -24,7 +15,20 @@ from velour_plugin.queries import (
     WorstQuery,
 )
 from velour_plugin.query_fields import Cut, LabelName, OnMismatch
-from velour_plugin.store import Store, opened
+from velour_plugin.ranking import cache_key, read_answer
+from velour_plugin.store.opening import known_answer, opened
+from velour_plugin.store.protocol import Store
+
+if TYPE_CHECKING:
+    from velour_plugin.answers import (
+        Comparison,
+        Leaderboard,
+        Matrix,
+        Recommendation,
+        Slices,
+        Worst,
+    )
+    from velour_plugin.filters import Where
 
 Answer = TypeVar("Answer")
 
@@ -317,5 +321,11 @@ def _listed(names: Any) -> Any:
 
 
 def _ask(query: Query[Answer], store: Store | str | None) -> Answer:
+    """Answer from the cache where that needs no open store."""
+    if (store is None or isinstance(store, str)) and (key := cache_key(query)) is not None:
+        known = known_answer(store, key, query.read_datasets)
+        cached = None if known is None else read_answer(query, known)
+        if cached is not None:
+            return cached
     with opened(store) as reader:
         return reader.ask(query)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from numbers import Integral
 from reprlib import repr as shortened
 from typing import Any
 
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.evaluation import Certificate, EvaluatedRun, Evaluation, evaluation_id
+from velour_plugin.domain.evaluation import (
+    Certificate,
+    EvaluatedRun,
+    Evaluation,
+    Metrics,
+    evaluation_id,
+)
 from velour_plugin.errors import BadDataset, InvalidInput, NotFound
 from velour_plugin.filters import Node, Where, parse_filter
 from velour_plugin.filters.fixing import asks_for_facts, without_facts
@@ -132,7 +139,7 @@ def compute(
         str(dataset.model),
         question.certificate(dataset.name, names),
         names.predictions,
-        question.evaluator.measure(ledger) + question.evaluator.details(ledger),
+        Metrics(question.evaluator.measure(ledger), partial(question.evaluator.details, ledger)),
         ledger,
         run,
     )

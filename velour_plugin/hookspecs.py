@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from velour_plugin.evaluator import Evaluator
     from velour_plugin.filters.properties import PropertyFamily
     from velour_plugin.formats import Format
+    from velour_plugin.offers import Offer
     from velour_plugin.store import Store, StoreOpener, StoreTables, Version
     from velour_plugin.tracked_evaluation import TrackedEvaluation
 
@@ -39,10 +40,12 @@ hookimpl = pluggy.HookimplMarker("velour")
 
 
 @hookspec
-def velour_evaluators() -> Iterable[Evaluator]:  # type: ignore[empty-body]
+def velour_evaluators() -> Iterable[Evaluator | Offer]:  # type: ignore[empty-body]
     """Offer evaluators. Called once per process; every answer is kept.
 
-    Two evaluators of one task are refused at start, naming both plugins::
+    One that takes long to import is offered by task, place and version, and imported when its task
+    is evaluated or measured: ``Offer("counting", "my_package.count:CountEvaluator", "1")`` of
+    :mod:`velour_plugin.plugin`. Two evaluators of one task are refused, naming both plugins::
 
         @velour_plugin.hookimpl
         def velour_evaluators():
@@ -51,10 +54,11 @@ def velour_evaluators() -> Iterable[Evaluator]:  # type: ignore[empty-body]
 
 
 @hookspec
-def velour_formats() -> Iterable[Format]:  # type: ignore[empty-body]
+def velour_formats() -> Iterable[Format | Offer]:  # type: ignore[empty-body]
     """Offer formats that ``velour.read_dataset`` can read. Called once per process.
 
-    Two formats of one name are refused, naming both plugins::
+    As evaluators, they may be offered by name and place. Two formats of one name are refused,
+    naming both plugins::
 
         @velour_plugin.hookimpl
         def velour_formats():

@@ -6,6 +6,7 @@ of a dataset in memory are sent to workers; those of a partitioned one are read 
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -236,9 +237,7 @@ def _matched(
     question: Question, dataset: Dataset | PartitionedDataset, n_jobs: int | None
 ) -> Iterator[tuple[Part, Fingerprints | None]]:
     """Matched parts, in order; the digests of those that nobody has in memory."""
-    import joblib
-
-    workers = joblib.effective_n_jobs(n_jobs)
+    workers = _workers(n_jobs)
     if isinstance(dataset, Dataset):
         if workers == 1:
             yield question.match(dataset), None
@@ -248,9 +247,20 @@ def _matched(
         ]
     else:
         loaders = [_Read(str(dataset.folder), number) for number in range(len(dataset))]
+    import joblib
+
     # a generator hands parts over as they are done, so that only ledgers are kept here
     parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
     yield from parallel(joblib.delayed(_match)(question, loader) for loader in loaders)
+
+
+def _workers(n_jobs: int | None) -> int:
+    """How many match; who never imported joblib has no ``parallel_config`` of it."""
+    if n_jobs is None and "joblib" not in sys.modules:
+        return 1
+    import joblib
+
+    return int(joblib.effective_n_jobs(n_jobs))
 
 
 def _match(question: Question, load: Callable[[], Dataset]) -> tuple[Part, Fingerprints | None]:

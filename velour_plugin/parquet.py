@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import shapely
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.arrow import columns_to_parquet, parquet_to_table
@@ -23,6 +22,7 @@ from velour_plugin.domain.datum_columns import DatumColumns
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.libraries import shapely
 
 
 def write_predictions(dataset: Dataset, path: Path) -> None:

@@ -15,15 +15,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from shapely.geometry import mapping, shape
-from shapely.geometry.base import BaseGeometry
-
 from velour_plugin.domain.canonical import exact_json
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.domain.order import natural_order
 from velour_plugin.domain.table import LabelName
 from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.libraries import shapely
 from velour_plugin.parquet import (
     read_datums,
     read_predictions,
@@ -59,8 +57,8 @@ class PartitionedDataset:
         self.model: str = index["model"]
         self.metadata: dict[str, Any] = decode_metadata(index["metadata"])
         self.labels: list[LabelName] = [(key, value) for key, value in index["labels"]]
-        location = index.get("location")
-        self.location: BaseGeometry | None = None if location is None else shape(location)
+        place = index.get("location")
+        self.location: Any = None if place is None else shapely.geometry.shape(place)
         self.parts: list[str] = index["parts"]
 
     @classmethod
@@ -95,7 +93,7 @@ class PartitionedDataset:
             "metadata": encode_metadata(first.metadata),
             "labels": first.truth.labels,
             "parts": names,
-            "location": None if first.location is None else mapping(first.location),
+            "location": first.location and shapely.geometry.mapping(first.location),
         }
         (root / _INDEX).write_text(exact_json(index), encoding="utf-8")
         return cls(root)

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from velour_plugin.native.masks import Masks as Masks
     from velour_plugin.native.masks import Texts as Texts
     from velour_plugin.native.masks import masks_of as masks_of
+    from velour_plugin.offers import Offer as Offer
     from velour_plugin.parquet import write_predictions as write_predictions
     from velour_plugin.plugins import installed as installed
     from velour_plugin.progress import track as track
@@ -107,6 +108,7 @@ _NAMES = {
     "evaluation": "compute evaluate_question fixed_filter publish",
     "formats": "Path Records read_records",
     "matching": "Question",
+    "offers": "Offer",
     "plugins": "installed",
     "store": "DatumSelection Snapshot StoreOpener StoreTables opened",
     "store.sql.store": "SqlStore",

@@ -11,10 +11,12 @@ import logging
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from velour_plugin.errors import NotFound, PluginConflict, UnknownName
+from velour_plugin.offers import Offer, Offers
 from velour_plugin.plugin_manager import PluginManager, blamed
 
 if TYPE_CHECKING:
@@ -63,14 +65,14 @@ class Plugins:
             _ = self.formats
 
     @cached_property
-    def evaluators(self) -> dict[str, Evaluator]:
+    def evaluators(self) -> Offers[Evaluator]:
         """Evaluators by task."""
-        return self._collect("velour_evaluators", "evaluator", "task")
+        return self._offers("velour_evaluators", "evaluator", "task")
 
     @cached_property
-    def formats(self) -> dict[str, Format]:
+    def formats(self) -> Offers[Format]:
         """Formats by name."""
-        return self._collect("velour_formats", "format", "name")
+        return self._offers("velour_formats", "format", "name")
 
     @cached_property
     def properties(self) -> dict[str, PropertyFamily]:
@@ -203,6 +205,14 @@ class Plugins:
         """A single plugin is called when its answer is needed: evaluators are slow to import."""
         return len(self.manager.calls(hook)) > 1
 
+    def _offers(self, hook: str, kind: str, attribute: str) -> Offers[Any]:
+        """What plugins offer of a kind that is slow to import."""
+
+        def blame(name: str) -> AbstractContextManager[None]:
+            return blamed(f"plugin {self.provider(kind, name)!r}", f"when {name!r} was imported")
+
+        return Offers(self._collect(hook, kind, attribute), blame)
+
     def _collect(self, hook: str, kind: str, attribute: str | None = None) -> dict[str, Any]:
         """What all plugins offer through a hook, by name.
 
@@ -250,9 +260,13 @@ def _named(answer: Any, attribute: str | None) -> Iterator[tuple[str, Any]]:
     pairs: Iterable[tuple[Any, Any]] = (
         dict(answer).items()
         if attribute is None
-        else [(getattr(offer, attribute, None), offer) for offer in answer]
+        else [(_name_of(offer, attribute), offer) for offer in answer]
     )
     for name, offer in pairs:
         if not name or not isinstance(name, str):
             raise TypeError(f"{offer!r} is offered under the name {name!r}, which is no text")
         yield name, offer
+
+
+def _name_of(offer: Any, attribute: str) -> Any:
+    return offer.name if isinstance(offer, Offer) else getattr(offer, attribute, None)

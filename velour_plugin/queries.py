@@ -11,20 +11,12 @@ from abc import ABC
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
-from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_type_hints
 
-from velour_plugin.answers import (
-    Comparison,
-    Leaderboard,
-    Matrix,
-    Recommendation,
-    Slices,
-    Worst,
-)
+from velour_plugin import answers
 from velour_plugin.domain.canonical import canonical_json, digest
 from velour_plugin.domain.labels import Label
 from velour_plugin.errors import InvalidInput, UnknownName
-from velour_plugin.filters.tree import Call, Literal, Property, properties, to_json
 from velour_plugin.query_fields import (
     Confidence,
     Count,
@@ -45,7 +37,21 @@ from velour_plugin.query_fields import (
     SomeNames,
 )
 
+if TYPE_CHECKING:
+    from velour_plugin.filters.tree import Property
+
 Answer = TypeVar("Answer")
+
+
+class AnswerType:
+    """The class of an answer, by its name in :mod:`velour_plugin.answers`; loaded when needed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, query: object, owner: object = None) -> type[Any]:
+        answer_type: type[Any] = getattr(answers, self.name)
+        return answer_type
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,7 +65,7 @@ class Query(ABC, Generic[Answer]):
     """
 
     kind: ClassVar[str]
-    answer_type: ClassVar[type[Any]]
+    answer_type: ClassVar[AnswerType]
     run_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that name one run, as a URI of a tracker may do too."""
 
@@ -132,20 +138,30 @@ def _checks(kind: type[Query[Any]]) -> dict[str, Callable[[str, Any], Any]]:
 
 
 def _to_json(value: Any) -> Any:
-    if isinstance(value, tuple):
+    if isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, (tuple, list)):
         return [_to_json(item) for item in value]
     if isinstance(value, Mapping):
         return {key: _to_json(item) for key, item in value.items()}
-    return to_json(value) if isinstance(value, (Call, Literal, Property)) else value
+    from velour_plugin.filters.tree import to_json  # whose loading only a filter is worth
+
+    return to_json(value)
 
 
 def _properties(value: Any) -> Iterator[Property]:
     """Properties that filters ask for, in a field of a query."""
-    if isinstance(value, (Call, Literal, Property)):
-        yield from properties(value)
-    elif isinstance(value, (tuple, Mapping)):
+    if isinstance(value, (tuple, list, Mapping)):
         for item in value.values() if isinstance(value, Mapping) else value:
             yield from _properties(item)
+    elif not isinstance(value, _PLAIN):
+        from velour_plugin.filters.tree import properties
+
+        yield from properties(value)
+
+
+_PLAIN = (str, int, float, type(None))
+"""What JSON has itself; other values in a query's fields are lists, mappings and filters."""
 
 
 def is_uri(name: str) -> bool:
@@ -154,11 +170,11 @@ def is_uri(name: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RankQuery(Query[Leaderboard]):
+class RankQuery(Query["answers.Leaderboard"]):
     """Which run is best by a metric (:func:`velour_plugin.rank` explains each field)."""
 
     kind = "rank"
-    answer_type = Leaderboard
+    answer_type = AnswerType("Leaderboard")
 
     metric: Name
     datasets: SomeNames
@@ -177,7 +193,7 @@ class RankQuery(Query[Leaderboard]):
     @property
     def further_columns(self) -> tuple[str, ...]:
         """The named columns, and those that ``having`` is a condition on."""
-        limited = [prop.name for prop in properties(self.having)] if self.having else []  # type: ignore[arg-type]
+        limited = [prop.name for prop in _properties(self.having)]
         return tuple(
             dict.fromkeys(name for name in (*self.columns, *limited) if name != self.metric)
         )
@@ -190,6 +206,10 @@ class RankQuery(Query[Leaderboard]):
     @property
     def properties(self) -> tuple[Property, ...]:
         """Properties that decide the answer: of filters, and of columns."""
+        if not self.columns:
+            return super().properties
+        from velour_plugin.filters.tree import Property
+
         return (*super().properties, *map(Property, self.columns))
 
     @property
@@ -199,11 +219,11 @@ class RankQuery(Query[Leaderboard]):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MatrixQuery(Query[Matrix]):
+class MatrixQuery(Query["answers.Matrix"]):
     """How models do on datasets (:func:`velour_plugin.matrix` explains each field)."""
 
     kind = "matrix"
-    answer_type = Matrix
+    answer_type = AnswerType("Matrix")
 
     metric: Name
     where: Filter = None
@@ -218,11 +238,11 @@ class MatrixQuery(Query[Matrix]):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SliceQuery(Query[Slices]):
+class SliceQuery(Query["answers.Slices"]):
     """How a run does on slices of its data (:func:`velour_plugin.slices` explains each field)."""
 
     kind = "slices"
-    answer_type = Slices
+    answer_type = AnswerType("Slices")
     run_fields = ("run",)
 
     run: Name
@@ -237,11 +257,11 @@ class SliceQuery(Query[Slices]):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CompareQuery(Query[Comparison]):
+class CompareQuery(Query["answers.Comparison"]):
     """How two runs differ (:func:`velour_plugin.compare` explains each field)."""
 
     kind = "compare"
-    answer_type = Comparison
+    answer_type = AnswerType("Comparison")
     run_fields = ("baseline", "candidate")
 
     baseline: Name
@@ -255,11 +275,11 @@ class CompareQuery(Query[Comparison]):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class WorstQuery(Query[Worst]):
+class WorstQuery(Query["answers.Worst"]):
     """Which datums cost a run most (:func:`velour_plugin.worst` explains each field)."""
 
     kind = "worst"
-    answer_type = Worst
+    answer_type = AnswerType("Worst")
     run_fields = ("run",)
 
     run: Name
@@ -270,11 +290,11 @@ class WorstQuery(Query[Worst]):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RecommendQuery(Query[Recommendation]):
+class RecommendQuery(Query["answers.Recommendation"]):
     """Which model to take for a need (:func:`velour_plugin.recommend` explains each field)."""
 
     kind = "recommend"
-    answer_type = Recommendation
+    answer_type = AnswerType("Recommendation")
 
     metric: Name
     where: Filter = None

@@ -9,14 +9,17 @@ A check takes the field's name and the value that was given::
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.domain.labels import DEFAULT_KEY, Label
 from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import InvalidInput, UnknownName
-from velour_plugin.filters import Where, parse_filter
-from velour_plugin.filters.tree import Node
+
+if TYPE_CHECKING:
+    from velour_plugin.filters import Node, Where
+else:
+    Where = Any  # types of filters load with the first filter
 
 LabelName = Union[str, tuple[str, str]]
 OnMismatch = Literal["refuse", "intersect"]
@@ -74,6 +77,10 @@ def _runs(name: str, value: Any) -> str | tuple[str, ...] | None:
 
 
 def _filter(_: str, value: Any) -> Node | None:
+    if value is None:
+        return None
+    from velour_plugin.filters import parse_filter
+
     return parse_filter(value)
 
 
@@ -103,7 +110,7 @@ def _cut(name: str, cut: Any) -> Any:
             "{'season': {'summer': \"month = 'July'\"}}."
         )
     ((title, slices),) = cut.items()
-    filters = {_name(name, key): parse_filter(where) for key, where in slices.items()}
+    filters = {_name(name, key): _filter(key, where) for key, where in slices.items()}
     return {_name(name, title): filters}
 
 

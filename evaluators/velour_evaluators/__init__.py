@@ -8,25 +8,24 @@ from typing import TYPE_CHECKING
 from velour_plugin import hookimpl
 
 if TYPE_CHECKING:
-    from velour_plugin import Evaluator
+    from velour_plugin.plugin import Offer
 
 
 @hookimpl
-def velour_evaluators() -> Iterable[Evaluator]:
-    """Offer one evaluator a task."""
-    from velour_evaluators.classification.evaluator import (
-        ImageClassification,
-        TabularClassification,
-    )
-    from velour_evaluators.detection.evaluator import InstanceSegmentation, ObjectDetection
-    from velour_evaluators.embedding import EmbeddingEvaluator
-    from velour_evaluators.semantic.evaluator import SemanticSegmentation
+def velour_evaluators() -> Iterable[Offer]:
+    """Offer one evaluator a task; a version is that of the class."""
+    from velour_plugin.plugin import Offer
 
     return [
-        EmbeddingEvaluator(),
-        ImageClassification(),
-        InstanceSegmentation(),
-        ObjectDetection(),
-        SemanticSegmentation(),
-        TabularClassification(),
+        Offer(task, f"velour_evaluators.{home}", version) for task, home, version in _EVALUATORS
     ]
+
+
+_EVALUATORS = (
+    ("embedding", "embedding:EmbeddingEvaluator", "1"),
+    ("image-classification", "classification.evaluator:ImageClassification", "1"),
+    ("instance-segmentation", "detection.evaluator:InstanceSegmentation", "1"),
+    ("object-detection", "detection.evaluator:ObjectDetection", "1"),
+    ("semantic-segmentation", "semantic.evaluator:SemanticSegmentation", "1"),
+    ("tabular-classification", "classification.evaluator:TabularClassification", "1"),
+)

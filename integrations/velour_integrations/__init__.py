@@ -13,20 +13,25 @@ from velour_plugin import hookimpl
 if TYPE_CHECKING:
     import click
 
-    from velour_plugin import Autologger, Evaluation, Format
-    from velour_plugin.plugin import PropertyFamily, TrackedEvaluation
+    from velour_plugin import Autologger, Evaluation
+    from velour_plugin.plugin import Offer, PropertyFamily, TrackedEvaluation
 
 
 @hookimpl
-def velour_formats() -> Iterable[Format]:
+def velour_formats() -> Iterable[Offer]:
     """COCO, GeoJSON, Pascal VOC, SpaceNet and YOLO."""
-    from velour_integrations.formats.coco import CocoFormat
-    from velour_integrations.formats.geojson import GeoJsonFormat
-    from velour_integrations.formats.spacenet import SpaceNetFormat
-    from velour_integrations.formats.voc import VocFormat
-    from velour_integrations.formats.yolo import YoloFormat
+    from velour_plugin.plugin import Offer
 
-    return [CocoFormat(), GeoJsonFormat(), SpaceNetFormat(), VocFormat(), YoloFormat()]
+    return [Offer(name, f"velour_integrations.formats.{home}") for name, home in _FORMATS]
+
+
+_FORMATS = (
+    ("coco", "coco:CocoFormat"),
+    ("geojson", "geojson:GeoJsonFormat"),
+    ("spacenet", "spacenet:SpaceNetFormat"),
+    ("voc", "voc:VocFormat"),
+    ("yolo", "yolo:YoloFormat"),
+)
 
 
 @hookimpl

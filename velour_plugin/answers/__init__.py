@@ -1,26 +1,46 @@
-"""Answers: what a store returns for a query, as values that print, plot and go through JSON."""
+"""Answers: what a store returns for a query, as values that print, plot and go through JSON.
 
-from velour_plugin.answers.base import Answer
-from velour_plugin.answers.comparison import Comparison, Difference, ErrorDifference, Errors
-from velour_plugin.answers.leaderboard import Leaderboard, LeaderboardRow
-from velour_plugin.answers.matrix import Cell, Matrix
-from velour_plugin.answers.recommendation import Recommendation, Support
-from velour_plugin.answers.slices import DatumImpact, Slice, Slices, Worst
+Each loads when it is first used: a question has one answer.
+"""
 
-__all__ = [
-    "Answer",
-    "Cell",
-    "Comparison",
-    "DatumImpact",
-    "Difference",
-    "ErrorDifference",
-    "Errors",
-    "Leaderboard",
-    "LeaderboardRow",
-    "Matrix",
-    "Recommendation",
-    "Slice",
-    "Slices",
-    "Support",
-    "Worst",
-]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from velour_plugin.answers.base import Answer as Answer
+    from velour_plugin.answers.comparison import Comparison as Comparison
+    from velour_plugin.answers.comparison import Difference as Difference
+    from velour_plugin.answers.comparison import ErrorDifference as ErrorDifference
+    from velour_plugin.answers.comparison import Errors as Errors
+    from velour_plugin.answers.leaderboard import Leaderboard as Leaderboard
+    from velour_plugin.answers.leaderboard import LeaderboardRow as LeaderboardRow
+    from velour_plugin.answers.matrix import Cell as Cell
+    from velour_plugin.answers.matrix import Matrix as Matrix
+    from velour_plugin.answers.recommendation import Recommendation as Recommendation
+    from velour_plugin.answers.recommendation import Support as Support
+    from velour_plugin.answers.slices import DatumImpact as DatumImpact
+    from velour_plugin.answers.slices import Slice as Slice
+    from velour_plugin.answers.slices import Slices as Slices
+    from velour_plugin.answers.slices import Worst as Worst
+
+_NAMES = {
+    "base": "Answer",
+    "comparison": "Comparison Difference ErrorDifference Errors",
+    "leaderboard": "Leaderboard LeaderboardRow",
+    "matrix": "Cell Matrix",
+    "recommendation": "Recommendation Support",
+    "slices": "DatumImpact Slice Slices Worst",
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"velour_plugin.answers.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

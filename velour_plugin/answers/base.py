@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from velour_plugin.answers.text import TextTable
 from velour_plugin.errors import InvalidInput, UnknownName
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import plotly.graph_objects as go
-    from rich.table import Table
 
 Row = TypeVar("Row")
 
@@ -90,9 +89,11 @@ class Answer(ABC, Generic[Row]):
         return pd.DataFrame([asdict(row) for row in self.rows], columns=names)  # type: ignore[call-overload]
 
     def __str__(self) -> str:
-        return "\n".join([text_table(self.title, self._shown_rows()), *self.notes])
+        return "\n".join([str(text_table(self.title, self._shown_rows())), *self.notes])
 
     def _repr_html_(self) -> str:
+        from html import escape
+
         table = str(self._shown_frame().to_html(index=False, na_rep="–"))
         return f"<p><b>{escape(self.title)}</b></p>{table}"
 
@@ -127,29 +128,14 @@ class TitledAnswer(Answer[Row]):
     title: str = ""
 
 
-def text_table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
+def text_table(title: str, rows: Sequence[Mapping[str, Any]]) -> TextTable:
     """Rows of one kind as a table of text, with the names of their fields as its head."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, min_width=40)
+    columns = []
     for name in rows[0] if rows else ():
         known = next((row[name] for row in rows if row[name] is not None), "")
-        right = isinstance(known, (int, float)) and not isinstance(known, bool)
-        table.add_column(name.replace("_", " "), justify="right" if right else "left")
-    for row in rows:
-        table.add_row(*(_text(value) for value in row.values()))
-    return plain_text(table)
-
-
-def plain_text(table: Table) -> str:
-    """A rich table without colours, its lines without blanks at their ends."""
-    from rich.console import Console
-
-    console = Console(width=200, no_color=True, force_terminal=False)
-    with console.capture() as capture:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in capture.get().strip("\n").splitlines())
+        is_number = isinstance(known, (int, float)) and not isinstance(known, bool)
+        columns.append((name.replace("_", " "), is_number))
+    return TextTable(title, columns, [[_text(value) for value in row.values()] for row in rows])
 
 
 def _text(value: Any) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from velour_plugin.answers.base import Answer, plain_text
+from velour_plugin.answers.base import Answer
 from velour_plugin.answers.plots import dots, pareto
+from velour_plugin.answers.text import TextTable
 from velour_plugin.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -111,20 +112,10 @@ class Leaderboard(Answer[LeaderboardRow]):
 
     def to_table(self) -> Table:
         """The leaderboard as a rich table; columns that nothing is known for are left out."""
-        from rich import box
-        from rich.table import Table
-
-        table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, min_width=40)
-        shown = [*self._shown_columns(), *map(_extra_column, self.columns)]
-        for column in shown:
-            title = column.title.format(metric=self.metric, confidence=self.confidence)
-            table.add_column(title, justify=column.justify)
-        for row in self.rows:
-            table.add_row(*(column.text(row) for column in shown))
-        return table
+        return self._table().to_rich()
 
     def __str__(self) -> str:
-        return "\n".join([plain_text(self.to_table()), *self.notes])
+        return "\n".join([str(self._table()), *self.notes])
 
     def plot(self, against: str | None = None, higher_is_better: bool = False) -> go.Figure:
         """Values as dots with intervals; or against another column, with the Pareto front.
@@ -150,6 +141,18 @@ class Leaderboard(Answer[LeaderboardRow]):
         ]
         best = (higher_is_better, not self.lower_is_better)
         return pareto(self.title, points, (against, self.metric), best)
+
+    def _table(self) -> TextTable:
+        shown = [*self._shown_columns(), *map(_extra_column, self.columns)]
+        headings = [
+            (
+                column.title.format(metric=self.metric, confidence=self.confidence),
+                column.justify == "right",
+            )
+            for column in shown
+        ]
+        rows = [[column.text(row) for column in shown] for row in self.rows]
+        return TextTable(self.title, headings, rows)
 
     def _shown_columns(self) -> list[_Column]:
         sure = any(row.interval is not None for row in self.rows)

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from reprlib import repr as shortened
 from typing import Any, TypeVar
 
-from shapely.geometry.base import BaseGeometry
-
 from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadAnnotation, BadDataset
+from velour_plugin.libraries import shapely
 
 Item = TypeVar("Item")
 
@@ -36,7 +35,7 @@ class Datum:
 
     uid: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    location: BaseGeometry | Any | None = None
+    location: shapely.Geometry | Any | None = None
 
     def __post_init__(self) -> None:
         if not self.uid or not is_storable(self.uid):

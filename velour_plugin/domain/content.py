@@ -140,15 +140,10 @@ def _bytes_of_piece(
     numbers[np.isnan(numbers)] = np.nan  # NaN has many spellings, -0.0 became 0.0 above
     values, labels = numbers.tobytes(), table.label.tolist()
     which, wide = annotation.tobytes(), numbers.shape[1] * numbers.itemsize
-<<<<<<< HEAD
     nothing = RegionColumn.empty(len(table))
-    extras = [_joined(list(region_bytes(nothing if table.shape is None else table.shape)))]
+    extras = [list(region_bytes(nothing if table.shape is None else table.shape))]
     extras += [
-        _joined([spell(None)] * len(table) if column is None else list(map(spell, column)))
-=======
-    extras = [
         [spell(None)] * len(table) if column is None else list(map(spell, column))
->>>>>>> columns
         for _, spell, column in _extras(table)
     ]
     for first, last in pairwise(bounds.tolist()):

@@ -11,11 +11,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction, all_of
 from velour_plugin.domain.canonical import Digest, canonical_json
@@ -41,6 +40,9 @@ from velour_plugin.domain.order import natural_argsort, natural_order
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadDataset
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from html import escape
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from velour_plugin.domain.canonical import canonical_json, digest
 from velour_plugin.domain.labels import DEFAULT_KEY, Label, label_name
@@ -43,6 +44,56 @@ class Metric:
             "label": self.label and [self.label.key, self.label.value],
             "parameters": dict(self.parameters),
         }
+
+
+class Metrics(Sequence[Metric]):
+    """Metrics of an evaluation; curves, matrices and examples are computed when one is looked at.
+
+    Args:
+        measured: headline metrics first, then those of labels.
+        details: computes all others.
+    """
+
+    def __init__(self, measured: Sequence[Metric], details: Callable[[], Sequence[Metric]]) -> None:
+        self.measured = tuple(measured)
+        self._details = details
+
+    @cached_property
+    def details(self) -> tuple[Metric, ...]:
+        """What nobody ranks by: curves, matrices, examples, kinds of error."""
+        return tuple(self._details())
+
+    def named(self, name: str) -> list[Metric]:
+        """Those of a name; details are computed where none that was measured has it."""
+        found = [metric for metric in self.measured if metric.name == name]
+        return found or [metric for metric in self.details if metric.name == name]
+
+    def __iter__(self) -> Iterator[Metric]:
+        yield from self.measured
+        yield from self.details
+
+    def __len__(self) -> int:
+        return len(self.measured) + len(self.details)
+
+    @overload
+    def __getitem__(self, index: int) -> Metric: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Metric]: ...
+    def __getitem__(self, index: int | slice) -> Metric | Sequence[Metric]:
+        if isinstance(index, int) and 0 <= index < len(self.measured):
+            return self.measured[index]
+        return (*self.measured, *self.details)[index]
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as a list
+
+    def __add__(self, other: Sequence[Metric]) -> list[Metric]:
+        return [*self, *other]
+
+    def __repr__(self) -> str:
+        return repr(list(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +214,8 @@ class Evaluation(Mapping[str, "float | None"]):
         raise UnknownName("label", _shortest(key), labels)
 
     def _named(self, name: str) -> list[Metric]:
+        if isinstance(self.metrics, Metrics):
+            return self.metrics.named(name)
         return [metric for metric in self.metrics if metric.name == name]
 
     def _hint(self, name: str) -> str | None:

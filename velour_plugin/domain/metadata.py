@@ -16,13 +16,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-import shapely
-from shapely.geometry import Point, mapping, shape
-from shapely.geometry.base import BaseGeometry
-
 from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadGeometry, BadMetadata
+from velour_plugin.libraries import is_geometry, shapely
 
 GEOJSON_TYPES = frozenset(
     (
@@ -67,7 +63,7 @@ def decode_metadata(encoded: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _decode(value) for key, value in encoded.items()}
 
 
-def checked_location(location: object) -> BaseGeometry | None:
+def checked_location(location: object) -> shapely.Geometry | None:
     """Return a place on Earth as a shapely geometry in WGS84, x = longitude, y = latitude.
 
     Args:
@@ -160,8 +156,8 @@ def _encode(key: str, value: Any) -> Any:
         return {"$time": value.isoformat()}
     if isinstance(value, dt.timedelta):
         return {"$duration": value.total_seconds()}
-    if isinstance(value, BaseGeometry) or _is_geojson(value):
-        return mapping(_checked_geometry(key, value))
+    if is_geometry(value) or _is_geojson(value):
+        return shapely.geometry.mapping(_checked_geometry(key, value))
     if isinstance(value, Mapping):
         return {_checked_key(name): _encode(f"{key}.{name}", value[name]) for name in value}
     if isinstance(value, (list, tuple)):
@@ -190,9 +186,9 @@ def _checked_number(key: str, number: float) -> float:
     return number
 
 
-def _checked_geometry(key: str, value: Any) -> BaseGeometry:
+def _checked_geometry(key: str, value: Any) -> shapely.Geometry:
     try:
-        geometry = value if isinstance(value, BaseGeometry) else shape(dict(value))
+        geometry = value if is_geometry(value) else shapely.geometry.shape(dict(value))
         if _is_finite(geometry):
             return geometry
     except Exception as error:  # shapely raises errors of many kinds
@@ -217,8 +213,8 @@ def _not_known(key: str, value: object) -> BadMetadata:
     )
 
 
-def _is_finite(geometry: BaseGeometry) -> bool:
-    return bool(np.isfinite(shapely.get_coordinates(geometry)).all())
+def _is_finite(geometry: shapely.Geometry) -> bool:
+    return all(map(math.isfinite, shapely.get_coordinates(geometry).flat))
 
 
 def _is_geojson(value: object) -> bool:
@@ -246,7 +242,7 @@ def _decode(value: Any) -> Any:
         if tag in _DECODERS:
             return _DECODERS[tag](text)
     if _is_geojson(value):
-        return shape(dict(value))
+        return shapely.geometry.shape(dict(value))
     return {key: _decode(item) for key, item in value.items()}
 
 
@@ -258,16 +254,16 @@ _DECODERS: dict[str, Any] = {
 }
 
 
-def _geometry_of(location: object) -> BaseGeometry:
-    if isinstance(location, BaseGeometry):
+def _geometry_of(location: object) -> shapely.Geometry:
+    if is_geometry(location):
         return location
     try:
         if isinstance(location, Mapping):
-            return shape(dict(location))
+            return shapely.geometry.shape(dict(location))
         pair: Any = location
         latitude, longitude = pair
         if math.isfinite(latitude) and math.isfinite(longitude):
-            return Point(float(longitude), float(latitude))
+            return shapely.Point(float(longitude), float(latitude))
     except Exception as error:
         raise _bad_location(location) from error
     raise _bad_location(location)

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapely.geometry.base import BaseGeometry
-
 from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import InvalidInput
+from velour_plugin.libraries import shapely
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Model:
 
     name: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    location: BaseGeometry | Any | None = None
+    location: shapely.Geometry | Any | None = None
 
     def __post_init__(self) -> None:
         if not self.name or not is_storable(self.name):

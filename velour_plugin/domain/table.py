@@ -338,13 +338,7 @@ def _joined_objects(tables: Sequence[AnnotationTable], name: str) -> NDArray[np.
     )
 
 
-<<<<<<< HEAD
-def _taken(column: Any, rows: NDArray[Any]) -> Any:
-=======
-def _taken(
-    column: NDArray[np.object_] | None, rows: NDArray[Any] | slice
-) -> NDArray[np.object_] | None:
->>>>>>> columns
+def _taken(column: Any, rows: NDArray[Any] | slice) -> Any:
     return None if column is None else column[rows]
 
 

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.filters.evaluate import compiled
 from velour_plugin.filters.tree import Call, Literal, Node, Property, properties
 from velour_plugin.filters.values import OPERATORS, literal_readings
+from velour_plugin.libraries import shapely
 
 Mask = NDArray[np.bool_]
 
@@ -39,7 +39,7 @@ class LabelSubject:
         """Its key or its value."""
         return self.name[prop.name]
 
-    def place(self, prop: Property) -> BaseGeometry | None:
+    def place(self, prop: Property) -> shapely.Geometry | None:
         """Nowhere."""
         return None
 

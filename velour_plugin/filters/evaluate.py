@@ -9,9 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-import shapely
-from shapely.geometry.base import BaseGeometry
-
 from velour_plugin.filters.geodesy import distances, is_on_earth
 from velour_plugin.filters.tree import ARITHMETIC, METRES, SPATIAL, Call, Literal, Node, Property
 from velour_plugin.filters.values import (
@@ -21,6 +18,7 @@ from velour_plugin.filters.values import (
     literal_readings,
     readings,
 )
+from velour_plugin.libraries import shapely
 
 
 class Subject(Protocol):
@@ -29,19 +27,17 @@ class Subject(Protocol):
     def value(self, prop: Property) -> Any:
         """A property as JSON spells it; ``None`` where it is missing."""
 
-    def place(self, prop: Property) -> BaseGeometry | None:
+    def place(self, prop: Property) -> shapely.Geometry | None:
         """A property as a geometry; ``None`` where it is missing or none."""
 
 
 Truth = Callable[[Subject], "bool | None"]
 Scalar = Callable[[Subject], Readings]
 
-PREDICATES: dict[str, Callable[[Any, Any], Any]] = {
-    "s_intersects": shapely.intersects,
-    "s_within": shapely.within,
-    "s_contains": shapely.contains,
-    "s_disjoint": shapely.disjoint,
-}
+
+def is_related(op: str, left: shapely.Geometry, right: shapely.Geometry) -> bool:
+    """Whether ``s_within`` or its kin, called as in shapely, holds of two places."""
+    return bool(getattr(shapely, op.removeprefix("s_"))(left, right))
 
 
 def compiled(node: Node) -> Truth:
@@ -78,14 +74,14 @@ def like_pattern(pattern: str) -> re.Pattern[str]:
     )
 
 
-def related(op: str, left: BaseGeometry | None, right: BaseGeometry | None) -> bool | None:
+def related(op: str, left: shapely.Geometry | None, right: shapely.Geometry | None) -> bool | None:
     """Compare two places; one that crosses itself, or is a collection, is unknown."""
     if not (is_comparable(left) and is_comparable(right)):
         return None
-    return bool(PREDICATES[op](left, right))
+    return is_related(op, left, right)
 
 
-def is_comparable(place: BaseGeometry | None) -> bool:
+def is_comparable(place: shapely.Geometry | None) -> bool:
     """Whether a place is there, does not cross itself, and is no collection."""
     if place is None or place.geom_type == "GeometryCollection":
         return False
@@ -252,7 +248,7 @@ def _calculated(node: Call) -> Scalar:
     return calculated
 
 
-def _place(node: Node) -> Callable[[Subject], BaseGeometry | None]:
+def _place(node: Node) -> Callable[[Subject], shapely.Geometry | None]:
     if isinstance(node, Property):
         return lambda subject: subject.place(node)
     constant = _value(node)

@@ -7,14 +7,16 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
+
+from velour_plugin.libraries import shapely
 
 _QUARTER = 10_001_966.0  # metres from the equator to a pole, along the ellipsoid
 
 
-def distances(places: Sequence[BaseGeometry], longitude: float, latitude: float) -> NDArray[Any]:
+def distances(
+    places: Sequence[shapely.Geometry], longitude: float, latitude: float
+) -> NDArray[Any]:
     """Geodesic distance of each place from a point, on the WGS84 ellipsoid.
 
     Args:
@@ -41,7 +43,7 @@ def distances(places: Sequence[BaseGeometry], longitude: float, latitude: float)
     return result
 
 
-def is_on_earth(place: BaseGeometry) -> bool:
+def is_on_earth(place: shapely.Geometry) -> bool:
     """Whether coordinates are within latitude ±90 and longitude ±180; not so of what is empty."""
     west, south, east, north = place.bounds
     return bool(west >= -180 and east <= 180 and south >= -90 and north <= 90)
@@ -76,7 +78,7 @@ def _of_areas(areas: NDArray[np.object_], longitude: float, latitude: float) -> 
     return result
 
 
-def _of_outline(area: BaseGeometry, longitude: float, latitude: float) -> float:
+def _of_outline(area: shapely.Geometry, longitude: float, latitude: float) -> float:
     """Distance of what is far, and if it were drawn could be a ring about the point.
 
     A tenth of a degree between points of its outline is below 1e-7 of such a distance.

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.facts import TAGS, FactValue
@@ -20,6 +19,7 @@ from velour_plugin.filters.names import OWN_NAMES
 from velour_plugin.filters.swapped import warn_if_swapped
 from velour_plugin.filters.tree import Node, Property, properties
 from velour_plugin.filters.values import geometry_of
+from velour_plugin.libraries import shapely
 
 FactsOfDatums = Mapping[str, Mapping[str, FactValue]]
 """By uid of the datum, by name of the fact, such as ``fact.quality.blur``."""
@@ -202,7 +202,7 @@ class _DatumSubject:
         value = self.known.get(prop.fact or prop.name)
         return list(value) if isinstance(value, tuple) else value
 
-    def place(self, prop: Property) -> BaseGeometry | None:
+    def place(self, prop: Property) -> shapely.Geometry | None:
         if prop.name == "location":
             return self.datum.location
         return geometry_of(looked_up(self.record, prop.path))

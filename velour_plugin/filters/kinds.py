@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapely.geometry.base import BaseGeometry
-
 from velour_plugin.filters.text import to_text
 from velour_plugin.filters.tree import (
     ARITHMETIC,
@@ -17,6 +15,7 @@ from velour_plugin.filters.tree import (
     conjuncts,
 )
 from velour_plugin.filters.values import KINDS, literal_readings
+from velour_plugin.libraries import is_geometry
 
 ANY = frozenset((*KINDS, "geometry", "strings"))
 """Metadata may be of any type."""
@@ -36,7 +35,7 @@ def kinds_of(node: Node) -> frozenset[str]:
     if isinstance(node, Property):
         return {"any": ANY, "fact": FACT}.get(node.kind, frozenset((node.kind,)))
     if isinstance(node, Literal):
-        geometry = isinstance(node.value, BaseGeometry)
+        geometry = is_geometry(node.value)
         return frozenset(("geometry",) if geometry else literal_readings(node.value))
     if node.op == "casei":
         return frozenset(("string",))

@@ -12,10 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shapely.errors import ShapelyError
-from shapely.geometry import box, shape
-from shapely.geometry.base import BaseGeometry
-
 from velour_plugin.domain.metadata import GEOJSON_TYPES
 from velour_plugin.domain.text import is_storable
 from velour_plugin.errors import BadFilter, BadGeometry, InvalidInput
@@ -26,6 +22,7 @@ from velour_plugin.filters.places import REGION, checked_geometry
 from velour_plugin.filters.positions import Positions, place_of
 from velour_plugin.filters.tree import ARRAYS, Call, Literal, Node, Property
 from velour_plugin.filters.values import date_of, moment_of
+from velour_plugin.libraries import is_geometry, shapely
 
 MOST_NESTED, MOST_OPERATORS = 100, 500
 """What is deeper or longer is refused: parsers and databases have stacks that end."""
@@ -33,6 +30,7 @@ MOST_NESTED, MOST_OPERATORS = 100, 500
 Where = str | Mapping[str, Any] | Node | Expression | None
 """What people filter by: CQL2 text or JSON, an expression of Python, a tree; ``None`` for all."""
 
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError)
 _WORDS = re.compile(r"'(?:[^']|'')*'|\b(?:and|or|not)\b|[-+*/^%()]", re.IGNORECASE)
 
 
@@ -184,7 +182,7 @@ def _end(spelled: Any) -> dt.date | None:
 def _literal(spelled: Any, pixels: bool) -> Any:
     if isinstance(spelled, Mapping):
         return _typed(spelled, pixels)
-    if isinstance(spelled, BaseGeometry):
+    if is_geometry(spelled):
         return checked_geometry(spelled, pixels)
     if isinstance(spelled, str) and is_storable(spelled):
         return spelled
@@ -211,14 +209,14 @@ def _typed(spelled: Mapping[str, Any], pixels: bool) -> Any:
     raise BadFilter(f"{dict(spelled)!r} in a filter: expected a property, literal or operator.")
 
 
-def _geometry(spelled: Mapping[str, Any]) -> BaseGeometry:
+def _geometry(spelled: Mapping[str, Any]) -> shapely.Geometry:
     try:
-        return shape(dict(spelled))
-    except (ShapelyError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+        return shapely.geometry.shape(dict(spelled))
+    except (shapely.errors.ShapelyError, *_MALFORMED) as error:
         raise BadGeometry(f"geometry {dict(spelled)!r} in a filter: {error}") from error
 
 
-def _box(corners: Any) -> BaseGeometry:
+def _box(corners: Any) -> shapely.Geometry:
     if (
         not isinstance(corners, (list, tuple))
         or len(corners) != 4
@@ -230,7 +228,7 @@ def _box(corners: Any) -> BaseGeometry:
             f"BBOX {corners!r}: expected west, south, east, north with west <= east and "
             "south <= north; one over the antimeridian is two, joined by OR."
         )
-    return box(*corners)
+    return shapely.box(*corners)
 
 
 def _is_finite(number: float) -> bool:

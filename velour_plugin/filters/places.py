@@ -6,14 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import shapely
-from shapely.geometry import Point
-from shapely.geometry.base import BaseGeometry
-
 from velour_plugin.domain.metadata import checked_location
 from velour_plugin.errors import BadFilter, BadGeometry, UnknownName
 from velour_plugin.filters.tree import METRES, TURNED, Call, Literal, Node, Property
+from velour_plugin.libraries import is_geometry, shapely
 
 REGION = "annotation.geometry"
 
@@ -54,7 +50,7 @@ def dwithin(op: str, nodes: Sequence[Node]) -> Call:
     return Call(op, tuple(nodes))
 
 
-def checked_geometry(geometry: BaseGeometry, pixels: bool) -> BaseGeometry:
+def checked_geometry(geometry: shapely.Geometry, pixels: bool) -> shapely.Geometry:
     """Refuse a geometry that no place can be compared with.
 
     Raises:
@@ -64,7 +60,7 @@ def checked_geometry(geometry: BaseGeometry, pixels: bool) -> BaseGeometry:
         placed = checked_location(geometry)
         assert placed is not None
         geometry = placed
-    finite = np.isfinite(shapely.get_coordinates(geometry)).all()
+    finite = all(map(math.isfinite, shapely.get_coordinates(geometry).flat))
     if geometry.is_empty or not finite or not shapely.is_valid(geometry):
         reason = "is empty" if geometry.is_empty else shapely.is_valid_reason(geometry)
         raise BadGeometry(f"geometry {geometry} in a filter: {reason}.")
@@ -81,14 +77,15 @@ def is_number(value: Any) -> bool:
 def _is_place(node: Node) -> bool:
     if isinstance(node, Property):
         return node.kind in ("any", "geometry")
-    return isinstance(node, Literal) and isinstance(node.value, BaseGeometry)
+    return isinstance(node, Literal) and is_geometry(node.value)
 
 
 def _is_nearness(nodes: Sequence[Node]) -> bool:
     if len(nodes) != 4 or not isinstance(nodes[0], Property) or nodes[0] == Property(REGION):
         return False
     point, distance, unit = map(_value, nodes[1:])
-    fits = isinstance(point, Point) and is_number(distance) and isinstance(unit, str)
+    is_point = is_geometry(point) and point.geom_type == "Point"
+    fits = is_point and is_number(distance) and isinstance(unit, str)
     return fits and _is_place(nodes[0])
 
 

@@ -7,9 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain.geometry import Raster, Shape
 from velour_plugin.domain.table import AnnotationTable, LabelName
@@ -19,6 +17,7 @@ from velour_plugin.filters.evaluate import compiled
 from velour_plugin.filters.interpret import looked_up
 from velour_plugin.filters.tree import Node, Property, properties
 from velour_plugin.filters.values import geometry_of
+from velour_plugin.libraries import shapely
 
 _FAMILIES = ("annotation", "label", "score")
 
@@ -139,7 +138,7 @@ class RunSubject:
             return looked_up(self.metadata[prop.name.partition(".")[0]], prop.path)
         return self.model if prop.name == "model" else self.run_id
 
-    def place(self, prop: Property) -> BaseGeometry | None:
+    def place(self, prop: Property) -> shapely.Geometry | None:
         """GeoJSON of metadata as a geometry."""
         return geometry_of(self.value(prop)) if prop.path else None
 
@@ -168,7 +167,7 @@ class _RowSubject:
         number = self.numbers[prop.name][self.row]
         return None if number != number else number
 
-    def place(self, prop: Property) -> BaseGeometry | None:
+    def place(self, prop: Property) -> shapely.Geometry | None:
         if prop.path:
             return geometry_of(self.value(prop))
         shape = self._shape()
@@ -181,7 +180,7 @@ class _RowSubject:
         return None if self.table.shape is None else self.table.shape[self.row]
 
 
-def region_of(shape: Shape) -> BaseGeometry:
+def region_of(shape: Shape) -> shapely.Geometry:
     """A region as a geometry in pixels; of a mask the union of its pixels, each a square.
 
     A polygon that crosses itself is mended, as it is for matching.

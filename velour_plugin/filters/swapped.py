@@ -5,12 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 
-import shapely
-from shapely.geometry.base import BaseGeometry
-
 from velour_plugin.errors import BadGeometry
 from velour_plugin.filters.places import REGION, checked_geometry
 from velour_plugin.filters.tree import SPATIAL, Call, Literal, Node, Property, mapped
+from velour_plugin.libraries import is_geometry, shapely
 
 
 class SwappedCoordinates(UserWarning):
@@ -55,7 +53,7 @@ def _swapped(node: Node) -> Node:
 
 
 def _turned(literal: Literal) -> Literal:
-    if not isinstance(literal.value, BaseGeometry):
+    if not is_geometry(literal.value):
         return literal
     turned = shapely.transform(literal.value, lambda points: points[:, ::-1])
     return Literal(checked_geometry(turned, pixels=False))

@@ -6,9 +6,6 @@ import datetime as dt
 import re
 from typing import Any
 
-import shapely
-from shapely.geometry.base import BaseGeometry
-
 from velour_plugin.filters.tree import (
     ARITHMETIC,
     COMPARISONS,
@@ -18,6 +15,7 @@ from velour_plugin.filters.tree import (
     Property,
     utc_text,
 )
+from velour_plugin.libraries import is_geometry, shapely
 
 _BARE = re.compile(r"[^\W\d][\w.:]*")
 _KEYWORDS = frozenset(
@@ -78,7 +76,7 @@ def _operand(op: str, arg: Node) -> str:
 
 
 def _literal(value: Any) -> str:
-    if isinstance(value, BaseGeometry):
+    if is_geometry(value):
         return str(shapely.to_wkt(value, rounding_precision=-1))
     if isinstance(value, bool):
         return str(value).upper()

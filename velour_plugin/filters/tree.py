@@ -7,13 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-import shapely
-from shapely.geometry import mapping
-from shapely.geometry.base import BaseGeometry
-
 from velour_plugin.domain.canonical import canonical_json, digest
 from velour_plugin.filters import names
 from velour_plugin.filters.properties import PropertyFamily, family_of
+from velour_plugin.libraries import is_geometry, shapely
 
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 FLIPPED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -137,8 +134,8 @@ def utc_text(moment: dt.datetime) -> str:
 
 
 def _literal_json(value: Any) -> Any:
-    if isinstance(value, BaseGeometry):
-        return mapping(shapely.normalize(value))
+    if is_geometry(value):
+        return shapely.geometry.mapping(shapely.normalize(value))
     if isinstance(value, dt.datetime):
         return {"timestamp": utc_text(value)}
     if isinstance(value, dt.date):

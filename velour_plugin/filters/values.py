@@ -14,12 +14,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shapely.errors import ShapelyError
-from shapely.geometry import shape
-from shapely.geometry.base import BaseGeometry
-
 from velour_plugin.domain.metadata import GEOJSON_TYPES, encode_metadata
 from velour_plugin.errors import BadFilter
+from velour_plugin.libraries import is_geometry, shapely
 
 Readings = Mapping[str, Any]
 """A value by each type that it can be read as."""
@@ -72,7 +69,7 @@ def readings(value: Any) -> Readings:
 
 def literal_readings(value: Any) -> Readings:
     """Read a literal of a filter."""
-    if isinstance(value, BaseGeometry):
+    if is_geometry(value):
         return {}
     if isinstance(value, str):
         return {"string": value, **_clock(value), **_duration(value)}
@@ -102,7 +99,7 @@ def calculate(op: str, left: float | None, right: float | None) -> float | None:
     return {"+": left + right, "-": left - right}.get(op, left * right)
 
 
-def geometry_of(value: Any) -> BaseGeometry | None:
+def geometry_of(value: Any) -> shapely.Geometry | None:
     """Read a value of metadata as GeoJSON; ``None`` when it is none."""
     if not isinstance(value, Mapping) or not isinstance(value.get("type"), str):
         return None
@@ -110,8 +107,8 @@ def geometry_of(value: Any) -> BaseGeometry | None:
     if value["type"] not in GEOJSON_TYPES or set(value) != {"type", inside}:
         return None
     try:
-        return shape(dict(value))
-    except (ShapelyError, ValueError, TypeError, IndexError):
+        return shapely.geometry.shape(dict(value))
+    except (shapely.errors.ShapelyError, ValueError, TypeError, IndexError):
         return None
 
 

@@ -31,17 +31,17 @@ static inline uint64_t plain_bits(double number)
 }
 
 /* Digests of many rows, two at a time. */
-typedef void (*AddRow)(Sha256 *sha, const void *job, int64_t row, int64_t *wrong);
+typedef Fault (*AddRow)(Sha256 *sha, const void *job, int64_t row, Spelling *scratch);
 
 typedef struct {
     const void *job;
     int64_t rows;
     AddRow add;
     uint8_t *digests; /* (rows, SHA256_BYTES) */
-    int64_t *wrong;   /* (tasks,) a row whose label does not exist, or -1; NO_ROOM */
+    Fault *wrong;     /* (tasks,) */
 } Rows;
 
-enum { GATHERED = 1 << 17, NO_ROOM = -2 };
+enum { GATHERED = 1 << 17 };
 
 static void digest_some_rows(void *given, int64_t number)
 {
@@ -49,19 +49,22 @@ static void digest_some_rows(void *given, int64_t number)
     const int64_t first = number * ROWS_AT_ONCE, end = first + ROWS_AT_ONCE;
     const int64_t last = end < rows->rows ? end : rows->rows;
     uint8_t *gathered = malloc(2 * GATHERED);
-    rows->wrong[number] = gathered ? -1 : NO_ROOM;
-    for (int64_t row = first; gathered && row < last; row += 2) {
+    Spelling scratch = {NULL, 0, 0, NULL, 0};
+    Fault wrong = gathered ? FINE : NO_MEMORY;
+    for (int64_t row = first; row < last && !wrong.what; row += 2) {
         Sha256 one, two;
         const int pair = row + 1 < last;
         uint8_t *digest = rows->digests + row * SHA256_BYTES;
         sha256_begin(&one, gathered, GATHERED);
-        rows->add(&one, rows->job, row, &rows->wrong[number]);
+        wrong = rows->add(&one, rows->job, row, &scratch);
         sha256_begin(&two, gathered + GATHERED, GATHERED);
-        if (pair)
-            rows->add(&two, rows->job, row + 1, &rows->wrong[number]);
+        if (pair && !wrong.what)
+            wrong = rows->add(&two, rows->job, row + 1, &scratch);
         sha256_end(&one, digest, pair ? &two : NULL, digest + SHA256_BYTES);
     }
+    forget_spelling(&scratch);
     free(gathered);
+    rows->wrong[number] = wrong;
 }
 
 static Fault digest_rows(const void *job, int64_t count, AddRow add, uint8_t *digests, int threads)
@@ -72,10 +75,8 @@ static Fault digest_rows(const void *job, int64_t count, AddRow add, uint8_t *di
     Fault result = pool.failed ? NO_MEMORY : FINE;
     if (!pool.failed)
         for_each(tasks, threads, digest_some_rows, &rows);
-    for (int64_t number = 0; !pool.failed && !result.what && number < tasks; number++) {
-        const int64_t wrong = rows.wrong[number];
-        result = wrong == NO_ROOM ? NO_MEMORY : wrong >= 0 ? fault("label", wrong) : FINE;
-    }
+    for (int64_t number = 0; !pool.failed && !result.what && number < tasks; number++)
+        result = rows.wrong[number];
     give_back(&pool);
     return result;
 }
@@ -128,11 +129,6 @@ typedef struct {
     ANNOTATIONS(FIELD)
     int64_t *first; /* (datums + 1,) row of each datum */
     Extra extras[EXTRAS];
-<<<<<<< HEAD
-    int64_t *wrong; /* (tasks,) a row whose label does not exist, or -1 */
-    Fault *bad;     /* (tasks,) a region that could not be spelled */
-=======
->>>>>>> columns
 } Annotations;
 
 /* Where the rows of each datum begin, from a column that never falls. */
@@ -221,61 +217,33 @@ static void add_extra(Sha256 *sha, const Extra *extra, int64_t first, int64_t la
         sha256_add(sha, extra->text, extra->length);
 }
 
-<<<<<<< HEAD
-static Fault digest_datum(const Annotations *job, int64_t datum, int64_t *wrong, Spelling *shapes)
-=======
-static void add_datum(Sha256 *sha, const void *given, int64_t datum, int64_t *wrong)
->>>>>>> columns
+static Fault add_datum(Sha256 *sha, const void *given, int64_t datum, Spelling *shapes)
 {
     const Annotations *job = given;
     const int64_t first = job->first[datum], last = job->first[datum + 1];
     const Fault bad = job->regions ? spell_regions(job->regions, first, last, shapes) : FINE;
     if (bad.what)
         return bad;
-    const Extra spelled = {(const char *)shapes->bytes, shapes->length, NULL}, none = {"", 1, NULL};
+    const Extra none = {"", 1, NULL};
     const int64_t uid = job->uid_bound[datum], uid_length = job->uid_bound[datum + 1] - uid;
-    int64_t length = (last - first) * (4 + NUMBERS * 8) + length_of_labels(job, first, last, wrong);
-    length += job->regions ? spelled.length : last - first;
+    int64_t wrong = -1;
+    int64_t length = (last - first) * (4 + NUMBERS * 8) + length_of_labels(job, first, last, &wrong);
+    length += job->regions ? shapes->length : last - first;
     for (int number = 0; number < EXTRAS; number++)
         length += length_of_extra(&job->extras[number], first, last);
-<<<<<<< HEAD
-    sha256_begin(&sha);
-    measure(&sha, uid_length);
-    sha256_add(&sha, job->uid + uid, uid_length);
-    measure(&sha, length);
-    add_annotations(&sha, job, first, last);
-    add_labels(&sha, job, first, last, wrong);
-    add_numbers(&sha, job, first, last);
-    if (job->regions && spelled.length)
-        sha256_add(&sha, spelled.text, spelled.length);
-    else if (!job->regions)
-        add_extra(&sha, &none, first, last); /* a NUL byte for each */
-    for (int number = 0; number < EXTRAS; number++)
-        add_extra(&sha, &job->extras[number], first, last);
-    sha256_end(&sha, job->out_digests + datum * SHA256_BYTES);
-    return FINE;
-}
-
-static void digest_some_datums(void *given, int64_t number)
-{
-    const Annotations *job = given;
-    const int64_t first = number * DATUMS_AT_ONCE, last = first + DATUMS_AT_ONCE;
-    Spelling shapes = {NULL, 0, 0, NULL, 0};
-    Fault bad = FINE;
-    for (int64_t datum = first; datum < last && datum < job->datums && !bad.what; datum++)
-        bad = digest_datum(job, datum, &job->wrong[number], &shapes);
-    forget_spelling(&shapes);
-    job->bad[number] = bad;
-=======
     measure(sha, uid_length);
     sha256_add(sha, job->uid + uid, uid_length);
     measure(sha, length);
     add_annotations(sha, job, first, last);
-    add_labels(sha, job, first, last, wrong);
+    add_labels(sha, job, first, last, &wrong);
     add_numbers(sha, job, first, last);
+    if (job->regions && shapes->length)
+        sha256_add(sha, shapes->bytes, shapes->length);
+    else if (!job->regions)
+        add_extra(sha, &none, first, last); /* a NUL byte for each */
     for (int number = 0; number < EXTRAS; number++)
         add_extra(sha, &job->extras[number], first, last);
->>>>>>> columns
+    return wrong < 0 ? FINE : fault("label", wrong);
 }
 
 static const char *check_texts(Annotations *job)
@@ -291,22 +259,6 @@ static const char *check_texts(Annotations *job)
     return wrong;
 }
 
-<<<<<<< HEAD
-static Fault digest_tasks(Annotations *job, int64_t tasks)
-{
-    memset(job->wrong, 0xFF, (size_t)tasks * sizeof *job->wrong); /* -1 */
-    for_each(tasks, job->threads, digest_some_datums, job);
-    for (int64_t number = 0; number < tasks; number++) {
-        if (job->bad[number].what)
-            return job->bad[number];
-        if (job->wrong[number] >= 0)
-            return fault("label", job->wrong[number]);
-    }
-    return FINE;
-}
-
-=======
->>>>>>> columns
 static Fault digest_annotations(Annotations *job)
 {
     const char *wrong = check_texts(job);
@@ -321,11 +273,6 @@ static Fault digest_annotations(Annotations *job)
         return fault("regions", job->regions->rows);
     Pool pool = {{0}, 0, 0};
     job->first = take(&pool, job->datums + 1, sizeof *job->first);
-<<<<<<< HEAD
-    job->wrong = take(&pool, tasks, sizeof *job->wrong);
-    job->bad = take(&pool, tasks, sizeof *job->bad);
-=======
->>>>>>> columns
     Fault result = pool.failed ? NO_MEMORY : find_rows(job);
     if (!result.what)
         result = digest_rows(job, job->datums, add_datum, job->out_digests, job->threads);
@@ -350,15 +297,16 @@ typedef struct {
     TEXTS(FIELD)
 } Texts;
 
-static void add_text(Sha256 *sha, const void *given, int64_t row, int64_t *wrong)
+static Fault add_text(Sha256 *sha, const void *given, int64_t row, Spelling *unused)
 {
     const Texts *job = given;
     const int64_t start = job->bound[row], length = job->bound[row + 1] - start;
-    (void)wrong;
+    (void)unused;
     measure(sha, job->before_length + length + job->after_length);
     sha256_add(sha, job->before, job->before_length);
     sha256_add(sha, job->text + start, length);
     sha256_add(sha, job->after, job->after_length);
+    return FINE;
 }
 
 static Fault digest_texts(Texts *job)
@@ -395,12 +343,13 @@ static void add_digits(Sha256 *sha, const uint8_t *digest)
     }
 }
 
-static void add_pair(Sha256 *sha, const void *given, int64_t row, int64_t *wrong)
+static Fault add_pair(Sha256 *sha, const void *given, int64_t row, Spelling *unused)
 {
     const Pairs *job = given;
-    (void)wrong;
+    (void)unused;
     add_digits(sha, job->first + row * SHA256_BYTES);
     add_digits(sha, job->second + row * SHA256_BYTES);
+    return FINE;
 }
 
 static Fault digest_pairs(Pairs *job)

@@ -5,17 +5,18 @@ Every function here answers a query from a reader of a store; it knows no SQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from velour_plugin.domain.canonical import canonical_json, digest
 from velour_plugin.errors import InvalidInput, StoreUnavailable
-from velour_plugin.filters.split import family_revisions
 from velour_plugin.plugins import installed
 from velour_plugin.queries import Query
-from velour_plugin.store.protocol import Store
+
+if TYPE_CHECKING:
+    from velour_plugin.store.protocol import Store
 
 Answer = TypeVar("Answer")
 
@@ -41,15 +42,14 @@ def answer(store: Store, query: Query[Answer]) -> Answer:
     """
     if not isinstance(query, Query):
         raise InvalidInput(f"question {query!r}: expected one such as velour.RankQuery(…).")
-    key = _key(query)
+    key = cache_key(query)
     with store.snapshot() as reader:
         revision, known = (
             (0, None) if key is None else reader.cached_answer(key, query.read_datasets)
         )
-        if known is not None:
-            with suppress(InvalidInput):  # kept by another Velour: computed again
-                cached: Answer = query.answer_type.from_dict(known)
-                return cached
+        cached = None if known is None else read_answer(query, known)
+        if cached is not None:
+            return cached
         computed: Answer = _answerer(query)(reader, query)
     if key is not None:
         with suppress(StoreUnavailable):  # who may only read is answered all the same
@@ -65,14 +65,31 @@ def _answerer(query: Query[Any]) -> Callable[..., Any]:
     return answerer
 
 
-def _key(query: Query[Any]) -> str | None:
+def read_answer(query: Query[Answer], content: Mapping[str, Any]) -> Answer | None:
+    """An answer from the cache; ``None`` for that of another Velour, which is computed again."""
+    with suppress(InvalidInput):
+        answer: Answer = query.answer_type.from_dict(content)
+        return answer
+    return None
+
+
+def _family_revisions(query: Query[Any]) -> dict[str, str] | None:
+    """Of the families of a query's properties; filters are loaded for those that have one."""
+    used = query.properties
+    if not used:
+        return {}
+    from velour_plugin.filters.split import family_revisions
+
+    return family_revisions(used)
+
+
+def cache_key(query: Query[Any]) -> str | None:
     """Names a cached answer; new arithmetic of an evaluator, or family of properties, has another.
 
     ``None`` where what a tracker knows decides the answer, which may change unseen.
     """
-    families = family_revisions(query.properties)
+    families = _family_revisions(query)
     if not query.cacheable or families is None:
         return None
-    evaluators = installed().evaluators.values()
-    versions = sorted([evaluator.task, evaluator.version] for evaluator in evaluators)
+    versions = installed().evaluators.versions
     return digest("answer", canonical_json([versions, families]), query.digest)

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shapely.geometry.base import BaseGeometry
-
 from velour_plugin.answers.leaderboard import ColumnValue
 from velour_plugin.domain.labels import Label
 from velour_plugin.errors import InvalidInput
@@ -16,6 +14,7 @@ from velour_plugin.filters.evaluate import compiled
 from velour_plugin.filters.properties import is_of_runs
 from velour_plugin.filters.rows import RunSubject
 from velour_plugin.filters.text import to_text
+from velour_plugin.libraries import shapely
 from velour_plugin.queries import RankQuery, label_of
 from velour_plugin.ranking.candidates import no_metric
 from velour_plugin.ranking.measured import Measured
@@ -109,7 +108,7 @@ class _RowSubject:
     def value(self, prop: Property) -> Any:
         return self.values.get(prop.name)
 
-    def place(self, prop: Property) -> BaseGeometry | None:
+    def place(self, prop: Property) -> shapely.Geometry | None:
         return None
 
 

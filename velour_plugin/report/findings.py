@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum
@@ -21,6 +20,7 @@ from velour_plugin.domain.evaluation import Evaluation, Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.evaluator import value_over
+from velour_plugin.libraries import shapely
 from velour_plugin.plugins import installed
 from velour_plugin.query_fields import Cut
 from velour_plugin.ranking.slicing import cut_name, masks

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from velour_plugin.domain.codec import BOX
@@ -22,8 +20,12 @@ from velour_plugin.domain.regions_at_rest import (
 )
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.domain.vocabulary import Vocabulary
+from velour_plugin.libraries import shapely
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.backend import Backend
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 
 def load_truth(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from shapely.geometry.base import BaseGeometry
 from sqlalchemy import URL, ColumnElement, Connection, Engine, Table
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 Columns = Mapping[str, Any]
 """Values by column name, equally long sequences or numpy arrays: geometries as WKB, JSON as values;

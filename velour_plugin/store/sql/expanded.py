@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete
 
@@ -17,6 +16,7 @@ from velour_plugin.domain.geometry import Raster
 from velour_plugin.domain.region_column import RegionColumn
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.filters.rows import region_of
+from velour_plugin.libraries import shapely
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.backend import Backend
 from velour_plugin.store.sql.datasets import version_uids

@@ -20,13 +20,11 @@ from velour_plugin.plugin_manager import blamed
 from velour_plugin.plugins import installed
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.backend import Backend
+from velour_plugin.store.sql.head import HEAD, VERSION_TABLE
 from velour_plugin.store.tables import StoreTables
 
 if TYPE_CHECKING:
     from alembic.config import Config
-
-HEAD = "0005"
-"""The newest revision; a test holds it to the migrations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ CORE = Chain(
     "schema",
     "this Velour",
     "pip install --upgrade velour-plugin",
-    "velour_schema",
+    VERSION_TABLE,
     "velour_plugin.store.sql.migrations.versions",
     HEAD,
 )

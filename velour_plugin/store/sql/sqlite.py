@@ -9,12 +9,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 from sqlalchemy import (
     REAL,
     URL,
@@ -39,9 +37,13 @@ from sqlalchemy.dialects.sqlite import insert
 from velour_plugin.errors import StoreUnavailable
 from velour_plugin.filters.geodesy import box_around
 from velour_plugin.filters.values import TAGS
+from velour_plugin.libraries import shapely
 from velour_plugin.store.sql.backend import Column, Columns, Condition
 from velour_plugin.store.sql.schema import datums
 from velour_plugin.store.sql.sqlite_functions import FUNCTIONS
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 _PLACES = "datum_places"
 _places = table(_PLACES, *map(column, ("id", "west", "east", "south", "north")))

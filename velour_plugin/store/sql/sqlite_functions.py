@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import shapely
-from shapely.geometry.base import BaseGeometry
-
-from velour_plugin.filters.evaluate import PREDICATES, is_comparable
+from velour_plugin.filters.evaluate import is_comparable, is_related
 from velour_plugin.filters.geodesy import distances, is_on_earth
 from velour_plugin.filters.interpret import looked_up
 from velour_plugin.filters.tree import SPATIAL
 from velour_plugin.filters.values import geometry_of
+from velour_plugin.libraries import shapely
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 
 def _distance(place: bytes | None, longitude: float, latitude: float) -> float | None:
@@ -41,11 +42,9 @@ def _member(document: str, keys: str) -> str | None:
 
 
 def _relation(op: str) -> Callable[[bytes | None, bytes | None], bool | None]:
-    predicate = PREDICATES[op]
-
     def relation(left: bytes | None, right: bytes | None) -> bool | None:
         one, other = _comparable(left), _comparable(right)
-        return None if one is None or other is None else bool(predicate(one, other))
+        return None if one is None or other is None else is_related(op, one, other)
 
     return relation
 

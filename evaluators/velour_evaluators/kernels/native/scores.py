@@ -31,7 +31,7 @@ def decisions(answers: Answers, truth: NDArray[np.integer]) -> Decisions:
     made = library.functions.decide_by_scores(
         **_scores(answers),
         tolerance=SUMS_TO_ONE,
-        truth=column("truth", truth, np.int32, (answers.rows,)),
+        truth=column("truth", truth, np.int32),
     )
     log_loss = surprise(made["chance"])  # by numpy, whose logarithm is the same everywhere here
     return Decisions(made["predicted"], made["confidence"], made["rank"], log_loss, made["brier"])
@@ -50,7 +50,7 @@ def rank(
     """
     ranked = library.functions.rank_scores(
         **_scores(answers),
-        datum=column("datum", datum, np.int32, (answers.rows,)),
+        datum=column("datum", datum, np.int32),
         truth_row=column("truth_row", truth_row, np.int32),
         truth_label=column("truth_label", truth_label, np.int32),
     )
@@ -69,6 +69,6 @@ def _scores(answers: Answers) -> dict[str, Any]:
         **pairs,
         "rows": answers.rows,
         "labels": answers.labels,
-        "score": column("score", answers.score, np.float64, answers.score.shape),
+        "score": column("score", answers.score, np.float64),
         "threads": threads_for(len(answers.score)),
     }
