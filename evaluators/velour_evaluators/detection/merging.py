@@ -40,7 +40,7 @@ def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
         BadDataset: two of them know the same datum.
     """
     parameters = _common_parameters(ledgers)
-    uids = sorted((uid for ledger in ledgers for uid in ledger.datums), key=natural_order)
+    uids = _all_datums(ledgers)
     for uid, after in pairwise(uids):
         if uid == after:
             raise BadDataset(f"datum {uid!r} is in two ledgers: partitions have no common datum.")
@@ -165,6 +165,20 @@ def _sorted(
         for name, table in tables.items()
     }
     return {name: _taken(table, orders.get(name)) for name, table in moved.items()}
+
+
+def _all_datums(ledgers: Sequence[Ledger]) -> list[str]:
+    """Datums of all, in order; of ledgers that follow one another, one after the other."""
+    ends = [
+        (natural_order(ledger.datums[0]), natural_order(ledger.datums[-1]), number)
+        for number, ledger in enumerate(ledgers)
+        if ledger.datums
+    ]
+    ends.sort()
+    uids = [uid for *_, number in ends for uid in ledgers[number].datums]
+    if all(last < first for (_, last, _), (first, _, _) in pairwise(ends)):
+        return uids
+    return sorted(uids, key=natural_order)
 
 
 def _ledger_order(label: Rows, score: Rows, datum: Rows) -> NDArray[np.intp]:
