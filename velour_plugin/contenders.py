@@ -18,7 +18,7 @@ from velour_plugin.ask import rank
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.errors import InvalidInput, NotFound
-from velour_plugin.evaluation import evaluate_question, fixed_filter
+from velour_plugin.evaluation import compute, evaluate_question, fixed_filter
 from velour_plugin.functions import function_named
 from velour_plugin.matching import Question
 from velour_plugin.plugins import installed
@@ -66,6 +66,7 @@ class Trial:
         where: a filter: only its datums are judged.
         store: URL of the store; ``None`` for the default one.
         experiment: of a tracker; ``None`` judges prediction files without one.
+        keep: whether evaluations are stored; ``False`` opens no store, and judges files only.
     """
 
     task: str
@@ -73,6 +74,7 @@ class Trial:
     where: str | None = None
     store: str | None = None
     experiment: str | None = None
+    keep: bool = True
 
     def judge(self, contenders: Sequence[Contender]) -> list[Verdict]:
         """Judge one after the other.
@@ -82,6 +84,8 @@ class Trial:
             InvalidInput: a contender breaks a rule; those before it are judged and stored.
         """
         question = Question.of(installed().evaluator(self.task), self.parameters, self.where)
+        if not self.keep:
+            return [self._verdict(one, question, None) for one in contenders]
         with open_store(self.store) as store:
             return [self._verdict(one, question, store) for one in contenders]
 
@@ -91,10 +95,15 @@ class Trial:
         metric = installed().evaluator(self.task).headline[0]
         return rank(metric, dataset, runs=[one.entrant for one in verdicts], store=self.store)
 
-    def _verdict(self, contender: Contender, question: Question, store: Store) -> Verdict:
+    def _verdict(self, contender: Contender, question: Question, store: Store | None) -> Verdict:
         if contender.model is None and self.experiment is None:
             where = fixed_filter(self.where, contender.dataset, store)
-            evaluation = evaluate_question(contender.dataset, replace(question, where=where), store)
+            fixed = replace(question, where=where)
+            evaluation = (
+                compute(contender.dataset, fixed)
+                if store is None
+                else evaluate_question(contender.dataset, fixed, store)
+            )
         else:
             evaluation = installed().evaluate_tracked(self._request(contender))
         run = evaluation.run

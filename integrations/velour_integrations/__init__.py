@@ -55,7 +55,7 @@ def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[
 @hookimpl
 def velour_properties() -> Iterable[PropertyFamily]:
     """Offer what MLflow knows of runs: ``mlflow.params.NAME`` and its like."""
-    from velour_integrations.mlflow.runs.properties import FAMILY
+    from velour_integrations.run_properties import FAMILY
 
     return [FAMILY]
 

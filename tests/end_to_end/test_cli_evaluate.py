@@ -19,7 +19,7 @@ from tests.fires import NIGHT, fires
 from velour_plugin.cli import main
 from velour_plugin.matching import Question
 from velour_plugin.parquet import write_predictions
-from velour_plugin.store.sql import evaluations
+from velour_plugin.store.sql import evaluations, opening
 
 pytestmark = [*runs.QUIET, pytest.mark.usefixtures("tracking")]
 
@@ -327,3 +327,61 @@ def refused(message: str, *arguments: str) -> None:
     assert "Traceback" not in result.output
     assert result.stdout == ""
     assert isinstance(result.exception, SystemExit)
+
+
+# Without a store
+
+ONE = ("--truth", "truth.json", "--predictions", "one.json")
+
+
+def test_files_are_judged_without_a_store(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is opened or made; the numbers are those that a store would keep."""
+    judged = ("--truth", "truth.json", "--predictions", "three.json")
+    kept = told(*judged)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a store was opened")
+
+    monkeypatch.setattr(opening, "open_sql_store", refuse)
+    before = sorted(files.iterdir())
+    alone = told(*judged, "--no-store")
+    assert {**alone, "created_at": None} == {**kept, "created_at": None}
+    assert "mAR_100      0.7500" in call(*judged, "--no-store").output
+    assert sorted(files.iterdir()) == before
+
+
+@pytest.mark.usefixtures("files")
+def test_several_files_without_a_store_are_not_ranked() -> None:
+    judged = ("--truth", "truth.json", "--predictions", "three.json", "--predictions", "one.json")
+    found = told(*judged, "--no-store")
+    assert [value(one) for one in found["evaluations"]] == [0.75, 0.25]
+    assert "leaderboard" not in found
+    assert "rank" not in call(*judged, "--no-store").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["--dataset", "fires", "--predictions", "one.json"], "--dataset without --truth"),
+        (["--truth", "truth.json", "some_models:everything"], "a MODEL"),
+        (
+            ["--truth", "truth.json", "--predictions", "one.json", "--experiment", "e"],
+            "--experiment",
+        ),
+        (
+            ["--truth", "truth.json", "--predictions", "one.json", "--store", "sqlite:///x"],
+            "--store",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("files")
+def test_what_needs_a_store_is_refused_without_one(arguments: list[str], name: str) -> None:
+    result = call("--no-store", *arguments)
+    assert result.exit_code == 2
+    assert f"--no-store and {name}: that needs a store" in result.output
+
+
+@pytest.mark.usefixtures("files")
+def test_a_condition_on_facts_is_refused_without_a_store() -> None:
+    result = call("--no-store", *ONE, "--where", "fact.quality.blur > 1")
+    assert (result.exit_code, "facts are in a store" in result.output) == (2, True)

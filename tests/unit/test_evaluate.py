@@ -336,3 +336,46 @@ def test_the_same_evaluation_is_not_computed_twice(
 def test_an_evaluation_without_a_store_is_kept_nowhere(tmp_path: Any) -> None:
     velour.evaluate(HALF, TASK, save=False)
     assert list(tmp_path.iterdir()) == []
+
+
+# Details are computed when they are looked at
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A word for each time that details are computed."""
+    kind, seen = ObjectDetection, []
+    details = kind.details
+
+    def counted(self: object, *arguments: object) -> object:
+        seen.append("details")
+        return details(self, *arguments)
+
+    monkeypatch.setattr(kind, "details", counted)
+    return seen
+
+
+def test_details_wait_until_somebody_looks(computed: list[str]) -> None:
+    evaluation = velour.evaluate(scene(([TRUE], [FOUND])), "object-detection", save=False)
+    assert evaluation["mAP_50"] == 1.0
+    assert evaluation.value("AP_50", label="fire") == 1.0
+    assert len(dict(evaluation)) == 12
+    assert "mAP" in repr(evaluation)
+    assert computed == []
+    assert evaluation.value("precision_recall_curve", label="fire")
+    assert evaluation["oLRP"] is not None
+    names = [metric.name for metric in evaluation.metrics]
+    assert len(names) == len(evaluation.metrics)
+    assert {"mAP", "AP", "precision_recall_curve", "oLRP"} <= {*names}
+    assert computed == ["details"]
+
+
+def test_metrics_are_those_measured_and_then_the_details(computed: list[str]) -> None:
+    evaluation = velour.evaluate(scene(([TRUE], [FOUND])), "object-detection", save=False)
+    evaluator, ledger = ObjectDetection(), evaluation.ledger
+    assert evaluation.metrics[0].name == "mAP"
+    assert computed == []
+    assert evaluation.metrics == evaluator.measure(ledger) + evaluator.details(ledger)
+    assert evaluation.metrics[-1] == list(evaluation.metrics)[-1]
+    assert evaluation.metrics[:2] == tuple(evaluator.measure(ledger)[:2])
+    assert evaluation.metrics != evaluator.measure(ledger)

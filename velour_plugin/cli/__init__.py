@@ -6,6 +6,7 @@ with 2 and say the value, the rule and the way out.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -38,6 +39,9 @@ class Commands(click.Group):
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Load one command."""
+        if name in COMMANDS and name != "evaluate":  # no matrix is multiplied, and threads for that
+            # cost half of numpy's import
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         if name in COMMANDS:
             module = import_module(f"velour_plugin.cli.{COMMANDS[name]}")
             return getattr(module, name)  # type: ignore[no-any-return]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -41,6 +42,7 @@ from velour_plugin.cli.options import (
 @click.option("--task", default="object-detection", show_default=True, help="See velour plugins.")
 @parameters_option
 @click.option("--experiment", metavar="NAME", help="Judge files in MLflow runs, too: in this one.")
+@click.option("--no-store", is_flag=True, help="Print the numbers only: open and make no store.")
 @where_option
 @json_option
 @store_option
@@ -55,6 +57,7 @@ def evaluate(
     task: str,
     parameters: str,
     experiment: str | None,
+    no_store: bool,
     where: str | None,
     as_json: bool,
     store: str | None,
@@ -63,9 +66,10 @@ def evaluate(
 
     A MODEL is an MLflow URI or a Python function, module:function, from a pandas frame with one
     row a datum to a list with one answer a row. It is judged in an MLflow run; predictions are,
-    when an experiment is named. Several are ranked in the end.
+    when an experiment is named. Several are ranked in the end, where there is a store.
 
     \b
+    $ velour evaluate --no-store --truth instances.json --predictions results.json
     $ velour evaluate --truth instances.json --predictions results.json \\
         --model yolo-s --dataset fires --metadata images.csv
     $ velour evaluate models:/fire-detector/3 models:/fire-detector@champion \\
@@ -74,6 +78,15 @@ def evaluate(
     import velour_plugin as velour
     from velour_plugin.contenders import Trial, contenders, stored_dataset
 
+    if no_store:
+        _refuse_what_needs_a_store(
+            {
+                "a MODEL": models,
+                "--experiment": experiment,
+                "--store": store,
+                "--dataset without --truth": dataset if truth is None else None,
+            }
+        )
     if truth is not None:
         data = velour.read_dataset(truth, format, name=dataset, metadata=metadata)
     elif dataset is not None and metadata is None:
@@ -83,16 +96,33 @@ def evaluate(
             "no ground truth: name a file (--truth, and --metadata if there is some), or a stored "
             "dataset (--dataset NAME)."
         )
-    trial = Trial(task, json_object("--parameters", parameters), where, store, experiment)
+    asked = json_object("--parameters", parameters)
+    trial = Trial(task, asked, where, store, experiment, keep=not no_store)
     verdicts = trial.judge(contenders(data, models, predictions, names))
-    board = trial.leaderboard(verdicts) if len(verdicts) > 1 else None
+    board = trial.leaderboard(verdicts) if len(verdicts) > 1 and not no_store else None
     if as_json:
         told = [one.evaluation.to_dict() for one in verdicts]
-        several = board and {"evaluations": told, "leaderboard": board.to_dict()}
-        print_json(several or told[0])
+        ranked = {} if board is None else {"leaderboard": board.to_dict()}
+        print_json({"evaluations": told, **ranked} if len(told) > 1 else told[0])
     else:
         parts = [_headline(one.evaluation) for one in verdicts]
         click.echo("\n\n".join(parts if board is None else [*parts, str(board)]))
+
+
+def _refuse_what_needs_a_store(options: Mapping[str, object]) -> None:
+    """Refuse to go without a store where one is needed.
+
+    Raises:
+        InvalidInput: one of the options has a value.
+    """
+    from velour_plugin.errors import InvalidInput
+
+    for name, value in options.items():
+        if value:
+            raise InvalidInput(
+                f"--no-store and {name}: that needs a store; leave one of them out. Without a "
+                "store, files are judged: --truth FILE --predictions FILE."
+            )
 
 
 def _headline(evaluation: Any) -> str:

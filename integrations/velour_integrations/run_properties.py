@@ -2,6 +2,8 @@
 
 Parameters and tags are strings, as MLflow keeps them; metrics are numbers, the last of each. A run
 may change in MLflow at any moment, so leaderboards of such filters are not cached.
+
+It stands outside the package ``mlflow``, which imports MLflow: names of properties need none.
 """
 
 from __future__ import annotations
