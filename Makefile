@@ -47,7 +47,8 @@ clean:  ## Delete what make and the tools made; databases and runs stay
 	rm -rf $(VENV) build dist test-output *.egg-info .hypothesis .import_linter_cache \
 	  .mypy_cache .pytest_cache .ruff_cache
 
-SOURCES := pyproject.toml setup.py evaluators/velour_evaluators/kernels/native.c
+SOURCES := pyproject.toml setup.py \
+  $(wildcard velour_plugin/native/*.[ch] evaluators/velour_evaluators/kernels/native/*.[ch])
 
 $(PRODUCT): $(SOURCES) | $(BIN)/python
 	$(PIP) install --editable .
@@ -58,8 +59,8 @@ $(TOOLS): $(SOURCES) | $(BIN)/python
 	@touch $(PRODUCT) $@
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || { \
-	  echo "$(PYTHON) is no Python 3.10 to 3.13: name one, as in: make venv PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \
+	  echo "$(PYTHON) is no Python 3.11 to 3.14: name one, as in: make venv PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || { \
 	  echo "$(PYTHON) cannot make virtual environments. Debian, Ubuntu: apt-get install python3-venv" >&2; \
 	  echo "Or name another Python, as in: make venv PYTHON=python3.12" >&2; exit 1; }

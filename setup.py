@@ -5,25 +5,44 @@ Without a compiler, or where it fails, the install goes on and numpy does the sa
 
 import os
 import sysconfig
+from glob import glob
 
 from setuptools import Extension, setup
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # has no stable ABI
 WINDOWS = os.name == "nt"
 
+CORE = "velour_plugin/native"
+DETECTION = "evaluators/velour_evaluators/kernels/native"
+SHARED = sorted({*glob(f"{CORE}/*.c")} - {f"{CORE}/module.c"})
+DETECTION_ROOMS = sorted(glob(f"{DETECTION}/*.c"))
+HEADERS = sorted(glob(f"{CORE}/*.h") + glob(f"{DETECTION}/*.h"))
+
 # -ffp-contract=off: a fused multiply-add rounds once where numpy rounds twice
-FLAGS = ["/O2", "/fp:precise"] if WINDOWS else ["-O3", "-ffp-contract=off", "-pthread", "-g0"]
+FLAGS = ["-O3", "-ffp-contract=off", "-pthread", "-g0", "-fvisibility=hidden"]
+LINK = ["-pthread"]
+if WINDOWS:
+    FLAGS, LINK = ["/O2", "/fp:precise"], []
+
+
+def extension(name: str, sources: list[str]) -> Extension:
+    """A module of C files; those of the core are compiled into each."""
+    return Extension(
+        name,
+        sources=sources,
+        depends=HEADERS,
+        include_dirs=[CORE],
+        extra_compile_args=FLAGS,
+        extra_link_args=LINK,
+        py_limited_api=not FREE_THREADED,
+        optional=True,
+    )
+
 
 setup(
     ext_modules=[
-        Extension(
-            "velour_evaluators.kernels._native",
-            sources=["evaluators/velour_evaluators/kernels/native.c"],
-            extra_compile_args=FLAGS,
-            extra_link_args=[] if WINDOWS else ["-pthread"],
-            py_limited_api=not FREE_THREADED,
-            optional=True,
-        )
+        extension("velour_plugin.native._native", [*SHARED, f"{CORE}/module.c"]),
+        extension("velour_evaluators.kernels._native", [*SHARED, *DETECTION_ROOMS]),
     ],
-    options={} if FREE_THREADED else {"bdist_wheel": {"py_limited_api": "cp310"}},
+    options={} if FREE_THREADED else {"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -30,7 +30,7 @@ def fill(store: SqlStore, datums: int, name: str = "many", seed: int = 0) -> Ver
         version = _insert(
             connection, schema.versions, dataset_id=owner, number=1, digest="0" * 64, metadata={},
             labels=[], properties=list(PROPERTIES), datums=datums,
-            created_at=dt.datetime.now(dt.timezone.utc),
+            created_at=dt.datetime.now(dt.UTC),
         )  # fmt: skip
         first = 1 + (connection.execute(text("SELECT max(id) FROM datums")).scalar() or 0)
         for start in range(0, datums, 100_000):

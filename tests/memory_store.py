@@ -214,7 +214,7 @@ class MemoryStore:
 
     def link_run(self, evaluation_id: str, run: velour.EvaluatedRun) -> None:
         self.load(evaluation_id)  # or it is refused
-        self._links.append((evaluation_id, run, dt.datetime.now(dt.timezone.utc)))
+        self._links.append((evaluation_id, run, dt.datetime.now(dt.UTC)))
         self._revision += 1
 
     def write_facts(self, dataset: str, content: velour.Facts, version: int | None = None) -> int:

@@ -45,8 +45,8 @@ folded = st.sampled_from(
     ["straße", "STRASSE", "ΣΑΣ", "σας", "σασ", "ﬁn", "FIN", "İ", "i̇", "I", "ı", "Å", "å", "Ǆ", "ﬀi"]
 )
 """Texts whose case is not that of ASCII."""
-ZONES = (dt.timezone.utc, dt.timezone(dt.timedelta(hours=-4)), dt.timezone(dt.timedelta(hours=14)))
-MIDNIGHT = dt.datetime(2026, 7, 1, tzinfo=dt.timezone.utc)
+ZONES = (dt.UTC, dt.timezone(dt.timedelta(hours=-4)), dt.timezone(dt.timedelta(hours=14)))
+MIDNIGHT = dt.datetime(2026, 7, 1, tzinfo=dt.UTC)
 moments = st.one_of(
     st.sampled_from([0, 1e-6, -1e-6, 0.5, 3600, -3600, 86400]).map(
         lambda seconds: MIDNIGHT + dt.timedelta(seconds=seconds)

@@ -51,6 +51,16 @@ if TYPE_CHECKING:
     from velour_plugin.formats import Records as Records
     from velour_plugin.formats import read_records as read_records
     from velour_plugin.matching import Question as Question
+    from velour_plugin.native.coco import MalformedCoco as MalformedCoco
+    from velour_plugin.native.coco import UseJson as UseJson
+    from velour_plugin.native.columns import address as address
+    from velour_plugin.native.columns import addresses as addresses
+    from velour_plugin.native.columns import column as column
+    from velour_plugin.native.library import Compiled as Compiled
+    from velour_plugin.native.library import threads_for as threads_for
+    from velour_plugin.native.masks import Masks as Masks
+    from velour_plugin.native.masks import Texts as Texts
+    from velour_plugin.native.masks import masks_of as masks_of
     from velour_plugin.parquet import write_predictions as write_predictions
     from velour_plugin.plugins import installed as installed
     from velour_plugin.progress import track as track
@@ -99,6 +109,11 @@ _NAMES = {
     "domain.runs": "Edges union_of_edges",
     "domain.table": "LabelName",
     "domain.vocabulary": "Vocabulary",
+    # The compiled kernel
+    "native.coco": "MalformedCoco UseJson",
+    "native.columns": "address addresses column",
+    "native.library": "Compiled threads_for",
+    "native.masks": "Masks Texts masks_of",
     # Filters
     "filters": "Node Where parse_filter split_filter",
     "filters.interpret": "matching",

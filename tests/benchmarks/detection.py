@@ -27,10 +27,15 @@ import numpy as np
 from numpy.typing import NDArray
 from velour_evaluators.detection.metrics import coco_averages
 from velour_evaluators.detection.parameters import DEFAULTS, Settings
-from velour_evaluators.kernels import native, native_averages, native_coco, native_masks
 from velour_evaluators.kernels.accumulate import Average
+from velour_evaluators.kernels.native import averages as native_averages
+from velour_evaluators.kernels.native import library
+from velour_evaluators.kernels.native import match as native_match
+from velour_evaluators.kernels.native.match import BoxColumns
 
 from tests.benchmarks import workload
+from velour_plugin.native import coco as native_coco
+from velour_plugin.native import masks as native_masks
 
 SETTINGS = Settings.of(DEFAULTS)
 LIMITS = SETTINGS.max_detections
@@ -44,21 +49,21 @@ Engine = Callable[[], Any]
 
 def ledger(truth: workload.Truths, said: workload.Detections) -> native_averages.Stored:
     """Match columns."""
-    given = native.BoxColumns(truth.datum, truth.label, truth.box, truth.area)
-    claimed = native.BoxColumns(said.datum, said.label, said.box, np.full(len(said.datum), np.nan))
+    given = BoxColumns(truth.datum, truth.label, truth.box, truth.area)
+    claimed = BoxColumns(said.datum, said.label, said.box, np.full(len(said.datum), np.nan))
     return stored(truth.images, match_boxes(given, truth.crowd, claimed, said.score, truth.images))
 
 
 def match_boxes(
-    given: native.BoxColumns,
+    given: BoxColumns,
     crowd: NDArray[np.bool_],
-    claimed: native.BoxColumns,
+    claimed: BoxColumns,
     score: NDArray[np.float64],
     images: int,
 ) -> Any:
     """Match with COCO's parameters."""
     size: Any = {"most": LIMITS[-1], "datums": images, "labels": workload.LABELS}
-    return native.match_boxes(given, crowd, claimed, score, grid=SETTINGS.grid, **size)
+    return native_match.match_boxes(given, crowd, claimed, score, grid=SETTINGS.grid, **size)
 
 
 def stored(images: int, tables: Any) -> native_averages.Stored:
@@ -106,12 +111,12 @@ def from_masks(truth_path: str, said_path: str) -> list[float]:
     given, claimed = _columns(truth, marked), _columns(truth, said)
     sizes = truth.images.size[np.argsort(truth.images.id)][given.datum]
     where = (said.region_start, said.region_stop)
-    claims = native.Texts(results, *where, *np.ascontiguousarray(said.size.T))
+    claims = native_masks.Texts(results, *where, *np.ascontiguousarray(said.size.T))
     masks = _truth_masks(text, marked, sizes)
     assert marked.crowd is not None
     assert said.score is not None
     size: Any = {"most": LIMITS[-1], "datums": images, "labels": workload.LABELS}
-    tables = native_masks.match_masks(
+    tables = native_match.match_masks(
         given, masks, marked.crowd, claimed, claims, said.score, grid=SETTINGS.grid, **size
     )
     return twelve(stored(images, tables))
@@ -119,7 +124,7 @@ def from_masks(truth_path: str, said_path: str) -> list[float]:
 
 def _truth_masks(
     text: bytes, marked: native_coco.Records, sizes: NDArray[np.int64]
-) -> native.Masks:
+) -> native_masks.Masks:
     """Rasterise polygons; the few crowds have lists of run lengths. Then back into file order."""
     outlined = np.flatnonzero(marked.region == native_coco.POLYGONS)
     counted = np.flatnonzero(marked.region == native_coco.COUNTS)
@@ -136,12 +141,12 @@ def _truth_masks(
     start = np.concatenate((drawn.start, stop[len(drawn) :] - [len(e) for e in edges]))
     place = np.argsort(np.concatenate((outlined, counted)))
     joined = np.concatenate([drawn.edges, *edges])
-    return native.Masks(joined, start[place], stop[place], *np.ascontiguousarray(sizes.T))
+    return native_masks.Masks(joined, start[place], stop[place], *np.ascontiguousarray(sizes.T))
 
 
-def _columns(truth: native_coco.Truth, records: native_coco.Records) -> native.BoxColumns:
+def _columns(truth: native_coco.Truth, records: native_coco.Records) -> BoxColumns:
     areas = records.area if records.score is None else np.full(len(records), np.nan)
-    return native.BoxColumns(
+    return BoxColumns(
         _places(truth.images.id, records.image),
         _places(truth.categories.id, records.label),
         np.nan_to_num(records.box) if records.region.any() else records.box,
@@ -353,7 +358,7 @@ def race(title: str, engines: dict[str, Engine], rounds: int, inside: bool = Fal
             if number:
                 walls[name].append(wall)
                 cpus[name].append(cpu)
-    print(f"\n{title}; load {os.getloadavg()[0]:.1f}; {native.describe()}")
+    print(f"\n{title}; load {os.getloadavg()[0]:.1f}; {library.describe()}")
     print("| engine | wall ms | CPU ms | wall ÷ ours | CPU ÷ ours | same numbers |")
     print("|---|---|---|---|---|---|")
     for name in engines:

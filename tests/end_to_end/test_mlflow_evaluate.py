@@ -304,7 +304,7 @@ def test_a_plain_frame_is_judged_row_by_row_in_any_order() -> None:
     assert dataset.uids == ("2", "10", "20", "roof")
     assert shapely.get_coordinates(dataset.datums[0].location).tolist() == [[-71.03, 42.36]]
     assert dataset.datums[3].location is None
-    taken = dt.datetime(2026, 3, 1, 12, tzinfo=dt.timezone.utc)
+    taken = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
     assert dataset.datums[0].metadata == {"hour": 23, "taken": taken}
     assert dataset.datums[3].metadata == {"hour": 12}
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from velour_evaluators.kernels import native, native_coco
+from velour_evaluators.kernels.native import library
 
-pytestmark = pytest.mark.skipif(not native.available(), reason=native.describe())
+from velour_plugin.native import coco as native_coco
+
+pytestmark = pytest.mark.skipif(not library.available(), reason=library.describe())
 
 
 @pytest.mark.parametrize("seed", range(60))

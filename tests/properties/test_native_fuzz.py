@@ -8,13 +8,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from velour_evaluators.detection.ledger import DetectionLedger, Selection
-from velour_evaluators.kernels import matching, native, native_averages, overlap
+from velour_evaluators.kernels import matching, overlap
 from velour_evaluators.kernels.accumulate import Average, averages_of_curves, curves_of_area
+from velour_evaluators.kernels.native import averages as native_averages
+from velour_evaluators.kernels.native import library
+from velour_evaluators.kernels.native import match as native_match
+from velour_evaluators.kernels.native import pairs as native_pairs
+from velour_evaluators.kernels.native.match import BoxColumns
 from velour_evaluators.kernels.sorting import descending_order, stable_order
 
 from velour_plugin.domain.ledger import Ledger
 
-pytestmark = pytest.mark.skipif(not native.available(), reason=native.describe())
+pytestmark = pytest.mark.skipif(not library.available(), reason=library.describe())
 
 GRIDS = [
     matching.LaneGrid(
@@ -37,7 +42,7 @@ def test_ledger_and_averages_are_numpys_to_the_bit(seed: int) -> None:
     grid, limits = GRIDS[rng.integers(len(GRIDS))], MOST[rng.integers(len(MOST))]
     size: Any = {"grid": grid, "most": limits[-1], "datums": datums, "labels": labels}
     expected = numpy_tables(truth, crowd, said, score, **size)
-    tables = native.match_boxes(truth, crowd, said, score, **size)
+    tables = native_match.match_boxes(truth, crowd, said, score, **size)
     assert_same_tables(tables, expected)
 
     ledger = ledger_of(expected, grid, limits, datums, labels)
@@ -65,7 +70,7 @@ def test_many_replicates_are_each_alone(seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth, crowd, said, score, datums, labels = hard_columns(rng)
     grid = GRIDS[0]
-    tables = native.match_boxes(
+    tables = native_match.match_boxes(
         truth, crowd, said, score, grid=grid, most=100, datums=datums, labels=labels
     )
     stored, limits = native_averages.Stored(tables, datums, labels, 4, 10), (1, 10, 100)
@@ -99,7 +104,7 @@ def test_pairs_are_matched_as_numpy_matches_them(seed: int) -> None:
             1e-9,
         )
     said_boxes = said.box[order]
-    found = native.overlapping_pairs(
+    found = native_pairs.overlapping_pairs(
         cells, np.arange(len(order)), (truth.box, said_boxes), crowd, 1e-9
     )
     for mine, theirs in zip(found, pairs, strict=True):
@@ -109,7 +114,9 @@ def test_pairs_are_matched_as_numpy_matches_them(seed: int) -> None:
     grid = GRIDS[rng.integers(len(GRIDS))]
     ignored_in = rng.integers(0, 1 << 63, len(crowd), np.uint64)
     given = (cells.rank, pairs, grid.of_ious(pairs[2]), ignored_in, crowd)
-    for mine, theirs in zip(native.match_lanes(*given), matching.match_lanes(*given), strict=True):
+    for mine, theirs in zip(
+        native_pairs.match_lanes(*given), matching.match_lanes(*given), strict=True
+    ):
         assert np.array_equal(mine, theirs)
 
 
@@ -122,13 +129,18 @@ def test_the_number_of_threads_changes_nothing(
     truth, crowd, said, score = columns(rng, 60, 2_000, 30_000, 9, 200, 8)
     size: Any = {"grid": GRIDS[0], "most": 100, "datums": 60, "labels": 9}
     monkeypatch.setenv("VELOUR_THREADS", "1")
-    expected = native.match_boxes(truth, crowd, said, score, **size)
+    expected = native_match.match_boxes(truth, crowd, said, score, **size)
     monkeypatch.setenv("VELOUR_THREADS", str(number))
-    assert_same_tables(native.match_boxes(truth, crowd, said, score, **size), expected)
+    assert_same_tables(native_match.match_boxes(truth, crowd, said, score, **size), expected)
 
 
 Columns = tuple[
-    native.BoxColumns, NDArray[np.bool_], native.BoxColumns, NDArray[np.float64], int, int
+    BoxColumns,
+    NDArray[np.bool_],
+    BoxColumns,
+    NDArray[np.float64],
+    int,
+    int,
 ]
 
 
@@ -152,9 +164,9 @@ def columns(
     labels: int,
     extent: int,
     grain: int,
-) -> tuple[native.BoxColumns, NDArray[np.bool_], native.BoxColumns, NDArray[np.float64]]:
+) -> tuple[BoxColumns, NDArray[np.bool_], BoxColumns, NDArray[np.float64]]:
     """Truths, and detections most of which lie near one."""
-    truth = native.BoxColumns(
+    truth = BoxColumns(
         np.sort(rng.integers(0, datums, truths)).astype(np.int32),
         rng.integers(0, labels, truths).astype(np.int32),
         boxes(rng, truths, extent, grain),
@@ -178,7 +190,7 @@ def columns(
         order = np.argsort(datum, kind="stable")
         datum, label, box = datum[order], label[order], box[order]
     area = np.where(rng.random(detections) < 0.8, np.nan, 1024.0)
-    return truth, crowd, native.BoxColumns(datum, label, box, area), scores(rng, detections)
+    return truth, crowd, BoxColumns(datum, label, box, area), scores(rng, detections)
 
 
 def boxes(rng: np.random.Generator, count: int, extent: int, grain: int) -> NDArray[np.float64]:
@@ -254,9 +266,9 @@ def ledger_order(
 
 
 def numpy_tables(
-    truth: native.BoxColumns,
+    truth: BoxColumns,
     crowd: NDArray[np.bool_],
-    said: native.BoxColumns,
+    said: BoxColumns,
     score: NDArray[np.float64],
     *,
     grid: matching.LaneGrid,

@@ -7,13 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from velour_evaluators.kernels import matching, native, native_masks, overlap
+from velour_evaluators.kernels import matching, overlap
+from velour_evaluators.kernels.native import library
+from velour_evaluators.kernels.native import match as native_match
+from velour_evaluators.kernels.native import pairs as native_pairs
+from velour_evaluators.kernels.native.match import BoxColumns
 
 from tests.properties.test_native_fuzz import GRIDS, assert_same_tables, ledger_order
 from velour_plugin.domain import runs
 from velour_plugin.domain.geometry import Raster
+from velour_plugin.native import masks as native_masks
 
-pytestmark = pytest.mark.skipif(not native.available(), reason=native.describe())
+pytestmark = pytest.mark.skipif(not library.available(), reason=library.describe())
 
 
 @pytest.mark.parametrize("seed", range(80))
@@ -100,7 +105,7 @@ def test_masks_match_as_numpy_matches_them(seed: int) -> None:
 
     datums, labels, grid = 3, 2, GRIDS[seed % len(GRIDS)]
     sides = [
-        native.BoxColumns(
+        BoxColumns(
             np.sort(rng.integers(0, datums, count)).astype(np.int32),
             rng.integers(0, labels, count).astype(np.int32),
             np.zeros((count, 4)),
@@ -111,7 +116,7 @@ def test_masks_match_as_numpy_matches_them(seed: int) -> None:
     score = rng.random(len(theirs)).round(1)
     spelled = native_masks.texts_of([str(one.to_rle()["counts"]) for one in theirs], others_size)
     tables, decoded = (
-        native_masks.match_masks(
+        native_match.match_masks(
             *(sides[0], mine, crowd, sides[1], said_masks, score),
             grid=grid,
             most=5,
@@ -133,7 +138,7 @@ def test_masks_match_as_numpy_matches_them(seed: int) -> None:
         min(grid.thresholds[0], 1 - 1e-10),
     )
     least, sorted_masks = min(grid.thresholds[0], 1 - 1e-10), native_masks.masks_of(said)
-    found = native.overlapping_pairs(
+    found = native_pairs.overlapping_pairs(
         cells, np.flatnonzero(kept), (mine, sorted_masks), crowd, least
     )
     for one, other in zip(found, pairs, strict=True):
@@ -202,12 +207,12 @@ def starts(
     return np.cumsum([0, *(len(group) for group in groups)])
 
 
-def assert_same_masks(masks: native.Masks, edges: list[NDArray[np.int64]]) -> None:
+def assert_same_masks(masks: native_masks.Masks, edges: list[NDArray[np.int64]]) -> None:
     assert len(masks) == len(edges)
     for place, expected in enumerate(edges):
         mine = masks.edges_of(place)
         assert mine.tolist() == expected.tolist(), place
 
 
-def decode(spelled: list[Any], sizes: NDArray[np.int64]) -> native.Masks:
+def decode(spelled: list[Any], sizes: NDArray[np.int64]) -> native_masks.Masks:
     return native_masks.decode(native_masks.texts_of(spelled, sizes))

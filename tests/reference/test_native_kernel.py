@@ -10,38 +10,44 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from velour_evaluators.kernels import native, native_averages, native_coco, native_masks
 from velour_evaluators.kernels.accumulate import Average
 from velour_evaluators.kernels.matching import LaneGrid
+from velour_evaluators.kernels.native import averages as native_averages
+from velour_evaluators.kernels.native import library
+from velour_evaluators.kernels.native import match as native_match
+from velour_evaluators.kernels.native.match import BoxColumns
 
 from velour_plugin.errors import InvalidInput, MissingExtra
+from velour_plugin.native import coco as native_coco
+from velour_plugin.native import masks as native_masks
+from velour_plugin.native.library import threads
 
-compiled = pytest.mark.skipif(native.library is None, reason=native.describe())
+compiled = pytest.mark.skipif(library.functions is None, reason=library.describe())
 WHOLE = LaneGrid([0.5, 0.9], [(0, 1e10)])
 
 
 def test_the_environment_chooses_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numpy on demand; a name that is none is refused; so is a kernel that is not there."""
     monkeypatch.setenv("VELOUR_ENGINE", "numpy")
-    assert not native.available()
-    assert native.describe().startswith("numpy")
+    assert not library.available()
+    assert library.describe().startswith("numpy")
     monkeypatch.setenv("VELOUR_ENGINE", "fast")
     with pytest.raises(InvalidInput, match="auto, native, numpy"):
-        native.available()
+        library.available()
     monkeypatch.setenv("VELOUR_ENGINE", "native")
-    monkeypatch.setattr(native, "library", None)
-    monkeypatch.setattr(native, "_why_not", "no such file", raising=False)
+    monkeypatch.setattr(library, "functions", None)
+    monkeypatch.setattr(library, "_why_not", "no such file")
     with pytest.raises(MissingExtra, match="no such file"):
-        native.available()
+        library.available()
 
 
 def test_threads_are_bounded_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole number above 0."""
     monkeypatch.setenv("VELOUR_THREADS", "3")
-    assert native.threads() == 3
+    assert threads() == 3
     monkeypatch.setenv("VELOUR_THREADS", "0")
     with pytest.raises(InvalidInput, match="VELOUR_THREADS"):
-        native.threads()
+        threads()
 
 
 @compiled
@@ -110,7 +116,7 @@ def test_a_hundred_thousand_labels_need_no_table_of_images_and_labels() -> None:
     datum = np.sort(rng.integers(0, 10_000, 1_000))
     boxes = np.tile([0.0, 0, 1, 1], (1_000, 1))
     given = sides(datum.tolist(), label.tolist(), boxes)
-    tables = native.match_boxes(
+    tables = native_match.match_boxes(
         given,
         np.zeros(1_000, bool),
         given,
@@ -222,23 +228,23 @@ def _environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join([project, *here]), "VELOUR_THREADS": "2"}
 
 
-def sides(datum: Any, label: Any, box: Any) -> native.BoxColumns:
+def sides(datum: Any, label: Any, box: Any) -> BoxColumns:
     """Columns of one side; areas follow from the boxes."""
     boxes = np.asarray(box, np.float64).reshape(-1, 4)
-    return native.BoxColumns(
+    return BoxColumns(
         np.asarray(datum, np.int32), np.asarray(label, np.int32), boxes, np.full(len(boxes), np.nan)
     )
 
 
 def match(
-    truth: native.BoxColumns,
-    said: native.BoxColumns,
+    truth: BoxColumns,
+    said: BoxColumns,
     score: Any,
     most: int = 100,
     datums: int = 1,
 ) -> dict[str, dict[str, NDArray[Any]]]:
     """One label, no crowds, two thresholds."""
-    return native.match_boxes(
+    return native_match.match_boxes(
         truth,
         np.zeros(len(truth.datum), bool),
         said,

@@ -1,6 +1,6 @@
 """Throw random and adversarial arrays at the compiled kernel: ``python attack.py SECONDS SEED``.
 
-Arrays are of the right type and shape, as native.py guarantees; what stands in them is not
+Arrays are of the right type and shape, as the wrappers guarantee; what stands in them is not
 to be trusted. Each call must return or raise ValueError; whatever else happens, the
 sanitizers that the kernel was built with say so and end the process.
 """
@@ -13,11 +13,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from velour_evaluators.kernels import matching, native, native_averages, native_coco, native_masks
+from velour_evaluators.kernels import matching
 from velour_evaluators.kernels.accumulate import Average
 from velour_evaluators.kernels.matching import LaneGrid
+from velour_evaluators.kernels.native import averages as native_averages
+from velour_evaluators.kernels.native import match as native_match
+from velour_evaluators.kernels.native import pairs as native_pairs
+from velour_evaluators.kernels.native.match import BoxColumns
 
 from velour_plugin.domain import runs
+from velour_plugin.native import coco as native_coco
+from velour_plugin.native import masks as native_masks
 
 HOSTILE = [-1, 0, 1, 2, 7, 255, 256, 65_535, 65_536, 2**31 - 1, -(2**31)]
 HUGE = [*HOSTILE, 2**31, 2**53, 2**62, 2**63 - 1, -(2**63)]
@@ -47,10 +53,10 @@ def match_boxes(rng: np.random.Generator) -> None:
     size: Any = {"grid": grid(rng), "most": int(rng.choice([1, 2, 100] * 9 + HOSTILE))}
     size |= {"datums": datums, "labels": labels}
     if rng.random() < 0.5:
-        native.match_boxes(sides[0], crowd, sides[1], score, **size)
+        native_match.match_boxes(sides[0], crowd, sides[1], score, **size)
         return
     given = [masks(rng, len(one.datum)) for one in sides]
-    native_masks.match_masks(sides[0], given[0], crowd, sides[1], given[1], score, **size)
+    native_match.match_masks(sides[0], given[0], crowd, sides[1], given[1], score, **size)
 
 
 def match_lanes(rng: np.random.Generator) -> None:
@@ -64,7 +70,7 @@ def match_lanes(rng: np.random.Generator) -> None:
     iou = floats(rng, rng.random(pairs).round(1), 0.02)
     lanes, ignored = (rng.integers(0, 2**63, count, np.uint64) for count in (pairs, truths))
     crowd = rng.random(truths) < 0.3
-    native.match_lanes(rank, (pointers[0], pointers[1], iou), lanes, ignored, crowd)
+    native_pairs.match_lanes(rank, (pointers[0], pointers[1], iou), lanes, ignored, crowd)
 
 
 def overlapping_pairs(rng: np.random.Generator) -> None:
@@ -82,7 +88,7 @@ def overlapping_pairs(rng: np.random.Generator) -> None:
     regions: Any = (floats(rng, boxes[0], dirt), floats(rng, boxes[1], dirt))
     if rng.random() < 0.5:
         regions = masks(rng, truths), masks(rng, detections)
-    native.overlapping_pairs(cells, rows, regions, rng.random(truths) < 0.3, 0.1)
+    native_pairs.overlapping_pairs(cells, rows, regions, rng.random(truths) < 0.3, 0.1)
 
 
 def average(rng: np.random.Generator, areas: int, thresholds: int, limits: int) -> Average:
@@ -152,7 +158,7 @@ def texts(rng: np.random.Generator) -> None:
     bounds = whole(rng, bounds, dirt, HUGE)
     sizes = whole(rng, np.tile(size, (count, 1)), dirt, HUGE)
     escaped = bool(rng.random() < 0.5)
-    given = native.Texts(text, *bounds.T, *sizes.T, escaped=escaped)
+    given = native_masks.Texts(text, *bounds.T, *sizes.T, escaped=escaped)
     if rng.random() < 0.5:
         native_masks.decode(given)
         return
@@ -160,7 +166,7 @@ def texts(rng: np.random.Generator) -> None:
     crowd, score = rng.random(len(ours.datum)) < 0.3, rng.random(count).round(1)
     size_of: Any = {"grid": grid(rng), "most": 5, "datums": 3, "labels": 2}
     outlined = masks(rng, len(ours.datum))
-    native_masks.match_masks(ours, outlined, crowd, theirs, given, score, **size_of)
+    native_match.match_masks(ours, outlined, crowd, theirs, given, score, **size_of)
 
 
 def outlines(rng: np.random.Generator) -> None:
@@ -197,14 +203,14 @@ def files(rng: np.random.Generator) -> None:
     native_coco.read_polygons(text, starts, starts + rng.integers(0, 50, 4))
 
 
-def side(rng: np.random.Generator, datums: int, labels: int) -> native.BoxColumns:
+def side(rng: np.random.Generator, datums: int, labels: int) -> BoxColumns:
     return columns(rng, int(rng.choice([0, 1, 30, 300])), datums, labels)
 
 
-def columns(rng: np.random.Generator, count: int, datums: int, labels: int) -> native.BoxColumns:
+def columns(rng: np.random.Generator, count: int, datums: int, labels: int) -> BoxColumns:
     dirt = rng.choice([0, 0, 0, 0, 0, 0.01])
     box = rng.integers(0, 40, (count, 4)).astype(float)
-    return native.BoxColumns(
+    return BoxColumns(
         whole(rng, rng.integers(0, max(datums, 1), count), dirt),
         whole(rng, rng.integers(0, max(labels, 1), count), dirt),
         floats(rng, box, dirt),
@@ -212,12 +218,12 @@ def columns(rng: np.random.Generator, count: int, datums: int, labels: int) -> n
     )
 
 
-def masks(rng: np.random.Generator, count: int) -> native.Masks:
+def masks(rng: np.random.Generator, count: int) -> native_masks.Masks:
     dirt = rng.choice([0, 0, 0.02])
     lengths = rng.integers(0, 6, count)
     stop = np.cumsum(lengths)
     edges = np.concatenate([np.sort(rng.permutation(99)[:one]) for one in lengths] or [[]])
-    return native.Masks(
+    return native_masks.Masks(
         whole(rng, edges.astype(np.int64), dirt, HUGE),
         whole(rng, stop - lengths, dirt, HUGE),
         whole(rng, stop, dirt, HUGE),

@@ -1,4 +1,4 @@
-"""Put the kernel that ``VELOUR_ATTACKED`` names in place of the installed one; then attack."""
+"""Put the compiled modules of the folder ``VELOUR_ATTACKED`` in place of the installed; attack."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import os
 import sys
 from pathlib import Path
 
-import velour_evaluators.kernels
+from run import MODULES
 
-NAME = "velour_evaluators.kernels._native"
+for name in MODULES:
+    spec = importlib.util.spec_from_file_location(
+        name, Path(os.environ["VELOUR_ATTACKED"]) / f"{name}.so"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
 
-spec = importlib.util.spec_from_file_location(NAME, os.environ["VELOUR_ATTACKED"])
-assert spec is not None
-assert spec.loader is not None
-sys.modules[NAME] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(sys.modules[NAME])
-velour_evaluators.kernels._native = sys.modules[NAME]  # type: ignore[attr-defined]
-
-sys.path.insert(0, str(Path(__file__).parent))
-import attack  # noqa: E402 - the kernel must stand in its place first
+import attack  # noqa: E402 - the compiled modules must stand in their places first
 
 attack.main()

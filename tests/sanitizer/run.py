@@ -16,10 +16,17 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
-SOURCE = PROJECT / "evaluators/velour_evaluators/kernels/native.c"
+CORE = PROJECT / "velour_plugin/native"
+DETECTION = PROJECT / "evaluators/velour_evaluators/kernels/native"
+SHARED = sorted({*CORE.glob("*.c")} - {CORE / "module.c"})
+MODULES = {
+    "velour_plugin.native._native": [*SHARED, CORE / "module.c"],
+    "velour_evaluators.kernels._native": [*SHARED, *sorted(DETECTION.glob("*.c"))],
+}
 CANNOT = 77
 FLAGS = [
     *("-O1", "-g", "-fPIC", "-shared", "-pthread", "-ffp-contract=off", "-fno-omit-frame-pointer"),
+    "-fvisibility=hidden",
     *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
 ]
 
@@ -46,12 +53,12 @@ def attack(seconds: float, seed: int = 0) -> subprocess.CompletedProcess[str] | 
         return found
     compiler, library = found
     with tempfile.TemporaryDirectory() as folder:
-        built = Path(folder) / "_native.abi3.so"
-        include = f"-I{sysconfig.get_paths()['include']}"
-        command = [compiler, *FLAGS, include, str(SOURCE), "-o", str(built)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            return f"{compiler} cannot build with sanitizers: {done.stderr.strip()[-300:]}"
+        include = [f"-I{sysconfig.get_paths()['include']}", f"-I{CORE}"]
+        for name, sources in MODULES.items():
+            command = [compiler, *FLAGS, *include, *map(str, sources), "-o", f"{folder}/{name}.so"]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                return f"{compiler} cannot build with sanitizers: {done.stderr.strip()[-300:]}"
         environment = os.environ | {
             "LD_PRELOAD": library,
             "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
@@ -60,7 +67,7 @@ def attack(seconds: float, seed: int = 0) -> subprocess.CompletedProcess[str] | 
             "PYTHONPATH": os.pathsep.join([str(PROJECT), str(PROJECT / "evaluators")]),
             "VELOUR_THREADS": "2",
             "VELOUR_ENGINE": "native",
-            "VELOUR_ATTACKED": str(built),
+            "VELOUR_ATTACKED": folder,
         }
         command = [sys.executable, str(HERE / "load.py"), str(seconds), str(seed)]
         return subprocess.run(command, capture_output=True, text=True, env=environment)

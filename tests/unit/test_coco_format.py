@@ -19,7 +19,7 @@ from velour_plugin.errors import BadDataset, BadMetadata, InvalidInput
 Json = Any
 Write = Callable[..., Path]
 
-EIGHT = dt.datetime(2024, 6, 1, 20, tzinfo=dt.timezone.utc)
+EIGHT = dt.datetime(2024, 6, 1, 20, tzinfo=dt.UTC)
 SQUARE = [0.0, 0.0, 4.0, 0.0, 4.0, 4.0, 0.0, 4.0]
 TRIANGLE = [6.0, 6.0, 9.0, 6.0, 9.0, 9.0]
 INSTANCES: Json = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from scipy.stats import binomtest
-from velour_evaluators.kernels import native, native_averages
+from velour_evaluators.kernels.native import library
 
 import velour_plugin as velour
 from tests.classification_data import dataset_of
@@ -115,14 +115,13 @@ def by_kind(found: Comparison) -> dict[str, tuple[int, int]]:
     return {row.kind: (row.first_count, row.second_count) for row in found.errors}
 
 
-@pytest.mark.skipif(not native.available(), reason=native.describe())
+@pytest.mark.skipif(not library.available(), reason=library.describe())
 def test_permutations_go_through_the_compiled_kernel_together(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The README's comparison, 3 x 200 permutations of two sides each, is few calls."""
-    calls = Calls(native.library)
-    monkeypatch.setattr(native, "library", calls)
-    monkeypatch.setattr(native_averages, "library", calls)
+    calls = Calls(library.functions)
+    monkeypatch.setattr(library, "functions", calls)
     folder = Path(__file__).parents[2] / "examples/fires"
     fires = velour.read_dataset(
         folder / "instances.json", "coco", name="fires", metadata=folder / "images.csv"

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from velour_evaluators.kernels import native
+from velour_evaluators.kernels.native import library
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = (
@@ -16,8 +16,8 @@ PACKAGES = (
     PROJECT / "evaluators" / "velour_evaluators",
     PROJECT / "integrations" / "velour_integrations",
 )
-NEEDS_KERNEL = "velour_evaluators.kernels.native_"
-"""Modules of this prefix are of use with the compiled kernel only."""
+NEEDS_KERNEL = ("velour_evaluators.kernels.native.", "velour_plugin.native.")
+"""Modules of these prefixes are of use with the compiled kernel only."""
 
 
 def prompts(path: Path) -> int:
@@ -38,8 +38,8 @@ def modules_with_examples() -> list[str]:
 @pytest.mark.parametrize("name", modules_with_examples())
 def test_examples_of_docstrings_are_true(name: str) -> None:
     """All of them: an example where doctest does not look, as in a closure, is a failure too."""
-    if name.startswith(NEEDS_KERNEL) and native.library is None:
-        pytest.skip(native.describe())
+    if name.startswith(NEEDS_KERNEL) and library.functions is None:
+        pytest.skip(library.describe())
     module = import_module(name)
     outcome = doctest.testmod(module)
     assert outcome.failed == 0

@@ -17,7 +17,7 @@ from velour_plugin.filters.tree import filter_digest
 
 SQUARE = shapely.box(0, 0, 2, 2)
 SQUARE_TEXT = "POLYGON((0 0, 2 0, 2 2, 0 2, 0 0))"
-NOON = dt.datetime(2026, 7, 1, 12, tzinfo=dt.timezone.utc)
+NOON = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
 
 PAIRS: list[tuple[Any, str]] = [
     (field("time_of_day") == "night", "time_of_day = 'night'"),
@@ -113,7 +113,7 @@ def test_words_of_python_cannot_join_filters(wrong: Callable[[], object]) -> Non
         (lambda: field("a") == [1], BadFilter, "expected a number"),
         (lambda: field("a") > float("nan"), BadFilter, "expected a number"),
         (lambda: field("a") > np.datetime64("NaT"), BadFilter, "expected a number"),
-        (lambda: field("a") > dt.time(20, tzinfo=dt.timezone.utc), BadFilter, "without a zone"),
+        (lambda: field("a") > dt.time(20, tzinfo=dt.UTC), BadFilter, "without a zone"),
         (lambda: field("a").isin("text"), BadFilter, "a list"),
         (lambda: field("a").isin([]), BadFilter, "a list"),
         (lambda: field("uid") > 5, BadFilter, "uid is a string"),

@@ -24,7 +24,7 @@ from velour_plugin.filters.tree import filter_digest, to_json
 from velour_plugin.store import Version, upgrade_store
 from velour_plugin.store.sql.store import SqlStore
 
-UTC = dt.timezone.utc
+UTC = dt.UTC
 HAWAII = dt.timezone(dt.timedelta(hours=-10))
 BOSTON, SUEZ = (42.36, -71.03), (29.97, 32.55)
 BOWTIE = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])

@@ -16,7 +16,7 @@ from velour_plugin.domain.metadata import checked_location, decode_metadata, enc
 from velour_plugin.errors import BadGeometry, BadMetadata
 
 NAN = float("nan")
-NOON = dt.datetime(2024, 6, 1, 12, tzinfo=dt.timezone.utc)
+NOON = dt.datetime(2024, 6, 1, 12, tzinfo=dt.UTC)
 BOSTON = shapely.Point(-71.03, 42.36)
 
 EVERY_TYPE: dict[str, Any] = {

@@ -19,7 +19,7 @@ from velour_plugin.store.sql import migrate
 from velour_plugin.store.sql.opening import _connect
 from velour_plugin.store.sql.schema import Json, Moment
 
-NOW = dt.datetime(2026, 7, 1, tzinfo=dt.timezone.utc)
+NOW = dt.datetime(2026, 7, 1, tzinfo=dt.UTC)
 PLAIN = '{"args":[{"property":"hour"},1.5],"op":"="}'
 OF_FACT = '{"args":[{"property":"fact.x"},1],"op":"="}'
 SPELLED = '{"args":[{"property":"metadata.fact.x"},1],"op":"="}'

@@ -21,7 +21,7 @@ from velour_plugin.errors import BadFilter, InvalidInput, NotComparable, NotFoun
 from velour_plugin.store import Store, upgrade_store
 
 ALL = tuple(IMAGES)
-NOON = dt.datetime(2026, 7, 1, 12, tzinfo=dt.timezone.utc)
+NOON = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
 
 
 @pytest.fixture(autouse=True)

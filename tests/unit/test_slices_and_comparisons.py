@@ -19,7 +19,7 @@ FIRE = velour.Label("class", "fire")
 def datum(number: int) -> velour.Datum:
     """Even ones by day in Boston, odd ones at night in Denver."""
     night = number % 2 == 1
-    moment = dt.datetime(2024, 1 + number % 3, 1, 20 if night else 8, tzinfo=dt.timezone.utc)
+    moment = dt.datetime(2024, 1 + number % 3, 1, 20 if night else 8, tzinfo=dt.UTC)
     place = (39.74, -104.99) if night else (42.36, -71.03)
     return velour.Datum(str(number), {"night": night, "wind": number, "captured_at": moment}, place)
 

@@ -31,7 +31,7 @@ from velour_plugin.store.sql.postgis import binary_rows
 PROJECT = Path(__file__).resolve().parents[2]
 SQUARE = [(0, 0), (4, 0), (4, 4), (0, 4)]
 HOLE = [(1, 1), (3, 1), (3, 3), (1, 3)]
-NOON = dt.datetime(2024, 6, 1, 12, tzinfo=dt.timezone.utc)
+NOON = dt.datetime(2024, 6, 1, 12, tzinfo=dt.UTC)
 
 REGIONS: dict[str, dict[str, Any]] = {
     "none": {},

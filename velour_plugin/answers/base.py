@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from velour_plugin.errors import InvalidInput, UnknownName
 
 if TYPE_CHECKING:
+    from typing import Self
+
     import pandas as pd
     import plotly.graph_objects as go
     from rich.table import Table
-    from typing_extensions import Self
 
 Row = TypeVar("Row")
 

@@ -103,7 +103,7 @@ class Evaluation(Mapping[str, "float | None"]):
     metrics: Sequence[Metric]
     ledger: Ledger
     run: EvaluatedRun | None = None
-    created_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.timezone.utc))
+    created_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
     @property
     def id(self) -> str:

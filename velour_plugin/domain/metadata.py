@@ -232,8 +232,8 @@ def _is_geojson(value: object) -> bool:
 def _in_utc(moment: dt.datetime) -> dt.datetime:
     """Moments compare by instant; one without a zone is read as UTC."""
     if moment.tzinfo is None:
-        return moment.replace(tzinfo=dt.timezone.utc)
-    return moment.astimezone(dt.timezone.utc)
+        return moment.replace(tzinfo=dt.UTC)
+    return moment.astimezone(dt.UTC)
 
 
 def _decode(value: Any) -> Any:

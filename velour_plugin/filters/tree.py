@@ -132,8 +132,8 @@ def filter_digest(node: Node | None) -> str | None:
 
 def utc_text(moment: dt.datetime) -> str:
     """A moment as CQL2 writes it; one without a zone is in UTC already."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)
-    return aware.astimezone(dt.timezone.utc).isoformat().replace("+00:00", "Z")
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    return aware.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
 
 
 def _literal_json(value: Any) -> Any:

@@ -129,7 +129,7 @@ def moment_of(text: object) -> dt.datetime:
         fraction = (fraction or ".").ljust(7, "0")
         zone = "+00:00" if (zone or "Z") in "Zz" else f"{zone[:3]}:{zone[-2:]}"
         moment = dt.datetime.fromisoformat(f"{day}T{minute}{second or ':00'}{fraction}{zone}")
-        return moment.astimezone(dt.timezone.utc)
+        return moment.astimezone(dt.UTC)
     except (ValueError, OverflowError) as error:
         raise BadFilter(
             f"{text!r} is no moment: expected TIMESTAMP('2026-07-01T21:30:00Z'), "

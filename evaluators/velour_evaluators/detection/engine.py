@@ -10,16 +10,20 @@ from numpy.typing import NDArray
 
 from velour_evaluators.detection.ledger import DetectionLedger, Selection
 from velour_evaluators.detection.parameters import Settings
-from velour_evaluators.kernels import matching, native, native_averages, native_masks
+from velour_evaluators.kernels import matching
 from velour_evaluators.kernels.accumulate import (
     Average,
     Averages,
     averages_of_curves,
     curves_of_area,
 )
+from velour_evaluators.kernels.native import averages as native_averages
+from velour_evaluators.kernels.native import library
+from velour_evaluators.kernels.native import match as native_match
+from velour_evaluators.kernels.native import pairs as native_pairs
 from velour_evaluators.regions import Regions, finest_common_form
 from velour_plugin import AnnotationTable, Ledger
-from velour_plugin.plugin import Columns
+from velour_plugin.plugin import Columns, masks_of
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 
@@ -28,7 +32,7 @@ def matches_boxes_at_once(
     truth: AnnotationTable, said: AnnotationTable, parameters: Mapping[str, Any]
 ) -> bool:
     """Whether one call of the compiled kernel does all that a ledger needs."""
-    if not native.available() or parameters["details"] or parameters["federated"]:
+    if not library.available() or parameters["details"] or parameters["federated"]:
         return False
     form = parameters["iou_type"]
     return form == "box" or (form == "auto" and finest_common_form(truth, said) == "box")
@@ -52,10 +56,10 @@ def match_boxes(
         datums: how many images there are.
         labels: how many labels there are.
     """
-    ours = native.BoxColumns(truth.datum, truth.label, boxes[0], truth.area)
-    theirs = native.BoxColumns(said.datum, said.label, boxes[1], said.area)
+    ours = native_match.BoxColumns(truth.datum, truth.label, boxes[0], truth.area)
+    theirs = native_match.BoxColumns(said.datum, said.label, boxes[1], said.area)
     most = settings.max_detections[-1]
-    tables = native.match_boxes(
+    tables = native_match.match_boxes(
         ours, truth.crowd, theirs, said.score,
         grid=settings.grid, most=most, datums=datums, labels=labels,
     )  # fmt: skip
@@ -71,12 +75,12 @@ def overlapping_pairs(
 ) -> Pairs:
     """Pairs of a detection and a truth of its cell: see :func:`matching.overlapping_pairs`."""
     targets, regions = sides
-    if native.available() and targets.form == "box":
+    if library.available() and targets.form == "box":
         boxes = (targets.values, regions.values)
-        return native.overlapping_pairs(cells, rows, boxes, crowd, at_least)
-    if native.available() and targets.form == "raster":
-        masks = (native_masks.masks_of(targets.values), native_masks.masks_of(regions.values))
-        return native.overlapping_pairs(cells, rows, masks, crowd, at_least)
+        return native_pairs.overlapping_pairs(cells, rows, boxes, crowd, at_least)
+    if library.available() and targets.form == "raster":
+        masks = (masks_of(targets.values), masks_of(regions.values))
+        return native_pairs.overlapping_pairs(cells, rows, masks, crowd, at_least)
     return matching.overlapping_pairs(
         cells, rows, lambda mine, their: targets.ious(regions, crowd, mine, their), at_least
     )
@@ -90,7 +94,7 @@ def match_lanes(
     crowd: NDArray[np.bool_],
 ) -> tuple[NDArray[np.intp], matching.Lanes, matching.Lanes]:
     """Match greedily, all lanes at once: see :func:`matching.match_lanes`."""
-    engine = native.match_lanes if native.available() else matching.match_lanes
+    engine = native_pairs.match_lanes if library.available() else matching.match_lanes
     return engine(cell_rank, pairs, lanes, ignored_in, crowd)
 
 
@@ -106,7 +110,7 @@ def averages(
 
     See :func:`native_averages.averages`; a few weightings at a time, for they take memory.
     """
-    if native.available():
+    if library.available():
         stored, limits = _stored(ledger, settings), settings.max_detections
         return native_averages.averages(stored, limits, kinds, group, groups, weights)
     prepared = DetectionLedger(ledger)
@@ -127,7 +131,7 @@ def counts_at(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Per label, true positives and detections that count, at the score and IoU threshold."""
     lane = int(settings.lane_of(settings.iou_threshold)[0])
-    if native.available():
+    if library.available():
         stored = _stored(ledger, settings)
         return native_averages.counts_at(stored, lane, settings.score_threshold, weights)
     return DetectionLedger(ledger).select(weights).counts_at(lane, settings.score_threshold)

@@ -17,7 +17,7 @@ from velour_evaluators.detection.merging import concatenated
 from velour_evaluators.detection.metrics import lean_metrics
 from velour_evaluators.detection.parameters import DEFAULTS, Settings, checked
 from velour_evaluators.detection.values import CocoValues
-from velour_evaluators.kernels import native
+from velour_evaluators.kernels.native import library
 from velour_evaluators.regions import finest_common_form
 from velour_plugin import Dataset, Evaluator, Ledger, Metric
 from velour_plugin.errors import BadDataset
@@ -51,7 +51,7 @@ class ObjectDetection(Evaluator):
     @property
     def engine(self) -> str:
         """The compiled kernel, or numpy and why."""
-        return native.describe()
+        return library.describe()
 
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
         """Every metric is a share."""

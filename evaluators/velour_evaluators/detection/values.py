@@ -17,7 +17,7 @@ from velour_evaluators.detection.matching import keys_of
 from velour_evaluators.detection.metrics import coco_averages, label_keys
 from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels.accumulate import RECALLS, Average
-from velour_evaluators.kernels.native_averages import PACK
+from velour_evaluators.kernels.native.averages import PACK
 from velour_plugin import Label, Ledger
 from velour_plugin.plugin import MetricKey
 

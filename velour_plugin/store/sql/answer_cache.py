@@ -43,7 +43,7 @@ def save_answer(connection: Connection, key: str, revision: int, content: Any) -
         revision: that :func:`find_answer` gave before the answer was computed.
         content: the answer as JSON.
     """
-    now = dt.datetime.now(dt.timezone.utc)
+    now = dt.datetime.now(dt.UTC)
     values = {"key": key, "revision": revision, "content": content, "created_at": now}
     connection.execute(_SAVE, values)
 

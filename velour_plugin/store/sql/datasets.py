@@ -117,7 +117,7 @@ def write_version(
         properties=list(content.properties),
         datums=len(datum_ids),
         location=content.location,
-        created_at=dt.datetime.now(dt.timezone.utc),
+        created_at=dt.datetime.now(dt.UTC),
     )
     key = connection.execute(statement).inserted_primary_key
     assert key is not None

@@ -76,7 +76,7 @@ def link_run(connection: Connection, evaluation_id: str, run: EvaluatedRun) -> N
         "run_id": run.run_id,
         "name": run.name,
         "experiment_id": run.experiment_id,
-        "created_at": dt.datetime.now(dt.timezone.utc),
+        "created_at": dt.datetime.now(dt.UTC),
     }
     connection.execute(
         delete(links).where(links.c.evaluation_id == evaluation_id, links.c.run_id == run.run_id)
@@ -311,7 +311,7 @@ def _save_predictions(
     known = connection.scalars(query).one_or_none()
     if known is not None:
         return int(known)
-    now = dt.datetime.now(dt.timezone.utc)
+    now = dt.datetime.now(dt.UTC)
     connection.execute(insert(schema.prediction_sets).values(**said, created_at=now))
     number = int(connection.scalars(query).one())
     for part, content in enumerate(parts_of(dataset)):

@@ -89,13 +89,13 @@ class Moment(TypeDecorator[dt.datetime]):
 
     def process_bind_param(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
         """Store moments in UTC."""
-        return None if value is None else value.astimezone(dt.timezone.utc)
+        return None if value is None else value.astimezone(dt.UTC)
 
     def process_result_value(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
         """Give back moments with their zone."""
         if value is None or value.tzinfo is not None:
             return value
-        return value.replace(tzinfo=dt.timezone.utc)
+        return value.replace(tzinfo=dt.UTC)
 
 
 def _id() -> Column[Any]:

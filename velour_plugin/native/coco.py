@@ -3,7 +3,7 @@
 Any order of keys, unknown keys and white space are read. What Python's ``json`` would read
 and these functions do not (ids that are text, not whole or beyond 64 bits, NaN and Infinity,
 escapes in keys, nesting beyond 500, other encodings than UTF-8) raises :class:`UseJson`.
-Check :func:`velour_evaluators.kernels.native.available` first.
+Check ``library.available()`` first, see :class:`velour_plugin.native.library.Compiled`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.native import addresses, column, library
+from velour_plugin.native.columns import addresses, column
+from velour_plugin.native.library import library
 
 NO_REGION, POLYGONS, COMPRESSED, COUNTS = range(4)
 """How a record spells its segmentation: not, polygons, RLE with text, RLE with a list."""
@@ -110,7 +111,7 @@ def read_results(text: bytes) -> Records:
         UseJson: let Python's ``json`` read it.
     """
     table = _table(text, "image", "label", "score", "box", "area")
-    wrong, rows, high = library.read_results(*_text(text), *_arguments(table))
+    wrong, rows, high = library.functions.read_results(*_text(text), *_arguments(table))
     _check(text, wrong, high)
     return _records(table, rows)
 
@@ -125,7 +126,7 @@ def read_truth(text: bytes) -> Truth:
     table = _table(text, "id", "image", "label", "box", "area", "crowd")
     room = len(text) // _SHORTEST_NAME + 1
     names = [np.empty((3, room), np.int64) for _ in range(2)]
-    wrong, rows, high, images, categories = library.read_truth(
+    wrong, rows, high, images, categories = library.functions.read_truth(
         *_text(text),
         *(number for ids in names for number in (room, *addresses(*ids))),
         *_arguments(table),
@@ -157,7 +158,7 @@ def read_polygons(
     points_room, rings_room = length // 4 + 1, length // 13 + 1
     points = np.empty((points_room, 2))
     rings, records = np.empty(rings_room + 1, np.int64), np.empty(len(start) + 1, np.int64)
-    wrong = library.read_polygons(
+    wrong = library.functions.read_polygons(
         *(*_text(text), len(start), *addresses(start, stop)),
         *(points_room, rings_room, *addresses(points, rings, records)),
     )

@@ -1,30 +1,95 @@
 """Masks through the compiled kernel: many decoded, rasterised or compared in one call.
 
-The same bits as :mod:`velour_plugin.domain.runs` and :mod:`velour_evaluators.kernels.overlap`.
-Check :func:`velour_evaluators.kernels.native.available` first.
+The same bits as :mod:`velour_plugin.domain.runs` and the evaluators' ``kernels/overlap.py``.
+Check ``library.available()`` first, see :class:`velour_plugin.native.library.Compiled`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.matching import LaneGrid
-from velour_evaluators.kernels.native import (
-    BoxColumns,
-    Masks,
-    Texts,
-    addresses,
-    column,
-    library,
-    match_boxes,
-    threads_for,
-)
+from velour_plugin.native.columns import addresses, column
+from velour_plugin.native.library import library, threads_for
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """Many masks as run edges, see :mod:`velour_plugin.domain.runs`.
+
+    Args:
+        edges: ``(e,)`` int64, for each mask the rising positions at which its value flips.
+        start: ``(n,)`` int64, where the edges of each mask begin.
+        stop: ``(n,)`` int64, where they end.
+        height: ``(n,)`` int64 in pixels.
+        width: ``(n,)`` int64 in pixels.
+    """
+
+    edges: NDArray[np.int64]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    height: NDArray[np.int64]
+    width: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        rows = (len(self.height),)
+        object.__setattr__(self, "edges", column("edges", self.edges, np.int64))
+        for name in ("start", "stop", "height", "width"):
+            object.__setattr__(self, name, column(name, getattr(self, name), np.int64, rows))
+
+    def __len__(self) -> int:
+        return len(self.height)
+
+    def edges_of(self, mask: int) -> NDArray[np.int64]:
+        """The edges of one mask."""
+        return self.edges[self.start[mask] : self.stop[mask]]
+
+    def arguments(self) -> list[int]:
+        """What the C functions are told of masks."""
+        columns = addresses(self.edges, self.start, self.stop, self.height, self.width)
+        return [len(self), len(self.edges), *columns]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Many masks as COCO's compressed run lengths, where they stand in a text.
+
+    Args:
+        text: maybe a whole JSON file.
+        start: ``(n,)`` int64, where each mask's run lengths begin.
+        stop: ``(n,)`` int64, where they end.
+        height: ``(n,)`` int64 in pixels.
+        width: ``(n,)`` int64 in pixels.
+        escaped: backslashes are doubled, as in JSON.
+    """
+
+    text: bytes
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    height: NDArray[np.int64]
+    width: NDArray[np.int64]
+    escaped: bool = True
+
+    def __post_init__(self) -> None:
+        rows = (len(self.height),)
+        for name in ("start", "stop", "height", "width"):
+            object.__setattr__(self, name, column(name, getattr(self, name), np.int64, rows))
+
+    def __len__(self) -> int:
+        return len(self.height)
+
+    def arguments(self) -> list[int]:
+        """What the C functions are told of texts."""
+        (letters,) = addresses(np.frombuffer(self.text or b"0", np.uint8))
+        where = addresses(self.start, self.stop)
+        sizes = addresses(self.height, self.width)
+        return [len(self), len(self.text), letters, *where, int(self.escaped), *sizes]
 
 
 def masks_of(rasters: Sequence[Any]) -> Masks:
@@ -65,9 +130,9 @@ def decode(texts: Texts) -> Masks:
     number = len(texts)
     room, first = np.empty(number, np.int64), np.empty(number + 1, np.int64)
     given = (*texts.arguments(), threads_for(100 * number), *addresses(room))
-    library.decode_texts(*given, 0, 0)
+    library.functions.decode_texts(*given, 0, 0)
     edges = np.empty(int(room.sum()) + 1, np.int64)
-    library.decode_texts(*given, *addresses(edges, first))
+    library.functions.decode_texts(*given, *addresses(edges, first))
     return Masks(edges[: first[-1]], first[:-1], first[1:], texts.height, texts.width)
 
 
@@ -116,19 +181,17 @@ def rasterise(
         *addresses(points, *starts, height, width),
         *(threads_for(8 * len(points)), *addresses(room)),
     )
-    library.draw_outlines(*given, 0, 0)
+    library.functions.draw_outlines(*given, 0, 0)
     edges = np.empty(int(room.sum()) + 1, np.int64)
-    library.draw_outlines(*given, *addresses(edges, first))
+    library.functions.draw_outlines(*given, *addresses(edges, first))
     return Masks(edges[: first[-1]], first[:-1], first[1:], height, width)
 
 
 def measure(masks: Masks) -> tuple[Floats, Floats]:
     """Areas ``(n,)`` in pixels, and boxes ``(n, 4)`` as x, y, width, height; 0 without pixels."""
-    areas, spans = np.empty(len(masks)), np.empty((len(masks), 4), np.int64)
-    library.measure_rasters(
-        *masks.arguments(), threads_for(len(masks.edges)), *addresses(areas, spans)
-    )
-    left, right, top, bottom = spans.T
+    measured = library.functions.measure_rasters(masks=masks, threads=threads_for(len(masks.edges)))
+    areas = measured["area"]
+    left, right, top, bottom = measured["box"].T
     boxes = np.column_stack([left, top, right - left + 1, bottom - top + 1]).astype(float)
     return areas, np.where(areas[:, None] > 0, boxes, 0.0)
 
@@ -140,7 +203,7 @@ def raster_ious(
     truth: NDArray[np.intp],
     detection: NDArray[np.intp],
 ) -> Floats:
-    """IoU of pairs of masks: :func:`velour_evaluators.kernels.overlap.raster_ious`.
+    """IoU of pairs of masks: ``raster_ious`` of the evaluators' ``kernels/overlap.py``.
 
     Args:
         truths: T masks; the masks of a pair have one size.
@@ -159,45 +222,8 @@ def raster_ious(
         column("detection", detection, np.int64, (pairs,)),
     )
     ious = np.empty(pairs)
-    library.raster_ious(
+    library.functions.raster_ious(
         *(*truths.arguments(), *detections.arguments()),
         *(pairs, *addresses(*columns), threads_for(len(detections.edges)), *addresses(ious)),
     )
     return ious
-
-
-def match_masks(
-    truth: BoxColumns,
-    truth_masks: Masks,
-    crowd: NDArray[np.bool_],
-    said: BoxColumns,
-    said_masks: Masks | Texts,
-    score: NDArray[np.float64],
-    *,
-    grid: LaneGrid,
-    most: int,
-    datums: int,
-    labels: int,
-) -> dict[str, dict[str, NDArray[Any]]]:
-    """Match by the overlap of masks; for the rest see :func:`.native.match_boxes`.
-
-    Args:
-        truth: T ground truths; their boxes are not looked at.
-        truth_masks: T masks, of the size of their images.
-        crowd: ``(T,)`` those that any number of detections may lie in.
-        said: D detections; their boxes are not looked at.
-        said_masks: D masks; texts are decoded one at a time, and none is kept.
-        score: ``(D,)`` in [0, 1].
-        grid: area ranges and IoU thresholds.
-        most: detections of an image and label that are kept.
-        datums: how many images there are.
-        labels: how many labels there are.
-    """
-    return match_boxes(
-        *(truth, crowd, said, score),
-        grid=grid,
-        most=most,
-        datums=datums,
-        labels=labels,
-        masks=(truth_masks, said_masks),
-    )

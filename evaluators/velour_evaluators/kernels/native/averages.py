@@ -1,7 +1,7 @@
 """Average precision, recall and counts of a stored ledger by the compiled kernel.
 
 One number comes back for each weighting of the datums, average and label: curves stay inside.
-Check :func:`velour_evaluators.kernels.native.available` first.
+Check ``library.available()`` first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.kernels.accumulate import RECALLS, Average, Averages
-from velour_evaluators.kernels.native import address, addresses, column, library, threads_for
+from velour_evaluators.kernels.native import library
+from velour_plugin.plugin import address, addresses, column, threads_for
 
 PACK = 8
 """Weightings that the kernel takes through the rows together: multiples of it are fastest."""
@@ -80,7 +81,7 @@ def averages(
     of_groups = np.empty((replicates, len(kinds), groups))
     real = np.empty((replicates, stored.labels, stored.areas), np.int64)
     if replicates:
-        library.averages(
+        library.functions.averages(
             *(len(detections[0]), len(matches[0]), len(truths[0]), stored.labels, stored.datums),
             *addresses(*detections, *matches, *truths),
             *(replicates, 0 if often is None else address(often)),
@@ -113,7 +114,7 @@ def counts_at(
     matches = _table(stored, "matches", _MATCHES)
     often = None if weights is None else column("weights", weights, np.int64, (stored.datums,))
     found, counted = np.empty(stored.labels, np.int64), np.empty(stored.labels, np.int64)
-    library.counts_at(
+    library.functions.counts_at(
         *(len(detections[0]), len(matches[0]), stored.labels, stored.datums),
         *addresses(*detections, *matches),
         *(0 if often is None else address(often), lane, score),

@@ -1,0 +1,289 @@
+/* Pairs of a detection and a truth: which overlap, and which of them match. */
+#include "arguments.h"
+#include "lanes.h"
+#include "masks.h"
+
+typedef struct {
+    int64_t truths, detections, rows, listed;
+    const int64_t *row;              /* (rows,) detections to look at */
+    const int64_t *cell_truth;       /* (listed,) truths, those of a cell together */
+    const int64_t *first, *count;    /* (detections,) where each one's cell is listed, and how long */
+    const double *truth_box, *box;
+    const uint8_t *crowd;
+    Rasters *truth_masks, *masks;    /* compared instead of boxes; NULL: boxes */
+    double least;
+    int64_t *start;                  /* (rows + 1,) where each row's room begins */
+    int64_t *found;                  /* (rows,) how many pairs it has */
+    int64_t *out_detection, *out_truth; /* (sum of the rows' counts,) */
+    double *out_iou;
+    int64_t bad;
+} Meetings;
+
+static inline double iou_of_boxes(const double *truth, const double *box, int crowd, double bar)
+{
+    const double right = truth[0] + truth[2], bottom = truth[1] + truth[3];
+    const double end = box[0] + box[2], low = box[1] + box[3];
+    const double across = (right < end ? right : end) - (truth[0] > box[0] ? truth[0] : box[0]);
+    const double down = (bottom < low ? bottom : low) - (truth[1] > box[1] ? truth[1] : box[1]);
+    if (!((across > 0) & (down > 0)))
+        return 0;
+    const double shared = across * down, area = box[2] * box[3];
+    const double all = crowd ? area : truth[2] * truth[3] + area - shared;
+    return (shared > 0) & (shared >= bar * all) ? shared / all : 0;
+}
+
+static void meet_rows(void *given, int64_t part)
+{
+    Meetings *job = given;
+    const double bar = job->least * (1 - 1e-6);
+    const int64_t end = (part + 1) * MASKS_AT_ONCE;
+    for (int64_t place = part * MASKS_AT_ONCE; place < end && place < job->rows; place++) {
+        const int64_t row = job->row[place], *truths = job->cell_truth + job->first[row];
+        int64_t to = job->start[place];
+        for (int64_t number = 0; number < job->count[row]; number++) {
+            const int64_t truth = truths[number];
+            if (UNLIKELY((uint64_t)truth >= (uint64_t)job->truths)) {
+                job->bad = job->first[row] + number;
+                break;
+            }
+            const double iou =
+                job->masks ? iou_of_masks(job->truth_masks, truth, job->masks, row,
+                                          job->crowd[truth], job->least)
+                           : iou_of_boxes(job->truth_box + 4 * truth, job->box + 4 * row,
+                                          job->crowd[truth], bar);
+            if (iou >= job->least && iou > 0) {
+                job->out_detection[to] = row;
+                job->out_truth[to] = truth;
+                job->out_iou[to++] = iou;
+            }
+        }
+        job->found[place] = to - job->start[place];
+    }
+}
+
+static Fault check_meetings(Meetings *job, int64_t room)
+{
+    job->start[0] = 0;
+    for (int64_t place = 0; place < job->rows; place++) {
+        const int64_t row = job->row[place];
+        if ((uint64_t)row >= (uint64_t)job->detections)
+            return fault("detection to look at", place);
+        if (job->first[row] < 0 || job->count[row] < 0 || job->first[row] > job->listed ||
+            job->count[row] > job->listed - job->first[row])
+            return fault("cell of detection", row);
+        if (job->count[row] > room - job->start[place])
+            return fault("room of row", place);
+        job->start[place + 1] = job->start[place] + job->count[row];
+    }
+    return FINE;
+}
+
+/* Write the pairs that overlap enough, row after row; `*pairs` is how many. */
+static Fault find_pairs(Meetings *job, int64_t room, int threads, int64_t *pairs)
+{
+    Pool pool = {{NULL}, 0, 0};
+    Rasters *sides[2] = {job->truth_masks, job->masks};
+    Fault wrong = FINE;
+    job->start = take(&pool, job->rows + 1, sizeof *job->start);
+    job->found = take(&pool, job->rows, sizeof *job->found);
+    job->bad = -1;
+    for (int side = 0; side < 2 && job->masks; side++) {
+        sides[side]->area = take(&pool, sides[side]->masks, sizeof(double));
+        sides[side]->box = take(&pool, sides[side]->masks * 4, sizeof(int64_t));
+        if (!pool.failed && !wrong.what)
+            wrong = measure_rasters(sides[side], threads);
+    }
+    if (pool.failed)
+        wrong = NO_MEMORY;
+    if (!wrong.what)
+        wrong = check_meetings(job, room);
+    if (!wrong.what) {
+        for_each((job->rows + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, threads, meet_rows, job);
+        if (job->bad >= 0)
+            wrong = fault("truth of cell", job->bad);
+    }
+    *pairs = 0;
+    for (int64_t place = 0; place < job->rows && !wrong.what; place++) {
+        const int64_t from = job->start[place], count = job->found[place];
+        memmove(job->out_detection + *pairs, job->out_detection + from, (size_t)count * 8);
+        memmove(job->out_truth + *pairs, job->out_truth + from, (size_t)count * 8);
+        memmove(job->out_iou + *pairs, job->out_iou + from, (size_t)count * 8);
+        *pairs += count;
+    }
+    give_back(&pool);
+    return wrong;
+}
+
+PyObject *py_find_pairs(PyObject *, PyObject *const *, Py_ssize_t);
+PyObject *py_find_pairs(PyObject *module, PyObject *const *given, Py_ssize_t count)
+{
+    (void)module;
+    if (!expects(count, 31))
+        return NULL;
+    Arguments next = {given, 0};
+    Meetings job;
+    Rasters truth_masks, masks;
+    memset(&job, 0, sizeof job);
+    memset(&truth_masks, 0, sizeof truth_masks);
+    memset(&masks, 0, sizeof masks);
+    job.truths = next_number(&next);
+    job.detections = next_number(&next);
+    job.rows = next_number(&next);
+    job.listed = next_number(&next);
+    job.row = next_address(&next);
+    job.cell_truth = next_address(&next);
+    job.first = next_address(&next);
+    job.count = next_address(&next);
+    job.truth_box = next_address(&next);
+    job.box = next_address(&next);
+    job.crowd = next_address(&next);
+    next_rasters(&next, &truth_masks);
+    next_rasters(&next, &masks);
+    job.least = next_double(&next);
+    int64_t room = next_number(&next), pairs = 0;
+    int threads = next_threads(&next);
+    job.out_detection = next_address(&next);
+    job.out_truth = next_address(&next);
+    job.out_iou = next_address(&next);
+    if (next.failed)
+        return NULL;
+    if (masks.start) {
+        job.truth_masks = &truth_masks;
+        job.masks = &masks;
+        if (masks.masks != job.detections || truth_masks.masks != job.truths)
+            return raise_fault(fault("size", 0));
+    }
+    Fault wrong;
+    Py_BEGIN_ALLOW_THREADS
+    wrong = find_pairs(&job, room, threads, &pairs);
+    Py_END_ALLOW_THREADS
+    if (wrong.what)
+        return raise_fault(wrong);
+    return PyLong_FromLongLong(pairs);
+}
+
+#define PAIRS(_)                                     \
+    _(LENGTH(pairs, INT64_MAX))                      \
+    _(LENGTH(detections, INT32_MAX))                 \
+    _(LENGTH(truths, INT64_MAX))                     \
+    _(COLUMN(int64, rank, OF(detections)))           \
+    _(COLUMN(int64, detection, OF(pairs)))           \
+    _(COLUMN(int64, truth, OF(pairs)))               \
+    _(COLUMN(float64, iou, OF(pairs)))               \
+    _(COLUMN(uint64, lanes, OF(pairs)))              \
+    _(COLUMN(uint64, ignored_in, OF(truths)))        \
+    _(COLUMN(bool8, crowd, OF(truths)))              \
+    _(COUNTED(matches))                              \
+    _(OUT(int64, row, UP_TO(detections, matches)))   \
+    _(OUT(uint64, hit, UP_TO(detections, matches)))  \
+    _(OUT(uint64, ignored, UP_TO(detections, matches)))
+
+typedef struct {
+    PAIRS(FIELD)
+} Pairs;
+
+/* A pair, waiting to be tried; the number keeps equal ones as given. */
+typedef struct {
+    double iou;
+    int64_t truth, number;
+} Wish;
+
+static int by_wish(const void *a, const void *b)
+{
+    const Wish *one = a, *other = b;
+    if (one->iou != other->iou)
+        return one->iou > other->iou ? -1 : 1;
+    if (one->truth != other->truth)
+        return one->truth > other->truth ? -1 : 1;
+    return one->number < other->number ? -1 : 1;
+}
+
+static Fault check_pairs(const Pairs *job)
+{
+    for (int64_t row = 0; row < job->detections; row++)
+        if (job->rank[row] < 0 || job->rank[row] > INT32_MAX)
+            return fault("rank", row);
+    for (int64_t row = 0; row < job->pairs; row++) {
+        if ((uint64_t)job->detection[row] >= (uint64_t)job->detections)
+            return fault("detection of pair", row);
+        if ((uint64_t)job->truth[row] >= (uint64_t)job->truths)
+            return fault("truth of pair", row);
+        if (job->iou[row] != job->iou[row])
+            return fault("IoU of pair", row);
+    }
+    return FINE;
+}
+
+/* Lanes in which one detection finds something among the pairs of `wishes`. */
+static void grant(const Pairs *job, Lanes *taken, const Wish *wishes, int64_t count, Lanes *hit,
+                  Lanes *ignored)
+{
+    Lanes found[2] = {0, 0}; /* what counts, then what does not */
+    for (int beside = 0; beside < 2; beside++) {
+        for (int64_t place = 0; place < count; place++) {
+            int64_t truth = wishes[place].truth;
+            Lanes wanted = beside ? job->ignored_in[truth] : ~job->ignored_in[truth];
+            Lanes busy = job->crowd[truth] ? 0 : taken[truth];
+            Lanes free = job->lanes[wishes[place].number] & wanted & ~busy & ~(found[0] | found[1]);
+            found[beside] |= free;
+            taken[truth] |= free;
+        }
+    }
+    *hit = found[0];
+    *ignored = found[1];
+}
+
+static Fault match_pairs(Pairs *job)
+{
+    Fault wrong = check_pairs(job);
+    if (wrong.what)
+        return wrong;
+    Pool pool = {{NULL}, 0, 0};
+    int64_t *start = take(&pool, job->detections + 1, sizeof *start);
+    Wish *wishes = take(&pool, job->pairs, sizeof *wishes);
+    Lanes *taken = take(&pool, job->truths, sizeof *taken);
+    uint64_t *turns = take(&pool, job->detections, sizeof *turns);
+    uint64_t *spare = take(&pool, job->detections, sizeof *spare);
+    Lanes *hit = take(&pool, job->detections, sizeof *hit);
+    Lanes *ignored = take(&pool, job->detections, sizeof *ignored);
+    if (pool.failed) {
+        give_back(&pool);
+        return NO_MEMORY;
+    }
+    memset(start, 0, (size_t)(job->detections + 1) * sizeof *start);
+    memset(taken, 0, (size_t)job->truths * sizeof *taken);
+    for (int64_t row = 0; row < job->pairs; row++)
+        start[job->detection[row] + 1]++;
+    for (int64_t row = 0; row < job->detections; row++)
+        start[row + 1] += start[row];
+    for (int64_t row = 0; row < job->pairs; row++) {
+        Wish wish = {job->iou[row], job->truth[row], row};
+        wishes[start[job->detection[row]]++] = wish;
+    }
+    rewind_starts(start, job->detections);
+
+    /* those of lower rank choose first; of one rank no two want the same truth */
+    int64_t asking = 0;
+    for (int64_t row = 0; row < job->detections; row++)
+        if (start[row + 1] > start[row])
+            turns[asking++] = (uint64_t)job->rank[row] << 32 | (uint64_t)row;
+    sort_words(turns, spare, asking, 32, 64);
+    for (int64_t turn = 0; turn < asking; turn++) {
+        int64_t row = (int64_t)(turns[turn] & UINT32_MAX), count = start[row + 1] - start[row];
+        if (count > 1)
+            qsort(wishes + start[row], (size_t)count, sizeof *wishes, by_wish);
+        grant(job, taken, wishes + start[row], count, &hit[row], &ignored[row]);
+    }
+    job->matches = 0;
+    for (int64_t row = 0; row < job->detections; row++) {
+        if (start[row + 1] == start[row] || !(hit[row] | ignored[row]))
+            continue;
+        job->out_row[job->matches] = row;
+        job->out_hit[job->matches] = hit[row];
+        job->out_ignored[job->matches++] = ignored[row];
+    }
+    give_back(&pool);
+    return FINE;
+}
+
+BIND(match_pairs, Pairs, PAIRS, match_pairs)

@@ -1,0 +1,235 @@
+#include "masks.h"
+
+#include "arguments.h"
+
+BIND_PART(rasters, Rasters, RASTERS)
+
+/* What is wrong with the starts or sizes of masks, if anything. */
+static Fault check_rasters(const Rasters *job)
+{
+    for (int64_t mask = 0; mask < job->masks; mask++) {
+        if (job->start[mask] < 0 || job->start[mask] > job->stop[mask] ||
+            job->stop[mask] > job->flips)
+            return fault("start of mask", mask);
+        if (job->height[mask] < 1 || job->width[mask] < 1 ||
+            job->width[mask] > INT64_MAX / job->height[mask])
+            return fault("size of mask", mask);
+    }
+    return FINE;
+}
+
+/* End of the run that begins at edge `at`; an open run reaches to the end of the mask. */
+static inline int64_t run_end(const Rasters *job, int64_t mask, int64_t at)
+{
+    return at + 1 < job->stop[mask] ? job->edges[at + 1] : job->height[mask] * job->width[mask];
+}
+
+/* Edges rise and lie inside: what follows may subtract and add them without overflow. */
+static int edges_are_sound(const Rasters *job, int64_t mask)
+{
+    const int64_t size = job->height[mask] * job->width[mask];
+    int64_t before = -1;
+    int sound = 1;
+    for (int64_t at = job->start[mask]; at < job->stop[mask]; at++) {
+        sound &= job->edges[at] > before;
+        before = job->edges[at];
+    }
+    return sound && before < size;
+}
+
+/* A pixel column, and the position of its first pixel. */
+typedef struct {
+    int64_t number, first;
+} Column;
+
+/* Go on to the column of a position further on; neighbours need no division. */
+static inline void go_to(Column *column, int64_t position, int64_t height)
+{
+    const int64_t ahead = position - column->first;
+    if (ahead < height)
+        return;
+    const int64_t columns = ahead - height < height ? 1 : ahead / height;
+    column->number += columns;
+    column->first += columns * height;
+}
+
+void measure_mask(const Rasters *job, int64_t mask)
+{
+    const int64_t height = job->height[mask];
+    int64_t left = 1, right = 0, top = height, bottom = -1, area = 0;
+    Column column = {0, 0};
+    for (int64_t at = job->start[mask]; at < job->stop[mask]; at += 2) {
+        const int64_t begin = job->edges[at], end = run_end(job, mask, at);
+        go_to(&column, begin, height);
+        const int64_t first = column.number, high = begin - column.first;
+        go_to(&column, end - 1, height);
+        const int64_t low = end - 1 - column.first;
+        const int whole = column.number != first; /* such a run touches the top and the bottom */
+        left = at == job->start[mask] ? first : left;
+        right = column.number;
+        top = whole ? 0 : high < top ? high : top;
+        bottom = whole ? height - 1 : low > bottom ? low : bottom;
+        area += end - begin;
+    }
+    const int64_t box[4] = {left, right, area ? top : 1, area ? bottom : 0};
+    memcpy(job->box + 4 * mask, box, sizeof box);
+    job->area[mask] = (double)area;
+}
+
+static void measure_masks(void *given, int64_t part)
+{
+    Rasters *job = given;
+    const int64_t end = (part + 1) * MASKS_AT_ONCE;
+    for (int64_t mask = part * MASKS_AT_ONCE; mask < end && mask < job->masks; mask++) {
+        if (edges_are_sound(job, mask))
+            measure_mask(job, mask);
+        else
+            job->bad = mask;
+    }
+}
+
+Fault measure_rasters(Rasters *job, int threads)
+{
+    Fault wrong = check_rasters(job);
+    job->bad = -1;
+    if (!wrong.what)
+        for_each((job->masks + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, threads, measure_masks, job);
+    return job->bad < 0 ? wrong : fault("edges of mask", job->bad);
+}
+
+static double shared_pixels(const Rasters *ours, int64_t mine, const Rasters *theirs, int64_t other)
+{
+    int64_t one = ours->start[mine], two = theirs->start[other], shared = 0;
+    const int64_t last = ours->stop[mine], end = theirs->stop[other];
+    while (one < last && two < end) {
+        const int64_t begin = ours->edges[one] > theirs->edges[two] ? ours->edges[one] : theirs->edges[two];
+        const int64_t stop = run_end(ours, mine, one), halt = run_end(theirs, other, two);
+        const int64_t until = stop < halt ? stop : halt;
+        shared += until > begin ? until - begin : 0;
+        one += stop <= halt ? 2 : 0;
+        two += halt <= stop ? 2 : 0;
+    }
+    return (double)shared;
+}
+
+static inline int64_t overlap_of(const int64_t *one, const int64_t *two)
+{
+    const int64_t low = one[0] > two[0] ? one[0] : two[0], high = one[1] < two[1] ? one[1] : two[1];
+    return high >= low ? high - low + 1 : 0;
+}
+
+double iou_of_masks(const Rasters *ours, int64_t truth, const Rasters *theirs,
+                           int64_t detection, int crowd, double least)
+{
+    const int64_t *box = ours->box + 4 * truth, *other = theirs->box + 4 * detection;
+    const double both = (double)overlap_of(box, other) * (double)overlap_of(box + 2, other + 2);
+    const double area = ours->area[truth], mine = theirs->area[detection];
+    double most = area < mine ? area : mine;
+    most = both < most ? both : most;
+    if (most <= 0 || most / (crowd ? mine : area + mine - most) < least)
+        return 0;
+    const double shared = shared_pixels(ours, truth, theirs, detection);
+    return shared > 0 ? shared / (crowd ? mine : area + mine - shared) : 0;
+}
+
+typedef struct {
+    Rasters ours, theirs;
+    int64_t pairs;
+    const uint8_t *crowd;
+    const int64_t *truth, *detection;
+    double *out_iou;
+} MaskPairs;
+
+static void compare_masks(void *given, int64_t part)
+{
+    const MaskPairs *job = given;
+    const int64_t end = (part + 1) * MASKS_AT_ONCE;
+    for (int64_t pair = part * MASKS_AT_ONCE; pair < end && pair < job->pairs; pair++) {
+        const int64_t truth = job->truth[pair];
+        job->out_iou[pair] = iou_of_masks(&job->ours, truth, &job->theirs, job->detection[pair],
+                                          job->crowd[truth], 0);
+    }
+}
+
+static Fault compare_rasters(MaskPairs *job, int threads)
+{
+    Pool pool = {{NULL}, 0, 0};
+    Rasters *sides[2] = {&job->ours, &job->theirs};
+    Fault wrong = FINE;
+    for (int side = 0; side < 2; side++) {
+        sides[side]->area = take(&pool, sides[side]->masks, sizeof(double));
+        sides[side]->box = take(&pool, sides[side]->masks * 4, sizeof(int64_t));
+    }
+    if (pool.failed)
+        wrong = NO_MEMORY;
+    for (int side = 0; side < 2 && !wrong.what; side++)
+        wrong = measure_rasters(sides[side], threads);
+    for (int64_t pair = 0; pair < job->pairs && !wrong.what; pair++) {
+        if ((uint64_t)job->truth[pair] >= (uint64_t)job->ours.masks)
+            wrong = fault("truth of pair", pair);
+        else if ((uint64_t)job->detection[pair] >= (uint64_t)job->theirs.masks)
+            wrong = fault("detection of pair", pair);
+    }
+    if (!wrong.what)
+        for_each((job->pairs + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, threads, compare_masks, job);
+    give_back(&pool);
+    return wrong;
+}
+
+void close_gaps(int64_t masks, const int64_t *first, int64_t *edge, int64_t *start)
+{
+    start[0] = 0;
+    for (int64_t mask = 0; mask < masks; mask++) {
+        const int64_t count = start[mask + 1], to = start[mask];
+        memmove(edge + to, edge + first[mask], (size_t)count * sizeof *edge);
+        start[mask + 1] = to + count;
+    }
+}
+
+
+#define MEASURE(_)                                          \
+    _(PART(Rasters, masks, rasters))                        \
+    _(THREADS(threads))                                     \
+    _(OUT(float64, area, OF(masks.masks)))                  \
+    _(OUT(int64, box, OF(masks.masks), JUST(4)))
+
+typedef struct {
+    MEASURE(FIELD)
+} Measure;
+
+static Fault measure_all(Measure *job)
+{
+    job->masks.area = job->out_area;
+    job->masks.box = job->out_box;
+    return measure_rasters(&job->masks, job->threads);
+}
+
+BIND(measure_rasters, Measure, MEASURE, measure_all)
+
+PyObject *py_raster_ious(PyObject *, PyObject *const *, Py_ssize_t);
+PyObject *py_raster_ious(PyObject *module, PyObject *const *given, Py_ssize_t count)
+{
+    (void)module;
+    if (!expects(count, 20))
+        return NULL;
+    Arguments next = {given, 0};
+    MaskPairs job;
+    memset(&job, 0, sizeof job);
+    next_rasters(&next, &job.ours);
+    next_rasters(&next, &job.theirs);
+    job.pairs = next_number(&next);
+    job.crowd = next_address(&next);
+    job.truth = next_address(&next);
+    job.detection = next_address(&next);
+    int threads = next_threads(&next);
+    job.out_iou = next_address(&next);
+    if (next.failed)
+        return NULL;
+    Fault wrong;
+    Py_BEGIN_ALLOW_THREADS
+    wrong = compare_rasters(&job, threads);
+    Py_END_ALLOW_THREADS
+    if (wrong.what)
+        return raise_fault(wrong);
+    Py_RETURN_NONE;
+}

@@ -1,0 +1,312 @@
+/* Polygons rasterised by COCO's rule. */
+#include "arguments.h"
+
+/* COCO walks an outline on a grid five times as fine as the pixels. */
+static const int SUBPIXELS = 5;
+static const double FARTHEST = 1e7; /* pixels; beyond, walking would take minutes */
+
+typedef struct {
+    int64_t masks, parts, rings, points;
+    const double *point;        /* (points, 2) as x, y in pixels */
+    const int64_t *ring_start;  /* (rings + 1,) in points */
+    const int64_t *part_start;  /* (parts + 1,) in rings: an outline and its holes */
+    const int64_t *mask_start;  /* (masks + 1,) in parts: their union */
+    const int64_t *height, *width;
+    int64_t *room;      /* (masks,) at most so many edges; written when `out_edge` is NULL */
+    int64_t *out_edge;  /* (sum of room,) */
+    int64_t *out_start; /* (masks + 1,) */
+    int64_t *first;     /* (masks + 1,) where each mask's room begins */
+    int no_room;
+} Outlines;
+
+static Fault check_starts(const char *what, const int64_t *start, int64_t count, int64_t end)
+{
+    if (start[0] != 0 || start[count] != end)
+        return fault(what, 0);
+    for (int64_t place = 0; place < count; place++)
+        if (start[place] > start[place + 1])
+            return fault(what, place);
+    return FINE;
+}
+
+static Fault check_outlines(const Outlines *job)
+{
+    Fault wrong = check_starts("start of ring", job->ring_start, job->rings, job->points);
+    if (!wrong.what)
+        wrong = check_starts("start of part", job->part_start, job->parts, job->rings);
+    if (!wrong.what)
+        wrong = check_starts("start of mask", job->mask_start, job->masks, job->parts);
+    for (int64_t place = 0; place < 2 * job->points && !wrong.what; place++)
+        if (!(job->point[place] >= -FARTHEST && job->point[place] <= FARTHEST))
+            wrong = fault("point", place / 2);
+    for (int64_t mask = 0; mask < job->masks && !wrong.what; mask++)
+        if (job->height[mask] < 1 || job->width[mask] < 1 || job->height[mask] > INT32_MAX ||
+            job->width[mask] > INT32_MAX)
+            wrong = fault("size of mask", mask);
+    return wrong;
+}
+
+static inline int64_t fine(double coordinate)
+{
+    return (int64_t)(SUBPIXELS * coordinate + 0.5);
+}
+
+/* A walk along an outline: where it is, and the pixel columns that it has crossed. */
+typedef struct {
+    int64_t height, width;
+    int64_t u, v; /* the last fine point */
+    int begun;
+    uint64_t *position;
+    int64_t count;
+} Walk;
+
+/* A step between two fine columns counts when it crosses the centre line of a pixel column. */
+static inline void cross(Walk *walk, int64_t u, int64_t low_v)
+{
+    if (u < SUBPIXELS / 2 || (u - SUBPIXELS / 2) % SUBPIXELS)
+        return;
+    const int64_t column = (u - SUBPIXELS / 2) / SUBPIXELS;
+    if (column > walk->width - 1)
+        return;
+    double y = ((double)low_v + 0.5) / SUBPIXELS - 0.5;
+    y = y < 0 ? 0 : y > (double)walk->height ? (double)walk->height : y;
+    int64_t row = (int64_t)y;
+    row += (double)row < y;
+    walk->position[walk->count++] = (uint64_t)(column * walk->height + row);
+}
+
+static inline void step_to(Walk *walk, int64_t u, int64_t v)
+{
+    if (walk->begun && u != walk->u)
+        cross(walk, u < walk->u ? u : walk->u, v < walk->v ? v : walk->v);
+    walk->begun = 1;
+    walk->u = u;
+    walk->v = v;
+}
+
+/* The fine coordinate across a side, `done` steps along it. */
+static inline int64_t across_at(int64_t low, double rise, int64_t done)
+{
+    return (int64_t)((double)low + rise * (double)done + 0.5);
+}
+
+/* A side that is wider than tall: every fine column is a step, and every fifth may count. */
+static void walk_flat(Walk *walk, const int64_t *low, double rise, int64_t steps, int backwards)
+{
+    const int64_t end = across_at(low[1], rise, steps), begin = across_at(low[1], rise, 0);
+    step_to(walk, backwards ? low[0] + steps : low[0], backwards ? end : begin);
+    int64_t first = low[0] > 0 ? low[0] : 0, last = low[0] + steps - 1;
+    const int64_t farthest = walk->width * SUBPIXELS;
+    first += (SUBPIXELS + SUBPIXELS / 2 - first % SUBPIXELS) % SUBPIXELS;
+    last = last < farthest ? last : farthest;
+    for (int64_t u = first; u <= last; u += SUBPIXELS) {
+        const int64_t one = across_at(low[1], rise, u - low[0]);
+        const int64_t two = across_at(low[1], rise, u + 1 - low[0]);
+        cross(walk, u, one < two ? one : two);
+    }
+    walk->u = backwards ? low[0] : low[0] + steps;
+    walk->v = backwards ? begin : end;
+}
+
+/* A side that is taller than wide. */
+static void walk_steep(Walk *walk, const int64_t *low, double rise, int64_t steps, int backwards)
+{
+    for (int64_t number = 0; number <= steps; number++) {
+        const int64_t done = backwards ? steps - number : number;
+        step_to(walk, across_at(low[0], rise, done), low[1] + done);
+    }
+}
+
+static void walk_side(Walk *walk, const int64_t *start, const int64_t *stop)
+{
+    const int64_t wide = llabs(stop[0] - start[0]), tall = llabs(stop[1] - start[1]);
+    const int flat = wide >= tall, along = flat ? 0 : 1;
+    const int backwards = start[along] > stop[along];
+    const int64_t *low = backwards ? stop : start, *high = backwards ? start : stop;
+    const int64_t steps = flat ? wide : tall;
+    const double rise = steps ? (double)(high[1 - along] - low[1 - along]) / (double)steps : 0.0;
+    if (flat)
+        walk_flat(walk, low, rise, steps, backwards);
+    else
+        walk_steep(walk, low, rise, steps, backwards);
+}
+
+static void walk_ring(Walk *walk, const double *point, int64_t points)
+{
+    walk->begun = 0;
+    for (int64_t number = 0; number < points; number++) {
+        const double *one = point + 2 * number;
+        const double *two = point + 2 * (number + 1 < points ? number + 1 : 0);
+        const int64_t start[2] = {fine(one[0]), fine(one[1])}, stop[2] = {fine(two[0]), fine(two[1])};
+        walk_side(walk, start, stop);
+    }
+}
+
+/* At most so many steps of a ring count: one for each pixel column a side may cross, and its ends. */
+static int64_t room_of_ring(const double *point, int64_t points, int64_t width)
+{
+    int64_t room = 0;
+    for (int64_t number = 0; number < points; number++) {
+        const double *two = point + 2 * (number + 1 < points ? number + 1 : 0);
+        const int64_t columns = llabs(fine(two[0]) - fine(point[2 * number])) / SUBPIXELS + 3;
+        room += columns < width + 3 ? columns : width + 3;
+    }
+    return room;
+}
+
+static void find_room(const Outlines *job)
+{
+    for (int64_t mask = 0; mask < job->masks; mask++) {
+        const int64_t last = job->part_start[job->mask_start[mask + 1]];
+        job->room[mask] = 0;
+        for (int64_t ring = job->part_start[job->mask_start[mask]]; ring < last; ring++) {
+            const int64_t first = job->ring_start[ring];
+            job->room[mask] += room_of_ring(job->point + 2 * first, job->ring_start[ring + 1] - first,
+                                            job->width[mask]);
+        }
+    }
+}
+
+/* Edges of the union of two masks of one size; the last edge may be left open. */
+static int64_t unite(const int64_t *one, int64_t ones, const int64_t *two, int64_t twos, int64_t *to)
+{
+    int64_t left = 0, right = 0, count = 0;
+    int inside = 0;
+    while (left < ones || right < twos) {
+        const int first = right == twos || (left < ones && one[left] <= two[right]);
+        const int64_t position = first ? one[left] : two[right];
+        left += left < ones && one[left] == position;
+        right += right < twos && two[right] == position;
+        if (((left | right) & 1) != inside) {
+            inside = !inside;
+            to[count++] = position;
+        }
+    }
+    return count;
+}
+
+typedef struct {
+    uint64_t *position, *spare;
+    int64_t *edges, *both;
+} Desk;
+
+/* Rasterise one part of a mask: its crossings in order, those that occur an odd number of times. */
+static int64_t draw_part(const Outlines *job, Desk *desk, int64_t mask, int64_t part, int64_t *edges)
+{
+    Walk walk = {job->height[mask], job->width[mask], 0, 0, 0, desk->position, 0};
+    for (int64_t ring = job->part_start[part]; ring < job->part_start[part + 1]; ring++) {
+        const int64_t first = job->ring_start[ring];
+        walk_ring(&walk, job->point + 2 * first, job->ring_start[ring + 1] - first);
+    }
+    const int64_t size = walk.height * walk.width;
+    int bits = 1;
+    while (bits < 62 && size >> bits)
+        bits++;
+    sort_words(desk->position, desk->spare, walk.count, 0, bits);
+    int64_t count = 0;
+    for (int64_t place = 0; place < walk.count; place++)
+        count = flip(edges, count, (int64_t)desk->position[place]);
+    return count && edges[count - 1] == size ? count - 1 : count;
+}
+
+static void draw_mask(const Outlines *job, Desk *desk, int64_t mask)
+{
+    int64_t count = 0, *edges = job->out_edge + job->first[mask];
+    for (int64_t part = job->mask_start[mask]; part < job->mask_start[mask + 1]; part++) {
+        const int64_t more = draw_part(job, desk, mask, part, desk->edges);
+        const int64_t all = unite(edges, count, desk->edges, more, desk->both);
+        memcpy(edges, desk->both, (size_t)all * sizeof *edges);
+        count = all;
+    }
+    job->out_start[mask + 1] = count;
+}
+
+static void draw_masks(void *given, int64_t part)
+{
+    Outlines *job = given;
+    const int64_t first = part * MASKS_AT_ONCE;
+    const int64_t last = first + MASKS_AT_ONCE < job->masks ? first + MASKS_AT_ONCE : job->masks;
+    int64_t most = 0;
+    for (int64_t mask = first; mask < last; mask++)
+        if (job->first[mask + 1] - job->first[mask] > most)
+            most = job->first[mask + 1] - job->first[mask];
+    Pool pool = {{NULL}, 0, 0};
+    Desk desk = {take(&pool, most, sizeof(uint64_t)), take(&pool, most, sizeof(uint64_t)),
+                 take(&pool, most, sizeof(int64_t)), take(&pool, most, sizeof(int64_t))};
+    if (pool.failed)
+        job->no_room = 1;
+    else
+        for (int64_t mask = first; mask < last; mask++)
+            draw_mask(job, &desk, mask);
+    give_back(&pool);
+}
+
+static Fault draw_outlines(Outlines *job, int threads)
+{
+    Fault wrong = check_outlines(job);
+    if (wrong.what)
+        return wrong;
+    if (!job->out_edge) {
+        find_room(job);
+        return FINE;
+    }
+    Pool pool = {{NULL}, 0, 0};
+    job->first = take(&pool, job->masks + 1, sizeof *job->first);
+    int64_t *room = take(&pool, job->masks, sizeof *room);
+    if (pool.failed) {
+        give_back(&pool);
+        return NO_MEMORY;
+    }
+    const int64_t *promised = job->room;
+    job->room = room;
+    find_room(job);
+    job->first[0] = job->out_start[0] = job->no_room = 0;
+    for (int64_t mask = 0; mask < job->masks && !wrong.what; mask++) {
+        if (promised[mask] != room[mask])
+            wrong = fault("room of mask", mask);
+        job->first[mask + 1] = job->first[mask] + room[mask];
+    }
+    if (!wrong.what) {
+        for_each((job->masks + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, threads, draw_masks, job);
+        if (job->no_room)
+            wrong = NO_MEMORY;
+    }
+    if (!wrong.what)
+        close_gaps(job->masks, job->first, job->out_edge, job->out_start);
+    give_back(&pool);
+    return wrong;
+}
+
+PyObject *py_draw_outlines(PyObject *, PyObject *const *, Py_ssize_t);
+PyObject *py_draw_outlines(PyObject *module, PyObject *const *given, Py_ssize_t count)
+{
+    (void)module;
+    if (!expects(count, 14))
+        return NULL;
+    Arguments next = {given, 0};
+    Outlines job;
+    memset(&job, 0, sizeof job);
+    job.masks = next_number(&next);
+    job.parts = next_number(&next);
+    job.rings = next_number(&next);
+    job.points = next_number(&next);
+    job.point = next_address(&next);
+    job.ring_start = next_address(&next);
+    job.part_start = next_address(&next);
+    job.mask_start = next_address(&next);
+    job.height = next_address(&next);
+    job.width = next_address(&next);
+    int threads = next_threads(&next);
+    job.room = next_address(&next);
+    job.out_edge = next_address(&next);
+    job.out_start = next_address(&next);
+    if (next.failed)
+        return NULL;
+    Fault wrong;
+    Py_BEGIN_ALLOW_THREADS
+    wrong = draw_outlines(&job, threads);
+    Py_END_ALLOW_THREADS
+    if (wrong.what)
+        return raise_fault(wrong);
+    Py_RETURN_NONE;
+}
