@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from velour_plugin.domain.canonical import canonical_json as canonical_json
     from velour_plugin.domain.facts import FactValue as FactValue
     from velour_plugin.domain.geometry import Shape as Shape
+    from velour_plugin.domain.label_images import checked_label_image as checked_label_image
+    from velour_plugin.domain.label_images import edges_of_label_image as edges_of_label_image
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.models import metadata_value as metadata_value
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from velour_plugin.native.columns import address as address
     from velour_plugin.native.columns import addresses as addresses
     from velour_plugin.native.columns import column as column
+    from velour_plugin.native.labels import LabelPixels as LabelPixels
     from velour_plugin.native.library import Compiled as Compiled
     from velour_plugin.native.library import threads_for as threads_for
     from velour_plugin.native.masks import Masks as Masks
@@ -102,6 +105,7 @@ _NAMES = {
     "domain.canonical": "canonical_json",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
+    "domain.label_images": "checked_label_image edges_of_label_image",
     "domain.labels": "DEFAULT_KEY",
     "domain.ledger": "Columns",
     "domain.models": "metadata_value",
@@ -112,6 +116,7 @@ _NAMES = {
     # The compiled kernel
     "native.coco": "MalformedCoco UseJson",
     "native.columns": "address addresses column",
+    "native.labels": "LabelPixels",
     "native.library": "Compiled threads_for",
     "native.masks": "Masks Texts masks_of",
     # Filters

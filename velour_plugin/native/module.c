@@ -1,6 +1,7 @@
 #include "bind.h"
 
 #define FUNCTIONS(_)   \
+    _(label_edges)     \
     _(measure_rasters)
 
 #define OLD(_)         \
@@ -11,4 +12,4 @@
     _(read_truth)      \
     _(read_polygons)
 
-MODULE("Masks and COCO files; call it through velour_plugin.native.", FUNCTIONS, OLD)
+MODULE("Masks, label images and COCO files; call it through velour_plugin.native.", FUNCTIONS, OLD)
