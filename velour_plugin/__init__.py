@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from velour_plugin.domain.geometry import MultiPolygon as MultiPolygon
     from velour_plugin.domain.geometry import Polygon as Polygon
     from velour_plugin.domain.geometry import Raster as Raster
+    from velour_plugin.domain.label_images import (
+        annotations_of_label_image as annotations_of_label_image,
+    )
     from velour_plugin.domain.labels import Label as Label
     from velour_plugin.domain.ledger import Ledger as Ledger
     from velour_plugin.domain.metadata import ImageMetadata as ImageMetadata
@@ -111,6 +114,7 @@ _HOME = {
     "VideoFrameMetadata": "domain.metadata",
     "Worst": "answers",
     "WorstQuery": "queries",
+    "annotations_of_label_image": "domain.label_images",
     "autolog": "autologging",
     "build_dataset": "domain.dataset_builder",
     "compare": "ask",

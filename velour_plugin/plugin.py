@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from velour_plugin.domain.canonical import canonical_json as canonical_json
     from velour_plugin.domain.facts import FactValue as FactValue
     from velour_plugin.domain.geometry import Shape as Shape
+    from velour_plugin.domain.label_images import checked_label_image as checked_label_image
+    from velour_plugin.domain.label_images import edges_of_label_image as edges_of_label_image
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.ledger import LazyTables as LazyTables
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from velour_plugin.native.coco import read_results as read_results
     from velour_plugin.native.coco import read_truth as read_truth
     from velour_plugin.native.columns import column as column
+    from velour_plugin.native.labels import LabelPixels as LabelPixels
     from velour_plugin.native.library import Compiled as Compiled
     from velour_plugin.native.library import threads_for as threads_for
     from velour_plugin.native.masks import Masks as Masks
@@ -117,6 +120,7 @@ _NAMES = {
     "domain.canonical": "canonical_json",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
+    "domain.label_images": "checked_label_image edges_of_label_image",
     "domain.labels": "DEFAULT_KEY",
     "domain.ledger": "Columns LazyTables",
     "domain.models": "metadata_value",
@@ -131,6 +135,7 @@ _NAMES = {
     # The compiled kernel
     "native.coco": "CocoRecords MalformedCoco UseJson read_polygons read_results read_truth",
     "native.columns": "column",
+    "native.labels": "LabelPixels",
     "native.library": "Compiled threads_for",
     "native.masks": "Masks Texts masks_of",
     # Filters

@@ -1,17 +1,18 @@
-/* The compiled module of the core: what Python may call. */
+/* What Python may call. */
 #include "bind.h"
 
-#define FUNCTIONS(_)   \
+#define FUNCTIONS(_)      \
+    _(check_regions)      \
+    _(decode_texts)       \
     _(digest_annotations) \
-    _(digest_pairs)  \
-    _(digest_texts)  \
-    _(check_regions) \
-    _(measure_rasters) \
-    _(raster_ious)     \
-    _(decode_texts)    \
-    _(draw_outlines)   \
-    _(read_results)    \
-    _(read_truth)      \
-    _(read_polygons)
+    _(digest_pairs)       \
+    _(digest_texts)       \
+    _(draw_outlines)      \
+    _(label_edges)        \
+    _(measure_rasters)    \
+    _(raster_ious)        \
+    _(read_polygons)      \
+    _(read_results)       \
+    _(read_truth)
 
-MODULE("Masks and COCO files; call it through velour_plugin.native.", FUNCTIONS)
+MODULE("Content as columns: masks, files, digests; call it through velour_plugin.native.", FUNCTIONS)

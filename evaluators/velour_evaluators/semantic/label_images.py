@@ -1,57 +1,58 @@
-"""Label images, one number a pixel, to annotations and back."""
+"""Label images, one number a pixel: counted, and annotations painted as one."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.semantic import (
-    image_of_runs,
-    masks_of_runs,
-    runs_of_image,
-    runs_of_layers,
-)
+from velour_evaluators.kernels.semantic import image_of_runs, runs_of_layers
+from velour_evaluators.semantic import engine
 from velour_plugin import Annotation, Label, Raster
+from velour_plugin import annotations_of_label_image as annotations_of_label_image
 from velour_plugin.errors import BadAnnotation, UnknownName
-from velour_plugin.plugin import DEFAULT_KEY, Edges, union_of_edges
+from velour_plugin.plugin import DEFAULT_KEY, Edges, checked_label_image
 
 
-def annotations_of_label_image(
-    image: NDArray[Any],
-    names: Mapping[int, str],
-    key: str = DEFAULT_KEY,
-    ignore: Collection[int] = (),
-) -> list[Annotation]:
-    """Read a label image as one annotation a label that occurs, in the order of the numbers.
+def confusion_of_label_images(
+    truth: NDArray[Any], predicted: NDArray[Any], labels: int, ignore: int | None = None
+) -> NDArray[np.int64]:
+    """Count how often each label is taken for each other, without a dataset or annotations.
 
     Args:
-        image: ``(height, width)`` whole numbers.
-        names: what each number means; numbers of one name are one label. Pixels that no
-            metric shall count need a name as well, to be the evaluation's ``ignore_label``.
-        key: of the labels.
-        ignore: numbers that are no label: background.
+        truth: ``(height, width)`` whole numbers.
+        predicted: the same shape.
+        labels: how many there are; they are numbered from 0.
+        ignore: pixels whose true number it is do not count, whatever is predicted there.
+
+    Returns:
+        ``(labels, labels)`` int64 pixels by true label (row) and predicted label (column).
 
     Raises:
-        BadAnnotation: the image is not two-dimensional whole numbers, or one has no name.
+        BadAnnotation: an image is not two-dimensional whole numbers, their sizes differ, or a
+            pixel that counts has another number.
 
-    >>> image = np.array([[0, 1], [2, 2]])
-    >>> items = annotations_of_label_image(image, {1: "car", 2: "road"}, ignore=[0])
-    >>> [(item.labels[0].value, item.raster) for item in items]
-    [('car', Raster(2x2, 1 pixels)), ('road', Raster(2x2, 2 pixels))]
+    >>> truth, predicted = np.array([[0, 0, 1, 255]]), np.array([[0, 1, 1, 1]])
+    >>> confusion_of_label_images(truth, predicted, 2, ignore=255)
+    array([[1, 1],
+           [0, 1]])
     """
-    image = _checked_image(image)
-    masks = masks_of_runs(runs_of_image(image))
-    parts: dict[str, list[Edges]] = {}
-    for number, edges in masks.items():
-        if number not in ignore:
-            parts.setdefault(_name_of(number, names, image), []).append(edges)
-    return [
-        Annotation([Label(key, name)], raster=_joined(edges, *image.shape))
-        for name, edges in parts.items()
-    ]
+    truth, predicted = checked_label_image(truth), checked_label_image(predicted)
+    if truth.shape != predicted.shape:
+        raise BadAnnotation(
+            f"the predicted label image has {predicted.shape[0]}x{predicted.shape[1]} pixels, but "
+            f"the true one has {truth.shape[0]}x{truth.shape[1]}: resize it to its image."
+        )
+    counts = engine.confusion_of_labels(truth, predicted)
+    counted = np.ones(counts.truth.size, bool) if ignore is None else counts.truth != ignore
+    rows, columns, pixels = (column[counted] for column in counts)
+    for side, numbers in (("true", rows), ("predicted", columns)):
+        _check_numbers(side, numbers, pixels, labels)
+    matrix = np.zeros((labels, labels), np.int64)
+    matrix[rows, columns] = pixels
+    return matrix
 
 
 def label_image_of_annotations(
@@ -91,27 +92,16 @@ def label_image_of_annotations(
     return np.asarray(values[image_of_runs(runs, height, len(painted))].T)
 
 
-def _checked_image(image: NDArray[Any]) -> NDArray[Any]:
-    image = np.asarray(image)
-    if image.ndim != 2 or not image.size or image.dtype.kind not in "bui":
+def _check_numbers(
+    side: str, numbers: NDArray[np.int64], pixels: NDArray[np.int64], labels: int
+) -> None:
+    wrong = numbers[(numbers < 0) | (numbers >= labels)]
+    if wrong.size:
         raise BadAnnotation(
-            f"label image of shape {image.shape} and type {image.dtype}: expected (height, width) "
-            "whole numbers, one a pixel; take the argmax of scores first."
+            f"the {side} label image holds {wrong[0]} in {pixels[numbers == wrong[0]].sum()} pixels "
+            f"that count: expected 0 to {labels - 1}, one of {labels} labels; pixels whose true "
+            "number is ignore do not count."
         )
-    return image
-
-
-def _name_of(number: int, names: Mapping[int, str], image: NDArray[Any]) -> str:
-    if number not in names:
-        raise BadAnnotation(
-            f"label image holds {number} in {int((image == number).sum())} pixels, and {number} "
-            "has no name: give it one, or list it in ignore."
-        )
-    return names[number]
-
-
-def _joined(edges: Sequence[Edges], height: int, width: int) -> Raster:
-    return Raster.from_edges(union_of_edges(edges, height, width), height, width)
 
 
 def _mask_of(item: Annotation, height: int, width: int) -> Edges:

@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.boundaries import COLUMNS, boundary_counts
-from velour_evaluators.kernels.semantic import NOBODY, confusion_of_runs, image_of_runs
+from velour_evaluators.kernels.boundaries import COLUMNS
+from velour_evaluators.kernels.semantic import NOBODY
+from velour_evaluators.semantic.engine import boundary_counts, confusion_of_runs
 from velour_evaluators.semantic.scenes import Scene, scenes
 from velour_plugin import Dataset, Ledger
 from velour_plugin.plugin import Columns, LabelName
@@ -79,7 +80,7 @@ def _taken(columns: Columns, rows: NDArray[np.intp]) -> Rows:
 
 
 def _counts_of(scene: Scene) -> Rows:
-    cells = confusion_of_runs(scene.truth, scene.predicted)
+    cells = confusion_of_runs(scene.truth, scene.predicted, scene.labels.size)
     nothing = (cells.truth == NOBODY) & (cells.predicted == NOBODY)
     # an image whose size only a model knows may not score for agreeing on its emptiness
     kept = (cells.truth != scene.labels.size) & (scene.known | ~nothing)
@@ -96,13 +97,8 @@ def _counts_of(scene: Scene) -> Rows:
 def _boundaries_of(scene: Scene, width: float) -> Rows:
     """Boundaries where something counts: what is ignored is nobody's on both sides."""
     labels = scene.labels.size
-    truth, predicted = (
-        image_of_runs(runs, scene.height, labels + 1) for runs in (scene.truth, scene.predicted)
-    )
-    void = truth == labels
-    truth[void] = predicted[void] = labels + 1
     pixels = int(width) if width >= 1 else round(width * math.hypot(scene.height, scene.width))
-    counts = boundary_counts(truth, predicted, labels, max(1, pixels))
+    counts = boundary_counts(scene.truth, scene.predicted, scene.height, labels, max(1, pixels))
     return {
         "datum": np.full(labels, scene.datum, np.int32),
         "label": scene.labels.astype(np.int32),

@@ -1,0 +1,123 @@
+"""Label images, one number a pixel, as masks: those of all labels at once, as run edges."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.domain.annotations import Annotation
+from velour_plugin.domain.geometry import Raster
+from velour_plugin.domain.labels import DEFAULT_KEY, Label
+from velour_plugin.domain.runs import Edges, union_of_edges
+from velour_plugin.errors import BadAnnotation
+from velour_plugin.native.labels import LabelPixels, label_edges
+from velour_plugin.native.library import library
+
+
+def annotations_of_label_image(
+    image: NDArray[Any],
+    names: Mapping[int, str],
+    key: str = DEFAULT_KEY,
+    ignore: Collection[int] = (),
+) -> list[Annotation]:
+    """Read a label image as one annotation a label that occurs, in the order of the numbers.
+
+    Args:
+        image: ``(height, width)`` whole numbers.
+        names: what each number means; numbers of one name are one label. Pixels that no
+            metric shall count need a name as well, to be the evaluation's ``ignore_label``.
+        key: of the labels.
+        ignore: numbers that are no label: background.
+
+    Raises:
+        BadAnnotation: the image is not two-dimensional whole numbers, or one has no name.
+
+    >>> image = np.array([[0, 1], [2, 2]])
+    >>> items = annotations_of_label_image(image, {1: "car", 2: "road"}, ignore=[0])
+    >>> [(item.labels[0].value, item.raster) for item in items]
+    [('car', Raster(2x2, 1 pixels)), ('road', Raster(2x2, 2 pixels))]
+    """
+    image = checked_label_image(image)
+    parts: dict[str, list[Edges]] = {}
+    for number, edges in edges_of_label_image(image).items():
+        if number not in ignore:
+            parts.setdefault(_name_of(number, names, image), []).append(edges)
+    return [
+        Annotation([Label(key, name)], raster=_joined(edges, *image.shape))
+        for name, edges in parts.items()
+    ]
+
+
+def edges_of_label_image(image: NDArray[Any]) -> dict[int, Edges]:
+    """Run edges of the mask of each number that occurs, in the order of the numbers.
+
+    Args:
+        image: ``(height, width)`` whole numbers, both above 0.
+
+    >>> edges_of_label_image(np.array([[5, 5], [5, 7]]))
+    {5: array([0, 3]), 7: array([3])}
+    """
+    pixels = LabelPixels.of(image)
+    if not (library.available() and pixels.is_counted):
+        return edges_by_numpy(image)
+    edges, start = label_edges(pixels)
+    bounds = enumerate(pairwise(start.tolist()), pixels.lowest)
+    return {number: edges[first:last] for number, (first, last) in bounds if first < last}
+
+
+def edges_by_numpy(image: NDArray[Any]) -> dict[int, Edges]:
+    """The same as :func:`edges_of_label_image`, for numbers however far apart."""
+    flat = transposed(image).ravel()
+    starts = np.concatenate((np.zeros(1, np.int64), np.flatnonzero(flat[1:] != flat[:-1]) + 1))
+    labels = flat[starts].astype(np.int64)
+    edges = np.column_stack((starts, np.append(starts[1:], flat.size)))
+    # numbers of 8 or 16 bits are sorted by counting
+    numbers = labels - labels.min()
+    numbers = numbers.astype(np.min_scalar_type(int(numbers.max())))
+    order = np.argsort(numbers, kind="stable")
+    first = np.flatnonzero(np.append(True, np.diff(labels[order])))
+    parts = np.split(edges[order].ravel(), 2 * first[1:])
+    return {
+        number: part[:-1] if part[-1] == flat.size else part
+        for number, part in zip(labels[order][first].tolist(), parts, strict=True)
+    }
+
+
+def transposed(image: NDArray[Any], rows: int = 16) -> NDArray[Any]:
+    """Transpose into new memory, few rows at a time: six times as fast as all at once."""
+    turned = np.empty(image.shape[::-1], image.dtype)
+    for top in range(0, image.shape[0], rows):
+        turned[:, top : top + rows] = image[top : top + rows].T
+    return turned
+
+
+def checked_label_image(image: NDArray[Any]) -> NDArray[Any]:
+    """Refuse what is no label image.
+
+    Raises:
+        BadAnnotation: it is not two-dimensional whole numbers, or has no pixel.
+    """
+    image = np.asarray(image)
+    if image.ndim != 2 or not image.size or image.dtype.kind not in "bui":
+        raise BadAnnotation(
+            f"label image of shape {image.shape} and type {image.dtype}: expected (height, width) "
+            "whole numbers, one a pixel; take the argmax of scores first."
+        )
+    return image
+
+
+def _name_of(number: int, names: Mapping[int, str], image: NDArray[Any]) -> str:
+    if number not in names:
+        raise BadAnnotation(
+            f"label image holds {number} in {int((image == number).sum())} pixels, and {number} "
+            "has no name: give it one, or list it in ignore."
+        )
+    return names[number]
+
+
+def _joined(edges: Sequence[Edges], height: int, width: int) -> Raster:
+    return Raster.from_edges(union_of_edges(edges, height, width), height, width)
