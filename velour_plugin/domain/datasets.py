@@ -129,6 +129,9 @@ class Dataset:
     reader: PredictionReader | None = field(default=None, repr=False)
     location: BaseGeometry | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "datums", DatumColumns.of(self.datums))
+
     @classmethod
     def from_groundtruths(
         cls,
