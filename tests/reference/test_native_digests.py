@@ -86,9 +86,9 @@ def test_an_index_out_of_bounds_is_named(column: str, value: int) -> None:
     columns[column][-1] = value
     columns |= dict.fromkeys(("score", "box", "area", "crowd"))
     texts = compiled.Strings(b"abc", np.arange(4))
-    nothing = dict.fromkeys(("shape", "metadata", "embedding"), compiled.Strings(b""))
+    nothing = dict.fromkeys(("metadata", "embedding"), compiled.Strings(b""))
     with pytest.raises(ValueError, match=f"{column} at row 3"):
-        compiled.digest_annotations(texts, texts, columns, nothing)
+        compiled.digest_annotations(texts, texts, columns, nothing, None)
 
 
 def test_a_column_without_values_takes_no_memory() -> None:

@@ -8,6 +8,7 @@ together and digested there; :func:`datum_bytes` says what they are.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -41,8 +42,10 @@ def datum_digests(datums: DatumColumns) -> Digests:
     if not library.available():
         return Digests.of([digest(spelled) for spelled in _spelled(datums)])
     if datums.metadata is None and datums.locations is None:
-        names = strings_of(_quoted(datums.uids))
-        return Digests(compiled.digest_strings(b'{"metadata":{},"uid":', names, b"}\x00"))
+        names = strings_of(datums.uids)
+        if _ESCAPED.search(names.data):
+            names = strings_of([encode_basestring(uid)[1:-1] for uid in datums.uids])
+        return Digests(compiled.digest_strings(b'{"metadata":{},"uid":"', names, b'"}\x00'))
     return Digests(compiled.digest_strings(b"", _joined(list(_spelled(datums))), b""))
 
 
@@ -181,11 +184,6 @@ def _bounds(parts: Sequence[str | bytes]) -> NDArray[np.int64]:
     return bounds
 
 
-def _quoted(texts: Sequence[str]) -> list[str]:
-    """Texts as they stand in JSON."""
-    return list(map(encode_basestring, texts))
-
-
 def metadata_bytes(metadata: Mapping[str, Any] | None) -> bytes:
     """Spell metadata in canonical JSON."""
     return canonical_json(metadata or {}).encode()
@@ -198,3 +196,4 @@ def embedding_bytes(embedding: Embedding | None) -> bytes:
 
 
 _AT_ONCE = 1_000_000
+_ESCAPED = re.compile(rb'["\\\x00-\x1f]')  # what JSON spells otherwise

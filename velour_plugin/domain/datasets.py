@@ -302,7 +302,7 @@ class Dataset:
         """
         encode_metadata(metadata)
         return self._changed(
-            _OF_DATUMS, metadata=dict(metadata), location=checked_location(location)
+            (*_OF_DATUMS, "_sides"), metadata=dict(metadata), location=checked_location(location)
         )
 
     def subset(self, chosen: NDArray[np.bool_]) -> Dataset:
@@ -401,7 +401,26 @@ class Dataset:
     @cached_property
     def names(self) -> ContentNames:
         """What names the content as a whole and in its parts."""
-        return ContentNames.of(self.metadata, self.truth.labels, [self.fingerprints], self.location)
+        whole, said = version_digest(self.metadata, self.truth.labels, self.location), Digest()
+        whole.add_all(self.contents)
+        sides = self._sides
+        self._forget("datum_digests", "truth_digests")
+        said.add_all(self.prediction_digests)
+        self._forget("prediction_digests")
+        return ContentNames(whole.hex, *sides, said.hex)
+
+    @cached_property
+    def _sides(self) -> tuple[str, str]:
+        """What names all datums, and all ground truth."""
+        datums, truths = Digest(), Digest()
+        datums.add_all(self.datum_digests)
+        truths.add_all(self.truth_digests)
+        return datums.hex, truths.hex
+
+    def _forget(self, *names: str) -> None:
+        """Let go of digests of each datum that are known as a whole: a million take 32 MB."""
+        for name in names:
+            vars(self).pop(name, None)
 
     @property
     def digest(self) -> str:
@@ -455,7 +474,7 @@ def check_dataset_name(name: object) -> None:
 
 _OF_DATUMS = ("datum_digests", "truth_digests", "prediction_digests", "contents")
 """What is computed once of each datum: a part of a dataset has a part of it."""
-_OF_TRUTH = ("place", "datum_digests", "truth_digests", "contents")
+_OF_TRUTH = ("place", "datum_digests", "truth_digests", "contents", "_sides")
 """What is computed once and does not depend on predictions."""
 _OF_CONTENT = (*_OF_TRUTH, "prediction_digests", "names")
 

@@ -100,7 +100,8 @@ class Rankings:
     def reached(self) -> NDArray[np.int64]:
         """Weight of the datums that score as high as each truth, or higher: ``(t,)``."""
         reached = self.before(self.last) - self.before(self.bounds)[self.truth_label]
-        return np.where(self.truth_score == 0, self.total, reached)
+        reached[self.truth_score == 0] = self.total
+        return reached
 
 
 def roc_auc(rankings: Rankings) -> NDArray[np.float64]:
@@ -113,8 +114,10 @@ def roc_auc(rankings: Rankings) -> NDArray[np.float64]:
     """
     positives = rankings.positives
     # twice the weight below a truth, plus the weight tied with it, itself included
-    beaten = 2 * rankings.total - rankings.above - rankings.reached
-    pairs = segment_sums(rankings.truth_weight * beaten, rankings.truth_bounds) - positives**2
+    beaten = 2 * rankings.total - rankings.above
+    beaten -= rankings.reached
+    beaten *= rankings.truth_weight
+    pairs = segment_sums(beaten, rankings.truth_bounds) - positives**2
     return ratio(pairs, 2 * positives * (rankings.total - positives))
 
 

@@ -7,6 +7,7 @@ the data would differ in their last digit. Here they are rounded once to multipl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -120,9 +121,11 @@ def exact_sums(
     >>> exact_sums(np.array([0.1, 0.25, 0.5]), np.array([1, 0, 0]), 2)
     array([0.75, 0.1 ])
     """
-    high, low = _halves(values, weights)
-    sums = np.bincount(groups, high, minlength=size) * 2.0**_LOW
-    return np.asarray((sums + np.bincount(groups, low, minlength=size)) * 2.0**-_BITS)
+    high, low = np.zeros(size), np.zeros(size)
+    for piece, halves in _pieces(values, weights):
+        high += np.bincount(groups[piece], halves[0], minlength=size)  # whole numbers: exact
+        low += np.bincount(groups[piece], halves[1], minlength=size)
+    return np.asarray((high * 2.0**_LOW + low) * 2.0**-_BITS)
 
 
 def exact_mean(values: NDArray[np.float64], weights: Weights | None = None) -> float:
@@ -137,8 +140,20 @@ def exact_mean(values: NDArray[np.float64], weights: Weights | None = None) -> f
     total = len(values) if weights is None else int(weights.sum(dtype=np.int64))
     if not total or np.isnan(values).any():
         return np.nan
-    high, low = _halves(values, weights)
-    return ((int(high.sum()) << _LOW) + int(low.sum())) / (total << _BITS)
+    halves = [(int(high.sum()), int(low.sum())) for _, (high, low) in _pieces(values, weights)]
+    return sum((high << _LOW) + low for high, low in halves) / (total << _BITS)
+
+
+def _pieces(
+    values: NDArray[np.float64], weights: Weights | None
+) -> Iterator[tuple[slice, tuple[NDArray[np.int64], NDArray[np.int64]]]]:
+    """Halves of some values after another: whole columns of them would take much memory."""
+    for start in range(0, len(values), _AT_ONCE):
+        piece = slice(start, start + _AT_ONCE)
+        yield piece, _halves(values[piece], None if weights is None else weights[piece])
+
+
+_AT_ONCE = 1 << 16
 
 
 def _halves(
