@@ -17,6 +17,7 @@ from velour_plugin.domain.arrow import (
     parquet_to_table,
 )
 from velour_plugin.domain.codec import table_from_bytes, table_to_bytes
+from velour_plugin.domain.content import datum_bytes
 
 RNG = np.random.default_rng(3)
 COLUMNS: dict[str, Any] = {
@@ -124,7 +125,7 @@ def test_compact_annotations_have_the_same_digests(seed: int, more: dict[str, An
     content = table_to_bytes(table, uids, {"model": "m"}, compact=True)
     back, notes = table_from_bytes(content, index_of, table.labels)
     assert notes == {"model": "m"}
-    assert list(back.datum_bytes(12)) == list(table.datum_bytes(12))
+    assert list(datum_bytes(back, 12)) == list(datum_bytes(table, 12))
     assert back.area.tobytes() == table.area.tobytes()
 
 
@@ -140,4 +141,4 @@ def test_some_datums_are_read_as_if_the_others_had_been_left_out(seed: int, comp
     expected = table.on_datums(chosen)
     assert some.labels == expected.labels
     assert some.annotation.tolist() == expected.annotation.tolist()
-    assert list(some.datum_bytes(len(names))) == list(expected.datum_bytes(len(names)))
+    assert list(datum_bytes(some, len(names))) == list(datum_bytes(expected, len(names)))

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
-
-from velour_plugin.domain.digests import Digests
 
 
 def canonical_json(value: Any) -> str:
@@ -35,59 +30,15 @@ def exact_json(value: Any) -> str:
 
 def digest(*parts: str | bytes) -> str:
     """Name content by 64 hexadecimal digits of SHA-256; parts cannot run into each other."""
-    return hashlib.sha256(b"".join(map(_measured, parts))).hexdigest()
+    return hashlib.sha256(b"".join(map(measured, parts))).hexdigest()
 
 
-class Digest:
-    """A :func:`digest` whose parts come one after another, however many there are."""
-
-    def __init__(self, *parts: str | bytes) -> None:
-        self._total = hashlib.sha256()
-        self.add(*parts)
-
-    def add(self, *parts: str | bytes) -> None:
-        """Take in more parts."""
-        self._total.update(_measured_names(parts) or b"".join(map(_measured, parts)))
-
-    def add_all(self, names: Sequence[str]) -> None:
-        """Take in digests, however many: in pieces, so that their digits take little memory."""
-        for start in range(0, len(names), _PIECE):
-            self._total.update(_measured_digests(names[start : start + _PIECE]))
-
-    @property
-    def hex(self) -> str:
-        """The name of everything that was taken in."""
-        return self._total.hexdigest()
-
-
-def _measured(part: str | bytes) -> bytes:
+def measured(part: str | bytes) -> bytes:
+    """A part of a digest: its length as 8 bytes, little endian, then the part."""
     data = part.encode() if isinstance(part, str) else part
     return len(data).to_bytes(8, "little") + data
 
 
-def _measured_names(parts: Sequence[str | bytes]) -> bytes | None:
-    """The same at once for many parts of one length, such as digests; ``None`` for others."""
-    lengths = set(map(len, parts))
-    if len(parts) < _MANY or len(lengths) > 1 or not all(type(part) is str for part in parts):
-        return None
-    length = lengths.pop()
-    before = length.to_bytes(8, "little")
-    text = [part.encode() for part in parts]  # type: ignore[union-attr]
-    return before + before.join(text) if set(map(len, text)) == {length} else None
-
-
-def _measured_digests(names: Sequence[str]) -> bytes:
-    """The same of digests, which are all of one length."""
-    if not isinstance(names, Digests):
-        return b"".join(map(_measured, names))
-    measured = np.empty((len(names), 72), np.uint8)
-    measured[:, :8] = np.frombuffer((64).to_bytes(8, "little"), np.uint8)
-    measured[:, 8:] = np.frombuffer(names.digits, np.uint8).reshape(-1, 64)
-    return measured.tobytes()
-
-
-_PIECE = 1 << 14
-_MANY = 1_000
 _ENCODER = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 )

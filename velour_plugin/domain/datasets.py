@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction, all_of
-from velour_plugin.domain.canonical import Digest, canonical_json
+from velour_plugin.domain.canonical import canonical_json
 from velour_plugin.domain.class_arrays import (
     as_rows,
     class_names,
@@ -32,7 +32,7 @@ from velour_plugin.domain.content import (
     location_bytes,
 )
 from velour_plugin.domain.datum_columns import DatumColumns
-from velour_plugin.domain.digests import chosen_names
+from velour_plugin.domain.digests import Digest, chosen_names
 from velour_plugin.domain.labels import DEFAULT_KEY, label_name
 from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.models import Model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from binascii import hexlify
 from collections.abc import Iterator, Sequence
 from itertools import compress
@@ -9,6 +10,8 @@ from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+from velour_plugin.domain.canonical import measured
 
 Bytes32 = NDArray[np.uint8]
 
@@ -75,6 +78,53 @@ class Digests(Sequence[str]):
         return Digests(self.values[chosen])
 
 
+class Digest:
+    """A :func:`digest` whose parts come one after another, however many there are."""
+
+    def __init__(self, *parts: str | bytes) -> None:
+        self._total = hashlib.sha256()
+        self.add(*parts)
+
+    def add(self, *parts: str | bytes) -> None:
+        """Take in more parts."""
+        self._total.update(_measured_names(parts) or b"".join(map(measured, parts)))
+
+    def add_all(self, names: Sequence[str]) -> None:
+        """Take in digests, however many: in pieces, so that their digits take little memory."""
+        for start in range(0, len(names), _PIECE):
+            self._total.update(_measured_digests(names[start : start + _PIECE]))
+
+    @property
+    def hex(self) -> str:
+        """The name of everything that was taken in."""
+        return self._total.hexdigest()
+
+
 def chosen_names(names: Sequence[str], chosen: NDArray[np.bool_]) -> Sequence[str]:
     """Names that a mask chooses, digests as digests."""
     return names.where(chosen) if isinstance(names, Digests) else tuple(compress(names, chosen))
+
+
+def _measured_names(parts: Sequence[str | bytes]) -> bytes | None:
+    """The same at once for many parts of one length, such as digests; ``None`` for others."""
+    lengths = set(map(len, parts))
+    if len(parts) < _MANY or len(lengths) > 1 or not all(type(part) is str for part in parts):
+        return None
+    length = lengths.pop()
+    before = length.to_bytes(8, "little")
+    text = [part.encode() for part in parts]  # type: ignore[union-attr]
+    return before + before.join(text) if set(map(len, text)) == {length} else None
+
+
+def _measured_digests(names: Sequence[str]) -> bytes:
+    """The same of digests, which are all of one length."""
+    if not isinstance(names, Digests):
+        return b"".join(map(measured, names))
+    spelled = np.empty((len(names), 72), np.uint8)
+    spelled[:, :8] = np.frombuffer((64).to_bytes(8, "little"), np.uint8)
+    spelled[:, 8:] = np.frombuffer(names.digits, np.uint8).reshape(-1, 64)
+    return spelled.tobytes()
+
+
+_PIECE = 1 << 14
+_MANY = 1_000

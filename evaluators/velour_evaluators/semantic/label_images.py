@@ -98,9 +98,9 @@ def _check_numbers(
     wrong = numbers[(numbers < 0) | (numbers >= labels)]
     if wrong.size:
         raise BadAnnotation(
-            f"the {side} label image holds {wrong[0]} in {pixels[numbers == wrong[0]].sum()} pixels "
-            f"that count: expected 0 to {labels - 1}, one of {labels} labels; pixels whose true "
-            "number is ignore do not count."
+            f"the {side} label image holds {wrong[0]} in {pixels[numbers == wrong[0]].sum()} "
+            f"pixels that count: expected 0 to {labels - 1}, one of {labels} labels; pixels whose "
+            "true number is ignore do not count."
         )
 
 
