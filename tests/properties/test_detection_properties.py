@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from velour_evaluators.detection import metrics
 from velour_evaluators.detection.evaluator import ObjectDetection
 from velour_evaluators.kernels import overlap
 from velour_evaluators.kernels.assignment import paired_up
@@ -155,16 +154,6 @@ def test_values_are_those_of_measure_by_numpy_for_any_weighting(
         values = evaluator.values(ledger, keys, rows)
         np.testing.assert_array_equal(values, np.array(expected, float))
         monkeypatch.setenv("VELOUR_ENGINE", "numpy")
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_very_many_labels_are_measured_range_by_range_and_alike(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    evaluator, ledger = matched(dataset_of(*data_of(seed)))
-    expected = evaluator.measure(ledger)
-    monkeypatch.setattr(metrics, "_MANY_LABELS", 0)
-    assert evaluator.measure(ledger) == expected
 
 
 @given(st.lists(st.tuples(boxes, scores), max_size=6), st.lists(boxes, max_size=6))

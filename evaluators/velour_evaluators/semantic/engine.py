@@ -17,8 +17,9 @@ from velour_plugin.plugin import Edges, LabelPixels
 
 def runs_of_masks(masks: Sequence[Edges], labels: Sequence[int], size: int) -> LabelRuns | None:
     """Join masks that share no pixel into one labelling; ``None`` where two of them do."""
-    kernel = compiled if library.available() else semantic
-    return kernel.runs_of_masks(masks, labels, size)
+    if library.available():
+        return compiled.runs_of_masks(masks, labels, size)
+    return semantic.runs_of_masks(masks, labels, size)
 
 
 def confusion_of_runs(truth: LabelRuns, predicted: LabelRuns, labels: int) -> Counts:
@@ -72,4 +73,4 @@ def boundary_counts(
     ignored = images[0] == labels
     for image in images:
         image[ignored] = labels + 1
-    return boundaries.boundary_counts(*images, labels, width)
+    return boundaries.boundary_counts(images[0], images[1], labels, width)
