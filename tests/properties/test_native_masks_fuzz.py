@@ -83,7 +83,7 @@ def test_polygons_cover_the_same_pixels(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(80))
 def test_masks_match_as_numpy_matches_them(seed: int) -> None:
-    """IoUs of pairs, areas, boxes, and the whole ledger."""
+    """Areas, boxes, pairs that overlap, and the whole ledger."""
     rng = np.random.default_rng(seed)
     size = rng.integers(1, 40, 2).tolist()
     ours = [raster(rng, *size) for _ in range(rng.integers(1, 20))]
@@ -92,12 +92,7 @@ def test_masks_match_as_numpy_matches_them(seed: int) -> None:
         for _ in range(rng.integers(1, 60))
     ]
     crowd = rng.random(len(ours)) < 0.3
-    truth, detection = rng.integers(0, len(ours), 200), rng.integers(0, len(theirs), 200)
     mine, others = native_masks.masks_of(ours), native_masks.masks_of(theirs)
-    assert np.array_equal(
-        native_masks.raster_ious(mine, others, crowd, truth, detection),
-        overlap.raster_ious(ours, theirs, crowd, truth, detection),
-    )
     others_size = np.tile(size, (len(theirs), 1))
     areas, boxes = native_masks.measure(mine)
     assert areas.tolist() == [one.area for one in ours]

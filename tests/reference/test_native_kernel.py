@@ -11,10 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from velour_evaluators.kernels.accumulate import Average, Question
-from velour_evaluators.kernels.matching import LaneGrid
+from velour_evaluators.kernels.matching import Cells, LaneGrid
 from velour_evaluators.kernels.native import averages as native_averages
 from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match
+from velour_evaluators.kernels.native import pairs as native_pairs
 from velour_evaluators.kernels.native.match import BoxColumns
 
 from velour_plugin.errors import InvalidInput, MissingExtra
@@ -147,10 +148,14 @@ def test_polygons_and_run_lengths_are_those_of_pycocotools() -> None:
     assert np.array_equal(areas, coco_mask.area(rles))
     assert np.array_equal(boxes[areas > 0], coco_mask.toBbox(rles)[areas > 0])
     crowd = rng.random(len(rings)) < 0.2
-    truth, detection = (place.ravel() for place in np.indices((len(rings), len(rings))))
-    mine = native_masks.raster_ious(drawn, drawn, crowd, truth, detection)
-    theirs = coco_mask.iou(rles, rles, crowd.astype(int).tolist()).T
-    assert np.array_equal(mine.reshape(theirs.shape), theirs)
+    every, none = np.arange(len(rings)), np.zeros(len(rings), np.intp)
+    all_meet_all = Cells(every, none, none + len(rings), none)
+    detection, truth, iou = native_pairs.overlapping_pairs(
+        all_meet_all, every, (drawn, drawn), crowd, 1e-9
+    )
+    theirs = coco_mask.iou(rles, rles, crowd.astype(int).tolist())
+    assert np.array_equal(iou, theirs[detection, truth])
+    assert len(iou) == np.count_nonzero(theirs)
 
 
 @compiled

@@ -142,14 +142,9 @@ def averages(rng: np.random.Generator) -> None:
     native_averages.omissions(stored, question, whole(rng, omitted, dirt), weights[0])
 
 
-def mask_pairs(rng: np.random.Generator) -> None:
+def measured_masks(rng: np.random.Generator) -> None:
     """Starts that fall, edges that fall, sizes beyond all bounds."""
-    sides = [masks(rng, int(rng.integers(0, 8))) for _ in range(2)]
-    pairs = int(rng.integers(0, 20))
-    pointers = [whole(rng, rng.integers(0, max(len(one), 1), pairs), 0.02, HUGE) for one in sides]
-    for one in sides:
-        native_masks.measure(one)
-    native_masks.raster_ious(sides[0], sides[1], rng.random(len(sides[0])) < 0.3, *pointers)
+    native_masks.measure(masks(rng, int(rng.integers(0, 8))))
 
 
 def texts(rng: np.random.Generator) -> None:
@@ -263,7 +258,7 @@ ATTACKS = [
     match_lanes,
     overlapping_pairs,
     averages,
-    mask_pairs,
+    measured_masks,
     texts,
     outlines,
     files,

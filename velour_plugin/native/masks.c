@@ -149,58 +149,6 @@ double iou_of_masks(const Rasters *ours, int64_t truth, const Rasters *theirs,
     return shared > 0 ? shared / (crowd ? mine : area + mine - shared) : 0;
 }
 
-#define MASK_PAIRS(_)                          \
-    _(PART(Rasters, truths, rasters))          \
-    _(PART(Rasters, detections, rasters))      \
-    _(LENGTH(pairs, INT64_MAX))                \
-    _(COLUMN(bool8, crowd, OF(truths.masks)))  \
-    _(COLUMN(int64, truth, OF(pairs)))         \
-    _(COLUMN(int64, detection, OF(pairs)))     \
-    _(THREADS(threads))                        \
-    _(OUT(float64, iou, OF(pairs)))
-
-typedef struct {
-    MASK_PAIRS(FIELD)
-} MaskPairs;
-
-static void compare_masks(void *given, int64_t part)
-{
-    const MaskPairs *job = given;
-    const int64_t end = (part + 1) * MASKS_AT_ONCE;
-    for (int64_t pair = part * MASKS_AT_ONCE; pair < end && pair < job->pairs; pair++) {
-        const int64_t truth = job->truth[pair];
-        job->out_iou[pair] = iou_of_masks(&job->truths, truth, &job->detections, job->detection[pair],
-                                          job->crowd[truth], 0);
-    }
-}
-
-static Fault compare_rasters(MaskPairs *job)
-{
-    Pool pool = {{NULL}, 0, 0};
-    Rasters *sides[2] = {&job->truths, &job->detections};
-    Fault wrong = FINE;
-    for (int side = 0; side < 2; side++) {
-        sides[side]->area = take(&pool, sides[side]->masks, sizeof(double));
-        sides[side]->box = take(&pool, sides[side]->masks * 4, sizeof(int64_t));
-    }
-    if (pool.failed)
-        wrong = NO_MEMORY;
-    for (int side = 0; side < 2 && !wrong.what; side++)
-        wrong = measure_rasters(sides[side], job->threads);
-    for (int64_t pair = 0; pair < job->pairs && !wrong.what; pair++) {
-        if ((uint64_t)job->truth[pair] >= (uint64_t)job->truths.masks)
-            wrong = fault("truth of pair", pair);
-        else if ((uint64_t)job->detection[pair] >= (uint64_t)job->detections.masks)
-            wrong = fault("detection of pair", pair);
-    }
-    if (!wrong.what)
-        for_each((job->pairs + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, job->threads, compare_masks, job);
-    give_back(&pool);
-    return wrong;
-}
-
-BIND(raster_ious, MaskPairs, MASK_PAIRS, compare_rasters)
-
 int64_t close_gaps(int64_t masks, const int64_t *first, int64_t *edge, int64_t *start)
 {
     start[0] = 0;

@@ -162,34 +162,3 @@ def measure(masks: Masks) -> tuple[Floats, Floats]:
     left, right, top, bottom = measured["box"].T
     boxes = np.column_stack([left, top, right - left + 1, bottom - top + 1]).astype(float)
     return areas, np.where(areas[:, None] > 0, boxes, 0.0)
-
-
-def raster_ious(
-    truths: Masks,
-    detections: Masks,
-    crowd: NDArray[np.bool_],
-    truth: NDArray[np.intp],
-    detection: NDArray[np.intp],
-) -> Floats:
-    """IoU of pairs of masks: ``raster_ious`` of the evaluators' ``kernels/overlap.py``.
-
-    Args:
-        truths: T masks; the masks of a pair have one size.
-        detections: D masks.
-        crowd: ``(T,)`` which truths are crowds.
-        truth: ``(P,)`` positions in ``truths``.
-        detection: ``(P,)`` positions in ``detections``.
-
-    Raises:
-        ValueError: columns of different lengths, an index out of bounds.
-    """
-    found = library.functions.raster_ious(
-        truths=truths,
-        detections=detections,
-        crowd=column("crowd", crowd, np.bool_),
-        truth=column("truth", truth, np.int64),
-        detection=column("detection", detection, np.int64),
-        threads=threads_for(len(detections.edges)),
-    )
-    ious: Floats = found["iou"]
-    return ious

@@ -10,7 +10,6 @@
     _(draw_outlines)      \
     _(label_edges)        \
     _(measure_rasters)    \
-    _(raster_ious)        \
     _(read_polygons)      \
     _(read_results)       \
     _(read_truth)
