@@ -30,7 +30,7 @@ static Fault count_intervals(MaskRuns *job)
     if (job->start[0] != 0 || job->start[job->masks] != job->flips)
         return fault("start of mask", 0);
     for (int64_t mask = 0; mask < job->masks; mask++) {
-        if (job->start[mask + 1] < job->start[mask])
+        if (job->start[mask + 1] < job->start[mask] || job->start[mask + 1] > job->flips)
             return fault("start of mask", mask + 1);
         job->intervals += (job->start[mask + 1] - job->start[mask] + 1) / 2;
     }
