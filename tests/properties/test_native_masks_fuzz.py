@@ -111,8 +111,9 @@ def test_masks_match_as_numpy_matches_them(seed: int) -> None:
     score = rng.random(len(theirs)).round(1)
     spelled = native_masks.texts_of([str(one.to_rle()["counts"]) for one in theirs], others_size)
     tables, decoded = (
-        native_match.match_masks(
-            *(sides[0], mine, crowd, sides[1], said_masks, score),
+        native_match.match_boxes(
+            *(sides[0], crowd, sides[1], score),
+            masks=(mine, said_masks),
             grid=grid,
             most=5,
             datums=datums,
@@ -205,7 +206,7 @@ def starts(
 def assert_same_masks(masks: native_masks.Masks, edges: list[NDArray[np.int64]]) -> None:
     assert len(masks) == len(edges)
     for place, expected in enumerate(edges):
-        mine = masks.edges_of(place)
+        mine = masks.edges[masks.start[place] : masks.stop[place]]
         assert mine.tolist() == expected.tolist(), place
 
 

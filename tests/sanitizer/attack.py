@@ -56,7 +56,7 @@ def match_boxes(rng: np.random.Generator) -> None:
         native_match.match_boxes(sides[0], crowd, sides[1], score, **size)
         return
     given = [masks(rng, len(one.datum)) for one in sides]
-    native_match.match_masks(sides[0], given[0], crowd, sides[1], given[1], score, **size)
+    native_match.match_boxes(sides[0], crowd, sides[1], score, masks=(given[0], given[1]), **size)
 
 
 def match_lanes(rng: np.random.Generator) -> None:
@@ -167,7 +167,7 @@ def texts(rng: np.random.Generator) -> None:
     crowd, score = rng.random(len(ours.datum)) < 0.3, rng.random(count).round(1)
     size_of: Any = {"grid": grid(rng), "most": 5, "datums": 3, "labels": 2}
     outlined = masks(rng, len(ours.datum))
-    native_match.match_masks(ours, outlined, crowd, theirs, given, score, **size_of)
+    native_match.match_boxes(ours, crowd, theirs, score, masks=(outlined, given), **size_of)
 
 
 def outlines(rng: np.random.Generator) -> None:

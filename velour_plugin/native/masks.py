@@ -44,10 +44,6 @@ class Masks:
     def __len__(self) -> int:
         return len(self.height)
 
-    def edges_of(self, mask: int) -> NDArray[np.int64]:
-        """The edges of one mask."""
-        return self.edges[self.start[mask] : self.stop[mask]]
-
 
 @dataclass(frozen=True, slots=True)
 class Texts:

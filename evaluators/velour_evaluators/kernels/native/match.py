@@ -93,43 +93,6 @@ def match_boxes(
     }
 
 
-def match_masks(
-    truth: BoxColumns,
-    truth_masks: Masks,
-    crowd: NDArray[np.bool_],
-    said: BoxColumns,
-    said_masks: Masks | Texts,
-    score: NDArray[np.float64],
-    *,
-    grid: LaneGrid,
-    most: int,
-    datums: int,
-    labels: int,
-) -> dict[str, dict[str, NDArray[Any]]]:
-    """Match by the overlap of masks; for the rest see :func:`match_boxes`.
-
-    Args:
-        truth: T ground truths; their boxes are not looked at.
-        truth_masks: T masks, of the size of their images.
-        crowd: ``(T,)`` those that any number of detections may lie in.
-        said: D detections; their boxes are not looked at.
-        said_masks: D masks; texts are decoded one at a time, and none is kept.
-        score: ``(D,)`` in [0, 1].
-        grid: area ranges and IoU thresholds.
-        most: detections of an image and label that are kept.
-        datums: how many images there are.
-        labels: how many labels there are.
-    """
-    return match_boxes(
-        *(truth, crowd, said, score),
-        grid=grid,
-        most=most,
-        datums=datums,
-        labels=labels,
-        masks=(truth_masks, said_masks),
-    )
-
-
 def _side(prefix: str, side: BoxColumns) -> dict[str, NDArray[Any]]:
     kinds = {"datum": np.int32, "label": np.int32, "box": np.float64, "area": np.float64}
     return {
