@@ -7,6 +7,8 @@ metadata, predictions of every kind of region, some with embeddings and metadata
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,9 @@ ON_POSTGIS = {
     "versions.labels": "CAST(:labels AS JSONB)",
     "metrics.content": "CAST(:content AS JSONB)",
 }
+
+LOGARITHM = "log_loss"
+"""The one number that is made by a logarithm."""
 
 
 @pytest.fixture
@@ -74,6 +79,21 @@ def every_candidate(store: Store) -> list[Any]:
     return [item for name in store.dataset_names() for item in store.candidates(name)]
 
 
+def near(values: list[float]) -> Any:
+    """Equal to those of another numpy, whose logarithm may differ in the last bit."""
+    return pytest.approx(values, rel=1e-15, nan_ok=True)
+
+
+def settled(metrics: Iterable[velour.Metric]) -> list[velour.Metric]:
+    """Metrics without that bit."""
+    return [
+        replace(metric, value=round(metric.value, 14))
+        if metric.name == LOGARITHM and metric.value is not None
+        else metric
+        for metric in metrics
+    ]
+
+
 def test_predictions_come_back_equal(old_url: str) -> None:
     """The digest that was stored with a set is that of what is read."""
     upgrade_store(old_url)
@@ -103,7 +123,7 @@ def test_evaluations_come_back_and_are_matched_again_to_the_same_numbers(old_url
             where = json.loads(known.certificate.filter or "null")
             again = velour.evaluate(data, item.task, parameters=parameters, where=where, save=False)
             assert again.id == known.id == item.evaluation_id
-            assert list(again.metrics) == list(known.metrics)
+            assert settled(again.metrics) == settled(known.metrics)
 
 
 def test_a_filter_on_annotations_matches_again(old_url: str) -> None:
@@ -143,8 +163,10 @@ def test_ledgers_are_taken_apart_and_rank_as_they_did(old_url: str) -> None:
             assert set(known.ledger.tables) == set(again.ledger.tables)
             for name, columns in again.ledger.tables.items():
                 for column, values in columns.items():
-                    assert known.ledger.tables[name][column].tolist() == values.tolist()
-            assert own.measure(known.ledger) == own.measure(again.ledger)
+                    stored = known.ledger.tables[name][column].tolist()
+                    exact = column != LOGARITHM
+                    assert stored == (values.tolist() if exact else near(values.tolist()))
+            assert settled(own.measure(known.ledger)) == settled(own.measure(again.ledger))
     assert not lists
     tables = inspect(create_engine(old_url, poolclass=NullPool)).get_table_names()
     assert "ledgers" not in tables
