@@ -1,6 +1,7 @@
 """Build the compiled kernel where a C compiler is there; all metadata is in pyproject.toml.
 
-Without a compiler, or where it fails, the install goes on and numpy does the same arithmetic.
+Without a compiler, or where it fails, the install goes on and numpy does the same arithmetic. Such
+a wheel holds nothing of one machine and is tagged ``py3-none-any``; ``CC=false`` makes one.
 """
 
 import os
@@ -8,6 +9,7 @@ import sysconfig
 from glob import glob
 
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # has no stable ABI
 WINDOWS = os.name == "nt"
@@ -39,10 +41,22 @@ def extension(name: str, sources: list[str]) -> Extension:
     )
 
 
+class TaggedWheel(bdist_wheel):
+    """A wheel whose tag says whether something compiled is in it."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        """Python, ABI and platform; setuptools asks for it when everything is built."""
+        build = self.get_finalized_command("build_ext")
+        names = [module.name for module in self.distribution.ext_modules]
+        self.root_is_pure = not any(os.path.exists(build.get_ext_fullpath(name)) for name in names)
+        return super().get_tag()
+
+
 setup(
     ext_modules=[
         extension("velour_plugin.native._native", [*SHARED, f"{CORE}/module.c"]),
         extension("velour_evaluators.kernels._native", [*SHARED, *DETECTION_ROOMS]),
     ],
+    cmdclass={"bdist_wheel": TaggedWheel},
     options={} if FREE_THREADED else {"bdist_wheel": {"py_limited_api": "cp311"}},
 )
