@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+LOWEST ?= .venv-lowest
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -13,10 +14,10 @@ TOOLS := $(VENV)/.tools
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv torch lint test demo bench clean
+.PHONY: help venv torch lint test test-lowest coverage changelog demo bench clean
 
 help:   ## Show these lines
-	@sed -n 's/^\([a-z]*\): .*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -n 's/^\([a-z-]*\): .*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 13
 
 venv: $(TOOLS) ## Install the project with all its tools into .venv (PYTHON=python3.12 chooses another)
 
@@ -26,15 +27,34 @@ torch: $(TOOLS) ## Install PyTorch and friends too: tests that watch them are sk
 	$(PIP) install torch==2.13.0
 	$(PIP) install --editable '.[test,lint,test-torch]'
 
-lint: $(TOOLS) ## Check style, types and who imports whom
+lint: $(TOOLS) ## Check style, types, who imports whom, and the files of tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing/api.py tests/memory_store.py
 	$(BIN)/lint-imports
+	$(BIN)/actionlint .github/workflows/*.yml
+	$(BIN)/pre-commit validate-config
+	$(BIN)/towncrier build --draft >/dev/null
 
 test: lint ## Lint, then run the tests, on SQLite and on PostGIS (ARGS="-k rank" chooses)
 	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+
+# Whole processes, as those of commands and servers, are not watched: unit tests alone must suffice.
+COVERED := tests/unit tests/contract
+FLOOR := 90
+
+coverage: $(TOOLS) ## Measure what the unit tests and contracts cover; below FLOOR it fails
+	$(BIN)/python -m pytest --numprocesses auto --cov --cov-fail-under=$(FLOOR) $(COVERED) $(ARGS)
+
+# Of all that is supported, the oldest release that pyproject.toml allows.
+test-lowest: $(TOOLS) ## Test with the oldest releases of everything, in .venv-lowest
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct --editable '.[test]'
+	$(LOWEST)/bin/python -m pytest --numprocesses auto $(ARGS)
+
+changelog: $(TOOLS) ## Show what the next version brings
+	@$(BIN)/towncrier build --draft
 
 demo: $(PRODUCT) ## Rank models on real satellite images; needs only PyPI
 	$(BIN)/velour demo
@@ -44,8 +64,8 @@ bench: $(TOOLS) ## Measure speed and memory against peers
 	$(BIN)/python -m tests.benchmarks.run all
 
 clean:  ## Delete what make and the tools made; databases and runs stay
-	rm -rf $(VENV) build dist test-output *.egg-info .hypothesis .import_linter_cache \
-	  .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) build dist test-output *.egg-info .coverage .hypothesis \
+	  .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 SOURCES := pyproject.toml setup.py \
   $(wildcard velour_plugin/native/*.[ch] evaluators/velour_evaluators/kernels/native/*.[ch])
