@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 
 import velour_plugin as velour
 from velour_plugin.errors import BadFilter, BadGeometry, InvalidInput, UnknownName
 from velour_plugin.filters import parse_filter
+from velour_plugin.filters.geodesy import distances
 from velour_plugin.filters.interpret import matching
 from velour_plugin.filters.tree import filter_digest
 
@@ -128,6 +130,14 @@ def test_distances_are_geodesic_in_every_unit(distance: float, unit: str) -> Non
     for share, within in ((1.0, True), (0.99999, False)):
         where = f"DWITHIN(location, POINT(0 0), {distance * share}, '{unit}')"
         assert matching(parse_filter(where), east, "x").tolist() == [within]
+
+
+def test_a_place_is_as_far_alone_as_among_others() -> None:
+    """To the bit, and without a warning: pyproj measures single places in another way."""
+    longitudes, latitudes = np.random.default_rng(1).uniform((-180, -90), (180, 90), (50, 2)).T
+    places = list(shapely.points(longitudes, latitudes))
+    alone = [distances([place], -71.03, 42.36)[0] for place in places]
+    assert distances(places, -71.03, 42.36).tolist() == alone
 
 
 def test_distances_do_not_stop_at_the_antimeridian() -> None:

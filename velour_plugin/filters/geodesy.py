@@ -36,8 +36,7 @@ def distances(
     points = shapely.get_type_id(geometries) == 0
     if points.any():
         x, y = shapely.get_x(geometries[points]), shapely.get_y(geometries[points])
-        here = np.full(len(x), longitude), np.full(len(x), latitude)
-        result[points] = _ellipsoid().inv(*here, x, y)[2]
+        result[points] = _of_points(x, y, longitude, latitude)
     if (~points).any():
         result[~points] = _of_areas(geometries[~points], longitude, latitude)
     return result
@@ -84,8 +83,21 @@ def _of_outline(area: shapely.Geometry, longitude: float, latitude: float) -> fl
     A tenth of a degree between points of its outline is below 1e-7 of such a distance.
     """
     x, y = shapely.get_coordinates(shapely.segmentize(area, 0.1)).T
-    far = _ellipsoid().inv(np.full(len(x), longitude), np.full(len(x), latitude), x, y)[2]
-    return float(np.min(far))
+    return float(np.min(_of_points(x, y, longitude, latitude)))
+
+
+def _of_points(
+    x: NDArray[np.float64], y: NDArray[np.float64], longitude: float, latitude: float
+) -> NDArray[np.float64]:
+    """Distances ``(n,)`` in metres of points given in degrees.
+
+    A single one goes as two numbers: pyproj makes numbers of arrays of one, of which numpy 1.25 to
+    2.3 warns.
+    """
+    if len(x) == 1:
+        return np.array([_ellipsoid().inv(longitude, latitude, float(x[0]), float(y[0]))[2]])
+    here = np.full(len(x), longitude), np.full(len(x), latitude)
+    return np.asarray(_ellipsoid().inv(*here, x, y)[2], np.float64)
 
 
 @lru_cache(maxsize=1)
