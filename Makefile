@@ -49,7 +49,7 @@ coverage: $(TOOLS) ## Measure what the unit tests and contracts cover; below FLO
 
 # Of all that is supported, the oldest release that pyproject.toml allows.
 test-lowest: $(TOOLS) ## Test with the oldest releases of everything, in .venv-lowest
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv venv --quiet --seed --clear --python $(BIN)/python $(LOWEST)
 	$(BIN)/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct --editable '.[test]'
 	$(LOWEST)/bin/python -m pytest --numprocesses auto $(ARGS)
 
