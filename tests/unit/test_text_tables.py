@@ -25,6 +25,12 @@ def test_a_table_is_laid_out_as_by_rich(table: TextTable) -> None:
     assert str(table) == table._by_rich()
 
 
+def test_brackets_of_names_are_no_markup() -> None:
+    """Neither what would colour, nor what rich refuses as an end without a beginning."""
+    text = str(TextTable("[/]", [("[red]", False)], [["[/red]"]]))
+    assert [line.strip() for line in text.splitlines() if "[" in line] == ["[/]", "[red]", "[/red]"]
+
+
 def test_a_plain_table_does_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TextTable, "to_rich", None)
     table = TextTable("mAP on fires: 4 of 4", [("rank", True), ("model", False)], [["1", "a–b"]])

@@ -42,15 +42,17 @@ class TextTable:
         return "\n".join([self.title, "", head, " " + "─" * (width - 2), *body, ""])
 
     def to_rich(self) -> Table:
-        """The same for rich, which may colour it."""
+        """The same for rich, which may colour it; brackets in names are no markup."""
         from rich import box
+        from rich.markup import escape
         from rich.table import Table
 
-        table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, min_width=LEAST)
+        title = escape(self.title)
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, min_width=LEAST)
         for heading, is_right in self.columns:
-            table.add_column(heading, justify="right" if is_right else "left")
+            table.add_column(escape(heading), justify="right" if is_right else "left")
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         return table
 
     def _line(self, texts: Sequence[str], widths: Sequence[int]) -> str:
