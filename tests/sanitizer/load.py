@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from run import MODULES
+from tests.sanitizer.run import MODULES
 
 for name in MODULES:
     spec = importlib.util.spec_from_file_location(
@@ -18,6 +18,6 @@ for name in MODULES:
     sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules[name])
 
-import attack  # noqa: E402 - the compiled modules must stand in their places first
+from tests.sanitizer import attack  # noqa: E402 - the modules must stand in their places first
 
 attack.main()
