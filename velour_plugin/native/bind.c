@@ -188,11 +188,13 @@ static int check_array(const Entry *entry, const Py_buffer *view, char *job)
     return 1;
 }
 
-/* Give the job a copy of an array, or the array itself when it is shared. */
+/* Give the job a copy of an array, or the array itself when it is shared and stands in memory where
+ * its type may stand: numpy's need not. */
 static int take_array(const Entry *entry, Py_buffer *view, char *job, Call *call)
 {
     const void **place = (const void **)(job + entry->place);
-    if (entry->kind == A_SHARED || entry->kind == AN_OPTIONAL_SHARED) {
+    const int shared = entry->kind == A_SHARED || entry->kind == AN_OPTIONAL_SHARED;
+    if (shared && (uintptr_t)view->buf % (uintptr_t)TYPES[entry->type].size == 0) {
         call->views[call->viewed++] = *view;
         *place = view->buf;
         return 1;

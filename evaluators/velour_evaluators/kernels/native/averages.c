@@ -101,7 +101,7 @@ static Fault lay_weights(Pack *pack, const int64_t *weights, int64_t replicate, 
     const Averages *job = pack->job;
     int64_t most = 0;
     for (int64_t datum = 0; datum < job->datums; datum++) {
-        const int64_t weight = weights[datum];
+        const int64_t weight = READ_ONCE(int64_t, weights[datum]);
         if (UNLIKELY(weight < 0 || weight > INT32_MAX))
             return fault("weight", replicate * job->datums + datum);
         pack->often[datum].of[number] = (int32_t)weight;
