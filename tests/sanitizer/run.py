@@ -28,11 +28,17 @@ MODULES = {
 CANNOT = 77
 LIBRARIES = {"address": "libasan.so", "thread": "libtsan.so"}
 SANITIZERS = {
-    "address": ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"],
-    "thread": ["-fsanitize=thread"],
+    "address": [
+        "-O0",  # each reading that the source has is a load with a check of its own
+        *("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"),
+        "--param=asan-instrumentation-with-call-threshold=0",
+        *(f"-Wl,--wrap=__asan_load{bytes}" for bytes in (1, 2, 4, 8, 16, "N")),
+        "scribble.o",
+    ],
+    "thread": ["-O1", "-fsanitize=thread"],
 }
 FLAGS = [
-    *("-O1", "-g", "-fPIC", "-shared", "-pthread", "-ffp-contract=off", "-fno-omit-frame-pointer"),
+    *("-g", "-fPIC", "-shared", "-pthread", "-ffp-contract=off", "-fno-omit-frame-pointer"),
     "-fvisibility=hidden",
 ]
 # No block is larger: a size that asks for more must be refused in words before.
@@ -63,7 +69,7 @@ def compiler_of(kind: str) -> tuple[str, str]:
 
 
 def build(folder: Path, kind: str, planted: Path | None = None) -> None:
-    """Build the modules, and the thread that scribbles, into a folder.
+    """Build the modules into a folder; for ``address`` with the thread that scribbles.
 
     Args:
         folder: where to.
@@ -75,11 +81,13 @@ def build(folder: Path, kind: str, planted: Path | None = None) -> None:
     """
     compiler, _ = compiler_of(kind)
     include = [f"-I{path}" for path in (sysconfig.get_paths()["include"], CORE, DETECTION)]
-    jobs = [[compiler, "-O2", "-fPIC", "-shared", str(HERE / "scribble.c"), "-o", "scribble.so"]]
+    jobs = []
     for name, sources in MODULES.items():
         chosen = [planted if planted and planted.name == one.name else one for one in sources]
         flags = [*FLAGS, *SANITIZERS[kind], *include]
         jobs.append([compiler, *flags, *map(str, chosen), "-o", f"{name}.so"])
+    scribble = [compiler, "-O2", "-fPIC", "-c", str(HERE / "scribble.c")]
+    subprocess.run(scribble, cwd=folder, check=True)
     running = [
         subprocess.Popen(job, cwd=folder, stderr=subprocess.PIPE, text=True) for job in jobs
     ]
@@ -106,8 +114,7 @@ def attack(
         "VELOUR_THREADS": "2",
         "VELOUR_ENGINE": "native",
         "VELOUR_ATTACKED": str(folder),
-        # of shared arrays a race is known, and harmless: ThreadSanitizer looks for others
-        "VELOUR_SCRIBBLE": str(folder / "scribble.so") if kind == "address" else "",
+        "VELOUR_SANITIZER": kind,
     }
     command = [sys.executable, "-m", "tests.sanitizer.load", str(seconds), str(seed), *names]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=PROJECT)

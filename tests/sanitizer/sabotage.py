@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,19 +65,20 @@ class Saboteur:
         elif way < 0.4:
             spoiled = str(self.rng.choice([*given, "unknown"]))
             given[spoiled] = self._spoiled(given.get(spoiled, 0))
-        elif way < 0.6 and self.scribbler:
-            self._scribbled(function, given)
+        elif way < 0.7 and self.scribbler:
+            return self._scribbled(function, given)
         return function(**given)
 
-    def _scribbled(self, function: Any, given: dict[str, Any]) -> None:
-        """Call a function some times while another thread changes copies of its arrays."""
+    def _scribbled(self, function: Any, given: dict[str, Any]) -> Any:
+        """Call a function whose arrays another thread changes: one of them, or all."""
         assert self.scribbler is not None
         arrays: list[NDArray[Any]] = []
         opened = {key: _copied(value, arrays) for key, value in given.items()}
-        with self.scribbler.over(arrays, int(self.rng.integers(2**31))):
-            for _ in range(10):
-                with suppress(*REFUSALS):
-                    function(**opened)
+        if self.rng.random() < 0.5:
+            arrays = arrays[self.rng.integers(len(arrays) or 1) :][:1]
+        seed, often = int(self.rng.integers(2**31)), int(self.rng.choice([1, 2, 100, 10_000]))
+        with self.scribbler.over(arrays, seed, often):
+            return function(**opened)
 
     def _spoiled(self, value: Any) -> Any:
         """The same in another form, of another length, with other values, or something else."""

@@ -1,55 +1,93 @@
-/* Another thread at the speed of C: it puts hostile values into arrays, and what stood there back.
+/* Another thread that writes at the worst moment: between two readings of one number.
  *
- * What was good is good again after some nanoseconds, so that most checks pass: a number that is
- * read a second time, after it was checked, is then and again another one.
+ * A real thread meets that moment seldom. The compiler calls a function of AddressSanitizer before
+ * each load (with asan-instrumentation-with-call-threshold=0), and the linker puts these in its place
+ * (--wrap): the first reading of an element finds what stands there, the next ones by turns that or
+ * something hostile. A number that is checked and then read again is an index out of bounds at once.
  */
 #include <stdint.h>
 #include <string.h>
 
 typedef struct {
-    uint8_t *at;
-    int64_t count, size; /* elements, bytes of each */
+    uint8_t *at;         /* an array that another thread might change */
+    const uint8_t *good; /* what is in it */
+    uint8_t *seen;       /* whether each element was read */
+    int64_t bytes, size; /* of all, of an element */
 } Target;
 
-static void put(uint8_t *at, uint64_t value, int64_t size)
+static const uint64_t HOSTILE[] = {
+    (uint64_t)-1, 0,     1,          2,          3,           5,           7,
+    64,           100,   255,        256,        1000,        65535,       65536,
+    INT32_MAX,    1u << 31, (uint64_t)1 << 32, (uint64_t)1 << 62, INT64_MAX, (uint64_t)1 << 63,
+    0x7FF8000000000000u /* NaN */,
+};
+enum { KINDS = sizeof HOSTILE / sizeof *HOSTILE, MOST_TARGETS = 64 };
+
+static Target targets[MOST_TARGETS];
+static int64_t armed;
+static uint64_t state, turns;
+
+static uint64_t any(void)
 {
-    switch (size) {
-    case 1:
-        *(volatile uint8_t *)at = (uint8_t)value;
-        break;
-    case 2:
-        *(volatile uint16_t *)at = (uint16_t)value;
-        break;
-    case 4:
-        *(volatile uint32_t *)at = (uint32_t)value;
-        break;
-    default:
-        *(volatile uint64_t *)at = value;
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+/* From now on change some arrays, one in `often` readings; none from when `count` is 0. */
+__attribute__((visibility("default"))) void scribble(const Target *given, int64_t count,
+                                                     uint64_t seed, uint64_t often)
+{
+    armed = 0;
+    memcpy(targets, given, (size_t)count * sizeof *given);
+    state = seed;
+    turns = often;
+    armed = count;
+}
+
+static void change(const Target *target, int64_t element)
+{
+    const int64_t place = element * target->size;
+    const uint64_t hostile = HOSTILE[any() % KINDS];
+    const int spoil = target->seen[element] && any() % turns == 0;
+    memcpy(target->at + place, spoil ? (const uint8_t *)&hostile : target->good + place,
+           (size_t)target->size);
+    target->seen[element] = 1;
+}
+
+static void before_reading(uintptr_t place, uintptr_t bytes)
+{
+    for (int64_t number = 0; number < armed; number++) {
+        const Target *target = &targets[number];
+        const uintptr_t from = (uintptr_t)target->at, end = from + (uintptr_t)target->bytes;
+        for (uintptr_t at = place > from ? place : from; at < place + bytes && at < end;) {
+            const int64_t element = (int64_t)(at - from) / target->size;
+            change(target, element);
+            at = from + (uintptr_t)((element + 1) * target->size);
+        }
     }
 }
 
-static uint64_t next_of(uint64_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return *seed;
-}
-
-/* Until told to stop, one element after the other. */
-void scribble(const Target *targets, int64_t count, const uint64_t *hostile, int64_t kinds,
-              uint64_t seed, volatile int *running, volatile int *stop)
-{
-    *running = 1;
-    while (!*stop) {
-        const Target *target = &targets[next_of(&seed) % (uint64_t)count];
-        uint8_t *at = target->at + next_of(&seed) % (uint64_t)target->count * (uint64_t)target->size;
-        const uint64_t chosen = next_of(&seed);
-        uint64_t good = 0;
-        memcpy(&good, at, (size_t)target->size);
-        put(at, hostile[chosen % (uint64_t)kinds], target->size);
-        for (volatile uint64_t wait = chosen >> 32 & 63; wait; wait--)
-            ;
-        put(at, good, target->size);
+#define LOAD(bytes)                                       \
+    void __real___asan_load##bytes(uintptr_t at);         \
+    void __wrap___asan_load##bytes(uintptr_t at);         \
+    void __wrap___asan_load##bytes(uintptr_t at)          \
+    {                                                     \
+        before_reading(at, bytes);                        \
+        __real___asan_load##bytes(at);                    \
     }
+
+LOAD(1)
+LOAD(2)
+LOAD(4)
+LOAD(8)
+LOAD(16)
+
+void __real___asan_loadN(uintptr_t at, uintptr_t bytes);
+void __wrap___asan_loadN(uintptr_t at, uintptr_t bytes);
+void __wrap___asan_loadN(uintptr_t at, uintptr_t bytes)
+{
+    before_reading(at, bytes);
+    __real___asan_loadN(at, bytes);
 }

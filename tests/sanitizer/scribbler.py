@@ -1,59 +1,48 @@
-"""Another thread that changes arrays while C works on them: see scribble.c."""
+"""Another thread that changes arrays while C reads them: see scribble.c."""
 
 from __future__ import annotations
 
 import ctypes
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
-
-from tests.sanitizer.values import HUGE
-
-NAN = 0x7FF8_0000_0000_0000
 
 
 class _Target(ctypes.Structure):
-    _fields_ = (("at", ctypes.c_void_p), ("count", ctypes.c_int64), ("size", ctypes.c_int64))
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("at", "good", "seen")),
+        *((name, ctypes.c_int64) for name in ("bytes", "size")),
+    )
 
 
 class Scribbler:
-    """Writes hostile values into arrays, and what stood there back, until a call is over.
+    """Changes elements of arrays when a compiled module reads them a second time.
 
     Args:
-        path: of the library that run.py built of scribble.c.
+        path: of the module, into which run.py has built scribble.c.
     """
 
     def __init__(self, path: str) -> None:
         self._scribble = ctypes.CDLL(path).scribble
         self._scribble.restype = None
-        bits = [one % 2**64 for one in (*HUGE, 3, 5, 64, 100, 1000)]
-        self._hostile = (ctypes.c_uint64 * (len(bits) + 1))(*bits, NAN)
+        self._scribble.argtypes = [ctypes.c_void_p, *[ctypes.c_int64] * 3]
 
     @contextmanager
-    def over(self, arrays: Sequence[NDArray[Any]], seed: int) -> Iterator[None]:
-        """Change the elements of arrays meanwhile."""
-        spoiled = [one for one in arrays if one.size and one.itemsize in (1, 2, 4, 8)]
-        if not spoiled:
-            yield
-            return
-        targets = (_Target * len(spoiled))(
-            *((one.ctypes.data, one.size, one.itemsize) for one in spoiled)
+    def over(self, arrays: Sequence[NDArray[Any]], seed: int, often: int) -> Iterator[None]:
+        """Change the elements of some arrays meanwhile, once in ``often`` readings."""
+        changed = [one for one in arrays if one.size and one.itemsize <= 8]
+        kept = [(one.copy(), np.zeros(one.size, np.uint8)) for one in changed]
+        targets = (_Target * len(changed))(
+            *(
+                (one.ctypes.data, good.ctypes.data, seen.ctypes.data, one.nbytes, one.itemsize)
+                for one, (good, seen) in zip(changed, kept, strict=True)
+            )
         )
-        running, stop = ctypes.c_int(0), ctypes.c_int(0)
-        sizes = ctypes.c_int64(len(targets)), ctypes.c_int64(len(self._hostile))
-        thread = threading.Thread(
-            target=self._scribble,
-            args=(targets, sizes[0], self._hostile, sizes[1], ctypes.c_uint64(seed * 2 + 1),
-                  ctypes.byref(running), ctypes.byref(stop)),
-        )  # fmt: skip
-        thread.start()
-        while not running.value:
-            pass
+        self._scribble(targets, len(targets), seed * 2 + 1, often)
         try:
             yield
         finally:
-            stop.value = 1
-            thread.join()
+            self._scribble(targets, 0, 1, 1)
