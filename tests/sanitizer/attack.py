@@ -8,7 +8,6 @@ returned, refused, and had no memory.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from contextlib import suppress
@@ -32,11 +31,8 @@ ATTACKS = {
 def main() -> None:
     """Attack until the time is over: ``SECONDS SEED [FUNCTION ...]``, or all functions."""
     until, seed = time.monotonic() + float(sys.argv[1]), int(sys.argv[2])
-    # of shared arrays a race is known, and harmless: ThreadSanitizer looks for others
-    changing = os.environ["VELOUR_SANITIZER"] == "address"
     attacked = [
-        Saboteur(module, seed, Scribbler(module.__file__) if changing else None)
-        for module in (core.functions, evaluators.functions)
+        Saboteur(module, seed, Scribbler.of(module)) for module in (core.functions, evaluators.functions)
     ]
     core.functions, evaluators.functions = attacked
     names = sys.argv[3:] or [*ATTACKS]

@@ -68,13 +68,16 @@ def compiler_of(kind: str) -> tuple[str, str]:
     return compiler, str(Path(library).resolve())
 
 
-def build(folder: Path, kind: str, planted: Path | None = None) -> None:
-    """Build the modules into a folder; for ``address`` with the thread that scribbles.
+def build(
+    folder: Path, kind: str, planted: Path | None = None, modules: Sequence[str] = ()
+) -> None:
+    """Build modules into a folder; for ``address`` with the thread that scribbles.
 
     Args:
         folder: where to.
         kind: of sanitizer.
         planted: C file to compile in place of the one of its name, to see its defect found.
+        modules: their names; of none, all are built.
 
     Raises:
         Impossible: the compiler cannot.
@@ -82,7 +85,8 @@ def build(folder: Path, kind: str, planted: Path | None = None) -> None:
     compiler, _ = compiler_of(kind)
     include = [f"-I{path}" for path in (sysconfig.get_paths()["include"], CORE, DETECTION)]
     jobs = []
-    for name, sources in MODULES.items():
+    for name in modules or MODULES:
+        sources = MODULES[name]
         chosen = [planted if planted and planted.name == one.name else one for one in sources]
         flags = [*FLAGS, *SANITIZERS[kind], *include]
         jobs.append([compiler, *flags, *map(str, chosen), "-o", f"{name}.so"])
@@ -114,7 +118,6 @@ def attack(
         "VELOUR_THREADS": "2",
         "VELOUR_ENGINE": "native",
         "VELOUR_ATTACKED": str(folder),
-        "VELOUR_SANITIZER": kind,
     }
     command = [sys.executable, "-m", "tests.sanitizer.load", str(seconds), str(seed), *names]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=PROJECT)

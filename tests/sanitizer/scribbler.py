@@ -22,13 +22,22 @@ class Scribbler:
     """Changes elements of arrays when a compiled module reads them a second time.
 
     Args:
-        path: of the module, into which run.py has built scribble.c.
+        library: the module, into which run.py has built scribble.c.
     """
 
-    def __init__(self, path: str) -> None:
-        self._scribble = ctypes.CDLL(path).scribble
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._scribble = library.scribble
         self._scribble.restype = None
         self._scribble.argtypes = [ctypes.c_void_p, *[ctypes.c_int64] * 3]
+
+    @classmethod
+    def of(cls, module: Any) -> Scribbler | None:
+        """That of a module; ``None`` where there is none, as under ThreadSanitizer.
+
+        Of shared arrays a race is known, and harmless: ThreadSanitizer looks for others.
+        """
+        library = ctypes.CDLL(module.__file__)
+        return cls(library) if hasattr(library, "scribble") else None
 
     @contextmanager
     def over(self, arrays: Sequence[NDArray[Any]], seed: int, often: int) -> Iterator[None]:

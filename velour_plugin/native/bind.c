@@ -256,10 +256,15 @@ static int read_entry(const Entry *entry, PyObject *value, char *job, Call *call
     }
 }
 
+static int is_made(const Entry *entry)
+{
+    return entry->kind == AN_OUT || entry->kind == AN_ANSWER || entry->kind == A_WORD;
+}
+
 static int is_given(const Entry *entry)
 {
-    return entry->kind != A_LENGTH && entry->kind != AN_OUT && entry->kind != AN_ANSWER &&
-           entry->kind != A_WORD;
+    return entry->kind != A_LENGTH && entry->kind != A_BACKED && entry->kind != A_TABLE &&
+           !is_made(entry);
 }
 
 /* Lengths that no column told are 0; none is longer than its list says. */
@@ -279,6 +284,26 @@ static int close_lengths(const Entry *list, char *job)
     return 1;
 }
 
+/* No size may ask for memory that nothing else that is given accounts for. */
+static int check_sizes(const Entry *list, const char *job)
+{
+    for (const Entry *entry = list; entry->kind != END_OF_LIST; entry++) {
+        if (entry->kind != A_BACKED && entry->kind != A_TABLE)
+            continue;
+        const int64_t one = length_of(&entry->shape[0], job, 0);
+        const int64_t other = length_of(&entry->shape[1], job, 0);
+        const int backed = entry->kind == A_BACKED; /* a table's sizes are of 31 bits each */
+        const int64_t size = backed ? *(const int64_t *)(job + entry->place) : one * other;
+        const int64_t most = backed ? one + other + MOST_SPARE : MOST_CELLS;
+        if (size <= most)
+            continue;
+        PyErr_Format(PyExc_ValueError, "%s %lld: expected at most %lld%s", entry->name,
+                     (long long)size, (long long)most, backed ? " with what else is given" : "");
+        return 0;
+    }
+    return 1;
+}
+
 static int read_list(const Entry *list, PyObject *source, char *job, Call *call)
 {
     for (const Entry *entry = list; entry->kind != END_OF_LIST; entry++)
@@ -293,7 +318,7 @@ static int read_list(const Entry *list, PyObject *source, char *job, Call *call)
         if (!read)
             return 0;
     }
-    return close_lengths(list, job);
+    return close_lengths(list, job) && check_sizes(list, job);
 }
 
 /* Nothing may be given that the list does not name. */
@@ -381,7 +406,7 @@ static PyObject *results_of(const Entry *list, const char *job, PyObject *const 
 {
     PyObject *results = PyDict_New();
     for (const Entry *entry = list; results && entry->kind != END_OF_LIST; entry++) {
-        if (is_given(entry) || entry->kind == A_LENGTH)
+        if (!is_made(entry))
             continue;
         PyObject *value = entry->kind == AN_OUT ? array_of(entry, job, *arrays++)
                                                 : answer_of(entry, job);

@@ -5,11 +5,14 @@
 
 /* ---- The question --------------------------------------------------------------------------------- */
 
-static Fault check_question(const Averages *job)
+static Fault check_question(Averages *job)
 {
     if (job->areas < 1 || job->thresholds < 1 || job->areas * job->thresholds > MOST_LANES ||
         job->recalls < 1 || job->detailed > job->averages)
         return fault("size", 0);
+    for (int64_t recall = 1; recall < job->recalls; recall++)
+        if (!(job->recall[recall] >= job->recall[recall - 1])) /* each is a step further, not back */
+            return fault("recall", recall);
     for (int64_t label = 0; label < job->labels; label++)
         if (job->group[label] < -1 || job->group[label] >= job->groups)
             return fault("group of label", label);
@@ -57,9 +60,6 @@ static void write_undefined(const Averages *job)
 
 static Fault prepare(Averages *job, Pool *pool, int64_t tasks)
 {
-    Fault wrong = check_question(job);
-    if (wrong.what)
-        return wrong;
     list_ranges(job);
     write_undefined(job);
     job->wrong = take(pool, tasks, sizeof *job->wrong);
@@ -175,7 +175,7 @@ static Fault take_averages(Averages *job)
 
 #define AVERAGES(_) LEDGER(_) QUESTION(_) WEIGHTINGS(_) MEANS(_)
 
-BIND(averages, Averages, AVERAGES, take_averages)
+BIND_PREPARED(averages, Averages, AVERAGES, check_question, take_averages)
 
 /* ---- Each image left out ---------------------------------------------------------------------------- */
 
@@ -371,4 +371,4 @@ static Fault take_omissions(Averages *job)
 
 #define OMITTING(_) LEDGER(_) QUESTION(_) OMISSIONS(_) MEANS(_)
 
-BIND(omissions, Averages, OMITTING, take_omissions)
+BIND_PREPARED(omissions, Averages, OMITTING, check_question, take_omissions)

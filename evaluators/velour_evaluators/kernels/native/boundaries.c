@@ -14,6 +14,7 @@
     _(SIZE(width, MOST_PIXELS))               \
     _(SIZE(labels, INT32_MAX - 2))            \
     _(SIZE(reach, INT64_MAX))                 \
+    _(BACKED(labels, truth.runs, predicted.runs)) \
     _(OUT(int64, counts, OF(labels), JUST(7)))
 
 /* The columns of the result. */

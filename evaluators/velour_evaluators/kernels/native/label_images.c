@@ -14,6 +14,7 @@
     _(NUMBER(predicted_lowest))                                         \
     _(SIZE(truths, 65536))                                              \
     _(SIZE(predictions, 65536))                                         \
+    _(TABLE(truths, predictions))                                       \
     _(OUT(int64, pixels, OF(truths), OF(predictions)))
 
 typedef struct {

@@ -120,6 +120,7 @@ BIND_PREPARED(runs_of_masks, MaskRuns, MASK_RUNS, count_intervals, runs_of_masks
     _(PART(LabelRuns, predicted, label_runs)) \
     _(SIZE(size, MOST_PIXELS))                \
     _(SIZE(owners, INT32_MAX))                \
+    _(TABLE(owners, owners))                  \
     _(OUT(int64, pixels, OF(owners), OF(owners)))
 
 typedef struct {

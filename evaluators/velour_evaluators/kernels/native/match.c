@@ -29,6 +29,8 @@ typedef struct {
     _(OPTIONAL_PART(Rasters, truth_masks, rasters))                                      \
     _(OPTIONAL_PART(Rasters, masks, rasters))                                            \
     _(OPTIONAL_PART(Texts, texts, texts))                                                \
+    _(BACKED(datums, truths, detections))                                                \
+    _(BACKED(labels, truths, detections))                                                \
     _(LENGTH(areas, MOST_AREAS))                                                         \
     _(LENGTH(thresholds, MOST_LANES))                                                    \
     _(COLUMN(float64, range, OF(areas), JUST(2)))                                        \
