@@ -32,7 +32,8 @@ def main() -> None:
     """Attack until the time is over: ``SECONDS SEED [FUNCTION ...]``, or all functions."""
     until, seed = time.monotonic() + float(sys.argv[1]), int(sys.argv[2])
     attacked = [
-        Saboteur(module, seed, Scribbler.of(module)) for module in (core.functions, evaluators.functions)
+        Saboteur(module, seed, Scribbler.of(module))
+        for module in (core.functions, evaluators.functions)
     ]
     core.functions, evaluators.functions = attacked
     names = sys.argv[3:] or [*ATTACKS]

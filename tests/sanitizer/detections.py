@@ -17,7 +17,7 @@ from tests.sanitizer.values import HOSTILE, HUGE, dirt_of, floats, some, whole
 
 def match_boxes(rng: np.random.Generator) -> None:
     """Datums, labels, scores and boxes out of bounds; any grid; boxes, masks or texts."""
-    datums, labels = int(rng.integers(0, 6)), int(rng.choice([0, 1, 3, 5000]))
+    datums, labels = int(rng.choice([0, 1, 5, 5, 300])), int(rng.choice([0, 1, 3, 3, 3, 5000]))
     kind = rng.integers(3)
     truths, detections = some(rng, 30), some(rng, 30 if kind else 300)
     sides = [side(rng, count, datums, labels) for count in (truths, detections)]
@@ -60,7 +60,8 @@ def match_pairs(rng: np.random.Generator) -> None:
     dirt = dirt_of(rng, 0.02)
     rank = whole(rng, rng.integers(0, 9, detections), dirt, HUGE)
     pointers = [
-        whole(rng, rng.integers(0, max(rows, 1), count), dirt, HUGE) for rows in (detections, truths)
+        whole(rng, rng.integers(0, max(rows, 1), count), dirt, HUGE)
+        for rows in (detections, truths)
     ]
     iou = floats(rng, rng.random(count).round(1), dirt)
     lanes, ignored = (rng.integers(0, 2**63, rows, np.uint64) for rows in (count, truths))
@@ -147,9 +148,7 @@ def omissions(rng: np.random.Generator) -> None:
     ledger = stored(rng)
     omitted = np.flatnonzero(rng.random(ledger.datums) < 0.7)
     weight = whole(rng, rng.integers(0, 4, ledger.datums), dirt_of(rng, 0.02), HUGE)
-    kernel.omissions(
-        ledger, question(rng, ledger), whole(rng, omitted, dirt_of(rng, 0.02)), weight
-    )
+    kernel.omissions(ledger, question(rng, ledger), whole(rng, omitted, dirt_of(rng, 0.02)), weight)
 
 
 def counts_at(rng: np.random.Generator) -> None:

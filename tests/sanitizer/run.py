@@ -32,7 +32,7 @@ SANITIZERS = {
         "-O0",  # each reading that the source has is a load with a check of its own
         *("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"),
         "--param=asan-instrumentation-with-call-threshold=0",
-        *(f"-Wl,--wrap=__asan_load{bytes}" for bytes in (1, 2, 4, 8, 16, "N")),
+        *(f"-Wl,--wrap=__asan_load{size}" for size in (1, 2, 4, 8, 16, "N")),
         "scribble.o",
     ],
     "thread": ["-O1", "-fsanitize=thread"],
@@ -92,9 +92,7 @@ def build(
         jobs.append([compiler, *flags, *map(str, chosen), "-o", f"{name}.so"])
     scribble = [compiler, "-O2", "-fPIC", "-c", str(HERE / "scribble.c")]
     subprocess.run(scribble, cwd=folder, check=True)
-    running = [
-        subprocess.Popen(job, cwd=folder, stderr=subprocess.PIPE, text=True) for job in jobs
-    ]
+    running = [subprocess.Popen(job, cwd=folder, stderr=subprocess.PIPE, text=True) for job in jobs]
     said = [one.communicate()[1] for one in running]
     if any(one.returncode for one in running):
         raise Impossible(f"{compiler} cannot build with sanitizers: {''.join(said).strip()[-300:]}")

@@ -104,7 +104,11 @@ class Saboteur:
         """Shorter, longer, with gaps, of other dimensions, or without any bytes and yet long."""
         empty = np.empty((2**31 - 1, 0), value.dtype)
         forms = [value[:0], value[::2], value[::-1], value.T, value[1:], value[..., None], empty]
-        forms += [np.concatenate([value, value[:1]]), empty.T, np.broadcast_to(value[:1], value.shape)]
+        forms += [
+            np.concatenate([value, value[:1]]),
+            empty.T,
+            np.broadcast_to(value[:1], value.shape),
+        ]
         return forms[self.rng.integers(len(forms))]
 
     def _with_any_bits(self, value: NDArray[Any]) -> NDArray[Any]:

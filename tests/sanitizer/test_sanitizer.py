@@ -14,6 +14,7 @@ from tests.sanitizer import contents, detections, labellings
 from tests.sanitizer.run import CORE, DETECTION, MODULES, Impossible, attack, build
 
 SECONDS = float(os.environ.get("VELOUR_ATTACK_SECONDS", "10"))
+PATIENCE = 120.0
 ATTACKED = sorted(
     one.__name__ for one in (*contents.ATTACKS, *detections.ATTACKS, *labellings.ATTACKS)
 )
@@ -66,7 +67,7 @@ def test_a_planted_defect_is_found(tmp_path: Path, plant: str) -> None:
     planted.write_text(text.replace(sound, defect), "utf-8")
     module = next(name for name, sources in MODULES.items() if path in sources)
     built(tmp_path, kind, planted, [module])
-    result = attack(tmp_path, 60, kind=kind, names=[function])
+    result = attack(tmp_path, PATIENCE, kind=kind, names=[function])
     assert result.returncode != 0, f"not found: {result.stdout}"
     assert re.search(rf"Sanitizer.*\n(.*\n)*.*{planted.name}:\d+", result.stderr), result.stderr
 

@@ -12,9 +12,9 @@ HUGE = [*HOSTILE, 2**31, 2**32, 2**53, 2**62, 2**63 - 1, -(2**63)]
 FLOATS = [0.0, -0.0, 1.0, 0.5, np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, 1e7, -1e7, 3e9]
 
 
-def some(rng: np.random.Generator, most: int) -> int:
-    """How many rows: few, now and then so many that several threads have some."""
-    return int(rng.integers(0, most)) * int(rng.choice([1] * 30 + [100]))
+def some(rng: np.random.Generator, most: int, many: int = 100) -> int:
+    """How many rows: few, or now and then ``many`` times so many, for several threads."""
+    return int(rng.integers(0, most)) * int(rng.choice([1] * 12 + [many]))
 
 
 def whole(
