@@ -13,7 +13,7 @@ TOOLS := $(VENV)/.tools
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv torch lint test demo bench clean
+.PHONY: help venv torch lint test sanitize demo bench clean
 
 help:   ## Show these lines
 	@sed -n 's/^\([a-z]*\): .*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -35,6 +35,10 @@ lint: $(TOOLS) ## Check style, types and who imports whom
 
 test: lint ## Lint, then run the tests, on SQLite and on PostGIS (ARGS="-k rank" chooses)
 	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+
+sanitize: $(TOOLS) ## Attack the compiled kernel for SECONDS=600 by SEED=0, with each kind of sanitizer
+	$(BIN)/python -m tests.sanitizer.run $(or $(SECONDS),600) $(or $(SEED),0) address
+	$(BIN)/python -m tests.sanitizer.run $(or $(SECONDS),600) $(or $(SEED),0) thread
 
 demo: $(PRODUCT) ## Rank models on real satellite images; needs only PyPI
 	$(BIN)/velour demo

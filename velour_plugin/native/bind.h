@@ -33,9 +33,10 @@
  *   COLUMN(type, name, shape)   an array; copied before the job sees it, so no other thread can
  *                               change what was checked
  *   OPTIONAL(type, name, shape) likewise; None is NULL
- *   SHARED(type, name, shape)   an array that is not copied, for it is large: another thread may
- *                               change its values at any time, so none may be an index or decide a
- *                               size, unless it is read once (READ_ONCE) and checked as it was read
+ *   SHARED(type, name, shape)   an array that is not copied, for it is large (unless it stands askew in
+ *                               memory): another thread may change its values at any time, so none
+ *                               may be an index or decide a size, unless it is read once (READ_ONCE)
+ *                               and checked as it was read; tests/sanitizer has a list of them all
  *   OPTIONAL_SHARED(...)        likewise; None is NULL
  *   BYTES(name, length)         a Python bytes: nobody changes it, and a NUL byte stands at its end
  *   PART(Type, name, list)      an object whose attributes the list of another struct names
