@@ -95,7 +95,7 @@ def test_as_many_labels_as_anybody_has_are_counted() -> None:
 
 
 def test_shared_arrays_that_stand_askew_are_copied() -> None:
-    """numpy takes numbers at any address; what C reads in place stands where its type may."""
+    """Numpy takes numbers at any address; what C reads in place stands where its type may."""
     memory = np.zeros(8 * 40 + 1, np.uint8)
     askew = memory[1:].view(np.float64)
     askew[:] = 0.75
