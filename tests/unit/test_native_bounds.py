@@ -72,8 +72,6 @@ SIZES = [
     ("averages", AVERAGES, {"groups": MOST}, "groups 2147483647"),
     ("averages", AVERAGES, {"detailed": MOST}, "size"),
     ("averages", AVERAGES, {"datums": 0, "weights": np.empty((MOST, 0), np.int64)}, "replicates"),
-    ("averages", AVERAGES, {"recall": np.array([0.0, 0.5, 0.2])}, "recall at row 2"),
-    ("averages", AVERAGES, {"recall": np.array([0.0, np.nan])}, "recall at row 1"),
 ]  # fmt: skip
 
 

@@ -10,9 +10,6 @@ static Fault check_question(Averages *job)
     if (job->areas < 1 || job->thresholds < 1 || job->areas * job->thresholds > MOST_LANES ||
         job->recalls < 1 || job->detailed > job->averages)
         return fault("size", 0);
-    for (int64_t recall = 1; recall < job->recalls; recall++)
-        if (!(job->recall[recall] >= job->recall[recall - 1])) /* each is a step further, not back */
-            return fault("recall", recall);
     for (int64_t label = 0; label < job->labels; label++)
         if (job->group[label] < -1 || job->group[label] >= job->groups)
             return fault("group of label", label);
