@@ -5,7 +5,7 @@
 
 /* ---- The question --------------------------------------------------------------------------------- */
 
-static Fault check_question(Averages *job)
+static Fault check_question(const Averages *job)
 {
     if (job->areas < 1 || job->thresholds < 1 || job->areas * job->thresholds > MOST_LANES ||
         job->recalls < 1 || job->detailed > job->averages)
