@@ -18,6 +18,7 @@ NUMBERS: list[Any] = [
     *(-1, 0, 1, 2**31 - 2, 2**31 - 1, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, -(2**63), 2**80),
     *(0.5, float("nan"), float("inf"), None, True),
 ]
+NO_NAMES: list[Any] = [b"threads", 7, ("threads",)]
 TYPES = ["?", "i1", "u1", "u2", ">i4", "i4", "i8", "u8", "f4", "f8", "c16", "O", "U2"]
 
 
@@ -63,7 +64,8 @@ class Saboteur:
         if way < 0.02:
             del given[str(self.rng.choice([*given]))]
         elif way < 0.4:
-            spoiled = str(self.rng.choice([*given, "unknown"]))
+            names = [*given, "unknown", *NO_NAMES]
+            spoiled = names[self.rng.integers(len(names))]
             given[spoiled] = self._spoiled(given.get(spoiled, 0))
         elif way < 0.7 and self.scribbler:
             return self._scribbled(function, given)

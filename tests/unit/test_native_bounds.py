@@ -104,6 +104,13 @@ def test_shared_arrays_that_stand_askew_are_copied() -> None:
     assert found["counted"].tolist() == [40, 0, 0]
 
 
+@pytest.mark.parametrize("name", [b"threads", 7, None, ("threads",)])
+def test_names_that_are_no_text_are_refused(name: Any) -> None:
+    """Python hands them over as they are: they crashed the process."""
+    with pytest.raises(TypeError, match="names that are text"):
+        evaluators.functions.counts_at(**COUNTS, **{name: 1})
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_first_of_several_wrong_rows_is_told(threads: int) -> None:
     """However many threads find one: masks of one pixel each, two of them beyond their size."""

@@ -330,6 +330,8 @@ static int check_names(const Entry *list, PyObject *args, PyObject *keywords)
         return refuse(PyExc_TypeError, "arguments", "keywords only");
     while (keywords && PyDict_Next(keywords, &position, &key, &value)) {
         const Entry *entry = list;
+        if (!PyUnicode_Check(key)) /* f(**{b"x": 1}) comes as far as here */
+            return refuse(PyExc_TypeError, "arguments", "names that are text");
         while (entry->kind != END_OF_LIST &&
                !(is_given(entry) && PyUnicode_CompareWithASCIIString(key, entry->name) == 0))
             entry++;
