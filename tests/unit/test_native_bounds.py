@@ -111,6 +111,16 @@ def test_names_that_are_no_text_are_refused(name: Any) -> None:
         evaluators.functions.counts_at(**COUNTS, **{name: 1})
 
 
+@pytest.mark.parametrize("made", [np.zeros(2), np.zeros(3), np.zeros((3, 1), np.int64)])
+def test_room_that_is_not_what_was_asked_for_is_refused(
+    monkeypatch: pytest.MonkeyPatch, made: Any
+) -> None:
+    """Somebody has put another function in place of numpy's."""
+    monkeypatch.setattr(np, "empty", lambda *_: made)
+    with pytest.raises(SystemError, match=r"found: expected .* numpy.empty"):
+        evaluators.functions.counts_at(**COUNTS | dict.fromkeys(("labels", "datums"), 4))
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_first_of_several_wrong_rows_is_told(threads: int) -> None:
     """However many threads find one: masks of one pixel each, two of them beyond their size."""

@@ -61,6 +61,19 @@ static PyObject *shape_of(const Entry *entry, const char *job, int done)
     return shape;
 }
 
+/* Whether an array has the size that the list says: numpy.empty may be anything that somebody put in
+ * its place. */
+static int has_room(const Entry *entry, const Py_buffer *view, const char *job)
+{
+    const int rank = rank_of(entry->shape);
+    if (view->ndim != rank || view->itemsize != TYPES[entry->type].size)
+        return refuse(PyExc_SystemError, entry->name, "an array of numpy.empty");
+    for (int number = 0; number < rank; number++)
+        if (view->shape[number] != length_of(&entry->shape[number], job, 0))
+            return refuse(PyExc_SystemError, entry->name, "the room of numpy.empty");
+    return 1;
+}
+
 /* A new array that nobody else knows, uninitialised, of the size that the list says. numpy makes it,
  * for numpy asks for large pages, and they spare a large array most of its page faults. */
 static void *make_array(const Entry *entry, const char *job, Call *call)
@@ -74,7 +87,7 @@ static void *make_array(const Entry *entry, const char *job, Call *call)
         Py_XDECREF(array);
         return NULL;
     }
-    void *values = view.buf; /* stays where it is as long as the array does */
+    void *values = has_room(entry, &view, job) ? view.buf : NULL; /* stays as long as the array does */
     PyBuffer_Release(&view);
     call->objects[call->kept++] = array;
     return values;
