@@ -67,6 +67,7 @@ SIZES = [
      "owners times owners 4611686014132420609: expected at most 1048576"),
     ("boundary_counts", BOUNDARIES, {"labels": MOST - 2}, "labels 2147483645"),
     ("boundary_counts", BOUNDARIES, {"height": 2**31, "width": 2**31}, "pixels of an image"),
+    ("boundary_counts", BOUNDARIES, {"height": 1, "width": 2**31}, "pixels of an image"),
     ("match_boxes", BOXES, {"datums": MOST}, "datums 2147483647"),
     ("match_boxes", BOXES, {"labels": MOST}, "labels 2147483647"),
     ("averages", AVERAGES, {"groups": MOST}, "groups 2147483647"),

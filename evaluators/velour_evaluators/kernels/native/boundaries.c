@@ -356,7 +356,10 @@ static void count_met(const Boundaries *job, int64_t first)
 
 /* ---- The job ------------------------------------------------------------------------------------- */
 
-enum { ROOM_FOR_PLANES = 1 << 24 }; /* bytes, for planes of single labels; at least one has some */
+enum {
+    ROOM_FOR_PLANES = 1 << 24, /* bytes, for planes of single labels; at least one has some */
+    MOST_WORDS = 1 << 26       /* of a plane: a picture whose rows fill no word has few rows */
+};
 
 static Fault take_room(Boundaries *job, Pool *pool)
 {
@@ -410,7 +413,8 @@ static Fault boundary_counts(Boundaries *job)
     job->rows = job->width;
     job->columns = job->height;
     job->words = (job->columns + WORD - 1) / WORD;
-    if (job->height && job->width > MOST_PIXELS / job->height)
+    if ((job->height && job->width > MOST_PIXELS / job->height) ||
+        (job->words && job->rows > MOST_WORDS / job->words))
         return fault("pixels of an image", 0);
     if (job->reach < 1)
         return fault("reach", job->reach);
