@@ -14,7 +14,7 @@ TOOLS := $(VENV)/.tools
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv torch lint test test-lowest coverage changelog demo bench clean
+.PHONY: help venv torch lint test test-lowest coverage sanitize changelog demo bench clean
 
 help:   ## Show these lines
 	@sed -n 's/^\([a-z-]*\): .*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -56,6 +56,10 @@ test-lowest: $(TOOLS) ## Test with the oldest releases of everything, in .venv-l
 
 changelog: $(TOOLS) ## Show what the next version brings
 	@$(BIN)/towncrier build --draft
+
+sanitize: $(TOOLS) ## Attack the compiled kernel for SECONDS=600 by SEED=0, with each kind of sanitizer
+	$(BIN)/python -m tests.sanitizer.run $(or $(SECONDS),600) $(or $(SEED),0) address
+	$(BIN)/python -m tests.sanitizer.run $(or $(SECONDS),600) $(or $(SEED),0) thread
 
 demo: $(PRODUCT) ## Rank models on real satellite images; needs only PyPI
 	$(BIN)/velour demo

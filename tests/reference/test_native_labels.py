@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from velour_evaluators.kernels.native import library
-from velour_evaluators.kernels.semantic import NOBODY
+from velour_evaluators.kernels.semantic import NOBODY, LabelRuns
 from velour_evaluators.semantic import engine
 from velour_evaluators.semantic.label_images import confusion_of_label_images
 
@@ -86,6 +86,26 @@ def test_runs_and_boundaries_are_those_of_numpy(
     compiled, numpy = both(question)
     assert compiled == numpy
     assert NOBODY in compiled[0][0] + compiled[0][1] or min(size) == 1
+
+
+@needs_kernel
+@pytest.mark.parametrize("owners", [[0, 253], [299, 7, 254, 64], range(300), range(0, 3000, 5)])
+@pytest.mark.parametrize("seed", range(3))
+def test_boundaries_of_many_labels_are_those_of_numpy(
+    both: Any, seed: int, owners: Sequence[int]
+) -> None:
+    """Pictures of one and of two bytes a pixel, of labels that follow each other or do not."""
+    labels = max(owners) + 1
+
+    def runs_of(more: int, others: list[int]) -> LabelRuns:
+        image = image_of(seed + more, (37, 70), len(owners) + len(others))
+        label = np.array([*owners, *others])[image].T.ravel()
+        return LabelRuns(np.arange(label.size), label, label.size)
+
+    sides = runs_of(0, [NOBODY, labels]), runs_of(100, [NOBODY])  # `labels` is ignored in the truth
+    compiled, numpy = both(lambda: engine.boundary_counts(*sides, 37, labels, 2).tolist())
+    assert compiled == numpy
+    assert np.sum(compiled) > 0
 
 
 @needs_kernel

@@ -1,4 +1,4 @@
-"""Put the compiled modules of the folder ``VELOUR_ATTACKED`` in place of the installed; attack."""
+"""Put the modules in the folder ``VELOUR_ATTACKED`` in place of the installed ones; attack."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ import os
 import sys
 from pathlib import Path
 
-from run import MODULES
-
-for name in MODULES:
-    spec = importlib.util.spec_from_file_location(
-        name, Path(os.environ["VELOUR_ATTACKED"]) / f"{name}.so"
-    )
+for path in Path(os.environ["VELOUR_ATTACKED"]).glob("*.so"):
+    name = path.stem
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules[name])
 
-import attack  # noqa: E402 - the compiled modules must stand in their places first
+from tests.sanitizer import attack  # noqa: E402 - the modules must stand in their places first
 
 attack.main()

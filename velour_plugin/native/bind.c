@@ -61,6 +61,19 @@ static PyObject *shape_of(const Entry *entry, const char *job, int done)
     return shape;
 }
 
+/* Whether an array has the size that the list says: numpy.empty may be anything that somebody put in
+ * its place. */
+static int has_room(const Entry *entry, const Py_buffer *view, const char *job)
+{
+    const int rank = rank_of(entry->shape);
+    if (view->ndim != rank || view->itemsize != TYPES[entry->type].size)
+        return refuse(PyExc_SystemError, entry->name, "an array of numpy.empty");
+    for (int number = 0; number < rank; number++)
+        if (view->shape[number] != length_of(&entry->shape[number], job, 0))
+            return refuse(PyExc_SystemError, entry->name, "the room of numpy.empty");
+    return 1;
+}
+
 /* A new array that nobody else knows, uninitialised, of the size that the list says. numpy makes it,
  * for numpy asks for large pages, and they spare a large array most of its page faults. */
 static void *make_array(const Entry *entry, const char *job, Call *call)
@@ -74,7 +87,7 @@ static void *make_array(const Entry *entry, const char *job, Call *call)
         Py_XDECREF(array);
         return NULL;
     }
-    void *values = view.buf; /* stays where it is as long as the array does */
+    void *values = has_room(entry, &view, job) ? view.buf : NULL; /* stays as long as the array does */
     PyBuffer_Release(&view);
     call->objects[call->kept++] = array;
     return values;
@@ -188,11 +201,13 @@ static int check_array(const Entry *entry, const Py_buffer *view, char *job)
     return 1;
 }
 
-/* Give the job a copy of an array, or the array itself when it is shared. */
+/* Give the job a copy of an array, or the array itself when it is shared and stands in memory where
+ * its type may stand: numpy's need not. */
 static int take_array(const Entry *entry, Py_buffer *view, char *job, Call *call)
 {
     const void **place = (const void **)(job + entry->place);
-    if (entry->kind == A_SHARED || entry->kind == AN_OPTIONAL_SHARED) {
+    const int shared = entry->kind == A_SHARED || entry->kind == AN_OPTIONAL_SHARED;
+    if (shared && (uintptr_t)view->buf % (uintptr_t)TYPES[entry->type].size == 0) {
         call->views[call->viewed++] = *view;
         *place = view->buf;
         return 1;
@@ -254,10 +269,15 @@ static int read_entry(const Entry *entry, PyObject *value, char *job, Call *call
     }
 }
 
+static int is_made(const Entry *entry)
+{
+    return entry->kind == AN_OUT || entry->kind == AN_ANSWER || entry->kind == A_WORD;
+}
+
 static int is_given(const Entry *entry)
 {
-    return entry->kind != A_LENGTH && entry->kind != AN_OUT && entry->kind != AN_ANSWER &&
-           entry->kind != A_WORD;
+    return entry->kind != A_LENGTH && entry->kind != A_BACKED && entry->kind != A_TABLE &&
+           !is_made(entry);
 }
 
 /* Lengths that no column told are 0; none is longer than its list says. */
@@ -277,6 +297,26 @@ static int close_lengths(const Entry *list, char *job)
     return 1;
 }
 
+/* No size may ask for memory that nothing else that is given accounts for. */
+static int check_sizes(const Entry *list, const char *job)
+{
+    for (const Entry *entry = list; entry->kind != END_OF_LIST; entry++) {
+        if (entry->kind != A_BACKED && entry->kind != A_TABLE)
+            continue;
+        const int64_t one = length_of(&entry->shape[0], job, 0);
+        const int64_t other = length_of(&entry->shape[1], job, 0);
+        const int backed = entry->kind == A_BACKED; /* a table's sizes are of 31 bits each */
+        const int64_t size = backed ? *(const int64_t *)(job + entry->place) : one * other;
+        const int64_t most = backed ? one + other + MOST_SPARE : MOST_CELLS;
+        if (size <= most)
+            continue;
+        PyErr_Format(PyExc_ValueError, "%s %lld: expected at most %lld%s", entry->name,
+                     (long long)size, (long long)most, backed ? " with what else is given" : "");
+        return 0;
+    }
+    return 1;
+}
+
 static int read_list(const Entry *list, PyObject *source, char *job, Call *call)
 {
     for (const Entry *entry = list; entry->kind != END_OF_LIST; entry++)
@@ -291,7 +331,7 @@ static int read_list(const Entry *list, PyObject *source, char *job, Call *call)
         if (!read)
             return 0;
     }
-    return close_lengths(list, job);
+    return close_lengths(list, job) && check_sizes(list, job);
 }
 
 /* Nothing may be given that the list does not name. */
@@ -303,6 +343,8 @@ static int check_names(const Entry *list, PyObject *args, PyObject *keywords)
         return refuse(PyExc_TypeError, "arguments", "keywords only");
     while (keywords && PyDict_Next(keywords, &position, &key, &value)) {
         const Entry *entry = list;
+        if (!PyUnicode_Check(key)) /* f(**{b"x": 1}) comes as far as here */
+            return refuse(PyExc_TypeError, "arguments", "names that are text");
         while (entry->kind != END_OF_LIST &&
                !(is_given(entry) && PyUnicode_CompareWithASCIIString(key, entry->name) == 0))
             entry++;
@@ -379,7 +421,7 @@ static PyObject *results_of(const Entry *list, const char *job, PyObject *const 
 {
     PyObject *results = PyDict_New();
     for (const Entry *entry = list; results && entry->kind != END_OF_LIST; entry++) {
-        if (is_given(entry) || entry->kind == A_LENGTH)
+        if (!is_made(entry))
             continue;
         PyObject *value = entry->kind == AN_OUT ? array_of(entry, job, *arrays++)
                                                 : answer_of(entry, job);

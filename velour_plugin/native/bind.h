@@ -23,15 +23,20 @@
  *
  *   LENGTH(name, most)          a size that columns tell: the first one sets it, others must agree
  *   SIZE(name, most)            a size that the caller tells, 0 to most
+ *   BACKED(name, one, other)    a size is at most MOST_SPARE above the sum of two others, which columns
+ *                               tell: nobody has so many labels and so little that is of them, and a
+ *                               wrong number must not take all memory
+ *   TABLE(one, other)           a table of two sizes has at most MOST_CELLS cells
  *   NUMBER(name)                a whole number of 64 bits, not checked further
  *   REAL(name)                  a float64
  *   THREADS(name)               how many threads, brought into 1 to MOST_THREADS
  *   COLUMN(type, name, shape)   an array; copied before the job sees it, so no other thread can
  *                               change what was checked
  *   OPTIONAL(type, name, shape) likewise; None is NULL
- *   SHARED(type, name, shape)   an array that is not copied, for it is large: another thread may
- *                               change its values at any time, so none may be an index or decide a
- *                               size, unless it is read once (READ_ONCE) and checked as it was read
+ *   SHARED(type, name, shape)   an array that is not copied, for it is large (unless it stands askew in
+ *                               memory): another thread may change its values at any time, so none
+ *                               may be an index or decide a size, unless it is read once (READ_ONCE)
+ *                               and checked as it was read; tests/sanitizer has a list of them all
  *   OPTIONAL_SHARED(...)        likewise; None is NULL
  *   BYTES(name, length)         a Python bytes: nobody changes it, and a NUL byte stands at its end
  *   PART(Type, name, list)      an object whose attributes the list of another struct names
@@ -86,7 +91,9 @@ typedef enum {
     AN_OPTIONAL_PART,
     AN_OUT,
     AN_ANSWER,
-    A_WORD
+    A_WORD,
+    A_BACKED,
+    A_TABLE
 } Kind;
 
 enum { NO_DIMENSION, FIXED, OF_SIZE, OF_ROOM };
@@ -98,7 +105,7 @@ typedef struct {
     size_t counted; /* where the job tells how many of a room are kept */
 } Dimension;
 
-enum { MOST_DIMENSIONS = 3 };
+enum { MOST_DIMENSIONS = 3, MOST_SPARE = 1 << 24, MOST_CELLS = 1 << 20 };
 
 typedef struct Entry {
     const char *name;
@@ -116,6 +123,8 @@ typedef struct Entry {
 #define FIELD_LENGTH(name, most) int64_t name;
 #define FIELD_SIZE(name, most) int64_t name;
 #define FIELD_COUNTED(name) int64_t name;
+#define FIELD_BACKED(name, one, other)
+#define FIELD_TABLE(one, other)
 #define FIELD_NUMBER(name) int64_t name;
 #define FIELD_ANSWER(name) int64_t name;
 #define FIELD_REAL(name) double name;
@@ -137,6 +146,9 @@ typedef struct Entry {
 #define AT(field) offsetof(Job, field)
 #define ENTRY_LENGTH(name, most) {#name, A_LENGTH, 0, AT(name), 0, most, NULL, {{0}}},
 #define ENTRY_SIZE(name, most) {#name, A_SIZE, 0, AT(name), 0, most, NULL, {{0}}},
+#define ENTRY_BACKED(name, one, other) {#name, A_BACKED, 0, AT(name), 0, 0, NULL, {OF(one), OF(other)}},
+#define ENTRY_TABLE(one, other) \
+    {#one " times " #other, A_TABLE, 0, 0, 0, 0, NULL, {OF(one), OF(other)}},
 #define ENTRY_COUNTED(name)
 #define ENTRY_NUMBER(name) {#name, A_NUMBER, 0, AT(name), 0, 0, NULL, {{0}}},
 #define ENTRY_ANSWER(name) {#name, AN_ANSWER, 0, AT(name), 0, 0, NULL, {{0}}},

@@ -32,6 +32,18 @@
 /* A value that another thread may change, read now and not again. */
 #define READ_ONCE(type, place) (*(const volatile type *)&(place))
 
+/* Likewise a value at hand, which came from where it stands at no address of its type. */
+static inline uint64_t settled(uint64_t value)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    __asm__("" : "+r"(value)); /* who knows what this did: the value cannot be read again instead */
+    return value;
+#else
+    volatile uint64_t kept = value;
+    return kept;
+#endif
+}
+
 enum { AHEAD = 16 }; /* rows between asking the memory for one and needing it */
 
 /* ---- Faults ----------------------------------------------------------------------------------- */
@@ -84,6 +96,29 @@ static inline int64_t count_up(int64_t *counter)
     return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 #else
     return (*counter)++; /* one thread: see threads.c */
+#endif
+}
+
+/* Note the first of the rows in which tasks find something wrong; -1 while there is none. */
+static inline void note_row(int64_t *first, int64_t row)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    int64_t known = __atomic_load_n(first, __ATOMIC_RELAXED);
+    while ((known < 0 || row < known) &&
+           !__atomic_compare_exchange_n(first, &known, row, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+#else
+    *first = *first < 0 || row < *first ? row : *first;
+#endif
+}
+
+/* Say for all tasks that something failed. */
+static inline void raise_flag(int *flag)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    __atomic_store_n(flag, 1, __ATOMIC_RELAXED);
+#else
+    *flag = 1;
 #endif
 }
 

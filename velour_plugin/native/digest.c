@@ -136,7 +136,7 @@ static Fault find_rows(Annotations *job)
 {
     int64_t next = 0;
     for (int64_t row = 0; row < job->rows; row++) {
-        const int64_t datum = job->datum[row];
+        const int64_t datum = READ_ONCE(int32_t, job->datum[row]);
         if (UNLIKELY(datum < next - 1 || datum >= job->datums))
             return fault("datum", row);
         while (next <= datum)
@@ -162,7 +162,7 @@ static void add_annotations(Sha256 *sha, const Annotations *job, int64_t first, 
 /* Labels may be changed by another thread meanwhile: each reading is checked. */
 static int64_t label_at(const Annotations *job, int64_t row, int64_t *wrong)
 {
-    const int64_t label = job->label[row];
+    const int64_t label = READ_ONCE(int32_t, job->label[row]);
     if ((uint64_t)label < (uint64_t)job->labels)
         return label;
     *wrong = row;

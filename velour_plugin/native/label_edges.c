@@ -76,8 +76,8 @@ static Fault read_runs(const LabelEdges *job, const uint64_t *bits, int64_t *nex
         for (int64_t word = 0; word < job->words; word++)
             for (uint64_t left = *bits++; left; left &= left - 1) {
                 const int64_t column = WORD * word + lowest_bit(left);
-                const uint64_t found =
-                    label_at(job->image, row * job->width + column, job->bytes, job->lowest);
+                const uint64_t found = settled(
+                    label_at(job->image, row * job->width + column, job->bytes, job->lowest));
                 if (UNLIKELY(found >= (uint64_t)job->labels))
                     return fault("label of a pixel", row * job->width + column);
                 first[next[column]] = column * job->height + row;

@@ -82,7 +82,7 @@ static void measure_masks(void *given, int64_t part)
         if (edges_are_sound(job, mask))
             measure_mask(job, mask);
         else
-            job->bad = mask;
+            note_row(&job->bad, mask);
     }
 }
 

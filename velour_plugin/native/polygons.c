@@ -252,7 +252,7 @@ static void draw_masks(void *given, int64_t part)
     Desk desk = {take(&pool, most, sizeof(uint64_t)), take(&pool, most, sizeof(uint64_t)),
                  take(&pool, most, sizeof(int64_t)), take(&pool, most, sizeof(int64_t))};
     if (pool.failed)
-        job->no_room = 1;
+        raise_flag(&job->no_room);
     else
         for (int64_t mask = first; mask < last; mask++)
             draw_mask(job, &desk, mask);

@@ -105,7 +105,7 @@ static void decode_some(void *given, int64_t part)
         const int64_t count = decode_text(letters_of(texts, mask), length, texts->escaped != 0, size,
                                           job->out_edges + job->first[mask]);
         if (count < 0)
-            job->bad = mask;
+            note_row(&job->bad, mask);
         job->out_start[mask + 1] = count;
     }
 }

@@ -57,9 +57,6 @@ static void write_undefined(const Averages *job)
 
 static Fault prepare(Averages *job, Pool *pool, int64_t tasks)
 {
-    Fault wrong = check_question(job);
-    if (wrong.what)
-        return wrong;
     list_ranges(job);
     write_undefined(job);
     job->wrong = take(pool, tasks, sizeof *job->wrong);
@@ -101,7 +98,7 @@ static Fault lay_weights(Pack *pack, const int64_t *weights, int64_t replicate, 
     const Averages *job = pack->job;
     int64_t most = 0;
     for (int64_t datum = 0; datum < job->datums; datum++) {
-        const int64_t weight = weights[datum];
+        const int64_t weight = READ_ONCE(int64_t, weights[datum]);
         if (UNLIKELY(weight < 0 || weight > INT32_MAX))
             return fault("weight", replicate * job->datums + datum);
         pack->often[datum].of[number] = (int32_t)weight;
@@ -175,7 +172,7 @@ static Fault take_averages(Averages *job)
 
 #define AVERAGES(_) LEDGER(_) QUESTION(_) WEIGHTINGS(_) MEANS(_)
 
-BIND(averages, Averages, AVERAGES, take_averages)
+BIND_PREPARED(averages, Averages, AVERAGES, check_question, take_averages)
 
 /* ---- Each image left out ---------------------------------------------------------------------------- */
 
@@ -371,4 +368,4 @@ static Fault take_omissions(Averages *job)
 
 #define OMITTING(_) LEDGER(_) QUESTION(_) OMISSIONS(_) MEANS(_)
 
-BIND(omissions, Averages, OMITTING, take_omissions)
+BIND_PREPARED(omissions, Averages, OMITTING, check_question, take_omissions)

@@ -72,9 +72,11 @@ PART_LIST(truths)
     _(COLUMN(int64, limit_of, OF(averages)))                                    \
     _(SIZE(detailed, INT32_MAX))                                                \
     _(SIZE(groups, INT32_MAX))                                                  \
+    _(BACKED(groups, labels, averages))                                         \
     _(COLUMN(int32, group, OF(labels)))                                         \
     _(THREADS(threads))                                                         \
-    _(LENGTH(replicates, INT32_MAX))
+    _(LENGTH(replicates, INT32_MAX))                                            \
+    _(BACKED(replicates, datums, averages)) /* without datums they take no memory */
 
 #define MEANS(_)                                                                \
     _(OUT(float64, label_means, OF(replicates), OF(detailed), OF(labels)))      \

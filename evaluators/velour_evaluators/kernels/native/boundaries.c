@@ -14,6 +14,7 @@
     _(SIZE(width, MOST_PIXELS))               \
     _(SIZE(labels, INT32_MAX - 2))            \
     _(SIZE(reach, INT64_MAX))                 \
+    _(BACKED(labels, truth.runs, predicted.runs)) \
     _(OUT(int64, counts, OF(labels), JUST(7)))
 
 /* The columns of the result. */
@@ -31,6 +32,9 @@ typedef struct {
     BOUNDARIES(FIELD)
     Side truths, predictions;
     int64_t rows, columns, words; /* of a picture: the width and the height of the image */
+    int32_t *number;              /* (labels + 2,) in pictures, of nobody, each label and the ignored */
+    int32_t *label;               /* (shown,) of each number its label */
+    int64_t shown;                /* labels that have a number: those of some run */
     int64_t bytes;                /* of a pixel of a picture */
     Plane rest;                   /* what an operation needs beside its operands */
     uint64_t *ahead, *passed;     /* for widening: the rows of a block and an empty one; a row */
@@ -54,7 +58,39 @@ static void fill(uint8_t *picture, int64_t begin, int64_t end, int64_t bytes, in
     }
 }
 
-/* Paint labels; nobody, and what is ignored, is `labels` on both sides. */
+/* Give a label a number, unless it has one. */
+static void number_label(Boundaries *job, int64_t label)
+{
+    if ((uint64_t)label >= (uint64_t)job->labels || job->number[label + 1] >= 0)
+        return;
+    job->label[job->shown] = (int32_t)label;
+    job->number[label + 1] = (int32_t)job->shown++;
+}
+
+/* Number all labels, or if they are many those that runs have: pictures and planes are as large as what
+ * is seen in them. Nobody, the ignored and labels that no run had so far have the number `shown`. */
+static Fault number_labels(Boundaries *job, Pool *pool)
+{
+    const LabelRuns *sides[2] = {&job->truth, &job->predicted};
+    job->number = take(pool, job->labels + 2, sizeof *job->number);
+    job->label = take(pool, job->labels, sizeof *job->label);
+    if (pool->failed)
+        return NO_MEMORY;
+    memset(job->number, -1, (size_t)(job->labels + 2) * sizeof *job->number);
+    if (job->labels < UINT8_MAX)
+        for (int64_t label = 0; label < job->labels; label++)
+            number_label(job, label);
+    else
+        for (int side = 0; side < 2; side++)
+            for (int64_t run = 0; run < sides[side]->runs; run++)
+                number_label(job, READ_ONCE(int64_t, sides[side]->labels[run]));
+    for (int64_t place = 0; place < job->labels + 2; place++)
+        if (job->number[place] < 0)
+            job->number[place] = (int32_t)job->shown;
+    return FINE;
+}
+
+/* Paint the numbers of labels; nobody, and what is ignored, is `shown` on both sides. */
 static Fault paint(Boundaries *job)
 {
     const int64_t size = job->rows * job->columns;
@@ -63,16 +99,16 @@ static Fault paint(Boundaries *job)
         if (!job->predicted.runs || !next_run(&predicted))
             return fault("predicted run", predicted.run);
         fill(job->predictions.picture, predicted.begin, predicted.end, job->bytes,
-             predicted.label < 0 ? job->labels : predicted.label);
+             job->number[predicted.label + 1]);
     }
     RunReader truth = read_runs_of(&job->truth, size, job->labels);
     while (truth.end < size) {
         if (!job->truth.runs || !next_run(&truth))
             return fault("true run", truth.run);
         fill(job->truths.picture, truth.begin, truth.end, job->bytes,
-             truth.label < 0 ? job->labels : truth.label);
+             job->number[truth.label + 1]);
         if (truth.label == job->labels)
-            fill(job->predictions.picture, truth.begin, truth.end, job->bytes, job->labels);
+            fill(job->predictions.picture, truth.begin, truth.end, job->bytes, job->shown);
     }
     return FINE;
 }
@@ -203,8 +239,14 @@ static void widen(const Boundaries *job, const uint64_t *from, int64_t steps, in
 typedef struct {
     uint64_t ends, done; /* last pixels of pieces to come; pixels of those that were */
     uint64_t pixels;     /* of this one */
-    int64_t label;
+    int64_t number;      /* of its label */
 } Piece;
+
+/* The counts of a label by its number. */
+static inline int64_t *counts_of(const Boundaries *job, int64_t number)
+{
+    return job->out_counts + COLUMNS * job->label[number];
+}
 
 static inline Piece before_pieces(const Boundaries *job, const Side *side, int64_t row, int64_t word)
 {
@@ -221,7 +263,7 @@ static inline int next_piece(const Boundaries *job, const Side *side, int64_t ro
     piece->pixels = low_bits(last + 1) & ~piece->done;
     piece->done |= piece->pixels;
     piece->ends &= piece->ends - 1;
-    piece->label = (int64_t)number_at(side->picture, row * job->columns + WORD * word + last, job->bytes);
+    piece->number = (int64_t)number_at(side->picture, row * job->columns + WORD * word + last, job->bytes);
     return 1;
 }
 
@@ -242,9 +284,9 @@ static void count_side(const Boundaries *job, const Side *side, int band, int co
                                       job->predictions.picture + row * line + WORD * word * job->bytes,
                                       left < WORD ? left : WORD, job->bytes);
             for (Piece piece = before_pieces(job, side, row, word); next_piece(job, side, row, word, &piece);) {
-                if (piece.label == job->labels)
+                if (piece.number == job->shown)
                     continue;
-                int64_t *counts = job->out_counts + COLUMNS * piece.label;
+                int64_t *counts = counts_of(job, piece.number);
                 counts[band] += count_bits(near & piece.pixels);
                 counts[contour] += count_bits(side->contour[at] & piece.pixels);
                 if (common)
@@ -266,9 +308,9 @@ static void part_contours(const Boundaries *job, const Side *side, int number, i
             const int64_t at = row * job->words + word;
             Piece piece = before_pieces(job, side, row, word);
             while (side->contour[at] & ~piece.done && next_piece(job, side, row, word, &piece)) {
-                const int64_t place = piece.label - first;
+                const int64_t place = piece.number - first;
                 const uint64_t pixels = side->contour[at] & piece.pixels;
-                if (!pixels || piece.label == job->labels || place < 0 || place >= job->together)
+                if (!pixels || piece.number == job->shown || place < 0 || place >= job->together)
                     continue;
                 own_plane(job, place, number)[at] |= pixels;
                 job->low[place] = row < job->low[place] ? row : job->low[place];
@@ -299,8 +341,8 @@ static void count_met(const Boundaries *job, int64_t first)
     }
     part_contours(job, &job->truths, 0, first);
     part_contours(job, &job->predictions, 1, first);
-    for (int64_t place = 0; place < job->together && first + place < job->labels; place++) {
-        int64_t *counts = job->out_counts + COLUMNS * (first + place);
+    for (int64_t place = 0; place < job->together && first + place < job->shown; place++) {
+        int64_t *counts = counts_of(job, first + place);
         if (counts[TRUTH_CONTOUR] && counts[PREDICTED_CONTOUR]) {
             counts[TRUTH_FOUND] = count_near(job, place, 0);
             counts[PREDICTED_RIGHT] = count_near(job, place, 1);
@@ -314,14 +356,17 @@ static void count_met(const Boundaries *job, int64_t first)
 
 /* ---- The job ------------------------------------------------------------------------------------- */
 
-enum { ROOM_FOR_PLANES = 1 << 24 }; /* bytes, for planes of single labels; at least one has some */
+enum {
+    ROOM_FOR_PLANES = 1 << 24, /* bytes, for planes of single labels; at least one has some */
+    MOST_WORDS = 1 << 26       /* of a plane: a picture whose rows fill no word has few rows */
+};
 
 static Fault take_room(Boundaries *job, Pool *pool)
 {
     const int64_t size = job->rows * job->words, tall = job->reach < job->rows ? job->reach : job->rows;
-    job->bytes = job->labels < UINT8_MAX ? 1 : job->labels < UINT16_MAX ? 2 : 4;
+    job->bytes = job->shown < UINT8_MAX ? 1 : job->shown < UINT16_MAX ? 2 : 4;
     job->together = ROOM_FOR_PLANES / (2 * size * (int64_t)sizeof(uint64_t)) + 1;
-    job->together = job->together < job->labels ? job->together : job->labels;
+    job->together = job->together < job->shown ? job->together : job->shown;
     Side *sides[2] = {&job->truths, &job->predictions};
     for (int side = 0; side < 2; side++) {
         sides[side]->picture = take(pool, job->rows * job->columns, (size_t)job->bytes);
@@ -343,7 +388,9 @@ static Fault take_room(Boundaries *job, Pool *pool)
 
 static Fault count_all(Boundaries *job, Pool *pool)
 {
-    Fault wrong = take_room(job, pool);
+    Fault wrong = number_labels(job, pool);
+    if (!wrong.what)
+        wrong = take_room(job, pool);
     if (!wrong.what)
         wrong = paint(job);
     if (wrong.what)
@@ -354,7 +401,7 @@ static Fault count_all(Boundaries *job, Pool *pool)
     widen(job, job->predictions.contour, job->reach - 1, 0, job->rows, job->predictions.band);
     count_side(job, &job->truths, TRUTH_BAND, TRUTH_CONTOUR);
     count_side(job, &job->predictions, PREDICTED_BAND, PREDICTED_CONTOUR);
-    for (int64_t first = 0; first < job->labels; first += job->together)
+    for (int64_t first = 0; first < job->shown; first += job->together)
         count_met(job, first);
     return FINE;
 }
@@ -366,7 +413,8 @@ static Fault boundary_counts(Boundaries *job)
     job->rows = job->width;
     job->columns = job->height;
     job->words = (job->columns + WORD - 1) / WORD;
-    if (job->height && job->width > MOST_PIXELS / job->height)
+    if ((job->height && job->width > MOST_PIXELS / job->height) ||
+        (job->words && job->rows > MOST_WORDS / job->words))
         return fault("pixels of an image", 0);
     if (job->reach < 1)
         return fault("reach", job->reach);

@@ -7,6 +7,7 @@
     _(SIZE(datums, INT32_MAX))                     \
     _(LENGTH(rows, INT32_MAX))                     \
     _(LENGTH(matches, INT32_MAX))                  \
+    _(BACKED(labels, rows, matches))               \
     _(SHARED(int32, label, OF(rows)))              \
     _(SHARED(int32, datum, OF(rows)))              \
     _(SHARED(float64, score, OF(rows)))            \

@@ -14,6 +14,7 @@
     _(NUMBER(predicted_lowest))                                         \
     _(SIZE(truths, 65536))                                              \
     _(SIZE(predictions, 65536))                                         \
+    _(TABLE(truths, predictions))                                       \
     _(OUT(int64, pixels, OF(truths), OF(predictions)))
 
 typedef struct {
@@ -43,9 +44,10 @@ static Fault count_pairs(LabelPairs *job)
         int begin = 0;
         for (uint64_t ends = ends_of_pairs(job, first, count); ends; ends &= ends - 1) {
             const int last = lowest_bit(ends);
-            const uint64_t truth = label_at(job->truth, first + last, job->truth_bytes, job->truth_lowest);
-            const uint64_t predicted =
-                label_at(job->predicted, first + last, job->predicted_bytes, job->predicted_lowest);
+            const uint64_t truth = settled(
+                label_at(job->truth, first + last, job->truth_bytes, job->truth_lowest));
+            const uint64_t predicted = settled(label_at(
+                job->predicted, first + last, job->predicted_bytes, job->predicted_lowest));
             if (UNLIKELY(truth >= (uint64_t)job->truths || predicted >= (uint64_t)job->predictions))
                 return fault("label of a pixel", first + last);
             job->out_pixels[truth * (uint64_t)job->predictions + predicted] += last + 1 - begin;

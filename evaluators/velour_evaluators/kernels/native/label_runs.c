@@ -45,8 +45,10 @@ static Fault read_intervals(const MaskRuns *job, uint64_t *begins, int64_t *ends
     for (int64_t mask = 0; mask < job->masks; mask++) {
         int64_t before = 0;
         for (int64_t at = job->start[mask]; at < job->start[mask + 1]; at += 2) {
-            const int64_t begin = job->edges[at];
-            const int64_t end = at + 1 < job->start[mask + 1] ? job->edges[at + 1] : job->size;
+            const int64_t begin = READ_ONCE(int64_t, job->edges[at]);
+            const int64_t end = at + 1 < job->start[mask + 1]
+                                    ? READ_ONCE(int64_t, job->edges[at + 1])
+                                    : job->size;
             if (UNLIKELY(begin < before || end <= begin || end > job->size))
                 return fault("edges of mask", mask);
             begins[interval] = (uint64_t)begin << INTERVAL | (uint64_t)interval;
@@ -118,6 +120,7 @@ BIND_PREPARED(runs_of_masks, MaskRuns, MASK_RUNS, count_intervals, runs_of_masks
     _(PART(LabelRuns, predicted, label_runs)) \
     _(SIZE(size, MOST_PIXELS))                \
     _(SIZE(owners, INT32_MAX))                \
+    _(TABLE(owners, owners))                  \
     _(OUT(int64, pixels, OF(owners), OF(owners)))
 
 typedef struct {

@@ -32,8 +32,10 @@ static inline int next_run(RunReader *reader)
 {
     reader->begin = reader->end;
     reader->run++;
-    reader->end = reader->run + 1 < reader->of->runs ? reader->of->starts[reader->run + 1] : reader->size;
-    reader->label = reader->of->labels[reader->run];
+    reader->end = reader->run + 1 < reader->of->runs
+                      ? READ_ONCE(int64_t, reader->of->starts[reader->run + 1])
+                      : reader->size;
+    reader->label = READ_ONCE(int64_t, reader->of->labels[reader->run]);
     return reader->end > reader->begin && reader->end <= reader->size && reader->label >= NOBODY &&
            reader->label <= reader->most;
 }

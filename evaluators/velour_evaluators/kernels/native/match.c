@@ -29,6 +29,8 @@ typedef struct {
     _(OPTIONAL_PART(Rasters, truth_masks, rasters))                                      \
     _(OPTIONAL_PART(Rasters, masks, rasters))                                            \
     _(OPTIONAL_PART(Texts, texts, texts))                                                \
+    _(BACKED(datums, truths, detections))                                                \
+    _(BACKED(labels, truths, detections))                                                \
     _(LENGTH(areas, MOST_AREAS))                                                         \
     _(LENGTH(thresholds, MOST_LANES))                                                    \
     _(COLUMN(float64, range, OF(areas), JUST(2)))                                        \
@@ -411,7 +413,7 @@ static void match_chunk(void *given, int64_t chunk)
                        job->truth_label[job->truth_rows[truth + targets]] == label)
                     targets++;
                 if (targets && !enter_cell(job, &cell, job->truth_rows + truth, targets)) {
-                    job->failed = 1;
+                    raise_flag(&job->failed);
                     goto out;
                 }
             }
@@ -421,8 +423,10 @@ static void match_chunk(void *given, int64_t chunk)
             if (job->texts) {
                 const int decoded = decode_mask(job, &cell, slot.row);
                 if (decoded <= 0) {
-                    job->bad = decoded ? job->bad : slot.row;
-                    job->failed |= decoded < 0;
+                    if (decoded)
+                        raise_flag(&job->failed);
+                    else
+                        note_row(&job->bad, slot.row);
                     goto out;
                 }
                 masks = &cell.mask;

@@ -57,7 +57,7 @@ static void meet_rows(void *given, int64_t part)
         for (int64_t number = 0; number < job->count[row]; number++) {
             const int64_t truth = truths[number];
             if (UNLIKELY((uint64_t)truth >= (uint64_t)job->truths)) {
-                job->bad = job->first[row] + number;
+                note_row(&job->bad, job->first[row] + number);
                 break;
             }
             const double iou =

@@ -12,7 +12,8 @@ static Fault copy_detections(const Averages *job, Rows *rows)
     double score = 0.0;
     rows->row_start[0] = 0;
     for (int64_t row = 0; row < from->rows; row++) {
-        const int32_t own = from->label[row], image = from->datum[row];
+        const int32_t own = READ_ONCE(int32_t, from->label[row]);
+        const int32_t image = READ_ONCE(int32_t, from->datum[row]);
         const double points = from->score[row];
         if (UNLIKELY(own < label || own >= job->labels))
             return fault("label", row);
@@ -44,13 +45,13 @@ static Fault copy_matches(const Averages *job, Rows *rows)
     int64_t label = 0, least = 0;
     rows->match_start[0] = 0;
     for (int64_t match = 0; match < from->rows; match++) {
-        const int64_t row = from->detection[match];
+        const int64_t row = READ_ONCE(int32_t, from->detection[match]);
         if (UNLIKELY(row < least || row >= job->detections.rows))
             return fault("detection of match", match);
         while (row >= rows->row_start[label + 1])
             rows->match_start[++label] = match;
         rows->row[match] = (int32_t)row;
-        rows->limit[match] = limit_met(job, job->detections.rank[row]);
+        rows->limit[match] = limit_met(job, READ_ONCE(uint16_t, job->detections.rank[row]));
         rows->hit[match] = from->hit[match];
         rows->ignored[match] = from->ignored[match];
         least = row + 1;
@@ -64,12 +65,12 @@ static Fault copy_matches(const Averages *job, Rows *rows)
 static Fault copy_truths(const Averages *job, Rows *rows, int32_t *label)
 {
     const Truths *from = &job->truths;
-    memcpy(label, from->label, (size_t)from->rows * sizeof *label);
+    memcpy(label, from->label, (size_t)from->rows * sizeof *label); /* read once: now it is ours */
     const int64_t wrong = count_keys(label, from->rows, job->labels, rows->truth_start);
     if (wrong >= 0)
         return fault("truth label", wrong);
     for (int64_t row = 0; row < from->rows; row++) {
-        const int32_t datum = from->datum[row];
+        const int32_t datum = READ_ONCE(int32_t, from->datum[row]);
         if (UNLIKELY((uint64_t)(int64_t)datum >= (uint64_t)job->datums))
             return fault("truth datum", row);
         const int64_t to = rows->truth_start[label[row]]++;

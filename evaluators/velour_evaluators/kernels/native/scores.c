@@ -190,6 +190,7 @@ BIND(decide_by_scores, Decisions, DECISIONS, decide_all)
     _(COLUMN(int32, datum, OF(rows)))             \
     _(COLUMN(int32, truth_row, OF(truths)))       \
     _(COLUMN(int32, truth_label, OF(truths)))     \
+    _(BACKED(labels, cells, truths))              \
     _(OUT(int64, bounds, MORE(labels, 1)))        \
     _(OUT(int32, ranked_datum, OF(cells)))        \
     _(OUT(float64, ranked_score, OF(cells)))      \
