@@ -112,6 +112,29 @@ def partitions(folder: Path, images: int, seed: int) -> None:
     velour.PartitionedDataset.write(folder, map(part, range(0, images, PART)))
 
 
+def stores(folder: Path, images: int, seed: int, number: int, history: int) -> None:
+    """A store of some runs of one dataset, and of evaluations of other datasets of 24 images.
+
+    Beside it the files of the dataset, and of the results of another model.
+    """
+    import velour_plugin as velour
+
+    truth = workload.truths(images, seed)
+    _write_boxes(folder, truth, seed)
+    data = velour.read_dataset(folder / "truth.json", format="coco", name=DATASET)
+    with velour.open_store(f"sqlite:///{folder}/store.db") as store:
+        for other in range(history):
+            small = workload.truths(24, seed + other)
+            found = workload.detections(small, seed + other)
+            dataset = _dataset(small, found, range(24)).with_name(f"other {other}")
+            velour.evaluate(dataset, "object-detection", store=store)
+        for run, model in enumerate(models(number)):
+            found = workload.detections(truth, seed + run, 50, RECALLS[run % 3])
+            (folder / "run.json").write_bytes(workload.detection_json(truth, found))
+            judged = data.with_predictions(folder / "run.json", model=model)
+            velour.evaluate(judged, "object-detection", store=store)
+
+
 def _dataset(truth: workload.Truths, found: workload.Detections, uids: Iterable[int]) -> Any:
     import velour_plugin as velour
 

@@ -98,21 +98,39 @@ def velour_memory(truth: str, results: str) -> Answer:
 
 
 def velour_save(truth: str, results: str, other: str, folder: str) -> Answer:
-    """Save a first and a second evaluation of a dataset, which grows the file by the second."""
+    """Save a first and a second evaluation of a dataset in a new SQLite store."""
+    file = Path(folder) / "saved.db"
+    return _saved(f"sqlite:///{file}", (truth, results, other), lambda: _bytes(file))
+
+
+def velour_save_postgis(truth: str, results: str, other: str, url: str) -> Answer:
+    """The same in a new store on a PostgreSQL server."""
+    from sqlalchemy import create_engine, text
+
+    from velour_plugin.store import upgrade_store
+
+    upgrade_store(url)
+    with create_engine(url).connect() as connection:
+        size = text("SELECT pg_database_size(current_database())")
+        return _saved(url, (truth, results, other), lambda: int(connection.scalar(size)))
+
+
+def _saved(url: str, files: tuple[str, str, str], size: Callable[[], int]) -> Answer:
+    """How long both take, and by how much the second makes the store larger."""
     import velour_plugin as velour
 
-    file = Path(folder) / "saved.db"
     evaluations = []
-    for results_file, model in ((results, "first"), (other, "second")):
-        data = _read(truth, results_file, model)
+    for results, model in zip(files[1:], ("first", "second"), strict=True):
+        data = _read(files[0], results, model)
         evaluations.append((velour.evaluate(data, TASKS["bbox"], save=False), data))
-    with velour.open_store(f"sqlite:///{file}") as store:
+    with velour.open_store(url) as store:
         with inside() as first:
             store.save(*evaluations[0])
-        size = _bytes(file)
+        before = size()
         with inside() as second:
             store.save(*evaluations[1])
-    return {**first, "next": second["cpu"], "megabytes": (_bytes(file) - size) / 1e6}
+        after = size()
+    return {**first, "next": second["cpu"], "megabytes": (after - before) / 1e6}
 
 
 def _bytes(file: Path) -> int:
@@ -216,6 +234,37 @@ def selected(folder: str, start: float) -> list[int]:
         return [
             int(row["uid"]) for row in csv.DictReader(rows) if low <= float(row["draw"]) <= high
         ]
+
+
+# ---- growth ------------------------------------------------------------------------------------
+
+
+def velour_grown(folder: str, question: str) -> Answer:
+    """Ask a store that is opened for it, after the like, which loads what it takes."""
+    import velour_plugin as velour
+
+    work = {"rank": _rank_grown, "known": _rank_again, "save": _save_grown}[question]
+    for _ in range(3):
+        ask = work(folder, time.time_ns() % 10**15)
+        with inside() as spent, velour.open_store(f"sqlite:///{folder}/store.db") as opened:
+            ask(opened)
+    return spent
+
+
+def _rank_grown(folder: str, new: int) -> Callable[[Any], object]:
+    return lambda opened: _ranked(opened, f"width > 1.{new:015}")
+
+
+def _rank_again(folder: str, new: int) -> Callable[[Any], object]:
+    return lambda opened: _ranked(opened, "width > 1")
+
+
+def _save_grown(folder: str, new: int) -> Callable[[Any], object]:
+    import velour_plugin as velour
+
+    data = _read(f"{folder}/truth.json", f"{folder}/results.json", f"model {new}")
+    evaluation = velour.evaluate(data, TASKS["bbox"], save=False)
+    return lambda opened: opened.save(evaluation, data)
 
 
 # ---- classification ----------------------------------------------------------------------------

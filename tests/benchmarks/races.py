@@ -82,6 +82,7 @@ class Row:
         goals: none for a row that is only for comparison.
         close: how far numbers may be apart; 0.0 for equal to the last bit.
         rounds: at most.
+        needs: names of rows whose competitors make what this one asks, in files of ``fresh``.
     """
 
     title: str
@@ -90,6 +91,7 @@ class Row:
     goals: Sequence[Goal] = ()
     close: float = 0.0
     rounds: int = 99
+    needs: Sequence[str] = ()
 
 
 def race(row: Row, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
@@ -131,6 +133,11 @@ def race(row: Row, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
         },
         "goals": [_judged(goal, runs) for goal in row.goals],
     }
+
+
+def is_made(row: Row) -> bool:
+    """Whether all that the competitors of a row make is there."""
+    return all(one.fresh[0].exists() for one in row.competitors if one.fresh)
 
 
 def medians(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -103,7 +103,7 @@ def reading_rows(plan: Plan) -> Rows:
 
 
 def _fires_row(plan: Plan) -> Row:
-    """Makes the small store that the rows after it ask."""
+    """Makes the small store that other rows ask."""
     fires = HERE.parents[1] / "examples" / "fires"
     command = ["evaluate", "--truth", str(fires / "instances.json"), "--dataset", "fires"]
     command += ["--metadata", str(fires / "images.csv")]
@@ -133,7 +133,8 @@ def _small_row(plan: Plan, name: str, words: Sequence[str]) -> Row:
         )
         for one in command_line(plan, f"velour {name}", [], lambda _: {})
     ]
-    return Row(title, READING, competitors, (Goal(f"velour {name}", "cpu", 0.35),))
+    goals = (Goal(f"velour {name}", "cpu", 0.35),)
+    return Row(title, READING, competitors, goals, needs=["fires"])
 
 
 def _known_row(plan: Plan, words: Sequence[str]) -> Row:
@@ -142,7 +143,7 @@ def _known_row(plan: Plan, words: Sequence[str]) -> Row:
         for one in command_line(plan, "velour rank", [], lambda _: {})
     ]
     title = "`velour rank`: a question whose answer is known"
-    return Row(title, READING, competitors, (Goal("velour rank", "cpu", 0.2),))
+    return Row(title, READING, competitors, (Goal("velour rank", "cpu", 0.2),), needs=["fires"])
 
 
 def _small(plan: Plan, competitor: Competitor) -> Path:

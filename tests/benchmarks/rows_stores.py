@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,10 +26,11 @@ GROUP = "Stores and ranking"
 
 
 def store_rows(plan: Plan) -> Rows:
-    """All of them; those after ``ingest`` ask the store that it makes."""
+    """All of them; those after ``ingest`` need the store that it makes."""
     return {
         "memory": lambda: _memory_row(plan),
         "save": lambda: _save_row(plan),
+        "save-postgis": lambda: _save_postgis_row(plan),
         "ingest": lambda: _ingest_row(plan),
         "rank": lambda: _rank_row(plan),
         "rank-warm": lambda: _warm_row(plan),
@@ -62,8 +64,19 @@ def _save_row(plan: Plan) -> Row:
     return Row(title, GROUP, competitors, goals)
 
 
+def _save_postgis_row(plan: Plan) -> Row:
+    """By this checkout alone: the server is that of its tests."""
+    folder = plan.files("boxes", 5_000)
+    paths = [str(folder / name) for name in ("truth.json", "results.json", "other.json")]
+    command = [sys.executable, "-m", "tests.benchmarks.served", "velour_save_postgis", *paths]
+    competitors = [Competitor("velour", lambda _: command)]
+    goals = (plan.before("velour", 10, 10.0), Goal("velour", "megabytes", 8.0))
+    title = f"the same of {50 * plan.size(5_000):,} detections in PostGIS, on a server beside it"
+    return Row(title, GROUP, competitors, goals)
+
+
 def _ingest_row(plan: Plan) -> Row:
-    """Makes the store that the rows after it ask."""
+    """Makes the store that other rows ask."""
     folder = str(plan.files("runs", 5_000))
     competitors = [
         replace(
@@ -95,7 +108,7 @@ def _rank_row(plan: Plan) -> Row:
         Goal("velour rank", "wall", 1 / 4, "ultrafast"),
     )
     title = f"{plan.runs} runs by mAP on a new tenth of the images; peers from their files"
-    return Row(title, GROUP, competitors, goals)
+    return Row(title, GROUP, competitors, goals, needs=["ingest"])
 
 
 def _warm_row(plan: Plan) -> Row:
@@ -105,7 +118,8 @@ def _warm_row(plan: Plan) -> Row:
     command = lambda url: program_command("velour_rank_warm", url)  # noqa: E731
     goals = (Goal("velour", "cpu", 0.1), Goal("velour", "again", 0.02))
     title = "the same, in a process that asked before; and the same question again"
-    return Row(title, GROUP, _asking(plan, "velour", command, filters), goals)
+    competitors = _asking(plan, "velour", command, filters)
+    return Row(title, GROUP, competitors, goals, needs=["ingest"])
 
 
 def _resampled_row(plan: Plan) -> Row:
@@ -115,7 +129,7 @@ def _resampled_row(plan: Plan) -> Row:
     competitors = _asking(plan, "velour rank", _rank_command, command, _ranked)
     goals = (plan.before("velour rank", 8, 43.5),)
     title = "the same as the command does it by itself: 1,000 resamples"
-    return Row(title, GROUP, competitors, goals)
+    return Row(title, GROUP, competitors, goals, needs=["ingest"])
 
 
 def _annotations_row(plan: Plan) -> Row:
@@ -129,7 +143,7 @@ def _annotations_row(plan: Plan) -> Row:
     ]
     goals = (Goal("velour rank", "wall", 1 / 1.5, FASTEST),)
     title = "the same where `annotation.area > 2000`, matched again; peers without that condition"
-    return Row(title, GROUP, competitors, goals)
+    return Row(title, GROUP, competitors, goals, needs=["ingest"])
 
 
 def _rank_peers(plan: Plan, shift: int = 0) -> Iterator[Competitor]:
@@ -174,7 +188,7 @@ def _question_row(plan: Plan, command: str, title: str, before: float, *argument
     start = lambda url: [VELOUR, command, "--store", url]  # noqa: E731
     competitors = _asking(plan, name, start, all_but_few, lambda _: {})
     goals = (plan.before(name, 10, before),)
-    return Row(f"`velour {command}`: {title}", GROUP, competitors, goals)
+    return Row(f"`velour {command}`: {title}", GROUP, competitors, goals, needs=["ingest"])
 
 
 def _asking(

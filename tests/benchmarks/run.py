@@ -23,8 +23,9 @@ from typing import Any
 
 from tests.benchmarks.page import page
 from tests.benchmarks.plan import Plan, Rows
-from tests.benchmarks.races import race
+from tests.benchmarks.races import is_made, race
 from tests.benchmarks.rows_files import file_rows
+from tests.benchmarks.rows_growth import growth_rows
 from tests.benchmarks.rows_others import (
     classification_rows,
     partition_rows,
@@ -36,7 +37,7 @@ from tests.benchmarks.rows_stores import store_rows
 PROJECT = Path(__file__).resolve().parents[2]
 GROUPS = (
     *(file_rows, store_rows, classification_rows, semantic_rows),
-    *(reading_rows, partition_rows),
+    *(reading_rows, partition_rows, growth_rows),
 )
 KERNELS = {
     "kernels-detection": ["detection", "--big"],
@@ -121,8 +122,13 @@ def _rows(plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
     found = {}
     for name in names:
         row = made[name]()
+        needed = {need: made[need]() for need in row.needs if need not in found}
         _write(plan)
-        print(f"{name}: {row.title}", file=sys.stderr, flush=True)
+        for need, maker in needed.items():
+            if not is_made(maker):
+                _say(f"{name} needs {need}")
+                race(maker, 0, _say)
+        _say(f"{name}: {row.title}")
         found[name] = race(row, options.rounds, _say)
     return found
 

@@ -14,7 +14,11 @@ from tests.benchmarks.page import page
 from tests.benchmarks.process import ProcessFailed, measure
 from tests.benchmarks.races import BEFORE, FASTEST, Competitor, Goal, Row, race
 
-ROWS = ("boxes", "boxes-unordered", "masks", "commands", "ingest", "rank", "partitions")
+ROWS = (
+    *("boxes", "boxes-unordered", "masks", "commands", "save-postgis", "rank"),
+    *("small-rank", "known", "partitions", "growth-rank", "growth-known", "growth-save"),
+)
+"""Some of each kind; ``rank`` needs the store of ``ingest``, ``small-rank`` that of ``fires``."""
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +41,12 @@ def test_every_row_gives_the_same_numbers_as_its_peers(results: dict[str, Any]) 
             assert result["same"] or competitor in run.INEXACT, (name, competitor)
             if competitor != "velour evaluate --no-store":
                 assert result["failed"] is None, (name, competitor, result["failed"])
+
+
+def test_what_a_row_needs_is_made_once_and_is_no_row(results: dict[str, Any]) -> None:
+    """A ranking alone works; the stores that it asks are made before, and not shown."""
+    assert results["rows"]["rank"]["competitors"]["velour rank"]["runs"]
+    assert {"ingest", "fires"}.isdisjoint(results["rows"])
 
 
 def test_rows_are_whole_processes(results: dict[str, Any]) -> None:

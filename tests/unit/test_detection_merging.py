@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from velour_evaluators.detection import merging
 from velour_evaluators.detection.evaluator import ObjectDetection
+from velour_evaluators.kernels import merging
 
 import velour_plugin as velour
+from velour_plugin.errors import BadDataset
 from velour_plugin.partitions import split
-
-
-@pytest.mark.parametrize("interleaved", [False, True])
-@pytest.mark.parametrize("rows", [0, 1, 400])
-def test_rows_are_ordered_by_label_score_and_datum(rows: int, interleaved: bool) -> None:
-    """Three labels and five scores, so that nearly all are tied; as a sort of all at once."""
-    random = np.random.default_rng(rows)
-    label, score = random.integers(0, 3, rows), random.integers(0, 5, rows) / 4
-    datum = random.integers(0, 30, rows) if interleaved else np.sort(random.integers(0, 30, rows))
-
-    order = merging._ledger_order(label, score, datum.astype(np.int32))
-
-    assert order.tolist() == np.lexsort([datum, -score, label]).tolist()
 
 
 def _boxes(random: np.random.Generator, count: int, scored: bool) -> list[velour.Annotation]:
@@ -41,7 +31,7 @@ def _boxes(random: np.random.Generator, count: int, scored: bool) -> list[velour
 @pytest.mark.parametrize("details", [False, True])
 def test_parts_give_the_bytes_of_the_whole(details: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """In order, in reverse, and interleaved; also on many threads."""
-    monkeypatch.setattr(merging, "_MANY_ROWS", 1)
+    monkeypatch.setattr(merging, "MANY_ROWS", 1)
     random, evaluator = np.random.default_rng(1), ObjectDetection()
     datums = [velour.Datum(str(number)) for number in range(24)]
     dataset = velour.Dataset.from_groundtruths(
@@ -60,3 +50,52 @@ def test_parts_give_the_bytes_of_the_whole(details: bool, monkeypatch: pytest.Mo
         for name, columns in whole.tables.items():
             for column, values in columns.items():
                 assert merged.tables[name][column].tobytes() == values.tobytes(), (name, column)
+
+
+def test_datums_whose_new_names_change_their_order_are_sorted_again() -> None:
+    """As over many datasets: of ``0!2`` and ``0!10``, the second comes first, and wins a tie."""
+    evaluator, box = ObjectDetection(), velour.BoundingBox.from_xywh(0, 0, 4, 4)
+    ledgers = []
+    for uids in (("2", "10"), ("1", "9")):
+        datums = [velour.Datum(uid) for uid in uids]
+        dataset = velour.Dataset.from_groundtruths(
+            [velour.GroundTruth(one, []) for one in datums], "ties"
+        ).with_predictions(
+            [
+                velour.Prediction(
+                    one, [velour.Annotation([velour.Label("a", "b", 0.5)], bounding_box=box)]
+                )
+                for one in datums
+            ],
+            "model",
+        )
+        ledger = evaluator.match(dataset, evaluator.parameters({"details": False}))
+        names = tuple(f"0!{uid}" for uid in ledger.datums)
+        ledgers.append(replace(ledger, datums=names))
+
+    merged = evaluator.concatenate(ledgers)
+
+    assert merged.datums == ("0!1", "0!10", "0!2", "0!9")
+    assert merged.tables["detections"]["datum"].tolist() == [0, 1, 2, 3]
+
+
+def test_a_datum_of_two_ledgers_is_refused() -> None:
+    ledger = _empty_ledger()
+    with pytest.raises(BadDataset, match="datum '1' is in two ledgers"):
+        ObjectDetection().concatenate([ledger, ledger])
+
+
+def test_ledgers_without_rows_are_put_together() -> None:
+    merged = ObjectDetection().concatenate(
+        [_empty_ledger(), replace(_empty_ledger(), datums=("2",))]
+    )
+    assert merged.datums == ("1", "2")
+    assert [len(merged.tables[name]["datum"]) for name in ("detections", "truths")] == [0, 0]
+
+
+def _empty_ledger() -> velour.Ledger:
+    dataset = velour.Dataset.from_groundtruths(
+        [velour.GroundTruth(velour.Datum("1"), [])], "empty"
+    ).with_predictions([], "model")
+    evaluator = ObjectDetection()
+    return evaluator.match(dataset, evaluator.parameters({}))

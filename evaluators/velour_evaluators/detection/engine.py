@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from velour_evaluators.detection.ledger import DetectionLedger, Selection
 from velour_evaluators.detection.parameters import Settings
-from velour_evaluators.kernels import matching
+from velour_evaluators.kernels import matching, merging
 from velour_evaluators.kernels.accumulate import (
     Averages,
     Question,
@@ -20,6 +20,7 @@ from velour_evaluators.kernels.accumulate import (
 from velour_evaluators.kernels.native import averages as native_averages
 from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match
+from velour_evaluators.kernels.native import merge as native_merge
 from velour_evaluators.kernels.native import pairs as native_pairs
 from velour_evaluators.regions import Form, Regions
 from velour_plugin import AnnotationTable, Ledger
@@ -124,6 +125,14 @@ def match_lanes(
     """Match greedily, all lanes at once: see :func:`matching.match_lanes`."""
     engine = native_pairs.match_lanes if library.available() else matching.match_lanes
     return engine(cell_rank, pairs, lanes, ignored_in, crowd)
+
+
+def merged_runs(
+    runs: merging.Runs, score: NDArray[np.float64], datum: NDArray[np.int32]
+) -> NDArray[np.int64]:
+    """Order of the rows of sorted runs: see :func:`merging.merged_runs`."""
+    engine = native_merge.merged_runs if library.available() else merging.merged_runs
+    return engine(runs, score, datum)
 
 
 def averages(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_evaluators.detection import engine
 from velour_evaluators.detection.ledger import DETAIL_TABLES
+from velour_evaluators.kernels.merging import Runs, each
 from velour_evaluators.kernels.sorting import descending_order, stable_order
 from velour_plugin import Ledger
 from velour_plugin.errors import BadDataset, InvalidInput
@@ -25,8 +27,6 @@ from velour_plugin.plugin import (
 Rows = NDArray[Any]
 Changes = Mapping[str, Any]
 """What a column becomes, by its name: new numbers of what it refers to, or a number to add."""
-_MANY_ROWS = 1_000_000
-"""From here on threads pay."""
 
 
 def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
@@ -40,13 +40,10 @@ def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
         BadDataset: two of them know the same datum.
     """
     parameters = _common_parameters(ledgers)
-    uids = _all_datums(ledgers)
-    for uid, after in pairwise(uids):
-        if uid == after:
-            raise BadDataset(f"datum {uid!r} is in two ledgers: partitions have no common datum.")
+    uids, datums = _all_datums(ledgers)
     labels = _common_labels(ledgers)
-    tables = _tables(ledgers, _changes(ledgers, labels, uids))
-    return Ledger(ledgers[0].task, tuple(uids), labels, parameters, tables)
+    whole = _Whole(ledgers, _changes(ledgers, labels, datums), len(labels))
+    return Ledger(ledgers[0].task, tuple(uids), labels, parameters, whole.tables())
 
 
 def _common_parameters(ledgers: Sequence[Ledger]) -> Mapping[str, Any]:
@@ -84,153 +81,166 @@ def _common_labels(ledgers: Sequence[Ledger]) -> tuple[LabelName, ...]:
     return tuple(sorted({name for ledger in ledgers for name in ledger.labels}))
 
 
-def _tables(ledgers: Sequence[Ledger], changes: Sequence[Changes]) -> Mapping[str, Columns]:
-    """The tables of the whole; those of details when they are looked at."""
-    names = ledgers[0].tables
-    lean = _renumbered(ledgers, changes, [name for name in names if name not in DETAIL_TABLES])
-    orders = _orders(lean)
-    known = _sorted(lean, orders)
-    later = [name for name in names if name in DETAIL_TABLES]
-    return LazyTables(known, later, lambda: _sorted(_renumbered(ledgers, changes, later), orders))
+def _all_datums(ledgers: Sequence[Ledger]) -> tuple[list[str], list[Any]]:
+    """Datums of all, in order, and for each ledger their numbers, or one to add to its own.
 
-
-def _changes(
-    ledgers: Sequence[Ledger], labels: Sequence[LabelName], uids: Sequence[str]
-) -> list[Changes]:
-    """For each ledger, the common numbers of its labels and datums, and how far rows move on."""
-    of_label = {name: place for place, name in enumerate(labels)}
-    of_datum = {uid: place for place, uid in enumerate(uids)}
-    changes: list[Changes] = []
-    detections = truths = 0
-    for ledger in ledgers:
-        changes.append(
-            {
-                "label": np.array([of_label[name] for name in ledger.labels], np.int32),
-                "datum": np.array([of_datum[uid] for uid in ledger.datums], np.int32),
-                "detection": np.int32(detections),
-                "truth": np.int32(truths),
-            }
-        )
-        detections += len(ledger.tables["detections"]["label"])
-        truths += len(ledger.tables["truths"]["label"])
-    return changes
-
-
-def _renumbered(
-    ledgers: Sequence[Ledger], changes: Sequence[Changes], names: Sequence[str]
-) -> dict[str, dict[str, Rows]]:
-    """Tables one after the other, with common numbers of labels, datums and rows."""
-    pairs = list(zip(ledgers, changes, strict=True))
-    return {
-        name: _stacked([_changed(ledger.tables[name], change) for ledger, change in pairs])
-        for name in names
-    }
-
-
-def _stacked(tables: Sequence[Mapping[str, Rows]]) -> dict[str, Rows]:
-    return {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
-
-
-def _changed(table: Columns, changes: Mapping[str, Any]) -> dict[str, Rows]:
-    """Columns that name a label or datum are looked up, those that name a row are moved on."""
-    changed = dict(table)
-    for name, change in changes.items():
-        if name in table:
-            column = table[name]
-            changed[name] = change[column] if np.ndim(change) else column + change
-    return changed
-
-
-def _orders(tables: Mapping[str, Mapping[str, Rows]]) -> dict[str, NDArray[np.intp]]:
-    """Order of the rows of a ledger, by table, where rows are in an order of their own."""
-    said, truths = tables["detections"], tables["truths"]
-    by_datum = np.argsort(truths["datum"], kind="stable")
-    return {
-        "detections": _ledger_order(said["label"], said["score"], said["datum"]),
-        "truths": by_datum,
-        "truth_boxes": by_datum,
-    }
-
-
-def _sorted(
-    tables: Mapping[str, Mapping[str, Rows]], orders: Mapping[str, NDArray[np.intp]]
-) -> dict[str, Columns]:
-    """Rows in the order of a ledger, and the positions that name them."""
-    places = {"detection": _inverse(orders["detections"]), "truth": _inverse(orders["truths"])}
-    moved = {
-        name: {
-            column: places[column][rows].astype(np.int32) if column in places else rows
-            for column, rows in table.items()
-        }
-        for name, table in tables.items()
-    }
-    return {name: _taken(table, orders.get(name)) for name, table in moved.items()}
-
-
-def _all_datums(ledgers: Sequence[Ledger]) -> list[str]:
-    """Datums of all, in order; of ledgers that follow one another, one after the other."""
+    Raises:
+        BadDataset: two ledgers know the same datum.
+    """
     ends = [
         (natural_order(ledger.datums[0]), natural_order(ledger.datums[-1]), number)
         for number, ledger in enumerate(ledgers)
         if ledger.datums
     ]
     ends.sort()
-    uids = [uid for *_, number in ends for uid in ledgers[number].datums]
     if all(last < first for (_, last, _), (first, _, _) in pairwise(ends)):
-        return uids
-    return sorted(uids, key=natural_order)
+        return _datums_in_turn(ledgers, [number for *_, number in ends])
+    uids = sorted((uid for ledger in ledgers for uid in ledger.datums), key=natural_order)
+    for uid, after in pairwise(uids):
+        if uid == after:
+            raise BadDataset(f"datum {uid!r} is in two ledgers: partitions have no common datum.")
+    of_uid = {uid: number for number, uid in enumerate(uids)}
+    return uids, [np.array([of_uid[uid] for uid in ledger.datums], np.int32) for ledger in ledgers]
 
 
-def _ledger_order(label: Rows, score: Rows, datum: Rows) -> NDArray[np.intp]:
-    """By label, then falling score, then datum, equal ones as they came."""
-    order = _order_of_ledgers(label, score)
-    if _falls_within_ties(label[order], score[order], datum[order]):
+def _datums_in_turn(ledgers: Sequence[Ledger], turns: Sequence[int]) -> tuple[list[str], list[Any]]:
+    """The same of ledgers of which each begins where another has ended."""
+    uids: list[str] = []
+    before: list[Any] = [0] * len(ledgers)
+    for number in turns:
+        before[number] = len(uids)
+        uids += ledgers[number].datums
+    return uids, before
+
+
+def _changes(
+    ledgers: Sequence[Ledger], labels: Sequence[LabelName], datums: Sequence[Any]
+) -> list[Changes]:
+    """For each ledger, the common numbers of its labels and datums, and how far rows move on."""
+    of_label = {name: number for number, name in enumerate(labels)}
+    columns = (
+        [np.array([of_label[name] for name in ledger.labels], np.int32) for ledger in ledgers],
+        datums,
+        *(accumulate([0, *_rows(ledgers, table)[:-1]]) for table in ("detections", "truths")),
+    )
+    names = ("label", "datum", "detection", "truth")
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _rows(ledgers: Sequence[Ledger], table: str) -> list[int]:
+    return [len(next(iter(ledger.tables[table].values()))) for ledger in ledgers]
+
+
+class _Whole:
+    """The tables of all ledgers, with common numbers of labels, datums and rows."""
+
+    def __init__(self, ledgers: Sequence[Ledger], changes: Sequence[Changes], labels: int) -> None:
+        self.ledgers, self.changes, self.labels = ledgers, changes, labels
+
+    def tables(self) -> Mapping[str, Columns]:
+        """The tables of the whole; those of details when they are looked at."""
+        known = {
+            "detections": self._detections(),
+            "matches": self._matches(),
+            "truths": _taken(self._stacked("truths"), self.truth_order),
+        }
+        later = [name for name in self.ledgers[0].tables if name in DETAIL_TABLES]
+        if not later:  # and the ledgers need not stay in memory
+            return known
+        return LazyTables(known, later, lambda: {name: self._detail_table(name) for name in later})
+
+    def _detections(self) -> Columns:
+        columns = self._stacked("detections")
+        self.order = self._order_of(columns)
+        return _taken(columns, self.order)
+
+    def _order_of(self, columns: Columns) -> NDArray[np.int64]:
+        """By label, then falling score, then datum, equal ones as they came."""
+        label, score, datum = (columns[name] for name in ("label", "score", "datum"))
+        if all((np.diff(np.atleast_1d(one["datum"])) > 0).all() for one in self.changes):
+            return engine.merged_runs(self._runs(), score, datum)
+        # new names of datums changed their order: rows of a ledger are in none
         order = stable_order(datum, int(datum.max(initial=0)) + 1)
         order = order[descending_order(score[order])]
-        order = order[stable_order(label[order], int(label.max(initial=0)) + 1)]
-    return order
+        return order[stable_order(label[order], self.labels)]
+
+    @cached_property
+    def truth_order(self) -> NDArray[np.intp] | None:
+        """Order of the truths; ``None`` for one ledger after another."""
+        datum = self._column("truths", "datum")
+        return None if (datum[1:] >= datum[:-1]).all() else np.argsort(datum, kind="stable")
+
+    @cached_property
+    def place(self) -> NDArray[np.int32]:
+        """Where each detection goes to."""
+        return _inverse(self.order)
+
+    @cached_property
+    def truth_place(self) -> NDArray[np.int32]:
+        """Where each truth goes to."""
+        rows = sum(_rows(self.ledgers, "truths"))
+        return _inverse(np.arange(rows) if self.truth_order is None else self.truth_order)
+
+    def _runs(self) -> Runs:
+        """Rows of one ledger and label are sorted."""
+        begins, ends, labels = [], [], []
+        for ledger, changes in zip(self.ledgers, self.changes, strict=True):
+            numbers = np.arange(len(ledger.labels) + 1)
+            bounds = np.searchsorted(ledger.tables["detections"]["label"], numbers)
+            bounds += changes["detection"]
+            begins.append(bounds[:-1])
+            ends.append(bounds[1:])
+            labels.append(changes["label"])
+        label, begin, end = (np.concatenate(column) for column in (labels, begins, ends))
+        return Runs.of(label, begin, end, self.labels)
+
+    def _matches(self) -> Columns:
+        """Sorted by their detections, each of which has one at most."""
+        columns = self._stacked("matches")
+        detection = columns.pop("detection")
+        match = np.full(len(self.order), -1, np.int32)
+        match[detection] = np.arange(len(detection), dtype=np.int32)
+        match = match[self.order]
+        found = np.flatnonzero(match >= 0)
+        return {"detection": found.astype(np.int32), **_taken(columns, match[found])}
+
+    def _detail_table(self, name: str) -> Columns:
+        """A table of details: rows that name others are sorted by these."""
+        columns = self._stacked(name)
+        if name == "truth_boxes":
+            return _taken(columns, self.truth_order)
+        places = {"detection": self.place, "truth": self.truth_place}
+        named = [column for column in places if column in columns]
+        columns |= {column: places[column][columns[column]] for column in named}
+        return _taken(columns, _by_position(*(columns[column] for column in reversed(named))))
+
+    def _stacked(self, table: str) -> dict[str, Rows]:
+        """The columns of a table, one ledger after another."""
+        names, rows = list(self.ledgers[0].tables[table]), sum(_rows(self.ledgers, table))
+        columns = each(lambda name: self._column(table, name), names, rows)
+        return dict(zip(names, columns, strict=True))
+
+    def _column(self, table: str, name: str) -> Rows:
+        pieces = zip(self.ledgers, self.changes, strict=True)
+        return np.concatenate(
+            [_changed(ledger.tables[table][name], changes.get(name)) for ledger, changes in pieces]
+        )
 
 
-def _order_of_ledgers(label: Rows, score: Rows) -> NDArray[np.intp]:
-    """By label, then falling score; of ledgers that come in the order of their datums, the order.
-
-    The rows of a label are a sorted run of each ledger. Numpy's stable sort of floats merges runs,
-    so that this is a k-way merge, a label at a time.
-    """
-    order = stable_order(label, int(label.max(initial=0)) + 1)
-
-    def merge(bounds: tuple[int, int]) -> None:
-        rows = order[slice(*bounds)]
-        rows[:] = rows[np.argsort(-score[rows], kind="stable")]
-
-    _each(merge, pairwise([0, *np.cumsum(np.bincount(label)).tolist()]), len(label))
-    return order
-
-
-def _falls_within_ties(label: Rows, score: Rows, datum: Rows) -> bool:
-    """Whether equal scores of a label are not in the order of their datums."""
-    falls = np.flatnonzero(datum[1:] < datum[:-1])
-    tied = (label[falls] == label[falls + 1]) & (score[falls] == score[falls + 1])
-    return bool(tied.any())
-
-
-def _taken(table: dict[str, Rows], order: NDArray[np.intp] | None) -> Columns:
+def _taken(columns: dict[str, Rows], order: NDArray[np.integer] | None) -> dict[str, Rows]:
+    """Columns in an order, which takes them out of where they are; as they stand without one."""
     if order is None:
-        order = _by_position(*(table[name] for name in ("truth", "detection") if name in table))
-    taken = _each(lambda column: column[order], table.values(), len(order))
-    return dict(zip(table, taken, strict=True))
+        return columns
+    names = list(columns)
+    moved = each(lambda name: columns.pop(name)[order], names, len(order))
+    return dict(zip(names, moved, strict=True))
 
 
-def _each(work: Callable[[Any], Any], items: Iterable[Any], rows: int) -> list[Any]:
-    """Do the same with all items, on all cores where there are many rows.
-
-    Numpy lets go of the interpreter's lock while it sorts and gathers; each has an array of its
-    own to write, so the number of threads changes nothing.
-    """
-    if rows < _MANY_ROWS:
-        return list(map(work, items))
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(work, items))
+def _changed(column: Rows, change: Any) -> Rows:
+    """What names a label or datum is looked up, what names a row is moved on."""
+    if change is None:
+        return column
+    return change[column] if np.ndim(change) else column + np.int32(change)
 
 
 def _by_position(*keys: Rows) -> NDArray[np.intp]:

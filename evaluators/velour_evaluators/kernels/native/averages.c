@@ -96,14 +96,16 @@ static Fault check_sums(const Pack *pack, int64_t replicate, int number)
 static Fault lay_weights(Pack *pack, const int64_t *weights, int64_t replicate, int number)
 {
     const Averages *job = pack->job;
-    int64_t most = 0;
+    int64_t least = 1, most = 0;
     for (int64_t datum = 0; datum < job->datums; datum++) {
         const int64_t weight = READ_ONCE(int64_t, weights[datum]);
         if (UNLIKELY(weight < 0 || weight > INT32_MAX))
             return fault("weight", replicate * job->datums + datum);
         pack->often[datum].of[number] = (int32_t)weight;
+        least = weight < least ? weight : least;
         most = weight > most ? weight : most;
     }
+    pack->once = job->replicates == 1 && least == 1 && most == 1;
     if (most <= 1 || most <= INT32_MAX / (job->detections.rows + job->truths.rows + 1))
         return FINE;
     return check_sums(pack, replicate, number);

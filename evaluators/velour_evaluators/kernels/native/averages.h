@@ -145,6 +145,7 @@ typedef struct {
     const Averages *job;
     const Range *range;
     Counts *often;         /* (datums,) weights */
+    int once;              /* each image counts once, in the only replicate */
     Counts *weight, *seen; /* (most_matches,) of the label: weights, and rows inside the range so far */
     int32_t *limit;        /* (most_matches,) or the number of a tie */
     uint32_t *entry;       /* (lanes, most_matches) matches that matter in a lane */

@@ -19,13 +19,21 @@ static inline void add(Counts *sum, const Counts *weight, int32_t mask)
         sum->of[number] += weight->of[number] & mask;
 }
 
+/* How often an image counts; where all count once, nothing is fetched from all over the memory. */
+static inline const Counts *weight_of(const Pack *pack, int32_t datum)
+{
+    return &pack->often[pack->once ? 0 : datum];
+}
+
 /* Count the rows [first, last) that are inside the range. */
 static void count_rows(const Pack *pack, Counts *seen, int64_t first, int64_t last)
 {
     const Rows *rows = &pack->job->rows;
     const int area = pack->range->area;
     Counts sum = *seen;
-    for (int64_t row = first; row < last; row++)
+    for (int64_t row = first; pack->once && row < last; row++)
+        sum.of[0] += rows->areas[row] >> area & 1;
+    for (int64_t row = first; !pack->once && row < last; row++)
         add(&sum, &pack->often[rows->datum[row]], -(int32_t)(rows->areas[row] >> area & 1));
     *seen = sum;
 }
@@ -44,6 +52,8 @@ static Lanes lanes_of(const Pack *pack, Lanes bits)
     const Range *range = pack->range;
     Lanes lanes = 0;
     bits >>= range->area * pack->job->thresholds;
+    if (range->lanes == pack->job->thresholds) /* each level is a lane */
+        return bits & low_bits(range->lanes);
     for (int lane = 0; lane < range->lanes; lane++)
         lanes |= (bits >> range->level[lane] & 1) << lane;
     return lanes;
@@ -56,7 +66,7 @@ static void lay_match(Pack *pack, int64_t match, int64_t laid, const Counts *see
     const int64_t row = rows->row[match];
     const Lanes hit = lanes_of(pack, rows->hit[match]);
     const int inside = rows->areas[row] >> pack->range->area & 1;
-    pack->weight[laid] = pack->often[rows->datum[row]];
+    pack->weight[laid] = *weight_of(pack, rows->datum[row]);
     pack->seen[laid] = *seen;
     pack->limit[laid] = rows->limit[match];
     add_entries(pack, hit, laid, inside ? HIT : HIT_OUTSIDE);
@@ -70,7 +80,7 @@ static void lay_tie(Pack *pack, Tie tie, int64_t laid, const Counts *seen)
         pack->failed = 1;
         return;
     }
-    pack->weight[laid] = pack->often[pack->job->rows.datum[tie.first]];
+    pack->weight[laid] = *weight_of(pack, pack->job->rows.datum[tie.first]);
     pack->seen[laid] = *seen;
     pack->limit[laid] = (int32_t)pack->ties;
     pack->tie[pack->ties++] = tie;
@@ -102,7 +112,7 @@ static void lay_out(Pack *pack, int64_t label)
             tie.first--;
         while (tie.last < last_row && rows->tied[tie.last])
             tie.last++;
-        if (tie.last == tie.first + 1 || !repeats(&pack->often[rows->datum[here]])) {
+        if (tie.last == tie.first + 1 || !repeats(weight_of(pack, rows->datum[here]))) {
             count_rows(pack, &seen, row, here + 1);
             lay_match(pack, match, laid++, &seen);
             row = here + 1;
@@ -384,7 +394,7 @@ static int count_truths(Pack *pack, int64_t label, Counts *real)
     Counts sum = {{0}};
     int any = 0;
     for (int64_t row = rows->truth_start[label]; row < rows->truth_start[label + 1]; row++)
-        add(&sum, &pack->often[rows->truth_datum[row]],
+        add(&sum, weight_of(pack, rows->truth_datum[row]),
             -(int32_t)(rows->truth_areas[row] >> pack->range->area & 1));
     for (int number = 0; number < PACK; number++)
         any |= sum.of[number];

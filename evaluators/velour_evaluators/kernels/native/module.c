@@ -11,6 +11,7 @@
     _(find_pairs)          \
     _(match_boxes)         \
     _(match_pairs)         \
+    _(merge_runs)          \
     _(omissions)           \
     _(rank_scores)         \
     _(runs_of_masks)

@@ -1,0 +1,30 @@
+"""Sorted runs of rows in one order, by the compiled kernel."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators.kernels.merging import Runs
+from velour_evaluators.kernels.native import library
+from velour_plugin.plugin import column, threads_for
+
+
+def merged_runs(
+    runs: Runs, score: NDArray[np.float64], datum: NDArray[np.int32]
+) -> NDArray[np.int64]:
+    """Order of all rows: the same as :func:`velour_evaluators.kernels.merging.merged_runs`.
+
+    Raises:
+        ValueError: columns of different lengths, or runs that do not cover as many rows.
+    """
+    found = library.functions.merge_runs(
+        group=column("group", runs.group, np.int64),
+        begin=column("begin", runs.begin, np.int64),
+        end=column("end", runs.end, np.int64),
+        score=column("score", score, np.float64),
+        datum=column("datum", datum, np.int32),
+        threads=threads_for(len(score)),
+    )
+    order: NDArray[np.int64] = found["order"]
+    return order
