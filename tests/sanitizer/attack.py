@@ -204,6 +204,24 @@ def files(rng: np.random.Generator) -> None:
     native_coco.read_polygons(text, starts, starts + rng.integers(0, 50, 4))
 
 
+def long_files(rng: np.random.Generator) -> None:
+    """Lists that are long enough to be read in shares, of records that may be broken."""
+    if rng.random() < 0.9:
+        return
+    good = [
+        '{"image_id":1,"category_id":2,"score":0.5}',
+        '{"score":1,"category_id":7,"image_id":3,"segmentation":[[1,2,3,4,5,6]]}',
+    ]
+    lures = ['{"a":"},{",' + good[0][1:], *('{"image_id":', '"', "[]", "{}", "1", "\\u")]
+    records = [*rng.choice(good, 30_000), *rng.choice(lures, int(rng.integers(0, 3)))]
+    rng.shuffle(records)
+    text = f"[{', '.join(records)}]".encode()
+    if rng.random() < 0.5:
+        native_coco.read_results(text)
+    else:
+        native_coco.read_truth(b'{"annotations":' + text + b',"images":[{"id":1}]}')
+
+
 def side(rng: np.random.Generator, datums: int, labels: int) -> BoxColumns:
     return columns(rng, int(rng.choice([0, 1, 30, 300])), datums, labels)
 
@@ -262,6 +280,7 @@ ATTACKS = [
     texts,
     outlines,
     files,
+    long_files,
 ]
 
 if __name__ == "__main__":

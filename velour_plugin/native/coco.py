@@ -15,10 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.native.columns import column
-from velour_plugin.native.library import library
+from velour_plugin.native.library import library, threads
 
 NO_REGION, POLYGONS, COMPRESSED, COUNTS = range(4)
 """How a record spells its segmentation: not, polygons, RLE with text, RLE with a list."""
+
+
+_NO_REGION = {
+    "region": np.uint8(NO_REGION),
+    **{name: np.int64(0) for name in ("region_start", "region_stop")},
+    **{name: np.int64(-1) for name in ("height", "width")},
+}
 
 
 class MalformedCoco(ValueError):
@@ -107,7 +114,7 @@ def read_results(text: bytes) -> CocoRecords:
         MalformedCoco: no JSON, or not what a results file is; with the offset.
         UseJson: let Python's ``json`` read it.
     """
-    found = library.functions.read_results(text=_checked(text))
+    found = library.functions.read_results(text=_checked(text), threads=threads())
     _check(text, found)
     return _records(found)
 
@@ -119,7 +126,7 @@ def read_truth(text: bytes) -> Truth:
         MalformedCoco: no JSON, or not what such a file is; with the offset.
         UseJson: let Python's ``json`` read it.
     """
-    found = library.functions.read_truth(text=_checked(text))
+    found = library.functions.read_truth(text=_checked(text), threads=threads())
     _check(text, found)
     return Truth(
         _names(found, "image", "images"), _names(found, "category", "categories"), _records(found)
@@ -153,6 +160,9 @@ def read_polygons(
 
 
 def _records(found: dict[str, Any]) -> CocoRecords:
+    if len(found["region"]) < len(found["image"]):  # which says that there is none
+        for name, nothing in _NO_REGION.items():
+            found[name] = np.broadcast_to(nothing, len(found["image"]))
     return CocoRecords(
         found.get("id"),
         found["image"],
