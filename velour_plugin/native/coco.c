@@ -81,12 +81,10 @@ static int read_all(Reader *reader, Names *images, Names *categories, Records *t
     return more == 0 && read_end(reader);
 }
 
-/* Room for as many records as a text may have, and one more for each share; what is not written
- * costs no memory. */
+/* Room for as many records as a text may have; what is not written costs no memory. */
 static Fault find_room(Records *job)
 {
-    job->room = job->length / (int64_t)strlen(SHORTEST) + 1 + MOST_THREADS;
-    job->names_room = job->length / (int64_t)strlen("{\"id\":0},") + 1;
+    job->room = job->names_room = count_braces(job->text, job->length);
     return FINE;
 }
 

@@ -78,11 +78,23 @@ static int64_t find_comma(const Reader *reader, int64_t from)
     return -1;
 }
 
-/* A share that begins at `start`, with room for as many rows as may stand before it and in it. */
-static Share share_from(const Reader *reader, const Records *to, int64_t start, int number)
+int64_t count_braces(const char *text, int64_t length)
 {
-    Share share = {*reader, *to, start, INT64_MAX, 0, 0};
-    share.row = (start - reader->at) / (int64_t)strlen(SHORTEST) + number;
+    int64_t count = 0;
+    for (int64_t at = 0; at < length;) { /* in bytes, of which a processor counts many at once */
+        const int64_t stop = length - at < UINT8_MAX ? length : at + UINT8_MAX;
+        uint8_t some = 0;
+        for (; at < stop; at++)
+            some += text[at] == '{';
+        count += some;
+    }
+    return count;
+}
+
+/* A share that begins at `start`; its rows begin behind as many as may stand before it. */
+static Share share_from(const Reader *reader, const Records *to, int64_t start, int64_t row)
+{
+    Share share = {*reader, *to, start, INT64_MAX, row, 0};
     share.reader.at = start;
     share.to.rows = share.to.regions = 0;
     share.to.room -= share.row;
@@ -102,9 +114,10 @@ static int cut(const Reader *reader, const Records *to, Share *shares, int most)
         const int64_t start = find_comma(reader, reader->at + number * step);
         if (start < 0 || start == shares[count - 1].start)
             continue;
-        shares[count] = share_from(reader, to, start, count);
-        shares[count - 1].stop = start;
-        shares[count - 1].to.room = shares[count].row - shares[count - 1].row;
+        Share *last = &shares[count - 1];
+        last->stop = start;
+        last->to.room = count_braces(reader->text + last->start, start - last->start);
+        shares[count] = share_from(reader, to, start, last->row + last->to.room);
         count++;
     }
     return count;
