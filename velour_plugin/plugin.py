@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from velour_plugin.native.coco import CocoRecords as CocoRecords
     from velour_plugin.native.coco import MalformedCoco as MalformedCoco
     from velour_plugin.native.coco import UseJson as UseJson
+    from velour_plugin.native.coco import read_counts as read_counts
     from velour_plugin.native.coco import read_polygons as read_polygons
     from velour_plugin.native.coco import read_results as read_results
     from velour_plugin.native.coco import read_truth as read_truth
@@ -136,7 +137,9 @@ _NAMES = {
     "domain.table": "LabelName is_absent",
     "domain.vocabulary": "Vocabulary",
     # The compiled kernel
-    "native.coco": "CocoRecords MalformedCoco UseJson read_polygons read_results read_truth",
+    "native.coco": (
+        "CocoRecords MalformedCoco UseJson read_counts read_polygons read_results read_truth"
+    ),
     "native.columns": "column",
     "native.labels": "LabelPixels",
     "native.library": "Compiled threads_for",

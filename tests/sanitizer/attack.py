@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -201,7 +202,13 @@ def files(rng: np.random.Generator) -> None:
             read(text)
         except (ValueError, native_coco.UseJson):
             continue
-    native_coco.read_polygons(text, starts, starts + rng.integers(0, 50, 4))
+    stops = starts + rng.integers(0, 50, 4)
+    sizes = whole(rng, rng.integers(1, 5, (4, 2)), 0.1, HUGE)
+    for read_part in (native_coco.read_polygons, partial(native_coco.read_counts, size=sizes)):
+        try:
+            read_part(text, starts, stops)
+        except (ValueError, native_coco.UseJson):
+            continue
 
 
 def long_files(rng: np.random.Generator) -> None:

@@ -145,7 +145,8 @@ def read_polygons(
 
     Returns:
         Points ``(p, 2)``, where the points of each ring begin ``(rings + 1,)``, and where
-        the rings of each record begin ``(n + 1,)``.
+        the rings of each record begin ``(n + 1,)``. The first point of a ring is repeated as its
+        last, and a ring has at least four.
 
     Raises:
         MalformedCoco: not a list of lists of coordinates, or fewer than three points.
@@ -157,6 +158,35 @@ def read_polygons(
     )
     _check(text, found)
     return found["point"], found["ring"], found["record"]
+
+
+def read_counts(
+    text: bytes, start: NDArray[np.int64], stop: NDArray[np.int64], size: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Read the run lengths of masks, ``[background, mask, background, ...]`` each.
+
+    Args:
+        text: the file.
+        start: ``(n,)`` where each list begins.
+        stop: ``(n,)`` where it ends.
+        size: ``(n, 2)`` height and width in pixels.
+
+    Returns:
+        Run edges (see :mod:`velour_plugin.domain.runs`), and where those of each mask begin
+        ``(n + 1,)``.
+
+    Raises:
+        MalformedCoco: not a list of whole numbers >= 0, or they do not fill their mask.
+        UseJson: let Python's ``json`` read it.
+    """
+    found = library.functions.read_counts(
+        text=_checked(text),
+        start=column("start", start, np.int64),
+        stop=column("stop", stop, np.int64),
+        size=column("size", size, np.int64),
+    )
+    _check(text, found)
+    return found["edge"], found["mask"]
 
 
 def _records(found: dict[str, Any]) -> CocoRecords:

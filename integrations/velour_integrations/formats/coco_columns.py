@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin import AnnotationTable, Raster
+from velour_plugin import AnnotationTable
 from velour_plugin.errors import InvalidInput
 from velour_plugin.plugin import (
     CocoRecords,
@@ -22,6 +22,7 @@ from velour_plugin.plugin import (
     RegionColumn,
     UseJson,
     check_texts,
+    read_counts,
     read_polygons,
     read_results,
     read_truth,
@@ -141,9 +142,9 @@ def _regions(records: CocoRecords, text: bytes) -> RegionColumn | None:
         parts = [
             RegionColumn.of_rings(*read_polygons(text, *_bounds(records, rows[0]))),
             _compressed(records, text, rows[1]),
-            RegionColumn.of_shapes([_counted(records, text, row) for row in rows[2].tolist()]),
+            _counted(records, text, rows[2]),
         ]
-    except (ValueError, InvalidInput):
+    except (ValueError, UseJson):
         return None
     return RegionColumn.scattered(len(records), list(zip(rows, parts, strict=True)))
 
@@ -157,9 +158,9 @@ def _compressed(records: CocoRecords, text: bytes, rows: NDArray[np.intp]) -> Re
     return column
 
 
-def _counted(records: CocoRecords, text: bytes, row: int) -> Raster:
-    counts = json.loads(text[records.region_start[row] : records.region_stop[row]])
-    return Raster({"size": records.size[row].tolist(), "counts": counts})
+def _counted(records: CocoRecords, text: bytes, rows: NDArray[np.intp]) -> RegionColumn:
+    size = records.size[rows]
+    return RegionColumn.of_edges(*read_counts(text, *_bounds(records, rows), size), size)
 
 
 def _bounds(
