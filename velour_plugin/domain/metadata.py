@@ -66,7 +66,7 @@ def is_all_plain(metadata: Sequence[Mapping[str, Any]]) -> bool:
     """
     if not set(map(type, metadata)) <= {dict}:
         return False
-    values = list(chain.from_iterable(map(dict.values, metadata)))
+    values = [value for known in metadata for value in known.values()]
     return (
         set(map(type, values)) <= {int, float, str, bool, type(None)}
         and all(-_EXACT < value < _EXACT for value in values if type(value) in _NUMBERS)

@@ -84,7 +84,7 @@ static int read_all(Reader *reader, Names *images, Names *categories, Records *t
 /* Room for as many records as a text may have; what is not written costs no memory. */
 static Fault find_room(Records *job)
 {
-    job->room = job->names_room = count_braces(job->text, job->length);
+    job->room = job->names_room = count_braces(job->text, job->length) + 1; /* for what is none */
     return FINE;
 }
 

@@ -8,6 +8,7 @@ UTF-8) raises :class:`UseJson`, as does the absence of the compiled kernel.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ NO_REGION, POLYGONS, COMPRESSED, COUNTS = range(4)
 """How a record spells its segmentation: not, polygons, RLE with text, RLE with a list."""
 
 
-_NO_REGION = {
+_NO_REGION: Mapping[str, Any] = {
     "region": np.uint8(NO_REGION),
     **{name: np.int64(0) for name in ("region_start", "region_stop")},
     **{name: np.int64(-1) for name in ("height", "width")},
