@@ -88,9 +88,11 @@ class _Results:
         records = read_detections(text)
         table = None
         if records is not None:
+            if not records.region.any():
+                text = b""  # regions alone are looked at again
             table = table_of(records, text, self.images, self.categories, labels)
         if table is None:
-            table = self._table(text, labels, path)
+            table = self._table(_text(path), labels, path)
         known = np.array([uid in dataset.place for uid in self.uids])
         return table if known.all() else table.on_datums(known)
 
