@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from numbers import Integral
 from reprlib import repr as shortened
@@ -17,6 +18,7 @@ from velour_plugin.domain.evaluation import (
     Metrics,
     evaluation_id,
 )
+from velour_plugin.domain.later import later
 from velour_plugin.errors import BadDataset, InvalidInput, NotFound
 from velour_plugin.filters import Node, Where, parse_filter
 from velour_plugin.filters.fixing import asks_for_facts, without_facts
@@ -137,8 +139,8 @@ def compute(
     return Evaluation(
         question.evaluator.task,
         str(dataset.model),
-        question.certificate(dataset.name, names),
-        names.predictions,
+        later(lambda: question.certificate(dataset.name, names())),
+        later(lambda: names().predictions),
         Metrics(question.evaluator.measure(ledger), partial(question.evaluator.details, ledger)),
         ledger,
         run,
@@ -206,6 +208,6 @@ def _stored(
         return None
     if run is not None:
         store.link_run(number, run)
-        known = Evaluation(**{**vars(known), "run": run})
+        known = replace(known, run=run)
         installed().announce_evaluation(known, store)
     return known

@@ -188,8 +188,11 @@ class Question:
 
 def match_parts(
     question: Question, dataset: Dataset | PartitionedDataset, n_jobs: int | None
-) -> tuple[Ledger, ContentNames]:
+) -> tuple[Ledger, Callable[[], ContentNames]]:
     """Match a dataset, on as many workers as there are.
+
+    Returns:
+        The ledger, and what names the dataset's content: of one in memory when it is called.
 
     Raises:
         InvalidInput: the filter selects no datum, or none of the labels.
@@ -209,13 +212,15 @@ def match_parts(
                 parts.append(part.ledger)
             yield names
 
+    def names() -> ContentNames:
+        return dataset.names if isinstance(dataset, Dataset) else read
+
     if isinstance(dataset, PartitionedDataset):
-        names = ContentNames.of(
+        read = ContentNames.of(
             dataset.metadata, dataset.labels, filter(None, fingerprints()), dataset.location
         )
     else:
-        deque(fingerprints(), maxlen=0)  # all parts; what names them, it knows already
-        names = dataset.names
+        deque(fingerprints(), maxlen=0)  # all parts; what names them, it knows by itself
     split = question.split
     if split.datums is not None:
         check_properties(split.datums, properties)

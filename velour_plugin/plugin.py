@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from velour_plugin.cli.options import store_option as store_option
     from velour_plugin.cli.options import where_option as where_option
     from velour_plugin.domain.canonical import canonical_json as canonical_json
+    from velour_plugin.domain.datum_columns import DatumColumns as DatumColumns
     from velour_plugin.domain.facts import FactValue as FactValue
     from velour_plugin.domain.geometry import Shape as Shape
     from velour_plugin.domain.label_images import checked_label_image as checked_label_image
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.ledger import LazyTables as LazyTables
     from velour_plugin.domain.models import metadata_value as metadata_value
+    from velour_plugin.domain.order import natural_argsort as natural_argsort
     from velour_plugin.domain.order import natural_order as natural_order
     from velour_plugin.domain.region_column import RegionColumn as RegionColumn
     from velour_plugin.domain.region_column import geometries_of as geometries_of
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
     from velour_plugin.native.coco import CocoRecords as CocoRecords
     from velour_plugin.native.coco import MalformedCoco as MalformedCoco
     from velour_plugin.native.coco import UseJson as UseJson
+    from velour_plugin.native.coco import read_counts as read_counts
     from velour_plugin.native.coco import read_polygons as read_polygons
     from velour_plugin.native.coco import read_results as read_results
     from velour_plugin.native.coco import read_truth as read_truth
@@ -118,13 +121,14 @@ _NAMES = {
     "tracked_evaluation": "TrackedEvaluation",
     # Values in columns, their spelling and their order
     "domain.canonical": "canonical_json",
+    "domain.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
     "domain.label_images": "checked_label_image edges_of_label_image",
     "domain.labels": "DEFAULT_KEY",
     "domain.ledger": "Columns LazyTables",
     "domain.models": "metadata_value",
-    "domain.order": "natural_order",
+    "domain.order": "natural_argsort natural_order",
     "domain.region_column": "RegionColumn geometries_of",
     "domain.region_masks": (
         "boxes_around check_texts decoded_masks mask_areas masks_or_texts rasterised with_boxes"
@@ -133,7 +137,9 @@ _NAMES = {
     "domain.table": "LabelName is_absent",
     "domain.vocabulary": "Vocabulary",
     # The compiled kernel
-    "native.coco": "CocoRecords MalformedCoco UseJson read_polygons read_results read_truth",
+    "native.coco": (
+        "CocoRecords MalformedCoco UseJson read_counts read_polygons read_results read_truth"
+    ),
     "native.columns": "column",
     "native.labels": "LabelPixels",
     "native.library": "Compiled threads_for",

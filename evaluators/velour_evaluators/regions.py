@@ -106,8 +106,8 @@ def image_sizes(dataset: Dataset, *tables: AnnotationTable) -> NDArray[np.int64]
         if table.shape is not None:
             masks = table.shape.is_mask
             sizes[table.datum[masks]] = table.shape.size[masks]
-    for place, datum in enumerate(dataset.datums):
-        height, width = datum.metadata.get("height"), datum.metadata.get("width")
+    for place, known in enumerate(dataset.datums.metadata or ()):
+        height, width = known.get("height"), known.get("width")
         if isinstance(height, int) and isinstance(width, int):
             sizes[place] = (height, width)
     return sizes

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from velour_evaluators.kernels.native import library
 
+from velour_plugin.domain.geometry import Raster
 from velour_plugin.native import coco as native_coco
 
 pytestmark = pytest.mark.skipif(not library.available(), reason=library.describe())
@@ -219,3 +220,44 @@ def assert_region(records: native_coco.CocoRecords, row: int, said: Any, text: b
         else:
             assert region == native_coco.COUNTS
             assert json.loads(text[start:stop]) == said["counts"]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_lists_of_run_lengths_are_read_or_refused_as_python_does(seed: int) -> None:
+    """Empty runs, masks that are not filled, sizes that are none, numbers that are not whole."""
+    rng = np.random.default_rng(seed)
+    size = rng.integers(1, 9, 2)
+    counts: list[Any] = np.diff(np.sort([0, *rng.integers(0, size.prod() + 1, 6), size.prod()]))
+    counts = list(map(int, counts))
+    if rng.random() < 0.4:
+        counts[rng.integers(len(counts))] = rng.choice([-1, 0, 3, 2**62, 1.0], 1).tolist()[0]
+    size[0] = -1 if rng.random() < 0.1 else size[0]
+    text = b" " + json.dumps(counts).encode() + b"}"
+    start, stop = np.array([1]), np.array([len(text) - 1])
+    try:
+        expected = Raster({"size": size.tolist(), "counts": counts}).edges
+    except ValueError:
+        expected = None
+    try:
+        edges, bounds = native_coco.read_counts(text, start, stop, size[None])
+    except (native_coco.MalformedCoco, native_coco.UseJson):
+        assert expected is None
+    else:
+        assert expected is not None
+        assert edges.tolist() == expected.tolist()
+        assert bounds.tolist() == [0, len(edges)]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_rings_are_closed_and_have_four_points(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rings = [rng.integers(0, 3, (rng.integers(3, 7), 2)).tolist() for _ in range(5)]
+    flat = [[float(number) for point in ring for number in point] for ring in rings]
+    text = json.dumps(flat).encode()
+    points, bounds, records = native_coco.read_polygons(
+        text, np.array([0, 0]), np.array([len(text), len(text)])
+    )
+    closed = [ring if ring[0] == ring[-1] and len(ring) > 3 else [*ring, ring[0]] for ring in rings]
+    assert points.tolist() == [point for ring in closed * 2 for point in ring]
+    assert bounds.tolist() == np.cumsum([0, *map(len, closed * 2)]).tolist()
+    assert records.tolist() == [0, 5, 10]

@@ -16,6 +16,8 @@ from velour_evaluators.kernels.native.match import BoxColumns
 from tests.properties.test_native_fuzz import GRIDS, assert_same_tables, ledger_order
 from velour_plugin.domain import runs
 from velour_plugin.domain.geometry import Raster
+from velour_plugin.domain.region_column import RegionColumn
+from velour_plugin.domain.region_masks import check_texts
 from velour_plugin.native import masks as native_masks
 
 pytestmark = pytest.mark.skipif(not library.available(), reason=library.describe())
@@ -52,7 +54,10 @@ def test_garbage_is_refused_where_python_refuses_it(seed: int) -> None:
     except ValueError:
         with pytest.raises(ValueError, match="run lengths"):
             decode([bytes(text)], np.array([[12, 9]]))
+        with pytest.raises(ValueError, match="run lengths"):
+            check_texts(column_of(bytes(text), 12, 9))
     else:
+        check_texts(column_of(bytes(text), 12, 9))
         assert_same_masks(decode([bytes(text)], np.array([[12, 9]])), [expected])
 
 
@@ -210,5 +215,32 @@ def assert_same_masks(masks: native_masks.Masks, edges: list[NDArray[np.int64]])
         assert mine.tolist() == expected.tolist(), place
 
 
+def column_of(text: bytes, height: int, width: int) -> RegionColumn:
+    """A column of one mask."""
+    stop, size = np.array([len(text)]), np.array([[height, width]])
+    return RegionColumn.of_texts(text, stop * 0, stop, size, escaped=False)
+
+
 def decode(spelled: list[Any], sizes: NDArray[np.int64]) -> native_masks.Masks:
     return native_masks.decode(native_masks.texts_of(spelled, sizes))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_long_and_doubled_spellings_decode_as_python_decodes_them(seed: int) -> None:
+    """Numbers of one to nine characters, zeros, and backslashes that JSON doubles."""
+    rng = np.random.default_rng(seed)
+    powers = 2 ** rng.integers(0, int(rng.choice([3, 8, 30])), rng.integers(1, 90))
+    counts = rng.integers(0, powers + 1)
+    text = runs.text_of_counts(counts)
+    total = int(counts.sum())
+    if not total:
+        return
+    doubled = text.replace("\\", "\\\\").encode()
+    one, size = np.zeros(1, np.int64), np.array([total], np.int64)
+    for spelled, escaped in ((text.encode(), False), (doubled, True)):
+        stop = np.array([len(spelled)])
+        texts = native_masks.Texts(spelled, one, stop, size, one + 1, escaped)
+        assert_same_masks(native_masks.decode(texts), [runs.edges_of_counts(counts)])
+        short = native_masks.Texts(spelled, one, stop, size + 1, one + 1, escaped)
+        with pytest.raises(ValueError, match="run lengths"):
+            native_masks.decode(short)

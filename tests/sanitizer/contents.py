@@ -34,12 +34,36 @@ def file_of(rng: np.random.Generator) -> bytes:
 def read_results(rng: np.random.Generator) -> None:
     result = b'{"image_id":1,"category_id":2,"score":0.5,"bbox":[1,2,3,4]}'
     whole_one = b"[" + b",".join([result] * int(rng.integers(0, 9))) + b"]"
+    if rng.random() < 0.02:
+        coco.read_results(long_list(rng))
     coco.read_results(file_of(rng) if rng.random() < 0.9 else whole_one)
 
 
 def read_truth(rng: np.random.Generator) -> None:
     names = b'{"images":[{"id":1}],"categories":[{"id":2}],"annotations":[]}'
+    if rng.random() < 0.02:
+        coco.read_truth(b'{"annotations":' + long_list(rng) + b',"images":[{"id":1}]}')
     coco.read_truth(file_of(rng) if rng.random() < 0.9 else names)
+
+
+def long_list(rng: np.random.Generator) -> bytes:
+    """A list that is long enough to be read in shares, of records that may be broken."""
+    good = [
+        '{"image_id":1,"category_id":2,"score":0.5}',
+        '{"score":1,"category_id":7,"image_id":3,"segmentation":[[1,2,3,4,5,6]]}',
+    ]
+    lures = ['{"a":"},{",' + good[0][1:], *('{"image_id":', '"', "[]", "{}", "1", "\\u")]
+    records = [*rng.choice(good, 30_000), *rng.choice(lures, int(rng.integers(0, 3)))]
+    rng.shuffle(records)
+    return f"[{', '.join(records)}]".encode()
+
+
+def read_counts(rng: np.random.Generator) -> None:
+    """Run lengths that are listed anywhere in any text, of masks of any size."""
+    text = file_of(rng) if rng.random() < 0.5 else b"[2,1,3],[0,6] ,[1,2,1]" * 4
+    starts = whole(rng, rng.integers(0, len(text) + 1, 4), 0.1, HUGE)
+    sizes = whole(rng, rng.integers(1, 5, (len(starts), 2)), 0.1, HUGE)
+    coco.read_counts(text, starts, starts + rng.integers(0, 50, len(starts)), sizes)
 
 
 def read_polygons(rng: np.random.Generator) -> None:
@@ -173,6 +197,7 @@ ATTACKS = [
     draw_outlines,
     label_edges,
     measure_rasters,
+    read_counts,
     read_polygons,
     read_results,
     read_truth,

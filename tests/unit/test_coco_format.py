@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pycocotools import mask as coco_masks
+from velour_integrations.formats.coco_columns import Places
 
 import velour_plugin as velour
 from velour_plugin.errors import BadDataset, BadMetadata, InvalidInput
@@ -509,3 +510,17 @@ def test_a_place_or_value_that_cannot_be_is_refused_with_its_file(
 def test_an_unknown_format_names_the_nearest(write: Write) -> None:
     with pytest.raises(InvalidInput, match="unknown format 'cocoa': did you mean 'coco'"):
         velour.read_dataset(write(INSTANCES), format="cocoa")
+
+
+@pytest.mark.parametrize("wide", [1, 10**12], ids=["by a table", "by searching"])
+def test_positions_of_ids_are_found_or_all_refused(wide: int) -> None:
+    """Negative ids too; one that is unknown, between, below or above, refuses them all."""
+    known = {-3 * wide: 2, 0: 0, 7 * wide: 1, "text": 3, 2**70: 4}
+    places = Places(known)
+    found = places.of(np.array([7 * wide, -3 * wide, 0, 0]))
+    assert found is not None
+    assert found.tolist() == [1, 2, 0, 0]
+    for unknown in (-4 * wide, -1, 5, 7 * wide + 1, 2**63 - 1):
+        assert places.of(np.array([0, unknown])) is None
+    assert places.of(np.array([], np.int64)) is not None
+    assert Places({}).of(np.array([1])) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -74,3 +76,24 @@ def test_what_is_known_of_a_dataset_is_right_under_other_predictions() -> None:
     assert other.names == fires(["2"]).names
     assert other.with_model("third").names == other.names
     assert other.with_model("third").model == "third"
+
+
+def test_an_evaluation_that_is_not_kept_digests_nothing_until_its_id_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    digested = count_digests(monkeypatch)
+    evaluation = velour.evaluate(fires(FOUND), "object-detection", save=False)
+    assert evaluation["mAP"] is not None
+    assert digested == []
+    assert evaluation.certificate.dataset_digest == fires().digest
+    assert evaluation.predictions_digest == fires(FOUND).predictions_digest
+    first = list(digested)
+    assert evaluation.id == evaluation.id
+    assert digested == first
+
+
+def test_an_evaluation_travels_with_its_certificate() -> None:
+    evaluation = velour.evaluate(fires(FOUND), "object-detection", save=False)
+    travelled = pickle.loads(pickle.dumps(evaluation))
+    assert travelled.id == evaluation.id
+    assert dict(travelled) == dict(evaluation)

@@ -12,7 +12,12 @@ import pytest
 import shapely
 
 import velour_plugin as velour
-from velour_plugin.domain.metadata import checked_location, decode_metadata, encode_metadata
+from velour_plugin.domain.metadata import (
+    checked_location,
+    decode_metadata,
+    encode_metadata,
+    is_all_plain,
+)
 from velour_plugin.errors import BadGeometry, BadMetadata
 
 NAN = float("nan")
@@ -187,3 +192,23 @@ def test_an_image_has_whole_pixels(size: Any) -> None:
 def test_frames_are_counted_from_zero(frame: Any) -> None:
     with pytest.raises(BadMetadata, match=f"frame {frame!r}: expected a whole number >= 0"):
         velour.VideoFrameMetadata(velour.ImageMetadata(480, 640), frame)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(float("nan"), float("inf"), 2**53, -(2.0**53), "\ud800", "a\x00", [1], {"a": 1}),
+        *(np.int64(1), dt.date(2024, 6, 1), b"a", object()),
+    ],
+)
+def test_metadata_of_many_is_plain_where_nothing_is_odd(odd: Any) -> None:
+    """What is plain is taken as it is, and what is not is looked at by itself."""
+    plain: list[dict[str, Any]] = [{"name": "a", "width": 640}, {}, {"fine": True, "none": None}]
+    assert is_all_plain(plain)
+    assert [encode_metadata(known) for known in plain] == plain
+    assert not is_all_plain([*plain, {"name": odd}])
+
+
+@pytest.mark.parametrize("key", ["", "$a", "a\x00", 1, None])
+def test_metadata_of_many_with_a_bad_key_is_not_plain(key: Any) -> None:
+    assert not is_all_plain([{"name": 1}, {key: 1}])

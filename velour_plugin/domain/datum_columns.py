@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.metadata import is_all_plain
 from velour_plugin.errors import BadDataset
 
 if TYPE_CHECKING:
@@ -71,8 +72,11 @@ class DatumColumns(Sequence[Datum]):
             BadMetadata, BadGeometry: metadata or a location break their rules.
         """
         uids = tuple(uids)
-        if metadata is None and locations is None and _are_storable(uids):
-            return cls(uids)
+        if locations is None and _are_storable(uids):
+            if metadata is None:
+                return cls(uids)
+            if len(metadata) == len(uids) and is_all_plain(metadata):
+                return cls(uids, tuple(metadata) if any(metadata) else None)
         nothing: Sequence[Any] = (None,) * len(uids)
         columns = zip(uids, metadata or nothing, locations or nothing, strict=True)
         return cls.of(Datum(uid, known or {}, place) for uid, known, place in columns)

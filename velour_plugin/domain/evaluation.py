@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from velour_plugin.domain.canonical import canonical_json, digest
 from velour_plugin.domain.labels import DEFAULT_KEY, Label, label_name
+from velour_plugin.domain.later import may_wait
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import UnknownName
 
@@ -137,6 +138,11 @@ class EvaluatedRun:
     experiment_id: str | None = None
 
 
+_WAITING = ("certificate", "predictions_digest")
+"""What names the content that was judged: digesting it takes longer than matching."""
+
+
+@may_wait(*_WAITING)
 @dataclass(frozen=True, eq=False)
 class Evaluation(Mapping[str, "float | None"]):
     """How well one model did on one dataset, and why that can be believed.
@@ -145,6 +151,8 @@ class Evaluation(Mapping[str, "float | None"]):
     ``dict(evaluation)``. By name it also answers the other metrics about all labels, such as
     ``evaluation["oLRP"]``; :meth:`value` reads every metric, those of single labels too.
     Two evaluations are equal only if they are the same object; compare their ids.
+
+    What names the content that was judged may wait until it is looked at.
     """
 
     task: str
@@ -185,6 +193,10 @@ class Evaluation(Mapping[str, "float | None"]):
 
     def __len__(self) -> int:
         return len(self.headline)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel to other processes with what was waiting, for what makes it may not travel."""
+        return {**vars(self), **{name: getattr(self, name) for name in _WAITING}}
 
     __eq__ = object.__eq__  # not as a mapping: equal numbers make no equal evaluations
     __hash__ = object.__hash__

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from velour_plugin.domain.text import is_storable
@@ -56,6 +57,22 @@ def encode_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
         else:
             encoded[key] = _encode(key, value)
     return encoded
+
+
+def is_all_plain(metadata: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether :func:`encode_metadata` surely takes each of many; in one pass over all values.
+
+    ``False`` where it may refuse one, or has a spelling of its own for a value: then it must look.
+    """
+    if not set(map(type, metadata)) <= {dict}:
+        return False
+    values = [value for known in metadata for value in known.values()]
+    return (
+        set(map(type, values)) <= {int, float, str, bool, type(None)}
+        and all(-_EXACT < value < _EXACT for value in values if type(value) in _NUMBERS)
+        and is_storable("".join(value for value in values if type(value) is str))
+        and all(map(_is_key, set(chain.from_iterable(metadata))))
+    )
 
 
 def decode_metadata(encoded: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,8 +145,12 @@ def _checked_keys(keys: tuple[Any, ...]) -> tuple[str, ...]:
     return tuple(_checked_key(key) for key in sorted(keys, key=str))
 
 
+def _is_key(key: object) -> bool:
+    return is_storable(key) and bool(key) and not str(key).startswith("$")
+
+
 def _checked_key(key: object) -> str:
-    if not is_storable(key) or not key or str(key).startswith("$"):
+    if not _is_key(key):
         raise BadMetadata(
             f"metadata key {key!r}: expected a non-empty string without U+0000 that does not "
             "start with '$'."

@@ -200,6 +200,14 @@ class RegionColumn:
         return cls(kind, start, stop, size, text=text, escaped=escaped)
 
     @classmethod
+    def of_edges(
+        cls, edges: NDArray[Any], edge_start: NDArray[np.int64], size: NDArray[np.int64]
+    ) -> RegionColumn:
+        """A column of masks as run edges; those of each begin at ``edge_start``, ``(n + 1,)``."""
+        kind = np.full(len(size), EDGES, np.uint8)
+        return cls(kind, edge_start[:-1].copy(), edge_start[1:].copy(), size, edges=edges)
+
+    @classmethod
     def scattered(
         cls, rows: int, parts: Sequence[tuple[NDArray[np.intp], RegionColumn]]
     ) -> RegionColumn:
@@ -329,6 +337,8 @@ def _closed(
     """Repeat a ring's first point as its last, unless it is; a closed ring has at least four."""
     first, end = ring_start[:-1], ring_start[1:]
     is_open = (points[first] != points[end - 1]).any(axis=1) | (end - first == 3)
+    if not is_open.any():
+        return points, ring_start
     closed = np.insert(points, end[is_open], points[first[is_open]], axis=0)
     shifts = np.concatenate([[0], np.cumsum(is_open)])
     return closed, ring_start + shifts

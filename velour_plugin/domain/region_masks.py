@@ -142,14 +142,17 @@ Several = tuple[NDArray[np.int64], NDArray[np.int64]]
 def _with_edges(
     column: RegionColumn, rows: NDArray[np.intp], several: Several, size: NDArray[np.int64]
 ) -> RegionColumn:
-    """The column with some rows as run edges."""
+    """The column with some rows as run edges; those of the column stand behind them, or shall."""
     edges, bounds = several
-    before = len(column.edges)
     kind, start, stop = column.kind.copy(), column.start.copy(), column.stop.copy()
     sizes = column.size.copy()
     kind[rows], sizes[rows] = EDGES, size
-    start[rows], stop[rows] = bounds[:-1] + before, bounds[1:] + before
-    edges = np.concatenate([column.edges, edges]) if before else edges
+    behind = int(bounds[-1])
+    start[column.kind == EDGES] += behind
+    stop[column.kind == EDGES] += behind
+    start[rows], stop[rows] = bounds[:-1], bounds[1:]
+    if len(edges) == behind and len(column.edges):
+        edges = np.concatenate([edges, column.edges])
     return replace(column, kind=kind, start=start, stop=stop, size=sizes, edges=edges)
 
 
@@ -169,11 +172,11 @@ def _draw(column: RegionColumn, rows: NDArray[np.intp], size: NDArray[np.int64])
     if library.available():
         starts = outlines.ring_start, outlines.part_start, np.append(part.start, outlines.parts)
         try:
-            found = masks.rasterise(outlines.points, *starts, size)
+            found = masks.rasterise(outlines.points, *starts, size, behind=column.edges)
         except ValueError:  # a point far away, an image without a pixel: numpy takes its time
             pass
         else:
-            return found.edges, np.append(found.start, len(found.edges))
+            return found.edges, np.append(found.start, found.stop[-1:])
     return _joined_edges([_draw_slowly(part, row, size[row]) for row in range(len(part))])
 
 

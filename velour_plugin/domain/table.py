@@ -380,6 +380,8 @@ def _checked_scores(score: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _checked_boxes(box: NDArray[np.float64]) -> NDArray[np.float64]:
     box = np.asarray(box, np.float64).reshape(-1, 4)
+    if np.isfinite(box).all() and (box[:, 2:] >= 0).all():
+        return box
     absent = np.isnan(box).all(axis=1)
     with np.errstate(invalid="ignore"):
         fine = np.isfinite(box).all(axis=1) & (box[:, 2] >= 0) & (box[:, 3] >= 0)

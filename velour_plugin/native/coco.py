@@ -8,6 +8,7 @@ UTF-8) raises :class:`UseJson`, as does the absence of the compiled kernel.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.native.columns import column
-from velour_plugin.native.library import library
+from velour_plugin.native.library import library, threads
 
 NO_REGION, POLYGONS, COMPRESSED, COUNTS = range(4)
 """How a record spells its segmentation: not, polygons, RLE with text, RLE with a list."""
+
+
+_NO_REGION: Mapping[str, Any] = {
+    "region": np.uint8(NO_REGION),
+    **{name: np.int64(0) for name in ("region_start", "region_stop")},
+    **{name: np.int64(-1) for name in ("height", "width")},
+}
 
 
 class MalformedCoco(ValueError):
@@ -107,7 +115,7 @@ def read_results(text: bytes) -> CocoRecords:
         MalformedCoco: no JSON, or not what a results file is; with the offset.
         UseJson: let Python's ``json`` read it.
     """
-    found = library.functions.read_results(text=_checked(text))
+    found = library.functions.read_results(text=_checked(text), threads=threads())
     _check(text, found)
     return _records(found)
 
@@ -119,7 +127,7 @@ def read_truth(text: bytes) -> Truth:
         MalformedCoco: no JSON, or not what such a file is; with the offset.
         UseJson: let Python's ``json`` read it.
     """
-    found = library.functions.read_truth(text=_checked(text))
+    found = library.functions.read_truth(text=_checked(text), threads=threads())
     _check(text, found)
     return Truth(
         _names(found, "image", "images"), _names(found, "category", "categories"), _records(found)
@@ -138,7 +146,8 @@ def read_polygons(
 
     Returns:
         Points ``(p, 2)``, where the points of each ring begin ``(rings + 1,)``, and where
-        the rings of each record begin ``(n + 1,)``.
+        the rings of each record begin ``(n + 1,)``. The first point of a ring is repeated as its
+        last, and a ring has at least four.
 
     Raises:
         MalformedCoco: not a list of lists of coordinates, or fewer than three points.
@@ -152,7 +161,39 @@ def read_polygons(
     return found["point"], found["ring"], found["record"]
 
 
+def read_counts(
+    text: bytes, start: NDArray[np.int64], stop: NDArray[np.int64], size: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Read the run lengths of masks, ``[background, mask, background, ...]`` each.
+
+    Args:
+        text: the file.
+        start: ``(n,)`` where each list begins.
+        stop: ``(n,)`` where it ends.
+        size: ``(n, 2)`` height and width in pixels.
+
+    Returns:
+        Run edges (see :mod:`velour_plugin.domain.runs`), and where those of each mask begin
+        ``(n + 1,)``.
+
+    Raises:
+        MalformedCoco: not a list of whole numbers >= 0, or they do not fill their mask.
+        UseJson: let Python's ``json`` read it.
+    """
+    found = library.functions.read_counts(
+        text=_checked(text),
+        start=column("start", start, np.int64),
+        stop=column("stop", stop, np.int64),
+        size=column("size", size, np.int64),
+    )
+    _check(text, found)
+    return found["edge"], found["mask"]
+
+
 def _records(found: dict[str, Any]) -> CocoRecords:
+    if len(found["region"]) < len(found["image"]):  # which says that there is none
+        for name, nothing in _NO_REGION.items():
+            found[name] = np.broadcast_to(nothing, len(found["image"]))
     return CocoRecords(
         found.get("id"),
         found["image"],

@@ -37,41 +37,50 @@ static int edges_are_sound(const Rasters *job, int64_t mask)
 
 /* A pixel column, and the position of its first pixel. */
 typedef struct {
-    int64_t number, first;
+    uint64_t number, first;
 } Column;
 
-/* Go on to the column of a position further on; neighbours need no division. */
-static inline void go_to(Column *column, int64_t position, int64_t height)
+/* Go on to the column of a position further on, and return its row; neighbours need no division. */
+static inline int64_t go_to(Column *column, int64_t position, uint64_t height)
 {
-    const int64_t ahead = position - column->first;
-    if (ahead < height)
-        return;
-    const int64_t columns = ahead - height < height ? 1 : ahead / height;
-    column->number += columns;
-    column->first += columns * height;
+    uint64_t ahead = (uint64_t)position - column->first;
+    if (ahead >= height) {
+        const uint64_t columns = ahead - height < height ? 1 : ahead / height;
+        column->number += columns;
+        column->first += columns * height;
+        ahead -= columns * height;
+    }
+    return (int64_t)ahead;
+}
+
+/* Bring a place into [-1, end). */
+static inline int64_t inside(int64_t place, int64_t end)
+{
+    return place < -1 ? -1 : place < end ? place : end - 1;
 }
 
 void measure_mask(const Rasters *job, int64_t mask)
 {
-    const int64_t height = job->height[mask];
-    int64_t left = 1, right = 0, top = height, bottom = -1, area = 0;
+    const int64_t height = job->height[mask], width = job->width[mask];
+    int64_t left = 1, right = 0, top = height, bottom = -1;
+    uint64_t area = 0;
     Column column = {0, 0};
     for (int64_t at = job->start[mask]; at < job->stop[mask]; at += 2) {
         const int64_t begin = job->edges[at], end = run_end(job, mask, at);
-        go_to(&column, begin, height);
-        const int64_t first = column.number, high = begin - column.first;
-        go_to(&column, end - 1, height);
-        const int64_t low = end - 1 - column.first;
+        const int64_t high = go_to(&column, begin, (uint64_t)height);
+        const uint64_t first = column.number;
+        const int64_t low = go_to(&column, (int64_t)((uint64_t)end - 1), (uint64_t)height);
         const int whole = column.number != first; /* such a run touches the top and the bottom */
-        left = at == job->start[mask] ? first : left;
-        right = column.number;
+        left = at == job->start[mask] ? (int64_t)first : left;
+        right = (int64_t)column.number;
         top = whole ? 0 : high < top ? high : top;
         bottom = whole ? height - 1 : low > bottom ? low : bottom;
-        area += end - begin;
+        area += (uint64_t)end - (uint64_t)begin;
     }
-    const int64_t box[4] = {left, right, area ? top : 1, area ? bottom : 0};
+    const int64_t box[4] = {inside(left, width + 1), inside(right, width), area ? top : 1,
+                            area ? inside(bottom, height) : 0};
     memcpy(job->box + 4 * mask, box, sizeof box);
-    job->area[mask] = (double)area;
+    job->area[mask] = (double)(int64_t)area;
 }
 
 static void measure_masks(void *given, int64_t part)
@@ -116,17 +125,18 @@ BIND(measure_rasters, Measure, MEASURE, measure_all)
 
 static double shared_pixels(const Rasters *ours, int64_t mine, const Rasters *theirs, int64_t other)
 {
-    int64_t one = ours->start[mine], two = theirs->start[other], shared = 0;
+    int64_t one = ours->start[mine], two = theirs->start[other];
+    uint64_t shared = 0;
     const int64_t last = ours->stop[mine], end = theirs->stop[other];
     while (one < last && two < end) {
         const int64_t begin = ours->edges[one] > theirs->edges[two] ? ours->edges[one] : theirs->edges[two];
         const int64_t stop = run_end(ours, mine, one), halt = run_end(theirs, other, two);
         const int64_t until = stop < halt ? stop : halt;
-        shared += until > begin ? until - begin : 0;
+        shared += until > begin ? (uint64_t)until - (uint64_t)begin : 0;
         one += stop <= halt ? 2 : 0;
         two += halt <= stop ? 2 : 0;
     }
-    return (double)shared;
+    return (double)(int64_t)shared;
 }
 
 static inline int64_t overlap_of(const int64_t *one, const int64_t *two)

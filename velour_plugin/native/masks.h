@@ -6,11 +6,13 @@
 
 enum { MASKS_AT_ONCE = 256 };
 
-/* Many masks: positions at which the value flips, column after column, see domain/runs.py. */
+/* Many masks: positions at which the value flips, column after column, see domain/runs.py. The edges
+ * may be sixty million bytes, so they are not copied: nothing is looked up by them, and what is
+ * computed of them wraps around where another thread changed them after they were checked. */
 #define RASTERS(_)                          \
     _(LENGTH(masks, INT64_MAX))             \
     _(LENGTH(flips, INT64_MAX))             \
-    _(COLUMN(int64, edges, OF(flips)))      \
+    _(SHARED(int64, edges, OF(flips)))      \
     _(COLUMN(int64, start, OF(masks))) /* where the edges of each mask stand */ \
     _(COLUMN(int64, stop, OF(masks)))       \
     _(COLUMN(int64, height, OF(masks)))     \

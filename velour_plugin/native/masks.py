@@ -119,6 +119,7 @@ def rasterise(
     part_start: NDArray[np.int64],
     mask_start: NDArray[np.int64],
     sizes: NDArray[np.int64],
+    behind: NDArray[np.integer[Any]] | None = None,
 ) -> Masks:
     """Rasterise polygons by COCO's rule.
 
@@ -132,6 +133,7 @@ def rasterise(
         part_start: ``(parts + 1,)`` where the rings of each part begin.
         mask_start: ``(masks + 1,)`` where the parts of each mask begin.
         sizes: ``(masks, 2)`` height and width in pixels.
+        behind: edges of other masks, to stand behind those that are drawn.
 
     Raises:
         ValueError: starts that fall or end elsewhere, a point out of bounds.
@@ -145,6 +147,7 @@ def rasterise(
         mask_start=column("mask_start", mask_start, np.int64),
         height=height,
         width=width,
+        behind=column("behind", np.empty(0) if behind is None else behind, np.int64),
         threads=threads_for(8 * len(points)),
     )
     first = found["start"]

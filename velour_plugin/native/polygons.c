@@ -16,6 +16,8 @@ static const double FARTHEST = 1e7; /* pixels; beyond, walking would take minute
     _(COLUMN(int64, mask_start, MORE(masks, 1)))     /* in parts: their union */        \
     _(COLUMN(int64, height, OF(masks)))                                                 \
     _(COLUMN(int64, width, OF(masks)))                                                  \
+    _(LENGTH(others, INT64_MAX))                                                        \
+    _(COLUMN(int64, behind, OF(others))) /* edges to stand behind those that are drawn */ \
     _(THREADS(threads))                                                                 \
     _(COUNTED(room)) /* at most so many edges */                                        \
     _(COUNTED(count))                                                                   \
@@ -25,7 +27,7 @@ static const double FARTHEST = 1e7; /* pixels; beyond, walking would take minute
 typedef struct {
     OUTLINES(FIELD)
     /* between the steps */
-    int64_t *first; /* (masks + 1,) where each mask's room begins */
+    int64_t *first; /* (tasks + 1,) where the room of each task's masks begins */
     int no_room;
 } Outlines;
 
@@ -182,6 +184,7 @@ static Fault find_room(Outlines *job)
     Fault wrong = check_outlines(job);
     for (int64_t mask = 0; mask < job->masks && !wrong.what; mask++)
         job->room += room_of_mask(job, mask);
+    job->room += job->others;
     return wrong;
 }
 
@@ -227,16 +230,21 @@ static int64_t draw_part(const Outlines *job, Desk *desk, int64_t mask, int64_t 
     return count && edges[count - 1] == size ? count - 1 : count;
 }
 
-static void draw_mask(const Outlines *job, Desk *desk, int64_t mask)
+/* Rasterise a mask; how many edges. */
+static int64_t draw_mask(const Outlines *job, Desk *desk, int64_t mask, int64_t *edges)
 {
-    int64_t count = 0, *edges = job->out_edges + job->first[mask];
+    int64_t count = 0;
     for (int64_t part = job->mask_start[mask]; part < job->mask_start[mask + 1]; part++) {
+        if (part == job->mask_start[mask]) { /* nearly always the only one */
+            count = draw_part(job, desk, mask, part, edges);
+            continue;
+        }
         const int64_t more = draw_part(job, desk, mask, part, desk->edges);
         const int64_t all = unite(edges, count, desk->edges, more, desk->both);
         memcpy(edges, desk->both, (size_t)all * sizeof *edges);
         count = all;
     }
-    job->out_start[mask + 1] = count;
+    return count;
 }
 
 static void draw_masks(void *given, int64_t part)
@@ -244,33 +252,59 @@ static void draw_masks(void *given, int64_t part)
     Outlines *job = given;
     const int64_t first = part * MASKS_AT_ONCE;
     const int64_t last = first + MASKS_AT_ONCE < job->masks ? first + MASKS_AT_ONCE : job->masks;
-    int64_t most = 0;
-    for (int64_t mask = first; mask < last; mask++)
-        if (job->first[mask + 1] - job->first[mask] > most)
-            most = job->first[mask + 1] - job->first[mask];
+    int64_t most = 0, *edges = job->out_edges + job->first[part];
+    for (int64_t mask = first; mask < last; mask++) {
+        const int64_t room = room_of_mask(job, mask);
+        most = room > most ? room : most;
+    }
     Pool pool = {{NULL}, 0, 0};
     Desk desk = {take(&pool, most, sizeof(uint64_t)), take(&pool, most, sizeof(uint64_t)),
                  take(&pool, most, sizeof(int64_t)), take(&pool, most, sizeof(int64_t))};
     if (pool.failed)
         raise_flag(&job->no_room);
     else
-        for (int64_t mask = first; mask < last; mask++)
-            draw_mask(job, &desk, mask);
+        for (int64_t mask = first; mask < last; mask++) {
+            job->out_start[mask + 1] = draw_mask(job, &desk, mask, edges);
+            edges += job->out_start[mask + 1];
+        }
     give_back(&pool);
+}
+
+/* Bring the edges of all tasks together, each from where its room begins, and others behind them. */
+static void join_parts(Outlines *job)
+{
+    job->count = 0;
+    for (int64_t mask = 0; mask < job->masks; mask += MASKS_AT_ONCE) {
+        int64_t *edges = job->out_edges + job->count;
+        const int64_t end = mask + MASKS_AT_ONCE < job->masks ? mask + MASKS_AT_ONCE : job->masks;
+        const int64_t before = job->count;
+        for (int64_t one = mask; one < end; one++) {
+            job->count += job->out_start[one + 1];
+            job->out_start[one + 1] = job->count;
+        }
+        memmove(edges, job->out_edges + job->first[mask / MASKS_AT_ONCE],
+                (size_t)(job->count - before) * sizeof *edges);
+    }
+    memcpy(job->out_edges + job->count, job->behind, (size_t)job->others * sizeof *job->behind);
+    job->count += job->others;
 }
 
 static Fault draw_outlines(Outlines *job)
 {
+    const int64_t parts = (job->masks + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE;
     Pool pool = {{NULL}, 0, 0};
-    job->first = take(&pool, job->masks + 1, sizeof *job->first);
+    job->first = take(&pool, parts + 1, sizeof *job->first);
     if (pool.failed)
         return NO_MEMORY;
-    job->first[0] = job->out_start[0] = 0;
-    for (int64_t mask = 0; mask < job->masks; mask++)
-        job->first[mask + 1] = job->first[mask] + room_of_mask(job, mask);
-    for_each((job->masks + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, job->threads, draw_masks, job);
+    job->out_start[0] = 0;
+    for (int64_t mask = 0, room = 0; mask < job->masks; mask++) {
+        if (mask % MASKS_AT_ONCE == 0)
+            job->first[mask / MASKS_AT_ONCE] = room;
+        room += room_of_mask(job, mask);
+    }
+    for_each(parts, job->threads, draw_masks, job);
     if (!job->no_room)
-        job->count = close_gaps(job->masks, job->first, job->out_edges, job->out_start);
+        join_parts(job);
     give_back(&pool);
     return job->no_room ? NO_MEMORY : FINE;
 }

@@ -5,38 +5,139 @@
 
 BIND_PART(texts, Texts, TEXTS)
 
-int64_t decode_text(const uint8_t *text, int64_t length, int escaped, int64_t size,
-                           int64_t *edges)
+/* A mask that is being decoded. */
+typedef struct {
+    int64_t size, position, number;
+    int64_t last, before; /* the run before, and the one before that */
+    int64_t *edges, count;
+} Mask;
+
+static inline void add_edge(Mask *mask, int64_t run)
 {
-    int64_t count = 0, position = 0, before[2] = {0, 0};
-    int64_t number = 0;
-    for (int64_t at = 0; at < length; number++) {
-        uint64_t value = 0;
-        unsigned code;
-        int shift = 0;
-        do {
-            if (at == length || shift > 55)
-                return -1;
-            if (escaped && text[at] == '\\' && (++at == length || text[at] != '\\'))
-                return -1;
-            code = (unsigned)text[at++] - 48;
-            if (code > 63)
-                return -1;
-            value |= (uint64_t)(code & 0x1F) << shift;
-            shift += 5;
-        } while (code & 0x20);
-        int64_t run = (int64_t)value - (code & 0x10 ? (int64_t)1 << shift : 0);
-        if (number > 2)
-            run += before[number & 1];
-        if (run < 0 || run > size - position)
+    if (UNLIKELY(!run))
+        mask->count = flip(mask->edges, mask->count, mask->position);
+    else
+        mask->edges[mask->count++] = mask->position;
+}
+
+/* Take in a number; 0 where the run does not fit. `keep` says whether the edges are wanted. */
+static inline int add_number(Mask *mask, int64_t value, const int keep)
+{
+    const int64_t run = value + (mask->number > 2 ? mask->before : 0);
+    if (UNLIKELY((uint64_t)run > (uint64_t)(mask->size - mask->position)))
+        return 0;
+    mask->before = mask->last;
+    mask->last = run;
+    mask->position += run;
+    mask->number++;
+    if (keep)
+        add_edge(mask, run);
+    return 1;
+}
+
+/* One number, five bits a character; returns where the next begins, or -1 where it is malformed. */
+static int64_t read_number(const uint8_t *text, int64_t at, int64_t length, int escaped, int64_t *number)
+{
+    uint64_t value = 0;
+    unsigned code;
+    int shift = 0;
+    do {
+        if (at == length || shift > 55)
             return -1;
-        before[number & 1] = run;
-        position += run;
-        count = flip(edges, count, position);
+        if (escaped && text[at] == '\\' && (++at == length || text[at] != '\\'))
+            return -1;
+        code = (unsigned)text[at++] - 48;
+        if (code > 63)
+            return -1;
+        value |= (uint64_t)(code & 0x1F) << shift;
+        shift += 5;
+    } while (code & 0x20);
+    *number = (int64_t)value - (code & 0x10 ? (int64_t)1 << shift : 0);
+    return at;
+}
+
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+static const uint64_t EACH = UINT64_C(0x0101010101010101), HIGH = UINT64_C(0x8080808080808080);
+
+/* The last characters of the numbers that are whole in eight characters, a bit 0x20 each; none
+ * behind a character that is not of the alphabet or, as it may be doubled, a backslash. */
+static inline uint64_t ends_of_numbers(uint64_t letters)
+{
+    const uint64_t low = ~((letters | HIGH) - 48 * EACH), above = letters + 16 * EACH;
+    const uint64_t slash = letters ^ '\\' * EACH;
+    const uint64_t odd = (letters | low | above | ((slash - EACH) & ~slash)) & HIGH;
+    const uint64_t fine = odd ? ((odd & -odd) >> 7) - 1 : ~UINT64_C(0);
+    return ~(letters - 48 * EACH) & 0x20 * EACH & fine;
+}
+
+/* Five bits of each of eight characters, side by side. */
+static inline uint64_t bits_of(uint64_t letters)
+{
+    letters -= 48 * EACH;
+    letters = (letters & UINT64_C(0x001F001F001F001F)) | (letters >> 3 & UINT64_C(0x03E003E003E003E0));
+    letters = (letters & UINT64_C(0x000003FF000003FF)) | (letters >> 6 & UINT64_C(0x000FFC00000FFC00));
+    return (letters & UINT64_C(0xFFFFF)) | (letters >> 12 & UINT64_C(0xFFFFF00000));
+}
+
+/* Take in the numbers that are whole in eight characters, after the first three of all; how many
+ * characters they have, or -1 where a run does not fit. */
+static inline int64_t add_numbers(Mask *mask, const uint8_t *text, const int keep)
+{
+    uint64_t letters;
+    memcpy(&letters, text, 8);
+    uint64_t ends = ends_of_numbers(letters);
+    const uint64_t bits = bits_of(letters);
+    int64_t done = 0, sign = 0;
+    for (; ends; ends &= ends - 1) {
+        const int64_t end = 5 * (__builtin_ctzll(ends) >> 3) + 5;
+        const int64_t run = mask->before + ((int64_t)(bits << (64 - end)) >> (64 - end + done));
+        mask->before = mask->last;
+        mask->last = run;
+        mask->position += run;
+        sign |= run;
+        done = end;
+        if (keep)
+            add_edge(mask, run);
     }
-    if (!number || position != size)
+    return sign < 0 || mask->position > mask->size ? -1 : done / 5;
+}
+#else
+static inline int64_t add_numbers(Mask *mask, const uint8_t *text, const int keep)
+{
+    (void)mask, (void)text, (void)keep;
+    return 0; /* one after the other */
+}
+#endif
+
+static inline int64_t decode(const uint8_t *text, int64_t length, int escaped, Mask mask, const int keep)
+{
+    const int is_huge = mask.size >> 56 != 0; /* sums of eight numbers could overflow */
+    for (int64_t at = 0; at < length;) {
+        const int one = is_huge || mask.number < 3 || length - at < 8;
+        const int64_t step = one ? 0 : add_numbers(&mask, text + at, keep);
+        int64_t value;
+        if (step < 0)
+            return -1;
+        at += step;
+        if (step)
+            continue;
+        at = read_number(text, at, length, escaped, &value);
+        if (at < 0 || !add_number(&mask, value, keep))
+            return -1;
+    }
+    if (!mask.number || mask.position != mask.size)
         return -1;
-    return count && edges[count - 1] == size ? count - 1 : count;
+    return mask.count && mask.edges[mask.count - 1] == mask.size ? mask.count - 1 : mask.count;
+}
+
+int64_t decode_text(const uint8_t *text, int64_t length, int escaped, int64_t size, int64_t *edges)
+{
+    return decode(text, length, escaped, (Mask){size, 0, 0, 0, 0, edges, 0}, 1);
+}
+
+int is_sound_text(const uint8_t *text, int64_t length, int escaped, int64_t size)
+{
+    return decode(text, length, escaped, (Mask){size, 0, 0, 0, 0, NULL, 0}, 0) >= 0;
 }
 
 int64_t count_runs(const uint8_t *text, int64_t length)

@@ -36,4 +36,7 @@ int64_t count_runs(const uint8_t *text, int64_t length);
  * Returns how many edges, or -1 when it is malformed or does not fill the mask. */
 int64_t decode_text(const uint8_t *text, int64_t length, int escaped, int64_t size, int64_t *edges);
 
+/* Whether a text can be decoded so. */
+int is_sound_text(const uint8_t *text, int64_t length, int escaped, int64_t size);
+
 #endif

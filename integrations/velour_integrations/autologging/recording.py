@@ -141,8 +141,8 @@ def _log(judged: Sequence[tuple[Captured, velour.Evaluation]]) -> None:
     run = run_of(run_id)
     model = run.name or run.run_id
     for found, evaluation in judged:
-        dataset = found.dataset.with_model(model)
-        _log_one(found, replace(evaluation, run=run, model=model), dataset, run)
+        logged = replace(evaluation, run=run, model=model)  # names the content, once for all
+        _log_one(found, logged, found.dataset.with_model(model), run)
 
 
 def _log_one(

@@ -20,19 +20,24 @@ from velour_integrations.formats.coco_columns import (
     read_instances,
     table_of,
 )
-from velour_plugin import AnnotationTable, Dataset, Datum, MultiPolygon, Polygon, Raster
+from velour_plugin import AnnotationTable, Dataset, MultiPolygon, Polygon, Raster
 from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.plugin import (
     DEFAULT_KEY,
+    DatumColumns,
     LabelName,
     Path,
     Records,
     Shape,
-    natural_order,
+    natural_argsort,
     read_records,
 )
 
 Json = Mapping[str, Any]
+
+
+_SAID = ("file_name", "height", "width")
+"""What an image says of itself, as metadata of its datum."""
 
 
 class CocoFormat:
@@ -48,11 +53,8 @@ class CocoFormat:
         records = read_records(metadata)
         images = _unique(content, "images", "image", path)
         categories = _unique(content, "categories", "category", path)
-        uids = sorted((str(number) for number in images), key=natural_order)
-        by_uid = {str(number): image for number, image in images.items()}
-        numbered = {
-            number: place for place, uid in enumerate(uids) for number in (by_uid[uid]["id"],)
-        }
+        uids = list(map(str, images))
+        numbered = {number: place for place, number in enumerate(images)}
         labels = _labels(categories, path)
         classes = {number: place for place, number in enumerate(categories)}
         reader = _Results(uids, numbered, classes)
@@ -61,8 +63,7 @@ class CocoFormat:
             content = _instances(text, path)
             annotations = list(_unique(content, "annotations", "annotation", path).values())
             table = _table(annotations, numbered, classes, labels, path)
-        datums = [_datum(uid, by_uid[uid], records) for uid in uids]
-        records.check_used(uids, [str(by_uid[uid].get("file_name")) for uid in uids])
+        datums = _datums(uids, list(images.values()), records)
         stem = os.path.splitext(os.path.basename(os.fspath(path)))[0]
         return Dataset.from_table(name or stem, datums, table, reader=reader)
 
@@ -87,9 +88,11 @@ class _Results:
         records = read_detections(text)
         table = None
         if records is not None:
+            if not records.region.any():
+                text = b""  # regions alone are looked at again
             table = table_of(records, text, self.images, self.categories, labels)
         if table is None:
-            table = self._table(text, labels, path)
+            table = self._table(_text(path), labels, path)
         known = np.array([uid in dataset.place for uid in self.uids])
         return table if known.all() else table.on_datums(known)
 
@@ -141,8 +144,21 @@ def _uncollected() -> Iterator[None]:
 def _unique(content: Json, part: str, what: str, path: Path) -> dict[Any, Json]:
     """Entries of one part by their ids, in the order of the ids; annotations as they come."""
     entries = content.get(part)
-    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadDataset(f"{os.fspath(path)!r} has no list {part!r} of objects, as COCO has.")
+    numbers = [entry.get("id") for entry in entries]
+    if set(map(type, numbers)) <= {int} and len(set(numbers)) == len(numbers):
+        found = dict(zip(numbers, entries, strict=True))
+    else:
+        found = _one_by_one(entries, what, path)
+    if what == "annotation":
+        return found
+    names = list(found)
+    order = natural_argsort(list(map(str, names)))
+    return {names[place]: found[names[place]] for place in order}
+
+
+def _one_by_one(entries: Sequence[Json], what: str, path: Path) -> dict[Any, Json]:
     found: dict[Any, Json] = {}
     seen: set[str] = set()
     for place, entry in enumerate(entries):
@@ -158,14 +174,12 @@ def _unique(content: Json, part: str, what: str, path: Path) -> dict[Any, Json]:
             raise BadDataset(f"{_at(path, what, place)}: id {number!r} occurs twice.")
         seen.add(str(number))
         found[number] = entry
-    if what == "annotation":
-        return found
-    return dict(sorted(found.items(), key=lambda item: natural_order(str(item[0]))))
+    return found
 
 
 def _labels(categories: Mapping[Any, Json], path: Path) -> list[LabelName]:
     labels = [(DEFAULT_KEY, str(entry.get("name", number))) for number, entry in categories.items()]
-    for label in labels:
+    for label in labels if len(set(labels)) < len(labels) else ():
         if labels.count(label) > 1:
             raise BadDataset(
                 f"{os.fspath(path)!r}: two categories are called {label[1]!r}; give each a name "
@@ -174,10 +188,19 @@ def _labels(categories: Mapping[Any, Json], path: Path) -> list[LabelName]:
     return labels
 
 
-def _datum(uid: str, image: Json, records: Records) -> Datum:
-    said = {key: image[key] for key in ("file_name", "height", "width") if key in image}
-    extra, location = records.of(uid, str(image.get("file_name", uid)))
-    return Datum(uid, {**said, **extra}, location)
+def _datums(uids: Sequence[str], images: Sequence[Json], records: Records) -> DatumColumns:
+    said = [{key: image[key] for key in _SAID if key in image} for image in images]
+    if not records.records:
+        return DatumColumns.of_uids(uids, said)
+    names = [str(image.get("file_name", uid)) for uid, image in zip(uids, images, strict=True)]
+    extra = list(map(records.of, uids, names))
+    datums = DatumColumns.of_uids(
+        uids,
+        [{**known, **more} for known, (more, _) in zip(said, extra, strict=True)],
+        [location for _, location in extra],
+    )
+    records.check_used(uids, names)
+    return datums
 
 
 def _table(

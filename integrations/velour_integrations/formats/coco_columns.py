@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin import AnnotationTable, Raster
+from velour_plugin import AnnotationTable
 from velour_plugin.errors import InvalidInput
 from velour_plugin.plugin import (
     CocoRecords,
@@ -22,12 +22,15 @@ from velour_plugin.plugin import (
     RegionColumn,
     UseJson,
     check_texts,
+    read_counts,
     read_polygons,
     read_results,
     read_truth,
 )
 
 _POLYGONS, _COMPRESSED, _COUNTS = 1, 2, 3
+_FEW = 1 << 20
+"""Ids of a range so wide are looked up in a table of it: the images of COCO."""
 
 
 class Places:
@@ -39,18 +42,28 @@ class Places:
 
     def __init__(self, known: Mapping[Any, int]) -> None:
         whole = {key: place for key, place in known.items() if _is_whole(key)}
-        ids = np.array(list(whole), np.int64)
+        ids = np.fromiter(whole, np.int64, len(whole))
         order = np.argsort(ids)
         self.ids = ids[order]
-        self.places = np.array(list(whole.values()), np.int32)[order]
+        self.places = np.fromiter(whole.values(), np.int32, len(whole))[order]
 
     def of(self, ids: NDArray[np.int64]) -> NDArray[np.int32] | None:
         """Positions of ids, ``(n,)``; ``None`` when one is unknown."""
-        at = np.searchsorted(self.ids, ids)
-        known = at < len(self.ids)
-        if not known.all() or not np.array_equal(self.ids[at], ids):
+        if not ids.size or not self.ids.size:
+            return None if ids.size else np.empty(0, np.int32)
+        first, last = int(self.ids[0]), int(self.ids[-1])
+        if ids.min() < first or ids.max() > last:
             return None
-        return self.places[at]
+        if last - first > _FEW + 4 * len(ids):
+            return self._searched(ids)
+        table = np.full(last - first + 1, -1, np.int32)
+        table[self.ids - first] = self.places
+        found = table[ids - first]
+        return None if (found < 0).any() else found
+
+    def _searched(self, ids: NDArray[np.int64]) -> NDArray[np.int32] | None:
+        at = np.searchsorted(self.ids, ids)
+        return self.places[at] if np.array_equal(self.ids[at], ids) else None
 
 
 def read_instances(text: bytes) -> tuple[dict[str, Any], CocoRecords] | None:
@@ -95,15 +108,18 @@ def table_of(
         return None
     regions = _regions(records, text)
     has_box = ~np.isnan(records.box[:, 0])
-    if regions is None or not (regions.is_present | has_box).all():
+    if regions is None or not (has_box | regions.is_present).all():
         return None
     area = records.area
     if area is None:  # of a detection: that of its box where it has one, as in COCO
         area = records.box[:, 2] * records.box[:, 3]
-    return AnnotationTable.from_columns(
-        labels, datum, label, box=records.box if has_box.any() else None, area=area,
-        score=records.score, crowd=records.crowd, shape=regions,
-    )  # fmt: skip
+    try:
+        return AnnotationTable.from_columns(
+            labels, datum, label, box=records.box if has_box.any() else None, area=area,
+            score=records.score, crowd=records.crowd, shape=regions,
+        )  # fmt: skip
+    except InvalidInput:
+        return None
 
 
 def _is_whole(key: Any) -> bool:
@@ -111,17 +127,12 @@ def _is_whole(key: Any) -> bool:
 
 
 def _are_sound(records: CocoRecords) -> bool:
-    """Whether all numbers are within their bounds, and no id occurs twice."""
-    box, area, score = records.box, records.area, records.score
+    """Whether no id occurs twice, and what a table does not ask of its columns."""
     if records.id is not None:
-        given = records.id[records.id != -1]
-        if len(np.unique(given)) < len(given):
+        given = np.sort(records.id[records.id != -1])
+        if (given[1:] == given[:-1]).any():
             return False
-    return not (
-        (box[:, 2:] < 0).any()
-        or (area is not None and (area < 0).any())
-        or (score is not None and not ((score >= 0) & (score <= 1)).all())
-    )
+    return records.area is None or not (records.area < 0).any()
 
 
 def _regions(records: CocoRecords, text: bytes) -> RegionColumn | None:
@@ -131,9 +142,9 @@ def _regions(records: CocoRecords, text: bytes) -> RegionColumn | None:
         parts = [
             RegionColumn.of_rings(*read_polygons(text, *_bounds(records, rows[0]))),
             _compressed(records, text, rows[1]),
-            RegionColumn.of_shapes([_counted(records, text, row) for row in rows[2].tolist()]),
+            _counted(records, text, rows[2]),
         ]
-    except (ValueError, InvalidInput):
+    except (ValueError, UseJson):
         return None
     return RegionColumn.scattered(len(records), list(zip(rows, parts, strict=True)))
 
@@ -147,9 +158,9 @@ def _compressed(records: CocoRecords, text: bytes, rows: NDArray[np.intp]) -> Re
     return column
 
 
-def _counted(records: CocoRecords, text: bytes, row: int) -> Raster:
-    counts = json.loads(text[records.region_start[row] : records.region_stop[row]])
-    return Raster({"size": records.size[row].tolist(), "counts": counts})
+def _counted(records: CocoRecords, text: bytes, rows: NDArray[np.intp]) -> RegionColumn:
+    size = records.size[rows]
+    return RegionColumn.of_edges(*read_counts(text, *_bounds(records, rows), size), size)
 
 
 def _bounds(

@@ -346,8 +346,7 @@ static int decode_mask(const Boxes *job, Cell *cell, int64_t row)
     const Texts *texts = job->texts;
     const uint8_t *text = letters_of(texts, row);
     const int64_t length = texts->stop[row] - texts->start[row];
-    if (!grow((void **)&cell->edges, &cell->edges_room, count_runs(text, length) + 1,
-              sizeof *cell->edges))
+    if (!grow((void **)&cell->edges, &cell->edges_room, length + 1, sizeof *cell->edges))
         return -1;
     cell->start = 0;
     cell->stop = decode_text(text, length, texts->escaped, texts->height[row] * texts->width[row],
