@@ -118,7 +118,7 @@ def average_precision(
         "detections": {
             "label": label,
             "datum": np.zeros(count, np.int32),
-            "score": np.arange(count, 0, -1, np.float64),  # none are tied
+            "score": np.arange(count, dtype=np.float64),  # none are tied
             "rank": np.zeros(count, np.uint16),
             "areas": counted.view(np.uint8),
         },
