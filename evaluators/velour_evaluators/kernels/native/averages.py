@@ -114,7 +114,7 @@ def average_precision(
     """
     count, real = len(label), np.repeat(np.arange(len(truths), dtype=np.int32), truths.clip(0))
     hits = np.flatnonzero(true).astype(np.int32)
-    tables = {
+    tables: Tables = {
         "detections": {
             "label": label,
             "datum": np.zeros(count, np.int32),
