@@ -13,7 +13,7 @@ SIZES = [0, 1, 2, 7, 126, 127, 128, 129, 500, 16_383, 16_384, 16_385, 40_000]
 
 
 def test_half_of_two_truths_are_found_by_the_first_of_three() -> None:
-    """Precision is 1 up to half of the recalls, 51 of 101; a detection that does not count is none."""
+    """Precision is 1 up to half of the recalls, 51 of 101; what does not count is no mistake."""
     label = np.zeros(3, np.int32)
     true, counted = np.array([False, True, False]), np.array([False, True, True])
     assert engine.average_precision(label, true, counted, np.array([2])) == pytest.approx(51 / 101)
