@@ -154,7 +154,7 @@ class MemoryStore:
         return {
             each: metric.value
             for each in evaluation_ids
-            for metric in self.load(each).metrics
+            for metric in self.load(each).measured
             if (metric.name, metric.label and metric.label.name) == (name, key)
         }
 
@@ -305,7 +305,7 @@ class MemoryStore:
         return self._evaluations[evaluation_id]
 
     def _metrics(self, evaluation_ids: Sequence[str]) -> list[velour.Metric]:
-        return [metric for each in evaluation_ids for metric in self.load(each).metrics]
+        return [metric for each in evaluation_ids for metric in self.load(each).measured]
 
     def _candidates(self) -> list[velour.Candidate]:
         return [self._candidate(*link) for link in reversed(self._links)]

@@ -6,6 +6,7 @@ of a dataset in memory are sent to workers; those of a partitioned one are read 
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -112,6 +113,13 @@ class Question:
             _sorted_keys(given.get("label_keys")),
             node,
         )
+
+    @classmethod
+    def certified(cls, evaluator: Evaluator, certificate: Certificate) -> Question:
+        """What an evaluation with this certificate answered."""
+        where = None if certificate.filter is None else json.loads(certificate.filter)
+        label_map = label_mapping(certificate.label_map)
+        return cls.of(evaluator, {**certificate.parameters, "label_map": label_map}, where)
 
     @property
     def split(self) -> Split:
@@ -310,6 +318,17 @@ def _sorted_keys(keys: str | Collection[str] | None) -> list[str] | None:
     if not names or not all(isinstance(name, str) for name in names):
         raise InvalidInput(f"label_keys {keys!r}: expected at least one key, as ['class'].")
     return sorted(names)
+
+
+def label_mapping(pairs: Any) -> Any:
+    """Pairs of JSON as a mapping; what is neither is for :meth:`Question.of` to refuse."""
+    if not isinstance(pairs, (list, tuple)):
+        return pairs
+    return {_name(old): _name(new) for old, new in pairs}
+
+
+def _name(side: Any) -> Any:
+    return side if isinstance(side, str) else tuple(side)
 
 
 def _label_pairs(label_map: Mapping[Any, Any] | None) -> list[tuple[Any, Any]] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from velour_plugin.store import ledgers
 from velour_plugin.store.ledgers import (
     LeanLedger,
     LedgerPieces,
+    details_from_bytes,
+    details_to_bytes,
     ledger_from_bytes,
     ledger_to_bytes,
     uids_from_bytes,
@@ -95,14 +99,15 @@ def test_a_ledger_in_pieces_is_whole_again() -> None:
     assert LedgerPieces.of(LEDGER, ()).digest == pieces.digest
     loaded: list[int] = []
 
-    def load() -> bytes:
+    def load() -> Mapping[str, Columns]:
         loaded.append(1)
         assert pieces.details is not None
-        return pieces.details
+        return details_from_bytes(pieces.details)
 
     lean = LeanLedger.of(pieces.content, {pieces.digest: uids_from_bytes(pieces.uids)}.__getitem__)
     assert list(lean.ledger.tables) == ["numbers", "nothing"]
     assert lean.details == ("flags",)
+    assert not lean.measured_only
     assert lean.nbytes > len(pieces.content)
     again = lean.with_details(load)
     assert (again.datums, again.labels, again.parameters) == (
@@ -120,7 +125,27 @@ def test_a_ledger_without_details_has_no_piece_of_them() -> None:
     pieces = LedgerPieces.of(LEDGER, {"pairs"})
     assert pieces.details is None
     lean = LeanLedger.of(pieces.content, lambda _: LEDGER.datums)
-    assert lean.with_details(lambda: b"").tables is lean.ledger.tables
+    assert lean.with_details(dict).tables is lean.ledger.tables
+
+
+def test_details_that_nobody_has_looked_at_wait_on() -> None:
+    """They are neither made nor spelled; their names are there."""
+    late = {"flags": LEDGER.tables["flags"]}
+    known = {name: table for name, table in LEDGER.tables.items() if name != "flags"}
+    ledger = replace(LEDGER, tables=LazyTables(known, ("flags",), lambda: late))
+    assert (LEDGER.waiting, ledger.waiting) == ((), ("flags",))
+    pieces = LedgerPieces.of(ledger, {"flags", "pairs"}, measured_only=True)
+    assert pieces.details is None
+    assert ledger.waiting == ("flags",)
+    lean = LeanLedger.of(pieces.content, lambda _: LEDGER.datums)
+    assert (lean.details, lean.measured_only) == (("flags",), True)
+    again = lean.with_details(lambda: details_from_bytes(details_to_bytes(late)))
+    assert again.waiting == ("flags",)
+    assert again.tables["flags"]["right"].tolist() == late["flags"]["right"].tolist()
+    assert again.waiting == ()
+
+    ledger.load_details()
+    assert LedgerPieces.of(ledger, {"flags"}).details is not None
 
 
 def test_what_is_no_ledger_is_refused() -> None:

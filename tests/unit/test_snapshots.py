@@ -94,6 +94,8 @@ def test_every_question_reads_in_one_transaction(store: SqlStore, query: Any) ->
     velour.evaluate(
         fires(["2"], "model 0", images=images, name="embers"), "object-detection", store=store
     )
+    for item in store.candidates("fires"):
+        store.load(item.evaluation_id).ledger.load_details()  # or they would be kept now
     with statements(store) as sent:
         try:
             query(store)

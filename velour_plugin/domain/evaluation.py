@@ -170,6 +170,11 @@ class Evaluation(Mapping[str, "float | None"]):
         return evaluation_id(self.certificate, self.model, self.predictions_digest)
 
     @property
+    def measured(self) -> Sequence[Metric]:
+        """The metrics that a store keeps: details follow from the ledger."""
+        return self.metrics.measured if isinstance(self.metrics, Metrics) else self.metrics
+
+    @property
     def headline(self) -> dict[str, float | None]:
         """The metrics that are one number about all labels, by name: those that come first."""
         first = takewhile(lambda metric: metric.label is None, self.metrics)

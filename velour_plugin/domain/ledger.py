@@ -61,6 +61,11 @@ class Ledger:
             )
         return counts
 
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Names of tables that wait until they are looked at."""
+        return self.tables.waiting if isinstance(self.tables, LazyTables) else ()
+
     def load_details(self) -> None:
         """Make the tables that wait until they are looked at."""
         if isinstance(self.tables, LazyTables):
@@ -158,6 +163,11 @@ class LazyTables(Mapping[str, Columns]):
     def __reduce__(self) -> tuple[type, tuple[dict[str, dict[str, NDArray[Any]]]]]:
         """Travel to other processes as what it is made of, for what makes it may not travel."""
         return dict, ({name: dict(columns) for name, columns in self.items()},)
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Names of those that nobody has looked at yet."""
+        return () if self._make is None else self._later
 
     def make(self) -> Mapping[str, Columns]:
         """The tables that are made later, now."""

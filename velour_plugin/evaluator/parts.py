@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -95,9 +96,14 @@ class Explaining:
         truths = ledger.tables.get("truths", {})
         if not {"label", "datum"} <= set(truths):
             return {}
+        count = len(ledger.datums)
+        pairs = np.unique(truths["label"].astype(np.int64) * count + truths["datum"])
+        starts = np.searchsorted(pairs, np.arange(len(ledger.labels) + 1) * count)
         return {
-            name: np.unique(truths["datum"][truths["label"] == number])
-            for number, name in enumerate(ledger.labels)
+            name: (pairs[first:last] - number * count).astype(np.intp)
+            for number, (name, (first, last)) in enumerate(
+                zip(ledger.labels, pairwise(starts.tolist()), strict=True)
+            )
         }
 
 

@@ -11,6 +11,12 @@ from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.plugins import installed
 from velour_plugin.ranking.comparability import ABOUT_DATUMS, differences, refuse
 from velour_plugin.ranking.ledger_access import LedgerAccess
+from velour_plugin.ranking.metric_lookup import (
+    has_metric,
+    metric_labels,
+    metric_names,
+    metric_values,
+)
 from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Candidate
 
@@ -38,7 +44,7 @@ class Choice:
 def choose_candidates(
     access: LedgerAccess, dataset: str, choice: Choice
 ) -> tuple[list[Candidate], dict[str, float | None]]:
-    """Find the evaluations to rank, and their stored values of the metric.
+    """Find the evaluations to rank, and their values of the metric over all that they are about.
 
     Args:
         access: the query that they answer.
@@ -52,13 +58,11 @@ def choose_candidates(
     reader = access.reader
     chosen = _chosen(reader.candidates(dataset), dataset, choice)
     candidates = _newest([item for item in chosen if access.admits(item)], access)
-    ids = [item.evaluation_id for item in candidates]
-    if access.parameters:  # other labels, other thresholds: the ledgers will tell
-        if candidates and choice.metric not in reader.metric_names(ids):
+    if access.parameters and candidates:  # other labels, other thresholds: the ledgers will tell
+        if not has_metric(reader, candidates, choice.metric):
             raise no_metric(reader, choice.metric, None, candidates)
-        if candidates:
-            return candidates, dict.fromkeys(ids)
-    stored = reader.metric_values(ids, choice.metric, choice.label)
+        return candidates, dict.fromkeys(item.evaluation_id for item in candidates)
+    stored = metric_values(reader, candidates, choice.metric, choice.label)
     taking_part = [item for item in candidates if item.evaluation_id in stored]
     if not taking_part:
         raise no_metric(reader, choice.metric, choice.label, candidates)
@@ -144,10 +148,9 @@ def no_metric(
     """The error that says why no candidate has a metric of a label, or of all labels."""
     if not candidates:
         return NotFound("no evaluated run is among those asked for: see the runs of 'velour rank'.")
-    ids = [item.evaluation_id for item in candidates]
-    names = reader.metric_names(ids)
+    names = metric_names(reader, candidates)
     if label is not None and metric in names:
-        known = reader.metric_labels(ids, metric)
+        known = metric_labels(reader, candidates, metric)
         if not known:
             return InvalidInput(f"{metric} is about all labels: leave label= (--label) out.")
         labels = {value if key == DEFAULT_KEY else f"{key}={value}" for key, value in known}

@@ -18,6 +18,7 @@ from velour_plugin.libraries import shapely
 from velour_plugin.queries import RankQuery, label_of
 from velour_plugin.ranking.candidates import no_metric
 from velour_plugin.ranking.measured import Measured
+from velour_plugin.ranking.metric_lookup import metric_values
 from velour_plugin.ranking.selection import Competitor, Competitors
 from velour_plugin.store.protocol import Reader
 
@@ -122,9 +123,8 @@ def _label_of(
         InvalidInput: the metric is about classes, and the query names none.
     """
     candidates = [item for competitor in competitors.all for item in competitor.items]
-    ids = [item.evaluation_id for item in candidates]
     for label in dict.fromkeys((label_of(query), None)):
-        if reader.metric_values(ids, metric, label):
+        if metric_values(reader, candidates, metric, label):
             return label
     raise no_metric(reader, metric, label_of(query), candidates)
 

@@ -31,7 +31,7 @@ from velour_plugin.filters.rows import matches_run, matching_labels
 from velour_plugin.filters.split import subject_of
 from velour_plugin.filters.text import to_text
 from velour_plugin.filters.tree import conjunction, conjuncts
-from velour_plugin.matching import Question
+from velour_plugin.matching import Question, label_mapping
 from velour_plugin.plugins import installed
 from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Candidate, DatumSelection
@@ -62,7 +62,7 @@ class LedgerAccess:
         self.where = parse_filter(where)
         self.parameters = dict(parameters or {})
         if "label_map" in self.parameters:
-            self.parameters["label_map"] = _label_map(self.parameters["label_map"])
+            self.parameters["label_map"] = label_mapping(self.parameters["label_map"])
         self.split: Split = split_filter(self.where)
         self.rematched = False
         self.labels: set[LabelName] = set()
@@ -197,7 +197,7 @@ class LedgerAccess:
         given = {
             **parameters,
             "label_keys": certificate.parameters.get("label_keys"),
-            "label_map": _label_map(certificate.label_map),
+            "label_map": label_mapping(certificate.label_map),
             **self.parameters,
         }
         return Question.of(installed().evaluator(item.task), given, conjunction(both))
@@ -218,14 +218,3 @@ def refuse_runs(split: Split) -> None:
             f"{to_text(split.runs)} chooses among runs, and here the run is named already: leave "
             "it out of the filter."
         )
-
-
-def _label_map(pairs: Any) -> Any:
-    """Pairs of JSON as a mapping; what is neither is for the evaluator to refuse."""
-    if not isinstance(pairs, (list, tuple)):
-        return pairs
-    return {_name(old): _name(new) for old, new in pairs}
-
-
-def _name(side: Any) -> Any:
-    return side if isinstance(side, str) else tuple(side)

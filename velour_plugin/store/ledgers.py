@@ -5,7 +5,7 @@ header in JSON, then the tables in the header's order. A table is read when it i
 asked for: most questions need a third of a ledger.
 
 A store keeps a ledger in three pieces (:class:`LedgerPieces`): what is measured, the tables of
-details, and the list of datums, which many ledgers share.
+details once somebody has looked at them, and the list of datums, which many ledgers share.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class LedgerPieces:
         digest: names the list of datums: SHA-256 of ``uids``, as hexadecimal.
         uids: the list of datums.
         content: what is measured, and the names of the tables of details.
-        details: tables that are looked at once; ``None`` where there are none.
+        details: tables that are looked at once; ``None`` where there are none, or nobody looked.
     """
 
     digest: str
@@ -63,20 +63,23 @@ class LedgerPieces:
     details: bytes | None
 
     @classmethod
-    def of(cls, ledger: Ledger, detail_tables: Collection[str]) -> LedgerPieces:
-        """Take a ledger apart.
+    def of(
+        cls, ledger: Ledger, detail_tables: Collection[str], *, measured_only: bool = False
+    ) -> LedgerPieces:
+        """Take a ledger apart; tables of details that wait until they are looked at wait on.
 
         Args:
             ledger: of an evaluation.
             detail_tables: names of the tables that are kept apart, where it has them.
+            measured_only: whether of its metrics those that are measured are kept, and no details.
         """
         apart = [name for name in ledger.tables if name in detail_tables]
         lean = {name: ledger.tables[name] for name in ledger.tables if name not in apart}
         uids = columns_to_parquet(_uid_column(ledger.datums))
         digest = hashlib.sha256(uids).hexdigest()
-        head = {**_head(ledger), "uids": digest, "details": apart}
-        details = {name: ledger.tables[name] for name in apart}
-        return cls(digest, uids, _packed(head, lean), _packed({}, details) if apart else None)
+        head = {**_head(ledger), "uids": digest, "details": apart, "measured_only": measured_only}
+        made = {name: ledger.tables[name] for name in apart if name not in ledger.waiting}
+        return cls(digest, uids, _packed(head, lean), details_to_bytes(made) if made else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +90,14 @@ class LeanLedger:
         ledger: without details.
         details: names of their tables.
         nbytes: that it takes in memory, once all of its tables have been read.
+        measured_only: whether the metrics beside it are those that are measured, so that details
+            are computed; those that older versions of Velour stored are all.
     """
 
     ledger: Ledger
     details: tuple[str, ...]
     nbytes: int
+    measured_only: bool = False
 
     @classmethod
     def of(cls, content: bytes, datums: Callable[[str], tuple[str, ...]]) -> LeanLedger:
@@ -106,14 +112,28 @@ class LeanLedger:
         """
         header, tables = _unpacked(content)
         ledger = _ledger(header, tables, datums(header["uids"]))
-        return cls(ledger, tuple(header["details"]), len(content) + tables.nbytes)
+        nbytes = len(content) + tables.nbytes
+        return cls(ledger, tuple(header["details"]), nbytes, header.get("measured_only", False))
 
-    def with_details(self, load: Callable[[], bytes]) -> Ledger:
+    def with_details(self, load: Callable[[], Mapping[str, Columns]]) -> Ledger:
         """The whole ledger, whose details are loaded when one of them is looked at."""
         if not self.details:
             return self.ledger
-        tables = LazyTables(self.ledger.tables, self.details, lambda: _unpacked(load())[1])
-        return replace(self.ledger, tables=tables)
+        return replace(self.ledger, tables=LazyTables(self.ledger.tables, self.details, load))
+
+
+def details_to_bytes(tables: Mapping[str, Columns]) -> bytes:
+    """Spell tables of details in bytes: :attr:`LedgerPieces.details`."""
+    return _packed({}, tables)
+
+
+def details_from_bytes(content: bytes) -> Mapping[str, Columns]:
+    """Read tables of details back, each when it is first asked for.
+
+    Raises:
+        StoreUnavailable: the bytes are no tables, or those of a newer version of Velour.
+    """
+    return _unpacked(content)[1]
 
 
 def uids_from_bytes(content: bytes) -> tuple[str, ...]:

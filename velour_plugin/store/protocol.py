@@ -124,7 +124,7 @@ class Reader(Protocol):
         """
 
     def load(self, evaluation_id: str) -> Evaluation:
-        """Read an evaluation back exactly as it was saved.
+        """Read an evaluation back exactly as it was saved; details when they are looked at.
 
         Raises:
             NotFound: no evaluation has that id.
@@ -160,13 +160,16 @@ class Reader(Protocol):
     def metric_values(
         self, evaluation_ids: Sequence[str], name: str, label: Label | None = None
     ) -> dict[str, float | None]:
-        """Stored values of a metric, by evaluation; those without it are left out."""
+        """Stored values of a metric, by evaluation; those without it are left out.
+
+        What was measured is stored; details are computed from ledgers.
+        """
 
     def metric_labels(self, evaluation_ids: Sequence[str], name: str) -> set[tuple[str, str]]:
-        """Labels, as (key, value), for which evaluations have a metric."""
+        """Labels, as (key, value), for which a metric of evaluations is stored."""
 
     def metric_names(self, evaluation_ids: Sequence[str]) -> set[str]:
-        """Names of the metrics that evaluations have."""
+        """Names of the metrics that are stored of evaluations."""
 
 
 class Snapshot(Reader, Protocol):

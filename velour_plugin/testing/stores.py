@@ -19,6 +19,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ import numpy as np
 import pytest
 
 import velour_plugin as velour
-from velour_plugin.errors import NotFound, UnknownName
+from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.filters import parse_filter
 from velour_plugin.queries import (
     CompareQuery,
@@ -158,6 +159,30 @@ class StoreContract:
         predictions = store.load_predictions(saved.id)
         again = fires().with_predictions(predictions, "model")
         assert again.predictions_digest == fires(["2", "10"]).predictions_digest
+
+    def test_details_are_those_of_the_evaluation_whenever_they_are_looked_at(
+        self, store: Store
+    ) -> None:
+        """Before and after saving, from the store once and again, by a snapshot as well."""
+        looked_at = velour.evaluate(fires(["2"], "first"), TASK, save=False)
+        expected = {"first": list(looked_at.metrics)}
+        store.save(looked_at, fires(["2"], "first"))
+        saved = self.save(store, fires(["2", "10"], "second"))
+        with store.snapshot() as reader:
+            expected["second"] = list(reader.load(saved.id).metrics)
+        assert expected["second"] == list(saved.metrics)
+        for item in 2 * store.candidates("fires"):
+            back = store.load(item.evaluation_id)
+            assert back.metrics == expected[item.model]
+            assert len(back.metrics) > len(back.measured)
+            assert back.measured == tuple(expected[item.model][: len(back.measured)])
+
+    def test_what_was_saved_with_its_details_keeps_them(self, store: Store) -> None:
+        """As given: nothing is computed anew."""
+        evaluation = velour.evaluate(fires(["2"]), TASK, save=False)
+        metrics = [*evaluation.metrics, velour.Metric("further", 0.25)]
+        store.save(replace(evaluation, metrics=metrics), fires(["2"]))
+        assert store.load(evaluation.id).metrics == metrics
 
     def test_predictions_are_read_on_some_datums(self, store: Store) -> None:
         """As of the whole without the others, also when the reader was released before."""
@@ -297,6 +322,40 @@ class StoreContract:
         board = store.ask(RankQuery(metric="mAR_100", datasets=["fires"]))
         assert [row.model for row in board] == ["second", "first"]
         assert [row.value for row in board] == pytest.approx([1 / 2, 1 / 3])
+
+    def test_runs_are_ranked_by_details(self, store: Store) -> None:
+        """Those that were computed as those that an older Velour stored."""
+        label = velour.Label("class", "fire")
+        saved = self.save(store, fires(["2", "10"], "first"))
+        older = velour.evaluate(fires(["2"], "second"), TASK, save=False)
+        store.save(replace(older, metrics=list(older.metrics)), fires(["2"], "second"))
+        expected = {one.model: one.value("oLRP") for one in (saved, older)}
+        best = {one.model: one.value("best_f1", label=label) for one in (saved, older)}
+        for where in (None, "hour >= 1"):
+            asked: dict[str, Any] = {"datasets": "fires", "where": where, "resamples": 0}
+            board = store.ask(RankQuery(metric="oLRP", columns=["ece"], **asked))
+            assert {row.model: row.value for row in board} == expected
+            assert {row.model: row.columns["ece"] for row in board} == {
+                one.model: one.value("ece") for one in (saved, older)
+            }
+            board = store.ask(RankQuery(metric="best_f1", label=label.name, **asked))
+            assert {row.model: row.value for row in board} == best
+            board = store.ask(
+                RankQuery(metric="mAP", columns=["oLRP"], having="oLRP < 0.7", **asked)
+            )
+            assert [row.model for row in board] == ["first"]
+
+    def test_a_metric_that_no_run_has_is_named(self, store: Store) -> None:
+        """The nearest is, of what is measured and of details."""
+        self.save(store, fires(["2", "10"]))
+        asked: dict[str, Any] = {"datasets": "fires", "resamples": 0}
+        for parameters in ({}, {"label_map": {"fire": "flame"}}):
+            with pytest.raises(UnknownName, match="did you mean 'oLRP'"):
+                store.ask(RankQuery(metric="oLPR", parameters=parameters, **asked))
+        with pytest.raises(UnknownName, match="did you mean 'fire'"):
+            store.ask(RankQuery(metric="best_f1", label="fira", **asked))
+        with pytest.raises(InvalidInput, match="about all labels"):
+            store.ask(RankQuery(metric="ece", label="fire", **asked))
 
     def test_what_is_written_changes_the_answer(self, store: Store) -> None:
         """Tags, metadata of models and evaluations are seen by the next question."""

@@ -14,6 +14,7 @@ from velour_evaluators.kernels import matching, merging
 from velour_evaluators.kernels.accumulate import (
     Averages,
     Question,
+    Rows,
     averages_of_curves,
     curves_of_area,
 )
@@ -197,6 +198,34 @@ def counts_at(
     else:
         found, counted = prepared.select(weights).counts_at(lane, settings.score_threshold)
     return found, counted, prepared.count_truths(weights)[:, 0]
+
+
+def average_precision(
+    label: NDArray[np.int32],
+    true: NDArray[np.bool_],
+    counted: NDArray[np.bool_],
+    truths: NDArray[np.int64],
+) -> float | None:
+    """COCO's at one IoU threshold, over the labels with truths; ``None`` without any.
+
+    Args:
+        label: ``(n,)`` of each detection, rising; the best of a label first.
+        true: ``(n,)`` true positives.
+        counted: ``(n,)`` which detections count at all; all true positives do.
+        truths: ``(labels,)`` how many truths each label has.
+    """
+    known = truths > 0
+    if not known.any():
+        return None
+    if library.available():
+        return native_averages.average_precision(label, true, counted, truths)
+    stay = counted & known[label]
+    label, true = (np.cumsum(known) - 1).astype(np.int32)[label[stay]], true[stay]
+    hits = np.flatnonzero(true)
+    one, none = np.ones(len(hits), np.uint64), np.zeros(len(hits), np.uint64)
+    inside = np.ones(len(label), np.uint8)
+    rows = Rows(label, np.zeros(len(label), np.uint16), inside, hits, one, none)
+    return float(curves_of_area(rows, 0, 1, truths[known], (1,)).precision.mean())
 
 
 def _averages(

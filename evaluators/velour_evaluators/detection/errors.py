@@ -13,7 +13,6 @@ from velour_evaluators.detection import engine
 from velour_evaluators.detection.curves import known
 from velour_evaluators.detection.view import DetectionView, Key
 from velour_evaluators.kernels import errors
-from velour_evaluators.kernels.accumulate import Rows, curves_of_area
 from velour_evaluators.kernels.olrp import OptimalErrors, optimal_errors
 from velour_evaluators.kernels.score_curves import steps_of
 from velour_plugin import Ledger, Metric
@@ -110,10 +109,10 @@ class _Costs:
         """AP when errors of a kind are corrected, or removed where they cannot be."""
         these = self.kind == kind
         right = these & self.corrected
-        label = self.view.chosen.rows.label
+        label = None
         if kind == errors.CLASSIFICATION and right.any():
-            target = self.errors.target[self.view.origin]
-            label = np.where(right, self.view.book.truths["label"][target], label)
+            target, own = self.errors.target[self.view.origin], self.view.chosen.rows.label
+            label = np.where(right, self.view.book.truths["label"][target], own)
         return self._ap(key, removed=these & ~right, added=right, label=label)
 
     def _ap(
@@ -128,28 +127,14 @@ class _Costs:
         view = self.view
         true = view.true if added is None else view.true | added
         stay = view.counted if removed is None else view.counted & ~removed
-        label = view.chosen.rows.label if label is None else label
-        label, true, score = label[stay], true[stay], view.chosen.score[stay]
-        if (np.diff(label) < 0).any():
-            order = np.lexsort((-score, label))
-            label, true = label[order], true[order]
+        if label is None:
+            label = view.chosen.rows.label
+        else:
+            order = np.flatnonzero(stay)
+            order = order[np.lexsort((-view.chosen.score[order], label[order]))]
+            label, true, stay = label[order], true[order], stay[order]
         truths = view.chosen.truths[:, 0] - (0 if fewer is None else fewer)
-        return _average_precision(label, true, np.where(key.own, truths, 0))
-
-
-def _average_precision(
-    label: NDArray[np.int32], true: NDArray[np.bool_], truths: NDArray[np.int64]
-) -> float | None:
-    """COCO's, at one IoU threshold; ``None`` without truths."""
-    kept = truths > 0
-    stay = kept[label]
-    label, true = (np.cumsum(kept) - 1).astype(np.int32)[label[stay]], true[stay]
-    hits = np.flatnonzero(true)
-    one, none = np.ones(len(hits), np.uint64), np.zeros(len(hits), np.uint64)
-    inside = np.ones(len(label), np.uint8)
-    rows = Rows(label, np.zeros(len(label), np.uint16), inside, hits, one, none)
-    precision = curves_of_area(rows, 0, 1, truths[kept], (1,)).precision
-    return float(precision.mean()) if precision.size else None
+        return engine.average_precision(label, true, stay, np.where(key.own, truths, 0))
 
 
 def _gain(now: float | None, then: float | None) -> float | None:

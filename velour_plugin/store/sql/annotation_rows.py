@@ -87,10 +87,8 @@ def table_of_rows(
 def region_columns(
     connection: Connection, backend: Backend, table: AnnotationTable
 ) -> dict[str, Sequence[Any] | NDArray[Any]]:
-    """Columns of a table's rows as the store keeps them."""
+    """Columns of a table's rows as the store keeps them; those without a value are left out."""
     ids = label_ids(connection, backend, table.labels)
-    nothing: list[None] = [None] * len(table)
-    shapes = table.shape
     return {
         "row": np.arange(len(table)),
         "annotation": table.annotation,
@@ -98,13 +96,21 @@ def region_columns(
         **{name: table.box[:, at] for at, name in enumerate(BOX)},
         "area": table.area,
         "crowd": table.crowd.astype(np.int64),
-        "shape": nothing if shapes is None else polygons_to_wkb(shapes),
-        "raster": nothing if shapes is None else _mask_bytes(shapes),
-        "metadata": nothing if table.metadata is None else list(table.metadata),
-        "embedding": nothing
-        if table.embedding is None
-        else _each(table.embedding, lambda item: item.vector.tobytes()),
+        **_object_columns(table),
     }
+
+
+def _object_columns(table: AnnotationTable) -> dict[str, Sequence[Any]]:
+    """Those of :data:`OBJECTS` that a table has."""
+    columns: dict[str, Sequence[Any]] = {}
+    if table.shape is not None:
+        columns["shape"] = polygons_to_wkb(table.shape)
+        columns["raster"] = _mask_bytes(table.shape)
+    if table.metadata is not None:
+        columns["metadata"] = list(table.metadata)
+    if table.embedding is not None:
+        columns["embedding"] = _each(table.embedding, lambda item: item.vector.tobytes())
+    return columns
 
 
 def label_ids(

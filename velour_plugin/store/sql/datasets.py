@@ -222,6 +222,8 @@ def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> N
     stored = _datum_ids(connection, owner, dataset.contents)
     new = np.array([name not in stored for name in dataset.contents], bool)
     fresh = dataset.subset(new)
+    nothing = [None] * len(fresh)
+    metadata, places = fresh.datums.metadata or nothing, fresh.datums.locations or nothing
     backend.insert(
         connection,
         schema.datums,
@@ -229,13 +231,13 @@ def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> N
             "dataset_id": np.full(len(fresh), owner),
             "digest": fresh.contents,
             "uid": fresh.uids,
-            "metadata": [encode_metadata(datum.metadata) for datum in fresh.datums],
-            "location": [wkb_of(datum.location) for datum in fresh.datums],
+            "metadata": [encode_metadata(known or {}) for known in metadata],
+            "location": [wkb_of(place) for place in places],
         },
     )
     stored |= _ids_after(connection, owner, newest)
     ids = np.array([stored[name] for name in dataset.contents], np.int64)
-    backend.index_places(connection, ids[new].tolist(), [datum.location for datum in fresh.datums])
+    backend.index_places(connection, ids[new].tolist(), places)
     columns = region_columns(connection, backend, fresh.truth)
     columns = {"datum_id": ids[new][fresh.truth.datum], **columns}
     backend.insert(connection, schema.annotations, columns)

@@ -72,7 +72,7 @@ def save_evaluation(
             )
         )
         _save_metrics(connection, backend, evaluation)
-        _save_ledger(connection, backend, evaluation)
+        _save_ledger(connection, backend, dataset, evaluation)
     if evaluation.run is not None:
         link_run(connection, evaluation.id, evaluation.run)
 
@@ -304,18 +304,20 @@ def _few_at_a_time(query: Executable) -> Executable:
     return query.execution_options(stream_results=True, max_row_buffer=4)
 
 
-def details_bytes(connection: Connection, evaluation_id: str) -> bytes:
-    """Read the details of a ledger.
-
-    Raises:
-        NotFound: there are none: the evaluation was deleted meanwhile.
-    """
+def details_bytes(connection: Connection, evaluation_id: str) -> bytes | None:
+    """Read the details of a ledger; ``None`` where nobody has looked at them yet."""
     details = schema.ledger_details.c
     query = select(details.content).where(details.evaluation_id == evaluation_id)
     content = connection.scalars(query).one_or_none()
-    if content is None:
-        raise NotFound(f"no details of evaluation {evaluation_id!r} in this store.")
-    return bytes(content)
+    return None if content is None else bytes(content)
+
+
+def save_details(
+    connection: Connection, backend: Backend, evaluation_id: str, content: bytes
+) -> None:
+    """Store the details of a ledger, unless somebody else did."""
+    row = {"evaluation_id": evaluation_id, "content": _storable(content, "details of a ledger")}
+    backend.insert_missing(connection, schema.ledger_details, [row])
 
 
 def _candidate(row: Any, known: dict[int, Version]) -> Candidate:
@@ -368,18 +370,25 @@ def _save_predictions(
     return number
 
 
-def _save_ledger(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:
+def _save_ledger(
+    connection: Connection,
+    backend: Backend,
+    dataset: Dataset | PartitionedDataset,
+    evaluation: Evaluation,
+) -> None:
     evaluator = installed().evaluators.get(evaluation.task)
     apart = frozenset() if evaluator is None else evaluator.detail_tables
-    pieces = LedgerPieces.of(evaluation.ledger, apart)
+    if isinstance(dataset, PartitionedDataset):  # too large to be matched again as a whole
+        evaluation.ledger.load_details()
+    measured_only = evaluation.measured is not evaluation.metrics
+    pieces = LedgerPieces.of(evaluation.ledger, apart, measured_only=measured_only)
     lists = {"digest": pieces.digest, "content": _storable(pieces.uids, "a list of datums")}
     backend.insert_missing(connection, schema.uid_lists, [lists])
-    key = {"evaluation_id": evaluation.id}
-    lean = {**key, "uids": pieces.digest, "content": _storable(pieces.content, "a ledger")}
+    number, content = evaluation.id, _storable(pieces.content, "a ledger")
+    lean = {"evaluation_id": number, "uids": pieces.digest, "content": content}
     connection.execute(insert(schema.ledger_contents).values(lean))
     if pieces.details is not None:
-        row = {**key, "content": _storable(pieces.details, "details of a ledger")}
-        connection.execute(insert(schema.ledger_details).values(row))
+        save_details(connection, backend, number, pieces.details)
 
 
 def _storable(content: bytes, name: str) -> bytes:
@@ -402,9 +411,9 @@ _LARGEST = 1_000_000_000
 
 
 def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:
-    names = list(dict.fromkeys(m.label.name for m in evaluation.metrics if m.label is not None))
+    metrics = evaluation.measured
+    names = list(dict.fromkeys(m.label.name for m in metrics if m.label is not None))
     ids = dict(zip(names, label_ids(connection, backend, names).tolist(), strict=True))
-    metrics = evaluation.metrics
     if not metrics:
         return
     values = [_value_columns(metric.value) for metric in metrics]
@@ -425,7 +434,7 @@ def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluati
 def _value_columns(value: Any) -> tuple[float | None, Any, bytes | None]:
     """A number for SQL to compare; whatever is no fraction as JSON, so that 3 stays 3.
 
-    Where that is long it is packed: curves and matrices are most of what an evaluation says.
+    Where that is long it is packed.
     """
     plain = value.item() if isinstance(value, np.generic) else value
     if isinstance(plain, (dict, list)):

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import fields
-from functools import cache, partial
+from functools import cache
 from itertools import count, takewhile
 from typing import Any
 
@@ -19,19 +19,25 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.domain.facts import TAGS, FactValue
 from velour_plugin.domain.labels import Label
-from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.ledger import Columns, Ledger
 from velour_plugin.domain.models import Model
 from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.swapped import warn_if_swapped
 from velour_plugin.filters.tree import Node, properties
-from velour_plugin.store.ledgers import LeanLedger, uids_from_bytes
+from velour_plugin.store.ledgers import (
+    LeanLedger,
+    details_from_bytes,
+    details_to_bytes,
+    uids_from_bytes,
+)
 from velour_plugin.store.memory import BoundedCache
 from velour_plugin.store.spool import Spool
 from velour_plugin.store.sql import (
     answer_cache,
     datasets,
+    details,
     evaluations,
     facts,
     filtering,
@@ -170,10 +176,12 @@ class SqlReader(ABC):
             return found
 
     def load(self, evaluation_id: str) -> Evaluation:
-        """Read an evaluation back exactly as it was saved."""
-        (ledger,) = self.ledgers([evaluation_id])
+        """Read an evaluation back exactly as it was saved; details when they are looked at."""
+        ((_, lean),) = self._lean_ledgers([evaluation_id])
+        ledger = self._with_details(evaluation_id, lean)
         with self._reading() as connection:
-            return evaluations.load_evaluation(connection, evaluation_id, ledger)
+            evaluation = evaluations.load_evaluation(connection, evaluation_id, ledger)
+        return details.with_computed_details(evaluation) if lean.measured_only else evaluation
 
     def load_predictions(self, evaluation_id: str) -> AnnotationTable:
         """Read back the predictions that an evaluation is about."""
@@ -195,8 +203,13 @@ class SqlReader(ABC):
     def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
         """Ledgers of evaluations, decoded one at a time, in the order of their ids.
 
-        Details are read when they are looked at, each ledger's in a statement of its own.
+        Details are read or made when they are looked at, each ledger's by itself.
         """
+        leans = self._lean_ledgers(evaluation_ids)
+        return (self._with_details(number, lean) for number, lean in leans)
+
+    def _lean_ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[tuple[str, LeanLedger]]:
+        """What is measured, by evaluation; all that is not in memory is read in one statement."""
         known = self.known_ledgers.known(evaluation_ids)
         missing = [number for number in dict.fromkeys(evaluation_ids) if number not in known]
         spool = Spool()
@@ -210,17 +223,43 @@ class SqlReader(ABC):
 
     def _decoded(
         self, evaluation_ids: Sequence[str], known: dict[str, LeanLedger], spool: Spool
-    ) -> Iterator[Ledger]:
+    ) -> Iterator[tuple[str, LeanLedger]]:
         """Ledgers that are known or were read; those that were read are kept in memory."""
         uids = cache(lambda digest: uids_from_bytes(spool[digest]))
         for number in evaluation_ids:
             lean = known.get(number) or LeanLedger.of(spool[number], uids)
             self.known_ledgers.keep(number, lean, lean.nbytes)
-            yield lean.with_details(partial(self._details, number))
+            yield number, lean
 
-    def _details(self, evaluation_id: str) -> bytes:
+    def _with_details(self, evaluation_id: str, lean: LeanLedger) -> Ledger:
+        """The whole ledger: its tables of details are stored, or matched again and then stored."""
+
+        def load() -> Mapping[str, Columns]:
+            with self._reading() as connection:
+                content = evaluations.details_bytes(connection, evaluation_id)
+            if content is not None:
+                return details_from_bytes(content)
+            again = self._matched_again(evaluation_id, ledger)
+            tables = {name: again.tables[name] for name in lean.details}
+            self._keep_details({evaluation_id: details_to_bytes(tables)})
+            return tables
+
+        ledger = lean.with_details(load)
+        return ledger
+
+    def _matched_again(self, evaluation_id: str, ledger: Ledger) -> Ledger:
         with self._reading() as connection:
-            return evaluations.details_bytes(connection, evaluation_id)
+            known = evaluations.candidates_named(connection, evaluation_id)
+        item = next((each for each in known if each.evaluation_id == evaluation_id), None)
+        if item is None:
+            raise NotFound(f"no evaluation {evaluation_id!r} in this store.")
+        truth = self.load_version(item.version)
+        dataset = truth.with_predictions(self.load_predictions(evaluation_id), item.model)
+        return details.match_again(item.certificate, dataset, ledger)
+
+    @abstractmethod
+    def _keep_details(self, contents: Mapping[str, bytes]) -> None:
+        """Store tables of details by evaluation, as soon as that is possible and if it is."""
 
     def metric_values(
         self, evaluation_ids: Sequence[str], name: str, label: Label | None = None
@@ -230,12 +269,12 @@ class SqlReader(ABC):
             return evaluations.metric_values(connection, evaluation_ids, name, label)
 
     def metric_labels(self, evaluation_ids: Sequence[str], name: str) -> set[tuple[str, str]]:
-        """Labels, as (key, value), for which evaluations have a metric."""
+        """Labels, as (key, value), for which a metric of evaluations is stored."""
         with self._reading() as connection:
             return evaluations.metric_labels(connection, evaluation_ids, name)
 
     def metric_names(self, evaluation_ids: Sequence[str]) -> set[str]:
-        """Names of the metrics that evaluations have."""
+        """Names of the metrics that are stored of evaluations."""
         with self._reading() as connection:
             return evaluations.metric_names(connection, evaluation_ids)
 
@@ -279,6 +318,7 @@ class SqlSnapshot(SqlReader):
         self.backend = store.backend
         self.known_ledgers, self.known_versions = store.known_ledgers, store.known_versions
         self._store = store
+        self._details_to_keep: dict[str, bytes] = {}
         self._open = ExitStack()
         self._connection: Connection | None = self._open.enter_context(transaction)
 
@@ -286,6 +326,9 @@ class SqlSnapshot(SqlReader):
         """End the transaction, so that no writer waits for arithmetic."""
         self._connection = None
         self._open.close()
+        kept, self._details_to_keep = self._details_to_keep, {}
+        if kept:
+            self._store._keep_details(kept)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -294,3 +337,10 @@ class SqlSnapshot(SqlReader):
         else:
             with self._store._reading() as connection:
                 yield connection
+
+    def _keep_details(self, contents: Mapping[str, bytes]) -> None:
+        """Store them once the transaction has ended, which a file's writer waits for."""
+        if self._connection is None:
+            self._store._keep_details(contents)
+        else:
+            self._details_to_keep.update(contents)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +71,7 @@ class Sqlite:
                 "exist; make it first, or name another place with --store or VELOUR_STORE_URI."
             )
         # keys are looked up as they are spelled, so they are not escaped to ASCII
-        engine = create_engine(url, json_serializer=partial(json.dumps, ensure_ascii=False))
+        engine = create_engine(url, json_serializer=json.JSONEncoder(ensure_ascii=False).encode)
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
         return engine

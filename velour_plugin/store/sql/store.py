@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from reprlib import repr as shortened
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import EvaluatedRun, Evaluation
 from velour_plugin.domain.facts import Facts, checked_text
 from velour_plugin.domain.models import Model
-from velour_plugin.errors import InvalidInput
+from velour_plugin.errors import InvalidInput, StoreUnavailable
 from velour_plugin.filters import Where, parse_filter
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins import installed
@@ -211,6 +211,12 @@ class SqlStore(SqlReader):
         if version.is_new:
             installed().announce_dataset(version, self)
         return version
+
+    def _keep_details(self, contents: Mapping[str, bytes]) -> None:
+        """Who may only read, or has details that no database takes, sees them all the same."""
+        with suppress(StoreUnavailable, InvalidInput), self._writing() as connection:
+            for evaluation_id, content in contents.items():
+                evaluations.save_details(connection, self.backend, evaluation_id, content)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

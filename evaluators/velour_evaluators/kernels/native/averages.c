@@ -60,7 +60,7 @@ static Fault prepare(Averages *job, Pool *pool, int64_t tasks)
     list_ranges(job);
     write_undefined(job);
     job->wrong = take(pool, tasks, sizeof *job->wrong);
-    if (pool->failed)
+    if (pool->failed || !share_reaches(job, pool))
         return NO_MEMORY;
     for (int64_t task = 0; task < tasks; task++)
         job->wrong[task] = FINE;

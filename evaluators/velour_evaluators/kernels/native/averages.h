@@ -15,6 +15,8 @@ enum { PACK = 8 }; /* replicates that go through the rows together */
 
 enum { MOST_TABLED = 1 << 14 }; /* truths of a label whose recalls are looked up, not divided */
 
+enum { MOST_SHARED = 127 }; /* truths whose tables all labels and replicates share */
+
 /* A whole number of each replicate of a pack. */
 typedef struct {
     int32_t of[PACK];
@@ -102,6 +104,7 @@ typedef struct {
     int64_t most_matches;              /* of one label */
     int64_t *listed, count;            /* labels that are in a group and have truths, by group */
     int64_t *group_start;              /* (groups + 1,) where those of each group begin */
+    int16_t *reach;                    /* tables of so many truths: one of 0, two of 1, ... */
 } Rows;
 
 /* An area range, and its lanes that some average is over. */
@@ -152,7 +155,8 @@ typedef struct {
     int64_t entries[MOST_LANES];
     Tie *tie;
     int64_t ties, tie_room;
-    int16_t *reach;        /* (PACK, MOST_TABLED + 1) last recall that so many true positives reach */
+    const int16_t *reach[PACK]; /* last recall that so many true positives reach; NULL: not tabled */
+    int16_t *table;        /* (PACK, MOST_TABLED + 1) tables of many truths */
     int32_t tabled[PACK];  /* truths of which each row of it is; 0: none */
     Plateau *draft;           /* (PACK, recalls) steps of a lane */
     int64_t drafted[PACK];
@@ -164,6 +168,9 @@ typedef struct {
     int failed;            /* there was no memory */
     Pool scratch, kept;    /* kept: the steps, and what leads to them */
 } Pack;
+
+/* Tables of the recalls that true positives reach, for up to MOST_SHARED truths; 0 without memory. */
+int share_reaches(Averages *job, Pool *pool);
 
 /* Check and order the tables; list labels. */
 Fault prepare_rows(Averages *job, Pool *pool);

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.accumulate import RECALLS, Averages, Question
+from velour_evaluators.kernels.accumulate import RECALLS, Average, Averages, Question
 from velour_evaluators.kernels.native import library
 from velour_plugin.plugin import column, threads_for
 
@@ -96,6 +96,47 @@ def omissions(
         threads=threads_for(len(omitted) * stored.rows // 4),
     )  # fmt: skip
     return Averages(means["label_means"], means["group_means"])
+
+
+def average_precision(
+    label: NDArray[np.int32],
+    true: NDArray[np.bool_],
+    counted: NDArray[np.bool_],
+    truths: NDArray[np.int64],
+) -> float:
+    """Precision at one threshold, over the labels with truths; of which there is one.
+
+    Args:
+        label: ``(n,)`` of each detection, rising; the best of a label first.
+        true: ``(n,)`` true positives.
+        counted: ``(n,)`` which detections count at all.
+        truths: ``(labels,)`` how many truths each label has.
+    """
+    count, real = len(label), np.repeat(np.arange(len(truths), dtype=np.int32), truths.clip(0))
+    hits = np.flatnonzero(true).astype(np.int32)
+    tables: Tables = {
+        "detections": {
+            "label": label,
+            "datum": np.zeros(count, np.int32),
+            "score": np.arange(count, dtype=np.float64),  # none are tied
+            "rank": np.zeros(count, np.uint16),
+            "areas": counted.view(np.uint8),
+        },
+        "matches": {
+            "detection": hits,
+            "hit": np.ones(len(hits), np.uint64),
+            "ignored": np.zeros(len(hits), np.uint64),
+        },
+        "truths": {
+            "label": real,
+            "datum": np.zeros(len(real), np.int32),
+            "areas": np.ones(len(real), np.uint8),
+        },
+    }
+    one_group = np.zeros(len(truths), np.int32)
+    question = Question((1,), [Average(0, (0,))], one_group, 1, 0)
+    means = averages(Stored(tables, 1, len(truths), 1, 1), question)
+    return float(means.groups[0, 0, 0])
 
 
 def counts_at(

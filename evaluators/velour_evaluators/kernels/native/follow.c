@@ -142,25 +142,56 @@ static int64_t reach_of(const Averages *job, int32_t hits, int32_t real)
     return reach;
 }
 
-/* The reach of every number of true positives; a table serves all lanes, and the next label whose
- * truths are as many. */
-static void table_reaches(Pack *pack, const Counts *real)
+/* The fewest true positives, `least` or more, whose share reaches a recall; more than all for none. */
+static int32_t fewest_of(double recall, int32_t least, int32_t total)
 {
-    const double *recall = pack->job->recall;
-    const int64_t last = pack->job->recalls - 1;
+    if (!(recall <= 1.0))
+        return total + 1;
+    int32_t hits = recall > 0.0 ? (int32_t)(recall * (double)total) - 1 : 0;
+    hits = hits < least ? least : hits;
+    while (hits <= total && !(recall <= (double)hits / (double)total))
+        hits++;
+    return hits;
+}
+
+/* The reach of 0 to all true positives: the same as `reach_of` each, with few divisions. */
+static void table_reach(const Averages *job, int32_t total, int16_t *reach)
+{
+    int32_t hits = 0;
+    for (int64_t recall = 0; recall < job->recalls && hits <= total; recall++)
+        for (const int32_t fewest = fewest_of(job->recall[recall], hits, total); hits < fewest; hits++)
+            reach[hits] = (int16_t)(recall - 1);
+    for (; hits <= total; hits++)
+        reach[hits] = (int16_t)(job->recalls - 1);
+}
+
+static int64_t shared_table(int32_t total)
+{
+    return (int64_t)total * (total + 1) / 2;
+}
+
+int share_reaches(Averages *job, Pool *pool)
+{
+    job->rows.reach = take(pool, shared_table(MOST_SHARED + 1), sizeof *job->rows.reach);
+    for (int32_t total = 1; total <= MOST_SHARED && !pool->failed; total++)
+        table_reach(job, total, job->rows.reach + shared_table(total));
+    return !pool->failed;
+}
+
+/* Find the table of each replicate; one of many truths serves all lanes, and the next label whose
+ * truths are as many. */
+static void find_tables(Pack *pack, const Counts *real)
+{
     for (int number = 0; number < PACK; number++) {
         const int32_t total = real->of[number];
-        int16_t *reach = pack->reach + (int64_t)number * (MOST_TABLED + 1);
-        if (total == pack->tabled[number] || total > MOST_TABLED)
-            continue;
-        int64_t now = -1;
-        for (int32_t hits = 0; hits <= total && total; hits++) {
-            const double share = (double)hits / (double)total;
-            while (now < last && recall[now + 1] <= share)
-                now++;
-            reach[hits] = (int16_t)now;
+        int16_t *own = pack->table + (int64_t)number * (MOST_TABLED + 1);
+        if (total > MOST_SHARED && total <= MOST_TABLED && total != pack->tabled[number]) {
+            table_reach(pack->job, total, own);
+            pack->tabled[number] = total;
         }
-        pack->tabled[number] = total;
+        pack->reach[number] = total > MOST_TABLED   ? NULL
+                              : total > MOST_SHARED ? own
+                                                    : pack->job->rows.reach + shared_table(total);
     }
 }
 
@@ -168,9 +199,8 @@ static void table_reaches(Pack *pack, const Counts *real)
 static inline void draft_step(Pack *pack, int replicate, double precision, int32_t hits, int32_t real)
 {
     Plateau *draft = pack->draft + replicate * pack->job->recalls;
-    const int64_t reach = real <= MOST_TABLED && hits <= real
-                              ? pack->reach[(int64_t)replicate * (MOST_TABLED + 1) + hits]
-                              : reach_of(pack->job, hits, real);
+    const int16_t *table = pack->reach[replicate];
+    const int64_t reach = table && hits <= real ? table[hits] : reach_of(pack->job, hits, real);
     int64_t *drafted = &pack->drafted[replicate];
     if (reach < 0)
         return;
@@ -407,7 +437,7 @@ void follow_label(Pack *pack, int64_t label, int64_t slot)
     if (!count_truths(pack, label, &pack->real[slot]))
         return; /* nobody reads its curves */
     lay_out(pack, label);
-    table_reaches(pack, &pack->real[slot]);
+    find_tables(pack, &pack->real[slot]);
     for (int number = 0; number < pack->range->lanes && !pack->failed; number++) {
         follow_lane(pack, slot, number);
         if (pack->range->reads_recall)
@@ -427,7 +457,7 @@ void open_pack(Pack *pack, const Averages *job, const Range *range, int64_t slot
     pack->limit = take(&pack->scratch, most, sizeof *pack->limit);
     pack->entry = take(&pack->scratch, most * range->lanes, sizeof *pack->entry);
     pack->draft = take(&pack->scratch, PACK * job->recalls, sizeof *pack->draft);
-    pack->reach = take(&pack->scratch, PACK * (MOST_TABLED + 1), sizeof *pack->reach);
+    pack->table = take(&pack->scratch, PACK * (MOST_TABLED + 1), sizeof *pack->table);
     pack->curve = take(&pack->kept, lines, sizeof *pack->curve);
     pack->real = take(&pack->kept, slots, sizeof *pack->real);
     pack->hits = take(&pack->kept, range->reads_recall ? lines * job->limits : 0, sizeof *pack->hits);
