@@ -23,8 +23,13 @@ if TYPE_CHECKING:
     from velour_plugin.domain.canonical import canonical_json as canonical_json
     from velour_plugin.domain.facts import FactValue as FactValue
     from velour_plugin.domain.geometry import Shape as Shape
+    from velour_plugin.domain.label_images import LabelImageRows as LabelImageRows
     from velour_plugin.domain.label_images import checked_label_image as checked_label_image
     from velour_plugin.domain.label_images import edges_of_label_image as edges_of_label_image
+    from velour_plugin.domain.label_names import class_count as class_count
+    from velour_plugin.domain.label_names import numbered_names as numbered_names
+    from velour_plugin.domain.label_png import png_header as png_header
+    from velour_plugin.domain.label_png import read_label_png as read_label_png
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.ledger import LazyTables as LazyTables
@@ -120,7 +125,9 @@ _NAMES = {
     "domain.canonical": "canonical_json",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
-    "domain.label_images": "checked_label_image edges_of_label_image",
+    "domain.label_images": "LabelImageRows checked_label_image edges_of_label_image",
+    "domain.label_names": "class_count numbered_names",
+    "domain.label_png": "png_header read_label_png",
     "domain.labels": "DEFAULT_KEY",
     "domain.ledger": "Columns LazyTables",
     "domain.models": "metadata_value",
