@@ -209,8 +209,11 @@ class Dataset:
             true, said = true[order], said if said is None else said[order]
             uids = [uids[row] for row in order]
             metadata = metadata and [metadata[row] for row in order]
-        names = map(str, range(len(true))) if uids is None else uids
-        datums = DatumColumns.of_uids(names, metadata)
+        datums = (
+            DatumColumns.numbered(len(true), metadata)
+            if uids is None
+            else DatumColumns.of_uids(uids, metadata)
+        )
         dataset = cls.from_table(name, datums, labels_table(true, classes, "truth"))
         if said is None:
             return dataset
