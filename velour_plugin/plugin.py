@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from velour_plugin.cli.options import store_option as store_option
     from velour_plugin.cli.options import where_option as where_option
     from velour_plugin.domain.canonical import canonical_json as canonical_json
+    from velour_plugin.domain.datum_columns import DatumColumns as DatumColumns
     from velour_plugin.domain.facts import FactValue as FactValue
     from velour_plugin.domain.geometry import Shape as Shape
     from velour_plugin.domain.label_images import LabelImageRows as LabelImageRows
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.ledger import LazyTables as LazyTables
+    from velour_plugin.domain.metadata import encode_metadata as encode_metadata
     from velour_plugin.domain.models import metadata_value as metadata_value
     from velour_plugin.domain.order import natural_order as natural_order
     from velour_plugin.domain.region_column import RegionColumn as RegionColumn
@@ -123,6 +125,7 @@ _NAMES = {
     "tracked_evaluation": "TrackedEvaluation",
     # Values in columns, their spelling and their order
     "domain.canonical": "canonical_json",
+    "domain.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
     "domain.label_images": "LabelImageRows checked_label_image edges_of_label_image",
@@ -130,6 +133,7 @@ _NAMES = {
     "domain.label_png": "png_header read_label_png",
     "domain.labels": "DEFAULT_KEY",
     "domain.ledger": "Columns LazyTables",
+    "domain.metadata": "encode_metadata",
     "domain.models": "metadata_value",
     "domain.order": "natural_order",
     "domain.region_column": "RegionColumn geometries_of",

@@ -125,6 +125,10 @@ class DatumColumns(Sequence[Datum]):
         """Those that a mask of shape ``(n,)`` chooses."""
         return self._each(lambda column: tuple(compress(column, chosen)))
 
+    def take(self, order: Sequence[int]) -> DatumColumns:
+        """Those at some positions, in their order."""
+        return self._each(lambda column: tuple(column[place] for place in order))
+
     @property
     def properties(self) -> set[str]:
         """Names of all metadata."""
