@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.datum_columns import DatumColumns as DatumColumns
     from velour_plugin.domain.facts import FactValue as FactValue
     from velour_plugin.domain.geometry import Shape as Shape
+    from velour_plugin.domain.label_arrays import as_label_image as as_label_image
     from velour_plugin.domain.label_images import LabelImageRows as LabelImageRows
     from velour_plugin.domain.label_images import checked_label_image as checked_label_image
     from velour_plugin.domain.label_images import edges_of_label_image as edges_of_label_image
@@ -128,6 +129,7 @@ _NAMES = {
     "domain.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
+    "domain.label_arrays": "as_label_image",
     "domain.label_images": "LabelImageRows checked_label_image edges_of_label_image",
     "domain.label_names": "class_count numbered_names",
     "domain.label_png": "png_header read_label_png",

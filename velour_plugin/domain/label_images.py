@@ -93,8 +93,13 @@ class LabelImageRows:
             self._sizes.append(image.shape)
             self._edges.append(edges.astype(kind))
 
-    def table(self) -> AnnotationTable:
-        """All of them as columns; the labels are those of ``names``, in the order of numbers."""
+    def table(self, places: NDArray[Any] | None = None) -> AnnotationTable:
+        """All of them as columns; the labels are those of ``names``, in the order of numbers.
+
+        Args:
+            places: position in the dataset of each datum that was added; ``None`` for the same.
+        """
+        datums = np.array(self._datums, np.int32)
         values = list(dict.fromkeys(self.names[number] for number in sorted(self.names)))
         position = {value: place for place, value in enumerate(values)}
         bounds = np.cumsum([0, *map(len, self._edges)], dtype=np.int64)
@@ -107,7 +112,7 @@ class LabelImageRows:
         )
         return AnnotationTable.from_columns(
             [Label(self.key, value).name for value in values],
-            np.array(self._datums, np.int32),
+            datums if places is None else places[datums],
             np.array([position[value] for value in self._labels], np.int32),
             shape=regions,
         )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import velour_plugin as velour
+from velour_integrations.mlflow.datasets.cell_rules import CellRules
 from velour_integrations.mlflow.datasets.cells import table_of
 from velour_integrations.mlflow.datasets.described import described
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
@@ -54,8 +55,10 @@ def read_frame(
         frame: what is known of each datum.
         truths: ``(rows,)`` cells of ground truth.
         name: of the dataset.
-        config: ``uid``, ``latitude`` and ``longitude`` name columns.
+        config: ``uid``, ``latitude`` and ``longitude`` name columns, ``task`` what is judged,
+            ``labels`` the numbers of label images.
     """
+    rules = CellRules.of(config)
     used = _used(frame, config)
     uids = _uids(frame, used)
     datums = _datums(frame, used, uids)
@@ -64,7 +67,7 @@ def read_frame(
         order = sorted(range(len(uids)), key=lambda row: natural_order(uids[row]))
         places[order] = np.arange(len(uids))
         datums = datums.take(order)
-    truth = table_of(truths, uids, places, "ground truth", numbered=True)
+    truth = table_of(truths, uids, places, "ground truth", numbered=True, rules=rules)
     return velour.Dataset.from_table(name, datums, truth), uids
 
 
@@ -89,7 +92,8 @@ def judged_frame(
         return dataset
     places = np.array([dataset.place[uid] for uid in uids], np.int32)
     said, labels = frame[predictions].to_numpy(), dataset.truth.labels
-    table = table_of(said, uids, places, "prediction", labels, numbered=True)
+    rules = CellRules.of(config)
+    table = table_of(said, uids, places, "prediction", labels, numbered=True, rules=rules)
     return dataset.with_predictions(table, model)
 
 
