@@ -54,7 +54,7 @@ def test_where_names_are_given_all_cells_are_label_images(cell, message):
 
 
 def test_a_cell_of_a_frame_is_named_by_its_row():
-    with pytest.raises(BadDataset, match="^row 0, ground truth of datum 'a': label image holds 9"):
+    with pytest.raises(BadDataset, match=r"^row 0, ground truth of datum 'a': label image holds 9"):
         table_of(
             [np.array([[9]])], ["a"], np.array([0]), "ground truth", numbered=True, rules=STREET
         )
