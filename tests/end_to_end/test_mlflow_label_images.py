@@ -1,4 +1,4 @@
-"""Label images by ``mlflow.models.evaluate``: in frames, from functions, beside Velour's datasets."""
+"""Label images by ``mlflow.models.evaluate``: in frames, from functions, about datasets."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from velour_plugin.errors import BadDataset
 pytestmark = [*runs.QUIET, pytest.mark.usefixtures("tracking")]
 
 NAMES = ["road", "car", "255: void"]
-TRUTH = [np.array([[0, 0, 1], [0, 255, 1]]), np.array([[1, 1], [1, 0]])]
-PREDICTED = [np.array([[0, 1, 1], [0, 1, 0]]), np.array([[1, 1], [0, 0]])]
+TRUTH = [np.array([[0, 0, 1], [0, 255, 1]]), np.array([[1, 1, 1, 0]])]
+PREDICTED = [np.array([[0, 1, 1], [0, 1, 0]]), np.array([[1, 1, 0, 0]])]
 ACCURACY = 6 / 9
 """3 of 5 pixels that count, then 3 of 4."""
 
@@ -53,9 +53,7 @@ def test_a_frame_of_arrays() -> None:
 
 def test_a_frame_of_paths(tmp_path: Path) -> None:
     paths = {
-        side: [
-            str(write_png(tmp_path / side / f"{at}.png", image)) for at, image in enumerate(images)
-        ]
+        side: [str(write_png(tmp_path / side / f"{len(image)}.png", image)) for image in images]
         for side, images in (("truth", TRUTH), ("said", PREDICTED))
     }
     data = frame(**paths)

@@ -146,8 +146,8 @@ class DatumColumns(Sequence[Datum]):
 
     def _each(self, change: Any) -> DatumColumns:
         columns = (self.metadata, self.locations)
-        others = (None if column is None else change(column) for column in columns)
-        return DatumColumns(change(self.uids), *others)
+        metadata, locations = (None if column is None else change(column) for column in columns)
+        return DatumColumns(change(self.uids), metadata, locations)
 
 
 def _are_storable(uids: Sequence[str]) -> bool:

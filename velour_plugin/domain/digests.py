@@ -118,12 +118,12 @@ def _measured_names(parts: Sequence[str | bytes]) -> bytes | None:
     return before + before.join(text) if set(map(len, text)) == {length} else None
 
 
-def _measured_digests(names: Sequence[str]) -> bytes | Bytes32:
+def _measured_digests(names: Sequence[str]) -> bytes | memoryview:
     """The same of digests, which are all of one length."""
     if not isinstance(names, Digests):
         return b"".join(map(measured, names))
     if library.available():
-        return measured_digits(names.values)
+        return measured_digits(names.values).data
     spelled = np.empty((len(names), 72), np.uint8)
     spelled[:, :8] = np.frombuffer((64).to_bytes(8, "little"), np.uint8)
     spelled[:, 8:] = np.frombuffer(names.digits, np.uint8).reshape(-1, 64)

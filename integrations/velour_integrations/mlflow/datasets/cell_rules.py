@@ -26,6 +26,7 @@ _ANY = (
     "Expected a list of velour.Annotation, a list of {'label', 'bbox': [x, y, width, height], "
     "'score'}, or {'boxes', 'labels', 'scores'}."
 )
+_IMAGES = "Expected a label image: a 2-D array of numbers, a volume of scores, or a PNG file."
 _WITHOUT_MEANING = frozenset(("id", "image_id", "category_id"))
 """Keys that records of COCO and Hugging Face have, and that say nothing about a match."""
 _OF_BOXES = frozenset(("bbox", "boxes", "bbox_id", "area", "iscrowd"))
@@ -58,7 +59,7 @@ class CellRules:
     @property
     def expected(self) -> str:
         """What a cell may hold, for messages, in the words of the task."""
-        return _EXPECTED.get(self.task, _ANY)
+        return _EXPECTED.get(self.task, _ANY) if self.names is None else _IMAGES
 
     def check_keys(self, keys: Iterable[Any], known: Collection[str], what: str) -> None:
         """Refuse a key that nobody would look at.
