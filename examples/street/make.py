@@ -29,8 +29,6 @@ def scene(random: np.random.Generator) -> np.ndarray:
 def predicted(
     truth: np.ndarray, shift: int, missed: float, random: np.random.Generator
 ) -> np.ndarray:
-    truth: np.ndarray, shift: int, missed: float, random: np.random.Generator
-) -> np.ndarray:
     """The scene some pixels aside, a share of its cars taken for road."""
     moved = np.roll(truth, (shift, 1), (0, 1))
     moved[moved == VOID] = ROAD
