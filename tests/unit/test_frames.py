@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from velour_integrations.mlflow.datasets import frames
+from velour_integrations.mlflow.datasets.columns import scores_table
 
 import velour_plugin as velour
+from velour_plugin.domain.content import datum_bytes
+from velour_plugin.domain.datum_columns import DatumColumns
 from velour_plugin.errors import BadDataset
 
 FRAME = pd.DataFrame(
@@ -75,3 +78,21 @@ def test_a_value_without_a_hash_is_read_row_by_row():
     frame = pd.DataFrame({"odd": pd.Series([records[row] for row in range(4)], dtype=object)})
     read, _ = frames.read_frame(frame, TRUTH, "people", {})
     assert read.digest == row_by_row(frame, {}).digest
+
+
+def test_scores_are_columns_whatever_the_order_of_their_rows():
+    """Sorted by datum, and a little above 1 is 1, as float32 sums are."""
+    scores = np.array([[0.2, 0.8], [1 + 1e-7, 0.0], [0.5, 0.5]])
+    table = scores_table(scores, ["a", "b"], np.array([2, 0, 1]))
+    assert table.datum.tolist() == [0, 0, 1, 1, 2, 2]
+    assert table.score.tolist() == [1.0, 0.0, 0.5, 0.5, 0.2, 0.8]
+    in_order = scores_table(scores[[1, 2, 0]], ["a", "b"], np.arange(3))
+    assert list(datum_bytes(table, 3)) == list(datum_bytes(in_order, 3))
+
+
+def test_numbered_datums_are_those_of_their_names():
+    numbered = DatumColumns.numbered(3)
+    assert numbered == DatumColumns.of_uids(["0", "1", "2"])
+    assert numbered.take([2, 0]) == DatumColumns.of_uids(["2", "0"])
+    with pytest.raises(BadDataset, match="'2' occurs twice in dataset 'x'"):
+        numbered.take([2, 2]).check_unique("x")

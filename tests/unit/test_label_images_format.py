@@ -62,8 +62,9 @@ def test_numbers_are_those_of_counting_by_hand(home):
     assert found["mIoU"] == (3 / 7 + 3 / 8) / 2
 
 
-def test_files_are_the_same_dataset_as_their_arrays(home):
-    """To the digest and to the last bit of every number."""
+def test_files_are_the_same_dataset_as_their_arrays(home, monkeypatch):
+    """To the digest, in pieces or at once, and to the last bit of every number."""
+    monkeypatch.setattr("velour_plugin.domain.content._AT_ONCE", 3)
     numbers = {0: "road", 1: "car", 255: "void"}
     dataset = read(home)
     sides = [
@@ -79,9 +80,11 @@ def test_files_are_the_same_dataset_as_their_arrays(home):
     assert values(dataset) == values(other)
 
 
+@pytest.mark.parametrize("engine", ["native", "numpy"])
 @pytest.mark.parametrize("noise", [0.0, 0.3])
-def test_numbers_equal_a_plain_confusion_matrix(tmp_path, noise):
+def test_numbers_equal_a_plain_confusion_matrix(tmp_path, noise, engine, monkeypatch):
     """Random images of three sizes; 16 bits on one side."""
+    monkeypatch.setenv("VELOUR_ENGINE", engine)
     random = np.random.default_rng(3)
     confusion = np.zeros((5, 5), np.int64)
     for number, size in enumerate([(40, 30), (7, 90), (64, 64)]):
