@@ -196,7 +196,7 @@ def _of_model(dataset: Dataset, model: str, name: str | None) -> Contender:
 
 
 def _of_file(dataset: Dataset, path: str, name: str | None) -> Contender:
-    stem, extension = os.path.splitext(os.path.basename(path))
+    stem, extension = os.path.splitext(os.path.basename(os.path.normpath(path)))
     if extension == ".parquet":
         from velour_plugin.parquet import read_predictions
 

@@ -18,7 +18,12 @@ Path = Union[str, "os.PathLike[str]"]
 
 
 class Format(Protocol):
-    """A way in which people keep annotations in files."""
+    """A way in which people keep annotations in files.
+
+    A format whose files hold numbers of classes takes their names: its ``read`` has one argument
+    more, ``labels=None``. One that is about another task than object-detection names it as its
+    ``usual_task``.
+    """
 
     name: str
 

@@ -24,11 +24,18 @@ if TYPE_CHECKING:
     from velour_plugin.domain.datum_columns import DatumColumns as DatumColumns
     from velour_plugin.domain.facts import FactValue as FactValue
     from velour_plugin.domain.geometry import Shape as Shape
+    from velour_plugin.domain.label_arrays import as_label_image as as_label_image
+    from velour_plugin.domain.label_images import LabelImageRows as LabelImageRows
     from velour_plugin.domain.label_images import checked_label_image as checked_label_image
     from velour_plugin.domain.label_images import edges_of_label_image as edges_of_label_image
+    from velour_plugin.domain.label_names import class_count as class_count
+    from velour_plugin.domain.label_names import numbered_names as numbered_names
+    from velour_plugin.domain.label_png import png_header as png_header
+    from velour_plugin.domain.label_png import read_label_png as read_label_png
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.ledger import LazyTables as LazyTables
+    from velour_plugin.domain.metadata import encode_metadata as encode_metadata
     from velour_plugin.domain.models import metadata_value as metadata_value
     from velour_plugin.domain.order import natural_argsort as natural_argsort
     from velour_plugin.domain.order import natural_order as natural_order
@@ -124,9 +131,13 @@ _NAMES = {
     "domain.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
-    "domain.label_images": "checked_label_image edges_of_label_image",
+    "domain.label_arrays": "as_label_image",
+    "domain.label_images": "LabelImageRows checked_label_image edges_of_label_image",
+    "domain.label_names": "class_count numbered_names",
+    "domain.label_png": "png_header read_label_png",
     "domain.labels": "DEFAULT_KEY",
     "domain.ledger": "Columns LazyTables",
+    "domain.metadata": "encode_metadata",
     "domain.models": "metadata_value",
     "domain.order": "natural_argsort natural_order",
     "domain.region_column": "RegionColumn geometries_of",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def velour_formats() -> Iterable[Offer]:
-    """COCO, GeoJSON, Pascal VOC, SpaceNet and YOLO."""
+    """COCO, GeoJSON, label images, Pascal VOC, SpaceNet and YOLO."""
     from velour_plugin.plugin import Offer
 
     return [Offer(name, f"velour_integrations.formats.{home}") for name, home in _FORMATS]
@@ -28,6 +28,7 @@ def velour_formats() -> Iterable[Offer]:
 _FORMATS = (
     ("coco", "coco:CocoFormat"),
     ("geojson", "geojson:GeoJsonFormat"),
+    ("label-images", "label_images:LabelImagesFormat"),
     ("spacenet", "spacenet:SpaceNetFormat"),
     ("voc", "voc:VocFormat"),
     ("yolo", "yolo:YoloFormat"),

@@ -1,4 +1,4 @@
-"""Classification of a million rows against scikit-learn.
+"""Kernels of classification against scikit-learn, on a million rows.
 
 Run ``python -m tests.benchmarks.classification``. Both sides get numpy arrays of labels and
 scores, run in turn in one process at their default threads, and give the same numbers,
@@ -15,15 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics as sk
-from velour_evaluators.classification.evaluator import ImageClassification
 from velour_evaluators.kernels.answers import Answers
 from velour_evaluators.kernels.classification import count_decisions, f1, macro
 from velour_evaluators.kernels.ranking_curves import Rankings, roc_auc
 from velour_evaluators.kernels.ranking_order import rank
-
-from velour_plugin.domain.annotations import Datum
-from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.table import AnnotationTable
 
 ROWS, LABELS = 1_000_000, 10
 
@@ -50,9 +45,6 @@ def classification_rows(runs: int = 9, datums: int = ROWS, labels: int = LABELS)
     one_hot, is_first = np.eye(labels, dtype=bool)[truth], truth == 0
     first = np.ascontiguousarray(scores[:, 0])
     one, all_of = columns_of(is_first[:, None], first[:, None]), columns_of(one_hot, scores)
-    dataset = dataset_of(truth, scores)
-    evaluator = ImageClassification()
-    ledger = evaluator.match(dataset, evaluator.parameters({}))
 
     yield timed(
         "macro F1, from labels",
@@ -72,19 +64,6 @@ def classification_rows(runs: int = 9, datums: int = ROWS, labels: int = LABELS)
         lambda: sk.roc_auc_score(truth, scores, multi_class="ovr"),
         runs,
     )
-    yield timed(
-        "all headline numbers, dataset to ledger to numbers",
-        lambda: evaluator.measure(evaluator.match(dataset, evaluator.parameters({})))[6].value,
-        lambda: everything(truth, scores, one_hot),
-        runs,
-    )
-    chosen = np.random.default_rng(1).random(datums) < 0.1
-    yield timed(
-        "all headline numbers of 10 % of the datums, from the ledger",
-        lambda: evaluator.measure(ledger, chosen)[6].value,
-        lambda: everything(truth[chosen], scores[chosen], one_hot[chosen]),
-        runs,
-    )
 
 
 def workload(datums: int, labels: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -94,22 +73,6 @@ def workload(datums: int, labels: int) -> tuple[NDArray[np.int64], NDArray[np.fl
     scores = random.dirichlet(np.ones(labels), datums)
     scores[np.arange(datums), truth] += 0.2
     return truth, scores / scores.sum(axis=1, keepdims=True)
-
-
-def dataset_of(truth: NDArray[np.int64], scores: NDArray[np.float64]) -> Dataset:
-    """The same as columns of a dataset."""
-    datums, labels = scores.shape
-    names = [("class", str(label)) for label in range(labels)]
-    datum, label = np.divmod(np.arange(scores.size), labels)
-    dataset = Dataset.from_table(
-        "benchmark",
-        [Datum(str(place)) for place in range(datums)],
-        AnnotationTable.from_columns(names, np.arange(datums), truth),
-    ).with_predictions(
-        AnnotationTable.from_columns(names, datum, label, score=scores.ravel()), model="m"
-    )
-    assert dataset.uids
-    return dataset
 
 
 def macro_f1(truth: NDArray[np.int64], predicted: NDArray[np.int64], labels: int) -> float:
@@ -159,23 +122,6 @@ def mean_roc_auc(columns: Columns) -> float:
         np.ones(len(truths.label), np.int8),
     )
     return float(roc_auc(rankings).mean())
-
-
-def everything(
-    truth: NDArray[np.int64], scores: NDArray[np.float64], one_hot: NDArray[np.bool_]
-) -> float:
-    """The headline numbers, one call of scikit-learn each; it has no calibration error."""
-    predicted = scores.argmax(axis=1)
-    sk.accuracy_score(truth, predicted)
-    sk.top_k_accuracy_score(truth, scores, k=5)
-    sk.precision_recall_fscore_support(truth, predicted)
-    sk.f1_score(truth, predicted, average="weighted")
-    sk.average_precision_score(one_hot, scores)
-    sk.log_loss(truth, scores)
-    sk.balanced_accuracy_score(truth, predicted)
-    sk.matthews_corrcoef(truth, predicted)
-    sk.cohen_kappa_score(truth, predicted)
-    return float(sk.roc_auc_score(truth, scores, multi_class="ovr"))
 
 
 def timed(work: str, ours: Callable[[], float], peer: Callable[[], float], runs: int) -> Row:

@@ -91,12 +91,20 @@ def many_labels(folder: Path, rows: int, seed: int) -> None:
 
 
 def label_images(folder: Path, images: int, seed: int, noisy: int = 0) -> None:
-    """Label images of 1024 x 2048 pixels and 19 labels, some per cent of the pixels noisy."""
+    """Label images of 1024 x 2048 pixels and 19 labels, some per cent of the pixels noisy.
+
+    In arrays, and as PNG files.
+    """
+    from PIL import Image
+
     from tests.benchmarks import semantic
 
     pairs = [semantic.images(seed + number, noisy / 100) for number in range(images)]
     for name, side in zip(("truth", "predicted"), zip(*pairs, strict=True), strict=True):
         np.save(folder / f"{name}.npy", np.stack(side))
+        (folder / name).mkdir()
+        for number, image in enumerate(side):
+            Image.fromarray(image).save(folder / name / f"{number:02}.png")
 
 
 def partitions(folder: Path, images: int, seed: int) -> None:

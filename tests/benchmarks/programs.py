@@ -23,6 +23,7 @@ COCO = (
 DATASET = "images"
 TASKS = {"bbox": "object-detection", "segm": "instance-segmentation"}
 Answer = dict[str, Any]
+Count = Callable[[Any, Any], Any]
 
 
 # ---- COCO files to twelve numbers --------------------------------------------------------------
@@ -279,16 +280,7 @@ def velour_classification(folder: str) -> Answer:
     import velour_plugin as velour
 
     truth, scores = np.load(f"{folder}/truth.npy"), np.load(f"{folder}/scores.npy")
-    rows, labels = scores.shape
-    names = [("class", str(label)) for label in range(labels)]
-    datum, label = np.divmod(np.arange(scores.size), labels)
-    data = velour.Dataset.from_table(
-        DATASET,
-        [velour.Datum(str(row)) for row in range(rows)],
-        velour.AnnotationTable.from_columns(names, np.arange(rows), truth),
-    ).with_predictions(
-        velour.AnnotationTable.from_columns(names, datum, label, score=scores.ravel()), "model"
-    )
+    data = velour.Dataset.from_arrays(DATASET, truth, scores, model="model")
     evaluation = velour.evaluate(data, "image-classification", save=False)
     return {"numbers": [evaluation[name] for name in HEADLINE if name in evaluation]}
 
@@ -322,37 +314,74 @@ def sklearn_classification(folder: str) -> Answer:
 LABELS, VOID = 19, 255
 
 
-def velour_semantic(folder: str, boundaries: str) -> Answer:
-    """Label images to all metrics, with boundaries or without."""
-    from velour_evaluators.semantic.label_images import annotations_of_label_image
-
+def velour_semantic(folder: str) -> Answer:
+    """Label images in arrays to all metrics."""
     import velour_plugin as velour
 
-    names = {**{number: f"label {number}" for number in range(LABELS)}, VOID: "void"}
-    given = {"ignore_label": "void", **({} if int(boundaries) else {"boundary_width": None})}
     truth, predicted = _label_images(folder)
     with inside() as spent:
-        datums = [velour.Datum(str(number)) for number in range(len(truth))]
-        sides = [
-            [annotations_of_label_image(image, names) for image in images]
-            for images in (truth, predicted)
-        ]
-        data = velour.Dataset.from_groundtruths(
-            map(velour.GroundTruth, datums, sides[0]), DATASET
-        ).with_predictions(map(velour.Prediction, datums, sides[1]), "model")
-        evaluation = velour.evaluate(data, "semantic-segmentation", parameters=given, save=False)
-    return {**_each(spent, truth), "numbers": [evaluation["pixel_accuracy"], evaluation["mIoU"]]}
+        data = velour.Dataset.from_label_images(DATASET, truth, predicted, labels=_names())
+        evaluation = _semantic(data)
+    return {**_each(spent, truth), **evaluation}
+
+
+def velour_png(folder: str) -> Answer:
+    """Folders of PNG files to all metrics."""
+    import velour_plugin as velour
+
+    root = Path(folder)
+    with inside() as spent:
+        data = velour.read_dataset(root / "truth", "label-images", labels=_names())
+        evaluation = _semantic(data.with_predictions(root / "predicted", model="model"))
+    return {**_each(spent, data), **evaluation}
+
+
+def _names() -> dict[int, str]:
+    return {**{number: f"label {number}" for number in range(LABELS)}, VOID: "void"}
+
+
+def _semantic(data: Any) -> Answer:
+    import velour_plugin as velour
+
+    given = {"ignore_label": "void"}
+    evaluation = velour.evaluate(data, "semantic-segmentation", parameters=given, save=False)
+    return {"numbers": [evaluation["pixel_accuracy"], evaluation["mIoU"]]}
+
+
+def velour_confusion(folder: str) -> Answer:
+    """Label images in arrays to confusion counts, and two numbers of them."""
+    from velour_evaluators.semantic.label_images import confusion_of_label_images
+
+    return _confusion(folder, lambda *pair: confusion_of_label_images(*pair, LABELS, VOID))
 
 
 def hotcoco_semantic(folder: str) -> Answer:
-    """Confusion counts, and two numbers of them."""
-    from hotcoco.metrics import pixel_confusion
+    """The same by hotcoco."""
+    return _confusion(folder, _hotcoco())
 
-    return _confusion(folder, lambda *pair: pixel_confusion(*pair, LABELS, ignore_index=VOID))
+
+def hotcoco_png(folder: str) -> Answer:
+    """The same of PNG files that Pillow decodes."""
+    return _confusion_of_files(folder, _hotcoco())
 
 
 def torchmetrics_semantic(folder: str) -> Answer:
     """The same by torchmetrics."""
+    return _confusion(folder, _torchmetrics())
+
+
+def torchmetrics_png(folder: str) -> Answer:
+    """The same of PNG files that Pillow decodes."""
+    return _confusion_of_files(folder, _torchmetrics())
+
+
+def _hotcoco() -> Count:
+    from hotcoco.metrics import pixel_confusion
+
+    return lambda *pair: pixel_confusion(*pair, LABELS, ignore_index=VOID)
+
+
+def _torchmetrics() -> Count:
     import torch
     from torchmetrics.functional.classification import multiclass_confusion_matrix
 
@@ -360,19 +389,40 @@ def torchmetrics_semantic(folder: str) -> Answer:
         pair = torch.from_numpy(predicted), torch.from_numpy(truth).long()
         return multiclass_confusion_matrix(*pair, LABELS, ignore_index=VOID).numpy()
 
-    return _confusion(folder, count)
+    return count
 
 
-def _confusion(folder: str, count: Callable[[Any, Any], Any]) -> Answer:
-    import numpy as np
-
+def _confusion(folder: str, count: Count) -> Answer:
     truth, predicted = _label_images(folder)
     with inside() as spent:
-        total = sum(np.asarray(count(*pair), np.int64) for pair in zip(truth, predicted))  # noqa: B905
+        numbers = _numbers(count(*pair) for pair in zip(truth, predicted, strict=True))
+    return {**_each(spent, truth), "numbers": numbers}
+
+
+def _confusion_of_files(folder: str, count: Count) -> Answer:
+    import numpy as np
+    from PIL import Image
+
+    def decoded(side: str) -> Iterator[Any]:
+        for file in files:
+            with Image.open(f"{folder}/{side}/{file}") as image:
+                yield np.array(image)
+
+    with inside() as spent:
+        files = sorted(file.name for file in Path(folder, "truth").iterdir())
+        pairs = zip(decoded("truth"), decoded("predicted"), strict=True)
+        numbers = _numbers(count(*pair) for pair in pairs)
+    return {**_each(spent, files), "numbers": numbers}
+
+
+def _numbers(counts: Iterable[Any]) -> list[float]:
+    """Pixel accuracy and mIoU of confusion counts."""
+    import numpy as np
+
+    total = sum(np.asarray(count, np.int64) for count in counts)
     hits = np.diag(total)
     union = total.sum(axis=0) + total.sum(axis=1) - hits
-    numbers = [float(hits.sum() / total.sum()), float((hits / union).mean())]
-    return {**_each(spent, truth), "numbers": numbers}
+    return [float(hits.sum() / total.sum()), float((hits / union).mean())]
 
 
 def _label_images(folder: str) -> tuple[Any, Any]:

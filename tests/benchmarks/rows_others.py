@@ -53,29 +53,47 @@ def _large_row(plan: Plan) -> Row:
 
 
 def semantic_rows(plan: Plan) -> Rows:
-    """Smooth and noisy images, with boundaries and without."""
+    """Smooth and noisy images: all metrics, confusion alone, and both sides from PNG files."""
     return {
-        f"semantic-{kind}{suffix}": lambda noisy=noisy, whole=whole: _semantic_row(
-            plan, noisy, whole
-        )
+        f"semantic-{kind}{suffix}": lambda noisy=noisy, make=make: make(plan, noisy)
         for kind, noisy in (("smooth", 0), ("noisy", 5))
-        for suffix, whole in (("", True), ("-confusion", False))
+        for suffix, make in (
+            ("", _semantic_row),
+            ("-confusion", _confusion_row),
+            ("-png", _png_row),
+        )
     }
 
 
-def _semantic_row(plan: Plan, noisy: int, whole: bool) -> Row:
+def _semantic_row(plan: Plan, noisy: int) -> Row:
+    goals = (Goal("velour", "wall", 0.030),)
+    return _pixels_row(plan, noisy, "semantic", "semantic", "all metrics; peers: confusion", goals)
+
+
+def _confusion_row(plan: Plan, noisy: int) -> Row:
+    goals = (Goal("velour", "wall", 1 / 1.4, "hotcoco"),)
+    return _pixels_row(plan, noisy, "confusion", "semantic", "confusion", goals)
+
+
+def _png_row(plan: Plan, noisy: int) -> Row:
+    what = "PNG files to all metrics; peers: decoded by Pillow, confusion"
+    return _pixels_row(plan, noisy, "png", "png", what)
+
+
+_SEMANTIC = {"": _semantic_row, "-confusion": _confusion_row, "-png": _png_row}
+
+
+def _pixels_row(
+    plan: Plan, noisy: int, called: str, peers: str, what: str, goals: Sequence[Goal] = ()
+) -> Row:
     folder = str(plan.files("label_images", 12, noisy))
-    competitors = ours(plan, "velour", "velour_semantic", folder, str(int(whole)))
+    competitors = ours(plan, "velour", f"velour_{called}", folder)
     competitors += [
-        program(f"{name}_semantic", folder, name=name)
+        program(f"{name}_{peers}", folder, name=name)
         for name in ("hotcoco", "torchmetrics")
         if find_spec(name)
     ]
-    goals = (
-        [Goal("velour", "wall", 0.030)] if whole else [Goal("velour", "wall", 1 / 1.4, "hotcoco")]
-    )
-    metrics = "all metrics" if whole else "all metrics but boundaries"
-    title = f"1024 x 2048 pixels, 19 labels, {noisy} % noise, {metrics}; peers: confusion; an image"
+    title = f"1024 x 2048 pixels, 19 labels, {noisy} % noise, {what}; an image"
     return Row(title, SEMANTIC, competitors, tuple(goals), close=1e-12)
 
 

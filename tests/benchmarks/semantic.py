@@ -1,4 +1,4 @@
-"""Time semantic segmentation against torchmetrics and hotcoco, on images like Cityscapes'.
+"""Time kernels of semantic segmentation against torchmetrics and hotcoco, on street scenes.
 
 Run ``python -m tests.benchmarks.semantic``. Every peer counts the same confusion matrix,
 which is checked; rounds are interleaved, and the median of each side is compared.
@@ -19,11 +19,7 @@ from velour_evaluators.kernels.semantic import (
     confusion_of_runs,
     runs_of_masks,
 )
-from velour_evaluators.semantic.evaluator import SemanticSegmentation
 from velour_evaluators.semantic.label_images import annotations_of_label_image
-
-from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction
-from velour_plugin.domain.datasets import Dataset
 
 HEIGHT, WIDTH, LABELS, VOID = 1024, 2048, 19, 255
 NAMES = {**{number: f"label {number}" for number in range(LABELS)}, VOID: "void"}
@@ -98,31 +94,9 @@ def _from_masks(pair: Pair) -> Any:
     return _dense(confusion_of_runs(truth, predicted))
 
 
-def _whole_way(pair: Pair, width: float | None = None) -> Any:
-    """From label images to metrics: annotations, dataset, match and measure."""
-    truth, predicted = (annotations_of_label_image(image, NAMES) for image in pair)
-    datum = Datum("image")
-    dataset = Dataset.from_groundtruths([GroundTruth(datum, truth)], "bench").with_predictions(
-        [Prediction(datum, predicted)], "model"
-    )
-    evaluator = SemanticSegmentation()
-    given = {"ignore_label": "void", "boundary_width": width}
-    ledger = evaluator.match(dataset, evaluator.parameters(given))
-    evaluator.measure(ledger)
-    counts, numbers = ledger.tables["counts"], [int(value[6:]) for _, value in ledger.labels]
-    places = np.array([*numbers, -1])
-    return _dense(Counts(places[counts["truth"]], places[counts["predicted"]], counts["pixels"]))
-
-
-def _whole_way_with_boundaries(pair: Pair) -> Any:
-    return _whole_way(pair, 0.02)
-
-
 OURS: tuple[tuple[str, Callable[[Pair], Any]], ...] = (
     ("label images", _from_label_images),
     ("masks", _from_masks),
-    ("label images to all metrics but boundaries", _whole_way),
-    ("label images to all metrics", _whole_way_with_boundaries),
 )
 
 

@@ -17,7 +17,7 @@ from velour_plugin.domain.content import (
     datum_digests,
 )
 from velour_plugin.domain.datum_columns import DatumColumns
-from velour_plugin.domain.digests import Digests
+from velour_plugin.domain.digests import Digest, Digests
 from velour_plugin.domain.table import AnnotationTable, is_absent
 from velour_plugin.native import digest as compiled
 from velour_plugin.native.library import library
@@ -76,6 +76,22 @@ def test_datums_and_pairs_have_one_digest_in_both_engines(
     described = datum_digests(DatumColumns.of_uids(["1"], [{"hour": 20}], [(1.0, 2.0)]))
     assert described[0] != plain[0]
     assert content_digests(plain, plain)[2] == digest(plain[2], plain[2])
+
+
+@pytest.mark.parametrize("engine", ["native", "numpy"])
+@pytest.mark.parametrize("count", [0, 1, 9, 40])
+def test_a_stream_of_digests_is_that_of_their_names(
+    monkeypatch: pytest.MonkeyPatch, engine: str, count: int
+) -> None:
+    """In pieces of four; every value of a byte, so that every digit occurs at every place."""
+    monkeypatch.setenv("VELOUR_ENGINE", engine)
+    monkeypatch.setattr("velour_plugin.domain.digests._PIECE", 4)
+    values = (np.arange(32 * count, dtype=np.int64) * 7 % 256).astype(np.uint8).reshape(-1, 32)
+    names = [bytes(row).hex() for row in values]
+    total = Digest("before")
+    total.add_all(Digests(values))
+    total.add_all(names)
+    assert total.hex == digest("before", *names, *names)
 
 
 @pytest.mark.parametrize(("column", "value"), [("datum", -1), ("datum", 3), ("label", 3)])

@@ -136,6 +136,10 @@ def digest_pairs(rng: np.random.Generator) -> None:
     digest.digest_pairs(pairs, pairs[::-1])
 
 
+def measured_digits(rng: np.random.Generator) -> None:
+    digest.measured_digits(rng.integers(0, 256, (some(rng, 9, 1000), 32), np.uint8))
+
+
 def digest_annotations(rng: np.random.Generator) -> None:
     """Datums that fall, labels that are not there, regions that lie anywhere."""
     datums, rows, dirt = int(rng.integers(1, 5)), some(rng, 9), dirt_of(rng, 0.02)
@@ -197,6 +201,7 @@ ATTACKS = [
     draw_outlines,
     label_edges,
     measure_rasters,
+    measured_digits,
     read_counts,
     read_polygons,
     read_results,

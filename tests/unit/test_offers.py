@@ -45,7 +45,7 @@ def test_every_evaluator_and_format_of_ours_is_what_it_is_offered_as() -> None:
     versions = {task: evaluator.version for task, evaluator in found.evaluators.items()}
     assert sorted(versions.items()) == found.evaluators.versions
     assert {name: one.name for name, one in found.formats.items()} == {
-        name: name for name in ("coco", "geojson", "spacenet", "voc", "yolo")
+        name: name for name in ("coco", "geojson", "label-images", "spacenet", "voc", "yolo")
     }
 
 

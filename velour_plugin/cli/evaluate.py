@@ -39,7 +39,14 @@ from velour_plugin.cli.options import (
     metavar="FILE",
     help="CSV or JSON, one record a datum: uid, image_id or file_name; latitude, longitude; more.",
 )
-@click.option("--task", default="object-detection", show_default=True, help="See velour plugins.")
+@click.option(
+    "--labels",
+    metavar="FILE",
+    help="Names of classes for formats of numbers: a name a line from 0 on, or NUMBER: NAME.",
+)
+@click.option(
+    "--task", help="See velour plugins; object-detection if not given, or that of the format."
+)
 @parameters_option
 @click.option("--experiment", metavar="NAME", help="Judge files in MLflow runs, too: in this one.")
 @click.option("--no-store", is_flag=True, help="Print the numbers only: open and make no store.")
@@ -54,7 +61,8 @@ def evaluate(
     dataset: str | None,
     format: str,
     metadata: str | None,
-    task: str,
+    labels: str | None,
+    task: str | None,
     parameters: str,
     experiment: str | None,
     no_store: bool,
@@ -72,6 +80,8 @@ def evaluate(
     $ velour evaluate --no-store --truth instances.json --predictions results.json
     $ velour evaluate --truth instances.json --predictions results.json \\
         --model yolo-s --dataset fires --metadata images.csv
+    $ velour evaluate --no-store --format label-images --truth true/ --predictions unet/ \\
+        --labels classes.txt --parameters '{"ignore_label": "void"}'
     $ velour evaluate models:/fire-detector/3 models:/fire-detector@champion \\
         my_models:baseline --dataset fires
     """
@@ -88,8 +98,8 @@ def evaluate(
             }
         )
     if truth is not None:
-        data = velour.read_dataset(truth, format, name=dataset, metadata=metadata)
-    elif dataset is not None and metadata is None:
+        data = velour.read_dataset(truth, format, name=dataset, metadata=metadata, labels=labels)
+    elif dataset is not None and metadata is labels is None:
         data = stored_dataset(dataset, store)
     else:
         raise velour.errors.InvalidInput(
@@ -97,7 +107,7 @@ def evaluate(
             "dataset (--dataset NAME)."
         )
     asked = json_object("--parameters", parameters)
-    trial = Trial(task, asked, where, store, experiment, keep=not no_store)
+    trial = Trial(task or _usual_task(format), asked, where, store, experiment, keep=not no_store)
     verdicts = trial.judge(contenders(data, models, predictions, names))
     board = trial.leaderboard(verdicts) if len(verdicts) > 1 and not no_store else None
     if as_json:
@@ -125,11 +135,22 @@ def _refuse_what_needs_a_store(options: Mapping[str, object]) -> None:
             )
 
 
+def _usual_task(format: str) -> str:
+    """What a format is about, where it says so."""
+    from velour_plugin.plugins import installed
+
+    usual = "object-detection"
+    if format == "coco":  # which need not be imported for this
+        return usual
+    return str(getattr(installed().format(format), "usual_task", usual))
+
+
 def _headline(evaluation: Any) -> str:
     """The numbers that people know the task by, one a line."""
     about = f"{evaluation.model} on {evaluation.certificate.dataset}, {evaluation.task}"
+    width = max(12, *map(len, evaluation.headline))
     numbers = [
-        f"{metric:<12} {'undefined' if value is None else f'{value:.4f}'}"
+        f"{metric:<{width}} {'undefined' if value is None else f'{value:.4f}'}"
         for metric, value in evaluation.headline.items()
     ]
     return "\n".join([about, *numbers])

@@ -58,7 +58,9 @@ def annotation_digests(table: AnnotationTable, uids: Sequence[str]) -> Digests:
     """
     if not library.available():
         return Digests.of(list(map(digest, uids, datum_bytes(table, len(uids)))))
-    if all(column is None for _, _, column in _extras(table)):
+    # narrow edges are made wide for the kernel: those of a piece, not all
+    narrow = table.shape is not None and table.shape.edges.dtype != np.int64
+    if not narrow and all(column is None for _, _, column in _extras(table)):
         return Digests(_compiled_digests(table, uids))
     values = np.empty((len(uids), 32), np.uint8)
     for datums, rows in _pieces(table, len(uids)):

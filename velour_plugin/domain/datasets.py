@@ -33,6 +33,8 @@ from velour_plugin.domain.content import (
 )
 from velour_plugin.domain.datum_columns import DatumColumns
 from velour_plugin.domain.digests import Digest, chosen_names
+from velour_plugin.domain.label_arrays import label_image_rows
+from velour_plugin.domain.label_names import numbered_names
 from velour_plugin.domain.labels import DEFAULT_KEY, label_name
 from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.models import Model
@@ -209,12 +211,66 @@ class Dataset:
             true, said = true[order], said if said is None else said[order]
             uids = [uids[row] for row in order]
             metadata = metadata and [metadata[row] for row in order]
-        names = map(str, range(len(true))) if uids is None else uids
-        datums = DatumColumns.of_uids(names, metadata)
+        datums = (
+            DatumColumns.numbered(len(true), metadata)
+            if uids is None
+            else DatumColumns.of_uids(uids, metadata)
+        )
         dataset = cls.from_table(name, datums, labels_table(true, classes, "truth"))
         if said is None:
             return dataset
         return dataset.with_predictions(predictions_table(said, classes), model)
+
+    @classmethod
+    def from_label_images(
+        cls,
+        name: str,
+        truth: Iterable[Any],
+        predictions: Iterable[Any] | None = None,
+        *,
+        labels: Any,
+        model: str = "model",
+        uids: Sequence[str] | None = None,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Dataset:
+        """Make a dataset for semantic segmentation from label images, one read at a time.
+
+        Args:
+            name: what people call it.
+            truth: of each datum ``(height, width)`` numbers of classes, a volume of one-hot with
+                the classes at either end, or the path of a PNG file.
+            predictions: likewise, and volumes of scores; ``None`` leaves them for
+                :meth:`with_label_images`.
+            labels: names of the classes in the order of their numbers, a mapping of numbers to
+                names, or a file of either. Pixels that shall not count have a name, too: that of
+                the evaluation's parameter ``ignore_label``.
+            model: whose predictions they are.
+            uids: names of the datums; ``None`` numbers them from 0.
+            metadata: of each datum; ``None`` for none. Height and width are added.
+
+        Raises:
+            BadDataset: something is no label image, a number has no name, or there are not as many
+                predictions as truths.
+
+        >>> truth, predicted = [np.array([[0, 0, 1]])], [np.array([[0, 1, 1]])]
+        >>> dataset = Dataset.from_label_images("street", truth, predicted, labels=["road", "car"])
+        >>> len(dataset.truth), dataset.labels
+        (2, (('class', 'road'), ('class', 'car')))
+        """
+        names = numbered_names(labels)
+        rows, sizes = label_image_rows(truth, uids, names, "truth")
+        uids = list(map(str, range(len(sizes)))) if uids is None else list(uids)
+        known = [dict(zip(("height", "width"), size, strict=True)) for size in sizes]
+        if metadata is not None:
+            known = [{**size, **more} for size, more in zip(known, metadata, strict=True)]
+        order = natural_argsort(uids)
+        place = np.argsort(order)
+        datums = DatumColumns.of_uids([uids[at] for at in order], [known[at] for at in order])
+        dataset = cls.from_table(name, datums, rows.table(place))
+        if predictions is None:
+            return dataset
+        said, _ = label_image_rows(predictions, uids, names, "prediction")
+        return dataset.with_predictions(said.table(place), model)
 
     @classmethod
     def from_table(
@@ -281,6 +337,23 @@ class Dataset:
             predictions = self._table_of(predictions)
         _check_places(predictions, len(self))
         return self._changed(_OF_TRUTH, predictions=predictions, model=model)
+
+    def with_label_images(
+        self, predictions: Iterable[Any], model: str | Model, *, labels: Any
+    ) -> Dataset:
+        """Return this dataset with the label images of one model.
+
+        Args:
+            predictions: one for each of :attr:`datums`, in their order, as
+                :meth:`from_label_images` takes them.
+            model: the model, or its name.
+            labels: names of the numbers, as there.
+
+        Raises:
+            BadDataset: as there.
+        """
+        rows, _ = label_image_rows(predictions, self.uids, numbered_names(labels), "prediction")
+        return self.with_predictions(rows.table(), model)
 
     def with_model(self, model: str) -> Dataset:
         """Return this dataset with its predictions under another name of their model."""

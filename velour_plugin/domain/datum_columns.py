@@ -7,7 +7,7 @@ would take longer to make than to evaluate.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress, pairwise
 from typing import TYPE_CHECKING, Any, overload
 
@@ -30,6 +30,7 @@ class DatumColumns(Sequence[Datum]):
         uids: names of the datums.
         metadata: of each, checked as :class:`Datum` does; ``None`` when no datum has any.
         locations: of each, in WGS84; ``None`` when no datum has one.
+        is_numbered: the uids are numbers in their order, so that none occurs twice.
 
     >>> DatumColumns.of_uids(["1", "2"])[1]
     Datum(uid='2', metadata={}, location=None)
@@ -38,6 +39,16 @@ class DatumColumns(Sequence[Datum]):
     uids: tuple[str, ...]
     metadata: tuple[Mapping[str, Any], ...] | None = None
     locations: tuple[BaseGeometry | None, ...] | None = None
+    is_numbered: bool = False
+
+    @classmethod
+    def numbered(
+        cls, rows: int, metadata: Sequence[Mapping[str, Any]] | None = None
+    ) -> DatumColumns:
+        """Datums that are called by their numbers, from 0 on; see :meth:`of_uids`."""
+        uids = tuple(map(str, range(rows)))
+        columns = cls(uids) if metadata is None else cls.of_uids(uids, metadata)
+        return replace(columns, is_numbered=True)
 
     @classmethod
     def of(cls, datums: Iterable[Datum]) -> DatumColumns:
@@ -118,6 +129,10 @@ class DatumColumns(Sequence[Datum]):
         """Those that a mask of shape ``(n,)`` chooses."""
         return self._each(lambda column: tuple(compress(column, chosen)))
 
+    def take(self, order: Sequence[int]) -> DatumColumns:
+        """Those at some positions, in their order."""
+        return self._each(lambda column: tuple(column[place] for place in order))
+
     @property
     def properties(self) -> set[str]:
         """Names of all metadata."""
@@ -129,14 +144,14 @@ class DatumColumns(Sequence[Datum]):
         Raises:
             BadDataset: one does, naming it and the dataset.
         """
-        if len(set(self.uids)) < len(self):
+        if not self.is_numbered and len(set(self.uids)) < len(self):
             twice = next(uid for uid, after in pairwise(sorted(self.uids)) if uid == after)
             raise BadDataset(f"datum uid {twice!r} occurs twice in dataset {dataset!r}.")
 
     def _each(self, change: Any) -> DatumColumns:
         columns = (self.metadata, self.locations)
-        others = (None if column is None else change(column) for column in columns)
-        return DatumColumns(change(self.uids), *others)
+        metadata, locations = (None if column is None else change(column) for column in columns)
+        return DatumColumns(change(self.uids), metadata, locations)
 
 
 def _are_storable(uids: Sequence[str]) -> bool:

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.domain.canonical import measured
+from velour_plugin.native.digest import measured_digits
+from velour_plugin.native.library import library
 
 Bytes32 = NDArray[np.uint8]
 
@@ -116,10 +118,12 @@ def _measured_names(parts: Sequence[str | bytes]) -> bytes | None:
     return before + before.join(text) if set(map(len, text)) == {length} else None
 
 
-def _measured_digests(names: Sequence[str]) -> bytes:
+def _measured_digests(names: Sequence[str]) -> bytes | memoryview:
     """The same of digests, which are all of one length."""
     if not isinstance(names, Digests):
         return b"".join(map(measured, names))
+    if library.available():
+        return measured_digits(names.values).data
     spelled = np.empty((len(names), 72), np.uint8)
     spelled[:, :8] = np.frombuffer((64).to_bytes(8, "little"), np.uint8)
     spelled[:, 8:] = np.frombuffer(names.digits, np.uint8).reshape(-1, 64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from velour_plugin.domain.annotations import Annotation
 from velour_plugin.domain.geometry import Raster
 from velour_plugin.domain.labels import DEFAULT_KEY, Label
+from velour_plugin.domain.region_column import EDGES, RegionColumn
 from velour_plugin.domain.runs import Edges, union_of_edges
+from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import BadAnnotation
 from velour_plugin.native.labels import LabelPixels, label_edges
 from velour_plugin.native.library import library
@@ -42,14 +45,77 @@ def annotations_of_label_image(
     [('car', Raster(2x2, 1 pixels)), ('road', Raster(2x2, 2 pixels))]
     """
     image = checked_label_image(image)
-    parts: dict[str, list[Edges]] = {}
-    for number, edges in edges_of_label_image(image).items():
-        if number not in ignore:
-            parts.setdefault(_name_of(number, names, image), []).append(edges)
     return [
         Annotation([Label(key, name)], raster=_joined(edges, *image.shape))
-        for name, edges in parts.items()
+        for name, edges in _named_edges(image, names, ignore).items()
     ]
+
+
+@dataclass
+class LabelImageRows:
+    """Label images as rows of a table, gathered one after another: one mask a label that occurs.
+
+    Of each image only the run edges of its labels are kept, four bytes an edge.
+
+    Args:
+        names: what each number means; numbers of one name are one label.
+        key: of the labels.
+
+    >>> rows = LabelImageRows({0: "road", 1: "car"})
+    >>> rows.add(0, np.array([[0, 1, 1]]))
+    >>> rows.table().annotations_of(0)[1].raster
+    Raster(1x3, 2 pixels)
+    """
+
+    names: Mapping[int, str]
+    key: str = DEFAULT_KEY
+    _datums: list[int] = field(default_factory=list, repr=False)
+    _labels: list[str] = field(default_factory=list, repr=False)
+    _sizes: list[tuple[int, ...]] = field(default_factory=list, repr=False)
+    _edges: list[NDArray[Any]] = field(default_factory=list, repr=False)
+
+    def add(self, datum: int, image: NDArray[Any]) -> None:
+        """Add the masks of one image.
+
+        Args:
+            datum: position of its datum.
+            image: ``(height, width)`` whole numbers.
+
+        Raises:
+            BadAnnotation: the image is something else, or a number has no name.
+        """
+        image = checked_label_image(image)
+        kind = np.int32 if image.size < 2**31 else np.int64
+        for name, parts in _named_edges(image, self.names, ()).items():
+            edges = union_of_edges(parts, *image.shape)
+            self._datums.append(datum)
+            self._labels.append(name)
+            self._sizes.append(image.shape)
+            self._edges.append(edges.astype(kind))
+
+    def table(self, places: NDArray[Any] | None = None) -> AnnotationTable:
+        """All of them as columns; the labels are those of ``names``, in the order of numbers.
+
+        Args:
+            places: position in the dataset of each datum that was added; ``None`` for the same.
+        """
+        datums = np.array(self._datums, np.int32)
+        values = list(dict.fromkeys(self.names[number] for number in sorted(self.names)))
+        position = {value: place for place, value in enumerate(values)}
+        bounds = np.cumsum([0, *map(len, self._edges)], dtype=np.int64)
+        regions = RegionColumn(
+            np.full(len(self._edges), EDGES, np.uint8),
+            bounds[:-1],
+            bounds[1:],
+            np.array(self._sizes, np.int64).reshape(-1, 2),
+            edges=np.concatenate([np.empty(0, np.int32), *self._edges]),
+        )
+        return AnnotationTable.from_columns(
+            [Label(self.key, value).name for value in values],
+            datums if places is None else places[datums],
+            np.array([position[value] for value in self._labels], np.int32),
+            shape=regions,
+        )
 
 
 def edges_of_label_image(image: NDArray[Any]) -> dict[int, Edges]:
@@ -108,6 +174,17 @@ def checked_label_image(image: NDArray[Any]) -> NDArray[Any]:
             "whole numbers, one a pixel; take the argmax of scores first."
         )
     return image
+
+
+def _named_edges(
+    image: NDArray[Any], names: Mapping[int, str], ignore: Collection[int]
+) -> dict[str, list[Edges]]:
+    """Run edges of the masks of each name that occurs, in the order of the numbers."""
+    parts: dict[str, list[Edges]] = {}
+    for number, edges in edges_of_label_image(image).items():
+        if number not in ignore:
+            parts.setdefault(_name_of(number, names, image), []).append(edges)
+    return parts
 
 
 def _name_of(number: int, names: Mapping[int, str], image: NDArray[Any]) -> str:

@@ -87,6 +87,13 @@ def digest_strings(before: bytes, strings: Strings, after: bytes) -> Values:
     return digests
 
 
+def measured_digits(digests: Values) -> Values:
+    """Spell digests as the parts of another digest: ``(n, 72)``, the length and the digits."""
+    found = library.functions.measured_digits(digests=column("digests", digests, np.uint8))
+    parts: Values = found["parts"]
+    return parts
+
+
 def digest_pairs(first: Values, second: Values) -> Values:
     """Digest pairs of digests, each as hexadecimal digits."""
     found = library.functions.digest_pairs(

@@ -10,6 +10,7 @@
     _(draw_outlines)      \
     _(label_edges)        \
     _(measure_rasters)    \
+    _(measured_digits)    \
     _(read_counts)        \
     _(read_polygons)      \
     _(read_results)       \

@@ -17,6 +17,11 @@ from velour_plugin import AnnotationTable, Label
 from velour_plugin.errors import InvalidInput
 from velour_plugin.plugin import DEFAULT_KEY, LabelName, Vocabulary
 
+ITEM_KEYS = ("label", "category", "bbox", "segmentation", "score", "iscrowd", "area")
+"""What a mapping may say of one object."""
+_ITEM = frozenset((*ITEM_KEYS, "id", "image_id", "category_id"))
+_ARRAYS = frozenset(("boxes", "labels", "scores"))
+
 
 class _NotPlain(Exception):
     """A cell is more than boxes, or breaks a rule."""
@@ -62,7 +67,7 @@ def _list(cell: Any, found: _Boxes) -> None:
     numbers: list[Any] = []
     scores: list[Any] = []
     for item in cell:
-        if type(item) is not dict or item.get("segmentation") is not None:
+        if type(item) is not dict or item.get("segmentation") is not None or item.keys() - _ITEM:
             raise _NotPlain
         box = item["bbox"]
         if len(box) != 4:
@@ -81,7 +86,7 @@ def _list(cell: Any, found: _Boxes) -> None:
 
 
 def _arrays(cell: Mapping[str, Any], found: _Boxes) -> None:
-    if "masks" in cell:
+    if cell.keys() - _ARRAYS:
         raise _NotPlain
     corners, names = _finite(cell["boxes"]), cell["labels"]
     names = names.tolist() if hasattr(names, "tolist") else list(names)

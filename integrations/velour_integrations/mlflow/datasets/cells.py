@@ -10,6 +10,7 @@ Understood, for one datum:
 - a mapping of lists as in Hugging Face's ``objects``: ``bbox`` as x, y, width, height,
   ``category`` and maybe ``score``;
 - one text or whole number: the class of the whole datum; a mapping of class to score: likewise;
+- a label image, where names are given to its numbers: a 2-D array, a volume of scores, a PNG file;
 - any of the lists and mappings as a text in JSON, as frames out of CSV files hold them.
 """
 
@@ -23,7 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_integrations.mlflow.datasets.boxes import boxes_table
+from velour_integrations.mlflow.datasets.boxes import ITEM_KEYS, boxes_table
+from velour_integrations.mlflow.datasets.cell_rules import SEMANTIC, CellRules, is_label_image
 from velour_integrations.mlflow.datasets.columns import is_plain, label_text, labels_table
 from velour_plugin import (
     Annotation,
@@ -35,7 +37,13 @@ from velour_plugin import (
     Raster,
 )
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import DEFAULT_KEY, LabelName
+from velour_plugin.plugin import DEFAULT_KEY, LabelImageRows, LabelName, as_label_image
+
+ARRAY_KEYS = ("boxes", "labels", "scores", "masks")
+_COLUMN_KEYS = ("bbox", "category", "label", "labels", "score", "scores")
+# of the targets of torchvision and Hugging Face, and not read
+_OF_TARGETS = ("area", "iscrowd", "bbox_id")
+_ANY_CELL = CellRules()
 
 
 def table_of(
@@ -45,6 +53,7 @@ def table_of(
     side: str,
     labels: Sequence[LabelName] = (),
     numbered: bool = False,
+    rules: CellRules = _ANY_CELL,
 ) -> AnnotationTable:
     """Read a column of cells, or a model's answers: one for each row.
 
@@ -55,64 +64,105 @@ def table_of(
         side: ``ground truth`` or ``prediction``, for messages.
         labels: classes that come first, in this order; others follow, sorted.
         numbered: the cells are a frame's, and messages name their rows.
+        rules: how they are read.
 
     Raises:
         BadDataset: a cell is none of what is understood, naming its datum.
     """
-    if is_plain(cells):
+    sides = [f"row {row}, {side}" for row in range(len(cells))] if numbered else [side] * len(cells)
+    if rules.names is not None:
+        return _label_images(cells, uids, places, sides, rules)
+    files = rules.task == SEMANTIC and any(map(is_label_image, cells))
+    if is_plain(cells) and not files:
         return labels_table(cells, places, labels)
     boxes = boxes_table(cells, places, labels)
     if boxes is not None:
         return boxes
     said = [
-        (int(place), annotations_of(cell, uid, f"row {row}, {side}" if numbered else side))
-        for row, (place, uid, cell) in enumerate(zip(places, uids, cells, strict=True))
+        (int(place), annotations_of(cell, uid, side, rules))
+        for place, uid, cell, side in zip(places, uids, cells, sides, strict=True)
     ]
     return AnnotationTable.from_annotations(sorted(said, key=itemgetter(0)), labels)
 
 
-def annotations_of(cell: Any, uid: str, side: str) -> list[Annotation]:
+def annotations_of(
+    cell: Any, uid: str, side: str, rules: CellRules = _ANY_CELL
+) -> list[Annotation]:
     """Read one cell.
 
     Args:
         cell: what was said of the datum.
         uid: its name, for messages.
         side: ``ground truth`` or ``prediction``, for messages.
+        rules: how it is read.
 
     Raises:
         BadDataset: the cell is none of what is understood, or breaks a rule.
     """
     try:
-        return _read(cell)
+        return _read(cell, rules)
     except (InvalidInput, KeyError, TypeError, ValueError, IndexError) as error:
-        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise BadDataset(
-            f"{side} of datum {uid!r}: {reason}. Expected a list of velour.Annotation, a list of "
-            "{'label', 'bbox': [x, y, width, height], 'score'}, or {'boxes', 'labels', 'scores'}."
-        ) from error
+        raise _not_understood(error, uid, side, rules) from error
 
 
-def _read(cell: Any) -> list[Annotation]:
+def _not_understood(error: Exception, uid: str, side: str, rules: CellRules) -> BadDataset:
+    lacks = isinstance(error, KeyError) and not isinstance(error, InvalidInput)
+    reason = f"lacks {error}" if lacks else str(error).rstrip(".")
+    return BadDataset(f"{side} of datum {uid!r}: {reason}. {rules.expected}")
+
+
+def _label_images(
+    cells: Sequence[Any],
+    uids: Sequence[str],
+    places: NDArray[Any],
+    sides: Sequence[str],
+    rules: CellRules,
+) -> AnnotationTable:
+    assert rules.names is not None
+    rows = LabelImageRows(rules.names)
+    for place, uid, cell, side in zip(places, uids, cells, sides, strict=True):
+        try:
+            rows.add(int(place), as_label_image(cell, rules.names))
+        except InvalidInput as error:
+            raise _not_understood(error, uid, side, rules) from error
+    return rows.table()
+
+
+def _read(cell: Any, rules: CellRules) -> list[Annotation]:
     if isinstance(cell, Mapping):
-        if "bbox" in cell:
-            return _read(_objects(cell))
-        return _arrays(cell) if "boxes" in cell or "masks" in cell else [_classes(cell)]
+        return _mapped(cell, rules)
     if isinstance(cell, str) and cell.startswith(("[{", '{"', "[]")):
-        return _read(json.loads(cell))  # frames out of CSV files
+        return _read(json.loads(cell), rules)  # frames out of CSV files
+    if rules.task == SEMANTIC:
+        rules.refuse_label_image(cell)
     if isinstance(cell, (str, bool, int, np.integer, np.bool_)) or _is_whole(cell):
         return [Annotation([Label(DEFAULT_KEY, label_text(cell))])]
     if not isinstance(cell, (list, tuple, np.ndarray)):
         raise TypeError(f"{cell!r} is a {type(cell).__name__}; say [] where there is nothing")
-    return [item if isinstance(item, Annotation) else _mapping(item) for item in cell]
+    return [item if isinstance(item, Annotation) else _mapping(item, rules) for item in cell]
+
+
+def _mapped(cell: Mapping[str, Any], rules: CellRules) -> list[Annotation]:
+    """Columns of objects, arrays, or scores of classes."""
+    if "bbox" in cell:
+        rules.check_keys(cell, (*_COLUMN_KEYS, *_OF_TARGETS), "objects")
+        return _read(_objects(cell), rules)
+    if "boxes" in cell or "masks" in cell:
+        rules.check_keys(cell, (*ARRAY_KEYS, *_OF_TARGETS), "arrays")
+        return _arrays(cell)
+    if any(np.ndim(score) for score in cell.values()):  # of what are no classes
+        rules.check_keys(cell, ARRAY_KEYS, "arrays")
+    return [_classes(cell)]
 
 
 def _is_whole(cell: Any) -> bool:
     return isinstance(cell, (float, np.floating)) and float(cell).is_integer()
 
 
-def _mapping(item: Any) -> Annotation:
+def _mapping(item: Any, rules: CellRules) -> Annotation:
     if not isinstance(item, Mapping):
         raise TypeError(f"{item!r} is a {type(item).__name__}, not a mapping")
+    rules.check_keys(item, ITEM_KEYS, "an object")
     name = item["category"] if "category" in item and "label" not in item else item["label"]
     segmentation = item.get("segmentation")
     return Annotation(

@@ -81,15 +81,11 @@ def scores_table(
             f"the model gave scores of shape {scores.shape}: expected {len(places)} rows and "
             f"{len(classes)} columns, one for each class."
         )
-    near = np.where(np.abs(scores - scores.clip(0, 1)) < _ROUNDING, scores.clip(0, 1), scores)
-    rows, count = np.arange(len(places), dtype=np.int32), len(classes)
-    return AnnotationTable.from_columns(
-        [Label(DEFAULT_KEY, label_text(name)).name for name in classes],
-        np.repeat(places, count),
-        np.tile(np.arange(count, dtype=np.int32), len(places)),
-        score=near.ravel(),
-        annotation=np.repeat(rows, count),
-    )
+    if scores.min(initial=0) < 0 or scores.max(initial=1) > 1:
+        inside = scores.clip(0, 1)
+        scores = np.where(np.abs(scores - inside) < _ROUNDING, inside, scores)
+    names = [Label(DEFAULT_KEY, label_text(name)).name for name in classes]
+    return AnnotationTable.from_scores(names, scores, np.asarray(places, np.int32))
 
 
 def _is_no_class(value: Any) -> bool:

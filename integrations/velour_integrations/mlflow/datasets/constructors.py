@@ -22,7 +22,7 @@ def from_velour(
     digest: str | None = None,
     predictions: Any = None,
     model: str | None = None,
-    **columns: str,
+    **columns: Any,
 ) -> VelourDataset:
     """Make an MLflow dataset of a Velour dataset, with or without predictions.
 
@@ -36,7 +36,8 @@ def from_velour(
             of a frame; those that the dataset has when left out.
         model: the name of the model that predicted; that of the run when left out.
         columns: of a frame: ``targets`` holds the ground truth, ``uid``, ``latitude`` and
-            ``longitude`` may be named.
+            ``longitude`` may be named. Where cells are label images, ``labels`` names the
+            classes in the order of their numbers.
     """
     known = _known(dataset, name, predictions, model, columns)
     return _made(known, source or VelourDatasetSource.of(known), name, digest)
@@ -117,12 +118,12 @@ def from_yolo(
 
 
 def _known(
-    given: Any, name: str | None, predictions: Any, model: str | None, columns: dict[str, str]
+    given: Any, name: str | None, predictions: Any, model: str | None, columns: dict[str, Any]
 ) -> Any:
     """The Velour dataset that somebody means."""
     import velour_plugin as velour
 
-    roles = ("targets", "uid", "latitude", "longitude")
+    roles = ("targets", "uid", "latitude", "longitude", "labels")
     for key in columns:
         if key not in roles:
             raise velour.errors.UnknownName("argument of from_velour", key, roles)

@@ -8,17 +8,21 @@ nothing or breaks a rule, places that are none.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 import velour_plugin as velour
+from velour_integrations.mlflow.datasets.cell_rules import CellRules
 from velour_integrations.mlflow.datasets.cells import table_of
 from velour_integrations.mlflow.datasets.described import described
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
-from velour_plugin.plugin import natural_order
+from velour_plugin.plugin import DatumColumns, encode_metadata, natural_order
 
+Column = tuple[str, list[Any]]
+"""A column's name and its values, ``None`` where there is none."""
 _PLAIN = (str, bool, int, float, np.generic, dt.date, dt.time, dt.timedelta)
 
 
@@ -51,17 +55,20 @@ def read_frame(
         frame: what is known of each datum.
         truths: ``(rows,)`` cells of ground truth.
         name: of the dataset.
-        config: ``uid``, ``latitude`` and ``longitude`` name columns.
+        config: ``uid``, ``latitude`` and ``longitude`` name columns, ``task`` what is judged,
+            ``labels`` the numbers of label images.
     """
+    rules = CellRules.of(config)
     used = _used(frame, config)
     uids = _uids(frame, used)
     datums = _datums(frame, used, uids)
-    rows = range(len(uids))  # whose numbers are in order already
-    order = sorted(rows, key=lambda row: natural_order(uids[row])) if "uid" in used else rows
-    places = np.empty(len(uids), np.int32)
-    places[order] = np.arange(len(uids))
-    truth = table_of(truths, uids, places, "ground truth", numbered=True)
-    return velour.Dataset.from_table(name, [datums[row] for row in order], truth), uids
+    places = np.arange(len(uids), dtype=np.int32)  # of rows that are numbered in their order
+    if "uid" in used:
+        order = sorted(range(len(uids)), key=lambda row: natural_order(uids[row]))
+        places[order] = np.arange(len(uids))
+        datums = datums.take(order)
+    truth = table_of(truths, uids, places, "ground truth", numbered=True, rules=rules)
+    return velour.Dataset.from_table(name, datums, truth), uids
 
 
 def judged_frame(
@@ -85,7 +92,8 @@ def judged_frame(
         return dataset
     places = np.array([dataset.place[uid] for uid in uids], np.int32)
     said, labels = frame[predictions].to_numpy(), dataset.truth.labels
-    table = table_of(said, uids, places, "prediction", labels, numbered=True)
+    rules = CellRules.of(config)
+    table = table_of(said, uids, places, "prediction", labels, numbered=True, rules=rules)
     return dataset.with_predictions(table, model)
 
 
@@ -125,31 +133,58 @@ def _uid(said: Any, row: int) -> str:
     return str(int(said)) if isinstance(said, float) and said.is_integer() else str(said)
 
 
-def _datums(frame: Any, used: Mapping[str, str], uids: Sequence[str]) -> list[velour.Datum]:
-    places: Iterable[Any] = [None] * len(uids)
+def _datums(frame: Any, used: Mapping[str, str], uids: Sequence[str]) -> DatumColumns:
+    """The datums of all rows; one by one where there are places, or where a row is wrong."""
+    columns = [
+        (str(name), _plain(frame.iloc[:, number]))
+        for number, name in enumerate(frame.columns)
+        if name not in used.values()
+    ]
+    try:
+        if "latitude" in used:
+            return _row_by_row(frame, used, uids, columns)
+        datums = DatumColumns.of_uids(uids) if "uid" in used else DatumColumns.numbered(len(uids))
+        _check_columns(columns)
+    except (InvalidInput, TypeError):  # a value that has no hash, too
+        return _row_by_row(frame, used, uids, columns)
+    metadata = tuple(_metadata(columns, len(uids))) if columns else ()
+    return replace(datums, metadata=metadata) if any(metadata) else datums
+
+
+def _row_by_row(
+    frame: Any, used: Mapping[str, str], uids: Sequence[str], columns: Sequence[Column]
+) -> DatumColumns:
+    """Check each row as a datum of its own, so that a refusal names it.
+
+    Raises:
+        BadDataset: one breaks a rule.
+    """
+    places: Sequence[Any] = [None] * len(uids)
     if "latitude" in used:
         both = (frame[used[role]].tolist() for role in ("latitude", "longitude"))
         places = [place if any(map(_is_told, place)) else None for place in zip(*both, strict=True)]
     datums = []
-    for row, (uid, said, place) in enumerate(
-        zip(uids, _metadata(frame, used), places, strict=True)
-    ):
+    rows = zip(uids, _metadata(columns, len(uids)), places, strict=True)
+    for row, (uid, said, place) in enumerate(rows):
         try:
             datums.append(velour.Datum(uid, said, place))
         except InvalidInput as error:
             raise BadDataset(f"row {row}, datum {uid!r}: {error}") from error
-    return datums
+    return DatumColumns.of(datums)
 
 
-def _metadata(frame: Any, used: Mapping[str, str]) -> Iterable[dict[str, Any]]:
-    """What each row says in plain values, by column: most columns hold one kind of them."""
-    names, columns = [], []
-    for number, column in enumerate(frame.columns):
-        if column not in used.values():
-            names.append(str(column))
-            columns.append(_plain(frame.iloc[:, number]))
-    rows = zip(*columns, strict=True) if columns else [()] * len(frame)
-    for row in rows:
+def _check_columns(columns: Sequence[Column]) -> None:
+    """Check each value once, however many rows have it."""
+    for name, values in columns:
+        encode_metadata({name: None})
+        for value in set(values):
+            encode_metadata({name: value})
+
+
+def _metadata(columns: Sequence[Column], rows: int) -> Iterator[dict[str, Any]]:
+    """What each row says in plain values; an empty cell says nothing."""
+    names = [name for name, _ in columns]
+    for row in zip(*(values for _, values in columns), strict=True) if columns else [()] * rows:
         said = dict(zip(names, row, strict=True))
         yield {n: v for n, v in said.items() if v is not None} if None in row else said
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_integrations.mlflow.datasets.cell_rules import CellRules
 from velour_integrations.mlflow.datasets.cells import table_of
 from velour_integrations.mlflow.datasets.columns import is_plain, label_text
 from velour_plugin import AnnotationTable
@@ -34,13 +35,15 @@ def classes_of(said: Any, labels: Sequence[LabelName]) -> list[Any] | None:
     return columns if known.issuperset(map(label_text, columns)) else None
 
 
-def cells_table(cells: Any, uids: Sequence[str], places: NDArray[np.int32]) -> AnnotationTable:
+def cells_table(
+    cells: Any, uids: Sequence[str], places: NDArray[np.int32], rules: CellRules
+) -> AnnotationTable:
     """Read what was said of some datums.
 
     Raises:
         BadDataset: a cell cannot be read; the message names its datum.
     """
-    return table_of(cells, uids, places, "prediction")
+    return table_of(cells, uids, places, "prediction", rules=rules)
 
 
 def cells_of(answers: Any, column: str | None) -> Sequence[Any] | NDArray[Any]:

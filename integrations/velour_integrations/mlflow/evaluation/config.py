@@ -18,6 +18,8 @@ CONFIG = {
     "uid": "column of the datum's name, for plain frames; the row number when left out",
     "latitude": "column of the latitude, for plain frames",
     "longitude": "column of the longitude, for plain frames",
+    "labels": "names of classes in the order of their numbers, or by number, where cells and "
+    "answers are label images: 2-D arrays, volumes of scores, PNG files",
     "metadata": "columns to filter and slice by, for plain frames, [] for none; when left out all "
     "plain ones, but of a table no fractions that neither where nor slices name",
     "features": "columns that a model is asked with; all of them when left out",
@@ -77,6 +79,7 @@ _RULES: Mapping[str, _Rule] = {
     "col_mapping": _MAPPING,
     "where": _ANYTHING,
     "features": ("a column's name, or a list of different ones", _is_columns),
+    "labels": _ANYTHING,
     "metadata": ("a column's name, or a list of such", _are_names),
     "batch_size": (
         "a whole number of at least 1",

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_integrations.mlflow.datasets.cell_rules import CellRules
 from velour_integrations.mlflow.datasets.columns import scores_table
 from velour_integrations.mlflow.evaluation.answers import cells_of, cells_table, classes_of
 from velour_integrations.mlflow.evaluation.endpoints import Endpoint, endpoint_behind
@@ -41,6 +42,7 @@ class Interview:
         batch_size: rows asked about at once.
         probabilities: judge a classifier's probabilities when it has them.
         keep: keep the answers as they were given, in ``answers``; memory grows with them.
+        rules: how answers that are cells are read.
     """
 
     dataset: Dataset
@@ -52,6 +54,7 @@ class Interview:
     batch_size: int
     probabilities: bool = True
     keep: bool = False
+    rules: CellRules = field(default_factory=CellRules)
     answers: list[Any] = field(default_factory=list)
     other_mind: int = 0
 
@@ -108,7 +111,8 @@ class Interview:
         cells = cells_of(said, self.column)
         self._check_count(len(cells), len(rows))
         self._keep(cells)
-        return cells_table(cells, [self.uids[row] for row in rows], self._places(rows))
+        uids = [self.uids[row] for row in rows]
+        return cells_table(cells, uids, self._places(rows), self.rules)
 
     def _places(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         place = self.dataset.place
@@ -158,6 +162,7 @@ def interview(
         config.get("batch_size", usual),
         config.get("probabilities", True),
         keep,
+        CellRules.of({**config, "task": task}),
     )
 
 

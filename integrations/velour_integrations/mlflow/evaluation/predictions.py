@@ -11,6 +11,7 @@ import mlflow
 import numpy as np
 from mlflow.entities import LoggedModelInput
 
+from velour_integrations.mlflow.datasets.cell_rules import CellRules
 from velour_integrations.mlflow.evaluation.answers import cells_table
 from velour_integrations.mlflow.evaluation.endpoints import endpoint_behind
 from velour_integrations.mlflow.evaluation.models import interview, selected_rows
@@ -79,7 +80,7 @@ def predicted(
         talk = interview(asked, uids, dataset.features_data, model, column, task, config, keep)
         judged = asked.with_predictions(talk.table(), model="")
         return Predicted(judged, *_kept(talk.rows, uids, talk.answers, keep))
-    judged = _given(asked, uids, dataset)
+    judged = _given(asked, uids, dataset, CellRules.of({**config, "task": task}))
     if not keep:
         return Predicted(judged)
     rows = selected_rows(asked, uids, config.get("where"))
@@ -91,7 +92,7 @@ def _kept(rows: Any, uids: Sequence[str], answers: Sequence[Any], keep: bool) ->
     return (rows.tolist(), [uids[row] for row in rows], answers) if keep else ()
 
 
-def _given(asked: Dataset, uids: Sequence[str], dataset: Any) -> Dataset:
+def _given(asked: Dataset, uids: Sequence[str], dataset: Any, rules: CellRules) -> Dataset:
     if asked.predictions is not None:
         return asked
     if dataset.predictions_data is None:
@@ -100,7 +101,7 @@ def _given(asked: Dataset, uids: Sequence[str], dataset: Any) -> Dataset:
             "mlflow.data.from_velour(dataset.with_predictions(...)) or predictions='column'."
         )
     places = np.array([asked.place[uid] for uid in uids], np.int32)
-    table = cells_table(dataset.predictions_data, uids, places)
+    table = cells_table(dataset.predictions_data, uids, places, rules)
     return asked.with_predictions(AnnotationTable.joined([table], asked.truth.labels), model="")
 
 
