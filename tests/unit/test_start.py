@@ -22,9 +22,10 @@ HEAVY = {
     "pyarrow",
     "pyproj",
     "rich",
+    "shapely",
     "sqlalchemy",
 }
-NUMERIC = {"numpy", "shapely", "velour_evaluators.detection", "velour_evaluators.kernels"}
+NUMERIC = {"numpy", "velour_evaluators.detection", "velour_evaluators.kernels"}
 
 EVALUATE = f"""
 import velour_plugin as velour

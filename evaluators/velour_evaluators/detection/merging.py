@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -229,6 +228,8 @@ def _each(work: Callable[[Any], Any], items: Iterable[Any], rows: int) -> list[A
     """
     if rows < _MANY_ROWS:
         return list(map(work, items))
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor() as pool:
         return list(pool.map(work, items))
 
