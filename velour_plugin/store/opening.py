@@ -6,12 +6,15 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from velour_plugin.errors import BadPlugin, InvalidInput
 from velour_plugin.plugins import installed
 from velour_plugin.store.protocol import Store
 from velour_plugin.usage import in_use
+
+if TYPE_CHECKING:
+    from velour_plugin.queries import Query
 
 DEFAULT_URL = "sqlite:///velour.db"
 ENVIRONMENT = "VELOUR_STORE_URI"
@@ -20,8 +23,9 @@ ENVIRONMENT = "VELOUR_STORE_URI"
 class StoreOpener(Protocol):
     """Opens the stores of one URL scheme.
 
-    It may have a method ``known_answer(url, key, datasets)`` too, which is quicker than opening a
-    store and calling ``cached_answer``: it returns the answer, or ``None``.
+    It may have methods that are quicker than opening a store: ``known_answer(url, key, datasets)``
+    in place of ``cached_answer``, and ``answer(url, query)`` in place of ``ask``. They return the
+    answer, or ``None`` where only an open store can tell.
     """
 
     def __call__(self, url: str, *, create: bool) -> Store:
@@ -69,7 +73,26 @@ def known_answer(url: str | None, key: str, datasets: Sequence[str] | None) -> A
     """
     address = store_url(url)
     read = getattr(installed().stores[_scheme(address)], "known_answer", None)
-    answer = None if read is None else read(address, key, datasets)
+    return _in_use(address, None if read is None else read(address, key, datasets))
+
+
+def quick_answer(url: str | None, query: Query[Any]) -> Any | None:
+    """Answer a query, if that can be done without opening the store.
+
+    Args:
+        url: of the store, as for :func:`open_store`.
+        query: that is asked.
+
+    Raises:
+        InvalidInput: no plugin offers stores of the URL's scheme.
+    """
+    address = store_url(url)
+    answer = getattr(installed().stores[_scheme(address)], "answer", None)
+    return _in_use(address, None if answer is None else answer(address, query))
+
+
+def _in_use(address: str, answer: Any | None) -> Any | None:
+    """An answer, and whose it is."""
     if answer is not None:
         in_use.store = masked(address)
     return answer

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from velour_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from velour_plugin.queries import Query
     from velour_plugin.store.opening import StoreOpener
     from velour_plugin.store.sql.store import SqlStore
 
@@ -28,8 +31,27 @@ class _SqlOpener:
 
     def known_answer(self, url: str, key: str, datasets: Sequence[str] | None) -> Any | None:
         """An answer that is kept under a key and still valid, without opening the store."""
-        from velour_plugin.plugins import installed
         from velour_plugin.store.sql.known_answer import known_answer
 
-        heads = {tables.version_table: tables.head for tables in installed().tables.values()}
-        return known_answer(url, key, datasets, heads)
+        return known_answer(url, key, datasets, _heads())
+
+    def answer(self, url: str, query: Query[Any]) -> Any | None:
+        """Answer a query without SQLAlchemy; ``None`` where only an open store can."""
+        from velour_plugin.ranking import answer
+        from velour_plugin.store.sql.driver import NotPlain, driver_of
+        from velour_plugin.store.sql.plain import PlainStore
+
+        with suppress(NotPlain):
+            open_store = partial(self, url, create=False)
+            with closing(PlainStore(driver_of(url), _heads(), open_store)) as store:
+                return answer(store, query)
+        return None
+
+
+def _heads() -> dict[str, str]:
+    """By version table, the revision that each group of tables must have."""
+    from velour_plugin.plugins import installed
+    from velour_plugin.store.sql.head import HEAD, VERSION_TABLE
+
+    plugins = {tables.version_table: tables.head for tables in installed().tables.values()}
+    return {VERSION_TABLE: HEAD, **plugins}

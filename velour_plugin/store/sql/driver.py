@@ -1,0 +1,159 @@
+"""Statements in text by the database's own driver, for questions that need no more than that.
+
+SQLAlchemy takes longer to import than most questions take to be answered. Whatever is not plain
+here – a URL with options, tables that are not at their newest revision, a database that does not
+answer – raises :class:`NotPlain`, and is left to the store, which knows what to say.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, Protocol
+from urllib.parse import quote
+
+_SQLITE = re.compile(r"sqlite:///(?P<path>[^?]+)")
+_POSTGRES = re.compile(r"postgres(ql)?(\+psycopg2)?(?P<rest>://[^?]*/[^?/%]+)")
+_PATIENCE = 30
+"""Seconds to wait for a writer, as a store does."""
+
+Row = tuple[Any, ...]
+
+
+class NotPlain(Exception):
+    """Only an open store can tell."""
+
+
+class Driver(Protocol):
+    """One kind of database; a statement's parameters are spelled ``?``."""
+
+    place: str
+    """How a datum's location is selected as WKB."""
+
+    @contextmanager
+    def transaction(self, writes: bool = False) -> Iterator[Driver]:
+        """Read from one moment, or write; what writes is committed at the end."""
+
+    def rows(
+        self, statement: str, values: Sequence[Any] = (), large: bool = False
+    ) -> Iterable[Row]:
+        """The rows of a statement in the transaction; large ones a few at a time."""
+
+    def moment(self, moment: dt.datetime) -> Any:
+        """Spell a moment as the store does."""
+
+
+def driver_of(url: str) -> Driver:
+    """The driver behind the URL of a store.
+
+    Raises:
+        NotPlain: the URL has options, or names no file that is there.
+    """
+    if found := _SQLITE.fullmatch(url):
+        return SqliteDriver(found["path"])
+    if found := _POSTGRES.fullmatch(url):
+        return PostgresDriver(f"postgresql{found['rest']}")
+    raise NotPlain
+
+
+def check_revisions(driver: Driver, heads: Mapping[str, str]) -> None:
+    """Make sure that tables are at their newest revisions, in one statement of a transaction.
+
+    Raises:
+        NotPlain: some are not.
+    """
+    selects = (f"(SELECT version_num FROM {table})" for table in heads)
+    (known,) = driver.rows(f"SELECT {', '.join(selects)}")
+    if [*known] != [*heads.values()]:
+        raise NotPlain
+
+
+class SqliteDriver:
+    """A file, which is not made where there is none."""
+
+    place = "datums.location"
+
+    def __init__(self, path: str) -> None:
+        self._address = f"file:{quote(os.path.abspath(path))}?mode=rw"
+
+    @contextmanager
+    def transaction(self, writes: bool = False) -> Iterator[Driver]:
+        """Every transaction is a snapshot."""
+        try:
+            with closing(self._connect()) as self._connection:
+                self._connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+                yield self
+                self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise NotPlain from error
+
+    def _connect(self) -> sqlite3.Connection:
+        options: dict[str, Any] = {"isolation_level": None, "check_same_thread": False}
+        return sqlite3.connect(self._address, timeout=_PATIENCE, uri=True, **options)
+
+    def rows(
+        self, statement: str, values: Sequence[Any] = (), large: bool = False
+    ) -> Iterable[Row]:
+        """As they are read."""
+        return self._connection.execute(statement, values)
+
+    def moment(self, moment: dt.datetime) -> str:
+        """In UTC, which the text does not say."""
+        return moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+class PostgresDriver:
+    """A database of a server."""
+
+    place = "ST_AsBinary(datums.location)"
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @contextmanager
+    def transaction(self, writes: bool = False) -> Iterator[Driver]:
+        """Reading is repeatable, and only reading."""
+        import psycopg2
+
+        level = "READ COMMITTED" if writes else "REPEATABLE READ"
+        try:
+            with closing(psycopg2.connect(self._url, connect_timeout=10)) as self._connection:
+                self._connection.set_session(isolation_level=level, readonly=not writes)
+                yield self
+                self._connection.commit()
+        except psycopg2.Error as error:
+            raise NotPlain from error
+
+    def rows(
+        self, statement: str, values: Sequence[Any] = (), large: bool = False
+    ) -> Iterable[Row]:
+        """Large ones by a cursor of the server, which would send them all at once otherwise."""
+        with self._connection.cursor("velour" if large else None) as cursor:
+            cursor.itersize = _AT_ONCE
+            cursor.execute(statement.replace("?", "%s"), values)
+            yield from cursor if cursor.description or large else ()
+
+    def moment(self, moment: dt.datetime) -> dt.datetime:
+        """As it is."""
+        return moment
+
+
+def from_json(value: Any) -> Any:
+    """JSON as either driver gives it back: SQLite's as text."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def moment_of(value: Any) -> dt.datetime | None:
+    """A moment as either driver gives it back: SQLite's as text, in UTC."""
+    if not isinstance(value, str):
+        known: dt.datetime | None = value
+        return known
+    return dt.datetime.fromisoformat(value).replace(tzinfo=dt.UTC)
+
+
+_AT_ONCE = 4
