@@ -96,7 +96,7 @@ class Explaining:
         if not {"label", "datum"} <= set(truths):
             return {}
         return {
-            name: np.unique(truths["datum"][truths["label"] == number])
+            name: _each_once(truths["datum"][truths["label"] == number])
             for number, name in enumerate(ledger.labels)
         }
 
@@ -172,3 +172,10 @@ class SharesOfDatums:
             predictions do not change; ``None`` where a metric is no share of datums.
         """
         return None
+
+
+def _each_once(positions: NDArray[Any]) -> NDArray[np.intp]:
+    """Positions, rising, each once: ``np.unique`` would import ``numpy.ma``."""
+    rising = np.sort(positions)
+    once: NDArray[np.intp] = rising[np.diff(rising, prepend=-1) != 0]
+    return once

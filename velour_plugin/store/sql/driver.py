@@ -93,14 +93,18 @@ class SqliteDriver:
             raise NotPlain from error
 
     def _connect(self) -> sqlite3.Connection:
-        options: dict[str, Any] = {"isolation_level": None, "check_same_thread": False}
-        return sqlite3.connect(self._address, timeout=_PATIENCE, uri=True, **options)
+        return sqlite3.connect(
+            self._address, _PATIENCE, uri=True, isolation_level=None, check_same_thread=False
+        )
 
     def rows(
         self, statement: str, values: Sequence[Any] = (), large: bool = False
     ) -> Iterable[Row]:
         """As they are read."""
-        return self._connection.execute(statement, values)
+        try:
+            yield from self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise NotPlain from error
 
     def moment(self, moment: dt.datetime) -> str:
         """In UTC, which the text does not say."""
@@ -133,10 +137,15 @@ class PostgresDriver:
         self, statement: str, values: Sequence[Any] = (), large: bool = False
     ) -> Iterable[Row]:
         """Large ones by a cursor of the server, which would send them all at once otherwise."""
-        with self._connection.cursor("velour" if large else None) as cursor:
-            cursor.itersize = _AT_ONCE
-            cursor.execute(statement.replace("?", "%s"), values)
-            yield from cursor if cursor.description or large else ()
+        import psycopg2
+
+        try:
+            with self._connection.cursor("velour" if large else None) as cursor:
+                cursor.itersize = _AT_ONCE
+                cursor.execute(statement.replace("?", "%s"), values)
+                yield from cursor if cursor.description or large else ()
+        except psycopg2.Error as error:
+            raise NotPlain from error
 
     def moment(self, moment: dt.datetime) -> dt.datetime:
         """As it is."""

@@ -143,9 +143,13 @@ class PlainSnapshot:
             statement += " JOIN labels ON labels.id = metrics.label_id"
             where += " AND labels.key = ? AND labels.value = ?"
             values += [label.key, label.value]
-        return {
-            key: value for key, value in self._driver.rows(f"{statement} WHERE {where}", values)
-        }
+        return dict(self._driver.rows(f"{statement} WHERE {where}", values))
+
+    def metric_names(self, evaluation_ids: Sequence[str]) -> set[str]:
+        """Names of the metrics that evaluations have."""
+        where = f"evaluation_id IN ({_marks(evaluation_ids)})"
+        rows = self._driver.rows(f"SELECT DISTINCT name FROM metrics WHERE {where}", evaluation_ids)
+        return {name for (name,) in rows}
 
     def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
         """Ledgers of evaluations, decoded one at a time, in the order of their ids."""
@@ -199,7 +203,8 @@ class PlainSnapshot:
         from velour_plugin.filters.interpret import matching
         from velour_plugin.filters.tree import properties
 
-        if version.datums > FEW or not all(prop.path for prop in properties(where)):
+        own = all(prop.path or prop.name in ("uid", "dataset") for prop in properties(where))
+        if version.datums > FEW or not own:
             raise NotPlain("many datums, or more than their metadata")
         datums = self.datums(version)
         try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from velour_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from velour_plugin.queries import Query
     from velour_plugin.store.opening import StoreOpener
+    from velour_plugin.store.protocol import Store
     from velour_plugin.store.sql.store import SqlStore
 
 
@@ -44,7 +45,7 @@ class _SqlOpener:
         with suppress(NotPlain):
             open_store = partial(self, url, create=False)
             with closing(PlainStore(driver_of(url), _heads(), open_store)) as store:
-                return answer(store, query)
+                return answer(cast("Store", store), query)
         return None
 
 
