@@ -206,7 +206,8 @@ class PlainSnapshot:
         own = all(prop.path or prop.name in ("uid", "dataset") for prop in properties(where))
         if version.datums > FEW or not own:
             raise NotPlain("many datums, or more than their metadata")
-        datums = self.datums(version)
+        rows = self._members(version, "datums.uid, datums.metadata")
+        datums = [Datum(uid, decode_metadata(from_json(known))) for uid, known in rows]
         try:
             chosen = np.flatnonzero(matching(where, datums, version.dataset))
         except VelourError as error:
