@@ -14,8 +14,8 @@ from velour_plugin.errors import UnknownName
 from velour_plugin.filters import parse_filter
 from velour_plugin.ranking import cache_key
 from velour_plugin.store import upgrade_store
-from velour_plugin.store.opening import known_answer, quick_answer
-from velour_plugin.store.sql import opening, plain
+from velour_plugin.store.opening import known_answer, quick_answer, read_store
+from velour_plugin.store.sql import opening, plain, plain_snapshot
 from velour_plugin.store.sql.driver import NotPlain, driver_of
 from velour_plugin.store.sql.store import SqlStore
 from velour_plugin.usage import in_use
@@ -83,6 +83,21 @@ def test_the_answer_is_that_of_an_open_store(store: SqlStore, store_url: str, na
 
 
 @pytest.mark.usefixtures("store", "closed")
+def test_lists_are_read_without_opening_a_store(store_url: str) -> None:
+    assert read_store(store_url, lambda reader: reader.dataset_names()) == ["fires", "other"]
+    assert [model.name for model in read_store(store_url, lambda reader: reader.models())] == [
+        "model 1"
+    ]
+
+
+def test_what_only_an_open_store_can_read_is_read_from_one(store: SqlStore, store_url: str) -> None:
+    def described(reader: Any) -> Any:
+        return reader.load_model("model 1")
+
+    assert read_store(store_url, described) == store.load_model("model 1")
+
+
+@pytest.mark.usefixtures("store", "closed")
 @pytest.mark.parametrize("name", ["rank", "rank with a filter", "slices", "worst", "matrix"])
 def test_most_questions_open_no_store(store_url: str, name: str) -> None:
     assert quick_answer(store_url, queries()[name]) is not None
@@ -119,6 +134,8 @@ def test_a_snapshot_reads_what_that_of_an_open_store_reads(store: SqlStore, stor
     with quick.snapshot() as ours, store.snapshot() as theirs:
         for reader in (ours, theirs):
             assert reader.dataset_names() == ["fires", "other"]
+        assert ours.versions("fires") == theirs.versions("fires")
+        assert ours.models() == theirs.models()
         assert ours.candidates("fires") == theirs.candidates("fires")
         assert ours.evaluations_of("run 3") == theirs.evaluations_of("run 3")
         assert ours.datums(version) == theirs.datums(version)
@@ -147,7 +164,7 @@ def test_other_filters_are_left_to_the_store(store: SqlStore, store_url: str, wh
 
 @pytest.mark.usefixtures("store")
 def test_many_datums_are_left_to_the_store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plain, "FEW", 3)
+    monkeypatch.setattr(plain_snapshot, "FEW", 3)
     assert quick_answer(store_url, queries()["rank with a filter"]) is None
     assert quick_answer(store_url, queries()["rank"]) is not None
 

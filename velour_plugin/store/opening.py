@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from velour_plugin.errors import BadPlugin, InvalidInput
 from velour_plugin.plugins import installed
-from velour_plugin.store.protocol import Store
+from velour_plugin.store.protocol import Snapshot, Store
 from velour_plugin.usage import in_use
 
 if TYPE_CHECKING:
     from velour_plugin.queries import Query
+
+Value = TypeVar("Value")
 
 DEFAULT_URL = "sqlite:///velour.db"
 ENVIRONMENT = "VELOUR_STORE_URI"
@@ -24,8 +26,9 @@ class StoreOpener(Protocol):
     """Opens the stores of one URL scheme.
 
     It may have methods that are quicker than opening a store: ``known_answer(url, key, datasets)``
-    in place of ``cached_answer``, and ``answer(url, query)`` in place of ``ask``. They return the
-    answer, or ``None`` where only an open store can tell.
+    in place of ``cached_answer``, ``answer(url, query)`` in place of ``ask``, and ``read(url,
+    read)``, which gives a function a snapshot. They return the answer, or ``None`` where only an
+    open store can tell.
     """
 
     def __call__(self, url: str, *, create: bool) -> Store:
@@ -89,6 +92,25 @@ def quick_answer(url: str | None, query: Query[Any]) -> Any | None:
     address = store_url(url)
     answer = getattr(installed().stores[_scheme(address)], "answer", None)
     return _in_use(address, None if answer is None else answer(address, query))
+
+
+def read_store(url: str | None, read: Callable[[Snapshot], Value]) -> Value:
+    """What a function reads from one moment of a store; without opening it where that can be done.
+
+    Args:
+        url: of the store, as for :func:`open_store`; one that is not there is not made.
+        read: is given the snapshot, and returns anything but ``None``.
+
+    Raises:
+        NotFound: there is no store at the URL.
+    """
+    address = store_url(url)
+    quick = getattr(installed().stores[_scheme(address)], "read", None)
+    found: Value | None = _in_use(address, None if quick is None else quick(address, read))
+    if found is not None:
+        return found
+    with open_store(url, create=False) as opened, opened.snapshot() as reader:
+        return read(reader)
 
 
 def _in_use(address: str, answer: Any | None) -> Any | None:

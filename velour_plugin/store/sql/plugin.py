@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from velour_plugin.queries import Query
     from velour_plugin.store.opening import StoreOpener
     from velour_plugin.store.protocol import Store
+    from velour_plugin.store.sql.plain import PlainStore
     from velour_plugin.store.sql.store import SqlStore
 
 
@@ -39,13 +40,26 @@ class _SqlOpener:
     def answer(self, url: str, query: Query[Any]) -> Any | None:
         """Answer a query without SQLAlchemy; ``None`` where only an open store can."""
         from velour_plugin.ranking import answer
+
+        return self._plainly(url, lambda store: answer(cast("Store", store), query))
+
+    def read(self, url: str, read: Callable[[Any], Any]) -> Any | None:
+        """What a function reads of a snapshot; ``None`` where it takes an open store."""
+
+        def look(store: PlainStore) -> Any:
+            with store.snapshot() as reader:
+                return read(reader)
+
+        return self._plainly(url, look)
+
+    def _plainly(self, url: str, use: Callable[[PlainStore], Any]) -> Any | None:
         from velour_plugin.store.sql.driver import NotPlain, driver_of
         from velour_plugin.store.sql.plain import PlainStore
 
         with suppress(NotPlain):
             open_store = partial(self, url, create=False)
             with closing(PlainStore(driver_of(url), _heads(), open_store)) as store:
-                return answer(cast("Store", store), query)
+                return use(store)
         return None
 
 
