@@ -98,7 +98,9 @@ def test_what_only_an_open_store_can_read_is_read_from_one(store: SqlStore, stor
 
 
 @pytest.mark.usefixtures("store", "closed")
-@pytest.mark.parametrize("name", ["rank", "rank with a filter", "slices", "worst", "matrix"])
+@pytest.mark.parametrize(
+    "name", ["rank", "rank with a filter", "slices", "compare", "worst", "matrix"]
+)
 def test_most_questions_open_no_store(store_url: str, name: str) -> None:
     assert quick_answer(store_url, queries()[name]) is not None
 

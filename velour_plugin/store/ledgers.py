@@ -112,8 +112,17 @@ class LeanLedger:
         """The whole ledger, whose details are loaded when one of them is looked at."""
         if not self.details:
             return self.ledger
-        tables = LazyTables(self.ledger.tables, self.details, lambda: _unpacked(load())[1])
+        tables = LazyTables(self.ledger.tables, self.details, lambda: details_from_bytes(load()))
         return replace(self.ledger, tables=tables)
+
+
+def details_from_bytes(content: bytes) -> Mapping[str, Columns]:
+    """Read tables of details back, each when it is first asked for.
+
+    Raises:
+        StoreUnavailable: the bytes are no tables, or those of a newer version of Velour.
+    """
+    return _unpacked(content)[1]
 
 
 def uids_from_bytes(content: bytes) -> tuple[str, ...]:

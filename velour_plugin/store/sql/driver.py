@@ -12,8 +12,9 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -29,78 +30,78 @@ class NotPlain(Exception):
     """Only an open store can tell."""
 
 
-class Driver(Protocol):
-    """One kind of database; a statement's parameters are spelled ``?``."""
+class Transaction(Protocol):
+    """One connection in a transaction; a statement's parameters are spelled ``?``."""
 
     place: str
     """How a datum's location is selected as WKB."""
 
-    @contextmanager
-    def transaction(self, writes: bool = False) -> Iterator[Driver]:
-        """Read from one moment, or write; what writes is committed at the end."""
-
     def rows(
         self, statement: str, values: Sequence[Any] = (), large: bool = False
     ) -> Iterable[Row]:
-        """The rows of a statement in the transaction; large ones a few at a time."""
+        """The rows of a statement; large ones a few at a time."""
 
     def moment(self, moment: dt.datetime) -> Any:
         """Spell a moment as the store does."""
+
+
+Driver = Callable[[bool], AbstractContextManager[Transaction]]
+"""Connects and begins: to read from one moment, or where it is ``True`` to write and commit."""
 
 
 def driver_of(url: str) -> Driver:
     """The driver behind the URL of a store.
 
     Raises:
-        NotPlain: the URL has options, or names no file that is there.
+        NotPlain: the URL has options, or is of another database.
     """
     if found := _SQLITE.fullmatch(url):
-        return SqliteDriver(found["path"])
+        return partial(_sqlite, f"file:{quote(os.path.abspath(found['path']))}?mode=rw")
     if found := _POSTGRES.fullmatch(url):
-        return PostgresDriver(f"postgresql{found['rest']}")
+        return partial(_postgres, f"postgresql{found['rest']}")
     raise NotPlain
 
 
-def check_revisions(driver: Driver, heads: Mapping[str, str]) -> None:
-    """Make sure that tables are at their newest revisions, in one statement of a transaction.
+def check_revisions(transaction: Transaction, heads: Mapping[str, str]) -> None:
+    """Make sure that tables are at their newest revisions, in one statement.
 
     Raises:
         NotPlain: some are not.
     """
     selects = (f"(SELECT version_num FROM {table})" for table in heads)
-    (known,) = driver.rows(f"SELECT {', '.join(selects)}")
+    (known,) = transaction.rows(f"SELECT {', '.join(selects)}")
     if [*known] != [*heads.values()]:
         raise NotPlain
 
 
-class SqliteDriver:
-    """A file, which is not made where there is none."""
+@contextmanager
+def _sqlite(address: str, writes: bool) -> Iterator[Transaction]:
+    """A file, which is not made where there is none; every transaction is a snapshot."""
+    try:
+        with closing(_connect(address)) as connection:
+            connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+            yield _Sqlite(connection)
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise NotPlain from error
 
+
+def _connect(address: str) -> sqlite3.Connection:
+    """A connection that whichever thread looks at details may use."""
+    return sqlite3.connect(
+        address, _PATIENCE, uri=True, isolation_level=None, check_same_thread=False
+    )
+
+
+class _Sqlite:
     place = "datums.location"
 
-    def __init__(self, path: str) -> None:
-        self._address = f"file:{quote(os.path.abspath(path))}?mode=rw"
-
-    @contextmanager
-    def transaction(self, writes: bool = False) -> Iterator[Driver]:
-        """Every transaction is a snapshot."""
-        try:
-            with closing(self._connect()) as self._connection:
-                self._connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-                yield self
-                self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise NotPlain from error
-
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(
-            self._address, _PATIENCE, uri=True, isolation_level=None, check_same_thread=False
-        )
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
 
     def rows(
         self, statement: str, values: Sequence[Any] = (), large: bool = False
     ) -> Iterable[Row]:
-        """As they are read."""
         try:
             yield from self._connection.execute(statement, values)
         except sqlite3.Error as error:
@@ -111,27 +112,26 @@ class SqliteDriver:
         return moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-class PostgresDriver:
+@contextmanager
+def _postgres(url: str, writes: bool) -> Iterator[Transaction]:
     """A database of a server."""
+    import psycopg2
 
+    level = "READ COMMITTED" if writes else "REPEATABLE READ"
+    try:
+        with closing(psycopg2.connect(url, connect_timeout=10)) as connection:
+            connection.set_session(isolation_level=level, readonly=not writes)
+            yield _Postgres(connection)
+            connection.commit()
+    except psycopg2.Error as error:
+        raise NotPlain from error
+
+
+class _Postgres:
     place = "ST_AsBinary(datums.location)"
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    @contextmanager
-    def transaction(self, writes: bool = False) -> Iterator[Driver]:
-        """Reading is repeatable, and only reading."""
-        import psycopg2
-
-        level = "READ COMMITTED" if writes else "REPEATABLE READ"
-        try:
-            with closing(psycopg2.connect(self._url, connect_timeout=10)) as self._connection:
-                self._connection.set_session(isolation_level=level, readonly=not writes)
-                yield self
-                self._connection.commit()
-        except psycopg2.Error as error:
-            raise NotPlain from error
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
 
     def rows(
         self, statement: str, values: Sequence[Any] = (), large: bool = False
@@ -148,7 +148,6 @@ class PostgresDriver:
             raise NotPlain from error
 
     def moment(self, moment: dt.datetime) -> dt.datetime:
-        """As it is."""
         return moment
 
 

@@ -26,8 +26,8 @@ def known_answer(
     """
     names = None if datasets is None else ["", *datasets]  # "" counts what concerns every dataset
     statement, values = _statement(heads, names), [*(names or ()), key]
-    with suppress(NotPlain), driver_of(url).transaction() as driver:
-        for *known, is_fresh, content in driver.rows(statement, values):
+    with suppress(NotPlain), driver_of(url)(False) as transaction:
+        for *known, is_fresh, content in transaction.rows(statement, values):
             if is_fresh and known == [*heads.values()]:
                 return from_json(content)
     return None

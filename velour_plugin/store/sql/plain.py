@@ -36,17 +36,17 @@ class PlainStore:
         """Read from one moment of the store."""
         snapshot = PlainSnapshot(self._driver, lambda: self.opened)
         try:
-            check_revisions(self._driver, self._heads)
+            check_revisions(snapshot.transaction, self._heads)
             yield snapshot
         finally:
             snapshot.release()
 
     def keep_answer(self, key: str, revision: int, content: Any) -> None:
         """Keep an answer; who may only read is answered all the same."""
-        now = self._driver.moment(dt.datetime.now(dt.UTC))
-        values = (key, revision, json.dumps(content, ensure_ascii=False), now)
-        with suppress(NotPlain), self._driver.transaction(writes=True) as driver:
-            list(driver.rows(_KEEP, values))
+        spelled, now = json.dumps(content, ensure_ascii=False), dt.datetime.now(dt.UTC)
+        with suppress(NotPlain), self._driver(True) as transaction:
+            values = (key, revision, spelled, transaction.moment(now))
+            list(transaction.rows(_KEEP, values))
 
     @cached_property
     def opened(self) -> Store:

@@ -8,7 +8,7 @@ match, is read from the store, which is opened then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
@@ -18,12 +18,12 @@ import numpy as np
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.evaluation import Certificate, EvaluatedRun
-from velour_plugin.domain.ledger import LazyTables, Ledger
+from velour_plugin.domain.ledger import Columns, LazyTables, Ledger
 from velour_plugin.domain.metadata import decode_metadata
 from velour_plugin.domain.models import Model
 from velour_plugin.errors import VelourError
 from velour_plugin.libraries import shapely
-from velour_plugin.store.ledgers import LeanLedger, uids_from_bytes
+from velour_plugin.store.ledgers import LeanLedger, details_from_bytes, uids_from_bytes
 from velour_plugin.store.spool import Spool
 from velour_plugin.store.sql.driver import Driver, NotPlain, from_json, moment_of
 from velour_plugin.store.values import Candidate, DatumSelection, Version
@@ -46,14 +46,14 @@ class PlainSnapshot:
     """
 
     def __init__(self, driver: Driver, opened: Callable[[], Store]) -> None:
-        self._opened = opened
-        self._transaction = ExitStack()
-        self._driver = self._transaction.enter_context(driver.transaction())
+        self._driver, self._opened = driver, opened
+        self._open = ExitStack()
+        self.transaction = self._open.enter_context(driver(False))
         self._ledgers: dict[str, LeanLedger] = {}
 
     def release(self) -> None:
         """End the transaction, so that no writer waits for arithmetic."""
-        self._transaction.close()
+        self._open.close()
 
     def __getattr__(self, name: str) -> Any:
         if name in _UNCHANGING:
@@ -64,25 +64,25 @@ class PlainSnapshot:
         """The revision of datasets, and the answer kept under a key at that revision, if any."""
         names = () if datasets is None else ("", *datasets)
         which = f" WHERE name IN ({_marks(names)})" if names else ""
-        ((revision,),) = self._driver.rows(f"SELECT sum(value) FROM revisions{which}", names)
-        known = self._driver.rows("SELECT revision, content FROM answers WHERE key = ?", (key,))
+        ((revision,),) = self.transaction.rows(f"SELECT sum(value) FROM revisions{which}", names)
+        known = self.transaction.rows("SELECT revision, content FROM answers WHERE key = ?", (key,))
         fresh = [from_json(content) for at, content in known if at == (revision or 0)]
         return int(revision or 0), fresh[0] if fresh else None
 
     def dataset_names(self) -> list[str]:
         """Names of all datasets, sorted."""
-        return sorted(name for (name,) in self._driver.rows("SELECT name FROM datasets"))
+        return sorted(name for (name,) in self.transaction.rows("SELECT name FROM datasets"))
 
     def versions(self, name: str) -> list[Version]:
         """Versions of a dataset, the newest first."""
-        rows = list(self._driver.rows(_VERSIONS, (name,)))
+        rows = list(self.transaction.rows(_VERSIONS, (name,)))
         if not rows:
             raise NotPlain("no such dataset")  # the store names what there is
         return [_version(row) for row in rows]
 
     def models(self) -> list[Model]:
         """All models that something is known of, by name."""
-        rows = self._driver.rows("SELECT name, metadata, location FROM models")
+        rows = self.transaction.rows("SELECT name, metadata, location FROM models")
         known = [
             Model(name, decode_metadata(from_json(metadata)), _geometry(wkb))
             for name, metadata, wkb in rows
@@ -100,7 +100,7 @@ class PlainSnapshot:
 
     def _candidates(self, condition: str, *values: str) -> list[Candidate]:
         versions: dict[int, Version] = {}
-        rows = self._driver.rows(f"{_CANDIDATES} WHERE {condition}", values)
+        rows = self.transaction.rows(f"{_CANDIDATES} WHERE {condition}", values)
         found = [_candidate(row, versions) for row in rows]
         if not found:
             raise NotPlain("nothing of that name")  # the store names what there is
@@ -119,12 +119,14 @@ class PlainSnapshot:
             statement += " JOIN labels ON labels.id = metrics.label_id"
             where += " AND labels.key = ? AND labels.value = ?"
             values += [label.key, label.value]
-        return dict(self._driver.rows(f"{statement} WHERE {where}", values))
+        return dict(self.transaction.rows(f"{statement} WHERE {where}", values))
 
     def metric_names(self, evaluation_ids: Sequence[str]) -> set[str]:
         """Names of the metrics that evaluations have."""
         where = f"evaluation_id IN ({_marks(evaluation_ids)})"
-        rows = self._driver.rows(f"SELECT DISTINCT name FROM metrics WHERE {where}", evaluation_ids)
+        rows = self.transaction.rows(
+            f"SELECT DISTINCT name FROM metrics WHERE {where}", evaluation_ids
+        )
         return {name for (name,) in rows}
 
     def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
@@ -137,7 +139,7 @@ class PlainSnapshot:
 
     def _ledger_bytes(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         statement = _LEDGERS.replace("KEYS", _marks(keys))
-        for name, content in self._driver.rows(statement, [*keys, *keys], large=True):
+        for name, content in self.transaction.rows(statement, [*keys, *keys], large=True):
             yield name, bytes(content)
 
     def _decoded(self, evaluation_ids: Sequence[str], spool: Spool) -> Iterator[Ledger]:
@@ -148,19 +150,23 @@ class PlainSnapshot:
             yield self._with_details(key, self._ledgers[key])
 
     def _with_details(self, key: str, lean: LeanLedger) -> Ledger:
-        """The whole ledger, whose details the store reads when one of them is looked at."""
+        """The whole ledger, whose details are read when one of them is looked at."""
         if not lean.details:
             return lean.ledger
-        tables = LazyTables(lean.ledger.tables, lean.details, lambda: self._whole(key).tables)
+        tables = LazyTables(lean.ledger.tables, lean.details, lambda: self._details(key))
         return replace(lean.ledger, tables=tables)
 
-    def _whole(self, key: str) -> Ledger:
+    def _details(self, key: str) -> Mapping[str, Columns]:
+        """Tables that are stored, by now maybe in a transaction of their own; the store's else."""
+        with self._driver(False) as transaction:
+            for (content,) in transaction.rows(_DETAILS, (key,)):
+                return details_from_bytes(bytes(content))
         (ledger,) = self._opened().ledgers([key])
-        return ledger
+        return ledger.tables
 
     def datums(self, version: Version) -> list[Datum]:
         """Datums of a version with their metadata and locations, in order."""
-        rows = self._members(version, f"datums.uid, datums.metadata, {self._driver.place}")
+        rows = self._members(version, f"datums.uid, datums.metadata, {self.transaction.place}")
         return [
             Datum(uid, decode_metadata(from_json(known)), _geometry(place))
             for uid, known, place in rows
@@ -194,7 +200,7 @@ class PlainSnapshot:
 
     def _members(self, version: Version, columns: str) -> Iterator[tuple[Any, ...]]:
         statement = f"SELECT {columns} {_MEMBERS}"
-        yield from self._driver.rows(statement, (version.id,))
+        yield from self.transaction.rows(statement, (version.id,))
 
 
 def _candidate(row: Sequence[Any], versions: dict[int, Version]) -> Candidate:
@@ -252,6 +258,8 @@ _LEDGERS = """
 SELECT evaluation_id, content FROM ledger_contents WHERE evaluation_id IN (KEYS) UNION ALL
 SELECT digest, content FROM uid_lists WHERE digest IN (
     SELECT uids FROM ledger_contents WHERE evaluation_id IN (KEYS))"""
+
+_DETAILS = "SELECT content FROM ledger_details WHERE evaluation_id = ?"
 
 _MEMBERS = """
 FROM version_datums JOIN datums ON datums.id = datum_id WHERE version_id = ? ORDER BY position"""
