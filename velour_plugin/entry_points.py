@@ -54,8 +54,10 @@ def entry_points(group: str) -> Iterator[EntryPoint]:
 
 def _only_folders() -> bool:
     """Whether no distribution can be in an archive, or known to an importer of its own."""
-    known = (getattr(finder, "find_distributions", None) for finder in sys.meta_path)
-    return all(find in (None, PathFinder.find_distributions) for find in known) and not any(
+    # the library importlib_metadata takes this away from Python's own, and puts in one of its own
+    plain = (None, getattr(PathFinder, "find_distributions", None))
+    finds = (getattr(finder, "find_distributions", None) for finder in sys.meta_path)
+    return all(find in plain for find in finds) and not any(
         path.endswith(".egg") or os.path.isfile(path) for path in sys.path
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import zipfile
 from importlib import metadata
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,22 @@ def test_a_distribution_in_an_archive_is_found_by_importlib(
         archive.writestr("zipped-1.0.dist-info/METADATA", "Name: zipped\nVersion: 1.0\n")
     monkeypatch.syspath_prepend(str(tmp_path / "zipped.zip"))
     assert found("velour.test") == [("a", "b", "zipped 1.0")]
+
+
+def test_an_importer_of_its_own_is_asked_through_importlib(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the library ``importlib_metadata`` does, which replaces what Python has."""
+    install(tmp_path, "some_plugin-1.2.dist-info", "[velour.test]\na = b\n")
+    distribution = metadata.PathDistribution(tmp_path / "some_plugin-1.2.dist-info")
+
+    class Importer:
+        find_spec = staticmethod(lambda *_: None)
+        find_distributions = staticmethod(lambda *_: [distribution])
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Importer])
+    monkeypatch.delattr(PathFinder, "find_distributions", raising=False)
+    assert found("velour.test") == [("a", "b", "Some.Plugin 1.2")]
 
 
 @pytest.mark.parametrize("value", ["json", "json:dumps", "json : decoder.JSONDecoder [extra]"])
