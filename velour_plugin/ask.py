@@ -16,7 +16,7 @@ from velour_plugin.queries import (
 )
 from velour_plugin.query_fields import Cut, LabelName, OnMismatch
 from velour_plugin.ranking import cache_key, read_answer
-from velour_plugin.store.opening import known_answer, opened
+from velour_plugin.store.opening import known_answer, opened, quick_answer
 from velour_plugin.store.protocol import Store
 
 if TYPE_CHECKING:
@@ -321,11 +321,17 @@ def _listed(names: Any) -> Any:
 
 
 def _ask(query: Query[Answer], store: Store | str | None) -> Answer:
-    """Answer from the cache where that needs no open store."""
-    if (store is None or isinstance(store, str)) and (key := cache_key(query)) is not None:
-        known = known_answer(store, key, query.read_datasets)
-        cached = None if known is None else read_answer(query, known)
-        if cached is not None:
-            return cached
+    """Answer from the cache, or from what is in it, where that needs no open store."""
+    if store is None or isinstance(store, str):
+        kept = _kept(query, store)
+        answer: Answer | None = quick_answer(store, query) if kept is None else kept
+        if answer is not None:
+            return answer
     with opened(store) as reader:
         return reader.ask(query)
+
+
+def _kept(query: Query[Answer], store: str | None) -> Answer | None:
+    key = cache_key(query)
+    known = None if key is None else known_answer(store, key, query.read_datasets)
+    return None if known is None else read_answer(query, known)

@@ -24,7 +24,6 @@ A message gives the value, the rule it breaks and the way out.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class VelourError(Exception):
@@ -79,6 +78,8 @@ class UnknownName(InvalidInput, KeyError):
         self, kind: str, name: object, known: Iterable[str], hint: str | None = None
     ) -> None:
         names = sorted(set(known))
+        from difflib import get_close_matches  # takes longer to import than all of this
+
         near = get_close_matches(str(name), names, n=1, cutoff=0.5)
         hint = f"{hint} " if hint else f"did you mean {near[0]!r}? " if near else ""
         choices = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from numbers import Integral
 from reprlib import repr as shortened
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import (
@@ -20,13 +20,14 @@ from velour_plugin.domain.evaluation import (
 )
 from velour_plugin.domain.later import later
 from velour_plugin.errors import BadDataset, InvalidInput, NotFound
-from velour_plugin.filters import Node, Where, parse_filter
-from velour_plugin.filters.fixing import asks_for_facts, without_facts
-from velour_plugin.filters.interpret import refuse_facts
+from velour_plugin.filters import parse_filter
 from velour_plugin.matching import Question, match_parts
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins import installed
 from velour_plugin.store import Store, opened
+
+if TYPE_CHECKING:
+    from velour_plugin.filters import Node, Where
 
 
 def evaluate(
@@ -172,6 +173,11 @@ def fixed_filter(
         InvalidInput: a condition on facts selects no datum.
     """
     node = parse_filter(where)
+    if node is None:
+        return None
+    from velour_plugin.filters.fixing import asks_for_facts, without_facts
+    from velour_plugin.filters.interpret import refuse_facts
+
     if not asks_for_facts(node):
         return node
     if store is None or not isinstance(dataset, Dataset):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import json
 import math
@@ -97,6 +96,8 @@ _LONGITUDES = ("longitude", "lon", "lng")
 
 
 def _rows(path: str) -> Iterable[dict[str, Any]]:
+    import csv
+
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             if path.lower().endswith(".json"):

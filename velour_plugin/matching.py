@@ -11,7 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,17 +22,12 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.errors import BadFilter, InvalidInput, UnknownName
 from velour_plugin.evaluator import Evaluator
-from velour_plugin.filters import Node, Split, Where, parse_filter, split_filter
-from velour_plugin.filters.interpret import check_properties, matching
-from velour_plugin.filters.reduce import (
-    annotation_properties,
-    check_annotation_properties,
-    check_labels,
-    reduced,
-)
-from velour_plugin.filters.tree import to_json
+from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.partitions import split as split_dataset
+
+if TYPE_CHECKING:
+    from velour_plugin.filters import Node, Split, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +90,8 @@ class Question:
                 raise UnknownName(f"parameter of {evaluator.task}", name, known)
         own = {key: value for key, value in given.items() if key not in _COMMON}
         node = parse_filter(where)
-        split = split_filter(node)
-        if split.runs is not None:
-            raise BadFilter(
-                "model and run_id are about runs that were judged: velour rank asks for them; what "
-                "is judged is selected by datums, labels, scores and annotations."
-            )
-        if split.predictions is not None:
-            raise BadFilter(
-                "datum.predictions would choose other datums for every model, and no two "
-                "evaluations would be comparable: evaluate all datums, and ask for it in slices."
-            )
+        if node is not None:
+            _refuse_runs(split_filter(node))
         return cls(
             evaluator,
             evaluator.parameters(own),
@@ -133,7 +119,7 @@ class Question:
             dataset_digest=names.dataset,
             datums_digest=names.datums,
             groundtruth_digest=names.groundtruth,
-            filter=None if self.where is None else canonical_json(to_json(self.where)),
+            filter=None if self.where is None else _spelled_filter(self.where),
             parameters=self.all_parameters,
             label_map=self.spelled_label_map,
             evaluator=self.evaluator.task,
@@ -161,21 +147,35 @@ class Question:
 
     def match(self, dataset: Dataset) -> Part:
         """Match one part."""
-        split = self.split
-        names = dataset.datums.properties
-        if split.annotations is not None:
-            names |= annotation_properties(dataset)
-        chosen = matching(
-            split.datums, dataset.datums, dataset.name, strict=False, truth=dataset.truth
-        )
-        judged = self._relabelled(dataset if chosen.all() else dataset.subset(chosen))
-        some = bool(chosen.any())
+        names, chosen = dataset.datums.properties, dataset
+        if self.where is not None:
+            names, chosen = (
+                names | _asked_of_annotations(dataset, self.split),
+                self._chosen(dataset),
+            )
+        judged = self._relabelled(chosen)
         return Part(
-            self.evaluator.match(reduced(judged, split), self.parameters) if some else None,
+            self.evaluator.match(self._reduced(judged), self.parameters) if len(judged) else None,
             names,
             {key for table in _sides(dataset) for key, _ in table.labels},
             {name for table in _sides(judged) for name in table.labels},
         )
+
+    def _chosen(self, dataset: Dataset) -> Dataset:
+        """The datums that the filter selects."""
+        from velour_plugin.filters.interpret import matching
+
+        node, truth = self.split.datums, dataset.truth
+        chosen = matching(node, dataset.datums, dataset.name, strict=False, truth=truth)
+        return dataset if chosen.all() else dataset.subset(chosen)
+
+    def _reduced(self, dataset: Dataset) -> Dataset:
+        """Only the annotations and predictions that the filter selects."""
+        if self.where is None:
+            return dataset
+        from velour_plugin.filters.reduce import reduced
+
+        return reduced(dataset, self.split)
 
     def _relabelled(self, dataset: Dataset) -> Dataset:
         """Map labels and keep the keys asked for, on both sides."""
@@ -229,15 +229,14 @@ def match_parts(
         )
     else:
         deque(fingerprints(), maxlen=0)  # all parts; what names them, it knows by itself
-    split = question.split
-    if split.datums is not None:
-        check_properties(split.datums, properties)
-    check_annotation_properties(split, properties)
+    if question.where is not None:
+        _check_properties(question.split, properties)
     became = {new[0] for _, new in question.label_map or () if not isinstance(new, str)}
     for key in question.label_keys or ():
         if key not in keys | became:
             raise UnknownName("label key", key, keys)
-    check_labels(split, judged)
+    if question.where is not None:
+        _check_labels(question.split, judged)
     if not parts:
         raise InvalidInput(
             f"the filter selects none of the datums of {dataset.name!r}: there is nothing to judge."
@@ -300,6 +299,48 @@ class _Read:
 
     def __call__(self) -> Dataset:
         return PartitionedDataset(self.folder).part(self.number)
+
+
+def _refuse_runs(split: Split) -> None:
+    """Refuse what would select other datums for every model."""
+    if split.runs is not None:
+        raise BadFilter(
+            "model and run_id are about runs that were judged: velour rank asks for them; what "
+            "is judged is selected by datums, labels, scores and annotations."
+        )
+    if split.predictions is not None:
+        raise BadFilter(
+            "datum.predictions would choose other datums for every model, and no two "
+            "evaluations would be comparable: evaluate all datums, and ask for it in slices."
+        )
+
+
+def _asked_of_annotations(dataset: Dataset, split: Split) -> set[str]:
+    """Names of annotations' metadata, where a filter asks for any."""
+    from velour_plugin.filters.reduce import annotation_properties
+
+    return set() if split.annotations is None else annotation_properties(dataset)
+
+
+def _check_properties(split: Split, known: set[str]) -> None:
+    from velour_plugin.filters.interpret import check_properties
+    from velour_plugin.filters.reduce import check_annotation_properties
+
+    if split.datums is not None:
+        check_properties(split.datums, known)
+    check_annotation_properties(split, known)
+
+
+def _check_labels(split: Split, known: set[LabelName]) -> None:
+    from velour_plugin.filters.reduce import check_labels
+
+    check_labels(split, known)
+
+
+def _spelled_filter(node: Node) -> str:
+    from velour_plugin.filters.tree import to_json
+
+    return canonical_json(to_json(node))
 
 
 _COMMON = ("label_map", "label_keys")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -76,6 +75,8 @@ class PartitionedDataset:
         root = Path(folder)
         root.mkdir(parents=True, exist_ok=True)
         for old in root.glob("part-*"):
+            import shutil
+
             shutil.rmtree(old)
         first: Dataset | None = None
         last: Dataset | None = None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import entry_points
 from typing import Any
 
 import pluggy
 
 from velour_plugin import hookspecs
+from velour_plugin.entry_points import entry_points
 from velour_plugin.errors import BadPlugin, UnknownName, VelourError
 
 GROUP = "velour"
@@ -29,11 +29,11 @@ class PluginManager(pluggy.PluginManager):
             BadPlugin: a plugin cannot be imported, or has an argument that its hook has not.
         """
         seen: set[str] = set()
-        for entry in entry_points(group=GROUP):
+        for entry in entry_points(GROUP):
             if entry.value in seen:  # an editable install beside a wheel lists an entry twice
                 continue
             seen.add(entry.value)
-            name = _entry_name(entry)
+            name = f"{entry.name} ({entry.distribution})" if entry.distribution else entry.name
             with blamed(f"plugin {name!r}", "while it was imported"):
                 plugin = entry.load()
             self.register(plugin, name)
@@ -126,10 +126,3 @@ def blamed(owner: str, when: str) -> Iterator[None]:
 
 def _is_wrapper(implementation: pluggy.HookImpl) -> bool:
     return implementation.wrapper or implementation.hookwrapper
-
-
-def _entry_name(entry: Any) -> str:
-    distribution = entry.dist
-    return (
-        f"{entry.name} ({distribution.name} {distribution.version})" if distribution else entry.name
-    )

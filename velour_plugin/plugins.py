@@ -7,7 +7,6 @@ promises, and two plugins that claim one name are both named.
 
 from __future__ import annotations
 
-import logging
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 SLOW = 1.0
 """Seconds that a plugin may take after a save before its name and time are logged."""
-
-_logger = logging.getLogger("velour")
 
 
 class Plugins:
@@ -194,7 +191,7 @@ class Plugins:
                 )
             seconds = time.perf_counter() - started
             if seconds > SLOW:
-                _logger.warning("plugin %r took %.1f s after %s.", provider, seconds, subject)
+                _warn_of_time(provider, seconds, subject)
 
     def _suspects(self, hook: str, provider: str) -> str:
         """The plugins one of which failed: pluggy runs every wrapper around each call."""
@@ -254,6 +251,13 @@ def installed() -> Plugins:
     manager = PluginManager()
     manager.register_installed()
     return Plugins(manager)
+
+
+def _warn_of_time(provider: str, seconds: float, subject: str) -> None:
+    import logging
+
+    message = "plugin %r took %.1f s after %s."
+    logging.getLogger("velour").warning(message, provider, seconds, subject)
 
 
 def _named(answer: Any, attribute: str | None) -> Iterator[tuple[str, Any]]:

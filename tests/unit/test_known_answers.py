@@ -15,6 +15,7 @@ from velour_plugin.ranking import cache_key
 from velour_plugin.store import upgrade_store
 from velour_plugin.store.opening import known_answer, masked
 from velour_plugin.store.sql import opening
+from velour_plugin.store.sql.head import HEAD, VERSION_TABLE
 from velour_plugin.store.sql.known_answer import known_answer as read
 from velour_plugin.store.sql.store import SqlStore
 from velour_plugin.testing.plugins import plugin_installed
@@ -111,7 +112,7 @@ def test_tables_of_a_plugin_that_are_missing_are_left_to_the_store(store_url: st
 )
 def test_what_cannot_be_read_is_left_to_the_store(url: str, tmp_path: Path) -> None:
     (tmp_path / "broken.db").write_text("no database")
-    assert read(url.format(tmp_path), "key", None, {}) is None
+    assert read(url.format(tmp_path), "key", None, {VERSION_TABLE: HEAD}) is None
     assert [path.name for path in tmp_path.iterdir()] == ["broken.db"]
 
 

@@ -50,7 +50,7 @@ def write_store(url: str, revision: str, stored: dict[str, Any]) -> None:
     with store.engine.connect() as connection:
         writer = connection.execution_options(velour_writes=True)
         with writer.begin():
-            command.upgrade(migrate.configuration(writer, store.backend), revision)
+            command.upgrade(migrate.configuration(writer), revision)
             for name, table in stored.items():
                 rows = [dict(zip(table["columns"], map(plain, row), strict=True))
                         for row in table["rows"]]  # fmt: skip

@@ -67,7 +67,7 @@ def landed(store_url: str) -> Iterator[Engine]:
     with store.engine.connect() as connection:
         writer = connection.execution_options(velour_writes=True)
         with writer.begin():
-            command.upgrade(migrate.configuration(writer, store.backend), "0001")
+            command.upgrade(migrate.configuration(writer), "0001")
             for name, rows in LANDED.items():
                 columns = [column(key, TYPES.get(key)) for key in rows[0]]
                 writer.execute(insert(table(name, *columns)), rows)

@@ -39,9 +39,9 @@ class Commands(click.Group):
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Load one command."""
-        if name in COMMANDS and name != "evaluate":  # no matrix is multiplied, and threads for that
-            # cost half of numpy's import
-            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        # numpy's threads sleep at once when there is no matrix to multiply: they would first spin
+        # for as long as numpy takes to be imported
+        os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
         if name in COMMANDS:
             module = import_module(f"velour_plugin.cli.{COMMANDS[name]}")
             return getattr(module, name)  # type: ignore[no-any-return]

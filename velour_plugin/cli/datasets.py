@@ -31,10 +31,11 @@ def datasets(context: click.Context, as_json: bool, store: str | None) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    import velour_plugin as velour
+    from velour_plugin.store.opening import read_store
 
-    with velour.open_store(store, create=False) as opened:
-        found = [v for name in opened.dataset_names() for v in opened.versions(name)]
+    found = read_store(
+        store, lambda reader: [v for name in reader.dataset_names() for v in reader.versions(name)]
+    )
     if as_json:
         names = ("dataset", "number", "digest", "datums", "properties")
         print_json([{name: getattr(version, name) for name in names} for version in found])

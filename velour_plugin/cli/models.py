@@ -30,11 +30,10 @@ def list_models(as_json: bool, store: str | None) -> None:
     \b
     $ velour models list
     """
-    import velour_plugin as velour
     from velour_plugin.domain.metadata import encode_metadata
+    from velour_plugin.store.opening import read_store
 
-    with velour.open_store(store, create=False) as opened:
-        known = opened.models()
+    known = read_store(store, lambda reader: reader.models())
     rows = [
         {
             "name": model.name,

@@ -16,7 +16,6 @@ from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from velour_plugin.domain.canonical import canonical_json, digest
@@ -27,6 +26,7 @@ from velour_plugin.domain.region_column import RegionColumn
 from velour_plugin.domain.region_masks import compiled_regions
 from velour_plugin.domain.regions_at_rest import region_bytes
 from velour_plugin.domain.table import AnnotationTable, is_absent
+from velour_plugin.libraries import shapely
 from velour_plugin.native import digest as compiled
 from velour_plugin.native.digest import Strings
 from velour_plugin.native.library import library

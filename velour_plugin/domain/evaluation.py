@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from html import escape
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, overload
 
@@ -274,6 +273,8 @@ class Evaluation(Mapping[str, "float | None"]):
         return f"<Evaluation {self.id[:12]} of {self.model!r} by {self.task}: {shown}>"
 
     def _repr_html_(self) -> str:
+        from html import escape
+
         title = f"{self.model} on {self.certificate.dataset}, {self.task}"
         rows = "".join(
             f"<tr><td>{escape(name)}</td><td>{_text(value, '–')}</td></tr>"

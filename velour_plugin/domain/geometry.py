@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Union
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 
 from velour_plugin.domain import runs
 from velour_plugin.errors import BadGeometry
+from velour_plugin.libraries import is_geometry, shapely
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,7 @@ class Raster:
     @classmethod
     def from_geometry(cls, geometry: Region, height: int, width: int) -> Raster:
         """Rasterise a box, polygon or multipolygon by COCO's rule; what lies outside is cut off."""
-        shape = geometry.shape if not isinstance(geometry, BaseGeometry) else geometry
+        shape: Any = geometry if is_geometry(geometry) else geometry.shape
         parts = shape.geoms if isinstance(shape, shapely.MultiPolygon) else [shape]
         edges = [runs.edges_of_rings(_rings(part), height, width) for part in parts]
         return cls.from_edges(runs.union_of_edges(edges, height, width), height, width)

@@ -97,7 +97,7 @@ class Explaining:
         if not {"label", "datum"} <= set(truths):
             return {}
         count = len(ledger.datums)
-        pairs = np.unique(truths["label"].astype(np.int64) * count + truths["datum"])
+        pairs = _each_once(truths["label"].astype(np.int64) * count + truths["datum"])
         starts = np.searchsorted(pairs, np.arange(len(ledger.labels) + 1) * count)
         return {
             name: (pairs[first:last] - number * count).astype(np.intp)
@@ -178,3 +178,10 @@ class SharesOfDatums:
             predictions do not change; ``None`` where a metric is no share of datums.
         """
         return None
+
+
+def _each_once(positions: NDArray[Any]) -> NDArray[np.intp]:
+    """Positions, rising, each once: ``np.unique`` would import ``numpy.ma``."""
+    rising = np.sort(positions)
+    once: NDArray[np.intp] = rising[np.diff(rising, prepend=-1) != 0]
+    return once

@@ -48,19 +48,55 @@ Rules:
   metadata and of facts.
 """
 
-from velour_plugin.filters.builder import field
-from velour_plugin.filters.parse import Where, parse_filter
-from velour_plugin.filters.split import Split, split_filter
-from velour_plugin.filters.tree import Call, Literal, Node, Property
+from __future__ import annotations
 
-__all__ = [
-    "Call",
-    "Literal",
-    "Node",
-    "Property",
-    "Split",
-    "Where",
-    "field",
-    "parse_filter",
-    "split_filter",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from velour_plugin.filters.builder import field as field
+    from velour_plugin.filters.parse import Where as Where
+    from velour_plugin.filters.split import Split as Split
+    from velour_plugin.filters.tree import Call as Call
+    from velour_plugin.filters.tree import Literal as Literal
+    from velour_plugin.filters.tree import Node as Node
+    from velour_plugin.filters.tree import Property as Property
+
+_HOME = {
+    "Call": "tree",
+    "Literal": "tree",
+    "Node": "tree",
+    "Property": "tree",
+    "Split": "split",
+    "Where": "parse",
+    "field": "builder",
+}
+
+__all__ = [*_HOME, "parse_filter", "split_filter"]
+
+
+def parse_filter(given: Where) -> Node | None:
+    """Read a filter (see :func:`velour_plugin.filters.parse.parse_filter`).
+
+    Most questions have none, and import none of this.
+    """
+    if given is None:
+        return None
+    from velour_plugin.filters.parse import parse_filter
+
+    return parse_filter(given)
+
+
+def split_filter(node: Node | None) -> Split:
+    """Take a filter apart (see :func:`velour_plugin.filters.split.split_filter`)."""
+    from velour_plugin.filters.split import Split, split_filter
+
+    return Split() if node is None else split_filter(node)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"velour_plugin.filters.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

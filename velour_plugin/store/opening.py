@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from velour_plugin.errors import BadPlugin, InvalidInput
 from velour_plugin.plugins import installed
-from velour_plugin.store.protocol import Store
+from velour_plugin.store.protocol import Snapshot, Store
 from velour_plugin.usage import in_use
+
+if TYPE_CHECKING:
+    from velour_plugin.queries import Query
+
+Value = TypeVar("Value")
 
 DEFAULT_URL = "sqlite:///velour.db"
 ENVIRONMENT = "VELOUR_STORE_URI"
@@ -20,8 +25,10 @@ ENVIRONMENT = "VELOUR_STORE_URI"
 class StoreOpener(Protocol):
     """Opens the stores of one URL scheme.
 
-    It may have a method ``known_answer(url, key, datasets)`` too, which is quicker than opening a
-    store and calling ``cached_answer``: it returns the answer, or ``None``.
+    It may have methods that are quicker than opening a store: ``known_answer(url, key, datasets)``
+    in place of ``cached_answer``, ``answer(url, query)`` in place of ``ask``, and ``read(url,
+    read)``, which gives a function a snapshot. They return the answer, or ``None`` where only an
+    open store can tell.
     """
 
     def __call__(self, url: str, *, create: bool) -> Store:
@@ -69,7 +76,45 @@ def known_answer(url: str | None, key: str, datasets: Sequence[str] | None) -> A
     """
     address = store_url(url)
     read = getattr(installed().stores[_scheme(address)], "known_answer", None)
-    answer = None if read is None else read(address, key, datasets)
+    return _in_use(address, None if read is None else read(address, key, datasets))
+
+
+def quick_answer(url: str | None, query: Query[Any]) -> Any | None:
+    """Answer a query, if that can be done without opening the store.
+
+    Args:
+        url: of the store, as for :func:`open_store`.
+        query: that is asked.
+
+    Raises:
+        InvalidInput: no plugin offers stores of the URL's scheme.
+    """
+    address = store_url(url)
+    answer = getattr(installed().stores[_scheme(address)], "answer", None)
+    return _in_use(address, None if answer is None else answer(address, query))
+
+
+def read_store(url: str | None, read: Callable[[Snapshot], Value]) -> Value:
+    """What a function reads from one moment of a store; without opening it where that can be done.
+
+    Args:
+        url: of the store, as for :func:`open_store`; one that is not there is not made.
+        read: is given the snapshot, and returns anything but ``None``.
+
+    Raises:
+        NotFound: there is no store at the URL.
+    """
+    address = store_url(url)
+    quick = getattr(installed().stores[_scheme(address)], "read", None)
+    found: Value | None = _in_use(address, None if quick is None else quick(address, read))
+    if found is not None:
+        return found
+    with open_store(url, create=False) as opened, opened.snapshot() as reader:
+        return read(reader)
+
+
+def _in_use(address: str, answer: Any | None) -> Any | None:
+    """An answer, and whose it is."""
     if answer is not None:
         in_use.store = masked(address)
     return answer

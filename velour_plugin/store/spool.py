@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from tempfile import TemporaryFile
 
 MOST_IN_MEMORY = 256 << 20
 
@@ -28,6 +27,8 @@ class Spool:
                 self._here[name] = content
                 continue
             if self._file is None:
+                from tempfile import TemporaryFile  # few questions read so much
+
                 self._file = TemporaryFile()  # noqa: SIM115  open while it is read
             self._spans[name] = (self._file.tell(), len(content))
             self._file.write(content)

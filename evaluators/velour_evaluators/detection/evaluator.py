@@ -8,16 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators import by_datum
-from velour_evaluators.detection.answers import narrowed, reduced, unanswered
-from velour_evaluators.detection.details import detail_metrics
-from velour_evaluators.detection.errors import errors_by_kind
 from velour_evaluators.detection.ledger import DETAIL_TABLES, with_datums
 from velour_evaluators.detection.matching import write_ledger
-from velour_evaluators.detection.merging import concatenated
 from velour_evaluators.detection.metrics import lean_metrics
 from velour_evaluators.detection.parameters import DEFAULTS, Settings, checked
-from velour_evaluators.detection.values import CocoValues
 from velour_evaluators.kernels.native import library
 from velour_evaluators.regions import finest_common_form
 from velour_plugin import Dataset, Evaluator, Ledger, Metric
@@ -85,6 +79,8 @@ class ObjectDetection(Evaluator):
         self, ledger: Ledger, keys: Sequence[MetricKey], weights: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """Measure some metrics under many weightings; of COCO's, only what they take."""
+        from velour_evaluators.detection.values import CocoValues
+
         coco = CocoValues(ledger)
         known = np.array([coco.knows(key) for key in keys], bool)
         values = np.empty((len(weights), len(keys)))
@@ -102,6 +98,8 @@ class ObjectDetection(Evaluator):
         omitted: NDArray[np.intp],
     ) -> NDArray[np.float64]:
         """Measure without each of some datums; only the labels that a datum shows change."""
+        from velour_evaluators.detection.values import CocoValues
+
         coco = CocoValues(ledger)
         if not all(coco.knows(key) for key in keys):
             return super().leave_one_out(ledger, keys, selected, omitted)
@@ -111,6 +109,8 @@ class ObjectDetection(Evaluator):
         self, ledger: Ledger, datums: NDArray[np.bool_], metrics: Sequence[str]
     ) -> Ledger | None:
         """Leave out the rows of other datums; details need more tables than are kept."""
+        from velour_evaluators.detection.values import CocoValues
+
         coco = CocoValues(ledger)
         if not all(coco.is_coco(metric) for metric in metrics):
             return None
@@ -120,6 +120,8 @@ class ObjectDetection(Evaluator):
         self, ledger: Ledger, datums: NDArray[np.bool_] | None = None
     ) -> dict[str, tuple[int, float | None]]:
         """AP that each kind of error costs, as in TIDE, at the parameter ``iou_threshold``."""
+        from velour_evaluators.detection.errors import errors_by_kind
+
         return errors_by_kind(ledger, ledger.weights_of(datums))
 
     def details(
@@ -129,10 +131,14 @@ class ObjectDetection(Evaluator):
         weights: NDArray[np.int64] | None = None,
     ) -> list[Metric]:
         """Curves, calibration, confusion matrix, kinds of error, oLRP, recall of any label."""
+        from velour_evaluators.detection.details import detail_metrics
+
         return detail_metrics(ledger, ledger.weights_of(datums, weights))
 
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
         """F1 of each image, its false and its missed objects."""
+        from velour_evaluators import by_datum
+
         return by_datum.of_detection(ledger)
 
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
@@ -142,10 +148,14 @@ class ObjectDetection(Evaluator):
             InvalidInput: there is none, or they were matched with different parameters.
             BadDataset: two of them know the same datum.
         """
+        from velour_evaluators.detection.merging import concatenated
+
         return concatenated(ledgers)
 
     def supports(self, ledger: Ledger, parameters: Mapping[str, Any]) -> bool:
         """Whether a ledger can answer other parameters exactly, without a new match."""
+        from velour_evaluators.detection.answers import unanswered
+
         return not any(unanswered(ledger, self.parameters(parameters)))
 
     def narrow(self, ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
@@ -154,6 +164,8 @@ class ObjectDetection(Evaluator):
         Raises:
             InvalidInput: it cannot (see :mod:`velour_evaluators.detection.answers`): why.
         """
+        from velour_evaluators.detection.answers import narrowed
+
         return narrowed(ledger, self.parameters(parameters))
 
     def reduce(
@@ -165,7 +177,11 @@ class ObjectDetection(Evaluator):
         """
         if labels.all() and min_score is None:
             return ledger
-        return None if ledger.parameters["federated"] else reduced(ledger, labels, min_score)
+        if ledger.parameters["federated"]:
+            return None
+        from velour_evaluators.detection.answers import reduced
+
+        return reduced(ledger, labels, min_score)
 
 
 class InstanceSegmentation(ObjectDetection):

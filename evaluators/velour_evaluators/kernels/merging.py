@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -89,5 +88,7 @@ def each(work: Callable[[Any], Any], items: Iterable[Any], rows: int) -> list[An
     """
     if rows < MANY_ROWS:
         return list(map(work, items))
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor() as pool:
         return list(pool.map(work, items))

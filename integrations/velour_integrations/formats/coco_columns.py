@@ -129,7 +129,7 @@ def _is_whole(key: Any) -> bool:
 def _are_sound(records: CocoRecords) -> bool:
     """Whether no id occurs twice, and what a table does not ask of its columns."""
     if records.id is not None:
-        given = np.sort(records.id[records.id != -1])
+        given = np.sort(records.id[records.id != -1])  # np.unique imports numpy.ma
         if (given[1:] == given[:-1]).any():
             return False
     return records.area is None or not (records.area < 0).any()

@@ -42,8 +42,11 @@ class Backend(Protocol):
     def lock(self, connection: Connection, name: str) -> None:
         """Let one transaction at a time write to a dataset."""
 
+    def prepare_database(self, connection: Connection) -> None:
+        """Make what tables of a new schema need."""
+
     def create_indexes(self, connection: Connection) -> None:
-        """Make the indexes that are this database's own; called by the first migration."""
+        """Make the indexes of a new schema that are this database's own."""
 
     def index_places(
         self, connection: Connection, ids: Sequence[int], places: Sequence[BaseGeometry | None]

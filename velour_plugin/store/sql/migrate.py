@@ -2,6 +2,7 @@
 
 A store holds Velour's own tables and those of plugins (hook ``velour_tables``). Each group
 has a chain of migrations and a version table of its own; all are upgraded in one transaction.
+Velour's own are made at once where there are none; a test holds that to what migrations lead to.
 """
 
 from __future__ import annotations
@@ -12,8 +13,19 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, MetaData, inspect, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    inspect,
+    text,
+)
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from velour_plugin.errors import BadPlugin, NewerSchema, StoreUnavailable, UnknownName
 from velour_plugin.plugin_manager import blamed
@@ -106,22 +118,53 @@ def prepare(engine: Engine, backend: Backend, label: str) -> None:
 
 
 def upgrade(engine: Engine, backend: Backend, label: str) -> str:
-    """Run the migrations that are missing, in one transaction; returns the revision of the schema.
+    """Create the schema or run the migrations that are missing, in one transaction.
+
+    Returns:
+        The revision of the schema.
 
     Raises:
         NewerSchema: some tables were made by a newer version than the one that is installed.
         BadPlugin: the migrations of a plugin do not end where the plugin says.
         StoreUnavailable: the database does not answer.
     """
-    from alembic import command
-
     chains = _chains()
     _behind(engine, label, chains)
     _refuse_shared_tables()
     with _writing(engine, label) as connection:
+        if not inspect(connection).has_table(VERSION_TABLE):
+            _create(connection, backend)
+            chains.remove(CORE)
         for chain in chains:
-            command.upgrade(configuration(connection, backend, chain), "head")
+            _migrate(connection, chain)
     return HEAD
+
+
+def _create(connection: Connection, backend: Backend) -> None:
+    """Make all tables as they are at the newest revision."""
+    backend.prepare_database(connection)
+    for table in schema.metadata.sorted_tables:
+        connection.execute(CreateTable(table))
+        for index in table.indexes:
+            connection.execute(CreateIndex(index))
+    backend.create_indexes(connection)
+    _VERSIONS.create(connection)
+    connection.execute(_VERSIONS.insert().values(version_num=HEAD))
+
+
+_VERSIONS = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
+"""As Alembic makes it."""
+
+
+def _migrate(connection: Connection, chain: Chain) -> None:
+    from alembic import command
+
+    command.upgrade(configuration(connection, chain), "head")
 
 
 def delete_tables(engine: Engine, label: str, name: str) -> None:
@@ -145,7 +188,7 @@ def delete_tables(engine: Engine, label: str, name: str) -> None:
         connection.execute(text(f"DROP TABLE IF EXISTS {known[name].version_table}"))
 
 
-def configuration(connection: Any, backend: Backend | None, chain: Chain = CORE) -> Config:
+def configuration(connection: Any, chain: Chain = CORE) -> Config:
     """Alembic's configuration for one open connection and one chain of migrations."""
     from alembic.config import Config
 
@@ -155,9 +198,7 @@ def configuration(connection: Any, backend: Backend | None, chain: Chain = CORE)
     config.set_main_option("version_locations", location)
     for name in ("path_separator", "version_path_separator"):  # since Alembic 1.16, and before
         config.set_main_option(name, "os")
-    config.attributes.update(
-        connection=connection, backend=backend, version_table=chain.version_table
-    )
+    config.attributes.update(connection=connection, version_table=chain.version_table)
     return config
 
 
@@ -175,6 +216,8 @@ def _behind(engine: Engine, label: str, chains: Sequence[Chain]) -> list[tuple[C
         if revision != chain.head
     ]
     for chain, revision in behind:
+        if chain is CORE and revision is None:  # a new store, that needs no migration
+            continue
         known = _known_revisions(chain)
         if revision is not None and revision not in known:
             raise NewerSchema(
@@ -193,7 +236,7 @@ def _known_revisions(chain: Chain) -> set[str]:
     from alembic.script import ScriptDirectory
 
     with blamed(chain.owner, f"when migrations were read from {chain.migrations!r}"):
-        scripts = ScriptDirectory.from_config(configuration(None, None, chain))
+        scripts = ScriptDirectory.from_config(configuration(None, chain))
         heads = scripts.get_heads()
     if heads != [chain.head]:
         raise BadPlugin(

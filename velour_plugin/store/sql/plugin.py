@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from velour_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from velour_plugin.queries import Query
     from velour_plugin.store.opening import StoreOpener
+    from velour_plugin.store.protocol import Store
+    from velour_plugin.store.sql.plain import PlainStore
     from velour_plugin.store.sql.store import SqlStore
 
 
@@ -28,8 +33,40 @@ class _SqlOpener:
 
     def known_answer(self, url: str, key: str, datasets: Sequence[str] | None) -> Any | None:
         """An answer that is kept under a key and still valid, without opening the store."""
-        from velour_plugin.plugins import installed
         from velour_plugin.store.sql.known_answer import known_answer
 
-        heads = {tables.version_table: tables.head for tables in installed().tables.values()}
-        return known_answer(url, key, datasets, heads)
+        return known_answer(url, key, datasets, _heads())
+
+    def answer(self, url: str, query: Query[Any]) -> Any | None:
+        """Answer a query without SQLAlchemy; ``None`` where only an open store can."""
+        from velour_plugin.ranking import answer
+
+        return self._plainly(url, lambda store: answer(cast("Store", store), query))
+
+    def read(self, url: str, read: Callable[[Any], Any]) -> Any | None:
+        """What a function reads of a snapshot; ``None`` where it takes an open store."""
+
+        def look(store: PlainStore) -> Any:
+            with store.snapshot() as reader:
+                return read(reader)
+
+        return self._plainly(url, look)
+
+    def _plainly(self, url: str, use: Callable[[PlainStore], Any]) -> Any | None:
+        from velour_plugin.store.sql.driver import NotPlain, driver_of
+        from velour_plugin.store.sql.plain import PlainStore
+
+        with suppress(NotPlain):
+            open_store = partial(self, url, create=False)
+            with closing(PlainStore(driver_of(url), _heads(), open_store)) as store:
+                return use(store)
+        return None
+
+
+def _heads() -> dict[str, str]:
+    """By version table, the revision that each group of tables must have."""
+    from velour_plugin.plugins import installed
+    from velour_plugin.store.sql.head import HEAD, VERSION_TABLE
+
+    plugins = {tables.version_table: tables.head for tables in installed().tables.values()}
+    return {VERSION_TABLE: HEAD, **plugins}

@@ -92,6 +92,10 @@ class PostGIS:
         if rows:
             connection.execute(insert(table).on_conflict_do_nothing(), rows)
 
+    def prepare_database(self, connection: Connection) -> None:
+        """Make PostGIS known."""
+        connection.execute(text("CREATE EXTENSION IF NOT EXISTS postgis"))
+
     def create_indexes(self, connection: Connection) -> None:
         """Make GiST indexes over places and regions, and a GIN index over metadata."""
         for statement in (
@@ -99,7 +103,8 @@ class PostGIS:
             "CREATE INDEX ix_datums_place ON datums USING gist ((location::geometry))",
             "CREATE INDEX ix_datums_metadata ON datums USING gin (metadata jsonb_path_ops)",
             "CREATE INDEX ix_annotations_shape ON annotations USING gist (shape)",
-            "CREATE INDEX ix_predictions_shape ON predictions USING gist (shape)",
+            "CREATE INDEX ix_expanded_predictions_box ON expanded_predictions USING gist (box)",
+            "CREATE INDEX ix_expanded_predictions_shape ON expanded_predictions USING gist (shape)",
         ):
             connection.execute(text(statement))
 

@@ -125,8 +125,8 @@ versions = Table(
     Column("labels", Json, nullable=False),
     Column("properties", Json, nullable=False),
     Column("datums", Integer, nullable=False),
-    Column("location", LargeBinary),  # WKB: of the whole, so no query asks for it
     _created(),
+    Column("location", LargeBinary),  # WKB: of the whole, so no query asks for it
     UniqueConstraint("dataset_id", "number"),
     UniqueConstraint("dataset_id", "digest"),
 )
@@ -261,8 +261,8 @@ metrics = Table(
     _to("labels", nullable=True),
     Column("value", Float(53)),
     Column("content", Json),
-    Column("packed", LargeBinary),
     Column("parameters", Json, nullable=False),
+    Column("packed", LargeBinary),
 )
 """A number is a value for SQL to compare; other JSON is content, or where it is long packed by
 zlib."""
@@ -314,9 +314,9 @@ answers = Table(
     "answers",
     metadata,
     Column("key", String(64), primary_key=True),
-    Column("revision", BigInteger, nullable=False),
     Column("content", Json, nullable=False),
     _created(),
+    Column("revision", BigInteger, nullable=False),
 )
 
 revisions = Table(

@@ -105,6 +105,9 @@ class Sqlite:
             statement = str(insert(table).compile(dialect=dialect, column_keys=names))
             connection.exec_driver_sql(statement, rows)
 
+    def prepare_database(self, connection: Connection) -> None:
+        """Do nothing: geometry is known to every connection."""
+
     def create_indexes(self, connection: Connection) -> None:
         """Make the R*Tree over the datums' places, and tell the planner when to begin there.
 

@@ -1,0 +1,167 @@
+"""Statements in text by the database's own driver, for questions that need no more than that.
+
+SQLAlchemy takes longer to import than most questions take to be answered. Whatever is not plain
+here – a URL with options, tables that are not at their newest revision, a database that does not
+answer – raises :class:`NotPlain`, and is left to the store, which knows what to say.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
+from typing import Any, Protocol
+from urllib.parse import quote
+
+_SQLITE = re.compile(r"sqlite:///(?P<path>[^?]+)")
+_POSTGRES = re.compile(r"postgres(ql)?(\+psycopg2)?(?P<rest>://[^?]*/[^?/%]+)")
+_PATIENCE = 30
+"""Seconds to wait for a writer, as a store does."""
+
+Row = tuple[Any, ...]
+
+
+class NotPlain(Exception):
+    """Only an open store can tell."""
+
+
+class Transaction(Protocol):
+    """One connection in a transaction; a statement's parameters are spelled ``?``."""
+
+    place: str
+    """How a datum's location is selected as WKB."""
+
+    def rows(
+        self, statement: str, values: Sequence[Any] = (), large: bool = False
+    ) -> Iterable[Row]:
+        """The rows of a statement; large ones a few at a time."""
+
+    def moment(self, moment: dt.datetime) -> Any:
+        """Spell a moment as the store does."""
+
+
+Driver = Callable[[bool], AbstractContextManager[Transaction]]
+"""Connects and begins: to read from one moment, or where it is ``True`` to write and commit."""
+
+
+def driver_of(url: str) -> Driver:
+    """The driver behind the URL of a store.
+
+    Raises:
+        NotPlain: the URL has options, or is of another database.
+    """
+    if found := _SQLITE.fullmatch(url):
+        return partial(_sqlite, f"file:{quote(os.path.abspath(found['path']))}?mode=rw")
+    if found := _POSTGRES.fullmatch(url):
+        return partial(_postgres, f"postgresql{found['rest']}")
+    raise NotPlain
+
+
+def check_revisions(transaction: Transaction, heads: Mapping[str, str]) -> None:
+    """Make sure that tables are at their newest revisions, in one statement.
+
+    Raises:
+        NotPlain: some are not.
+    """
+    selects = (f"(SELECT version_num FROM {table})" for table in heads)
+    (known,) = transaction.rows(f"SELECT {', '.join(selects)}")
+    if [*known] != [*heads.values()]:
+        raise NotPlain
+
+
+@contextmanager
+def _sqlite(address: str, writes: bool) -> Iterator[Transaction]:
+    """A file, which is not made where there is none; every transaction is a snapshot."""
+    try:
+        with closing(_connect(address)) as connection:
+            connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+            yield _Sqlite(connection)
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise NotPlain from error
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    """A connection that whichever thread looks at details may use."""
+    return sqlite3.connect(
+        address, _PATIENCE, uri=True, isolation_level=None, check_same_thread=False
+    )
+
+
+class _Sqlite:
+    place = "datums.location"
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(
+        self, statement: str, values: Sequence[Any] = (), large: bool = False
+    ) -> Iterable[Row]:
+        try:
+            yield from self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise NotPlain from error
+
+    def moment(self, moment: dt.datetime) -> str:
+        """In UTC, which the text does not say."""
+        return moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+@contextmanager
+def _postgres(url: str, writes: bool) -> Iterator[Transaction]:
+    """A database of a server."""
+    import psycopg2
+
+    level = "READ COMMITTED" if writes else "REPEATABLE READ"
+    try:
+        with closing(psycopg2.connect(url, connect_timeout=10)) as connection:
+            connection.set_session(isolation_level=level, readonly=not writes)
+            yield _Postgres(connection)
+            connection.commit()
+    except psycopg2.Error as error:
+        raise NotPlain from error
+
+
+class _Postgres:
+    place = "ST_AsBinary(datums.location)"
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def rows(
+        self, statement: str, values: Sequence[Any] = (), large: bool = False
+    ) -> Iterable[Row]:
+        """Large ones by a cursor of the server, which would send them all at once otherwise."""
+        import psycopg2
+
+        try:
+            with self._connection.cursor("velour" if large else None) as cursor:
+                cursor.itersize = _AT_ONCE
+                cursor.execute(statement.replace("?", "%s"), values)
+                yield from cursor if cursor.description or large else ()
+        except psycopg2.Error as error:
+            raise NotPlain from error
+
+    def moment(self, moment: dt.datetime) -> dt.datetime:
+        return moment
+
+
+def from_json(value: Any) -> Any:
+    """JSON as either driver gives it back: SQLite's as text."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def moment_of(value: Any) -> dt.datetime | None:
+    """A moment as either driver gives it back: SQLite's as text, in UTC."""
+    if not isinstance(value, str):
+        known: dt.datetime | None = value
+        return known
+    return dt.datetime.fromisoformat(value).replace(tzinfo=dt.UTC)
+
+
+_AT_ONCE = 4
