@@ -5,6 +5,7 @@ MLflow's own warnings while it is imported are no errors of ours; making a store
 
 from __future__ import annotations
 
+import logging
 import shutil
 import warnings
 from pathlib import Path
@@ -33,3 +34,9 @@ def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tracking(mlflow_template: Path, tmp_path: Path) -> None:
     """A tracking database for this test, where MLFLOW_TRACKING_URI says."""
     shutil.copyfile(mlflow_template, tmp_path / "mlflow.db")
+
+
+@pytest.fixture(autouse=True)
+def _mlflow_logs_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By ``caplog``, which looks at the root: MLflow's older releases pass nothing on to it."""
+    monkeypatch.setattr(logging.getLogger("mlflow"), "propagate", True)
