@@ -119,7 +119,10 @@ def by_kind(found: Comparison) -> dict[str, tuple[int, int]]:
 def test_permutations_go_through_the_compiled_kernel_together(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The README's comparison, 3 x 200 permutations of two sides each, is few calls."""
+    """The README's comparison, 3 x 200 permutations of two sides each, is few calls.
+
+    Of which most are for what nine kinds of correction of each run's errors would bring.
+    """
     calls = Calls(library.functions)
     monkeypatch.setattr(library, "functions", calls)
     folder = Path(__file__).parents[2] / "examples/fires"
@@ -134,7 +137,7 @@ def test_permutations_go_through_the_compiled_kernel_together(
     found = velour.compare("day-model", "night-model", by="time_of_day", store=store)
 
     assert len(found) == 4
-    assert 0 < len(calls.names) < 30
+    assert 0 < len(calls.names) < 60
 
 
 class Calls:
