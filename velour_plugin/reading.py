@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.errors import InvalidInput
@@ -31,7 +32,8 @@ def read_dataset(
     _check_path("path", path)
     if metadata is not None:
         _check_path("metadata", metadata)
-    return installed().format(format).read(path, name, metadata)
+    dataset = installed().format(format).read(path, name, metadata)
+    return replace(dataset, source_path=os.path.abspath(path))
 
 
 def _check_path(name: str, path: object) -> None:
