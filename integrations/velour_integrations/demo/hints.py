@@ -1,0 +1,97 @@
+"""What to do after ``velour demo``: lines that run as printed, and pages to open."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from velour_integrations.demo.session import Session
+
+DETECTORS = "velour_integrations.demo.detectors"
+TASK, PORT = "object-detection", 5000
+REPORT = "velour_report.html"
+
+
+def print_hints(
+    session: Session, folder: Path, dataset: str, experiment: str, where: str, store: str | None
+) -> None:
+    """Print what to do next."""
+    from velour_integrations.demo.files import METADATA, TRUTH
+    from velour_integrations.demo.session import command_line, program
+
+    files, about = folder.as_posix(), ("--dataset", dataset)
+    click.echo("\nWhat next\n=========")
+    _print_pages(experiment)
+    if report := _report(dataset, "falcon", store):
+        click.echo(f"\n# The report of falcon, its worst images drawn: open in a browser\n{report}")
+    questions = {
+        "Which images cost falcon most there?": ("worst", "falcon", *about, "--where", where),
+        "Where is owl weak?": ("slices", "owl", *about, "--by", "region", "--by", "time_of_day"),
+        "Your own files, as these; without a store, numbers are only printed": (
+            *("evaluate", "--no-store", "--truth", f"{files}/{TRUTH}"),
+            *("--metadata", f"{files}/{METADATA}", "--predictions", f"{files}/owl.json"),
+        ),
+    }
+    for title, arguments in questions.items():
+        click.echo(f"\n# {title}\n$ {session.line(*arguments)}")
+    rules = command_line(program("python"), "-m", "pydoc", DETECTORS)
+    click.echo(f"\n# How good the simulated detectors are made\n$ {rules}")
+
+
+def _print_pages(experiment: str) -> None:
+    """The command that starts a server, where none is in use, and the page of all runs."""
+    from velour_integrations.demo.session import command_line, program
+    from velour_integrations.demo.tracking import tracking_uri
+
+    uri, view = tracking_uri(), _view(experiment)
+    if uri.startswith(("http://", "https://")):
+        click.echo(f"\n# All runs in charts: open the page\n{uri.rstrip('/')}/{view}")
+        return
+    port = free_port(PORT)
+    words = (program("mlflow"), "ui", "--backend-store-uri", uri, "--port", str(port))
+    click.echo("\n# All runs in charts: start MLflow in this directory, then open the page")
+    click.echo(f"$ {command_line(*words)}\nhttp://127.0.0.1:{port}/{view}")
+
+
+def _view(experiment: str) -> str:
+    """The page of an experiment for machine learning, with the saved view if there is one."""
+    import mlflow
+
+    from velour_integrations.mlflow.runs.saved_view import link_to_view
+
+    known = mlflow.MlflowClient().get_experiment_by_name(experiment)
+    if known is None:
+        return "#/experiments?workflowType=machine_learning"
+    runs = f"#/experiments/{known.experiment_id}/runs?workflowType=machine_learning"
+    return link_to_view(known, TASK) or runs
+
+
+def _report(dataset: str, model: str, store: str | None) -> str | None:
+    """The file of a model's newest report, where artifacts are files of this machine."""
+    import mlflow
+
+    import velour_plugin as velour
+
+    with velour.open_store(store) as opened:
+        runs = [one.run for one in opened.candidates(dataset) if one.model == model and one.run]
+    with suppress(mlflow.MlflowException, OSError):  # another tracking server than back then
+        for run in runs[:1]:
+            home = mlflow.MlflowClient().get_run(run.run_id).info.artifact_uri or ""
+            path = Path(mlflow.utils.file_utils.local_file_uri_to_path(home), REPORT)
+            return os.path.relpath(path) if path.is_file() else None
+    return None
+
+
+def free_port(first: int) -> int:
+    """The first port from one on that nothing listens at on this machine."""
+    for port in range(first, first + 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    return first
