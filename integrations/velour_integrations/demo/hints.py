@@ -27,24 +27,24 @@ def print_hints(
 
     files, about = folder.as_posix(), ("--dataset", dataset)
     click.echo("\nWhat next\n=========")
-    _print_pages(experiment)
+    print_pages(experiment)
     if report := _report(dataset, "falcon", store):
         click.echo(f"\n# The report of falcon, its worst images drawn: open in a browser\n{report}")
-    questions = {
+    answers = {
         "Which images cost falcon most there?": ("worst", "falcon", *about, "--where", where),
         "Where is owl weak?": ("slices", "owl", *about, "--by", "region", "--by", "time_of_day"),
-        "Your own files, as these; without a store, numbers are only printed": (
-            *("evaluate", "--no-store", "--truth", f"{files}/{TRUTH}"),
-            *("--metadata", f"{files}/{METADATA}", "--predictions", f"{files}/owl.json"),
-        ),
     }
-    for title, arguments in questions.items():
-        click.echo(f"\n# {title}\n$ {session.line(*arguments)}")
-    rules = command_line(program("python"), "-m", "pydoc", DETECTORS)
-    click.echo(f"\n# How good the simulated detectors are made\n$ {rules}")
+    for question, arguments in answers.items():
+        click.echo(f"\n# {question}\n$ {session.line(*arguments)}")
+    own = ("evaluate", "--no-store", "--truth", f"{files}/{TRUTH}", "--metadata",
+           f"{files}/{METADATA}", "--predictions", f"{files}/owl.json")  # fmt: skip
+    click.echo("\n# Your own files, in place of these; without a store, numbers are only printed")
+    click.echo(f"$ {command_line(program('velour'), *own)}")
+    click.echo("\n# How good the simulated detectors are made")
+    click.echo(f"$ {command_line(program('python'), '-m', 'pydoc', DETECTORS)}")
 
 
-def _print_pages(experiment: str) -> None:
+def print_pages(experiment: str) -> None:
     """The command that starts a server, where none is in use, and the page of all runs."""
     from velour_integrations.demo.session import command_line, program
     from velour_integrations.demo.tracking import tracking_uri

@@ -17,12 +17,15 @@ WIDTH = 96
 
 
 def program(name: str) -> str:
-    """How to call a program of this environment from here: by name, where that finds it."""
+    """How to call a program of this environment from here: by name where that finds it.
+
+    Else by its path, relative to the working directory where it lies below.
+    """
     own = shutil.which(name, path=str(Path(sys.executable).parent))
     if own is None or _same(shutil.which(name), own):
         return name
-    near = os.path.relpath(own)
-    return quoted(own if near.startswith(os.pardir) else near)
+    near = Path(own).is_relative_to(Path.cwd())
+    return os.path.relpath(own) if near else own
 
 
 def command_line(*words: str) -> str:
