@@ -203,7 +203,7 @@ def test_the_page_that_is_printed_shows_the_runs(online: dict[str, Any]) -> None
         f"exec {match[1]}",
         shell=True,
         cwd=online["folder"],
-        env=environment(online["cache"]),
+        env=environment(online["cache"], MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -221,10 +221,11 @@ def test_the_page_that_is_printed_shows_the_runs(online: dict[str, Any]) -> None
         server.wait(30)
 
 
-def wait_for(url: str) -> None:
-    for _ in range(180):
+def wait_for(url: str, patience: float = 240.0) -> None:
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
         try:
-            urllib.request.urlopen(url, timeout=5).close()
+            urllib.request.urlopen(url, timeout=20).close()
             return
         except OSError:
             time.sleep(0.5)

@@ -113,6 +113,18 @@ def test_images_are_found_where_usual_layouts_keep_them(
     assert found.resolve() == tmp_path / image
 
 
+@pytest.mark.parametrize("uid", ["a.png", "sub/a.png"])
+def test_an_image_whose_uid_is_its_file_is_found(tmp_path: Path, uid: str) -> None:
+    (tmp_path / uid).parent.mkdir(exist_ok=True)
+    (tmp_path / uid).write_bytes(b"")
+    assert image_file(velour.Datum(uid), [tmp_path]) == tmp_path / uid
+
+
+@pytest.mark.parametrize("uid", ["x" * 5000, "..", ".", "1"])
+def test_a_uid_that_can_be_no_file_finds_nothing(tmp_path: Path, uid: str) -> None:
+    assert image_file(velour.Datum(uid), [tmp_path]) is None
+
+
 def test_a_folder_that_the_caller_names_is_the_only_one(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     folders = list(image_folders(tmp_path / "elsewhere", str(tmp_path / "truth.json")))

@@ -1,12 +1,13 @@
 """Draw what is true and what was said onto an image, and find the images of a dataset.
 
-Truth is drawn in green, predictions in orange, masks as tints. A datum's metadata names its file:
-absolute, or relative to the folder that the caller names; without one, to the working directory
-and to the folders where datasets of the usual layouts keep images beside their annotations.
+Truth is drawn in green, predictions in orange, masks as tints. A datum's metadata, or
+its uid, names its file: absolute, or relative to the folder that the caller names; without one, to
+the working directory and where datasets of the usual layouts keep images beside annotations.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +63,10 @@ def image_folders(folder: Path | None, source_path: str | None = None) -> Iterat
 
 
 def image_file(datum: Datum, folders: Sequence[Path]) -> Path | None:
-    """The file that a datum's metadata names, in the first folder that has it; or ``None``."""
-    names = [name for key in NAMES if isinstance(name := datum.metadata.get(key), str) and name]
-    paths = (folder / name for name in names for folder in folders)
-    return next((path for path in paths if path.is_file()), None)
+    """The file that a datum's metadata names, or else its uid, in the first folder that has it."""
+    named = [name for key in NAMES if isinstance(name := datum.metadata.get(key), str) and name]
+    paths = (folder / name for name in (*named, datum.uid) for folder in folders)
+    return next((path for path in paths if os.path.isfile(path)), None)  # False, whatever a uid is
 
 
 def drawn(

@@ -54,9 +54,9 @@ def print_pages(experiment: str) -> None:
         click.echo(f"\n# All runs in charts: open the page\n{uri.rstrip('/')}/{view}")
         return
     port = free_port(PORT)
-    words = (program("mlflow"), "ui", "--backend-store-uri", uri, "--port", str(port))
+    words = ("ui", "--backend-store-uri", uri, "--port", str(port), "--workers", "1")
     click.echo("\n# All runs in charts: start MLflow in this directory, then open the page")
-    click.echo(f"$ {command_line(*words)}\nhttp://127.0.0.1:{port}/{view}")
+    click.echo(f"$ {command_line(program('mlflow'), *words)}\nhttp://127.0.0.1:{port}/{view}")
 
 
 def _view(experiment: str) -> str:
