@@ -61,15 +61,14 @@ def test_neither_the_night_nor_the_place_alone_changes_the_winner(tmp_path: Path
 def test_a_conclusion_says_no_more_than_its_leaderboard(tmp_path: Path) -> None:
     with evaluated(tmp_path, 1) as store:
 
-        def said(where: str | None, **options: int) -> str:
-            return conclusion(velour.rank("mAP", "fires", where=where, store=store, **options))
+        def sentence(where: str | None) -> str:
+            return conclusion(velour.rank("mAP", "fires", where=where, store=store))
 
-        assert said(None).startswith("falcon is best: its 95% interval starts at 0.5")
-        assert said(THERE).startswith("owl is best: its 95% interval starts at 0.7")
-        assert said("file_name < 'lookout-003.jpg'") == "3 images are too few to tell."
-        few = "region = 'Pacific' AND time_of_day = 'day' AND file_name < 'lookout-360.jpg'"
-        assert said(few) == "4 images are too few to tell."
-        assert said(None, resamples=0) == "512 images are too few to tell."
+        assert sentence(None).startswith("falcon is best: its 95% interval starts at 0.5")
+        assert sentence(THERE).startswith("owl is best: its 95% interval starts at 0.7")
+        assert sentence("file_name < 'lookout-003.jpg'").endswith(
+            " on 3 images, without intervals: nothing is sure."
+        )
 
 
 def test_scenes_are_the_same_for_a_seed_and_lie_where_they_say() -> None:
@@ -99,18 +98,18 @@ def test_detectors_find_as_many_fires_as_their_model_says() -> None:
                 odds = skill.recall / (1 - skill.recall) * math.exp(math.log2(side / 48))
                 chances.append(odds / (1 + odds))
             chances += [skill.false_alarms] * len(scene.lures)
-        found = [finding for _, finding in detections(detector, made, 5)]
+        findings = [finding for _, finding in detections(detector, made, 5)]
         every = np.array(chances)
-        assert abs(len(found) - every.sum()) < 4 * math.sqrt((every * (1 - every)).sum())
-        assert {finding["label"] for finding in found} == set(LABELS)
-        assert all(0 <= finding["score"] <= 1 for finding in found)
+        assert abs(len(findings) - every.sum()) < 4 * math.sqrt((every * (1 - every)).sum())
+        assert {finding["label"] for finding in findings} == set(LABELS)
+        assert all(0 <= finding["score"] <= 1 for finding in findings)
 
 
 def test_files_say_that_they_are_simulated_and_by_which_seed(tmp_path: Path) -> None:
     write_truth(tmp_path, scenes(2), 2)
-    told = json.loads((tmp_path / TRUTH).read_text())["info"]["description"]
-    assert told.startswith("Simulated by velour demo")
-    assert told.endswith("Seed 2.")
+    description = json.loads((tmp_path / TRUTH).read_text())["info"]["description"]
+    assert description.startswith("Simulated by velour demo")
+    assert description.endswith("Seed 2.")
 
 
 def test_pictures_are_the_same_for_a_seed_and_their_fires_are_bright_at_night(

@@ -143,7 +143,7 @@ def _evaluated(dataset: Dataset, store: str | None) -> set[str]:
         if dataset.name not in opened.dataset_names():
             return set()
         known = opened.candidates(dataset.name)
-    return {one.model for one in known if one.run and one.version.digest == dataset.digest}
+    return {item.model for item in known if item.run and item.version.digest == dataset.digest}
 
 
 def _conclude(dataset: str, where: str | None, store: str | None) -> None:
@@ -162,7 +162,7 @@ def conclusion(board: Leaderboard) -> str:
         return f"{best.datums} images cannot tell {best.model} from {tied}."
     ends = {row.interval[1]: row.model for row in others if row.interval is not None}
     if best.interval is None or not ends:
-        return f"{best.datums} images are too few to tell."
+        return f"{best.model} leads on {best.datums} images, without intervals: nothing is sure."
     start, end = best.interval[0], max(ends)
     if start <= end:
         return f"{best.model} leads, though its 95% interval and that of {ends[end]} overlap."

@@ -77,7 +77,7 @@ def detections(
         Each scene with a finding: ``label``, ``bbox`` as left, top, width, height in pixels, and
         ``score``.
     """
-    random = np.random.default_rng([seed, 1 + [one.name for one in DETECTORS].index(detector.name)])
+    random = np.random.default_rng([seed, 1 + DETECTORS.index(detector)])
     for scene in scenes:
         skill = detector.skill(scene)
         for thing in scene.fires:

@@ -18,8 +18,8 @@ def write_truth(folder: Path, scenes: list[Scene], seed: int) -> None:
     """Write ``instances.json`` and ``images.csv``, which tells where and when an image is."""
     categories = [{"id": number, "name": label} for number, label in enumerate(LABELS, 1)]
     images = [
-        {"id": one.number, "file_name": one.file_name, "height": HEIGHT, "width": WIDTH}
-        for one in scenes
+        {"id": scene.number, "file_name": scene.file_name, "height": HEIGHT, "width": WIDTH}
+        for scene in scenes
     ]
     things = [(scene, thing) for scene in scenes for thing in scene.fires]
     annotations = [
@@ -38,11 +38,9 @@ def write_truth(folder: Path, scenes: list[Scene], seed: int) -> None:
     with open(folder / METADATA, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("file_name", "latitude", "longitude", "region", "site", "time_of_day"))
-        for one in scenes:
-            writer.writerow(
-                (one.file_name, one.latitude, one.longitude, one.site.region, one.site.name,
-                 one.time_of_day)
-            )  # fmt: skip
+        for scene in scenes:
+            where = (scene.latitude, scene.longitude, scene.site.region, scene.site.name)
+            writer.writerow((scene.file_name, *where, scene.time_of_day))
 
 
 def write_predictions(folder: Path, scenes: list[Scene], seed: int) -> list[Path]:
@@ -52,11 +50,11 @@ def write_predictions(folder: Path, scenes: list[Scene], seed: int) -> list[Path
         results = [
             {
                 "image_id": scene.number,
-                "category_id": _category(found["label"]),
-                "bbox": found["bbox"],
-                "score": found["score"],
+                "category_id": _category(finding["label"]),
+                "bbox": finding["bbox"],
+                "score": finding["score"],
             }
-            for scene, found in detections(detector, scenes, seed)
+            for scene, finding in detections(detector, scenes, seed)
         ]
         paths.append(folder / f"{detector.name}.json")
         _dump(paths[-1], results)

@@ -36,10 +36,10 @@ def print_hints(
     }
     for question, arguments in answers.items():
         click.echo(f"\n# {question}\n$ {session.line(*arguments)}")
-    own = ("evaluate", "--no-store", "--truth", f"{files}/{TRUTH}", "--metadata",
+    numbers = ("evaluate", "--no-store", "--truth", f"{files}/{TRUTH}", "--metadata",
            f"{files}/{METADATA}", "--predictions", f"{files}/owl.json")  # fmt: skip
     click.echo("\n# Your own files, in place of these; without a store, numbers are only printed")
-    click.echo(f"$ {command_line(program('velour'), *own)}")
+    click.echo(f"$ {command_line(program('velour'), *numbers)}")
     click.echo("\n# How good the simulated detectors are made")
     click.echo(f"$ {command_line(program('python'), '-m', 'pydoc', DETECTORS)}")
 
@@ -79,7 +79,7 @@ def _report(dataset: str, model: str, store: str | None) -> str | None:
     import velour_plugin as velour
 
     with velour.open_store(store) as opened:
-        runs = [one.run for one in opened.candidates(dataset) if one.model == model and one.run]
+        runs = [item.run for item in opened.candidates(dataset) if item.model == model and item.run]
     with suppress(mlflow.MlflowException, OSError):  # another tracking server than back then
         for run in runs[:1]:
             home = mlflow.MlflowClient().get_run(run.run_id).info.artifact_uri or ""

@@ -105,7 +105,7 @@ def _scene(random: Generator, number: int, site: Site, time_of_day: str) -> Scen
         time_of_day,
         round(site.latitude + north, 3),
         round(site.longitude + east, 3),
-        tuple(one for half in halves[:fires] for one in _fire(random, time_of_day, int(half))),
+        tuple(thing for half in halves[:fires] for thing in _fire(random, time_of_day, int(half))),
         tuple(
             _lure(random, time_of_day, int(half)) for half in halves[: int(random.integers(1, 3))]
         ),
@@ -117,12 +117,12 @@ def _fire(random: Generator, time_of_day: str, half: int) -> list[Thing]:
     foot = int(random.integers(30, WIDTH // 2 - 30)) + half * WIDTH // 2
     ground = HORIZON + int(random.integers(5, 60))
     flames, smoke = 14 * 2 ** random.uniform(0, 2), 40 * 2 ** random.uniform(0, 1.6)
-    both = random.random() < 0.5
+    has_two = random.random() < 0.5
     things = []
-    if time_of_day == "day" or both:
+    if time_of_day == "day" or has_two:
         wide, high = smoke * random.uniform(0.7, 1.1), smoke * random.uniform(1.0, 1.4)
         things.append(Thing("smoke", _box(foot, ground, wide, high)))
-    if time_of_day == "night" or both:
+    if time_of_day == "night" or has_two:
         things.append(Thing("fire", _box(foot, ground + 3, flames, flames * 1.2)))
     return things
 

@@ -21,11 +21,11 @@ def program(name: str) -> str:
 
     Else by its path, relative to the working directory where it lies below.
     """
-    own = shutil.which(name, path=str(Path(sys.executable).parent))
-    if own is None or _same(shutil.which(name), own):
+    path = shutil.which(name, path=str(Path(sys.executable).parent))
+    if path is None or _same(shutil.which(name), path):
         return name
-    near = Path(own).is_relative_to(Path.cwd())
-    return os.path.relpath(own) if near else own
+    near = Path(path).is_relative_to(Path.cwd())
+    return os.path.relpath(path) if near else path
 
 
 def command_line(*words: str) -> str:
@@ -101,5 +101,5 @@ class Session:
         self._root.main([*arguments, *self._store], prog_name="velour", standalone_mode=False)
 
 
-def _same(found: str | None, own: str) -> bool:
-    return found is not None and os.path.samefile(found, own)
+def _same(first: str | None, second: str) -> bool:
+    return first is not None and os.path.samefile(first, second)

