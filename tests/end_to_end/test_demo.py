@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from velour_integrations.demo.command import SAMPLE, SIMULATED
+from velour_integrations.demo import SAMPLE, SIMULATED
 from velour_integrations.demo.spacenet_sample import WHEEL
 
 import velour_plugin as velour
@@ -192,15 +192,15 @@ def test_the_report_shows_drawn_images_with_boxes(online: dict[str, Any]) -> Non
     assert page.count('src="data:image/jpeg;base64,') == 10
 
 
-def test_the_page_that_is_printed_shows_the_runs(online: dict[str, Any]) -> None:
+def test_the_pages_that_are_printed_show_the_runs(online: dict[str, Any]) -> None:
     """The server is started as printed, and stopped as a person would."""
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    match = re.search(
-        r"^\$ (.* ui .*)\n(http\S+/(#\S+))$", online["outputs"][1], re.MULTILINE
-    )  # fmt: skip
+    lines = r"^\$ (.* ui .*)\n(http\S+)\n(http\S+)$"
+    match = re.search(lines, online["outputs"][1], re.MULTILINE)
     assert match
+    command, simulated, real = match.groups()
     server = subprocess.Popen(
-        f"exec {match[1]}",
+        f"exec {command}",
         shell=True,
         cwd=online["folder"],
         env=environment(online["cache"], MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"),
@@ -209,13 +209,15 @@ def test_the_page_that_is_printed_shows_the_runs(online: dict[str, Any]) -> None
         start_new_session=True,
     )
     try:
-        wait_for(match[2].partition("#")[0])
+        wait_for(simulated.partition("#")[0])
         with browser() as context:
             without_assistant(context)
             page = context.new_page()
-            page.goto(match[2])
+            page.goto(simulated)
             see(page, "Velour: object-detection", "Headline", "mAP_75", "falcon", "owl", "swift")
             picture(page, "demo-saved-view")
+            page.goto(real)
+            see(page, "Velour: instance-segmentation", "published-as-boxes")
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
@@ -238,9 +240,13 @@ def test_where_a_server_is_in_use_its_page_is_printed(
     from velour_integrations.demo import hints
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example.org/")
-    monkeypatch.setattr(hints, "_view", lambda experiment: f"#/{experiment}")
+    monkeypatch.setattr(hints, "_view", lambda experiment, task: f"#/{experiment}/{task}")
     hints.print_pages("fires")
-    assert capsys.readouterr().out.endswith("open the page\nhttps://mlflow.example.org/#/fires\n")
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "# All runs in charts: open a page",
+        "https://mlflow.example.org/#/fires/object-detection",
+        f"https://mlflow.example.org/#/{SAMPLE}/instance-segmentation",
+    ]
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
@@ -251,6 +257,13 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
     assert (tmp_path / "velour-demo").read_text() == "a file"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["velour-demo"]
+
+
+def test_a_seed_below_zero_is_refused(tmp_path: Path) -> None:
+    result = demo(tmp_path, tmp_path / "cache", "--seed", "-1", **OFFLINE)
+    assert result.returncode == 2
+    assert "-1 is not in the range x>=0" in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 # The sample

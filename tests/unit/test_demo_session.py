@@ -35,7 +35,7 @@ def test_a_filter_is_printed_in_double_quotes() -> None:
     assert command_line("velour", "--where", "a = 'b'") == "velour --where \"a = 'b'\""
 
 
-@pytest.mark.parametrize("place", ["on the path", "below", "elsewhere"])
+@pytest.mark.parametrize("place", ["on the path", "below", "elsewhere", "linked"])
 def test_a_program_is_called_as_it_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -43,7 +43,11 @@ def test_a_program_is_called_as_it_is_found(
     folder.mkdir(parents=True)
     shutil.copy(shutil.which("true") or "", folder / "velour")
     monkeypatch.setattr(sys, "executable", str(folder / "python"))
-    monkeypatch.setenv("PATH", str(folder) if place == "on the path" else "/nowhere")
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "velour").symlink_to(folder / "velour")
+    path = {"on the path": str(folder), "linked": str(links)}.get(place, "/nowhere")
+    monkeypatch.setenv("PATH", path)
     if place == "elsewhere":
         (tmp_path / "other").mkdir()
         monkeypatch.chdir(tmp_path / "other")
@@ -51,6 +55,7 @@ def test_a_program_is_called_as_it_is_found(
         "on the path": "velour",
         "below": ".venv/bin/velour",
         "elsewhere": str(folder / "velour"),
+        "linked": ".venv/bin/velour",
     }
     assert program("velour") == expected[place]
 

@@ -4,3 +4,8 @@ The first act is simulated, and labelled so wherever it is shown: :mod:`.lookout
 ground truth, :mod:`.detectors` the predictions, :mod:`.pictures` the images. The second is real:
 :mod:`.spacenet_sample`.
 """
+
+from __future__ import annotations
+
+SIMULATED, SAMPLE = "simulated-fires", "spacenet2-sample"
+"""Names of the datasets, and of the MLflow experiments that their runs are in."""

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 
 import click
 
+from velour_integrations.demo import SAMPLE, SIMULATED
 from velour_plugin.plugin import store_option
 
 if TYPE_CHECKING:
     from velour_integrations.demo.session import Session
     from velour_plugin import Dataset, Leaderboard
 
-FOLDER, EXPERIMENT = "velour-demo", "velour-demo"
-SIMULATED, SAMPLE = "simulated-fires", "spacenet2-sample"
-"""Names of the datasets: what is simulated says so in every table, report and run."""
-
+FOLDER = "velour-demo"
 SEED = 1
 NIGHT = "time_of_day = 'night'"
 THERE = f"{NIGHT} AND DWITHIN(location, POINT(-71.03 42.36), 50, 'mi')"
 
 
 @click.command()
-@click.option("--seed", default=SEED, show_default=True, help="Of what is simulated.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=SEED, show_default=True, help="Of what is simulated."
+)
 @store_option
 def demo(seed: int, store: str | None) -> None:
     """Show on simulated fires, and then on real buildings, which model is best where.
@@ -44,7 +44,7 @@ def demo(seed: int, store: str | None) -> None:
     name = SIMULATED if seed == SEED else f"{SIMULATED}-{seed}"
     _simulated(session, folder, name, seed, store)
     _real(session, folder / "spacenet2", store)
-    print_hints(session, folder, name, EXPERIMENT, THERE, store)
+    print_hints(session, folder, name, THERE, store)
 
 
 def _simulated(session: Session, folder: Path, name: str, seed: int, store: str | None) -> None:
@@ -131,8 +131,8 @@ def _evaluate(
         session.run("rank", "mAP", "--dataset", dataset.name)
         return
     predictions = (word for path in files for word in ("--predictions", _path(path)))
-    words = ("evaluate", *what, "--dataset", dataset.name, *predictions, "--experiment", EXPERIMENT)
-    session.run_for_the_end(*words, skip=len(files))
+    words = ("evaluate", *what, "--dataset", dataset.name, *predictions)
+    session.run_for_the_end(*words, "--experiment", dataset.name, skip=len(files))
 
 
 def _evaluated(dataset: Dataset, store: str | None) -> set[str]:

@@ -10,24 +10,26 @@ from typing import TYPE_CHECKING
 
 import click
 
+from velour_integrations.demo import SAMPLE
+
 if TYPE_CHECKING:
     from velour_integrations.demo.session import Session
 
 DETECTORS = "velour_integrations.demo.detectors"
-TASK, PORT = "object-detection", 5000
+PORT = 5000
 REPORT = "velour_report.html"
 
 
 def print_hints(
-    session: Session, folder: Path, dataset: str, experiment: str, where: str, store: str | None
+    session: Session, folder: Path, dataset: str, where: str, store: str | None
 ) -> None:
-    """Print what to do next."""
+    """Print what to do next with a dataset, whose runs are in the experiment of its name."""
     from velour_integrations.demo.files import METADATA, TRUTH
     from velour_integrations.demo.session import command_line, program
 
     files, about = folder.as_posix(), ("--dataset", dataset)
     click.echo("\nWhat next\n=========")
-    print_pages(experiment)
+    print_pages(dataset)
     if report := _report(dataset, "falcon", store):
         click.echo(f"\n# The report of falcon, its worst images drawn: open in a browser\n{report}")
     answers = {
@@ -44,22 +46,26 @@ def print_hints(
     click.echo(f"$ {command_line(program('python'), '-m', 'pydoc', DETECTORS)}")
 
 
-def print_pages(experiment: str) -> None:
-    """The command that starts a server, where none is in use, and the page of all runs."""
+def print_pages(dataset: str) -> None:
+    """The command that starts a server, where none is in use, and the pages of both acts."""
     from velour_integrations.demo.session import command_line, program
     from velour_integrations.demo.tracking import tracking_uri
 
-    uri, view = tracking_uri(), _view(experiment)
+    uri, server = tracking_uri(), tracking_uri().rstrip("/")
     if uri.startswith(("http://", "https://")):
-        click.echo(f"\n# All runs in charts: open the page\n{uri.rstrip('/')}/{view}")
-        return
-    port = free_port(PORT)
-    words = ("ui", "--backend-store-uri", uri, "--port", str(port), "--workers", "1")
-    click.echo("\n# All runs in charts: start MLflow in this directory, then open the page")
-    click.echo(f"$ {command_line(program('mlflow'), *words)}\nhttp://127.0.0.1:{port}/{view}")
+        click.echo("\n# All runs in charts: open a page")
+    else:
+        port = str(free_port(PORT))
+        server = f"http://127.0.0.1:{port}"
+        words = ("ui", "--backend-store-uri", uri, "--port", port, "--workers", "1")
+        click.echo("\n# All runs in charts: start MLflow in this directory, then open a page")
+        click.echo(f"$ {command_line(program('mlflow'), *words)}")
+    for experiment, task in ((dataset, "object-detection"), (SAMPLE, "instance-segmentation")):
+        if view := _view(experiment, task):
+            click.echo(f"{server}/{view}")
 
 
-def _view(experiment: str) -> str:
+def _view(experiment: str, task: str) -> str | None:
     """The page of an experiment for machine learning, with the saved view if there is one."""
     import mlflow
 
@@ -67,9 +73,9 @@ def _view(experiment: str) -> str:
 
     known = mlflow.MlflowClient().get_experiment_by_name(experiment)
     if known is None:
-        return "#/experiments?workflowType=machine_learning"
+        return None
     runs = f"#/experiments/{known.experiment_id}/runs?workflowType=machine_learning"
-    return link_to_view(known, TASK) or runs
+    return link_to_view(known, task) or runs
 
 
 def _report(dataset: str, model: str, store: str | None) -> str | None:

@@ -22,7 +22,9 @@ def program(name: str) -> str:
     Else by its path, relative to the working directory where it lies below.
     """
     path = shutil.which(name, path=str(Path(sys.executable).parent))
-    if path is None or _same(shutil.which(name), path):
+    first = shutil.which(name)
+    # By their names: the python of an environment is a link to one that lacks its packages.
+    if path is None or (first and os.path.abspath(first) == os.path.abspath(path)):
         return name
     near = Path(path).is_relative_to(Path.cwd())
     return os.path.relpath(path) if near else path
@@ -99,7 +101,3 @@ class Session:
 
     def _call(self, arguments: tuple[str, ...]) -> None:
         self._root.main([*arguments, *self._store], prog_name="velour", standalone_mode=False)
-
-
-def _same(first: str | None, second: str) -> bool:
-    return first is not None and os.path.samefile(first, second)
