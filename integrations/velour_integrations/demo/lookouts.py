@@ -1,7 +1,7 @@
 """Simulated: what 512 pictures of fire lookouts show, made from a seed. None of these fires burnt.
 
 The lookouts are real hills and peaks of the United States, at their coordinates to about a
-kilometre; a picture lies within 5 km of its own. Half of the pictures are taken at night. A quarter
+kilometre; a picture lies within 7 km of its own. Half of the pictures are taken at night. A quarter
 shows no fire; the others show one or two. By day a fire is seen by its smoke, and half of the time
 by its flames; at night by its flames, and half of the time by lit smoke. Every picture has one or
 two lures, which a detector may take for a fire: fog and clouds by day, lamps and the moon at night.
