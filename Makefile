@@ -61,7 +61,7 @@ sanitize: $(TOOLS) ## Attack the compiled kernel for SECONDS=600 by SEED=0, with
 	$(BIN)/python -m tests.sanitizer.run $(or $(SECONDS),600) $(or $(SEED),0) address
 	$(BIN)/python -m tests.sanitizer.run $(or $(SECONDS),600) $(or $(SEED),0) thread
 
-demo: $(PRODUCT) ## Rank models on real satellite images; needs only PyPI
+demo: $(PRODUCT) ## Find the best detector of simulated fires by place and night; then real images
 	$(BIN)/velour demo
 
 bench: $(TOOLS) ## Measure speed and memory against peers
@@ -75,8 +75,11 @@ clean:  ## Delete what make and the tools made; databases and runs stay
 SOURCES := pyproject.toml setup.py \
   $(wildcard velour_plugin/native/*.[ch] evaluators/velour_evaluators/kernels/native/*.[ch])
 
+# People wait for this one: pip says what it fetches, and from 25.1 on how far it has installed.
 $(PRODUCT): $(SOURCES) | $(BIN)/python
-	$(PIP) install --editable .
+	@echo "Installing Velour and MLflow into $(VENV): about 100 packages, 1 GB, for some minutes."
+	@$(PIP) install --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip --disable-pip-version-check install --editable .
 	@touch $@
 
 $(TOOLS): $(SOURCES) | $(BIN)/python

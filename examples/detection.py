@@ -5,7 +5,7 @@ Real satellite images (SpaceNet-2, six tiles of Las Vegas and Khartoum, CC-BY-SA
 """
 
 import mlflow
-from velour_integrations.demo import fetch
+from velour_integrations.demo.spacenet_sample import fetch
 
 import velour_plugin as velour
 

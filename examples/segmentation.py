@@ -7,7 +7,7 @@ published model's outlines, judged pixel by pixel; without MLflow, in a store al
 from collections.abc import Callable
 
 import shapely
-from velour_integrations.demo import fetch
+from velour_integrations.demo.spacenet_sample import fetch
 
 import velour_plugin as velour
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from dataclasses import replace
 from typing import Any
 
 from velour_plugin.domain.datasets import Dataset
@@ -43,9 +44,11 @@ def read_dataset(
         _check_path("metadata", metadata)
     reader = installed().format(format)
     if labels is None:
-        return reader.read(path, name, metadata)
-    _check_takes_labels(reader)
-    return reader.read(path, name, metadata, labels=labels)  # type: ignore[call-arg]
+        dataset = reader.read(path, name, metadata)
+    else:
+        _check_takes_labels(reader)
+        dataset = reader.read(path, name, metadata, labels=labels)  # type: ignore[call-arg]
+    return replace(dataset, source_path=os.path.abspath(path))
 
 
 def _check_takes_labels(format: Format) -> None:

@@ -38,7 +38,7 @@ _FORMATS = (
 @hookimpl
 def velour_commands() -> Iterable[click.Command]:
     """The demonstration, and what concerns MLflow's model registry."""
-    from velour_integrations.demo import demo
+    from velour_integrations.demo.command import demo
     from velour_integrations.registry_commands import promote, versions
 
     return [demo, promote, versions]

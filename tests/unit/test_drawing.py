@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 import velour_plugin as velour
 from tests.scenes import annotation
-from velour_plugin.report.drawing import SAID, SIDE, TRUTH, drawn, image_file
+from velour_plugin.report.drawing import SAID, SIDE, TRUTH, drawn, image_file, image_folders
 
 WHITE = (255, 255, 255)
 BOX = velour.BoundingBox(20, 30, 60, 70)
@@ -81,10 +82,69 @@ def test_an_image_is_found_by_what_the_metadata_say(tmp_path: Path, name: str) -
     (tmp_path / "images").mkdir()
     path = tmp_path / "images" / "a.png"
     path.write_bytes(b"")
-    assert image_file(velour.Datum("1", {name: "a.png"}), tmp_path) == path
-    assert image_file(velour.Datum("1", {name: str(path)}), None) == path
-    assert image_file(velour.Datum("1", {name: "b.png"}), tmp_path) is None
-    assert image_file(velour.Datum("1", {"name": "a.png"}), tmp_path) is None
+    named, here = list(image_folders(tmp_path)), list(image_folders(None))
+    assert image_file(velour.Datum("1", {name: "a.png"}), named) == path
+    assert image_file(velour.Datum("1", {name: str(path)}), here) == path
+    assert image_file(velour.Datum("1", {name: "b.png"}), named) is None
+    assert image_file(velour.Datum("1", {"name": "a.png"}), named) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "image"),
+    [
+        ("truth.json", "a.png"),
+        ("truth.json", "images/a.png"),
+        ("annotations/instances_val2017.json", "val2017/a.png"),
+        ("annotations/instances_val2017.json", "images/a.png"),
+        ("VOC/ImageSets/Main/val.txt", "VOC/JPEGImages/a.png"),
+        ("yolo/data.yaml", "yolo/images/val/a.png"),
+        ("yolo/data.yaml", "yolo/val/images/a.png"),
+    ],
+)
+def test_images_are_found_where_usual_layouts_keep_them(
+    tmp_path: Path, source: str, image: str
+) -> None:
+    for name in (source, image):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    folders = list(image_folders(None, str(tmp_path / source)))
+    found = image_file(velour.Datum("1", {"file_name": "a.png"}), folders)
+    assert found is not None
+    assert found.resolve() == tmp_path / image
+
+
+@pytest.mark.parametrize("uid", ["a.png", "sub/a.png"])
+def test_an_image_whose_uid_is_its_file_is_found(tmp_path: Path, uid: str) -> None:
+    (tmp_path / uid).parent.mkdir(exist_ok=True)
+    (tmp_path / uid).write_bytes(b"")
+    assert image_file(velour.Datum(uid), [tmp_path]) == tmp_path / uid
+
+
+@pytest.mark.parametrize("uid", ["x" * 5000, "..", ".", "1"])
+def test_a_uid_that_can_be_no_file_finds_nothing(tmp_path: Path, uid: str) -> None:
+    assert image_file(velour.Datum(uid), [tmp_path]) is None
+
+
+def test_a_folder_that_the_caller_names_is_the_only_one(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    folders = list(image_folders(tmp_path / "elsewhere", str(tmp_path / "truth.json")))
+    assert image_file(velour.Datum("1", {"file_name": "a.png"}), folders) is None
+
+
+def test_a_dataset_read_from_files_is_drawn_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the process is, and whatever the dataset was made into since."""
+    (tmp_path / "data" / "images").mkdir(parents=True)
+    Image.new("RGB", (120, 100), WHITE).save(tmp_path / "data" / "images" / "1.png")
+    picture = {"id": 1, "file_name": "1.png", "width": 120, "height": 100}
+    coco = {"images": [picture], "annotations": [], "categories": [{"id": 1, "name": "fire"}]}
+    (tmp_path / "data" / "truth.json").write_text(json.dumps(coco))
+    monkeypatch.chdir(tmp_path)
+    dataset = velour.read_dataset("data/truth.json")
+    monkeypatch.chdir(tmp_path / "data" / "images" / "..")
+    dataset = dataset.with_predictions([], "model").with_name("fires").with_model("other")
+    assert [one.uid for one in drawn(dataset, ["1"], None)] == ["1"]
 
 
 def test_what_is_no_image_is_left_out(tmp_path: Path) -> None:

@@ -68,6 +68,6 @@ def main() -> None:
 
     \b
     $ velour demo
-    $ velour rank mAP --dataset spacenet2-sample \\
-        --where "DWITHIN(location, POINT(-115.14 36.17), 50, 'mi')"
+    $ velour rank mAP --dataset simulated-fires \\
+        --where "DWITHIN(location, POINT(-71.03 42.36), 50, 'mi')"
     """

@@ -130,6 +130,8 @@ class Dataset:
     model: str | None = None
     reader: PredictionReader | None = field(default=None, repr=False)
     location: BaseGeometry | None = None
+    source_path: str | None = field(default=None, repr=False)
+    """The file or folder that it was read from, absolute: images are sought near it."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "datums", DatumColumns.of(self.datums))

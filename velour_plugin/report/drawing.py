@@ -1,11 +1,13 @@
 """Draw what is true and what was said onto an image, and find the images of a dataset.
 
-Truth is drawn in green, predictions in orange, masks as tints. Images are sought where a datum's
-metadata says: under the folder that the caller names, as an absolute path, or from here.
+Truth is drawn in green, predictions in orange, masks as tints. A datum's metadata, or
+its uid, names its file: absolute, or relative to the folder that the caller names; without one, to
+the working directory and where datasets of the usual layouts keep images beside annotations.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,16 +39,34 @@ class Drawn:
     image: Image
 
 
-def image_file(datum: Datum, folder: Path | None) -> Path | None:
-    """The file that a datum's metadata names; ``None`` when there is none."""
-    for name in NAMES:
-        said = datum.metadata.get(name)
-        if isinstance(said, str) and said:
-            roots = [Path()] if folder is None else [folder, folder / "images"]
-            for path in (root / said for root in roots):
-                if path.is_file():
-                    return path
-    return None
+def image_folders(folder: Path | None, source_path: str | None = None) -> Iterator[Path]:
+    """Folders in which images may be, the most likely first.
+
+    Args:
+        folder: the one that the caller names; only it is searched then, and its ``images``.
+        source_path: what the dataset was read from: COCO's ``annotations/instances_SPLIT.json``
+            beside ``SPLIT/``, VOC's ``JPEGImages``, YOLO's ``images/SPLIT`` and ``SPLIT/images``.
+    """
+    if folder is not None:
+        yield from (folder, folder / "images")
+        return
+    yield Path()
+    if source_path is None:
+        return
+    source = Path(source_path)
+    home = source if source.is_dir() else source.parent
+    split = source.stem.partition("_")[2]
+    for root in (home, *list(home.parents)[:2]):
+        yield from (root / name for name in ("", "images", "JPEGImages", split))
+    yield from home.glob("images/*/")
+    yield from home.glob("*/images/")
+
+
+def image_file(datum: Datum, folders: Sequence[Path]) -> Path | None:
+    """The file that a datum's metadata names, or else its uid, in the first folder that has it."""
+    named = [name for key in NAMES if isinstance(name := datum.metadata.get(key), str) and name]
+    paths = (folder / name for name in (*named, datum.uid) for folder in folders)
+    return next((path for path in paths if os.path.isfile(path)), None)  # False, whatever a uid is
 
 
 def drawn(
@@ -57,12 +77,13 @@ def drawn(
     Args:
         dataset: with predictions.
         uids: of the datums to draw.
-        folder: where images are; paths from here when ``None``.
+        folder: where images are; ``None`` seeks them, see :func:`image_folders`.
         threshold: predictions of lower scores are left out.
     """
+    folders = list(image_folders(folder, dataset.source_path))
     for uid in uids:
         place = dataset.place[uid]
-        path = image_file(dataset.datums[place], folder)
+        path = image_file(dataset.datums[place], folders)
         image = None if path is None else _opened(path)
         if image is not None:
             yield Drawn(uid, _with_annotations(image, dataset, place, threshold))

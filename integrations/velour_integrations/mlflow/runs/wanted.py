@@ -17,8 +17,8 @@ KEYS = {
     "properties of few values when left out",
     "classes": f"for how many labels numbers are logged, those most datums show; {CLASSES} when "
     "left out",
-    "images": "the folder of the images, to draw the worst; they are sought from here when left "
-    "out",
+    "images": "the folder of the images, to draw the worst; when left out they are sought in the "
+    "working directory and near the files that the dataset was read from",
     "report": "False leaves out report, tables, curves, images, note and saved view",
 }
 """Keys of ``evaluator_config``, and what each says."""
