@@ -13,7 +13,7 @@ TOOLS := $(VENV)/.tools
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv torch lint test demo bench clean
+.PHONY: help venv torch lint test docs demo bench clean
 
 help:   ## Show these lines
 	@sed -n 's/^\([a-z]*\): .*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -24,7 +24,7 @@ venv: $(TOOLS) ## Install the project with all its tools into .venv (PYTHON=pyth
 # PIP_EXTRA_INDEX_URL, as https://download.pytorch.org/whl/cpu.
 torch: $(TOOLS) ## Install PyTorch and friends too: tests that watch them are skipped without
 	$(PIP) install torch==2.13.0
-	$(PIP) install --editable '.[test,lint,test-torch]'
+	$(PIP) install --editable '.[test,lint,docs,test-torch]'
 
 lint: $(TOOLS) ## Check style, types and who imports whom
 	$(BIN)/ruff check .
@@ -33,14 +33,18 @@ lint: $(TOOLS) ## Check style, types and who imports whom
 	$(BIN)/mypy tests/typing/api.py tests/memory_store.py
 	$(BIN)/lint-imports
 
-test: lint ## Lint, then run the tests, on SQLite and on PostGIS (ARGS="-k rank" chooses)
+test: lint docs ## Lint, then run the tests, on SQLite and on PostGIS (ARGS="-k rank" chooses)
 	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+
+docs: $(TOOLS) ## Build the documentation into build/docs; broken links and other warnings are errors
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "build/docs/index.html"
 
 demo: $(PRODUCT) ## Rank models on real satellite images; needs only PyPI
 	$(BIN)/velour demo
 
 bench: $(TOOLS) ## Measure speed and memory against peers
-	$(PIP) install --editable '.[test,lint,bench]'
+	$(PIP) install --editable '.[test,lint,docs,bench]'
 	$(BIN)/python -m tests.benchmarks.run all
 
 clean:  ## Delete what make and the tools made; databases and runs stay
@@ -55,7 +59,7 @@ $(PRODUCT): $(SOURCES) | $(BIN)/python
 	@touch $@
 
 $(TOOLS): $(SOURCES) | $(BIN)/python
-	$(PIP) install --editable '.[test,lint]'
+	$(PIP) install --editable '.[test,lint,docs]'
 	@touch $(PRODUCT) $@
 
 $(BIN)/python:
