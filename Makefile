@@ -14,7 +14,7 @@ TOOLS := $(VENV)/.tools
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv torch lint test test-lowest coverage sanitize changelog demo bench clean
+.PHONY: help venv torch lint test test-lowest coverage sanitize docs changelog demo bench clean
 
 help:   ## Show these lines
 	@sed -n 's/^\([a-z-]*\): .*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -25,7 +25,7 @@ venv: $(TOOLS) ## Install the project with all its tools into .venv (PYTHON=pyth
 # PIP_EXTRA_INDEX_URL, as https://download.pytorch.org/whl/cpu.
 torch: $(TOOLS) ## Install PyTorch and friends too: tests that watch them are skipped without
 	$(PIP) install torch==2.13.0
-	$(PIP) install --editable '.[test,lint,test-torch]'
+	$(PIP) install --editable '.[test,lint,docs,test-torch]'
 
 lint: $(TOOLS) ## Check style, types, who imports whom, and the files of tools
 	$(BIN)/ruff check .
@@ -37,7 +37,7 @@ lint: $(TOOLS) ## Check style, types, who imports whom, and the files of tools
 	$(BIN)/pre-commit validate-config
 	$(BIN)/towncrier build --draft >/dev/null
 
-test: lint ## Lint, then run the tests, on SQLite and on PostGIS (ARGS="-k rank" chooses)
+test: lint docs ## Lint, then run the tests, on SQLite and on PostGIS (ARGS="-k rank" chooses)
 	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 # Whole processes, as those of commands and servers, are not watched: unit tests alone must suffice.
@@ -61,11 +61,15 @@ sanitize: $(TOOLS) ## Attack the compiled kernel for SECONDS=600 by SEED=0, with
 	$(BIN)/python -m tests.sanitizer.run $(or $(SECONDS),600) $(or $(SEED),0) address
 	$(BIN)/python -m tests.sanitizer.run $(or $(SECONDS),600) $(or $(SEED),0) thread
 
+docs: $(TOOLS) ## Build the documentation into build/docs; broken links and other warnings are errors
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "build/docs/index.html"
+
 demo: $(PRODUCT) ## Find the best detector of simulated fires by place and night; then real images
 	$(BIN)/velour demo
 
 bench: $(TOOLS) ## Measure speed and memory against peers
-	$(PIP) install --editable '.[test,lint,bench]'
+	$(PIP) install --editable '.[test,lint,docs,bench]'
 	$(BIN)/python -m tests.benchmarks.run all
 
 clean:  ## Delete what make and the tools made; databases and runs stay
@@ -83,7 +87,7 @@ $(PRODUCT): $(SOURCES) | $(BIN)/python
 	@touch $@
 
 $(TOOLS): $(SOURCES) | $(BIN)/python
-	$(PIP) install --editable '.[test,lint]'
+	$(PIP) install --editable '.[test,lint,docs]'
 	@touch $(PRODUCT) $@
 
 $(BIN)/python:

@@ -1,9 +1,9 @@
-"""The README is true: its commands print what it shows, its Python runs.
+"""README and documentation are true: their commands print what they show, their Python runs.
 
-A block ```` ```console ```` is a session: lines with ``$`` are run, one after the other, in a
-directory that holds a copy of ``examples``, and what follows each must be what it prints, on
-stdout and stderr. A block ```` ```python ```` must run; where the text goes on with *prints
-`something`*, it must print that. All blocks of one kind share a directory. A block after a line
+A block ```` ```console ```` is a session: lines with ``$`` are run, one after the other, and what
+follows each must be what it prints, on stdout and stderr. A block ```` ```python ```` must run;
+where the text goes on with *prints `something`*, it must print that. The blocks of a page share a
+directory, in which there is a copy of ``examples``. A block after a line
 ``<!-- not run: REASON -->`` is skipped for that reason. What changes from call to call is
 compared as a word: see ``CHANGING``.
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-README = PROJECT / "README.md"
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 BLOCK = re.compile(
     r"(?:<!-- not run: (?P<reason>.+?) -->\n+)?^```(?P<kind>console|python)\n(?P<body>.*?)^```\n+"
     r"(?:prints `(?P<prints>.+?)`)?",
@@ -95,44 +95,44 @@ def run(command: str | list[str], folder: Path) -> subprocess.CompletedProcess[s
     )
 
 
-BLOCKS = blocks(README.read_text(encoding="utf-8"))
-RUN = [block for block in BLOCKS if block.reason is None]
+PAGES_WITH_BLOCKS = {
+    str(page.relative_to(PROJECT)): found
+    for page in PAGES
+    if (found := blocks(page.read_text(encoding="utf-8")))
+}
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A directory for each kind of block, with the examples in it."""
-    made = {kind: tmp_path_factory.mktemp(kind) for kind in ("console", "python")}
-    for folder in made.values():
-        shutil.copytree(PROJECT / "examples", folder / "examples")
-    return made
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A directory with the examples in it."""
+    shutil.copytree(PROJECT / "examples", tmp_path / "examples")
+    return tmp_path
 
 
-def test_there_is_a_session_and_there_is_python() -> None:
-    assert {block.kind for block in RUN} == {"console", "python"}
+def test_there_are_sessions_and_there_is_python() -> None:
+    run = [block for found in PAGES_WITH_BLOCKS.values() for block in found if not block.reason]
+    assert {block.kind for block in run} == {"console", "python"}
+    assert {"README.md", "docs/quickstart.md"} <= {*PAGES_WITH_BLOCKS}
 
 
-@pytest.mark.parametrize(
-    "block",
-    [
-        pytest.param(
-            block,
-            id=f"{block.kind}, line {block.line}",
-            marks=[pytest.mark.skip(reason=block.reason)] if block.reason else [],
-        )
-        for block in BLOCKS
-    ],
-)
-def test_the_readme_is_true(block: Block, folders: dict[str, Path]) -> None:
-    if block.kind == "python":
-        result = run([sys.executable, "-c", block.body], folders["python"])
-        assert result.returncode == 0, f"README.md, line {block.line}:\n{result.stdout}"
-        assert block.prints is None or settled(result.stdout).endswith(block.prints)
-        return
+@pytest.mark.parametrize("page", PAGES_WITH_BLOCKS)
+def test_a_page_is_true(page: str, folder: Path) -> None:
+    for block in PAGES_WITH_BLOCKS[page]:
+        if block.reason is None:
+            (check_python if block.kind == "python" else check_session)(block, page, folder)
+
+
+def check_python(block: Block, page: str, folder: Path) -> None:
+    result = run([sys.executable, "-c", block.body], folder)
+    assert result.returncode == 0, f"{page}, line {block.line}:\n{result.stdout}"
+    assert block.prints is None or settled(result.stdout).endswith(block.prints), result.stdout
+
+
+def check_session(block: Block, page: str, folder: Path) -> None:
     for command, shown in block.steps:
-        printed = settled(run(command, folders["console"]).stdout)
+        printed = settled(run(command, folder).stdout)
         difference = difflib.unified_diff(
-            settled(shown).splitlines(), printed.splitlines(), "README.md", "printed", lineterm=""
+            settled(shown).splitlines(), printed.splitlines(), page, "printed", lineterm=""
         )
         if lines := list(difference):
             pytest.fail(f"$ {command}\n" + "\n".join(lines), pytrace=False)
