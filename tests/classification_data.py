@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from velour_evaluators.classification.evaluator import ImageClassification
 
 from velour_plugin.domain.annotations import Annotation, Datum, GroundTruth, Prediction
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.domain.table import AnnotationTable
 
 EVALUATOR = ImageClassification()
 

@@ -16,9 +16,9 @@ from pycocotools.cocoeval import COCOeval
 from velour_evaluators.detection.evaluator import InstanceSegmentation, ObjectDetection
 
 import velour_plugin as velour
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.domain.table import AnnotationTable
 
 Json = dict[str, Any]
 

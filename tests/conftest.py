@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.postgis import Server, postgis_server
-from velour_plugin.usage import in_use
+from velour_plugin.helpers.usage import in_use
 
 PROJECT = Path(__file__).resolve().parents[1]
 

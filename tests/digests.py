@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from velour_plugin.domain import datasets
-from velour_plugin.domain.digests import Digests
-from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
+from velour_plugin.domain.encoding.digests import Digests
 
 
 class Digested(list[int]):

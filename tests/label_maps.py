@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from velour_evaluators.semantic.evaluator import SemanticSegmentation
-from velour_evaluators.semantic.label_images import annotations_of_label_image
+from velour_evaluators.semantic.label_image_counts import annotations_of_label_image
 
 from velour_plugin.domain.annotations import Annotation, Datum, GroundTruth, Prediction
 from velour_plugin.domain.datasets import Dataset

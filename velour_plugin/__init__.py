@@ -16,18 +16,16 @@ if TYPE_CHECKING:
     from velour_plugin.answers import Recommendation as Recommendation
     from velour_plugin.answers import Slices as Slices
     from velour_plugin.answers import Worst as Worst
-    from velour_plugin.ask import compare as compare
-    from velour_plugin.ask import matrix as matrix
-    from velour_plugin.ask import rank as rank
-    from velour_plugin.ask import recommend as recommend
-    from velour_plugin.ask import slices as slices
-    from velour_plugin.ask import worst as worst
-    from velour_plugin.autologger import Autologger as Autologger
-    from velour_plugin.autologging import autolog as autolog
+    from velour_plugin.contracts.autologger import Autologger as Autologger
+    from velour_plugin.contracts.formats import Format as Format
     from velour_plugin.domain.annotations import Annotation as Annotation
     from velour_plugin.domain.annotations import Datum as Datum
     from velour_plugin.domain.annotations import GroundTruth as GroundTruth
     from velour_plugin.domain.annotations import Prediction as Prediction
+    from velour_plugin.domain.columns.annotation_table import AnnotationTable as AnnotationTable
+    from velour_plugin.domain.columns.label_images import (
+        annotations_of_label_image as annotations_of_label_image,
+    )
     from velour_plugin.domain.dataset_builder import DatasetBuilder as DatasetBuilder
     from velour_plugin.domain.dataset_builder import build_dataset as build_dataset
     from velour_plugin.domain.datasets import Dataset as Dataset
@@ -41,43 +39,45 @@ if TYPE_CHECKING:
     from velour_plugin.domain.geometry import MultiPolygon as MultiPolygon
     from velour_plugin.domain.geometry import Polygon as Polygon
     from velour_plugin.domain.geometry import Raster as Raster
-    from velour_plugin.domain.label_images import (
-        annotations_of_label_image as annotations_of_label_image,
-    )
     from velour_plugin.domain.labels import Label as Label
     from velour_plugin.domain.ledger import Ledger as Ledger
     from velour_plugin.domain.metadata import ImageMetadata as ImageMetadata
     from velour_plugin.domain.metadata import VideoFrameMetadata as VideoFrameMetadata
     from velour_plugin.domain.models import Model as Model
-    from velour_plugin.domain.table import AnnotationTable as AnnotationTable
-    from velour_plugin.evaluation import evaluate as evaluate
     from velour_plugin.evaluator import Evaluator as Evaluator
-    from velour_plugin.filters.builder import field as field
-    from velour_plugin.formats import Format as Format
+    from velour_plugin.filters.language.builder import field as field
     from velour_plugin.hookspecs import hookimpl as hookimpl
     from velour_plugin.partitions import PartitionedDataset as PartitionedDataset
-    from velour_plugin.queries import CompareQuery as CompareQuery
-    from velour_plugin.queries import MatrixQuery as MatrixQuery
-    from velour_plugin.queries import Query as Query
-    from velour_plugin.queries import RankQuery as RankQuery
-    from velour_plugin.queries import RecommendQuery as RecommendQuery
-    from velour_plugin.queries import SliceQuery as SliceQuery
-    from velour_plugin.queries import WorstQuery as WorstQuery
-    from velour_plugin.reading import read_dataset as read_dataset
+    from velour_plugin.queries.query import CompareQuery as CompareQuery
+    from velour_plugin.queries.query import MatrixQuery as MatrixQuery
+    from velour_plugin.queries.query import Query as Query
+    from velour_plugin.queries.query import RankQuery as RankQuery
+    from velour_plugin.queries.query import RecommendQuery as RecommendQuery
+    from velour_plugin.queries.query import SliceQuery as SliceQuery
+    from velour_plugin.queries.query import WorstQuery as WorstQuery
     from velour_plugin.store import Candidate as Candidate
     from velour_plugin.store import Store as Store
     from velour_plugin.store import Version as Version
     from velour_plugin.store import VersionDiff as VersionDiff
     from velour_plugin.store import open_store as open_store
+    from velour_plugin.use_cases.ask import compare as compare
+    from velour_plugin.use_cases.ask import matrix as matrix
+    from velour_plugin.use_cases.ask import rank as rank
+    from velour_plugin.use_cases.ask import recommend as recommend
+    from velour_plugin.use_cases.ask import slices as slices
+    from velour_plugin.use_cases.ask import worst as worst
+    from velour_plugin.use_cases.autologging import autolog as autolog
+    from velour_plugin.use_cases.evaluate import evaluate as evaluate
+    from velour_plugin.use_cases.read_datasets import read_dataset as read_dataset
 
 _HOME = {
     "Annotation": "domain.annotations",
-    "AnnotationTable": "domain.table",
-    "Autologger": "autologger",
+    "AnnotationTable": "domain.columns.annotation_table",
+    "Autologger": "contracts.autologger",
     "BoundingBox": "domain.geometry",
     "Candidate": "store",
     "Certificate": "domain.evaluation",
-    "CompareQuery": "queries",
+    "CompareQuery": "queries.query",
     "Comparison": "answers",
     "Dataset": "domain.datasets",
     "DatasetBuilder": "domain.dataset_builder",
@@ -87,47 +87,47 @@ _HOME = {
     "Evaluation": "domain.evaluation",
     "Evaluator": "evaluator",
     "Facts": "domain.facts",
-    "Format": "formats",
+    "Format": "contracts.formats",
     "GroundTruth": "domain.annotations",
     "ImageMetadata": "domain.metadata",
     "Label": "domain.labels",
     "Leaderboard": "answers",
     "Ledger": "domain.ledger",
     "Matrix": "answers",
-    "MatrixQuery": "queries",
+    "MatrixQuery": "queries.query",
     "Metric": "domain.evaluation",
     "Model": "domain.models",
     "MultiPolygon": "domain.geometry",
     "PartitionedDataset": "partitions",
     "Polygon": "domain.geometry",
     "Prediction": "domain.annotations",
-    "Query": "queries",
-    "RankQuery": "queries",
+    "Query": "queries.query",
+    "RankQuery": "queries.query",
     "Raster": "domain.geometry",
-    "RecommendQuery": "queries",
+    "RecommendQuery": "queries.query",
     "Recommendation": "answers",
-    "SliceQuery": "queries",
+    "SliceQuery": "queries.query",
     "Slices": "answers",
     "Store": "store",
     "Version": "store",
     "VersionDiff": "store",
     "VideoFrameMetadata": "domain.metadata",
     "Worst": "answers",
-    "WorstQuery": "queries",
-    "annotations_of_label_image": "domain.label_images",
-    "autolog": "autologging",
+    "WorstQuery": "queries.query",
+    "annotations_of_label_image": "domain.columns.label_images",
+    "autolog": "use_cases.autologging",
     "build_dataset": "domain.dataset_builder",
-    "compare": "ask",
-    "evaluate": "evaluation",
-    "field": "filters.builder",
+    "compare": "use_cases.ask",
+    "evaluate": "use_cases.evaluate",
+    "field": "filters.language.builder",
     "hookimpl": "hookspecs",
-    "matrix": "ask",
+    "matrix": "use_cases.ask",
     "open_store": "store",
-    "rank": "ask",
-    "read_dataset": "reading",
-    "recommend": "ask",
-    "slices": "ask",
-    "worst": "ask",
+    "rank": "use_cases.ask",
+    "read_dataset": "use_cases.read_datasets",
+    "recommend": "use_cases.ask",
+    "slices": "use_cases.ask",
+    "worst": "use_cases.ask",
 }
 
 __all__ = [*_HOME, "errors", "hookspecs"]

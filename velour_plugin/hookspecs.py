@@ -26,14 +26,14 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from velour_plugin.autologger import Autologger
+    from velour_plugin.contracts.autologger import Autologger
+    from velour_plugin.contracts.formats import Format
+    from velour_plugin.contracts.offers import Offer
     from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.evaluator import Evaluator
     from velour_plugin.filters.properties import PropertyFamily
-    from velour_plugin.formats import Format
-    from velour_plugin.offers import Offer
     from velour_plugin.store import Store, StoreOpener, StoreTables, Version
-    from velour_plugin.tracked_evaluation import TrackedEvaluation
+    from velour_plugin.use_cases.tracked_evaluation import TrackedEvaluation
 
 hookspec = pluggy.HookspecMarker("velour")
 hookimpl = pluggy.HookimplMarker("velour")

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from velour_plugin.domain.canonical import canonical_json
+from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
 from velour_plugin.domain.datasets import ContentNames, Dataset, Fingerprints
+from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.domain.evaluation import Certificate
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.errors import BadFilter, InvalidInput, UnknownName
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.filters import parse_filter, split_filter
@@ -338,7 +338,7 @@ def _check_labels(split: Split, known: set[LabelName]) -> None:
 
 
 def _spelled_filter(node: Node) -> str:
-    from velour_plugin.filters.tree import to_json
+    from velour_plugin.filters.language.tree import to_json
 
     return canonical_json(to_json(node))
 

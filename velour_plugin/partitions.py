@@ -14,14 +14,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from velour_plugin.domain.canonical import exact_json
+from velour_plugin.domain.columns.annotation_table import LabelName
 from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.encoding.canonical import exact_json
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.domain.order import natural_order
-from velour_plugin.domain.table import LabelName
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.libraries import shapely
-from velour_plugin.parquet import (
+from velour_plugin.helpers.libraries import shapely
+from velour_plugin.helpers.parquet import (
     read_datums,
     read_predictions,
     read_table,

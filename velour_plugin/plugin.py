@@ -14,24 +14,44 @@ if TYPE_CHECKING:
     from velour_plugin.answers import LeaderboardRow as LeaderboardRow
     from velour_plugin.answers.base import TitledAnswer as TitledAnswer
     from velour_plugin.answers.plots import bars as bars
-    from velour_plugin.autologger import Watch as Watch
     from velour_plugin.cli.options import json_option as json_option
     from velour_plugin.cli.options import label_named as label_named
     from velour_plugin.cli.options import print_result as print_result
     from velour_plugin.cli.options import store_option as store_option
     from velour_plugin.cli.options import where_option as where_option
-    from velour_plugin.domain.canonical import canonical_json as canonical_json
-    from velour_plugin.domain.datum_columns import DatumColumns as DatumColumns
+    from velour_plugin.contracts.autologger import Watch as Watch
+    from velour_plugin.contracts.formats import Path as Path
+    from velour_plugin.contracts.formats import Records as Records
+    from velour_plugin.contracts.formats import read_records as read_records
+    from velour_plugin.contracts.offers import Offer as Offer
+    from velour_plugin.domain.columns.annotation_table import LabelName as LabelName
+    from velour_plugin.domain.columns.annotation_table import is_absent as is_absent
+    from velour_plugin.domain.columns.datum_columns import DatumColumns as DatumColumns
+    from velour_plugin.domain.columns.label_arrays import as_label_image as as_label_image
+    from velour_plugin.domain.columns.label_images import LabelImageRows as LabelImageRows
+    from velour_plugin.domain.columns.label_images import checked_label_image as checked_label_image
+    from velour_plugin.domain.columns.label_images import (
+        edges_of_label_image as edges_of_label_image,
+    )
+    from velour_plugin.domain.columns.label_names import class_count as class_count
+    from velour_plugin.domain.columns.label_names import numbered_names as numbered_names
+    from velour_plugin.domain.columns.label_png import png_header as png_header
+    from velour_plugin.domain.columns.label_png import read_label_png as read_label_png
+    from velour_plugin.domain.columns.region_column import RegionColumn as RegionColumn
+    from velour_plugin.domain.columns.region_column import geometries_of as geometries_of
+    from velour_plugin.domain.columns.region_masks import boxes_around as boxes_around
+    from velour_plugin.domain.columns.region_masks import check_texts as check_texts
+    from velour_plugin.domain.columns.region_masks import decoded_masks as decoded_masks
+    from velour_plugin.domain.columns.region_masks import mask_areas as mask_areas
+    from velour_plugin.domain.columns.region_masks import masks_or_texts as masks_or_texts
+    from velour_plugin.domain.columns.region_masks import rasterised as rasterised
+    from velour_plugin.domain.columns.region_masks import with_boxes as with_boxes
+    from velour_plugin.domain.columns.rle import Edges as Edges
+    from velour_plugin.domain.columns.rle import union_of_edges as union_of_edges
+    from velour_plugin.domain.columns.vocabulary import Vocabulary as Vocabulary
+    from velour_plugin.domain.encoding.canonical import canonical_json as canonical_json
     from velour_plugin.domain.facts import FactValue as FactValue
     from velour_plugin.domain.geometry import Shape as Shape
-    from velour_plugin.domain.label_arrays import as_label_image as as_label_image
-    from velour_plugin.domain.label_images import LabelImageRows as LabelImageRows
-    from velour_plugin.domain.label_images import checked_label_image as checked_label_image
-    from velour_plugin.domain.label_images import edges_of_label_image as edges_of_label_image
-    from velour_plugin.domain.label_names import class_count as class_count
-    from velour_plugin.domain.label_names import numbered_names as numbered_names
-    from velour_plugin.domain.label_png import png_header as png_header
-    from velour_plugin.domain.label_png import read_label_png as read_label_png
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.ledger import LazyTables as LazyTables
@@ -39,24 +59,6 @@ if TYPE_CHECKING:
     from velour_plugin.domain.models import metadata_value as metadata_value
     from velour_plugin.domain.order import natural_argsort as natural_argsort
     from velour_plugin.domain.order import natural_order as natural_order
-    from velour_plugin.domain.region_column import RegionColumn as RegionColumn
-    from velour_plugin.domain.region_column import geometries_of as geometries_of
-    from velour_plugin.domain.region_masks import boxes_around as boxes_around
-    from velour_plugin.domain.region_masks import check_texts as check_texts
-    from velour_plugin.domain.region_masks import decoded_masks as decoded_masks
-    from velour_plugin.domain.region_masks import mask_areas as mask_areas
-    from velour_plugin.domain.region_masks import masks_or_texts as masks_or_texts
-    from velour_plugin.domain.region_masks import rasterised as rasterised
-    from velour_plugin.domain.region_masks import with_boxes as with_boxes
-    from velour_plugin.domain.runs import Edges as Edges
-    from velour_plugin.domain.runs import union_of_edges as union_of_edges
-    from velour_plugin.domain.table import LabelName as LabelName
-    from velour_plugin.domain.table import is_absent as is_absent
-    from velour_plugin.domain.vocabulary import Vocabulary as Vocabulary
-    from velour_plugin.evaluation import compute as compute
-    from velour_plugin.evaluation import evaluate_question as evaluate_question
-    from velour_plugin.evaluation import fixed_filter as fixed_filter
-    from velour_plugin.evaluation import publish as publish
     from velour_plugin.evaluator import Conventions as Conventions
     from velour_plugin.evaluator import Explaining as Explaining
     from velour_plugin.evaluator import MetricKey as MetricKey
@@ -69,9 +71,8 @@ if TYPE_CHECKING:
     from velour_plugin.filters import split_filter as split_filter
     from velour_plugin.filters.interpret import matching as matching
     from velour_plugin.filters.properties import PropertyFamily as PropertyFamily
-    from velour_plugin.formats import Path as Path
-    from velour_plugin.formats import Records as Records
-    from velour_plugin.formats import read_records as read_records
+    from velour_plugin.helpers.parquet import write_predictions as write_predictions
+    from velour_plugin.helpers.progress import track as track
     from velour_plugin.matching import Question as Question
     from velour_plugin.native.coco import CocoRecords as CocoRecords
     from velour_plugin.native.coco import MalformedCoco as MalformedCoco
@@ -81,17 +82,14 @@ if TYPE_CHECKING:
     from velour_plugin.native.coco import read_results as read_results
     from velour_plugin.native.coco import read_truth as read_truth
     from velour_plugin.native.columns import column as column
-    from velour_plugin.native.labels import LabelPixels as LabelPixels
+    from velour_plugin.native.label_edges import LabelPixels as LabelPixels
     from velour_plugin.native.library import Compiled as Compiled
     from velour_plugin.native.library import threads_for as threads_for
     from velour_plugin.native.masks import Masks as Masks
     from velour_plugin.native.masks import Texts as Texts
     from velour_plugin.native.masks import masks_of as masks_of
-    from velour_plugin.offers import Offer as Offer
-    from velour_plugin.parquet import write_predictions as write_predictions
-    from velour_plugin.plugins import installed as installed
-    from velour_plugin.progress import track as track
-    from velour_plugin.query_fields import Cut as Cut
+    from velour_plugin.plugins.installed import installed as installed
+    from velour_plugin.queries.fields import Cut as Cut
     from velour_plugin.ranking import answer as answer
     from velour_plugin.ranking.slicing import masks as masks
     from velour_plugin.report.drawing import Drawn as Drawn
@@ -112,47 +110,51 @@ if TYPE_CHECKING:
     from velour_plugin.store import StoreTables as StoreTables
     from velour_plugin.store import opened as opened
     from velour_plugin.store.sql.store import SqlStore as SqlStore
-    from velour_plugin.tracked_evaluation import TrackedEvaluation as TrackedEvaluation
+    from velour_plugin.use_cases.evaluate import compute as compute
+    from velour_plugin.use_cases.evaluate import evaluate_question as evaluate_question
+    from velour_plugin.use_cases.evaluate import fixed_filter as fixed_filter
+    from velour_plugin.use_cases.evaluate import publish as publish
+    from velour_plugin.use_cases.tracked_evaluation import TrackedEvaluation as TrackedEvaluation
 
 _NAMES = {
     # What plugins offer and are called with
-    "autologger": "Watch",
+    "contracts.autologger": "Watch",
     "evaluator": "Conventions Explaining MetricKey Narrowing SharesOfDatums value_over",
-    "evaluation": "compute evaluate_question fixed_filter publish",
-    "formats": "Path Records read_records",
+    "use_cases.evaluate": "compute evaluate_question fixed_filter publish",
+    "contracts.formats": "Path Records read_records",
     "matching": "Question",
-    "offers": "Offer",
-    "plugins": "installed",
+    "contracts.offers": "Offer",
+    "plugins.installed": "installed",
     "store": "DatumSelection Snapshot StoreOpener StoreTables opened",
     "store.sql.store": "SqlStore",
-    "tracked_evaluation": "TrackedEvaluation",
+    "use_cases.tracked_evaluation": "TrackedEvaluation",
     # Values in columns, their spelling and their order
-    "domain.canonical": "canonical_json",
-    "domain.datum_columns": "DatumColumns",
+    "domain.encoding.canonical": "canonical_json",
+    "domain.columns.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
-    "domain.label_arrays": "as_label_image",
-    "domain.label_images": "LabelImageRows checked_label_image edges_of_label_image",
-    "domain.label_names": "class_count numbered_names",
-    "domain.label_png": "png_header read_label_png",
+    "domain.columns.label_arrays": "as_label_image",
+    "domain.columns.label_images": "LabelImageRows checked_label_image edges_of_label_image",
+    "domain.columns.label_names": "class_count numbered_names",
+    "domain.columns.label_png": "png_header read_label_png",
     "domain.labels": "DEFAULT_KEY",
     "domain.ledger": "Columns LazyTables",
     "domain.metadata": "encode_metadata",
     "domain.models": "metadata_value",
     "domain.order": "natural_argsort natural_order",
-    "domain.region_column": "RegionColumn geometries_of",
-    "domain.region_masks": (
+    "domain.columns.region_column": "RegionColumn geometries_of",
+    "domain.columns.region_masks": (
         "boxes_around check_texts decoded_masks mask_areas masks_or_texts rasterised with_boxes"
     ),
-    "domain.runs": "Edges union_of_edges",
-    "domain.table": "LabelName is_absent",
-    "domain.vocabulary": "Vocabulary",
+    "domain.columns.rle": "Edges union_of_edges",
+    "domain.columns.annotation_table": "LabelName is_absent",
+    "domain.columns.vocabulary": "Vocabulary",
     # The compiled kernel
     "native.coco": (
         "CocoRecords MalformedCoco UseJson read_counts read_polygons read_results read_truth"
     ),
     "native.columns": "column",
-    "native.labels": "LabelPixels",
+    "native.label_edges": "LabelPixels",
     "native.library": "Compiled threads_for",
     "native.masks": "Masks Texts masks_of",
     # Filters
@@ -163,17 +165,17 @@ _NAMES = {
     "answers": "LeaderboardRow",
     "answers.base": "TitledAnswer",
     "answers.plots": "bars",
-    "query_fields": "Cut",
+    "queries.fields": "Cut",
     "ranking": "answer",
     "ranking.slicing": "masks",
     "report.drawing": "Drawn drawn",
     "report.figures": "COLOURS RECALLS precision_curves roc_curves",
     "report.findings": "Findings find",
     "report.page": "label_rows report slice_rows worst_rows",
-    "parquet": "write_predictions",
+    "helpers.parquet": "write_predictions",
     # Commands
     "cli.options": "json_option label_named print_result store_option where_option",
-    "progress": "track",
+    "helpers.progress": "track",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -22,7 +22,7 @@ def velour_evaluators() -> Iterable[Offer]:
 
 
 _EVALUATORS = (
-    ("embedding", "embedding:EmbeddingEvaluator", "1"),
+    ("embedding", "embedding.evaluator:EmbeddingEvaluator", "1"),
     ("image-classification", "classification.evaluator:ImageClassification", "1"),
     ("instance-segmentation", "detection.evaluator:InstanceSegmentation", "1"),
     ("object-detection", "detection.evaluator:ObjectDetection", "1"),

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels import overlap
+from velour_evaluators.detection.kernels import overlap
 from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset
 from velour_plugin.plugin import (

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics as sk
-from velour_evaluators.kernels.answers import Answers
-from velour_evaluators.kernels.classification import count_decisions, f1, macro
-from velour_evaluators.kernels.ranking_curves import Rankings, roc_auc
-from velour_evaluators.kernels.ranking_order import rank
+from velour_evaluators.classification.kernels.class_counts import count_decisions, f1, macro
+from velour_evaluators.classification.kernels.class_scores import Answers
+from velour_evaluators.classification.kernels.ranking_curves import Rankings, roc_auc
+from velour_evaluators.classification.kernels.ranking_order import rank
 
 ROWS, LABELS = 1_000_000, 10
 

@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from velour_evaluators.detection.kernels.accumulate import Average, Question
 from velour_evaluators.detection.metrics import coco_averages
 from velour_evaluators.detection.parameters import DEFAULTS, Settings
-from velour_evaluators.kernels.accumulate import Average, Question
 from velour_evaluators.kernels.native import averages as native_averages
 from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match

@@ -24,7 +24,7 @@ from tests.filter_data import NEAR_BOSTON, fill
 from tests.postgis import postgis_server
 from velour_plugin.filters import Node, parse_filter
 from velour_plugin.store import Version, upgrade_store
-from velour_plugin.store.sql import filtering
+from velour_plugin.store.sql.filtering import conditions
 from velour_plugin.store.sql.store import SqlStore
 
 DATUMS = 1_000_000
@@ -57,7 +57,7 @@ def _rows(store: SqlStore, version: Version, runs: int) -> Iterator[Row]:
     for where in FILTERS:
         node = parse_filter(where)
         fast, found = _timed(lambda node=node: store.select_datums(version, node), runs)
-        with patch.object(filtering, "hint", _no_hint), _no_index(store):
+        with patch.object(conditions, "hint", _no_hint), _no_index(store):
             slow, walked = _timed(lambda node=node: store.select_datums(version, node), 1)
         assert found.uids == walked.uids
         yield Row(store.backend.name, where, len(found), fast, slow)

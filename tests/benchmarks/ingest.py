@@ -18,11 +18,11 @@ from sqlalchemy import text
 
 import velour_plugin as velour
 from tests.postgis import postgis_server
-from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.store import Store, upgrade_store
 from velour_plugin.store.sql import schema
-from velour_plugin.store.sql.annotation_rows import region_columns
-from velour_plugin.store.sql.copying import binary_rows
+from velour_plugin.store.sql.databases.copying import binary_rows
+from velour_plugin.store.sql.records.annotation_rows import region_columns
 
 BOXES, DATUMS = 500_000, 10_000
 

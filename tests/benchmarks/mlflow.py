@@ -94,14 +94,14 @@ def show_split(title: str, way: Way) -> None:
     from velour_integrations.mlflow.evaluation import evaluator
     from velour_integrations.mlflow.runs import run
 
-    from velour_plugin import evaluation
     from velour_plugin.store import Store
+    from velour_plugin.use_cases import evaluate
 
     parts: dict[str, tuple[Any, str]] = {
         "reading the data": (evaluator, "dataset_of"),
         "asking the model": (evaluator, "predicted"),
         "judging and storing": (velour, "evaluate"),
-        "- of it, matching": (evaluation, "match_parts"),
+        "- of it, matching": (evaluate, "match_parts"),
         "- of it, storing": (Store, "save"),
         "numbers of labels and slices": (run, "mlflow_metrics"),
         "metrics into the run": (run, "log_metrics"),

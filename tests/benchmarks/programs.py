@@ -350,7 +350,7 @@ def _semantic(data: Any) -> Answer:
 
 def velour_confusion(folder: str) -> Answer:
     """Label images in arrays to confusion counts, and two numbers of them."""
-    from velour_evaluators.semantic.label_images import confusion_of_label_images
+    from velour_evaluators.semantic.label_image_counts import confusion_of_label_images
 
     return _confusion(folder, lambda *pair: confusion_of_label_images(*pair, LABELS, VOID))
 

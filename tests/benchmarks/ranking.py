@@ -22,8 +22,8 @@ import velour_plugin as velour
 from tests.benchmarks import data, programs
 from tests.benchmarks.detection import quietly, timed
 from velour_plugin.evaluator import value_over
-from velour_plugin.plugins import installed
-from velour_plugin.ranking.statistics import resample_weights
+from velour_plugin.plugins.installed import installed
+from velour_plugin.ranking.uncertainty.statistics import resample_weights
 
 RUNS, OURS = 20, "ours"
 Numbers = list[float | None]

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from velour_evaluators.kernels.semantic import (
+from velour_evaluators.semantic.kernels.pixel_confusion import (
     Counts,
     confusion_of_labels,
     confusion_of_runs,
     runs_of_masks,
 )
-from velour_evaluators.semantic.label_images import annotations_of_label_image
+from velour_evaluators.semantic.label_image_counts import annotations_of_label_image
 
 HEIGHT, WIDTH, LABELS, VOID = 1024, 2048, 19, 255
 NAMES = {**{number: f"label {number}" for number in range(LABELS)}, VOID: "void"}

@@ -155,15 +155,15 @@ def phases(folder: Path, rounds: int) -> None:
 
     import velour_plugin as velour
     from tests.benchmarks.mlflow import split
-    from velour_plugin import evaluation
     from velour_plugin.domain.datasets import Dataset
-    from velour_plugin.store.sql import datasets, evaluations
+    from velour_plugin.store.sql.records import datasets, evaluations
     from velour_plugin.store.sql.store import SqlStore
+    from velour_plugin.use_cases import evaluate
 
     parts: dict[str, tuple[Any, str]] = {
         "reading truth": (velour, "read_dataset"),
         "reading predictions": (Dataset, "with_predictions"),
-        "matching": (evaluation, "match_parts"),
+        "matching": (evaluate, "match_parts"),
         "measuring": (ObjectDetection, "measure"),
         "details": (ObjectDetection, "details"),
         "storing": (SqlStore, "save"),

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from velour_evaluators.classification.evaluator import ImageClassification, TabularClassification
-from velour_evaluators.embedding import EmbeddingEvaluator
+from velour_evaluators.embedding.evaluator import EmbeddingEvaluator
 from velour_evaluators.semantic.evaluator import SemanticSegmentation
-from velour_evaluators.semantic.label_images import annotations_of_label_image
+from velour_evaluators.semantic.label_image_counts import annotations_of_label_image
 
 import velour_plugin as velour
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "autologging.py"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "use_cases/autologging.py"
 
 
 @pytest.mark.usefixtures("tracking")

@@ -25,10 +25,10 @@ import velour_plugin as velour
 from tests import mlflow_runs as runs
 from tests.autologging import QUIET, all_runs, coco, history, off_afterwards, summarize, warned
 from tests.coco_oracle import random_boxes
-from velour_plugin.autologger import Autologger
+from velour_plugin.contracts.autologger import Autologger
 from velour_plugin.errors import NotFound, UnknownName
-from velour_plugin.plugin_manager import PluginManager
-from velour_plugin.plugins import Plugins, installed
+from velour_plugin.plugins.installed import Plugins, installed
+from velour_plugin.plugins.manager import PluginManager
 
 __all__ = ["off_afterwards", "warned"]
 pytestmark = [*QUIET, pytest.mark.usefixtures("tracking")]

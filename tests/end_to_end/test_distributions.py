@@ -28,7 +28,7 @@ WITH_COMPILER = "cp311-abi3-"
 USE_IT = """
 import velour_plugin as velour
 from velour_evaluators.kernels.native import library
-from velour_plugin.plugins import installed
+from velour_plugin.plugins.installed import installed
 
 assert {"object-detection", "embedding"} <= set(installed().evaluators)
 print(velour.__file__)

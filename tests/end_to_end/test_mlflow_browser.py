@@ -13,10 +13,10 @@ import pytest
 from tests import mlflow_runs as runs
 from tests.browser import browser, mlflow_server, picture, see, without_assistant
 from tests.pictures import LABELS, MODELS, harbour, predicted
-from velour_plugin.evaluation import evaluate
 from velour_plugin.report.drawing import drawn
 from velour_plugin.report.findings import find
 from velour_plugin.report.page import report
+from velour_plugin.use_cases.evaluate import evaluate
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = runs.QUIET

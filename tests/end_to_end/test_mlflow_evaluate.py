@@ -25,7 +25,7 @@ from tests.digests import count_digests
 from tests.fires import BOSTON, NEAR_BOSTON, NIGHT, fires
 from tests.scenes import ITS_LEFT_HALF, annotation
 from velour_plugin.errors import BadDataset, BadFilter, InvalidInput, UnknownName, VelourError
-from velour_plugin.parquet import read_predictions, write_predictions
+from velour_plugin.helpers.parquet import read_predictions, write_predictions
 
 pytestmark = [*runs.QUIET, pytest.mark.usefixtures("tracking")]
 
@@ -570,7 +570,7 @@ def test_the_datasets_may_be_imported_before_mlflow(module: str) -> None:
         "import velour_plugin as velour; velour.Dataset, velour.evaluate, velour.open_store",
         "from velour_plugin.cli import main; main(['--help'], standalone_mode=False)",
         "from velour_plugin.cli import main; main(['rank', '--help'], standalone_mode=False)",
-        "from velour_plugin.plugins import installed; installed().commands()",
+        "from velour_plugin.plugins.installed import installed; installed().commands()",
     ],
 )
 def test_mlflow_is_not_imported_before_it_is_needed(code: str) -> None:

@@ -18,7 +18,7 @@ from tests import mlflow_runs as runs
 from tests.fires import fires
 from tests.five_tasks import TASKS, frame_of
 from velour_plugin.domain.evaluation import Metric
-from velour_plugin.plugins import installed
+from velour_plugin.plugins.installed import installed
 
 pytestmark = [*runs.QUIET, pytest.mark.usefixtures("tracking")]
 

@@ -12,7 +12,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import pytest
-from velour_integrations.mlflow.runs import describing, showing
+from velour_integrations.mlflow.runs import artifact_files, run_tags
 from velour_integrations.mlflow.runs import run as logging_to_runs
 
 import velour_plugin as velour
@@ -283,14 +283,14 @@ def test_a_model_has_one_colour_and_no_other_model_has_it() -> None:
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (showing, "report"),
-        (showing, "write_table"),
-        (showing, "geojson"),
+        (artifact_files, "report"),
+        (artifact_files, "write_table"),
+        (artifact_files, "geojson"),
         (logging_to_runs, "find"),
         (logging_to_runs, "delete_outdated_files"),
-        (describing, "ensure_view"),
-        (describing, "log_histories"),
-        (describing, "colour_of"),
+        (run_tags, "ensure_view"),
+        (run_tags, "log_histories"),
+        (run_tags, "colour_of"),
     ],
 )
 def test_a_decoration_that_fails_is_a_warning_and_the_numbers_are_logged(

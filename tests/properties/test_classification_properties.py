@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from velour_evaluators.kernels.ranking_order import fall
+from velour_evaluators.classification.kernels.ranking_order import fall
 
 from tests.classification_data import EVALUATOR, by_label, dataset_of, ledger_of, spelled
 from velour_plugin.testing.evaluators import same_ledgers

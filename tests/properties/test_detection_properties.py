@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from velour_evaluators.detection.evaluator import ObjectDetection
-from velour_evaluators.kernels import overlap
-from velour_evaluators.kernels.assignment import paired_up
+from velour_evaluators.detection.kernels import overlap
+from velour_evaluators.detection.kernels.assignment import paired_up
 from velour_evaluators.kernels.sorting import descending_order, stable_order
 
 import velour_plugin as velour

@@ -6,11 +6,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.filters import parse_filter
-from velour_plugin.filters.columns import truths_of
-from velour_plugin.filters.evaluate import compiled
-from velour_plugin.filters.rows import _RowSubject
+from velour_plugin.filters.column_filter import truths_of
+from velour_plugin.filters.predicates import compiled
+from velour_plugin.filters.row_filter import _RowSubject
 
 OPS = st.sampled_from(["=", "<>", "<", "<=", ">", ">="])
 NUMBERS = st.sampled_from([0, 0.5, 1, 6, 100.0, 1e300])

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests import strategies
 from velour_plugin.filters import parse_filter
-from velour_plugin.filters.text import to_text
-from velour_plugin.filters.tree import filter_digest, to_json
+from velour_plugin.filters.language.cql2_text import to_text
+from velour_plugin.filters.language.tree import filter_digest, to_json
 
 
 @settings(max_examples=200)

@@ -19,11 +19,11 @@ from velour_plugin.domain.facts import Facts
 from velour_plugin.filters import Call, Node, parse_filter
 from velour_plugin.filters.geodesy import distances
 from velour_plugin.filters.interpret import matching
-from velour_plugin.filters.tree import METRES, filter_digest, to_json
+from velour_plugin.filters.language.tree import METRES, filter_digest, to_json
 from velour_plugin.store import Store, upgrade_store
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::velour_plugin.filters.swapped.SwappedCoordinates"  # by chance, one in a hundred is
+    "ignore::velour_plugin.filters.language.swapped.SwappedCoordinates"  # one in a hundred is
 )
 
 FRESH = count()
@@ -93,7 +93,7 @@ def disagreements(
     ]
 
 
-@pytest.mark.filterwarnings("ignore::velour_plugin.filters.swapped.SwappedCoordinates")
+@pytest.mark.filterwarnings("ignore::velour_plugin.filters.language.swapped.SwappedCoordinates")
 @settings(max_examples=100)
 @given(strategies.datums(), st.lists(strategies.filters(), min_size=1, max_size=8))
 def test_stores_and_python_select_the_same_datums(

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from velour_evaluators.kernels import merging
-from velour_evaluators.kernels.merging import Runs
+from velour_evaluators.detection.kernels import sorted_runs
+from velour_evaluators.detection.kernels.sorted_runs import Runs
 from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import merge as native_merge
 
 needs_compiler = pytest.mark.skipif(not library.available(), reason=library.describe())
-ENGINES = [merging.merged_runs, pytest.param(native_merge.merged_runs, marks=needs_compiler)]
+ENGINES = [sorted_runs.merged_runs, pytest.param(native_merge.merged_runs, marks=needs_compiler)]
 Merge = Callable[[Runs, NDArray[np.float64], NDArray[np.int32]], NDArray[np.int64]]
 
 
@@ -48,7 +48,7 @@ def test_rows_are_sorted_by_group_score_and_datum(merge: Merge, seed: int) -> No
 def test_many_rows_are_merged_on_many_threads(
     merge: Merge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merging, "MANY_ROWS", 1)
+    monkeypatch.setattr(sorted_runs, "MANY_ROWS", 1)
     rng = np.random.default_rng(7)
     score = -np.sort(-rng.integers(0, 50, (6, 10_000)) / 49)
     runs = Runs.of(np.arange(6) % 3, np.arange(6) * 10_000, np.arange(1, 7) * 10_000, 3)

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from velour_evaluators.detection.ledger import DetectionLedger, Selection
-from velour_evaluators.kernels import matching, overlap
-from velour_evaluators.kernels.accumulate import (
+from velour_evaluators.detection.kernels import matching, overlap
+from velour_evaluators.detection.kernels.accumulate import (
     Average,
     Question,
     averages_of_curves,
     curves_of_area,
 )
+from velour_evaluators.detection.ledger import DetectionLedger, Selection
 from velour_evaluators.kernels.native import averages as native_averages
 from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match

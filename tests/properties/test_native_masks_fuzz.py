@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from velour_evaluators.kernels import matching, overlap
+from velour_evaluators.detection.kernels import matching, overlap
 from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match
 from velour_evaluators.kernels.native import pairs as native_pairs
 from velour_evaluators.kernels.native.match import BoxColumns
 
 from tests.properties.test_native_fuzz import GRIDS, assert_same_tables, ledger_order
-from velour_plugin.domain import runs
+from velour_plugin.domain.columns import rle
+from velour_plugin.domain.columns.region_column import RegionColumn
+from velour_plugin.domain.columns.region_masks import check_texts
 from velour_plugin.domain.geometry import Raster
-from velour_plugin.domain.region_column import RegionColumn
-from velour_plugin.domain.region_masks import check_texts
 from velour_plugin.native import masks as native_masks
 
 pytestmark = pytest.mark.skipif(not library.available(), reason=library.describe())
@@ -34,8 +34,8 @@ def test_texts_decode_to_the_same_edges(seed: int) -> None:
     assert_same_masks(masks, [one.edges for one in rasters])
 
     broken = [broken_counts(rng, one) for one in rasters]
-    expected = [runs.edges_of_counts(counts) for counts in broken]
-    again = decode([runs.text_of_counts(counts) for counts in broken], sizes)
+    expected = [rle.edges_of_counts(counts) for counts in broken]
+    again = decode([rle.text_of_counts(counts) for counts in broken], sizes)
     assert_same_masks(again, expected)
 
 
@@ -80,7 +80,7 @@ def test_polygons_cover_the_same_pixels(seed: int) -> None:
         sizes,
     )
     expected = [
-        runs.union_of_edges([runs.edges_of_rings(part, *size) for part in mask], *size)
+        rle.union_of_edges([rle.edges_of_rings(part, *size) for part in mask], *size)
         for mask, size in zip(masks, sizes.tolist(), strict=True)
     ]
     assert_same_masks(drawn, expected)
@@ -182,7 +182,7 @@ def raster(rng: np.random.Generator, height: int, width: int) -> Raster:
 
 def broken_counts(rng: np.random.Generator, one: Raster) -> NDArray[np.int64]:
     """The same pixels with empty runs put in between."""
-    counts = runs.counts_of_edges(one.edges, one.height, one.width).tolist()
+    counts = rle.counts_of_edges(one.edges, one.height, one.width).tolist()
     for _ in range(rng.integers(0, 3)):
         place = rng.integers(len(counts) + 1)
         counts[place:place] = [0, 0] if rng.random() < 0.8 else [0]
@@ -231,7 +231,7 @@ def test_long_and_doubled_spellings_decode_as_python_decodes_them(seed: int) -> 
     rng = np.random.default_rng(seed)
     powers = 2 ** rng.integers(0, int(rng.choice([3, 8, 30])), rng.integers(1, 90))
     counts = rng.integers(0, powers + 1)
-    text = runs.text_of_counts(counts)
+    text = rle.text_of_counts(counts)
     total = int(counts.sum())
     if not total:
         return
@@ -240,7 +240,7 @@ def test_long_and_doubled_spellings_decode_as_python_decodes_them(seed: int) -> 
     for spelled, escaped in ((text.encode(), False), (doubled, True)):
         stop = np.array([len(spelled)])
         texts = native_masks.Texts(spelled, one, stop, size, one + 1, escaped)
-        assert_same_masks(native_masks.decode(texts), [runs.edges_of_counts(counts)])
+        assert_same_masks(native_masks.decode(texts), [rle.edges_of_counts(counts)])
         short = native_masks.Texts(spelled, one, stop, size + 1, one + 1, escaped)
         with pytest.raises(ValueError, match="run lengths"):
             native_masks.decode(short)

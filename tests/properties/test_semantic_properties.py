@@ -8,15 +8,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from velour_evaluators.kernels import semantic
 from velour_evaluators.semantic.evaluator import SemanticSegmentation
-from velour_evaluators.semantic.label_images import (
+from velour_evaluators.semantic.kernels import pixel_confusion
+from velour_evaluators.semantic.label_image_counts import (
     annotations_of_label_image,
     label_image_of_annotations,
 )
 
 from tests.label_maps import annotations, dataset, dataset_of, ledger_of, scores
-from velour_plugin.domain.runs import edges_of_mask
+from velour_plugin.domain.columns.rle import edges_of_mask
 
 LETTERS = [ord(letter) for letter in "abv."]
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 6))
@@ -114,7 +114,7 @@ def test_scores_lie_between_nothing_and_everything(said):
 @given(label_images())
 def test_swapping_the_sides_transposes_the_confusion(pair):
     """And keeps the IoU."""
-    there, back = (semantic.confusion_of_labels(*sides) for sides in (pair, pair[::-1]))
+    there, back = (pixel_confusion.confusion_of_labels(*sides) for sides in (pair, pair[::-1]))
     cells = sorted(zip(back.predicted, back.truth, back.pixels, strict=True))
     assert list(zip(*there, strict=True)) == cells
 
@@ -123,12 +123,15 @@ def test_swapping_the_sides_transposes_the_confusion(pair):
 def test_runs_and_pixels_are_counted_alike(pair):
     """Whether masks are merged or pixels compared."""
     runs = [
-        semantic.runs_of_masks(
+        pixel_confusion.runs_of_masks(
             [edges_of_mask(image == letter) for letter in LETTERS], LETTERS, image.size
         )
         for image in pair
     ]
-    by_runs, by_pixels = semantic.confusion_of_runs(*runs), semantic.confusion_of_labels(*pair)
+    by_runs, by_pixels = (
+        pixel_confusion.confusion_of_runs(*runs),
+        pixel_confusion.confusion_of_labels(*pair),
+    )
     assert all((a == b).all() for a, b in zip(by_runs, by_pixels, strict=True))
     assert by_runs.pixels.sum() == pair[0].size
 
@@ -138,13 +141,13 @@ def test_layers_are_painted_in_order(images):
     """The last mask that has a pixel owns it, or nobody does."""
     masks = [image == LETTERS[0] for image in images]
     size, shape = images[0].size, images[0].shape
-    runs = semantic.runs_of_layers([edges_of_mask(mask) for mask in masks], [0, 1, 2], size)
-    painted = semantic.image_of_runs(runs, shape[0], 3).T
+    runs = pixel_confusion.runs_of_layers([edges_of_mask(mask) for mask in masks], [0, 1, 2], size)
+    painted = pixel_confusion.image_of_runs(runs, shape[0], 3).T
     expected = np.full(shape, 3)
     for number, mask in enumerate(masks):
         expected[mask] = number
     assert (painted == expected).all()
-    joined = semantic.runs_of_masks([edges_of_mask(mask) for mask in masks], [0, 1, 2], size)
+    joined = pixel_confusion.runs_of_masks([edges_of_mask(mask) for mask in masks], [0, 1, 2], size)
     assert (joined is None) == (np.sum(masks, axis=0) > 1).any()
 
 

@@ -10,13 +10,13 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
-from velour_evaluators.kernels.embeddings import (
+from velour_evaluators.embedding.kernels.neighbours import nearest
+from velour_evaluators.embedding.kernels.retrieval import (
     Labelled,
     purity_at_k,
     recall_at_k,
     separation,
 )
-from velour_evaluators.kernels.neighbours import nearest
 
 from velour_plugin.errors import InvalidInput, UnknownName
 

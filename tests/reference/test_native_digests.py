@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 import velour_plugin as velour
-from velour_plugin.domain.canonical import digest
-from velour_plugin.domain.content import (
+from velour_plugin.domain.columns.annotation_table import AnnotationTable, is_absent
+from velour_plugin.domain.columns.datum_columns import DatumColumns
+from velour_plugin.domain.encoding.canonical import digest
+from velour_plugin.domain.encoding.content import (
     annotation_digests,
     content_digests,
     datum_bytes,
     datum_digests,
 )
-from velour_plugin.domain.datum_columns import DatumColumns
-from velour_plugin.domain.digests import Digest, Digests
-from velour_plugin.domain.table import AnnotationTable, is_absent
+from velour_plugin.domain.encoding.digests import Digest, Digests
 from velour_plugin.native import digest as compiled
 from velour_plugin.native.library import library
 
@@ -85,7 +85,7 @@ def test_a_stream_of_digests_is_that_of_their_names(
 ) -> None:
     """In pieces of four; every value of a byte, so that every digit occurs at every place."""
     monkeypatch.setenv("VELOUR_ENGINE", engine)
-    monkeypatch.setattr("velour_plugin.domain.digests._PIECE", 4)
+    monkeypatch.setattr("velour_plugin.domain.encoding.digests._PIECE", 4)
     values = (np.arange(32 * count, dtype=np.int64) * 7 % 256).astype(np.uint8).reshape(-1, 32)
     names = [bytes(row).hex() for row in values]
     total = Digest("before")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from velour_evaluators.kernels.accumulate import Average, Question
-from velour_evaluators.kernels.matching import Cells, LaneGrid
+from velour_evaluators.detection.kernels.accumulate import Average, Question
+from velour_evaluators.detection.kernels.matching import Cells, LaneGrid
 from velour_evaluators.kernels.native import averages as native_averages
 from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match

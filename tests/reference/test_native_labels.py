@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from velour_evaluators.kernels.native import library
-from velour_evaluators.kernels.semantic import NOBODY, LabelRuns
 from velour_evaluators.semantic import engine
-from velour_evaluators.semantic.label_images import confusion_of_label_images
+from velour_evaluators.semantic.kernels.pixel_confusion import NOBODY, LabelRuns
+from velour_evaluators.semantic.label_image_counts import confusion_of_label_images
 
 import velour_plugin as velour
 from velour_plugin.errors import BadAnnotation

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from velour_evaluators.classification.evaluator import ImageClassification
-from velour_evaluators.kernels import answers, ranking_order
-from velour_evaluators.kernels.answers import Answers
+from velour_evaluators.classification.kernels import class_scores, ranking_order
+from velour_evaluators.classification.kernels.class_scores import Answers
 from velour_evaluators.kernels.native import library, scores
 
 import velour_plugin as velour
 from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import BadDataset
 
 pytestmark = pytest.mark.skipif(library.functions is None, reason="no compiled kernel")
@@ -41,7 +41,7 @@ def test_both_engines_decide_and_rank_alike(seed: int) -> None:
     rows, labels = int(rng.choice([1, 2, 70, 1500])), int(rng.choice([1, 2, 7, 9, 150]))
     given = said(rng, rows, labels, rng.choice([0.0, 0.5, 1.0]))
     truth = rng.integers(0, labels, rows).astype(np.int32)
-    ours, theirs = scores.decisions(given, truth), answers.decisions(given, truth)
+    ours, theirs = scores.decisions(given, truth), class_scores.decisions(given, truth)
     for name in ("predicted", "confidence", "rank", "log_loss", "brier"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), name)
     pairs = np.unique(np.append(np.flatnonzero(rng.random(rows * labels) < 0.1), 0))

@@ -9,7 +9,7 @@ import pytest
 import shapely
 from numpy.typing import NDArray
 from velour_evaluators.detection.evaluator import InstanceSegmentation
-from velour_evaluators.kernels import overlap
+from velour_evaluators.detection.kernels import overlap
 
 import velour_plugin as velour
 from tests.coco_oracle import headline

@@ -7,10 +7,10 @@ import pytest
 import shapely
 from numpy.typing import NDArray
 from pycocotools import mask as coco_masks
-from velour_evaluators.kernels import overlap
+from velour_evaluators.detection.kernels import overlap
 
 import velour_plugin as velour
-from velour_plugin.domain import runs
+from velour_plugin.domain.columns import rle
 
 # pycocotools 2.0.11 under numpy 2 answers an array protocol that it does not fully know
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -40,13 +40,13 @@ def _points(rng: np.random.Generator, height: int, width: int) -> NDArray[np.flo
 def test_encoding_decoding_area_and_box(seed: int) -> None:
     mask = _mask(np.random.default_rng(seed))
     height, width = mask.shape
-    edges, encoded = runs.edges_of_mask(mask), _encoded(mask)
-    text = runs.text_of_counts(runs.counts_of_edges(edges, height, width))
+    edges, encoded = rle.edges_of_mask(mask), _encoded(mask)
+    text = rle.text_of_counts(rle.counts_of_edges(edges, height, width))
     assert text.encode() == encoded["counts"]
-    np.testing.assert_array_equal(runs.edges_of_counts(runs.counts_of_text(text)), edges)
-    np.testing.assert_array_equal(runs.mask_of_edges(edges, height, width), mask)
-    assert runs.area_of_edges(edges, height, width) == coco_masks.area(encoded)
-    assert runs.box_of_edges(edges, height, width) == tuple(coco_masks.toBbox(encoded))
+    np.testing.assert_array_equal(rle.edges_of_counts(rle.counts_of_text(text)), edges)
+    np.testing.assert_array_equal(rle.mask_of_edges(edges, height, width), mask)
+    assert rle.area_of_edges(edges, height, width) == coco_masks.area(encoded)
+    assert rle.box_of_edges(edges, height, width) == tuple(coco_masks.toBbox(encoded))
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -55,9 +55,9 @@ def test_polygons_are_rasterised_as_coco_does(seed: int) -> None:
     height, width = (int(size) for size in rng.integers(1, 80, 2))
     points = _points(rng, height, width)
     encoded = coco_masks.frPyObjects([points.ravel().tolist()], height, width)[0]
-    edges = runs.edges_of_rings([points], height, width)
+    edges = rle.edges_of_rings([points], height, width)
     np.testing.assert_array_equal(
-        runs.mask_of_edges(edges, height, width), coco_masks.decode(encoded)
+        rle.mask_of_edges(edges, height, width), coco_masks.decode(encoded)
     )
 
 
@@ -67,8 +67,8 @@ def test_points_that_repeat_change_nothing(seed: int) -> None:
     points = _points(rng, 40, 50)
     doubled = np.repeat(points, 2, axis=0)
     encoded = coco_masks.frPyObjects([doubled.ravel().tolist()], 40, 50)[0]
-    edges = runs.edges_of_rings([doubled], 40, 50)
-    np.testing.assert_array_equal(runs.mask_of_edges(edges, 40, 50), coco_masks.decode(encoded))
+    edges = rle.edges_of_rings([doubled], 40, 50)
+    np.testing.assert_array_equal(rle.mask_of_edges(edges, 40, 50), coco_masks.decode(encoded))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -78,9 +78,9 @@ def test_parts_of_an_instance_are_united(seed: int) -> None:
     encoded = coco_masks.merge(
         coco_masks.frPyObjects([ring.ravel().tolist() for ring in rings], 40, 50)
     )
-    parts = [runs.edges_of_rings([ring], 40, 50) for ring in rings]
-    united = runs.union_of_edges(parts, 40, 50)
-    np.testing.assert_array_equal(runs.mask_of_edges(united, 40, 50), coco_masks.decode(encoded))
+    parts = [rle.edges_of_rings([ring], 40, 50) for ring in rings]
+    united = rle.union_of_edges(parts, 40, 50)
+    np.testing.assert_array_equal(rle.mask_of_edges(united, 40, 50), coco_masks.decode(encoded))
 
 
 def test_a_ring_in_a_ring_is_a_hole() -> None:

@@ -16,8 +16,8 @@ from sklearn.metrics import (
     precision_score,
     recall_score,
 )
-from velour_evaluators.kernels import boundaries, semantic
 from velour_evaluators.semantic.evaluator import SemanticSegmentation
+from velour_evaluators.semantic.kernels import boundaries, pixel_confusion
 
 from tests.label_maps import BACKGROUND, dataset, ledger_of, scores
 
@@ -118,7 +118,7 @@ def test_label_images_are_counted_as_scikit_learn_counts_them(kind):
     random = np.random.default_rng(7)
     values = np.array([0, 1, 5, np.iinfo(kind).max], kind)
     truth, said = (random.choice(values, (40, 30)) for _ in range(2))
-    counts = semantic.confusion_of_labels(truth, said)
+    counts = pixel_confusion.confusion_of_labels(truth, said)
     matrix = np.zeros((4, 4), int)
     at = [np.searchsorted(values, side) for side in (counts.truth, counts.predicted)]
     matrix[at[0], at[1]] = counts.pixels

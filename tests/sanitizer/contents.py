@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.sanitizer.values import HUGE, dirt_of, floats, some, whole
-from velour_plugin.domain import runs
-from velour_plugin.domain.region_column import EDGES, MULTIPOLYGON, POLYGON, TEXT
-from velour_plugin.native import coco, digest, labels, masks, regions
+from velour_plugin.domain.columns import rle
+from velour_plugin.domain.columns.region_column import EDGES, MULTIPOLYGON, POLYGON, TEXT
+from velour_plugin.native import coco, digest, masks, regions
+from velour_plugin.native import label_edges as label_edges_of_images
 
 WORDS = [
     *('"image_id"', '"category_id"', '"bbox"', '"score"', '"segmentation"', '"counts"'),
@@ -93,7 +94,7 @@ def spelled_masks(rng: np.random.Generator, count: int) -> masks.Texts:
     """Letters outside the alphabet, texts that overlap or end early."""
     size, dirt = rng.integers(1, 30, 2), dirt_of(rng, 0.02)
     counts = rng.multinomial(size.prod(), np.full(rng.integers(1, 9), 0.1))
-    one = np.frombuffer(runs.text_of_counts(counts.tolist()).encode(), np.uint8)
+    one = np.frombuffer(rle.text_of_counts(counts.tolist()).encode(), np.uint8)
     letters = whole(rng, np.tile(one, count), dirt, [0, 47, 48, 92, 111, 112, 255])
     bounds = whole(rng, np.arange(count)[:, None] * len(one) + [0, len(one)], dirt, HUGE)
     sizes = whole(rng, np.tile(size, (count, 1)), dirt, HUGE)
@@ -122,9 +123,11 @@ def label_edges(rng: np.random.Generator) -> None:
     kind = str(rng.choice(["u1", "i2", "i4", "i8", "?"]))
     size = rng.choice([1, 3, 64, 65, 200], 2)
     image = rng.integers(0, int(rng.choice([2, 5, 300])), size).astype(kind)
-    pixels = labels.LabelPixels.of(image)
+    pixels = label_edges_of_images.LabelPixels.of(image)
     less = int(rng.random() < 0.1)
-    labels.label_edges(labels.LabelPixels(pixels.bytes, pixels.lowest, pixels.labels - less))
+    label_edges_of_images.label_edges(
+        label_edges_of_images.LabelPixels(pixels.bytes, pixels.lowest, pixels.labels - less)
+    )
 
 
 def digest_texts(rng: np.random.Generator) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from velour_evaluators.kernels import matching
-from velour_evaluators.kernels.accumulate import Average, Question
+from velour_evaluators.detection.kernels import matching
+from velour_evaluators.detection.kernels.accumulate import Average, Question
+from velour_evaluators.detection.kernels.sorted_runs import Runs
 from velour_evaluators.kernels.native import averages as kernel
-from velour_evaluators.kernels.native import match, pairs
+from velour_evaluators.kernels.native import match, merge, pairs
 
 from tests.sanitizer.contents import masks_of, spelled_masks
 from tests.sanitizer.values import HOSTILE, HUGE, dirt_of, floats, some, whole
@@ -158,4 +159,15 @@ def counts_at(rng: np.random.Generator) -> None:
     kernel.counts_at(ledger, lane, 0.5, weights if rng.random() < 0.5 else None)
 
 
-ATTACKS = [averages, counts_at, find_pairs, match_boxes, match_pairs, omissions]
+def merge_runs(rng: np.random.Generator) -> None:
+    """Runs that overlap, leave rows out or end before they begin; scores that are no numbers."""
+    rows, groups, dirt = some(rng, 30), int(rng.integers(1, 4)), dirt_of(rng, 0.05)
+    bounds = np.concatenate(([0], np.sort(rng.integers(0, rows + 1, 5)), [rows]))
+    sound = Runs.of(np.sort(rng.integers(0, groups, 6)), bounds[:-1], bounds[1:], groups)
+    columns = (sound.group, sound.begin, sound.end)
+    runs = Runs(*(whole(rng, column, dirt, HUGE) for column in columns))
+    score = floats(rng, -np.sort(-rng.random(rows).round(1)), dirt)
+    merge.merged_runs(runs, score, whole(rng, np.arange(rows), dirt).astype(np.int32))
+
+
+ATTACKS = [averages, counts_at, find_pairs, match_boxes, match_pairs, merge_runs, omissions]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from velour_evaluators.kernels.answers import Answers
+from velour_evaluators.classification.kernels.class_scores import Answers
 from velour_evaluators.kernels.native import labels as kernel
 from velour_evaluators.kernels.native import scores
-from velour_evaluators.kernels.semantic import LabelRuns
+from velour_evaluators.semantic.kernels.pixel_confusion import LabelRuns
 
 from tests.sanitizer.values import HUGE, dirt_of, floats, some, whole
-from velour_plugin.native.labels import LabelPixels
+from velour_plugin.native.label_edges import LabelPixels
 
 
 def confusion_of_labels(rng: np.random.Generator) -> None:

@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from velour_plugin.domain.canonical import canonical_json, digest
-from velour_plugin.domain.digests import Digest
+from velour_plugin.domain.encoding.canonical import canonical_json, digest
+from velour_plugin.domain.encoding.digests import Digest
 from velour_plugin.domain.metadata import encode_metadata
 
 

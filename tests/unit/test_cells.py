@@ -10,7 +10,7 @@ from velour_integrations.mlflow.datasets.boxes import boxes_table
 from velour_integrations.mlflow.datasets.cells import annotations_of, table_of
 
 import velour_plugin as velour
-from velour_plugin.domain.content import datum_bytes
+from velour_plugin.domain.encoding.content import datum_bytes
 from velour_plugin.errors import BadDataset
 
 MASK = np.eye(4, dtype=bool)

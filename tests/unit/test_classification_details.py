@@ -16,8 +16,8 @@ from tests.classification_data import (
     ledger_of,
 )
 from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.table import AnnotationTable
 
 CATS_AND_DOGS = {"1": "cat", "2": "cat", "3": "dog", "4": "dog"}
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import velour_plugin as velour
-from velour_plugin.domain.arrow import (
+from velour_plugin.domain.encoding.arrow import (
     column_to_numpy,
     columns_to_parquet,
     numbers_to_arrow,
     parquet_to_table,
 )
-from velour_plugin.domain.codec import table_from_bytes, table_to_bytes
-from velour_plugin.domain.content import datum_bytes
+from velour_plugin.domain.encoding.codec import table_from_bytes, table_to_bytes
+from velour_plugin.domain.encoding.content import datum_bytes
 
 RNG = np.random.default_rng(3)
 COLUMNS: dict[str, Any] = {
@@ -75,8 +75,8 @@ def test_writing_and_reading_import_no_pandas() -> None:
     """It takes as long as writing ten evaluations."""
     program = (
         "import sys, numpy as np\n"
-        "from velour_plugin.domain.codec import table_from_bytes, table_to_bytes\n"
-        "from velour_plugin.domain.table import AnnotationTable\n"
+        "from velour_plugin.domain.encoding.codec import table_from_bytes, table_to_bytes\n"
+        "from velour_plugin.domain.columns.annotation_table import AnnotationTable\n"
         "datum, names = np.arange(9, dtype=np.int32), [('class', 'a')]\n"
         "box, score = np.ones((9, 4)), np.linspace(0, 1, 9)\n"
         "score[3] = np.nan\n"

@@ -12,8 +12,8 @@ import pytest
 import shapely
 
 import velour_plugin as velour
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.order import natural_order
-from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import BadAnnotation, BadDataset, BadGeometry, BadMetadata
 
 SQUARE = [(0, 0), (4, 0), (4, 4), (0, 4)]

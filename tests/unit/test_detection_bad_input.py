@@ -11,7 +11,7 @@ from velour_evaluators.detection.evaluator import InstanceSegmentation
 
 import velour_plugin as velour
 from tests.scenes import FOUND, TEN_BY_TEN, TRUE, annotation, match, measured, scene
-from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.errors import BadAnnotation, BadDataset, BadGeometry
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from velour_evaluators.detection.evaluator import ObjectDetection
-from velour_evaluators.kernels import merging
+from velour_evaluators.detection.kernels import sorted_runs
 
 import velour_plugin as velour
 from velour_plugin.errors import BadDataset
@@ -31,7 +31,7 @@ def _boxes(random: np.random.Generator, count: int, scored: bool) -> list[velour
 @pytest.mark.parametrize("details", [False, True])
 def test_parts_give_the_bytes_of_the_whole(details: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """In order, in reverse, and interleaved; also on many threads."""
-    monkeypatch.setattr(merging, "MANY_ROWS", 1)
+    monkeypatch.setattr(sorted_runs, "MANY_ROWS", 1)
     random, evaluator = np.random.default_rng(1), ObjectDetection()
     datums = [velour.Datum(str(number)) for number in range(24)]
     dataset = velour.Dataset.from_groundtruths(

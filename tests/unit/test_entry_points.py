@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from velour_plugin.entry_points import EntryPoint, entry_points
+from velour_plugin.plugins.entry_points import EntryPoint, entry_points
 
 
 def install(folder: Path, info: str, lines: str, name: str | None = "Some.Plugin") -> None:

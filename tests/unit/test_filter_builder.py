@@ -13,7 +13,7 @@ import shapely
 import velour_plugin as velour
 from velour_plugin.errors import BadFilter, BadGeometry, InvalidInput, UnknownName
 from velour_plugin.filters import field, parse_filter
-from velour_plugin.filters.tree import filter_digest
+from velour_plugin.filters.language.tree import filter_digest
 
 SQUARE = shapely.box(0, 0, 2, 2)
 SQUARE_TEXT = "POLYGON((0 0, 2 0, 2 2, 0 2, 0 0))"

@@ -33,7 +33,7 @@ def filled(
             yield store, fill(store, 20_000)
 
 
-@pytest.mark.filterwarnings("ignore::velour_plugin.filters.swapped.SwappedCoordinates")
+@pytest.mark.filterwarnings("ignore::velour_plugin.filters.language.swapped.SwappedCoordinates")
 @pytest.mark.parametrize("where", [NEAR_BOSTON, WITHIN])
 def test_a_place_is_looked_up_in_the_spatial_index(
     filled: tuple[SqlStore, Version], where: str

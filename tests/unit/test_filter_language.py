@@ -18,9 +18,9 @@ from tests.postgis import Server
 from velour_plugin.errors import BadFilter, BadGeometry, InvalidInput, UnknownName
 from velour_plugin.filters import parse_filter
 from velour_plugin.filters.interpret import matching
-from velour_plugin.filters.swapped import SwappedCoordinates
-from velour_plugin.filters.text import to_text
-from velour_plugin.filters.tree import filter_digest, to_json
+from velour_plugin.filters.language.cql2_text import to_text
+from velour_plugin.filters.language.swapped import SwappedCoordinates
+from velour_plugin.filters.language.tree import filter_digest, to_json
 from velour_plugin.store import Version, upgrade_store
 from velour_plugin.store.sql.store import SqlStore
 

@@ -9,11 +9,11 @@ import pytest
 import shapely
 
 import velour_plugin as velour
-from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.errors import BadFilter
 from velour_plugin.filters import parse_filter, split_filter
-from velour_plugin.filters.rows import matching_labels, matching_rows, region_of
-from velour_plugin.filters.text import to_text
+from velour_plugin.filters.language.cql2_text import to_text
+from velour_plugin.filters.row_filter import matching_labels, matching_rows, region_of
 
 CORNER = np.zeros((4, 6), bool)
 CORNER[1:3, 2:5] = True  # columns 2 to 4, rows 1 and 2

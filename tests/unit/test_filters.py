@@ -14,7 +14,7 @@ from velour_plugin.errors import BadFilter, BadGeometry, InvalidInput, UnknownNa
 from velour_plugin.filters import parse_filter
 from velour_plugin.filters.geodesy import distances
 from velour_plugin.filters.interpret import matching
-from velour_plugin.filters.tree import filter_digest
+from velour_plugin.filters.language.tree import filter_digest
 
 LAS_VEGAS, KHARTOUM = (36.17, -115.14), (15.50, 32.56)
 AROUND_VEGAS = shapely.box(-116, 36, -115, 37)

@@ -12,8 +12,8 @@ from velour_integrations.mlflow.datasets import frames
 from velour_integrations.mlflow.datasets.columns import scores_table
 
 import velour_plugin as velour
-from velour_plugin.domain.content import datum_bytes
-from velour_plugin.domain.datum_columns import DatumColumns
+from velour_plugin.domain.columns.datum_columns import DatumColumns
+from velour_plugin.domain.encoding.content import datum_bytes
 from velour_plugin.errors import BadDataset
 
 FRAME = pd.DataFrame(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import velour_plugin as velour
-from velour_plugin.plugins import installed
+from velour_plugin.plugins.installed import installed
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import numpy as np
 from velour_evaluators.detection.evaluator import ObjectDetection
 
 import velour_plugin as velour
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.evaluator import value_over
-from velour_plugin.ranking.statistics import basic_interval
+from velour_plugin.ranking.uncertainty.statistics import basic_interval
 
 IMAGES, LABELS, OUTER, INNER = 100, 40, 120, 150
 DETECTION = ObjectDetection()

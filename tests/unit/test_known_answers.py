@@ -11,15 +11,15 @@ from sqlalchemy import text
 
 import velour_plugin as velour
 from tests.fires import fires
+from velour_plugin.helpers.usage import in_use
 from velour_plugin.ranking import cache_key
 from velour_plugin.store import upgrade_store
 from velour_plugin.store.opening import known_answer, masked
 from velour_plugin.store.sql import opening
 from velour_plugin.store.sql.head import HEAD, VERSION_TABLE
-from velour_plugin.store.sql.known_answer import known_answer as read
+from velour_plugin.store.sql.plain.known_answer import known_answer as read
 from velour_plugin.store.sql.store import SqlStore
 from velour_plugin.testing.plugins import plugin_installed
-from velour_plugin.usage import in_use
 
 KEPT = {"answer": [1, 0.1, None, "Zürich", 2**40, 1e-300]}
 QUERY = velour.RankQuery(metric="mAP", datasets=["fires"], resamples=0)

@@ -9,7 +9,7 @@ import pytest
 
 import velour_plugin as velour
 from tests.label_pngs import PALETTE, write_png
-from velour_plugin.domain.label_arrays import as_label_image
+from velour_plugin.domain.columns.label_arrays import as_label_image
 from velour_plugin.errors import BadAnnotation, BadDataset
 
 NAMES = {0: "road", 1: "car", 2: "sky", 255: "void"}

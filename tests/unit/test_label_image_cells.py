@@ -11,8 +11,8 @@ from velour_integrations.mlflow.datasets.cell_rules import CellRules
 from velour_integrations.mlflow.datasets.cells import annotations_of, table_of
 
 from tests.label_pngs import write_png
-from velour_plugin.domain.content import datum_bytes
-from velour_plugin.domain.label_images import LabelImageRows
+from velour_plugin.domain.columns.label_images import LabelImageRows
+from velour_plugin.domain.encoding.content import datum_bytes
 from velour_plugin.errors import BadDataset
 
 SEMANTIC = CellRules("semantic-segmentation")

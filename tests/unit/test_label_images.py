@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from velour_evaluators.semantic.label_images import (
+from velour_evaluators.semantic.label_image_counts import (
     annotations_of_label_image,
     label_image_of_annotations,
 )

@@ -15,8 +15,8 @@ from PIL import Image
 import velour_plugin as velour
 from tests.label_pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, write_png
 from velour_plugin.cli import main
-from velour_plugin.domain.label_images import annotations_of_label_image
-from velour_plugin.domain.label_png import read_label_png
+from velour_plugin.domain.columns.label_images import annotations_of_label_image
+from velour_plugin.domain.columns.label_png import read_label_png
 from velour_plugin.errors import BadDataset, InvalidInput
 
 NAMES = ["road", "car", "255: void"]
@@ -64,7 +64,7 @@ def test_numbers_are_those_of_counting_by_hand(home):
 
 def test_files_are_the_same_dataset_as_their_arrays(home, monkeypatch):
     """To the digest, in pieces or at once, and to the last bit of every number."""
-    monkeypatch.setattr("velour_plugin.domain.content._AT_ONCE", 3)
+    monkeypatch.setattr("velour_plugin.domain.encoding.content._AT_ONCE", 3)
     numbers = {0: "road", 1: "car", 255: "void"}
     dataset = read(home)
     sides = [

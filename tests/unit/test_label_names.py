@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from velour_plugin.domain.label_names import class_count, numbered_names
+from velour_plugin.domain.columns.label_names import class_count, numbered_names
 from velour_plugin.errors import BadDataset, InvalidInput
 
 NAMES = {0: "road", 1: "car", 255: "void"}

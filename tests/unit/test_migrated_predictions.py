@@ -17,8 +17,8 @@ from alembic import command
 from sqlalchemy import NullPool, create_engine, inspect, text
 
 import velour_plugin as velour
-from velour_plugin.domain.codec import table_to_bytes
-from velour_plugin.plugins import installed
+from velour_plugin.domain.encoding.codec import table_to_bytes
+from velour_plugin.plugins.installed import installed
 from velour_plugin.store import Store, upgrade_store
 from velour_plugin.store.sql import migrate
 from velour_plugin.store.sql.opening import _connect
@@ -193,7 +193,7 @@ def test_a_migration_that_fails_leaves_every_row(
         return table_to_bytes(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("velour_plugin.domain.codec.table_to_bytes", full)
+        patch.setattr("velour_plugin.domain.encoding.codec.table_to_bytes", full)
         with pytest.raises(OSError, match="no space"):
             upgrade_store(old_url)
     with create_engine(old_url, poolclass=NullPool).connect() as connection:

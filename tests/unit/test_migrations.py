@@ -137,7 +137,7 @@ def test_an_upgrade_that_fails_leaves_the_store_as_it_was(
 
     with monkeypatch.context() as patch:
         for backend in ("sqlite.Sqlite", "postgis.PostGIS"):
-            patch.setattr(f"velour_plugin.store.sql.{backend}.create_indexes", fail)
+            patch.setattr(f"velour_plugin.store.sql.databases.{backend}.create_indexes", fail)
         with pytest.raises(RuntimeError, match="the power went out"):
             upgrade_store(store_url)
     assert tables_of(store_url) <= OWN_TABLES - {"velour_schema"}

@@ -11,7 +11,7 @@ import pytest
 import velour_plugin as velour
 from velour_plugin.errors import BadPlugin, PluginConflict
 from velour_plugin.plugin import Offer
-from velour_plugin.plugins import installed
+from velour_plugin.plugins.installed import installed
 from velour_plugin.testing.plugins import plugin_installed
 
 MODULE = """

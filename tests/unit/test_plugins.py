@@ -18,8 +18,8 @@ import velour_plugin as velour
 from tests.scenes import FOUND, TRUE, scene
 from velour_plugin import hookspecs
 from velour_plugin.errors import BadPlugin, PluginConflict, UnknownName
-from velour_plugin.plugin_manager import PluginManager
-from velour_plugin.plugins import Plugins, installed
+from velour_plugin.plugins.installed import Plugins, installed
+from velour_plugin.plugins.manager import PluginManager
 from velour_plugin.store.sql import plugin as sql
 
 HOOKS = [name for name in dir(hookspecs) if hasattr(getattr(hookspecs, name), "velour_spec")]
@@ -166,7 +166,7 @@ def test_a_plugin_that_is_slow_after_an_evaluation_is_named_with_its_time(
     listener = offering("velour_after_evaluation", lambda: None)
     announce(fine=listener)
     assert caplog.messages == []
-    monkeypatch.setattr("velour_plugin.plugins.SLOW", -1.0)
+    monkeypatch.setattr("velour_plugin.plugins.installed.SLOW", -1.0)
     announce(slow=listener)
     assert re.fullmatch(r"plugin 'slow' took \d\.\d s after an evaluation\.", *caplog.messages)
 

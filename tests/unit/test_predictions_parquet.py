@@ -15,7 +15,7 @@ import shapely
 
 import velour_plugin as velour
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.parquet import (
+from velour_plugin.helpers.parquet import (
     read_datums,
     read_predictions,
     write_datums,

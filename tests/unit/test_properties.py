@@ -13,10 +13,10 @@ from tests.fires import IMAGES, fires
 from tests.unit.test_plugins import offering, plugins
 from velour_plugin.errors import InvalidInput, PluginConflict, UnknownName
 from velour_plugin.filters import parse_filter, split_filter
+from velour_plugin.filters.language.tree import Property, filter_digest
 from velour_plugin.filters.properties import OWN, PropertyFamily
 from velour_plugin.filters.split import family_revisions
-from velour_plugin.filters.tree import Property, filter_digest
-from velour_plugin.plugins import Plugins, installed
+from velour_plugin.plugins.installed import Plugins, installed
 from velour_plugin.store import Store, upgrade_store
 
 WEATHER = PropertyFamily(

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from velour_plugin.errors import BadFilter, InvalidInput, UnknownName
-from velour_plugin.queries import (
+from velour_plugin.queries.query import (
     CompareQuery,
     MatrixQuery,
     Query,

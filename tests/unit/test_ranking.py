@@ -30,7 +30,10 @@ def _ticking_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = (NOON + dt.timedelta(seconds=second) for second in count())
     now = SimpleNamespace(now=lambda zone: next(moments))
     clock = SimpleNamespace(datetime=now, UTC=dt.UTC)
-    for module in ("velour_plugin.domain.evaluation", "velour_plugin.store.sql.evaluations"):
+    for module in (
+        "velour_plugin.domain.evaluation",
+        "velour_plugin.store.sql.records.evaluations",
+    ):
         monkeypatch.setattr(f"{module}.dt", clock)
 
 

@@ -11,11 +11,11 @@ import shapely
 from numpy.typing import NDArray
 
 import velour_plugin as velour
-from velour_plugin.domain import region_masks
-from velour_plugin.domain.canonical import digest
-from velour_plugin.domain.content import annotation_digests
-from velour_plugin.domain.region_column import EDGES, TEXT, RegionColumn
-from velour_plugin.domain.regions_at_rest import (
+from velour_plugin.domain.columns import region_masks
+from velour_plugin.domain.columns.region_column import EDGES, TEXT, RegionColumn
+from velour_plugin.domain.encoding.canonical import digest
+from velour_plugin.domain.encoding.content import annotation_digests
+from velour_plugin.domain.encoding.regions_at_rest import (
     column_at_rest,
     masks_to_numbers,
     polygons_to_wkb,

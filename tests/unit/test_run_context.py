@@ -15,7 +15,7 @@ import velour_plugin as velour
 from tests import mlflow_runs as runs
 from tests.benchmarks.startup import HIDE
 from tests.fires import fires
-from velour_plugin import usage
+from velour_plugin.helpers import usage
 
 pytestmark = runs.QUIET
 

@@ -187,7 +187,9 @@ def test_a_board_is_read_back_until_a_new_evaluation_comes_in(
 ) -> None:
     first = velour.rank("mAP", "fires", where="night", resamples=20, store=store)
     with monkeypatch.context() as patched:
-        patched.delattr("velour_plugin.store.sql.evaluations.ledger_bytes")  # needed to compute
+        patched.delattr(
+            "velour_plugin.store.sql.records.evaluations.ledger_bytes"
+        )  # needed to compute
         assert velour.rank("mAP", "fires", where="night", resamples=20, store=store) == first
 
     velour.evaluate(found_on(fires(), "third", True), "object-detection", store=store)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from velour_plugin.ranking.statistics import (
+from velour_plugin.ranking.uncertainty.statistics import (
     basic_interval,
     best_probabilities,
     holm,

@@ -26,7 +26,7 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import InvalidInput, NotFound, StoreUnavailable, UnknownName
 from velour_plugin.store import Store, upgrade_store
 from velour_plugin.store.sql import schema
-from velour_plugin.store.sql.postgis import binary_rows
+from velour_plugin.store.sql.databases.postgis import binary_rows
 
 PROJECT = Path(__file__).resolve().parents[2]
 SQUARE = [(0, 0), (4, 0), (4, 4), (0, 4)]
@@ -187,7 +187,7 @@ def test_annotations_of_files_in_any_order_come_back(store: Store) -> None:
 
 
 def velour_table(datums: list[int], areas: list[float]) -> Any:
-    from velour_plugin.domain.table import AnnotationTable
+    from velour_plugin.domain.columns.annotation_table import AnnotationTable
 
     return AnnotationTable.from_columns(
         [("class", "fire")], np.array(datums), np.zeros(len(datums), int), area=np.array(areas)
@@ -380,7 +380,7 @@ def test_what_is_too_large_for_a_database_is_refused(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite takes a gigabyte as one value; nothing of the rest is stored either."""
-    monkeypatch.setattr("velour_plugin.store.sql.evaluations._LARGEST", 100)
+    monkeypatch.setattr("velour_plugin.store.sql.records.evaluations._LARGEST", 100)
     before = rows(store)
     with pytest.raises(InvalidInput, match=r"at most .* GB\. Write smaller parts"):
         store.save(handmade(), JUDGED)
@@ -450,7 +450,7 @@ def test_an_evaluation_that_fails_midway_leaves_nothing(
         raise RuntimeError("the power went out")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"velour_plugin.store.sql.evaluations.{failing}", fail)
+        patch.setattr(f"velour_plugin.store.sql.records.evaluations.{failing}", fail)
         with pytest.raises(RuntimeError, match="the power went out"):
             velour.evaluate(JUDGED, "object-detection", store=store)
     assert rows(store) == empty
@@ -471,7 +471,7 @@ def test_a_dataset_that_fails_midway_leaves_the_others_as_they_were(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("velour_plugin.store.sql.datasets.region_columns", fail)
+        patch.setattr("velour_plugin.store.sql.records.datasets.region_columns", fail)
         with pytest.raises(KeyboardInterrupt):
             store.save_dataset(dataset(truth("1"), truth("2", annotation(), location=(3, 4))))
     assert rows(store) == before

@@ -56,7 +56,7 @@ class Commands(click.Group):
             sys.exit(error.exit_code)
 
     def _offered(self) -> dict[str, click.Command]:
-        from velour_plugin.plugins import installed
+        from velour_plugin.plugins.installed import installed
 
         return installed().commands(COMMANDS)
 

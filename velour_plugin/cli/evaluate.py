@@ -86,7 +86,7 @@ def evaluate(
         my_models:baseline --dataset fires
     """
     import velour_plugin as velour
-    from velour_plugin.contenders import Trial, contenders, stored_dataset
+    from velour_plugin.use_cases.evaluate_many import Trial, contenders, stored_dataset
 
     if no_store:
         _refuse_what_needs_a_store(
@@ -137,7 +137,7 @@ def _refuse_what_needs_a_store(options: Mapping[str, object]) -> None:
 
 def _usual_task(format: str) -> str:
     """What a format is about, where it says so."""
-    from velour_plugin.plugins import installed
+    from velour_plugin.plugins.installed import installed
 
     usual = "object-detection"
     if format == "coco":  # which need not be imported for this

@@ -16,7 +16,7 @@ def plugins(as_json: bool) -> None:
     $ velour plugins
     """
     from velour_plugin.cli import COMMANDS
-    from velour_plugin.plugins import installed
+    from velour_plugin.plugins.installed import installed
 
     found = installed()
     found.commands(COMMANDS)
@@ -34,6 +34,6 @@ def plugins(as_json: bool) -> None:
 
 def _engine(kind: str, name: str) -> str | None:
     """What an evaluator computes with."""
-    from velour_plugin.plugins import installed
+    from velour_plugin.plugins.installed import installed
 
     return installed().evaluator(name).engine if kind == "evaluator" else None

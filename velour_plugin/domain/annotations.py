@@ -12,9 +12,9 @@ from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.metadata import checked_location, encode_metadata
-from velour_plugin.domain.text import is_storable
+from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadAnnotation, BadDataset
-from velour_plugin.libraries import shapely
+from velour_plugin.helpers.libraries import shapely
 
 Item = TypeVar("Item")
 

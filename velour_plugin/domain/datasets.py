@@ -17,30 +17,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction, all_of
-from velour_plugin.domain.canonical import canonical_json
-from velour_plugin.domain.class_arrays import (
+from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
+from velour_plugin.domain.columns.class_arrays import (
     as_rows,
     class_names,
     labels_table,
     predictions_table,
     truth_names,
 )
-from velour_plugin.domain.content import (
+from velour_plugin.domain.columns.datum_columns import DatumColumns
+from velour_plugin.domain.columns.label_arrays import label_image_rows
+from velour_plugin.domain.columns.label_names import numbered_names
+from velour_plugin.domain.encoding.canonical import canonical_json
+from velour_plugin.domain.encoding.content import (
     annotation_digests,
     content_digests,
     datum_digests,
     location_bytes,
 )
-from velour_plugin.domain.datum_columns import DatumColumns
-from velour_plugin.domain.digests import Digest, chosen_names
-from velour_plugin.domain.label_arrays import label_image_rows
-from velour_plugin.domain.label_names import numbered_names
+from velour_plugin.domain.encoding.digests import Digest, chosen_names
 from velour_plugin.domain.labels import DEFAULT_KEY, label_name
 from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.models import Model
 from velour_plugin.domain.order import natural_argsort, natural_order
-from velour_plugin.domain.table import AnnotationTable, LabelName
-from velour_plugin.domain.text import is_storable
+from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadDataset
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, overload
 
-from velour_plugin.domain.canonical import canonical_json, digest
+from velour_plugin.domain.encoding.canonical import canonical_json, digest
 from velour_plugin.domain.labels import DEFAULT_KEY, Label, label_name
-from velour_plugin.domain.later import may_wait
+from velour_plugin.domain.later_fields import may_wait
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import UnknownName
 

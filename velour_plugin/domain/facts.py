@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from reprlib import repr as shortened
 from typing import Any, Union
 
-from velour_plugin.domain.text import is_storable
+from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import InvalidInput
 
 FactItem = Union[float, str]

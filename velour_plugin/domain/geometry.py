@@ -14,9 +14,9 @@ from typing import Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.domain import runs
+from velour_plugin.domain.columns import rle
 from velour_plugin.errors import BadGeometry
-from velour_plugin.libraries import is_geometry, shapely
+from velour_plugin.helpers.libraries import is_geometry, shapely
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +152,11 @@ class Raster:
                 f"mask of shape {array.shape}: expected (height, width), both above 0."
             )
         self.height, self.width = map(int, array.shape)
-        self.edges = runs.edges_of_mask(array.astype(bool))
+        self.edges = rle.edges_of_mask(array.astype(bool))
 
     @classmethod
-    def from_edges(cls, edges: runs.Edges, height: int, width: int) -> Raster:
-        """Make a raster from run edges (see :mod:`velour_plugin.domain.runs`), unchecked."""
+    def from_edges(cls, edges: rle.Edges, height: int, width: int) -> Raster:
+        """Make a raster from run edges (see :mod:`velour_plugin.domain.columns.rle`), unchecked."""
         raster = cls.__new__(cls)
         raster.edges, raster.height, raster.width = edges, height, width
         return raster
@@ -166,28 +166,28 @@ class Raster:
         """Rasterise a box, polygon or multipolygon by COCO's rule; what lies outside is cut off."""
         shape: Any = geometry if is_geometry(geometry) else geometry.shape
         parts = shape.geoms if isinstance(shape, shapely.MultiPolygon) else [shape]
-        edges = [runs.edges_of_rings(_rings(part), height, width) for part in parts]
-        return cls.from_edges(runs.union_of_edges(edges, height, width), height, width)
+        edges = [rle.edges_of_rings(_rings(part), height, width) for part in parts]
+        return cls.from_edges(rle.union_of_edges(edges, height, width), height, width)
 
     @property
     def mask(self) -> NDArray[np.bool_]:
         """The ``(height, width)`` boolean array."""
-        return runs.mask_of_edges(self.edges, self.height, self.width)
+        return rle.mask_of_edges(self.edges, self.height, self.width)
 
     @property
     def area(self) -> float:
         """Number of pixels."""
-        return float(runs.area_of_edges(self.edges, self.height, self.width))
+        return float(rle.area_of_edges(self.edges, self.height, self.width))
 
     @property
     def bounding_box(self) -> BoundingBox:
         """Smallest box around the pixels."""
-        return BoundingBox.from_xywh(*runs.box_of_edges(self.edges, self.height, self.width))
+        return BoundingBox.from_xywh(*rle.box_of_edges(self.edges, self.height, self.width))
 
     def to_rle(self) -> dict[str, Any]:
         """Spell the mask as COCO's compressed RLE."""
-        counts = runs.counts_of_edges(self.edges, self.height, self.width)
-        return {"size": [self.height, self.width], "counts": runs.text_of_counts(counts)}
+        counts = rle.counts_of_edges(self.edges, self.height, self.width)
+        return {"size": [self.height, self.width], "counts": rle.text_of_counts(counts)}
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -243,19 +243,20 @@ def _rings(polygon: shapely.Polygon) -> Sequence[NDArray[np.float64]]:
     return [np.asarray(ring.coords)[:-1] for ring in (polygon.exterior, *polygon.interiors)]
 
 
-def _from_rle(rle: Mapping[str, Any]) -> tuple[int, int, runs.Edges]:
+def _from_rle(encoded: Mapping[str, Any]) -> tuple[int, int, rle.Edges]:
     try:
-        height, width = (int(size) for size in rle["size"])
-        counts = rle["counts"]
+        height, width = (int(size) for size in encoded["size"])
+        counts = encoded["counts"]
         if isinstance(counts, (str, bytes)):
-            counts = runs.counts_of_text(counts)
+            counts = rle.counts_of_text(counts)
         lengths = np.asarray(counts)
         if lengths.size and lengths.dtype.kind not in "iu":
             raise ValueError("counts are whole numbers")
         lengths = lengths.astype(np.int64)
     except (KeyError, TypeError, ValueError) as error:
         raise BadGeometry(
-            f"RLE {str(rle)[:80]}: expected {{'size': [height, width], 'counts': ...}} ({error})."
+            f"RLE {str(encoded)[:80]}: expected {{'size': [height, width], 'counts': ...}} "
+            f"({error})."
         ) from error
     size = height * width
     outside = (lengths < 0) | (lengths > size)  # sums of enormous runs would overflow
@@ -264,4 +265,4 @@ def _from_rle(rle: Mapping[str, Any]) -> tuple[int, int, runs.Edges]:
             f"RLE of size {height}x{width} with runs for {sum(lengths.ravel().tolist())} pixels: "
             f"expected runs >= 0 that fill {size} pixels, and a size above 0."
         )
-    return height, width, runs.edges_of_counts(lengths)
+    return height, width, rle.edges_of_counts(lengths)

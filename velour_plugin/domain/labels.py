@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from velour_plugin.domain.text import is_storable
+from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadAnnotation
 
 DEFAULT_KEY = "class"

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_plugin.domain.columns.vocabulary import LabelName, Vocabulary
 from velour_plugin.domain.order import natural_order
-from velour_plugin.domain.vocabulary import LabelName, Vocabulary
 
 Columns = Mapping[str, NDArray[Any]]
 

@@ -17,9 +17,9 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from velour_plugin.domain.text import is_storable
+from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadGeometry, BadMetadata
-from velour_plugin.libraries import is_geometry, shapely
+from velour_plugin.helpers.libraries import is_geometry, shapely
 
 GEOJSON_TYPES = frozenset(
     (

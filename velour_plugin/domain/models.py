@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from velour_plugin.domain.metadata import checked_location, encode_metadata
-from velour_plugin.domain.text import is_storable
+from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import InvalidInput
-from velour_plugin.libraries import shapely
+from velour_plugin.helpers.libraries import shapely
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_plugin.domain.columns.annotation_table import LabelName
 from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.domain.table import LabelName
 
 
 class Conventions:

@@ -54,35 +54,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from velour_plugin.filters.builder import field as field
-    from velour_plugin.filters.parse import Where as Where
+    from velour_plugin.filters.language.builder import field as field
+    from velour_plugin.filters.language.parse import Where as Where
+    from velour_plugin.filters.language.tree import Call as Call
+    from velour_plugin.filters.language.tree import Literal as Literal
+    from velour_plugin.filters.language.tree import Node as Node
+    from velour_plugin.filters.language.tree import Property as Property
     from velour_plugin.filters.split import Split as Split
-    from velour_plugin.filters.tree import Call as Call
-    from velour_plugin.filters.tree import Literal as Literal
-    from velour_plugin.filters.tree import Node as Node
-    from velour_plugin.filters.tree import Property as Property
 
 _HOME = {
-    "Call": "tree",
-    "Literal": "tree",
-    "Node": "tree",
-    "Property": "tree",
+    "Call": "language.tree",
+    "Literal": "language.tree",
+    "Node": "language.tree",
+    "Property": "language.tree",
     "Split": "split",
-    "Where": "parse",
-    "field": "builder",
+    "Where": "language.parse",
+    "field": "language.builder",
 }
 
 __all__ = [*_HOME, "parse_filter", "split_filter"]
 
 
 def parse_filter(given: Where) -> Node | None:
-    """Read a filter (see :func:`velour_plugin.filters.parse.parse_filter`).
+    """Read a filter (see :func:`velour_plugin.filters.language.parse.parse_filter`).
 
     Most questions have none, and import none of this.
     """
     if given is None:
         return None
-    from velour_plugin.filters.parse import parse_filter
+    from velour_plugin.filters.language.parse import parse_filter
 
     return parse_filter(given)
 

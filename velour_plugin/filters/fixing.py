@@ -12,8 +12,8 @@ from itertools import compress
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.errors import InvalidInput
 from velour_plugin.filters.interpret import FactsOfDatums, matching
-from velour_plugin.filters.text import to_text
-from velour_plugin.filters.tree import (
+from velour_plugin.filters.language.cql2_text import to_text
+from velour_plugin.filters.language.tree import (
     Call,
     Literal,
     Node,

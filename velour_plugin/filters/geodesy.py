@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.libraries import shapely
+from velour_plugin.helpers.libraries import shapely
 
 _QUARTER = 10_001_966.0  # metres from the equator to a pole, along the ellipsoid
 

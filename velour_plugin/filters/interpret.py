@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.facts import TAGS, FactValue
 from velour_plugin.domain.metadata import encode_metadata
-from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import BadFilter, UnknownName
-from velour_plugin.filters.evaluate import Truth, compiled
-from velour_plugin.filters.names import OWN_NAMES
-from velour_plugin.filters.swapped import warn_if_swapped
-from velour_plugin.filters.tree import Node, Property, properties
-from velour_plugin.filters.values import geometry_of
-from velour_plugin.libraries import shapely
+from velour_plugin.filters.comparable_values import geometry_of
+from velour_plugin.filters.language.swapped import warn_if_swapped
+from velour_plugin.filters.language.tree import Node, Property, properties
+from velour_plugin.filters.predicates import Truth, compiled
+from velour_plugin.filters.property_names import OWN_NAMES
+from velour_plugin.helpers.libraries import shapely
 
 FactsOfDatums = Mapping[str, Mapping[str, FactValue]]
 """By uid of the datum, by name of the fact, such as ``fact.quality.blur``."""

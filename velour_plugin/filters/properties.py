@@ -211,6 +211,6 @@ def _of_prefix(name: str) -> list[PropertyFamily]:
 def _offered() -> Iterable[PropertyFamily]:
     """Families of plugins. Plugins are above filters, so their registry is imported by name."""
     offered: Mapping[str, PropertyFamily] = (
-        import_module("velour_plugin.plugins").installed().properties
+        import_module("velour_plugin.plugins.installed").installed().properties
     )
     return offered.values()

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.table import AnnotationTable, LabelName
 from velour_plugin.errors import UnknownName
-from velour_plugin.filters.rows import matching_labels, matching_rows
+from velour_plugin.filters.language.cql2_text import to_text
+from velour_plugin.filters.language.tree import properties
+from velour_plugin.filters.row_filter import matching_labels, matching_rows
 from velour_plugin.filters.split import Split
-from velour_plugin.filters.text import to_text
-from velour_plugin.filters.tree import properties
 
 _OF_ANNOTATION = "annotation.metadata."
 

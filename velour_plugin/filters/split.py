@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from velour_plugin.errors import BadFilter
-from velour_plugin.filters.text import to_text
-from velour_plugin.filters.tree import (
+from velour_plugin.filters.language.cql2_text import to_text
+from velour_plugin.filters.language.tree import (
     Call,
     Literal,
     Node,

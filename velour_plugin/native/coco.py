@@ -173,7 +173,7 @@ def read_counts(
         size: ``(n, 2)`` height and width in pixels.
 
     Returns:
-        Run edges (see :mod:`velour_plugin.domain.runs`), and where those of each mask begin
+        Run edges (see :mod:`velour_plugin.domain.columns.rle`), and where those of each mask begin
         ``(n + 1,)``.
 
     Raises:

@@ -1,4 +1,4 @@
-/* SHA-256 digests of rows in columns: the bytes are those of velour_plugin/domain/content.py.
+/* SHA-256 digests of rows in columns: the bytes are those of velour_plugin/domain/encoding/content.py.
  *
  * A digest is of measured parts: the length of each as 8 bytes, little endian, then the part.
  */

@@ -1,6 +1,6 @@
 """Many SHA-256 digests in one call of the compiled kernel: ``(n, 32)`` uint8.
 
-A digest is of measured parts, as :func:`velour_plugin.domain.canonical.digest` has it. Check
+A digest is of measured parts, as ``domain/encoding/canonical.py`` has it. Check
 ``library.available()`` first.
 """
 

@@ -6,7 +6,7 @@
 
 enum { MASKS_AT_ONCE = 256 };
 
-/* Many masks: positions at which the value flips, column after column, see domain/runs.py. The edges
+/* Many masks: positions at which the value flips, column after column, see domain/columns/rle.py. The edges
  * may be sixty million bytes, so they are not copied: nothing is looked up by them, and what is
  * computed of them wraps around where another thread changed them after they were checked. */
 #define RASTERS(_)                          \

@@ -1,6 +1,6 @@
 """Masks through the compiled kernel: many decoded, rasterised or compared in one call.
 
-The same bits as :mod:`velour_plugin.domain.runs` and the evaluators' ``kernels/overlap.py``.
+The same bits as ``domain/columns/rle.py`` and the evaluators' ``detection/kernels/overlap.py``.
 Check ``library.available()`` first, see :class:`velour_plugin.native.library.Compiled`.
 """
 
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """Many masks as run edges, see :mod:`velour_plugin.domain.runs`.
+    """Many masks as run edges, see :mod:`velour_plugin.domain.columns.rle`.
 
     Args:
         edges: ``(e,)`` int64, for each mask the rising positions at which its value flips.
@@ -124,8 +124,8 @@ def rasterise(
     """Rasterise polygons by COCO's rule.
 
     A mask is the union of its parts; a part is an outline and its holes, by the even-odd rule.
-    Equal to :func:`velour_plugin.domain.runs.edges_of_rings` of each part, then
-    :func:`velour_plugin.domain.runs.union_of_edges`.
+    Equal to :func:`velour_plugin.domain.columns.rle.edges_of_rings` of each part, then
+    :func:`velour_plugin.domain.columns.rle.union_of_edges`.
 
     Args:
         points: ``(p, 2)`` as x, y in pixels, within ten million of the origin.

@@ -6,7 +6,7 @@
 
 enum { HAS_NO_REGION, HAS_POLYGON, HAS_MULTIPOLYGON, HAS_TEXT, HAS_EDGES, KINDS };
 
-/* See velour_plugin/domain/region_column.py. Points and edges are only copied, so that whatever
+/* See velour_plugin/domain/columns/region_column.py. Points and edges are only copied, so that whatever
  * another thread makes of them does no harm. */
 #define REGIONS(_)                                                                         \
     _(LENGTH(rows, INT32_MAX))                                                             \

@@ -15,7 +15,7 @@ from velour_plugin.native.library import library, threads_for
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Regions:
-    """What :class:`velour_plugin.domain.region_column.RegionColumn` has, under the kernel's names.
+    """The columns of a ``RegionColumn``, under the kernel's names.
 
     Args:
         kind: ``(n,)``.

@@ -10,10 +10,10 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from velour_plugin.domain.canonical import canonical_json, digest
+from velour_plugin.domain.encoding.canonical import canonical_json, digest
 from velour_plugin.errors import InvalidInput, StoreUnavailable
-from velour_plugin.plugins import installed
-from velour_plugin.queries import Query
+from velour_plugin.plugins.installed import installed
+from velour_plugin.queries.query import Query
 
 if TYPE_CHECKING:
     from velour_plugin.store.protocol import Store

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from velour_plugin.answers import Comparison, Difference, ErrorDifference, Errors
 from velour_plugin.filters import parse_filter, split_filter
-from velour_plugin.queries import CompareQuery
-from velour_plugin.ranking.comparability import differences, refuse
-from velour_plugin.ranking.datum_predictions import refuse_by_predictions
-from velour_plugin.ranking.paired import Pair, less
-from velour_plugin.ranking.run_lookup import EvaluatedLedger, find_run
+from velour_plugin.queries.query import CompareQuery
+from velour_plugin.ranking.candidates.comparability import differences, refuse
+from velour_plugin.ranking.candidates.datum_predictions import refuse_by_predictions
+from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run
 from velour_plugin.ranking.slice_runs import cut_masks
 from velour_plugin.ranking.slicing import cut_name
-from velour_plugin.ranking.statistics import holm
+from velour_plugin.ranking.uncertainty.permutation_test import Pair, less
+from velour_plugin.ranking.uncertainty.statistics import holm
 from velour_plugin.store.protocol import Snapshot
 
 

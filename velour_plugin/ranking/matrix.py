@@ -14,16 +14,16 @@ from velour_plugin.answers import Cell, Matrix
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import NotComparable, NotFound, UnknownName
 from velour_plugin.filters import parse_filter
-from velour_plugin.plugins import installed
-from velour_plugin.progress import track
-from velour_plugin.queries import MatrixQuery, label_of
-from velour_plugin.query_fields import Cut
-from velour_plugin.ranking.candidates import Choice, choose_candidates
-from velour_plugin.ranking.comparability import in_one_line, refuse_other_questions
-from velour_plugin.ranking.ledger_access import LedgerAccess
-from velour_plugin.ranking.measured import measure_resampled
-from velour_plugin.ranking.selection import select_datums
+from velour_plugin.helpers.progress import track
+from velour_plugin.plugins.installed import installed
+from velour_plugin.queries.fields import Cut
+from velour_plugin.queries.query import MatrixQuery, label_of
+from velour_plugin.ranking.candidates.comparability import in_one_line, refuse_other_questions
+from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
+from velour_plugin.ranking.candidates.newest import Choice, choose_candidates
+from velour_plugin.ranking.candidates.selection import select_datums
 from velour_plugin.ranking.slicing import cut_name, masks
+from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
 from velour_plugin.store.protocol import Snapshot
 from velour_plugin.store.values import Candidate, DatumSelection, Version
 

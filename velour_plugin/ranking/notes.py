@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from velour_plugin.filters import parse_filter
-from velour_plugin.filters.kinds import contradictions
-from velour_plugin.queries import RankQuery
-from velour_plugin.ranking.measured import FEW, Measured
-from velour_plugin.ranking.selection import DatasetSelection
+from velour_plugin.filters.language.kinds import contradictions
+from velour_plugin.queries.query import RankQuery
+from velour_plugin.ranking.candidates.selection import DatasetSelection
+from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measured
 
 
 def leaderboard_notes(

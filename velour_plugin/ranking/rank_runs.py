@@ -7,20 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from velour_plugin.answers import Leaderboard, LeaderboardRow
-from velour_plugin.domain.canonical import canonical_json
+from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.errors import UnknownName
 from velour_plugin.filters import parse_filter
-from velour_plugin.filters.tree import to_json
-from velour_plugin.queries import RankQuery, label_of
-from velour_plugin.ranking.candidate_metadata import datasets_with_candidates
-from velour_plugin.ranking.candidates import Choice
-from velour_plugin.ranking.columns import Columns, Row
-from velour_plugin.ranking.comparability import name_of
-from velour_plugin.ranking.ledger_access import LedgerAccess
-from velour_plugin.ranking.measured import UNDEFINED, Measured, measure_all
+from velour_plugin.filters.language.tree import to_json
+from velour_plugin.queries.query import RankQuery, label_of
+from velour_plugin.ranking.candidates.candidate_metadata import datasets_with_candidates
+from velour_plugin.ranking.candidates.comparability import name_of
+from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
+from velour_plugin.ranking.candidates.newest import Choice
+from velour_plugin.ranking.candidates.selection import Competitors, select
+from velour_plugin.ranking.leaderboard_columns import Columns, Row
 from velour_plugin.ranking.notes import leaderboard_notes
-from velour_plugin.ranking.selection import Competitors, select
-from velour_plugin.ranking.uncertainty import Uncertainty
+from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measured, measure_all
+from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
 from velour_plugin.store.protocol import Snapshot
 
 

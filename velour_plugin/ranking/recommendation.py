@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from velour_plugin.answers import Leaderboard, Recommendation, Support
 from velour_plugin.errors import NotComparable, NotFound, UnknownName
-from velour_plugin.queries import RankQuery, RecommendQuery
-from velour_plugin.ranking.comparability import in_one_line
+from velour_plugin.queries.query import RankQuery, RecommendQuery
+from velour_plugin.ranking.candidates.comparability import in_one_line
 from velour_plugin.ranking.rank_runs import Ranking
 from velour_plugin.store.protocol import Snapshot
 

@@ -10,13 +10,13 @@ from velour_plugin.answers import DatumImpact, Slice, Slices, Worst
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.evaluator import value_over
 from velour_plugin.filters import Where, parse_filter
-from velour_plugin.progress import track
-from velour_plugin.queries import SliceQuery, WorstQuery, label_of
-from velour_plugin.query_fields import Cut
-from velour_plugin.ranking.datum_predictions import select_in_run
-from velour_plugin.ranking.measured import measure_resampled
-from velour_plugin.ranking.run_lookup import EvaluatedLedger, find_run
+from velour_plugin.helpers.progress import track
+from velour_plugin.queries.fields import Cut
+from velour_plugin.queries.query import SliceQuery, WorstQuery, label_of
+from velour_plugin.ranking.candidates.datum_predictions import select_in_run
+from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run
 from velour_plugin.ranking.slicing import Mask, cut_name, masks
+from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
 from velour_plugin.store.protocol import Reader, Snapshot
 
 _AT_ONCE = 1000

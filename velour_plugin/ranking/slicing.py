@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum
-from velour_plugin.domain.table import AnnotationTable
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.filters import parse_filter
 from velour_plugin.filters.interpret import matching
-from velour_plugin.query_fields import Cut
+from velour_plugin.queries.fields import Cut
 
 Mask = NDArray[np.bool_]
 FEW_VALUES = 10

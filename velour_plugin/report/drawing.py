@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from velour_plugin.domain.annotations import Annotation, Datum
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.geometry import Raster
-from velour_plugin.domain.table import AnnotationTable
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation, Metric
 from velour_plugin.domain.labels import Label
-from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.evaluator import value_over
-from velour_plugin.libraries import shapely
-from velour_plugin.plugins import installed
-from velour_plugin.query_fields import Cut
+from velour_plugin.helpers.libraries import shapely
+from velour_plugin.plugins.installed import installed
+from velour_plugin.queries.fields import Cut
 from velour_plugin.ranking.slicing import cut_name, masks
 
 ABOUT_LABELS = ("AP_50", "IoU", "f1")

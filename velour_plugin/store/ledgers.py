@@ -19,8 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.domain.arrow import column_to_numpy, columns_to_parquet, parquet_to_table
-from velour_plugin.domain.canonical import canonical_json
+from velour_plugin.domain.encoding.arrow import (
+    column_to_numpy,
+    columns_to_parquet,
+    parquet_to_table,
+)
+from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.domain.ledger import Columns, LazyTables, Ledger
 from velour_plugin.errors import StoreUnavailable
 

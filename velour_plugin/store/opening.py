@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from velour_plugin.errors import BadPlugin, InvalidInput
-from velour_plugin.plugins import installed
+from velour_plugin.helpers.usage import in_use
+from velour_plugin.plugins.installed import installed
 from velour_plugin.store.protocol import Snapshot, Store
-from velour_plugin.usage import in_use
 
 if TYPE_CHECKING:
-    from velour_plugin.queries import Query
+    from velour_plugin.queries.query import Query
 
 Value = TypeVar("Value")
 

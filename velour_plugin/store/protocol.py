@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from velour_plugin.domain.annotations import Datum
+    from velour_plugin.domain.columns.annotation_table import AnnotationTable
     from velour_plugin.domain.datasets import Dataset
     from velour_plugin.domain.evaluation import EvaluatedRun, Evaluation
     from velour_plugin.domain.facts import Facts, FactValue
     from velour_plugin.domain.labels import Label
     from velour_plugin.domain.ledger import Ledger
     from velour_plugin.domain.models import Model
-    from velour_plugin.domain.table import AnnotationTable
     from velour_plugin.filters import Node, Where
     from velour_plugin.partitions import PartitionedDataset
-    from velour_plugin.queries import Query
+    from velour_plugin.queries.query import Query
     from velour_plugin.store.values import Candidate, DatumSelection, Version, VersionDiff
 
 

@@ -27,14 +27,14 @@ import pytest
 from numpy.typing import NDArray
 
 import velour_plugin as velour
-from velour_plugin.domain.canonical import canonical_json
+from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import UnknownName
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.filters.reduce import reduced
-from velour_plugin.filters.rows import matching_labels
+from velour_plugin.filters.row_filter import matching_labels
 from velour_plugin.store.ledgers import ledger_from_bytes, ledger_to_bytes
 
 SEEDS = range(6)

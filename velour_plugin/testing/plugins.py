@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from velour_plugin.plugins import Plugins, installed
+from velour_plugin.plugins.installed import Plugins, installed
 
 
 @contextmanager

@@ -29,7 +29,7 @@ import pytest
 import velour_plugin as velour
 from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.filters import parse_filter
-from velour_plugin.queries import (
+from velour_plugin.queries.query import (
     CompareQuery,
     MatrixQuery,
     Query,

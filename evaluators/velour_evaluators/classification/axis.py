@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_evaluators.classification.kernels.class_counts import Counts, count_decisions
+from velour_evaluators.classification.kernels.ranking_curves import Rankings, counts_at
 from velour_evaluators.classification.ledger import LabelKeys
-from velour_evaluators.kernels.classification import Counts, count_decisions
-from velour_evaluators.kernels.ranking_curves import Rankings, counts_at
 from velour_evaluators.kernels.sums import Weights, narrowest
 from velour_plugin import Ledger
 from velour_plugin.plugin import Columns, LabelName

@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.classification.axis import Axis
-from velour_evaluators.classification.metrics import known, reliability_of
-from velour_evaluators.kernels import calibration
-from velour_evaluators.kernels.calibration import Reliability
-from velour_evaluators.kernels.classification import MISSING, Cells, confusion_cells
-from velour_evaluators.kernels.ranking_curves import (
+from velour_evaluators.classification.kernels import calibration
+from velour_evaluators.classification.kernels.calibration import Reliability
+from velour_evaluators.classification.kernels.class_counts import MISSING, Cells, confusion_cells
+from velour_evaluators.classification.kernels.ranking_curves import (
     Curve,
     counts_at,
     precision_recall_curve,
     roc_curve,
     steps_of,
 )
+from velour_evaluators.classification.metrics import known, reliability_of
 from velour_evaluators.kernels.sums import ratio
 from velour_plugin import Label, Metric
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.answers import Answers, sorted_answers
+from velour_evaluators.classification.kernels.class_scores import Answers, sorted_answers
 from velour_evaluators.kernels.sorting import starts_of_runs
 from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset, UnknownName

@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 
 from velour_evaluators.classification import engine
 from velour_evaluators.classification.input import Question, mixture_of_scores, questions_of
-from velour_evaluators.kernels import answers as judge
-from velour_evaluators.kernels.answers import sorted_answers
-from velour_evaluators.kernels.classification import MISSING
-from velour_evaluators.kernels.ranking_order import RankedScores, RankedTruths
+from velour_evaluators.classification.kernels import class_scores as judge
+from velour_evaluators.classification.kernels.class_counts import MISSING
+from velour_evaluators.classification.kernels.class_scores import sorted_answers
+from velour_evaluators.classification.kernels.ranking_order import RankedScores, RankedTruths
 from velour_evaluators.kernels.sorting import starts_of_runs
 from velour_plugin import Dataset, Ledger
 from velour_plugin.plugin import Columns, LabelName

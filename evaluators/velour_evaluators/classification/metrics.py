@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.classification.axis import Axis
-from velour_evaluators.kernels import calibration, ranking_curves
-from velour_evaluators.kernels import classification as decisions
-from velour_evaluators.kernels.calibration import Reliability
-from velour_evaluators.kernels.classification import Counts, macro, mean_of_known
+from velour_evaluators.classification.kernels import calibration, ranking_curves
+from velour_evaluators.classification.kernels import class_counts as decisions
+from velour_evaluators.classification.kernels.calibration import Reliability
+from velour_evaluators.classification.kernels.class_counts import Counts, macro, mean_of_known
 from velour_evaluators.kernels.sums import exact_mean, weight_of
 from velour_plugin import Label, Metric
 

@@ -1,6 +1,6 @@
 """The confusion matrix of detection, with an example of everything that went wrong.
 
-How detections and truths are put together: :func:`velour_evaluators.kernels.confusion.events_of`.
+How detections and truths are paired: ``kernels/confusion_events.py``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_evaluators.detection.kernels.assignment import Overlaps
+from velour_evaluators.detection.kernels.confusion_events import NOBODY, Events, events_of
 from velour_evaluators.detection.ledger import BOX
 from velour_evaluators.detection.view import LISTED, DetectionView, Key
-from velour_evaluators.kernels.assignment import Overlaps
-from velour_evaluators.kernels.confusion import NOBODY, Events, events_of
 from velour_plugin import Metric
 
 DENSE = 200

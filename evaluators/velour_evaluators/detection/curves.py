@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.detection.view import DetectionView
-from velour_evaluators.kernels import calibration
-from velour_evaluators.kernels.accumulate import RECALLS, curves_of_area
-from velour_evaluators.kernels.score_curves import (
+from velour_evaluators.classification.kernels import calibration
+from velour_evaluators.detection.kernels.accumulate import RECALLS, curves_of_area
+from velour_evaluators.detection.kernels.score_curves import (
     best_f1,
     counts_from,
     scores_at_recalls,
     steps_of,
 )
+from velour_evaluators.detection.view import DetectionView
 from velour_evaluators.kernels.sums import ratio
 from velour_plugin import Metric
 

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.detection.ledger import DetectionLedger, Selection
-from velour_evaluators.detection.parameters import Settings
-from velour_evaluators.kernels import matching, merging
-from velour_evaluators.kernels.accumulate import (
+from velour_evaluators.detection.kernels import matching, sorted_runs
+from velour_evaluators.detection.kernels.accumulate import (
     Averages,
     Question,
     Rows,
     averages_of_curves,
     curves_of_area,
 )
+from velour_evaluators.detection.ledger import DetectionLedger, Selection
+from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels.native import averages as native_averages
 from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match
@@ -129,10 +129,10 @@ def match_lanes(
 
 
 def merged_runs(
-    runs: merging.Runs, score: NDArray[np.float64], datum: NDArray[np.int32]
+    runs: sorted_runs.Runs, score: NDArray[np.float64], datum: NDArray[np.int32]
 ) -> NDArray[np.int64]:
     """Order of the rows of sorted runs: see :func:`merging.merged_runs`."""
-    engine = native_merge.merged_runs if library.available() else merging.merged_runs
+    engine = native_merge.merged_runs if library.available() else sorted_runs.merged_runs
     return engine(runs, score, datum)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.detection.ledger import DETAIL_TABLES, with_datums
-from velour_evaluators.detection.matching import write_ledger
+from velour_evaluators.detection.ledger_writer import write_ledger
 from velour_evaluators.detection.metrics import lean_metrics
 from velour_evaluators.detection.parameters import DEFAULTS, Settings, checked
 from velour_evaluators.kernels.native import library
@@ -79,7 +79,7 @@ class ObjectDetection(Evaluator):
         self, ledger: Ledger, keys: Sequence[MetricKey], weights: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """Measure some metrics under many weightings; of COCO's, only what they take."""
-        from velour_evaluators.detection.values import CocoValues
+        from velour_evaluators.detection.weighted_values import CocoValues
 
         coco = CocoValues(ledger)
         known = np.array([coco.knows(key) for key in keys], bool)
@@ -98,7 +98,7 @@ class ObjectDetection(Evaluator):
         omitted: NDArray[np.intp],
     ) -> NDArray[np.float64]:
         """Measure without each of some datums; only the labels that a datum shows change."""
-        from velour_evaluators.detection.values import CocoValues
+        from velour_evaluators.detection.weighted_values import CocoValues
 
         coco = CocoValues(ledger)
         if not all(coco.knows(key) for key in keys):
@@ -109,7 +109,7 @@ class ObjectDetection(Evaluator):
         self, ledger: Ledger, datums: NDArray[np.bool_], metrics: Sequence[str]
     ) -> Ledger | None:
         """Leave out the rows of other datums; details need more tables than are kept."""
-        from velour_evaluators.detection.values import CocoValues
+        from velour_evaluators.detection.weighted_values import CocoValues
 
         coco = CocoValues(ledger)
         if not all(coco.is_coco(metric) for metric in metrics):
@@ -120,7 +120,7 @@ class ObjectDetection(Evaluator):
         self, ledger: Ledger, datums: NDArray[np.bool_] | None = None
     ) -> dict[str, tuple[int, float | None]]:
         """AP that each kind of error costs, as in TIDE, at the parameter ``iou_threshold``."""
-        from velour_evaluators.detection.errors import errors_by_kind
+        from velour_evaluators.detection.error_kinds import errors_by_kind
 
         return errors_by_kind(ledger, ledger.weights_of(datums))
 
@@ -154,7 +154,7 @@ class ObjectDetection(Evaluator):
 
     def supports(self, ledger: Ledger, parameters: Mapping[str, Any]) -> bool:
         """Whether a ledger can answer other parameters exactly, without a new match."""
-        from velour_evaluators.detection.answers import unanswered
+        from velour_evaluators.detection.ledger_narrowing import unanswered
 
         return not any(unanswered(ledger, self.parameters(parameters)))
 
@@ -162,9 +162,9 @@ class ObjectDetection(Evaluator):
         """Make of a ledger the one that a match with other parameters would have made.
 
         Raises:
-            InvalidInput: it cannot (see :mod:`velour_evaluators.detection.answers`): why.
+            InvalidInput: it cannot (see :mod:`velour_evaluators.detection.ledger_narrowing`): why.
         """
-        from velour_evaluators.detection.answers import narrowed
+        from velour_evaluators.detection.ledger_narrowing import narrowed
 
         return narrowed(ledger, self.parameters(parameters))
 
@@ -179,7 +179,7 @@ class ObjectDetection(Evaluator):
             return ledger
         if ledger.parameters["federated"]:
             return None
-        from velour_evaluators.detection.answers import reduced
+        from velour_evaluators.detection.ledger_narrowing import reduced
 
         return reduced(ledger, labels, min_score)
 

@@ -6,7 +6,7 @@ table                columns
 ``detections``       label, datum, score, rank (in its image and label), areas
                      (bits), sorted by label, then falling score, then datum
 ``matches``          detection (position), hit and ignored (lanes, see
-                     :mod:`velour_evaluators.kernels.matching`)
+                     :mod:`velour_evaluators.detection.kernels.matching`)
 ``truths``           label, datum, areas (bits of the ranges in which it
                      counts; none for a crowd), crowd
 ``pairs``            detection, truth (positions), iou: of one image and label
@@ -31,7 +31,7 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.accumulate import Rows
+from velour_evaluators.detection.kernels.accumulate import Rows
 from velour_evaluators.kernels.sorting import count_within, starts_of_runs
 from velour_plugin import Ledger
 from velour_plugin.plugin import Columns

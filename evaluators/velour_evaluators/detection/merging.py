@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.detection import engine
+from velour_evaluators.detection.kernels.sorted_runs import Runs, each
 from velour_evaluators.detection.ledger import DETAIL_TABLES
-from velour_evaluators.kernels.merging import Runs, each
 from velour_evaluators.kernels.sorting import descending_order, stable_order
 from velour_plugin import Ledger
 from velour_plugin.errors import BadDataset, InvalidInput

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.detection import engine
-from velour_evaluators.detection.matching import keys_of
+from velour_evaluators.detection.kernels.accumulate import Average, Averages, Question
+from velour_evaluators.detection.ledger_writer import keys_of
 from velour_evaluators.detection.parameters import Settings
-from velour_evaluators.kernels.accumulate import Average, Averages, Question
 from velour_plugin import Label, Ledger, Metric
 from velour_plugin.plugin import LabelName
 

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.matching import LaneGrid
+from velour_evaluators.detection.kernels.matching import LaneGrid
 from velour_evaluators.regions import FORMS
 from velour_plugin.errors import InvalidInput, UnknownName
 

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_evaluators.detection.kernels.assignment import Overlaps, assigned
 from velour_evaluators.detection.ledger import DetectionLedger
-from velour_evaluators.detection.matching import keys_of
+from velour_evaluators.detection.ledger_writer import keys_of
 from velour_evaluators.detection.parameters import Settings
-from velour_evaluators.kernels.assignment import Overlaps, assigned
 from velour_evaluators.kernels.sorting import (
     count_within,
     descending_order,

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels import boundaries, semantic
 from velour_evaluators.kernels.native import labels as compiled
 from velour_evaluators.kernels.native import library
-from velour_evaluators.kernels.semantic import Counts, LabelRuns
+from velour_evaluators.semantic.kernels import boundaries, pixel_confusion
+from velour_evaluators.semantic.kernels.pixel_confusion import Counts, LabelRuns
 from velour_plugin.plugin import Edges, LabelPixels
 
 
@@ -19,7 +19,7 @@ def runs_of_masks(masks: Sequence[Edges], labels: Sequence[int], size: int) -> L
     """Join masks that share no pixel into one labelling; ``None`` where two of them do."""
     if library.available():
         return compiled.runs_of_masks(masks, labels, size)
-    return semantic.runs_of_masks(masks, labels, size)
+    return pixel_confusion.runs_of_masks(masks, labels, size)
 
 
 def confusion_of_runs(truth: LabelRuns, predicted: LabelRuns, labels: int) -> Counts:
@@ -32,7 +32,7 @@ def confusion_of_runs(truth: LabelRuns, predicted: LabelRuns, labels: int) -> Co
     """
     if library.available() and compiled.fits_table(labels + 2, labels + 2):
         return compiled.confusion_of_runs(truth, predicted, labels)
-    return semantic.confusion_of_runs(truth, predicted)
+    return pixel_confusion.confusion_of_runs(truth, predicted)
 
 
 def confusion_of_labels(truth: NDArray[Any], predicted: NDArray[Any]) -> Counts:
@@ -49,13 +49,13 @@ def confusion_of_labels(truth: NDArray[Any], predicted: NDArray[Any]) -> Counts:
         and compiled.fits_table(sides[0].labels, sides[1].labels)
     ):
         return compiled.confusion_of_labels(*sides)
-    return semantic.confusion_of_numbers(truth, predicted)
+    return pixel_confusion.confusion_of_numbers(truth, predicted)
 
 
 def boundary_counts(
     truth: LabelRuns, predicted: LabelRuns, height: int, labels: int, width: int
 ) -> NDArray[np.int64]:
-    """Count what boundaries' scores follow from: see :mod:`velour_evaluators.kernels.boundaries`.
+    """Count the pixels that boundary scores follow from: ``kernels/boundaries.py``.
 
     Args:
         truth: labels below ``labels``; ``labels`` itself is nobody's on both sides.
@@ -69,7 +69,9 @@ def boundary_counts(
     """
     if library.available():
         return compiled.boundary_counts(truth, predicted, height, labels, width)
-    images = [semantic.image_of_runs(runs, height, labels + 1) for runs in (truth, predicted)]
+    images = [
+        pixel_confusion.image_of_runs(runs, height, labels + 1) for runs in (truth, predicted)
+    ]
     ignored = images[0] == labels
     for image in images:
         image[ignored] = labels + 1

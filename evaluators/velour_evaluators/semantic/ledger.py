@@ -8,7 +8,7 @@
 ``datums``     datum, key, agreed, pixels: all that count, and those on which both
                sides agree, be it on the background
 ``boundaries`` datum, label, and the columns of
-               :data:`velour_evaluators.kernels.boundaries.COLUMNS`
+               :data:`velour_evaluators.semantic.kernels.boundaries.COLUMNS`
 =============  ==================================================================
 
 ``labels`` and ``datums`` follow from ``counts``; they are short, and all that scores need.
@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.boundaries import COLUMNS
-from velour_evaluators.kernels.semantic import NOBODY
 from velour_evaluators.semantic.engine import boundary_counts, confusion_of_runs
+from velour_evaluators.semantic.kernels.boundaries import COLUMNS
+from velour_evaluators.semantic.kernels.pixel_confusion import NOBODY
 from velour_evaluators.semantic.scenes import Scene, scenes
 from velour_plugin import Dataset, Ledger
 from velour_plugin.plugin import Columns, LabelName

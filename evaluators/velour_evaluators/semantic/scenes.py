@@ -13,8 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.semantic import LabelRuns, confusion_of_runs, runs_of_layers
 from velour_evaluators.semantic.engine import runs_of_masks
+from velour_evaluators.semantic.kernels.pixel_confusion import (
+    LabelRuns,
+    confusion_of_runs,
+    runs_of_layers,
+)
 from velour_plugin import AnnotationTable, Dataset, Raster
 from velour_plugin.errors import BadDataset
 from velour_plugin.plugin import Edges, LabelName, union_of_edges

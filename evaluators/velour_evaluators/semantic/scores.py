@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.boundaries import COLUMNS
+from velour_evaluators.semantic.kernels.boundaries import COLUMNS
 from velour_plugin import Ledger
 from velour_plugin.plugin import Columns
 
@@ -31,7 +31,7 @@ class Sums:
         agreed: ``(keys,)`` pixels on which both sides agree, the background among them.
         pixels: ``(keys,)`` all pixels that count.
         boundaries: ``(7, labels)``, a row a column of
-            :func:`velour_evaluators.kernels.boundaries.boundary_counts`.
+            :func:`velour_evaluators.semantic.kernels.boundaries.boundary_counts`.
     """
 
     truth: Floats

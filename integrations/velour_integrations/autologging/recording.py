@@ -155,8 +155,8 @@ def _log_one(
     from mlflow.entities import RunTag
 
     from velour_integrations.mlflow.datasets.constructors import from_velour
+    from velour_integrations.mlflow.runs.display_options import Wanted
     from velour_integrations.mlflow.runs.run import log_artifacts, log_metrics, look, mlflow_metrics
-    from velour_integrations.mlflow.runs.wanted import Wanted
 
     client = mlflow.MlflowClient()
     before = client.get_run(run.run_id)

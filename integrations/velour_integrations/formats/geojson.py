@@ -31,7 +31,13 @@ from velour_integrations.formats.geojson_content import (
     first_of,
     read_content,
 )
-from velour_integrations.formats.rows import NO_BOX, Rows, checked_score, class_names, place_of
+from velour_integrations.formats.row_builder import (
+    NO_BOX,
+    Rows,
+    checked_score,
+    class_names,
+    place_of,
+)
 from velour_plugin import AnnotationTable, Dataset, Datum, MultiPolygon, Polygon
 from velour_plugin.errors import BadDataset
 from velour_plugin.plugin import Path, Shape, natural_order, read_records

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from velour_integrations.formats.rows import by_name, read_bytes
+from velour_integrations.formats.row_builder import by_name, read_bytes
 from velour_plugin.errors import BadDataset
 
 IMAGE = ("image_id", "image", "file_name", "image_name", "ImageId", "uid")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_integrations.formats.rows import by_name, place_of
+from velour_integrations.formats.row_builder import by_name, place_of
 from velour_plugin import AnnotationTable, Dataset, Datum
 from velour_plugin.errors import BadAnnotation, BadDataset, InvalidInput
 from velour_plugin.plugin import (

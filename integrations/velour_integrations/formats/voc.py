@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from velour_integrations.formats.rows import (
+from velour_integrations.formats.row_builder import (
     Box,
     Rows,
     by_name,

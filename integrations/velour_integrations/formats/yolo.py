@@ -18,7 +18,7 @@ from pathlib import Path as FilePath
 import numpy as np
 import shapely
 
-from velour_integrations.formats.rows import (
+from velour_integrations.formats.row_builder import (
     Rows,
     checked_score,
     class_names,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from velour_integrations.formats.rows import by_name, read_bytes, read_lines
+from velour_integrations.formats.row_builder import by_name, read_bytes, read_lines
 from velour_plugin.errors import BadDataset, InvalidInput
 
 _USUAL = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")

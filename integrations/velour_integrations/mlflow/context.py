@@ -38,7 +38,7 @@ class VelourRunContext(RunContextProvider):
 
 def _usage() -> Any:
     """What the core knows is in use; nothing when it was never imported."""
-    return getattr(sys.modules.get("velour_plugin.usage"), "in_use", None)
+    return getattr(sys.modules.get("velour_plugin.helpers.usage"), "in_use", None)
 
 
 def without_password(url: str) -> str:

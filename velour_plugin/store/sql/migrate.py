@@ -28,10 +28,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from velour_plugin.errors import BadPlugin, NewerSchema, StoreUnavailable, UnknownName
-from velour_plugin.plugin_manager import blamed
-from velour_plugin.plugins import installed
+from velour_plugin.plugins.installed import installed
+from velour_plugin.plugins.manager import blamed
 from velour_plugin.store.sql import schema
-from velour_plugin.store.sql.backend import Backend
+from velour_plugin.store.sql.databases.backend import Backend
 from velour_plugin.store.sql.head import HEAD, VERSION_TABLE
 from velour_plugin.store.tables import StoreTables
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError
 from velour_plugin.errors import InvalidInput, NotFound
 from velour_plugin.store.opening import ENVIRONMENT, masked, store_url
 from velour_plugin.store.sql import migrate
-from velour_plugin.store.sql.backend import Backend
+from velour_plugin.store.sql.databases.backend import Backend
 from velour_plugin.store.sql.store import SqlStore
 
 
@@ -73,13 +73,15 @@ def _connect(url: str) -> SqlStore:
 
 
 def _sqlite() -> Backend:
-    from velour_plugin.store.sql.sqlite import Sqlite
+    from velour_plugin.store.sql.databases.sqlite import Sqlite
 
     return Sqlite()
 
 
 def _postgis() -> Backend:
-    from velour_plugin.store.sql.postgis import PostGIS  # with its dialect, which loads slowly
+    from velour_plugin.store.sql.databases.postgis import (
+        PostGIS,  # with its dialect, which loads slowly
+    )
 
     return PostGIS()
 

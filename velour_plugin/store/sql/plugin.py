@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 from velour_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from velour_plugin.queries import Query
+    from velour_plugin.queries.query import Query
     from velour_plugin.store.opening import StoreOpener
     from velour_plugin.store.protocol import Store
-    from velour_plugin.store.sql.plain import PlainStore
+    from velour_plugin.store.sql.plain.plain_store import PlainStore
     from velour_plugin.store.sql.store import SqlStore
 
 
@@ -33,7 +33,7 @@ class _SqlOpener:
 
     def known_answer(self, url: str, key: str, datasets: Sequence[str] | None) -> Any | None:
         """An answer that is kept under a key and still valid, without opening the store."""
-        from velour_plugin.store.sql.known_answer import known_answer
+        from velour_plugin.store.sql.plain.known_answer import known_answer
 
         return known_answer(url, key, datasets, _heads())
 
@@ -53,8 +53,8 @@ class _SqlOpener:
         return self._plainly(url, look)
 
     def _plainly(self, url: str, use: Callable[[PlainStore], Any]) -> Any | None:
-        from velour_plugin.store.sql.driver import NotPlain, driver_of
-        from velour_plugin.store.sql.plain import PlainStore
+        from velour_plugin.store.sql.plain.driver import NotPlain, driver_of
+        from velour_plugin.store.sql.plain.plain_store import PlainStore
 
         with suppress(NotPlain):
             open_store = partial(self, url, create=False)
@@ -65,7 +65,7 @@ class _SqlOpener:
 
 def _heads() -> dict[str, str]:
     """By version table, the revision that each group of tables must have."""
-    from velour_plugin.plugins import installed
+    from velour_plugin.plugins.installed import installed
     from velour_plugin.store.sql.head import HEAD, VERSION_TABLE
 
     plugins = {tables.version_table: tables.head for tables in installed().tables.values()}

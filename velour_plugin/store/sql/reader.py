@@ -14,18 +14,19 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from velour_plugin.domain.annotations import Datum
-from velour_plugin.domain.codec import table_from_bytes
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.encoding.codec import table_from_bytes
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.domain.facts import TAGS, FactValue
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Columns, Ledger
 from velour_plugin.domain.models import Model
-from velour_plugin.domain.table import AnnotationTable
 from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.filters.interpret import check_properties
-from velour_plugin.filters.swapped import warn_if_swapped
-from velour_plugin.filters.tree import Node, properties
+from velour_plugin.filters.language.swapped import warn_if_swapped
+from velour_plugin.filters.language.tree import Node, properties
+from velour_plugin.helpers.usage import in_use
 from velour_plugin.store.ledgers import (
     LeanLedger,
     details_from_bytes,
@@ -34,20 +35,19 @@ from velour_plugin.store.ledgers import (
 )
 from velour_plugin.store.memory import BoundedCache
 from velour_plugin.store.spool import Spool
-from velour_plugin.store.sql import (
+from velour_plugin.store.sql.databases.backend import Backend
+from velour_plugin.store.sql.filtering import conditions
+from velour_plugin.store.sql.records import (
     answer_cache,
     datasets,
     details,
     evaluations,
     facts,
-    filtering,
     growth,
     models,
 )
-from velour_plugin.store.sql.backend import Backend
-from velour_plugin.store.sql.revisions import revision_of
+from velour_plugin.store.sql.records.revisions import revision_of
 from velour_plugin.store.values import Candidate, DatumSelection, Version, VersionDiff
-from velour_plugin.usage import in_use
 
 
 class SqlReader(ABC):
@@ -122,7 +122,7 @@ class SqlReader(ABC):
             check_properties(where, {*version.properties, *known})
 
             def selected(node: Node) -> DatumSelection:
-                condition = filtering.condition(node, self.backend, version.dataset)
+                condition = conditions.condition(node, self.backend, version.dataset)
                 return datasets.select_datums(connection, version, condition)
 
             found = selected(where)

@@ -221,7 +221,7 @@ prediction_contents = Table(
     Column("part", Integer, primary_key=True, autoincrement=False),
     Column("content", LargeBinary, nullable=False),
 )
-"""Columns of a set as :mod:`velour_plugin.domain.codec` spells them: one blob, or one for each part
+"""Columns of a set as ``domain/encoding/codec.py`` writes them: one blob, or one for each part
 of a partitioned dataset. In a table of their own, so that who lists sets reads no blobs."""
 
 evaluations = Table(

@@ -15,25 +15,25 @@ from velour_plugin.domain.facts import Facts, checked_text
 from velour_plugin.domain.models import Model
 from velour_plugin.errors import InvalidInput, StoreUnavailable
 from velour_plugin.filters import Where, parse_filter
+from velour_plugin.helpers.usage import in_use
 from velour_plugin.partitions import PartitionedDataset
-from velour_plugin.plugins import installed
-from velour_plugin.queries import Query
+from velour_plugin.plugins.installed import installed
+from velour_plugin.queries.query import Query
 from velour_plugin.store.memory import LEDGERS_IN_MEMORY, VERSIONS_IN_MEMORY, BoundedCache
-from velour_plugin.store.sql import (
+from velour_plugin.store.sql import migrate
+from velour_plugin.store.sql.databases.backend import Backend
+from velour_plugin.store.sql.reader import SqlReader, SqlSnapshot
+from velour_plugin.store.sql.records import (
     answer_cache,
     datasets,
     evaluations,
     expanded,
     facts,
     growth,
-    migrate,
     models,
 )
-from velour_plugin.store.sql.backend import Backend
-from velour_plugin.store.sql.reader import SqlReader, SqlSnapshot
-from velour_plugin.store.sql.revisions import STORE, advance
+from velour_plugin.store.sql.records.revisions import STORE, advance
 from velour_plugin.store.values import Version
-from velour_plugin.usage import in_use
 
 Answer = TypeVar("Answer")
 

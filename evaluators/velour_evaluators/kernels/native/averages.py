@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.accumulate import RECALLS, Average, Averages, Question
+from velour_evaluators.detection.kernels.accumulate import RECALLS, Average, Averages, Question
 from velour_evaluators.kernels.native import library
 from velour_plugin.plugin import column, threads_for
 
@@ -50,7 +50,7 @@ def averages(
 ) -> Averages:
     """Average precision and recall of each label and group under many weightings of the datums.
 
-    The same bits as :func:`velour_evaluators.kernels.accumulate.averages_of_curves` of each
+    The same bits as ``averages_of_curves`` of ``detection/kernels/accumulate.py`` for each
     weighting. Memory does not grow with the number of weightings, but for the answer.
 
     Args:

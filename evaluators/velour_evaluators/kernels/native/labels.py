@@ -1,7 +1,7 @@
 """Labellings of images by the compiled kernel: confusion of labels, runs of masks, boundaries.
 
-The same as the functions of these names in :mod:`velour_evaluators.kernels.semantic` and
-:mod:`velour_evaluators.kernels.boundaries`.
+The same as the functions of these names in ``semantic/kernels``: ``pixel_confusion.py`` and
+``boundaries.py``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.kernels.native import library
-from velour_evaluators.kernels.semantic import NOBODY, Counts, LabelRuns
+from velour_evaluators.semantic.kernels.pixel_confusion import NOBODY, Counts, LabelRuns
 from velour_plugin.plugin import Edges, LabelPixels
 
 _LARGEST_TABLE = 1 << 20

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.matching import LaneGrid
+from velour_evaluators.detection.kernels.matching import LaneGrid
 from velour_evaluators.kernels.native import library
 from velour_plugin.plugin import Masks, Texts, column, threads_for
 
@@ -57,7 +57,7 @@ def match_boxes(
 
     Returns:
         ``detections``, ``matches`` and ``truths`` as
-        :func:`velour_evaluators.detection.matching.write_ledger` writes them.
+        :func:`velour_evaluators.detection.ledger_writer.write_ledger` writes them.
 
     Raises:
         ValueError: columns of different lengths, an index or score out of bounds, too many lanes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.merging import Runs
+from velour_evaluators.detection.kernels.sorted_runs import Runs
 from velour_evaluators.kernels.native import library
 from velour_plugin.plugin import column, threads_for
 
@@ -13,7 +13,7 @@ from velour_plugin.plugin import column, threads_for
 def merged_runs(
     runs: Runs, score: NDArray[np.float64], datum: NDArray[np.int32]
 ) -> NDArray[np.int64]:
-    """Order of all rows: the same as :func:`velour_evaluators.kernels.merging.merged_runs`.
+    """Order of all rows: the same as ``detection/kernels/sorted_runs.py``.
 
     Raises:
         ValueError: columns of different lengths, or runs that do not cover as many rows.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.matching import Cells, Lanes
+from velour_evaluators.detection.kernels.matching import Cells, Lanes
 from velour_evaluators.kernels.native import library
 from velour_plugin.plugin import Masks, column, threads_for
 
@@ -24,7 +24,7 @@ def overlapping_pairs(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
     """Pairs of a detection and a truth of its cell that overlap enough to matter.
 
-    The same as :func:`velour_evaluators.kernels.matching.overlapping_pairs` of boxes or masks.
+    The same as ``overlapping_pairs`` of ``detection/kernels/matching.py``, of boxes or masks.
 
     Args:
         cells: who may meet whom.
@@ -85,7 +85,7 @@ def match_lanes(
     ignored_in: Lanes,
     crowd: NDArray[np.bool_],
 ) -> tuple[NDArray[np.intp], Lanes, Lanes]:
-    """Match greedily, all lanes at once: :func:`velour_evaluators.kernels.matching.match_lanes`.
+    """Match greedily, all lanes at once: ``match_lanes`` of ``detection/kernels/matching.py``.
 
     Raises:
         ValueError: columns of different lengths, an index out of bounds, an IoU that is NaN.

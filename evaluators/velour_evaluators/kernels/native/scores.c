@@ -1,6 +1,6 @@
 /* Scores of labels on datums: what each datum was decided for, and each label's scores ranked.
  *
- * The same bits as velour_evaluators/kernels/answers.py and ranking_order.py.
+ * The same bits as velour_evaluators/classification/kernels/class_scores.py and ranking_order.py.
  */
 #include <math.h>
 

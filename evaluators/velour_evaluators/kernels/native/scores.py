@@ -1,7 +1,7 @@
 """Scores of labels by the compiled kernel: decisions of datums, and each label's scores ranked.
 
-The same bits as :mod:`velour_evaluators.kernels.answers` and
-:mod:`velour_evaluators.kernels.ranking_order`. Check ``library.available()`` first.
+The same bits as :mod:`velour_evaluators.classification.kernels.class_scores` and
+:mod:`velour_evaluators.classification.kernels.ranking_order`. Check ``library.available()`` first.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.kernels.answers import Answers, Decisions
-from velour_evaluators.kernels.calibration import SUMS_TO_ONE, surprise
+from velour_evaluators.classification.kernels.calibration import SUMS_TO_ONE, surprise
+from velour_evaluators.classification.kernels.class_scores import Answers, Decisions
+from velour_evaluators.classification.kernels.ranking_order import RankedScores, RankedTruths
 from velour_evaluators.kernels.native import library
-from velour_evaluators.kernels.ranking_order import RankedScores, RankedTruths
 from velour_plugin.plugin import column, threads_for
 
 
 def decisions(answers: Answers, truth: NDArray[np.integer]) -> Decisions:
-    """Judge datums of one label each: :func:`velour_evaluators.kernels.answers.decisions`.
+    """Compare predicted with true labels, one a datum: ``classification/kernels/class_scores.py``.
 
     Args:
         answers: of all rows.
@@ -43,7 +43,7 @@ def rank(
     truth_row: NDArray[np.int32],
     truth_label: NDArray[np.int32],
 ) -> tuple[RankedScores, RankedTruths]:
-    """Rank answers label by label: :func:`velour_evaluators.kernels.ranking_order.rank`.
+    """Rank scores label by label: ``classification/kernels/ranking_order.py``.
 
     Raises:
         ValueError: a score is outside [0, 1], or a row or label is out of bounds.

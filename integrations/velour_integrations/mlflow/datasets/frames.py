@@ -17,7 +17,7 @@ import numpy as np
 import velour_plugin as velour
 from velour_integrations.mlflow.datasets.cell_rules import CellRules
 from velour_integrations.mlflow.datasets.cells import table_of
-from velour_integrations.mlflow.datasets.described import described
+from velour_integrations.mlflow.datasets.metadata_columns import described
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
 from velour_plugin.plugin import DatumColumns, encode_metadata, natural_order
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from velour_integrations.mlflow.runs import wanted
+from velour_integrations.mlflow.runs import display_options
 from velour_plugin.errors import InvalidInput, UnknownName
 
 CONFIG = {
@@ -27,7 +27,7 @@ CONFIG = {
     "probabilities": "False: judge the labels that a classifier predicts, not its probabilities",
     "metric_prefix": "stands before the names of metrics in MLflow; the store keeps bare names",
     "col_mapping": "for extra_metrics: which column an argument of a metric's function means",
-    **wanted.KEYS,
+    **display_options.KEYS,
 }
 """Keys of ``evaluator_config``, and what each says."""
 
@@ -74,7 +74,7 @@ _TEXT: _Rule = ("a text that is not empty", lambda value: isinstance(value, str)
 _ANYTHING: _Rule = ("a filter", lambda value: True)  # the core says it better
 _MAPPING: _Rule = ("a mapping", lambda value: isinstance(value, Mapping))
 _RULES: Mapping[str, _Rule] = {
-    **wanted.RULES,
+    **display_options.RULES,
     "parameters": _MAPPING,
     "col_mapping": _MAPPING,
     "where": _ANYTHING,
@@ -86,5 +86,5 @@ _RULES: Mapping[str, _Rule] = {
         lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 1,
     ),
     "probabilities": ("True or False", lambda value: isinstance(value, bool)),
-    **wanted.RULES,
+    **display_options.RULES,
 }

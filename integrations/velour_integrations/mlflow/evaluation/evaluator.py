@@ -25,7 +25,7 @@ from velour_integrations.mlflow.evaluation.predictions import (
     name_of,
     predicted,
 )
-from velour_integrations.mlflow.runs.wanted import Wanted
+from velour_integrations.mlflow.runs.display_options import Wanted
 from velour_plugin.plugin import compute, evaluate_question, fixed_filter, installed, publish
 
 _logger = logging.getLogger("velour")

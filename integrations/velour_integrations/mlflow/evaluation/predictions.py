@@ -12,9 +12,9 @@ import numpy as np
 from mlflow.entities import LoggedModelInput
 
 from velour_integrations.mlflow.datasets.cell_rules import CellRules
-from velour_integrations.mlflow.evaluation.answers import cells_table
+from velour_integrations.mlflow.evaluation.batch_predictor import interview, selected_rows
 from velour_integrations.mlflow.evaluation.endpoints import endpoint_behind
-from velour_integrations.mlflow.evaluation.models import interview, selected_rows
+from velour_integrations.mlflow.evaluation.model_outputs import cells_table
 from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset
 from velour_plugin.plugin import Question, installed

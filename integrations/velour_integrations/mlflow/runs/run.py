@@ -13,16 +13,16 @@ import mlflow
 from mlflow.entities import Metric, RunTag
 from mlflow.utils.time import get_current_time_millis
 
-from velour_integrations.mlflow.runs.describing import SHOWN, describe
+from velour_integrations.mlflow.runs.artifact_files import Shown, decorating, write_all
+from velour_integrations.mlflow.runs.cleanup import delete_outdated_files
+from velour_integrations.mlflow.runs.display_options import Wanted
 from velour_integrations.mlflow.runs.names import (
     class_metrics,
     defined,
     mlflow_name,
     slice_metrics,
 )
-from velour_integrations.mlflow.runs.replacing import delete_outdated_files
-from velour_integrations.mlflow.runs.showing import Shown, decorating, write_all
-from velour_integrations.mlflow.runs.wanted import Wanted
+from velour_integrations.mlflow.runs.run_tags import SHOWN, describe
 from velour_plugin import Dataset, EvaluatedRun, Evaluation
 from velour_plugin.errors import BadFilter
 from velour_plugin.plugin import Findings, find, write_predictions

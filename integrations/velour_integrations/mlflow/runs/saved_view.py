@@ -24,9 +24,9 @@ from mlflow.entities import Experiment
 from packaging.version import Version
 
 from velour_integrations.mlflow.runs import note
+from velour_integrations.mlflow.runs.artifact_files import IMAGE_KEY
 from velour_integrations.mlflow.runs.histories import PRECISION, RATE
 from velour_integrations.mlflow.runs.names import mlflow_name
-from velour_integrations.mlflow.runs.showing import IMAGE_KEY
 from velour_plugin.plugin import Findings, installed
 
 KNOWN = (Version("3.5"), Version("4"))

@@ -6,9 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from velour_plugin.domain.codec import table_to_bytes
-from velour_plugin.store.sql.annotation_rows import NUMBERS, OBJECTS, table_of_rows
+from velour_plugin.domain.encoding.codec import table_to_bytes
 from velour_plugin.store.sql.migrations.versions.v0001_first import BIG, JSON, SHAPE
+from velour_plugin.store.sql.records.annotation_rows import NUMBERS, OBJECTS, table_of_rows
 
 revision = "0002"
 down_revision = "0001"

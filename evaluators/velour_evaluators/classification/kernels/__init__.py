@@ -1,0 +1,1 @@
+"""Arithmetic of classification on arrays: no files, no store, no objects of the domain."""

@@ -1,0 +1,1 @@
+"""Arithmetic of detection on arrays: no files, no store, no objects of the domain."""

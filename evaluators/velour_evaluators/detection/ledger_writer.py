@@ -1,0 +1,209 @@
+"""Write the ledger of a dataset: the one place where regions are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators.detection import engine
+from velour_evaluators.detection.federated import known_detections, partial_detections
+from velour_evaluators.detection.kernels import matching
+from velour_evaluators.detection.ledger import BOX, DETAIL_TABLES
+from velour_evaluators.detection.parameters import Settings
+from velour_evaluators.kernels.sorting import descending_order, stable_order
+from velour_evaluators.regions import (
+    boxes_of,
+    finest_common_form,
+    image_sizes,
+    masks_of,
+    regions_of,
+)
+from velour_plugin import AnnotationTable, Dataset, Ledger
+from velour_plugin.plugin import Columns, LabelName, LazyTables, Vocabulary
+
+Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
+"""Detection, truth and IoU of each."""
+
+PAIRED_FROM = 0.1
+"""Smaller overlaps are background (Bolya et al. 2020) and leave no pair in the ledger."""
+
+_ENDLESS = float(np.finfo(np.float32).max)
+
+
+def write_ledger(
+    task: str, dataset: Dataset, predictions: AnnotationTable, parameters: Mapping[str, Any]
+) -> Ledger:
+    """Match a dataset's predictions and keep what any later question needs.
+
+    Args:
+        task: the evaluator's.
+        dataset: with both sides.
+        predictions: its predictions, all with scores.
+        parameters: checked ones; ``iou_type`` is stored as what ``auto`` chose.
+    """
+    form = parameters["iou_type"]
+    if form == "auto":
+        form = finest_common_form(dataset.truth, predictions)
+    if engine.matches_at_once(form, {**parameters, "details": False}):
+        ledger = _at_once(task, dataset, predictions, {**parameters, "iou_type": form})
+        return _with_details(ledger, dataset, predictions) if parameters["details"] else ledger
+    comparison = _Comparison(dataset, predictions, parameters)
+    stored = {**parameters, "iou_type": comparison.form}
+    return Ledger(task, dataset.uids, comparison.labels, stored, comparison.tables())
+
+
+def _at_once(
+    task: str, dataset: Dataset, predictions: AnnotationTable, parameters: Mapping[str, Any]
+) -> Ledger:
+    """Boxes or masks, from columns to a lean ledger in one call of the compiled kernel."""
+    labels, truth, said = one_vocabulary(dataset.truth, predictions)
+    if parameters["iou_type"] == "box":
+        sides: tuple[Any, Any] = (boxes_of(truth, dataset), boxes_of(said, dataset))
+    else:
+        sizes = image_sizes(dataset, truth, said)
+        sides = (masks_of(truth, dataset, sizes), masks_of(said, dataset, sizes))
+    settings = Settings.of(parameters)
+    tables = engine.match_at_once(truth, said, sides, settings, len(dataset), len(labels))
+    return Ledger(task, dataset.uids, labels, parameters, tables)
+
+
+def _with_details(ledger: Ledger, dataset: Dataset, predictions: AnnotationTable) -> Ledger:
+    """A ledger that compares regions of all labels once its details are looked at."""
+
+    def details() -> Mapping[str, Columns]:
+        return _Comparison(dataset, predictions, ledger.parameters).details()
+
+    return replace(ledger, tables=LazyTables(ledger.tables, DETAIL_TABLES, details))
+
+
+def detection_order(said: AnnotationTable) -> NDArray[np.intp]:
+    """Order of detections in a ledger: by label, falling score, datum, then as given."""
+    order = descending_order(said.score)
+    return order[stable_order(said.label[order], len(said.labels))]
+
+
+class _Comparison:
+    """Both sides in one vocabulary and one form; detections in the order of the ledger."""
+
+    def __init__(
+        self, dataset: Dataset, predictions: AnnotationTable, parameters: Mapping[str, Any]
+    ) -> None:
+        self.dataset = dataset
+        self.settings = Settings.of(parameters)
+        self.with_details = parameters["details"]
+        self.labels, self.truth, said = one_vocabulary(dataset.truth, predictions)
+        self.federated = parameters["federated"]
+        if self.federated:
+            said = said.take(known_detections(dataset, self.labels, self.truth, said))
+        self.said = said.take(detection_order(said))
+        form = parameters["iou_type"]
+        self.form = finest_common_form(self.truth, said) if form == "auto" else form
+        sizes = image_sizes(dataset, self.truth, said) if self.form == "raster" else None
+        self.targets = regions_of(self.truth, self.form, dataset, sizes)
+        self.regions = regions_of(self.said, self.form, dataset, sizes)
+        self.cells = self._cells(self.truth.label, self.said.label)
+        self.kept = self.cells.rank < self.settings.max_detections[-1]
+        self.place = (np.cumsum(self.kept) - 1).astype(np.int32)
+
+    def tables(self) -> dict[str, Columns]:
+        """Everything that the ledger holds."""
+        if not self.with_details:
+            return self._tables(self._pairs(self.cells, self._least))
+        pairs = self._pairs_of_keys()
+        return {**self._tables(self._of_equal_labels(pairs)), **self._detail_tables(pairs)}
+
+    def details(self) -> dict[str, Columns]:
+        """The tables of details alone."""
+        return self._detail_tables(self._pairs_of_keys())
+
+    def _tables(self, pairs: Pairs) -> dict[str, Columns]:
+        said, truth, kept, grid = self.said, self.truth, self.kept, self.settings.grid
+        countable = np.where(truth.crowd, np.uint8(0), grid.bits_of_areas(self.targets.areas))
+        row, hit, ignored = engine.match_lanes(
+            self.cells.rank, pairs, grid.of_ious(pairs[2]), ~grid.of_areas(countable), truth.crowd
+        )
+        detections: Columns = {
+            "label": said.label[kept],
+            "datum": said.datum[kept],
+            "score": said.score[kept],
+            "rank": self.cells.rank[kept].astype(np.uint16),
+            "areas": self._areas_that_count(),
+        }
+        truths: Columns = {
+            "label": truth.label,
+            "datum": truth.datum,
+            "areas": countable,
+            "crowd": truth.crowd,
+        }
+        matches: Columns = {"detection": self.place[row], "hit": hit, "ignored": ignored}
+        return {"detections": detections, "matches": matches, "truths": truths}
+
+    def _areas_that_count(self) -> NDArray[np.uint8]:
+        """Ranges in which a detection that finds nothing is wrong."""
+        inside = self.settings.grid.bits_of_areas(self.regions.areas)
+        if self.federated:
+            inside[partial_detections(self.dataset, self.labels, self.said)] = 0
+        return inside[self.kept]
+
+    def _detail_tables(self, pairs: Pairs) -> dict[str, Columns]:
+        detection, truth, iou = pairs
+        shown = np.flatnonzero(self.kept & (self.said.score >= self.settings.score_threshold))
+        return {
+            "pairs": {
+                "detection": self.place[detection],
+                "truth": truth.astype(np.int32),
+                "iou": iou,
+            },
+            "truth_boxes": self._boxes(self.truth),
+            "detection_boxes": {
+                "detection": self.place[shown],
+                **self._boxes(self.said.take(shown)),
+            },
+        }
+
+    def _boxes(self, table: AnnotationTable) -> Columns:
+        boxes = np.clip(boxes_of(table, self.dataset), -_ENDLESS, _ENDLESS).astype(np.float32)
+        return dict(zip(BOX, boxes.T, strict=True))
+
+    @property
+    def _least(self) -> float:
+        """The IoU that the lowest threshold asks for; COCO takes 1 as a hair less."""
+        return min(self.settings.thresholds[0], 1 - 1e-10)
+
+    def _pairs(self, cells: matching.Cells, at_least: float) -> Pairs:
+        sides = (self.targets, self.regions)
+        rows = np.flatnonzero(self.kept)
+        return engine.overlapping_pairs(cells, rows, sides, self.truth.crowd, at_least)
+
+    def _pairs_of_keys(self) -> Pairs:
+        return self._pairs(self._cells_of_keys(), min(PAIRED_FROM, self._least))
+
+    def _of_equal_labels(self, pairs: Pairs) -> Pairs:
+        detection, truth, iou = pairs
+        near = (self.said.label[detection] == self.truth.label[truth]) & (iou >= self._least)
+        return detection[near], truth[near], iou[near]
+
+    def _cells(self, truth: NDArray[np.int32], said: NDArray[np.int32]) -> matching.Cells:
+        return matching.cells_of(self.truth.datum, truth, self.said.datum, said, len(self.dataset))
+
+    def _cells_of_keys(self) -> matching.Cells:
+        key = keys_of(self.labels)
+        return self._cells(key[self.truth.label], key[self.said.label])
+
+
+def keys_of(labels: tuple[LabelName, ...]) -> NDArray[np.int32]:
+    """Number of each label's key, counted as they occur: ``(labels,)``."""
+    keys = {key: number for number, key in enumerate(dict.fromkeys(key for key, _ in labels))}
+    return np.array([keys[key] for key, _ in labels], np.int32)
+
+
+def one_vocabulary(
+    truth: AnnotationTable, said: AnnotationTable
+) -> tuple[tuple[LabelName, ...], AnnotationTable, AnnotationTable]:
+    """Number the labels of both sides alike: the truth's first, then others, sorted."""
+    vocabulary = Vocabulary(truth.labels, said.labels)
+    return vocabulary.names, truth.in_vocabulary(vocabulary), said.in_vocabulary(vocabulary)

@@ -1,0 +1,1 @@
+"""Embeddings: does a model put like with like?"""

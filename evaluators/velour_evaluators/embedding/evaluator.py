@@ -1,0 +1,246 @@
+"""Embeddings: does a model put like with like?
+
+An item is a predicted annotation with an embedding; what it is of, the ground truth of
+its datum says. Every item seeks its neighbours among all others; or, where ``role_key`` names
+metadata that says ``query`` or ``candidate``, queries seek among candidates.
+
+Neighbours are among the chosen datums, so a filter changes who they are: the ledger keeps
+the vectors, and a selection is measured anew. A datum that counts twice stands in the data
+twice, and its copies are each other's nearest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_evaluators.embedding.kernels.retrieval import (
+    Labelled,
+    purity_at_k,
+    recall_at_k,
+    separation,
+)
+from velour_plugin import AnnotationTable, Dataset, Evaluator, Ledger, Metric
+from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
+
+_DISTANCES = ("cosine", "euclidean")
+_ROLES = {"candidate": 0, "query": 1}
+
+
+class EmbeddingEvaluator(Evaluator):
+    """Recall and purity of the nearest neighbours, and how far labels are apart.
+
+    ``recall_k``: share of queries with one of their label among the ``k`` nearest, of those that
+    have one at all. ``purity_k``: mean share of the ``k`` nearest that are of the query's label.
+    ``separation``: probability that a pair of one label is more alike, by cosine, than a pair of
+    two; 0.5 where labels do not matter. Undefined (``None``) where nobody has anything to find.
+    """
+
+    task = "embedding"
+    version = "1"
+    headline = (
+        "recall_1", "recall_5", "recall_10", "purity_1", "purity_5", "purity_10", "separation",
+    )  # fmt: skip
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "neighbours": [1, 5, 10],
+        "distance": "cosine",
+        "role_key": None,
+    }
+
+    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete and check parameters.
+
+        ``neighbours``: rising whole numbers >= 1. ``distance``: ``cosine`` or ``euclidean``.
+        ``role_key``: name of the metadata that says ``query`` or ``candidate``; ``None`` when every
+        item is both.
+        """
+        said = super().parameters(given)
+        counts = said["neighbours"]
+        sound = isinstance(counts, (list, tuple)) and all(
+            isinstance(k, int) and not isinstance(k, bool) and k >= 1 for k in counts
+        )
+        if not sound or not counts or sorted(set(counts)) != list(counts):
+            raise InvalidInput(f"neighbours {counts!r}: expected rising whole numbers >= 1.")
+        if said["distance"] not in _DISTANCES:
+            raise UnknownName("distance", said["distance"], _DISTANCES)
+        return {**said, "neighbours": list(counts)}
+
+    def bounds(self, metric: str) -> tuple[float | None, float | None]:
+        """Every metric is a share."""
+        return (0.0, 1.0)
+
+    def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
+        """Collect the vectors, with what each is of."""
+        predictions = dataset.predictions
+        assert predictions is not None
+        rows, vectors = _vectors(predictions, dataset)
+        roles = _roles(dataset, parameters["role_key"])
+        key_of = np.array([name[0] for name in dataset.truth.labels], dtype=object)
+        truths = [_true_labels(dataset, key_of == key, key) for key in dict.fromkeys(key_of)]
+        known = np.any([true[predictions.datum[rows]] >= 0 for true in truths], axis=0)
+        rows, vectors = rows[known], vectors[known]
+        items: list[tuple[int, int, int, int]] = []
+        for true in truths:
+            datum = predictions.datum[rows]
+            items += [
+                (int(place), int(true[place]), int(roles[place]), item)
+                for item, place in enumerate(datum)
+                if true[place] >= 0
+            ]
+        columns = np.array(items, np.int32).reshape(-1, 4).T
+        return Ledger(
+            self.task,
+            dataset.uids,
+            dataset.truth.labels,
+            dict(parameters),
+            {
+                "items": dict(zip(("datum", "label", "role", "vector"), columns, strict=True)),
+                "vectors": {"number": vectors.ravel()},
+            },
+        )
+
+    def measure(
+        self,
+        ledger: Ledger,
+        datums: NDArray[np.bool_] | None = None,
+        weights: NDArray[np.int64] | None = None,
+    ) -> list[Metric]:
+        """Headline metrics of each label key."""
+        counts = ledger.weights_of(datums, weights)
+        metrics: list[Metric] = []
+        keys = dict.fromkeys(key for key, _ in ledger.labels) or {"": None}
+        for place, key in enumerate(keys):
+            queries, candidates = _sides(ledger, key, counts)
+            for name, value in _scores(queries, candidates, ledger.parameters):
+                metrics.append(Metric(f"{key}/{name}" if place else name, value))
+        return metrics
+
+    def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
+        """Put partitions together: items by key and datum, vectors by datum."""
+        return _in_order(Ledger.joined(_numbered_on(ledgers)))
+
+
+def _vectors(
+    predictions: AnnotationTable, dataset: Dataset
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Rows that have an embedding, one for each annotation, and their vectors ``(n, d)``."""
+    if predictions.embedding is None:
+        if len(predictions):
+            raise BadDataset(
+                f"the predictions on {dataset.name!r} have no embeddings: give them as "
+                "velour.Annotation(labels, embedding=vector)."
+            )
+        return np.empty(0, np.intp), np.empty((0, 1))
+    numbers = predictions.annotation
+    first = np.r_[True, (numbers[1:] != numbers[:-1]) | (np.diff(predictions.datum) != 0)]
+    known = np.array([item is not None for item in predictions.embedding], bool)
+    rows = np.flatnonzero(first & known)
+    sizes = {len(predictions.embedding[row]) for row in rows}
+    if len(sizes) > 1:
+        raise BadDataset(
+            f"embeddings of {sorted(sizes)} dimensions on {dataset.name!r}: those of one model "
+            "have one length."
+        )
+    return rows, np.array([predictions.embedding[row].vector for row in rows])
+
+
+def _roles(dataset: Dataset, key: str | None) -> NDArray[np.int8]:
+    """0 for candidates, 1 for queries, 2 for both."""
+    if key is None:
+        return np.full(len(dataset), 2, np.int8)
+    roles = np.empty(len(dataset), np.int8)
+    for place, datum in enumerate(dataset.datums):
+        role = datum.metadata.get(key)
+        if role not in _ROLES:
+            raise BadDataset(
+                f"datum {datum.uid!r}: metadata {key!r} is {role!r}; role_key expects it to say "
+                "'query' or 'candidate'."
+            )
+        roles[place] = _ROLES[role]
+    return roles
+
+
+def _true_labels(dataset: Dataset, own: NDArray[np.bool_], key: str) -> NDArray[np.intp]:
+    """The one true label of each datum under a key; -1 where it has none."""
+    true = np.full(len(dataset), -1, np.intp)
+    for row in np.flatnonzero(own[dataset.truth.label]):
+        place, label = dataset.truth.datum[row], dataset.truth.label[row]
+        if true[place] not in (-1, label):
+            raise BadDataset(
+                f"datum {dataset.uids[place]!r} has two true labels under {key!r}: an embedding "
+                "is of one; evaluate the other key with label_keys."
+            )
+        true[place] = label
+    return true
+
+
+def _sides(
+    ledger: Ledger, key: str, counts: NDArray[np.int64] | None
+) -> tuple[Labelled, Labelled | None]:
+    """Queries and candidates of a key; no candidates when everyone is both."""
+    items = ledger.tables["items"]
+    own = np.array([name[0] == key for name in ledger.labels], bool)
+    often = own[items["label"]].astype(np.int64)
+    if counts is not None:
+        often *= counts[items["datum"]]
+    rows = np.repeat(np.arange(len(often)), often)
+    number = ledger.tables["vectors"]["number"]
+    total = _count(items)
+    vectors = number.reshape(total, -1) if total else np.empty((0, 1))
+    role = items["role"][rows]
+
+    def side(chosen: NDArray[np.bool_]) -> Labelled:
+        kept = rows[chosen]
+        return Labelled(vectors[items["vector"][kept]], items["label"][kept])
+
+    if (role == 2).all():
+        return side(role == 2), None
+    return side(role == 1), side(role == 0)
+
+
+def _scores(
+    queries: Labelled, candidates: Labelled | None, parameters: Mapping[str, Any]
+) -> Iterator[tuple[str, float | None]]:
+    distance = parameters["distance"]
+    for k in parameters["neighbours"]:
+        yield f"recall_{k}", recall_at_k(queries, k, candidates, distance)
+    for k in parameters["neighbours"]:
+        yield f"purity_{k}", purity_at_k(queries, k, candidates, distance)
+    yield "separation", separation(queries, candidates)
+
+
+def _numbered_on(ledgers: Sequence[Ledger]) -> list[Ledger]:
+    """Let the vectors of each ledger be numbered after those of the ones before it."""
+    numbered, before = [], 0
+    for one in ledgers:
+        items = one.tables["items"]
+        moved = {**items, "vector": items["vector"] + np.int32(before)}
+        before += _count(items)
+        numbered.append(replace(one, tables={**one.tables, "items": moved}))
+    return numbered
+
+
+def _in_order(ledger: Ledger) -> Ledger:
+    items, number = ledger.tables["items"], ledger.tables["vectors"]["number"]
+    count = _count(items)
+    datum_of = np.zeros(count, np.int32)
+    datum_of[items["vector"]] = items["datum"]
+    order = np.argsort(datum_of, kind="stable")
+    place = np.empty(count, np.int32)
+    place[order] = np.arange(count, dtype=np.int32)
+    moved = {**items, "vector": place[items["vector"]]}
+    keys = list(dict.fromkeys(key for key, _ in ledger.labels))
+    key = np.array([keys.index(name[0]) for name in ledger.labels], np.int32)[items["label"]]
+    rows = np.lexsort((moved["vector"], moved["datum"], key))
+    vectors = number.reshape(count, -1)[order].ravel() if count else number
+    sorted_items = {name: column[rows] for name, column in moved.items()}
+    return replace(ledger, tables={"items": sorted_items, "vectors": {"number": vectors}})
+
+
+def _count(items: Mapping[str, NDArray[Any]]) -> int:
+    """How many vectors a ledger holds: every one is an item's."""
+    return int(items["vector"].max(initial=-1)) + 1

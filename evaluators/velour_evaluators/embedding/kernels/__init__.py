@@ -1,0 +1,1 @@
+"""Arithmetic of embeddings on arrays: nearest neighbours, purity, recall."""

@@ -1,0 +1,1 @@
+"""Arithmetic of semantic segmentation on arrays: pixels counted by runs, boundaries."""

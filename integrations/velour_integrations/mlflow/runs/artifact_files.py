@@ -1,0 +1,153 @@
+"""The files that show an evaluation in a run: tables, report, map, images of the worst datums.
+
+They are written into a folder, which is logged at once. What cannot be made is left out with a
+warning: the numbers of an evaluation do not depend on its decoration.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from velour_integrations.mlflow.runs.display_options import Wanted
+from velour_integrations.mlflow.runs.tables import write_table
+from velour_plugin import Dataset
+from velour_plugin.plugin import Drawn, Findings, drawn, label_rows, report, slice_rows, worst_rows
+
+PER_CLASS, SLICES, WORST = "velour_per_class.json", "velour_slices.json", "velour_worst.json"
+REPORT, MAP, IMAGES = "velour_report.html", "velour_map.geojson", "images"
+IMAGE_KEY = "velour_worst"
+"""What MLflow's image charts call the series of the worst datums."""
+
+TABLES = (PER_CLASS, SLICES, WORST)
+FILES = (REPORT, *TABLES, MAP)
+"""At the root of a run's artifacts: MLflow compares no others."""
+
+PLACES, ROWS = 2_000, 2_000
+"""Places on a map and rows of a table at most."""
+
+_logger = logging.getLogger("velour")
+
+
+@contextmanager
+def decorating(what: str) -> Iterator[None]:
+    """Go on without a decoration that fails."""
+    try:
+        yield
+    except Exception as error:
+        _logger.warning(
+            "Velour left out %s, the evaluation itself is complete: %s: %s",
+            what,
+            type(error).__name__,
+            error,
+        )
+
+
+@dataclass
+class Shown:
+    """What was written.
+
+    Args:
+        files: names of those at the root.
+        tables: what is in them, by name.
+        images: how many of the worst datums were drawn.
+    """
+
+    files: list[str] = field(default_factory=list)
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    images: int = 0
+
+
+def write_all(folder: Path, findings: Findings, dataset: Dataset, wanted: Wanted) -> Shown:
+    """Write what there is to show."""
+    shown, images = Shown(), []
+    with decorating("images of the worst datums"):
+        images = _draw(findings, dataset, wanted)
+        _write_images(folder, images)
+        shown.images = len(images)
+    with decorating(REPORT):
+        (folder / REPORT).write_text(report(findings, images), encoding="utf-8")
+        shown.files.append(REPORT)
+    rows = {PER_CLASS: label_rows, SLICES: slice_rows, WORST: worst_rows}
+    for name, rows_of in rows.items():
+        with decorating(name):
+            told = rows_of(findings)[:ROWS]
+            if name == WORST and len(images) == len(told):
+                told = [_with_image(row, step) for step, row in enumerate(told)]
+            if told:
+                shown.tables[name] = write_table(folder / name, told)
+                shown.files.append(name)
+    with decorating(MAP):
+        places = geojson(findings)
+        if places["features"]:
+            (folder / MAP).write_text(json.dumps(places), encoding="utf-8")
+            shown.files.append(MAP)
+    return shown
+
+
+def geojson(findings: Findings) -> dict[str, Any]:
+    """Where the datums are, those that went worst first; MLflow shows it on a map."""
+    score, errors = (findings.by_datum.get(name) for name in ("score", "errors"))
+    located = [place for place, (x, _) in enumerate(findings.places) if not math.isnan(x)]
+    if errors is not None:
+        located.sort(key=lambda place: -int(errors[place]))
+    features = []
+    for place in located[:PLACES]:
+        known: dict[str, Any] = {"datum": findings.datums[place].uid}
+        if score is not None and errors is not None:
+            value = float(score[place])
+            known["score"] = None if math.isnan(value) else round(value, 4)
+            known["errors"] = int(errors[place])
+        point = [round(float(one), 6) for one in findings.places[place]]
+        features.append(
+            {
+                "type": "Feature",
+                "geometry": {"type": "Point", "coordinates": point},
+                "properties": known,
+            }
+        )
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _draw(findings: Findings, dataset: Dataset, wanted: Wanted) -> list[Drawn]:
+    uids = [findings.datums[place].uid for place in findings.worst]
+    threshold = findings.evaluation.certificate.parameters.get("score_threshold", 0.0)
+    found = list(drawn(dataset, uids, wanted.images, threshold))
+    if wanted.images is not None and len(found) < len(uids):
+        _logger.warning(
+            "Velour found %d of the %d worst images in %s: datums name their file by the metadata "
+            "file_name.",
+            len(found),
+            len(uids),
+            wanted.images,
+        )
+    return found
+
+
+def _write_images(folder: Path, images: list[Drawn]) -> None:
+    """Under names that MLflow's image charts read, always the same: the next ones replace them."""
+    for step, one in enumerate(images):
+        whole, small = (folder / name for name in _names(step))
+        whole.parent.mkdir(exist_ok=True)
+        one.image.save(whole, quality=85)
+        one.image.resize([max(1, side // 2) for side in one.image.size]).save(small, quality=75)
+
+
+def _with_image(row: dict[str, Any], step: int) -> dict[str, Any]:
+    """The image is the third column, after the datum and its errors."""
+    first = dict(list(row.items())[:2])
+    whole, small = _names(step)
+    cell = {"type": "image", "filepath": whole, "compressed_filepath": small}
+    return {**first, "image": cell, **row} | {"image": cell}
+
+
+def _names(step: int) -> tuple[str, str]:
+    """MLflow's ``log_image`` makes such names of key, step, moment and a random number."""
+    name = f"{IMAGES}/{IMAGE_KEY}+step+{step}+timestamp+0+velour"
+    return f"{name}.webp", f"{name}+compressed.webp"

@@ -1,0 +1,1 @@
+"""What plugins offer to Velour: formats, autologgers, and the hooks by which they are found."""

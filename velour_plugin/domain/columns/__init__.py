@@ -1,0 +1,1 @@
+"""Annotations, datums and regions as columns: no object is made for a row."""

@@ -1,0 +1,1 @@
+"""Content as bytes: canonical JSON, digests, parquet, WKB and RLE."""

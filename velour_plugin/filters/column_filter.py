@@ -1,0 +1,132 @@
+"""Answer a filter on numbers and labels for all rows of an annotation table at once.
+
+The meaning is that of :mod:`velour_plugin.filters.predicates`: a comparison with a missing number
+is unknown, neither true nor false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
+from velour_plugin.filters.comparable_values import OPERATORS, literal_readings
+from velour_plugin.filters.language.tree import Call, Literal, Node, Property, properties
+from velour_plugin.filters.predicates import compiled
+from velour_plugin.helpers.libraries import shapely
+
+Mask = NDArray[np.bool_]
+
+
+class Truths(NamedTuple):
+    """Rows where a filter is true, and where it is false; elsewhere it is unknown."""
+
+    true: Mask
+    false: Mask
+
+
+class LabelSubject:
+    """A label as a filter sees it."""
+
+    def __init__(self, name: LabelName) -> None:
+        self.name = dict(zip(("label.key", "label.value"), name, strict=True))
+
+    def value(self, prop: Property) -> Any:
+        """Its key or its value."""
+        return self.name[prop.name]
+
+    def place(self, prop: Property) -> shapely.Geometry | None:
+        """Nowhere."""
+        return None
+
+
+def truths_of(node: Node, table: AnnotationTable) -> Truths | None:
+    """Where a filter is true and where it is false.
+
+    Args:
+        node: a filter on labels and annotations.
+        table: ground truth or predictions.
+
+    Returns:
+        two ``(n,)`` masks; ``None`` when the filter asks for more than labels, ``score`` and
+        ``annotation.area``, compared with numbers.
+    """
+    assert isinstance(node, Call)
+    if all(prop.about == "label" for prop in properties(node)):
+        return _of_labels(node, table)
+    if node.op in ("and", "or"):
+        parts = [truths_of(part, table) for part in node.args]
+        known = [part for part in parts if part is not None]
+        return reduce(_JUNCTIONS[node.op], known) if len(known) == len(parts) else None
+    if node.op == "not":
+        inner = truths_of(node.args[0], table)
+        return inner and Truths(inner.false, inner.true)
+    return _compared(node, [_numbers(arg, table) for arg in node.args])
+
+
+def areas_of(table: AnnotationTable) -> NDArray[np.float64]:
+    """Areas in square pixels, ``(n,)``: the table's, else of the region; NaN without either."""
+    with np.errstate(over="ignore"):
+        box_area = table.box[:, 2] * table.box[:, 3]
+    area = np.where(np.isnan(table.area), box_area, table.area)
+    if table.shape is not None:
+        for row in np.flatnonzero(np.isnan(table.area)):
+            shape = table.shape[row]
+            if shape is not None:
+                area[row] = shape.area
+    return area
+
+
+def _compared(node: Call, numbers: Sequence[NDArray[np.float64] | None]) -> Truths | None:
+    known = [column for column in numbers if column is not None]
+    if len(known) < len(numbers):
+        return None
+    if node.op in OPERATORS:
+        return _comparison(node.op, *known)
+    if node.op == "between":
+        value, low, high = known
+        return _both(_comparison(">=", value, low), _comparison("<=", value, high))
+    if node.op == "isnull":
+        return Truths(np.isnan(known[0]), ~np.isnan(known[0]))
+    return None
+
+
+def _comparison(op: str, left: NDArray[np.float64], right: NDArray[np.float64]) -> Truths:
+    known = ~(np.isnan(left) | np.isnan(right))
+    true = OPERATORS[op](left, right) & known
+    return Truths(true, known & ~true)
+
+
+def _numbers(node: Node, table: AnnotationTable) -> NDArray[np.float64] | None:
+    """A number for each row, NaN where it is missing; ``None`` for what is no number."""
+    if isinstance(node, Literal):
+        readings = literal_readings(node.value)
+        return np.full(len(table), readings["number"]) if "number" in readings else None
+    if not isinstance(node, Property) or node.path:
+        return None
+    if node.name == "score":
+        return table.score
+    return areas_of(table) if node.name == "annotation.area" else None
+
+
+def _of_labels(node: Call, table: AnnotationTable) -> Truths:
+    """One answer for each label, and the label of each row."""
+    truth = compiled(node)
+    answers = [truth(LabelSubject(name)) for name in table.labels]
+    masks = (np.array([answer is value for answer in answers], bool) for value in (True, False))
+    return Truths(*(mask[table.label] for mask in masks))
+
+
+def _both(left: Truths, right: Truths) -> Truths:
+    return Truths(left.true & right.true, left.false | right.false)
+
+
+def _either(left: Truths, right: Truths) -> Truths:
+    return Truths(left.true | right.true, left.false & right.false)
+
+
+_JUNCTIONS = {"and": _both, "or": _either}

@@ -1,0 +1,273 @@
+"""Filters as expressions of Python, which make the same tree as CQL2.
+
+An example::
+
+    night = velour.field("time_of_day") == "night"
+    near = velour.field("location").within(50, "mi", of=(42.36, -71.03))
+    velour.rank("mAP", dataset="fires", where=night & near)
+
+What is refused in CQL2 is refused here, when the expression is made.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from velour_plugin.domain.metadata import checked_location
+from velour_plugin.domain.storable_text import is_storable
+from velour_plugin.errors import BadFilter
+from velour_plugin.filters.language.cql2_text import to_text
+from velour_plugin.filters.language.operators import call
+from velour_plugin.filters.language.spatial_operators import REGION, checked_geometry
+from velour_plugin.filters.language.tree import Literal, Node, Property
+from velour_plugin.filters.property_names import checked_name
+
+
+def field(name: str) -> Field:
+    """A property to ask about.
+
+    Args:
+        name: of metadata, with a dotted path into nested metadata; or a property of a family
+            (see :mod:`velour_plugin.filters`), such as ``score`` or ``fact.quality.blur``.
+
+    Raises:
+        BadFilter: it is not a non-empty text.
+        UnknownName: the family of that prefix has no such property.
+
+    >>> field("hour") >= 20
+    Condition(hour >= 20)
+    """
+    return Field(Property(checked_name(name)))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Expression:
+    """A part of a filter; ``node`` is its tree."""
+
+    node: Node
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({to_text(self.node)})"
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"{to_text(self.node)} is a filter, which is neither true nor false by itself: join "
+            "filters with & | ~ and brackets, not with and, or, not or a < b < c."
+        )
+
+    def __and__(self, other: object) -> Condition:
+        return Condition(call("and", [self.node, _node(other)]))
+
+    def __or__(self, other: object) -> Condition:
+        return Condition(call("or", [self.node, _node(other)]))
+
+    def __invert__(self) -> Condition:
+        return Condition(call("not", [self.node]))
+
+
+class Condition(Expression):
+    """True, false or unknown of each datum; join conditions with ``&``, ``|`` and ``~``."""
+
+    __slots__ = ()
+
+
+class Value(Expression):
+    """A value of each datum, to be compared or calculated with."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> Condition:  # type: ignore[override]
+        return self._compared("=", other)
+
+    def __ne__(self, other: object) -> Condition:  # type: ignore[override]
+        return self._compared("<>", other)
+
+    def __lt__(self, other: object) -> Condition:
+        return self._compared("<", other)
+
+    def __le__(self, other: object) -> Condition:
+        return self._compared("<=", other)
+
+    def __gt__(self, other: object) -> Condition:
+        return self._compared(">", other)
+
+    def __ge__(self, other: object) -> Condition:
+        return self._compared(">=", other)
+
+    def __add__(self, other: object) -> Value:
+        return self._calculated("+", self, other)
+
+    def __sub__(self, other: object) -> Value:
+        return self._calculated("-", self, other)
+
+    def __mul__(self, other: object) -> Value:
+        return self._calculated("*", self, other)
+
+    def __truediv__(self, other: object) -> Value:
+        return self._calculated("/", self, other)
+
+    def __radd__(self, other: object) -> Value:
+        return self._calculated("+", other, self)
+
+    def __rsub__(self, other: object) -> Value:
+        return self._calculated("-", other, self)
+
+    def __rmul__(self, other: object) -> Value:
+        return self._calculated("*", other, self)
+
+    def __rtruediv__(self, other: object) -> Value:
+        return self._calculated("/", other, self)
+
+    def __neg__(self) -> Value:
+        return self._calculated("*", -1, self)
+
+    def isin(self, values: Iterable[object]) -> Condition:
+        """One of some values."""
+        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+            raise BadFilter(f"isin({values!r}): expected a list of values.")
+        return Condition(call("in", [self.node, *map(_node, values)]))
+
+    def between(self, low: object, high: object) -> Condition:
+        """From ``low`` to ``high``, both included."""
+        return Condition(call("between", [self.node, _node(low), _node(high)]))
+
+    def like(self, pattern: str) -> Condition:
+        """Text of a pattern: ``%`` is any text, ``_`` one character; case counts."""
+        return Condition(call("like", [self.node, _node(pattern)]))
+
+    def casei(self) -> Value:
+        """The text without regard to case: ``field("city").casei() == "BOSTON"``."""
+        return _CaseInsensitive(call("casei", [self.node]))
+
+    def _compared(self, op: str, other: object) -> Condition:
+        if other is None:
+            raise BadFilter(f"{to_text(self.node)} {op} None: .is_null() asks what is missing.")
+        return Condition(call(op, [self.node, self._operand(other)]))
+
+    def _operand(self, other: object) -> Node:
+        return _node(other)
+
+    @staticmethod
+    def _calculated(op: str, left: object, right: object) -> Value:
+        return Value(call(op, [_node(left), _node(right)]))
+
+
+class _CaseInsensitive(Value):
+    """Text without its case: what it is compared with loses its case too."""
+
+    __slots__ = ()
+
+    def isin(self, values: Iterable[object]) -> Condition:
+        return Value.isin(self, [Value(self._operand(value)) for value in values])
+
+    def like(self, pattern: str) -> Condition:
+        return Condition(call("like", [self.node, self._operand(pattern)]))
+
+    def _operand(self, other: object) -> Node:
+        return call("casei", [_node(other)])
+
+
+class Field(Value):
+    """A property."""
+
+    __slots__ = ()
+
+    def is_null(self) -> Condition:
+        """It is missing, or null."""
+        return Condition(call("isnull", [self.node]))
+
+    def within(self, distance: float, unit: str = "m", *, of: object) -> Condition:
+        """Within a distance of a point, on the Earth.
+
+        Args:
+            distance: >= 0.
+            unit: ``m``, ``km``, ``mi`` or ``nmi``.
+            of: ``(latitude, longitude)``, GeoJSON or a shapely point.
+        """
+        place = Literal(checked_location(of))
+        return Condition(call("dwithin", [self.node, place, Literal(distance), Literal(unit)]))
+
+    def intersects(self, geometry: object) -> Condition:
+        """Has a point in common with a geometry."""
+        return self._related("s_intersects", geometry)
+
+    def inside(self, geometry: object) -> Condition:
+        """Lies in a geometry, borders excluded."""
+        return self._related("s_within", geometry)
+
+    def contains(self, geometry: object) -> Condition:
+        """Holds a geometry."""
+        return self._related("s_contains", geometry)
+
+    def disjoint(self, geometry: object) -> Condition:
+        """Has no point in common with a geometry."""
+        return self._related("s_disjoint", geometry)
+
+    def has(self, *values: object) -> Condition:
+        """A list that holds all of these values."""
+        return Condition(call("a_contains", [self.node, *map(_node, values)]))
+
+    def has_any(self, *values: object) -> Condition:
+        """A list that holds one of these values at least."""
+        return Condition(call("a_overlaps", [self.node, *map(_node, values)]))
+
+    def _related(self, op: str, geometry: object) -> Condition:
+        if isinstance(geometry, Expression):
+            return Condition(call(op, [self.node, geometry.node]))
+        return Condition(call(op, [self.node, Literal(_geometry(geometry, self.node))]))
+
+
+def _geometry(given: Any, asked: Node) -> Any:
+    """A region of an image is shapely's or GeoJSON; a place may be (latitude, longitude) too."""
+    pixels = asked == Property(REGION)
+    if not pixels:
+        return checked_geometry(checked_location(given), False)
+    from shapely.geometry import shape
+
+    region = getattr(given, "shape", given)
+    return checked_geometry(shape(region) if isinstance(region, dict) else region, True)
+
+
+def _node(value: object) -> Node:
+    if isinstance(value, Expression):
+        return value.node
+    plain = _plain(value)
+    if isinstance(plain, dt.time) and plain.tzinfo is None:
+        return Literal(plain.isoformat())
+    if isinstance(plain, dt.timedelta):
+        return Literal(_duration(plain))
+    if _is_literal(plain):
+        return Literal(plain)
+    raise BadFilter(
+        f"{value!r} in a filter: expected a number, string, boolean, date, datetime, time of day "
+        "without a zone, or timedelta, or another velour.field."
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Python's own value for one of numpy's; it has no nanoseconds."""
+    if getattr(value, "ndim", None) != 0:
+        return value
+    kind = value.dtype.kind
+    return (value.astype(f"{kind}8[us]") if kind in "mM" else value).item()
+
+
+def _is_literal(value: object) -> bool:
+    if isinstance(value, str):
+        return is_storable(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value == value and isinstance(value, (bool, int, dt.date))  # NaT is not itself
+
+
+def _duration(value: dt.timedelta) -> str:
+    """A duration as ISO 8601 writes it, exact to the microsecond."""
+    micro = abs(value) // dt.timedelta(microseconds=1)
+    sign = "-" if value < dt.timedelta(0) else ""
+    return f"{sign}PT{micro // 1_000_000}.{micro % 1_000_000:06d}S"

@@ -1,0 +1,182 @@
+"""The expression tree of a filter: properties, literals, and calls of operators on them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+from velour_plugin.domain.encoding.canonical import canonical_json, digest
+from velour_plugin.filters import property_names
+from velour_plugin.filters.properties import PropertyFamily, family_of
+from velour_plugin.helpers.libraries import is_geometry, shapely
+
+COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
+FLIPPED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""What a comparison is called when its sides are exchanged."""
+ARITHMETIC = ("+", "-", "*", "/")
+SPATIAL = ("s_intersects", "s_within", "s_contains", "s_disjoint")
+TURNED = {"s_within": "s_contains", "s_contains": "s_within"}
+"""What a spatial operator is called when its sides are exchanged; others keep their names."""
+ARRAYS = ("a_contains", "a_overlaps")
+METRES = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "nmi": 1852.0}
+"""Length of each unit that ``DWITHIN`` knows."""
+
+_UNORDERED = ("and", "or")
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property, and what its name means.
+
+    Args:
+        name: in its one spelling, without a ``metadata.`` that says nothing.
+        at: where in the filter it was named, for messages; two of one name are equal.
+        family: that it belongs to; ``None`` for metadata of datums.
+        kind: of its values, as families name kinds; ``any`` for metadata.
+        path: steps into the metadata of what it is about; empty where it is no metadata.
+        fact: the fact that answers it, such as ``fact.quality.blur``; ``None`` for all others.
+    """
+
+    name: str
+    at: str = field(default="", compare=False, repr=False)
+    family: PropertyFamily | None = field(init=False, compare=False, repr=False)
+    kind: str = field(init=False, compare=False, repr=False)
+    path: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    fact: str | None = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        name = property_names.canonical_name(self.name)
+        family = family_of(name)
+        meaning = {
+            "name": name,
+            "family": family,
+            "kind": "any" if family is None else family.kind_of(name),
+            "path": property_names.path_of(name, family),
+            "fact": property_names.fact_of(name, family),
+        }
+        for key, value in meaning.items():
+            object.__setattr__(self, key, value)
+
+    @property
+    def about(self) -> str:
+        """What it is about, such as a ``datum``, ``label`` or ``run``: a key of ``Split``."""
+        return "datum" if self.family is None else self.family.about
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A number, string, boolean, moment, date or shapely geometry."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operator on its arguments; ``in`` and arrays hold their list as further arguments."""
+
+    op: str
+    args: tuple[Node, ...]
+
+
+Node = Union[Property, Literal, Call]
+
+
+def properties(node: Node) -> Iterator[Property]:
+    """Every property that an expression asks for."""
+    if isinstance(node, Property):
+        yield node
+    elif isinstance(node, Call):
+        for arg in node.args:
+            yield from properties(arg)
+
+
+def conjuncts(node: Node | None) -> tuple[Node, ...]:
+    """Conditions that must all be true for the whole to be."""
+    if isinstance(node, Call) and node.op == "and":
+        return tuple(part for arg in node.args for part in conjuncts(arg))
+    return () if node is None else (node,)
+
+
+def conjunction(parts: list[Node]) -> Node | None:
+    """Undo :func:`conjuncts`."""
+    return Call("and", tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
+
+
+def to_json(node: Node) -> Any:
+    """Spell an expression as CQL2 JSON in canonical form: what has no order is sorted."""
+    if isinstance(node, Property):
+        return {"property": node.name}
+    if isinstance(node, Literal):
+        return _literal_json(node.value)
+    args = [to_json(arg) for arg in node.args]
+    if node.op in _UNORDERED:
+        args = _sorted([part for arg in args for part in _parts(node.op, arg)])
+        return args[0] if len(args) == 1 else {"op": node.op, "args": args}
+    if node.op == "not" and isinstance(args[0], dict) and args[0].get("op") == "not":
+        return args[0]["args"][0]  # which was hidden while equal operands stood in it twice
+    if node.op == "in" or node.op in ARRAYS:
+        return {"op": node.op, "args": [args[0], _sorted(args[1:])]}
+    op, args = _turned(node.op, args)
+    return {"op": op, "args": args}
+
+
+def filter_digest(node: Node | None) -> str | None:
+    """Name a filter; the order of operands does not matter. ``None`` for no filter."""
+    return None if node is None else digest(canonical_json(to_json(node)))
+
+
+def utc_text(moment: dt.datetime) -> str:
+    """A moment as CQL2 writes it; one without a zone is in UTC already."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    return aware.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+
+
+def _literal_json(value: Any) -> Any:
+    if is_geometry(value):
+        return shapely.geometry.mapping(shapely.normalize(value))
+    if isinstance(value, dt.datetime):
+        return {"timestamp": utc_text(value)}
+    if isinstance(value, dt.date):
+        return {"date": value.isoformat()}
+    return value
+
+
+def _parts(op: str, spelled: Any) -> list[Any]:
+    nested = isinstance(spelled, dict) and spelled.get("op") == op
+    return list(spelled["args"]) if nested else [spelled]
+
+
+def _turned(op: str, args: list[Any]) -> tuple[str, list[Any]]:
+    """Exchange two operands that stand the wrong way round, where that changes nothing."""
+    new = _EXCHANGED.get(op)
+    if new is None or len(args) != 2 or _rank(args[0]) <= _rank(args[1]):
+        return op, args
+    return new, args[::-1]
+
+
+_EXCHANGED: dict[str, str] = {
+    **FLIPPED,
+    **{op: TURNED.get(op, op) for op in SPATIAL},
+    "+": "+",
+    "*": "*",
+}
+
+
+def _rank(spelled: Any) -> tuple[bool, str]:
+    """Literals stand behind properties."""
+    literal = not isinstance(spelled, dict) or not {"op", "property"} & set(spelled)
+    return literal, canonical_json(spelled)
+
+
+def _sorted(spelled: list[Any]) -> list[Any]:
+    """Sort by spelling and keep equal operands once."""
+    return [value for _, value in sorted({canonical_json(item): item for item in spelled}.items())]
+
+
+def mapped(node: Node, change: Callable[[Literal], Node]) -> Node:
+    """The same expression with other literals."""
+    if isinstance(node, Call):
+        return Call(node.op, tuple(mapped(arg, change) for arg in node.args))
+    return change(node) if isinstance(node, Literal) else node

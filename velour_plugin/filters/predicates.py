@@ -1,0 +1,279 @@
+"""From an expression tree to a function that answers it: the meaning of every operator.
+
+Both databases must agree with what is here; the tests hold them to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from velour_plugin.filters.comparable_values import (
+    Readings,
+    calculate,
+    compare,
+    literal_readings,
+    readings,
+)
+from velour_plugin.filters.geodesy import distances, is_on_earth
+from velour_plugin.filters.language.tree import (
+    ARITHMETIC,
+    METRES,
+    SPATIAL,
+    Call,
+    Literal,
+    Node,
+    Property,
+)
+from velour_plugin.helpers.libraries import shapely
+
+
+class Subject(Protocol):
+    """What a filter is asked of: a datum, a label, an annotation."""
+
+    def value(self, prop: Property) -> Any:
+        """A property as JSON spells it; ``None`` where it is missing."""
+
+    def place(self, prop: Property) -> shapely.Geometry | None:
+        """A property as a geometry; ``None`` where it is missing or none."""
+
+
+Truth = Callable[[Subject], "bool | None"]
+Scalar = Callable[[Subject], Readings]
+
+
+def is_related(op: str, left: shapely.Geometry, right: shapely.Geometry) -> bool:
+    """Whether ``s_within`` or its kin, called as in shapely, holds of two places."""
+    return bool(getattr(shapely, op.removeprefix("s_"))(left, right))
+
+
+def compiled(node: Node) -> Truth:
+    """Make the function that says whether a filter is true of a subject; ``None``: unknown."""
+    assert isinstance(node, Call)
+    if node.op in ("and", "or"):
+        parts = [compiled(arg) for arg in node.args]
+        decisive = node.op == "or"
+        return lambda subject: junction(decisive, (part(subject) for part in parts))
+    if node.op == "not":
+        return _negated(compiled(node.args[0]))
+    if node.op in SPATIAL:
+        return _related(node)
+    return _CONDITIONS.get(node.op, _compared)(node)
+
+
+def junction(decisive: bool, truths: Iterable[bool | None]) -> bool | None:
+    """OR (``decisive`` is true) or AND of what is true, false or unknown."""
+    said = list(truths)
+    if decisive in said:
+        return decisive
+    return None if None in said else not decisive
+
+
+def like_pattern(pattern: str) -> re.Pattern[str]:
+    r"""SQL's LIKE as a regular expression.
+
+    Case counts; ``%`` is any text, ``_`` one character, and after ``\`` both are themselves.
+    """
+    tokens = re.findall(r"\\.|.", pattern, re.DOTALL)
+    parts = {"%": ".*", "_": "."}
+    return re.compile(
+        "".join(parts.get(token, re.escape(token[-1])) for token in tokens), re.DOTALL
+    )
+
+
+def related(op: str, left: shapely.Geometry | None, right: shapely.Geometry | None) -> bool | None:
+    """Compare two places; one that crosses itself, or is a collection, is unknown."""
+    if not (is_comparable(left) and is_comparable(right)):
+        return None
+    return is_related(op, left, right)
+
+
+def is_comparable(place: shapely.Geometry | None) -> bool:
+    """Whether a place is there, does not cross itself, and is no collection."""
+    if place is None or place.geom_type == "GeometryCollection":
+        return False
+    return bool(shapely.is_valid(place))
+
+
+def _negated(inner: Truth) -> Truth:
+    def negated(subject: Subject) -> bool | None:
+        truth = inner(subject)
+        return None if truth is None else not truth
+
+    return negated
+
+
+def _compared(node: Call) -> Truth:
+    op, (left, right) = node.op, map(_scalar, node.args)
+    return lambda subject: compare(op, left(subject), right(subject))
+
+
+def _between(node: Call) -> Truth:
+    value, low, high = map(_scalar, node.args)
+
+    def between(subject: Subject) -> bool | None:
+        said = value(subject)
+        bounds = (compare(">=", said, low(subject)), compare("<=", said, high(subject)))
+        return junction(False, bounds)
+
+    return between
+
+
+def _in(node: Call) -> Truth:
+    first, *items = node.args
+    if isinstance(first, Literal):
+        return _held(literal_readings(first.value), items)
+    if all(isinstance(item, Literal) for item in items):
+        return _among(_scalar(first), [literal_readings(_value(item)) for item in items])
+    scalars, value = [_scalar(item) for item in items], _scalar(first)
+
+    def among(subject: Subject) -> bool | None:
+        said = value(subject)
+        return junction(True, (compare("=", said, item(subject)) for item in scalars))
+
+    return among
+
+
+def _among(value: Scalar, literals: Sequence[Readings]) -> Truth:
+    """One of many literals; a set for each combination of types that a literal is read as."""
+    groups: dict[tuple[str, ...], dict[str, set[Any]]] = {}
+    for said in literals:
+        group = groups.setdefault(tuple(said), {kind: set() for kind in said})
+        for kind, reading in said.items():
+            group[kind].add(reading)
+
+    def among(subject: Subject) -> bool | None:
+        said = value(subject)
+        return junction(True, (_is_in(said, group) for group in groups.values()))
+
+    return among
+
+
+def _is_in(said: Readings, group: dict[str, set[Any]]) -> bool | None:
+    shared = [kind for kind in group if kind in said]
+    return any(said[kind] in group[kind] for kind in shared) if shared else None
+
+
+def _held(literal: Readings, holders: Sequence[Node]) -> Truth:
+    """``'x' IN (tags)``: a property equals it, or is a list that holds it."""
+
+    def one(holder: Node) -> Truth:
+        if not isinstance(holder, Property):
+            scalar = _scalar(holder)
+            return lambda subject: compare("=", scalar(subject), literal)
+
+        def held(subject: Subject) -> bool | None:
+            value = subject.value(holder)
+            if isinstance(value, list):
+                return any(compare("=", readings(item), literal) for item in value)
+            return compare("=", readings(value), literal)
+
+        return held
+
+    parts = [one(holder) for holder in holders]
+    return lambda subject: junction(True, (part(subject) for part in parts))
+
+
+def _listed(node: Call) -> Truth:
+    """``A_CONTAINS``: the list holds every value; ``A_OVERLAPS``: at least one."""
+    prop, *items = node.args
+    assert isinstance(prop, Property)
+    wanted = [literal_readings(_value(item)) for item in items]
+    enough = all if node.op == "a_contains" else any
+
+    def listed(subject: Subject) -> bool | None:
+        values = subject.value(prop)
+        if not isinstance(values, list):
+            return None
+        said = [readings(value) for value in values]
+        return enough(any(compare("=", one, item) for one in said) for item in wanted)
+
+    return listed
+
+
+def _is_null(node: Call) -> Truth:
+    (prop,) = node.args
+    assert isinstance(prop, Property)
+    if prop.name in ("location", "annotation.geometry"):
+        return lambda subject: subject.place(prop) is None
+    return lambda subject: subject.value(prop) is None
+
+
+def _like(node: Call) -> Truth:
+    value, pattern = _scalar(node.args[0]), like_pattern(_value(node.args[1]))
+
+    def like(subject: Subject) -> bool | None:
+        text = value(subject).get("string")
+        return None if text is None else bool(pattern.fullmatch(text))
+
+    return like
+
+
+def _related(node: Call) -> Truth:
+    left, right = map(_place, node.args)
+    return lambda subject: related(node.op, left(subject), right(subject))
+
+
+def _near(node: Call) -> Truth:
+    place = _place(node.args[0])
+    point, distance, unit = map(_value, node.args[1:])
+    metres = distance * METRES[unit]
+
+    def near(subject: Subject) -> bool | None:
+        there = place(subject)
+        if there is None or not is_on_earth(there):
+            return None
+        return bool(distances([there], point.x, point.y)[0] <= metres)
+
+    return near
+
+
+def _scalar(node: Node) -> Scalar:
+    if isinstance(node, Literal):
+        constant = literal_readings(node.value)
+        return lambda _: constant
+    if isinstance(node, Property):
+        return lambda subject: readings(subject.value(node))
+    if node.op in ARITHMETIC:
+        return _calculated(node)
+    inner = _scalar(node.args[0])
+    return lambda subject: _folded(inner(subject))
+
+
+def _folded(said: Readings) -> Readings:
+    return {"string": said["string"].casefold()} if "string" in said else {}
+
+
+def _calculated(node: Call) -> Scalar:
+    left, right = map(_scalar, node.args)
+
+    def calculated(subject: Subject) -> Readings:
+        numbers = (left(subject).get("number"), right(subject).get("number"))
+        result = calculate(node.op, *numbers)
+        return {} if result is None else {"number": result}
+
+    return calculated
+
+
+def _place(node: Node) -> Callable[[Subject], shapely.Geometry | None]:
+    if isinstance(node, Property):
+        return lambda subject: subject.place(node)
+    constant = _value(node)
+    return lambda _: constant
+
+
+def _value(node: Node) -> Any:
+    assert isinstance(node, Literal)
+    return node.value
+
+
+_CONDITIONS: dict[str, Callable[[Call], Truth]] = {
+    "in": _in,
+    "between": _between,
+    "isnull": _is_null,
+    "like": _like,
+    "dwithin": _near,
+    "a_contains": _listed,
+    "a_overlaps": _listed,
+}

@@ -1,0 +1,205 @@
+"""Types of what queries hold, each with the check that brings a value to its one form.
+
+A check takes the field's name and the value that was given::
+
+    metric: Name
+    resamples: Count = 1000
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+
+from velour_plugin.domain.encoding.canonical import canonical_json
+from velour_plugin.domain.labels import DEFAULT_KEY, Label
+from velour_plugin.domain.storable_text import is_storable
+from velour_plugin.errors import InvalidInput, UnknownName
+
+if TYPE_CHECKING:
+    from velour_plugin.filters import Node, Where
+else:
+    Where = Any  # types of filters load with the first filter
+
+LabelName = Union[str, tuple[str, str]]
+OnMismatch = Literal["refuse", "intersect"]
+Cut = Union[str, Mapping[str, Mapping[str, Where]]]
+"""How data are sliced: a property such as ``city`` or ``wind:3``, or named filters."""
+MOST_DRAWS = 100_000
+"""Resamples or permutations of one question."""
+
+
+def _name(name: str, value: Any) -> str:
+    if not value or not is_storable(value):
+        raise InvalidInput(f"{name} {value!r}: expected a name, a text without U+0000.")
+    return str(value)
+
+
+def _optional_name(name: str, value: Any) -> str | None:
+    return None if value is None else _name(name, value)
+
+
+def _names(name: str, value: Any) -> tuple[str, ...]:
+    """One name or several, each once, in the order given."""
+    if isinstance(value, str):
+        return (_name(name, value),)
+    if isinstance(value, Mapping) or not _is_list(value):
+        raise InvalidInput(f"{name} {value!r}: expected a name or a list of names.")
+    return tuple(dict.fromkeys(_name(name, item) for item in value))
+
+
+def _some_names(name: str, value: Any) -> tuple[str, ...]:
+    listed = _names(name, value)
+    if not listed:
+        raise InvalidInput(f"{name} []: name at least one.")
+    return listed
+
+
+def _optional_names(name: str, value: Any) -> tuple[str, ...] | None:
+    return None if value is None else _some_names(name, value)
+
+
+def _experiments(name: str, value: Any) -> tuple[str, ...] | None:
+    """Ids of experiments, which may be numbers; their order does not matter."""
+    if value is None:
+        return None
+    listed = [value] if isinstance(value, (str, int)) else value
+    if isinstance(listed, Mapping) or not _is_list(listed):
+        raise InvalidInput(f"{name} {value!r}: expected an id or a list of ids.")
+    return tuple(sorted(_names(name, [str(item) for item in listed])))
+
+
+def _runs(name: str, value: Any) -> str | tuple[str, ...] | None:
+    """A query in the tracker's own language; or names, whose order does not matter."""
+    if value is None or isinstance(value, str):
+        return _optional_name(name, value)
+    return tuple(sorted(_names(name, value)))
+
+
+def _filter(_: str, value: Any) -> Node | None:
+    if value is None:
+        return None
+    from velour_plugin.filters import parse_filter
+
+    return parse_filter(value)
+
+
+def _label(name: str, value: Any) -> tuple[str, str] | None:
+    """A class by its value under the default key, or as (key, value)."""
+    if value is None:
+        return None
+    pair = (DEFAULT_KEY, value) if isinstance(value, str) else value
+    if not isinstance(pair, (tuple, list)) or [type(part) for part in pair] != [str, str]:
+        raise InvalidInput(f"{name} {value!r}: expected a value, or (key, value).")
+    return Label(*pair).name
+
+
+def _cuts(name: str, value: Any) -> tuple[Any, ...]:
+    listed = [value] if isinstance(value, (str, Mapping)) else value
+    if not _is_list(listed):
+        raise InvalidInput(f"{name} {value!r}: expected a property, or a list of properties.")
+    return tuple(_cut(name, cut) for cut in listed)
+
+
+def _cut(name: str, cut: Any) -> Any:
+    if not isinstance(cut, Mapping):
+        return _name(name, cut)
+    if len(cut) != 1 or not all(isinstance(slices, Mapping) for slices in cut.values()):
+        raise InvalidInput(
+            f"{name} {cut!r}: expected one name and under it named filters, as "
+            "{'season': {'summer': \"month = 'July'\"}}."
+        )
+    ((title, slices),) = cut.items()
+    filters = {_name(name, key): _filter(key, where) for key, where in slices.items()}
+    return {_name(name, title): filters}
+
+
+def _on_mismatch(name: str, value: Any) -> str:
+    if not isinstance(value, str) or value not in ("refuse", "intersect"):
+        raise UnknownName(name, value, ("refuse", "intersect"))
+    return str(value)
+
+
+def _confidence(name: str, value: Any) -> float:
+    if not _is_number(value) or not 0 < value < 1:
+        raise InvalidInput(f"{name} must be in (0, 1), such as 0.95; got {value!r}.")
+    return float(value)
+
+
+def _count(name: str, value: Any, least: int = 0) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidInput(f"{name} {value!r}: expected a whole number >= {least}.")
+    return value
+
+
+def _positive(name: str, value: Any) -> int:
+    return _count(name, value, 1)
+
+
+def _draws(name: str, value: Any, least: int = 0) -> int:
+    drawn = _count(name, value, least)
+    if drawn > MOST_DRAWS:
+        raise InvalidInput(
+            f"{name} {value!r}: expected at most {MOST_DRAWS:,}, which are all held in memory."
+        )
+    return drawn
+
+
+def _positive_draws(name: str, value: Any) -> int:
+    return _draws(name, value, 1)
+
+
+def _is_list(value: Any) -> bool:
+    """Whether there are items to look at; a scalar of NumPy has the methods of a list only."""
+    return isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _parameters(name: str, value: Any) -> dict[str, Any]:
+    """Parameters as JSON; a label map as sorted pairs, since JSON has no tuples for keys."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"{name} {value!r}: expected a mapping, such as {{}}.")
+    try:
+        plain = {
+            str(key): _label_pairs(item) if key == "label_map" else item
+            for key, item in value.items()
+        }
+        canonical_json(plain).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{name} {value!r}: expected what JSON can hold: {error}.") from error
+    return plain
+
+
+def _label_pairs(label_map: Any) -> Any:
+    if not isinstance(label_map, Mapping):
+        return label_map
+    pairs = [[_side(old), _side(new)] for old, new in label_map.items()]
+    return sorted(pairs, key=canonical_json)
+
+
+def _side(side: Any) -> Any:
+    return list(side) if isinstance(side, tuple) else side
+
+
+Name = Annotated[str, _name]
+OptionalName = Annotated[Union[str, None], _optional_name]
+Names = Annotated[Sequence[str], _names]
+SomeNames = Annotated[Sequence[str], _some_names]
+OptionalNames = Annotated[Union[Sequence[str], None], _optional_names]
+Experiments = Annotated[Union[Sequence[str], None], _experiments]
+Runs = Annotated[Union[str, Sequence[str], None], _runs]
+Filter = Annotated[Where, _filter]
+OptionalLabel = Annotated[Union[LabelName, None], _label]
+Cuts = Annotated[Sequence[Cut], _cuts]
+Mismatch = Annotated[OnMismatch, _on_mismatch]
+Confidence = Annotated[float, _confidence]
+Count = Annotated[int, _count]
+PositiveCount = Annotated[int, _positive]
+Draws = Annotated[int, _draws]
+PositiveDraws = Annotated[int, _positive_draws]
+Parameters = Annotated[Union[Mapping[str, Any], None], _parameters]

@@ -1,0 +1,309 @@
+"""Queries: what a store can be asked, as values that are checked, compared, stored and sent.
+
+A query is frozen and refuses nonsense when it is made. ``to_dict`` spells it in JSON and
+``Query.from_dict`` undoes that; its digest is the same for all spellings of one question. Functions
+such as :func:`velour_plugin.rank`, commands and pages each make one and hand it to ``Store.ask``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_type_hints
+
+from velour_plugin import answers
+from velour_plugin.domain.encoding.canonical import canonical_json, digest
+from velour_plugin.domain.labels import Label
+from velour_plugin.errors import InvalidInput, UnknownName
+from velour_plugin.queries.fields import (
+    Confidence,
+    Count,
+    Cuts,
+    Draws,
+    Experiments,
+    Filter,
+    Mismatch,
+    Name,
+    Names,
+    OptionalLabel,
+    OptionalName,
+    OptionalNames,
+    Parameters,
+    PositiveCount,
+    PositiveDraws,
+    Runs,
+    SomeNames,
+)
+
+if TYPE_CHECKING:
+    from velour_plugin.filters.language.tree import Property
+
+Answer = TypeVar("Answer")
+
+
+class AnswerType:
+    """The class of an answer, by its name in :mod:`velour_plugin.answers`; loaded when needed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, query: object, owner: object = None) -> type[Any]:
+        answer_type: type[Any] = getattr(answers, self.name)
+        return answer_type
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Query(ABC, Generic[Answer]):
+    """A question to a store; ``answer_type`` is what comes back.
+
+    Raises:
+        InvalidInput: a value breaks its rule.
+        UnknownName: a value is none of those that exist.
+        BadFilter: the filter has no meaning.
+    """
+
+    kind: ClassVar[str]
+    answer_type: ClassVar[AnswerType]
+    run_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that name one run, as a URI of a tracker may do too."""
+
+    def __post_init__(self) -> None:
+        for name, check in _checks(type(self)).items():
+            object.__setattr__(self, name, check(name, getattr(self, name)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Spell it in JSON; :meth:`from_dict` undoes this exactly."""
+        own = {item.name: _to_json(getattr(self, item.name)) for item in fields(self)}
+        return {"query": self.kind, **own}
+
+    @staticmethod
+    def from_dict(content: Mapping[str, Any]) -> Query[Any]:
+        """Make the query that :meth:`to_dict` spelled.
+
+        Raises:
+            UnknownName: there is no such kind of query, or it has no such key.
+            InvalidInput: a key is missing, or a value breaks its rule.
+        """
+        if not isinstance(content, Mapping):
+            raise InvalidInput(f"query {content!r}: expected a JSON object with the key 'query'.")
+        kinds = {kind.kind: kind for kind in Query.__subclasses__()}
+        kind = kinds.get(str(content.get("query")))
+        if kind is None:
+            raise UnknownName("query", content.get("query"), kinds)
+        own = {key: value for key, value in content.items() if key != "query"}
+        known = {item.name: item.default is MISSING for item in fields(kind)}
+        for key in own:
+            if key not in known:
+                raise UnknownName(f"key of a {kind.kind} query", key, known)
+        for name, is_needed in known.items():
+            if is_needed and name not in own:
+                raise InvalidInput(f"the {kind.kind} query lacks {name!r}: {dict(content)!r}.")
+        return kind(**own)
+
+    @property
+    def digest(self) -> str:
+        """Names the question: equal for queries that ask the same."""
+        return digest("query", canonical_json(self.to_dict()))
+
+    @property
+    def cacheable(self) -> bool:
+        """Whether the store alone decides the answer; what a tracker knows may change unseen."""
+        return not any(is_uri(getattr(self, name)) for name in self.run_fields)
+
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        """Properties that decide the answer."""
+        values = [getattr(self, item.name) for item in fields(self)]
+        return tuple(prop for value in values for prop in _properties(value))
+
+    @property
+    def read_datasets(self) -> tuple[str, ...] | None:
+        """Datasets that the answer depends on; ``None`` for all in the store."""
+        return None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Query) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+@cache
+def _checks(kind: type[Query[Any]]) -> dict[str, Callable[[str, Any], Any]]:
+    """The check of each field, from its annotation."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {item.name: hints[item.name].__metadata__[0] for item in fields(kind)}
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, (tuple, list)):
+        return [_to_json(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _to_json(item) for key, item in value.items()}
+    from velour_plugin.filters.language.tree import to_json  # whose loading only a filter is worth
+
+    return to_json(value)
+
+
+def _properties(value: Any) -> Iterator[Property]:
+    """Properties that filters ask for, in a field of a query."""
+    if isinstance(value, (tuple, list, Mapping)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _properties(item)
+    elif not isinstance(value, _PLAIN):
+        from velour_plugin.filters.language.tree import properties
+
+        yield from properties(value)
+
+
+_PLAIN = (str, int, float, type(None))
+"""What JSON has itself; other values in a query's fields are lists, mappings and filters."""
+
+
+def is_uri(name: str) -> bool:
+    """Whether only a tracker knows what a name stands for, as ``models:/fires@champion``."""
+    return ":/" in name
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RankQuery(Query["answers.Leaderboard"]):
+    """Which run is best by a metric (:func:`velour_plugin.rank` explains each field)."""
+
+    kind = "rank"
+    answer_type = AnswerType("Leaderboard")
+
+    metric: Name
+    datasets: SomeNames
+    where: Filter = None
+    label: OptionalLabel = None
+    runs: Runs = None
+    experiments: Experiments = None
+    parameters: Parameters = None
+    columns: Names = ()
+    having: Filter = None
+    on_mismatch: Mismatch = "refuse"
+    confidence: Confidence = 0.95
+    resamples: Draws = 1000
+    seed: Count = 0
+
+    @property
+    def further_columns(self) -> tuple[str, ...]:
+        """The named columns, and those that ``having`` is a condition on."""
+        limited = [prop.name for prop in _properties(self.having)]
+        return tuple(
+            dict.fromkeys(name for name in (*self.columns, *limited) if name != self.metric)
+        )
+
+    @property
+    def cacheable(self) -> bool:
+        """Whether runs are named, not looked up in a tracker."""
+        return not isinstance(self.runs, str)
+
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        """Properties that decide the answer: of filters, and of columns."""
+        if not self.columns:
+            return super().properties
+        from velour_plugin.filters.language.tree import Property
+
+        return (*super().properties, *map(Property, self.columns))
+
+    @property
+    def read_datasets(self) -> tuple[str, ...]:
+        """The datasets that are ranked on."""
+        return tuple(self.datasets)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MatrixQuery(Query["answers.Matrix"]):
+    """How models do on datasets (:func:`velour_plugin.matrix` explains each field)."""
+
+    kind = "matrix"
+    answer_type = AnswerType("Matrix")
+
+    metric: Name
+    where: Filter = None
+    label: OptionalLabel = None
+    datasets: OptionalNames = None
+    models: OptionalNames = None
+    by: Cuts = ()
+    on_mismatch: Mismatch = "refuse"
+    confidence: Confidence = 0.95
+    resamples: Draws = 200
+    seed: Count = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SliceQuery(Query["answers.Slices"]):
+    """How a run does on slices of its data (:func:`velour_plugin.slices` explains each field)."""
+
+    kind = "slices"
+    answer_type = AnswerType("Slices")
+    run_fields = ("run",)
+
+    run: Name
+    by: Cuts
+    metric: OptionalName = None
+    where: Filter = None
+    label: OptionalLabel = None
+    dataset: OptionalName = None
+    confidence: Confidence = 0.95
+    resamples: Draws = 1000
+    seed: Count = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CompareQuery(Query["answers.Comparison"]):
+    """How two runs differ (:func:`velour_plugin.compare` explains each field)."""
+
+    kind = "compare"
+    answer_type = AnswerType("Comparison")
+    run_fields = ("baseline", "candidate")
+
+    baseline: Name
+    candidate: Name
+    metric: OptionalName = None
+    where: Filter = None
+    by: Cuts = ()
+    dataset: OptionalName = None
+    permutations: Draws = 200
+    seed: Count = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WorstQuery(Query["answers.Worst"]):
+    """Which datums cost a run most (:func:`velour_plugin.worst` explains each field)."""
+
+    kind = "worst"
+    answer_type = AnswerType("Worst")
+    run_fields = ("run",)
+
+    run: Name
+    metric: OptionalName = None
+    where: Filter = None
+    n: PositiveCount = 10
+    dataset: OptionalName = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RecommendQuery(Query["answers.Recommendation"]):
+    """Which model to take for a need (:func:`velour_plugin.recommend` explains each field)."""
+
+    kind = "recommend"
+    answer_type = AnswerType("Recommendation")
+
+    metric: Name
+    where: Filter = None
+    datasets: OptionalNames = None
+    confidence: Confidence = 0.95
+    resamples: PositiveDraws = 1000
+    seed: Count = 0
+
+
+def label_of(query: RankQuery | MatrixQuery | SliceQuery) -> Label | None:
+    """The class that a query is about; ``None`` for all."""
+    return None if query.label is None else Label(*query.label)

@@ -1,0 +1,1 @@
+"""Which evaluations are ranked, over which datums, and the ledger of each."""

@@ -1,0 +1,39 @@
+"""Select datasets and runs by what is known of models and datasets, before datums are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from velour_plugin.errors import NotFound
+from velour_plugin.filters.language.cql2_text import to_text
+from velour_plugin.filters.row_filter import check_run_properties
+from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
+
+
+def datasets_with_candidates(access: LedgerAccess, datasets: Sequence[str]) -> Sequence[str]:
+    """The datasets on which a filter on models, runs and datasets admits an evaluation.
+
+    Args:
+        access: the filter, and where the evaluations are.
+        datasets: names.
+
+    Raises:
+        UnknownName: no model or dataset has metadata that the filter names.
+        NotFound: no evaluation is admitted on any of them.
+    """
+    if access.split.runs is None:
+        return datasets
+    candidates = {name: access.reader.candidates(name) for name in datasets}
+    every = [item for items in candidates.values() for item in items]
+    check_run_properties(
+        access.split.runs,
+        [item.model_metadata for item in every],
+        [item.dataset_metadata for item in every],
+    )
+    admitted = [name for name, items in candidates.items() if any(map(access.admits, items))]
+    if not admitted:
+        raise NotFound(
+            "no evaluated run is among those asked for: none on "
+            f"{', '.join(map(repr, datasets))} has {to_text(access.split.runs)}."
+        )
+    return admitted

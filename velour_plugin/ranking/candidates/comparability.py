@@ -1,0 +1,137 @@
+"""Refuse unfair comparisons: evaluations that do not answer one question are not ranked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from velour_plugin.domain.encoding.canonical import canonical_json
+from velour_plugin.errors import NotComparable, VelourError
+from velour_plugin.filters import Node, parse_filter, split_filter
+from velour_plugin.filters.language.tree import conjunction, conjuncts, to_json
+from velour_plugin.plugins.installed import installed
+from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
+from velour_plugin.store.values import Candidate
+
+ABOUT_DATUMS = frozenset({"dataset_digest", "datums_digest", "groundtruth_digest", "filter"})
+"""Fields that may differ when evaluations are re-aggregated over the datums that they share."""
+
+OF_ANNOTATIONS = "filter of labels, scores and annotations"
+"""What a filter asks of other than datums: runs that were asked otherwise share no answer."""
+
+
+def differences(
+    candidates: Sequence[Candidate], access: LedgerAccess | None = None
+) -> dict[str, dict[str, list[str]]]:
+    """Say in which fields of their certificates evaluations differ.
+
+    Args:
+        candidates: the evaluations.
+        access: the query that all answer; ``None`` for what they were evaluated with.
+
+    Returns:
+        For each such field, the runs by the value that they have.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for candidate in candidates:
+        decorative = installed().evaluator(candidate.task).decorative
+        certificate = access.certificate(candidate) if access else candidate.certificate
+        for field, value in _flat(certificate.to_dict(), decorative).items():
+            found.setdefault(field, {}).setdefault(canonical_json(value), []).append(
+                name_of(candidate)
+            )
+    total = len(candidates)
+    return {
+        field: values
+        for field, values in found.items()
+        if len(values) > 1 or sum(map(len, values.values())) < total
+    }
+
+
+def refuse(differing: Mapping[str, Mapping[str, Sequence[str]]], may_intersect: bool) -> None:
+    """Raise the refusal, field by field.
+
+    Raises:
+        NotComparable: always.
+    """
+    lines = [
+        f"  {field}: "
+        + "; ".join(f"{_short(value)} in {_listed(runs)}" for value, runs in by.items())
+        for field, by in sorted(differing.items())
+    ]
+    if may_intersect:
+        way_out = (
+            "on_mismatch='intersect' (--on-mismatch intersect) compares them over the datums that "
+            "they share"
+        )
+    elif all(field == "label_map" or field.startswith("parameters.") for field in differing):
+        way_out = (
+            "evaluate them again in the same way, or ask them all alike with parameters={…} "
+            "(--parameters)"
+        )
+    else:
+        way_out = "evaluate them again in the same way"
+    raise NotComparable(
+        "these evaluations do not answer the same question; they differ in\n"
+        + "\n".join(lines)
+        + f"\nEither {way_out}, or name the runs to compare with runs=[…] (--run)."
+    )
+
+
+def refuse_other_questions(candidates: Sequence[Candidate], access: LedgerAccess) -> None:
+    """Refuse to put evaluations on several datasets together that answer different questions.
+
+    Raises:
+        NotComparable: they differ in more than their datasets and datums.
+    """
+    of_datasets = {*ABOUT_DATUMS, "dataset"}
+    differing = differences(candidates, access)
+    others = {field: by for field, by in differing.items() if field not in of_datasets}
+    if others:
+        refuse(others, may_intersect=False)
+
+
+def in_one_line(error: VelourError) -> str:
+    """Why evaluations cannot answer, as a note says it: with the fields, without the way out."""
+    first, *others = str(error).splitlines()
+    fields = "; ".join(line.strip() for line in others[:-1])
+    return f"{first} {fields}" if isinstance(error, NotComparable) else first
+
+
+def name_of(candidate: Candidate) -> str:
+    """What people call an evaluation: its run's name or id, else its model."""
+    if candidate.run is None:
+        return candidate.model
+    return candidate.run.name or candidate.run.run_id
+
+
+def _flat(certificate: Mapping[str, Any], decorative: Collection[str]) -> dict[str, Any]:
+    """Spread parameters and filter out, so that a refusal names what differs."""
+    flat = {key: value for key, value in certificate.items() if key != "parameters"}
+    for key, value in certificate["parameters"].items():
+        if key not in decorative:
+            flat[f"parameters.{key}"] = value
+    flat["filter"], flat[OF_ANNOTATIONS] = _parts(certificate["filter"])
+    return flat
+
+
+def _parts(spelled: str | None) -> tuple[Any, Any]:
+    """The part of a filter that is about datums, and all else, in JSON; ``None`` for nothing."""
+    if spelled is None:
+        return None, None
+    of_datums: list[Node] = []
+    others: list[Node] = []
+    for part in conjuncts(parse_filter(json.loads(spelled))):
+        (of_datums if split_filter(part).datums is not None else others).append(part)
+    parts = (conjunction(of_datums), conjunction(others))
+    datums, rest = (None if part is None else to_json(part) for part in parts)
+    return datums, rest
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 60 else value[:57] + "…"
+
+
+def _listed(runs: Sequence[str]) -> str:
+    return ", ".join(runs[:5]) + (f" and {len(runs) - 5} more" if len(runs) > 5 else "")

@@ -1,0 +1,118 @@
+"""One run and its evaluation, as slices, comparisons and the worst datums need them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.errors import InvalidInput, NotFound, UnknownName
+from velour_plugin.evaluator import Evaluator
+from velour_plugin.filters import Where
+from velour_plugin.plugins.installed import installed
+from velour_plugin.queries.query import is_uri
+from velour_plugin.ranking.candidates.comparability import name_of
+from velour_plugin.ranking.candidates.datum_predictions import select_by_predictions
+from velour_plugin.ranking.candidates.ledger_access import LedgerAccess, refuse_runs
+from velour_plugin.store.protocol import Reader
+from velour_plugin.store.values import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedLedger:
+    """The newest evaluation of a run, and the part of its ledger that a query is about.
+
+    Args:
+        candidate: the evaluation.
+        evaluator: that made it.
+        ledger: of it.
+        selected: ``(datums,)`` bool: which of the ledger's datums a filter selects.
+        notes: what a reader should know of how the ledger came about.
+        uri: that the run was named by; ``None`` where that was a name.
+    """
+
+    candidate: Candidate
+    evaluator: Evaluator
+    ledger: Ledger
+    selected: NDArray[np.bool_]
+    notes: Sequence[str] = ()
+    uri: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.uri or name_of(self.candidate)
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset that it is on."""
+        return self.candidate.certificate.dataset
+
+    def metric(self, name: str | None) -> str:
+        """A metric's name; the task's first headline metric for ``None``."""
+        return name or self.evaluator.headline[0]
+
+
+def find_run(reader: Reader, run: str, where: Where, dataset: str | None = None) -> EvaluatedLedger:
+    """Find the newest evaluation of a run, and which of its datums a filter selects.
+
+    Args:
+        reader: where it is.
+        run: the run's id or name, a model's name, or an evaluation's id; or what a tracker finds
+            runs by, such as ``models:/fires@champion``.
+        where: the filter; ``None`` selects all datums.
+        dataset: on which it was evaluated; ``None`` for any.
+
+    Raises:
+        UnknownName: no run has that name, or it was not evaluated on that dataset.
+        InvalidInput: the filter selects no datum.
+    """
+    candidate = _newest(reader, run, dataset)
+    access = LedgerAccess(reader, where)
+    refuse_runs(access.split)
+    ledger = next(reader.ledgers([candidate.evaluation_id]))
+    selection = reader.select_datums(candidate.version, access.split.datums)
+    predicted = select_by_predictions(reader, [candidate], access.split)
+    if predicted is not None:
+        selection = selection.within(predicted)
+    selection = selection.within(frozenset(ledger.datums))
+    if not len(selection):
+        raise InvalidInput(
+            f"the filter selects none of the {len(ledger.datums)} datums that run {run!r} was "
+            f"judged on in {candidate.certificate.dataset!r}."
+        )
+    ledger = access.ledger(candidate, ledger, selection)
+    evaluator = installed().evaluator(candidate.task)
+    uri = run if is_uri(run) else None
+    mask = selection.mask(ledger.datums)
+    return EvaluatedLedger(candidate, evaluator, ledger, mask, access.notes, uri)
+
+
+def _newest(reader: Reader, run: str, dataset: str | None) -> Candidate:
+    """The newest evaluation of a run, on one dataset or on any."""
+    known = _evaluations(reader, run)
+    of_dataset = [item for item in known if dataset in (None, item.certificate.dataset)]
+    if not of_dataset:
+        names = {item.certificate.dataset for item in known}
+        raise UnknownName(f"dataset of run {run!r}", dataset, names)
+    return of_dataset[0]
+
+
+def _evaluations(reader: Reader, run: str) -> list[Candidate]:
+    """Of what has that name, or of all the runs behind a tracker's URI; the newest first."""
+    try:
+        return reader.evaluations_of(run)
+    except UnknownName:
+        if not is_uri(run):
+            raise
+    known: list[Candidate] = []
+    for number in installed().find_runs(run, None):
+        with suppress(UnknownName):  # a run that was never evaluated
+            known += reader.evaluations_of(number)
+    if not known:
+        raise NotFound(f"{run!r}: none of its runs was judged: velour evaluate {run} --dataset …")
+    return sorted(known, key=lambda item: item.created_at, reverse=True)

@@ -1,0 +1,219 @@
+"""Which evaluations compete over which datums: on one dataset, or over several put together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from velour_plugin.domain.evaluation import EvaluatedRun
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.domain.order import natural_order
+from velour_plugin.evaluator import Evaluator
+from velour_plugin.filters import parse_filter, split_filter
+from velour_plugin.plugins.installed import installed
+from velour_plugin.ranking.candidates.comparability import refuse_other_questions
+from velour_plugin.ranking.candidates.datum_predictions import select_by_predictions
+from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
+from velour_plugin.ranking.candidates.newest import Choice, choose_candidates, shared_datums
+from velour_plugin.store.values import Candidate, DatumSelection
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSelection:
+    """The evaluations of one dataset that are compared, and over which datums.
+
+    Args:
+        dataset: its name.
+        candidates: the evaluations.
+        stored: their values of the metric over all that they evaluated, by evaluation.
+        selected: for each evaluation, the datums that count.
+        total: how many datums there are.
+        shared: uids that all evaluations have in common; ``None`` when they agree in everything.
+    """
+
+    dataset: str
+    candidates: Sequence[Candidate]
+    stored: Mapping[str, float | None]
+    selected: Sequence[DatumSelection]
+    total: int
+    shared: set[str] | None
+
+
+def select(access: LedgerAccess, dataset: str, choice: Choice) -> DatasetSelection:
+    """Find the evaluations that are compared on a dataset, and over which datums.
+
+    Raises:
+        UnknownName: there is no such dataset, metric, label, run or property.
+        NotComparable: the evaluations do not answer one question.
+    """
+    candidates, stored = choose_candidates(access, dataset, choice)
+    return select_datums(access, candidates, stored, choice.on_mismatch)
+
+
+def select_datums(
+    access: LedgerAccess,
+    candidates: Sequence[Candidate],
+    stored: Mapping[str, float | None],
+    on_mismatch: str,
+) -> DatasetSelection:
+    """Find the datums of a dataset over which some evaluations on it are compared.
+
+    Raises:
+        UnknownName: no datum has a property that the filter names.
+        NotComparable: the evaluations do not answer one question.
+    """
+    shared = shared_datums(access, candidates, on_mismatch)
+    versions = {item.version.id: item.version for item in candidates}
+    of_query = {
+        number: access.reader.select_datums(version, access.split.datums)
+        for number, version in versions.items()
+    }
+    predicted = select_by_predictions(access.reader, candidates, access.split, on_mismatch)
+    if predicted is not None:
+        of_query = {number: chosen.within(predicted) for number, chosen in of_query.items()}
+    if shared is not None:
+        of_query = {number: chosen.within(shared) for number, chosen in of_query.items()}
+    # evaluations of one version and filter are about the same datums, which are selected once
+    kinds = {(item.version.id, item.certificate.filter): item for item in candidates}
+    own = {
+        kind: _evaluated_datums(access, item, of_query[item.version.id])
+        for kind, item in kinds.items()
+    }
+    selected = [own[item.version.id, item.certificate.filter] for item in candidates]
+    total = max(version.datums for version in versions.values())
+    dataset = candidates[0].certificate.dataset
+    return DatasetSelection(dataset, candidates, stored, selected, total, shared)
+
+
+def _evaluated_datums(
+    access: LedgerAccess, item: Candidate, selection: DatumSelection
+) -> DatumSelection:
+    """The part of a selection that an evaluation is about: what its own filter selected."""
+    if item.certificate.filter is None:
+        return selection
+    own = split_filter(parse_filter(json.loads(item.certificate.filter)))
+    evaluated = access.reader.select_datums(item.version, own.datums)
+    return selection.within(frozenset(evaluated.uids))
+
+
+@dataclass(frozen=True, slots=True)
+class Competitor:
+    """What takes one row of a leaderboard: a run, or over several datasets a model.
+
+    Args:
+        items: its evaluation on each dataset on which it was evaluated.
+        selected: the datums that count of each.
+        missing: datasets on which it was not evaluated.
+    """
+
+    items: Sequence[Candidate]
+    selected: Sequence[DatumSelection]
+    missing: Sequence[str] = ()
+
+    @property
+    def first(self) -> Candidate:
+        """The evaluation that it is called by."""
+        return self.items[0]
+
+    @property
+    def evaluation_id(self) -> str:
+        """Names its evaluations in the store, joined by ``+``."""
+        return "+".join(item.evaluation_id for item in self.items)
+
+    @property
+    def run(self) -> EvaluatedRun | None:
+        """The MLflow run, where it is one; a model's evaluations on several datasets are many."""
+        return self.first.run if len(self.items) == 1 else None
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """Of its task."""
+        return installed().evaluator(self.first.task)
+
+    @property
+    def datums(self) -> int:
+        """How many datums count."""
+        return sum(map(len, self.selected))
+
+
+class Competitors:
+    """The rows of a leaderboard and their ledgers.
+
+    On one dataset every run has a row of its own. Over several, a model has: its newest
+    evaluations on each are put together, and the datums of all count alike.
+    """
+
+    def __init__(self, selections: Sequence[DatasetSelection], access: LedgerAccess) -> None:
+        self.selections, self.access = selections, access
+        if len(selections) == 1:
+            only = selections[0]
+            pairs = zip(only.candidates, only.selected, strict=True)
+            self.all = [Competitor([item], [selected]) for item, selected in pairs]
+            return
+        items = [item for each in selections for item in each.candidates]
+        refuse_other_questions(items, access)
+        models = dict.fromkeys(item.model for item in items)
+        self.all = [self._competitor(model) for model in models]
+        self._names = [_numbered(index, each.selected) for index, each in enumerate(selections)]
+
+    @property
+    def complete(self) -> list[Competitor]:
+        """Those that were evaluated on every dataset."""
+        return [competitor for competitor in self.all if not competitor.missing]
+
+    def ledgers(self) -> Iterator[tuple[Competitor, Ledger, DatumSelection]]:
+        """Each complete competitor with its ledger over all datasets, and what counts of it.
+
+        The stored ledgers are read when this is called, in one statement; they are narrowed or
+        matched again as they are taken.
+        """
+        complete = self.complete
+        subjects = [
+            subject
+            for competitor in complete
+            for subject in zip(competitor.items, competitor.selected, strict=True)
+        ]
+        stored = self.access.reader.ledgers([item.evaluation_id for item, _ in subjects])
+        self.access.expect(subjects)
+        return (self._entry(competitor, stored) for competitor in complete)
+
+    def _entry(
+        self, competitor: Competitor, stored: Iterator[Ledger]
+    ) -> tuple[Competitor, Ledger, DatumSelection]:
+        parts = [
+            self.access.ledger(item, next(stored), selected)
+            for item, selected in zip(competitor.items, competitor.selected, strict=True)
+        ]
+        if len(self.selections) == 1:
+            return competitor, parts[0], competitor.selected[0]
+        renamed = [
+            replace(part, datums=tuple(names.get(uid, f"{index}!{uid}") for uid in part.datums))
+            for index, (part, names) in enumerate(zip(parts, self._names, strict=True))
+        ]
+        return competitor, competitor.evaluator.concatenate(renamed), self._renamed(competitor)
+
+    def _renamed(self, competitor: Competitor) -> DatumSelection:
+        """The datums that count, under the names that they have in a ledger over all datasets."""
+        pairs = zip(self._names, competitor.selected, strict=True)
+        uids = [names[uid] for names, selected in pairs for uid in selected.uids]
+        return DatumSelection(uids, np.empty(0, np.int64))
+
+    def _competitor(self, model: str) -> Competitor:
+        items, selected, missing = [], [], []
+        for each in self.selections:
+            own = [index for index, item in enumerate(each.candidates) if item.model == model]
+            if own:  # the newest comes first
+                items.append(each.candidates[own[0]])
+                selected.append(each.selected[own[0]])
+            else:
+                missing.append(each.dataset)
+        return Competitor(items, selected, missing)
+
+
+def _numbered(index: int, selected: Sequence[DatumSelection]) -> dict[str, str]:
+    """Names for a dataset's datums that no other dataset uses, and that sort as its uids do."""
+    uids = sorted({uid for each in selected for uid in each.uids}, key=natural_order)
+    return {uid: f"{index:04}/{number:012}" for number, uid in enumerate(uids)}

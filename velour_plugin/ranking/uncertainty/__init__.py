@@ -1,0 +1,1 @@
+"""How sure a ranking is: resamples, intervals, permutation tests."""

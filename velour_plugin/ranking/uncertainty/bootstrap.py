@@ -1,0 +1,211 @@
+"""Values of a metric over selected datums, and under resamples of them, from ledgers."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.domain.labels import Label
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.evaluator import Evaluator, MetricKey, value_over
+from velour_plugin.helpers.progress import track
+from velour_plugin.ranking.uncertainty.statistics import (
+    basic_interval,
+    resample_weights,
+    wilson_interval,
+)
+
+FEW = 5
+"""Fewer datums than this, of all or of a label, say nothing about others: no intervals."""
+
+UNDEFINED = "undefined on these datums: there is nothing that it would be a share or a mean of"
+
+_AT_ONCE = 256
+"""Resamples between two steps of the progress bar."""
+
+_WORKERS = min(4, os.cpu_count() or 1)
+
+Subject = tuple[Evaluator, Ledger, NDArray[np.bool_]]
+"""A run as it is measured: evaluator, ledger, and the ``(datums,)`` mask of those that count."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run over the selected datums.
+
+    Args:
+        value: of the metric; ``None`` where it is undefined.
+        datums: how many are selected.
+        replicates: ``(resamples,)``; NaN where undefined.
+        reason: why there is no value.
+        rare: labels that only few of the datums show, as key=value.
+        labels: how many labels the datums show.
+        share: how many are right and how many tried, where the value is a share of datums.
+        further: values of further metrics, by name.
+    """
+
+    value: float | None
+    datums: int
+    replicates: NDArray[np.float64]
+    reason: str | None = None
+    rare: tuple[str, ...] = ()
+    labels: int = 0
+    share: tuple[int, int] | None = None
+    further: Mapping[str, float | None] = field(default_factory=dict)
+
+    def interval(
+        self, confidence: float, bounds: tuple[float | None, float | None]
+    ) -> tuple[float, float] | None:
+        """Confidence interval: Wilson's of a share, else by the basic bootstrap."""
+        if self.value is not None and self.share is not None:
+            return wilson_interval(*self.share, confidence)
+        return basic_interval(self.value, self.replicates, confidence, bounds)
+
+
+def measure(
+    evaluator: Evaluator,
+    ledger: Ledger,
+    selected: NDArray[np.bool_],
+    metric: str,
+    label: Label | None,
+    weights: Iterable[NDArray[np.int64]] | None = None,
+    further: Sequence[MetricKey] = (),
+) -> Measured:
+    """Measure one ledger over some of its datums.
+
+    Args:
+        evaluator: that wrote the ledger.
+        ledger: of one run.
+        selected: ``(datums,)`` bool, the datums that count.
+        metric: its name.
+        label: the class that it is about.
+        weights: blocks of resamples, each ``(n, selected)``, in the order of datums; ``None``
+            without resamples.
+        further: metrics that are measured once as well, without resamples.
+    """
+    counting = np.asarray(selected, bool)
+    once = {name: value_over(evaluator, ledger, name, of, counting) for name, of in further}
+    drawn = weights if counting.any() else None
+    if drawn is not None:
+        part = evaluator.restrict(ledger, counting, [metric])
+        if part is not None:  # of the datums that count, and no others
+            ledger, counting = part, np.ones(len(part.datums), bool)
+    value = value_over(evaluator, ledger, metric, label, counting)
+    blocks = [
+        evaluator.values(ledger, [(metric, label)], _spread(block, counting))[:, 0]
+        for block in drawn or ()
+    ]
+    share = _share(evaluator.outcomes(ledger, metric, label), counting) if blocks else None
+    rough = blocks and share is None
+    shown = {
+        f"{key}={name}": int(counting[datums].sum())
+        for (key, name), datums in (evaluator.support(ledger).items() if rough else ())
+    }
+    shown = {name: count for name, count in shown.items() if count}
+    return Measured(
+        value,
+        int(counting.sum()),
+        np.concatenate(blocks) if blocks else np.empty(0),
+        None if value is not None else UNDEFINED if counting.any() else "no datum is selected",
+        tuple(name for name, count in shown.items() if count < FEW),
+        len(shown),
+        share,
+        once,
+    )
+
+
+def _spread(weights: NDArray[np.int64], counting: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Weights of all datums, from those of the datums that count: ``(n, datums)``."""
+    if counting.all():
+        return weights
+    spread = np.zeros((len(weights), len(counting)), np.int64)
+    spread[:, counting] = weights
+    return spread
+
+
+def measure_resampled(
+    subject: Subject, metric: str, label: Label | None, resamples: int, seed: int
+) -> Measured:
+    """Measure one run, under resamples where at least :data:`FEW` of its datums count."""
+    count = int(subject[2].sum())
+    drawn = [resample_weights(count, resamples, seed)] if resamples and count >= FEW else None
+    return measure(*subject, metric, label, drawn)
+
+
+def _share(
+    outcomes: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None, selected: NDArray[np.bool_]
+) -> tuple[int, int] | None:
+    """How many of the selected datums are right, and how many were tried."""
+    if outcomes is None:
+        return None
+    right, tried = outcomes
+    return int((right & tried & selected).sum()), int((tried & selected).sum())
+
+
+def measure_all(
+    subjects: Iterable[Subject],
+    counts: Sequence[int],
+    metric: str,
+    label: Label | None,
+    resamples: int = 0,
+    seed: int = 0,
+    further: Sequence[MetricKey] = (),
+) -> list[Measured]:
+    """Measure runs under the same resamples; a progress bar shows when it takes long.
+
+    Args:
+        subjects: the runs; each is taken when the one before it is measured.
+        counts: how many datums count of each.
+        metric: its name.
+        label: the class that it is about.
+        resamples: how many to draw; none are where fewer than :data:`FEW` datums count, or runs
+            differ in how many do.
+        seed: of the resamples.
+        further: metrics that are measured once as well.
+    """
+    paired = len(set(counts)) == 1 and counts[0] >= FEW
+    drawn = resample_weights(counts[0], resamples, seed) if paired and resamples else None
+    blocks = [] if drawn is None else np.split(drawn, range(_AT_ONCE, len(drawn), _AT_ONCE))
+    total = len(counts) * (1 + len(blocks))
+    steps = iter(track(range(total), total, f"measuring {metric}"))
+
+    def ticking(items: Iterable[T]) -> Iterator[T]:
+        for item in items:
+            next(steps)
+            yield item
+
+    if blocks:  # whose arithmetic takes all cores by itself
+        measured = [
+            measure(*subject, metric, label, ticking(blocks), further)
+            for subject in ticking(subjects)
+        ]
+    else:
+        measured = list(
+            _abreast(
+                lambda subject: measure(*subject, metric, label, None, further), ticking(subjects)
+            )
+        )
+    next(steps, None)  # the bar ends with its last item
+    return measured
+
+
+def _abreast(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Results in order, a few at a time: while one is measured, the next is read."""
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        waiting: deque[Future[R]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > _WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

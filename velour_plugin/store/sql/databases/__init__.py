@@ -1,0 +1,1 @@
+"""SQLite and PostgreSQL with PostGIS: all that is different between them."""

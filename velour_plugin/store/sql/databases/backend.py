@@ -1,0 +1,108 @@
+"""What the store asks of a database; each database answers in a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Table
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+Columns = Mapping[str, Any]
+"""Values by column name, equally long sequences or numpy arrays: geometries as WKB, JSON as values;
+NaN is NULL."""
+Condition = ColumnElement[Any]
+Column = ColumnElement[Any]
+
+
+class Backend(Protocol):
+    """One kind of database."""
+
+    name: str
+    upgrades_itself: bool
+    snapshot_options: Mapping[str, Any]
+    """Execution options of a connection that reads from one moment."""
+
+    def open(self, url: URL) -> Engine:
+        """Make an engine whose connections understand geometry."""
+
+    def exists(self, url: URL) -> bool:
+        """Whether there is a database to open; a server is asked only when it is opened."""
+
+    def insert(self, connection: Connection, table: Table, columns: Columns) -> None:
+        """Write many rows at once."""
+
+    def insert_missing(
+        self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Write the rows whose unique names are not there yet."""
+
+    def lock(self, connection: Connection, name: str) -> None:
+        """Let one transaction at a time write to a dataset."""
+
+    def prepare_database(self, connection: Connection) -> None:
+        """Make what tables of a new schema need."""
+
+    def create_indexes(self, connection: Connection) -> None:
+        """Make the indexes of a new schema that are this database's own."""
+
+    def index_places(
+        self, connection: Connection, ids: Sequence[int], places: Sequence[BaseGeometry | None]
+    ) -> None:
+        """Tell the spatial index of new datums."""
+
+    # Values; a path is the steps into a datum's metadata. A key that is written with dots
+    # comes before what is nested.
+
+    def value(self, path: Sequence[str], kind: str) -> Column:
+        """Metadata as a value of a type of ``filters/comparable_values.py``, else NULL."""
+
+    def absent(self, path: Sequence[str]) -> Condition:
+        """Metadata has nothing, or null, at a path."""
+
+    def text(self, value: Column) -> Column:
+        """Text that is compared by code points."""
+
+    def casefold(self, text: Column) -> Column:
+        """Text as :meth:`str.casefold` gives it."""
+
+    def like(self, text: Column, pattern: str) -> Condition:
+        r"""Text matches a pattern of ``%`` and ``_``, escaped by a backslash; case counts."""
+
+    def one_of(self, value: Column, values: Sequence[Any]) -> Condition:
+        """A value of a type is among others of that type."""
+
+    def holds(self, path: Sequence[str], kind: str, value: Any) -> Condition:
+        """A list of metadata has an item of a type and value; NULL where there is no list."""
+
+    # Places
+
+    def location(self) -> Column:
+        """A datum's place, as a geometry that :meth:`related` compares."""
+
+    def geometry(self, path: Sequence[str]) -> Column:
+        """GeoJSON of metadata as such a geometry, NULL where there is none."""
+
+    def shape(self, geometry: BaseGeometry) -> Column:
+        """A literal as such a geometry."""
+
+    def related(self, op: str, left: Column, right: Column) -> Condition:
+        """``s_intersects`` and its kin; NULL where a place crosses itself or is a collection."""
+
+    def within_distance(
+        self, path: Sequence[str], longitude: float, latitude: float, metres: float
+    ) -> Condition:
+        """A place is within a geodesic distance of a point; no path is the datum's own place."""
+
+    # What indexes know: each is true wherever the exact condition is, and maybe elsewhere.
+
+    def near(self, longitude: float, latitude: float, metres: float) -> Condition | None:
+        """Datums that may be within a distance of a point."""
+
+    def touching(self, geometry: BaseGeometry) -> Condition | None:
+        """Datums whose place may have a point in common with a geometry."""
+
+    def containing(self, path: Sequence[str], value: Any) -> Condition | None:
+        """Datums whose metadata may have a JSON value at a path."""

@@ -1,0 +1,273 @@
+"""The store in an SQLite file: places as WKB with an R*Tree beside them.
+
+Python's sqlite3 cannot load SpatiaLite; shapely and pyproj answer what it would.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import (
+    REAL,
+    URL,
+    Connection,
+    Engine,
+    LargeBinary,
+    Table,
+    case,
+    cast,
+    column,
+    create_engine,
+    event,
+    exists,
+    func,
+    literal,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.dialects.sqlite import insert
+
+from velour_plugin.errors import StoreUnavailable
+from velour_plugin.filters.comparable_values import TAGS
+from velour_plugin.filters.geodesy import box_around
+from velour_plugin.helpers.libraries import shapely
+from velour_plugin.store.sql.databases.backend import Column, Columns, Condition
+from velour_plugin.store.sql.databases.sqlite_functions import FUNCTIONS
+from velour_plugin.store.sql.schema import datums
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+_PLACES = "datum_places"
+_places = table(_PLACES, *map(column, ("id", "west", "east", "south", "north")))
+_STATISTICS = {
+    "sqlite_autoindex_version_datums_1": "1000000 100000 1",
+    "ix_version_datums_datum_id": "1000000 2",
+}
+"""Rows of an index, rows of a version, rows of a place in it; and rows of a datum."""
+_UNSPELLABLE = frozenset(('"', "\\", *map(chr, range(32))))
+_KINDS = {"number": ("integer", "real"), "string": ("text",), "boolean": ("true", "false")}
+
+
+class Sqlite:
+    """Answers for SQLite."""
+
+    name = "sqlite"
+    upgrades_itself = True
+    snapshot_options: Mapping[str, Any] = {}  # every transaction is a snapshot
+
+    def open(self, url: URL) -> Engine:
+        """Make an engine; the file is made when first written to, its folder must exist."""
+        database = url.database
+        if database and database != ":memory:" and not Path(database).resolve().parent.is_dir():
+            raise StoreUnavailable(
+                f"store {str(url)!r}: the folder {str(Path(database).resolve().parent)!r} does not "
+                "exist; make it first, or name another place with --store or VELOUR_STORE_URI."
+            )
+        # keys are looked up as they are spelled, so they are not escaped to ASCII
+        engine = create_engine(url, json_serializer=json.JSONEncoder(ensure_ascii=False).encode)
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def exists(self, url: URL) -> bool:
+        """Whether the file is there."""
+        return url.database in (None, "", ":memory:") or Path(str(url.database)).is_file()
+
+    def lock(self, connection: Connection, name: str) -> None:
+        """Do nothing: a writing transaction began with the only write lock there is."""
+
+    def insert_missing(
+        self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Write the rows that are not there yet."""
+        if rows:
+            connection.execute(insert(table).on_conflict_do_nothing(), rows)
+
+    def insert(self, connection: Connection, table: Table, columns: Columns) -> None:
+        """Write many rows with one prepared statement."""
+        names = [column.name for column in table.c if column.name in columns]
+        dialect = connection.dialect
+        kinds = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
+        plain = [_plain(columns[name]) for name in names]
+        values = [
+            column if process is None else _processed(process, column)
+            for process, column in zip(kinds, plain, strict=True)
+        ]
+        rows = list(zip(*values, strict=True))
+        if rows:
+            statement = str(insert(table).compile(dialect=dialect, column_keys=names))
+            connection.exec_driver_sql(statement, rows)
+
+    def prepare_database(self, connection: Connection) -> None:
+        """Do nothing: geometry is known to every connection."""
+
+    def create_indexes(self, connection: Connection) -> None:
+        """Make the R*Tree over the datums' places, and tell the planner when to begin there.
+
+        Without statistics SQLite takes a version for ten datums and walks through them all.
+        """
+        for statement in (
+            f"CREATE VIRTUAL TABLE {_PLACES} USING rtree(id, west, east, south, north)",
+            "ANALYZE",
+            *(
+                f"INSERT INTO sqlite_stat1 VALUES ('version_datums', '{index}', '{rows}')"
+                for index, rows in _STATISTICS.items()
+            ),
+            "ANALYZE sqlite_schema",
+        ):
+            connection.execute(text(statement))
+
+    def index_places(
+        self, connection: Connection, ids: Sequence[int], places: Sequence[BaseGeometry | None]
+    ) -> None:
+        """Add the bounds of new places to the R*Tree."""
+        rows = [
+            (number, place.bounds[0], place.bounds[2], place.bounds[1], place.bounds[3])
+            for number, place in zip(ids, places, strict=True)
+            if place is not None
+        ]
+        if rows:
+            connection.exec_driver_sql(f"INSERT INTO {_PLACES} VALUES (?, ?, ?, ?, ?)", rows)
+
+    def value(self, path: Sequence[str], kind: str) -> Column:
+        """Use ``json_type`` and ``json_extract``."""
+        document, where = _at(path, TAGS.get("datetime" if kind == "day" else kind))
+        found: Column = func.json_extract(document, where)
+        if kind == "day":
+            return func.substr(found, 1, 10)
+        if kind in TAGS:
+            return found
+        said = func.json_type(document, where)
+        if kind == "number":
+            found = cast(found, REAL)
+        return case((said.in_(_KINDS[kind]), found))
+
+    def absent(self, path: Sequence[str]) -> Condition:
+        """Nothing there, or JSON's null."""
+        return func.coalesce(func.json_type(*_at(path)), "null") == "null"
+
+    def text(self, value: Column) -> Column:
+        """SQLite compares bytes of UTF-8, which have the order of code points."""
+        return value
+
+    def casefold(self, text: Column) -> Column:
+        """Ask Python."""
+        return func.velour_casefold(text)
+
+    def like(self, text: Column, pattern: str) -> Condition:
+        """LIKE, made to heed case on every connection."""
+        return text.like(pattern, escape="\\")
+
+    def one_of(self, value: Column, values: Sequence[Any]) -> Condition:
+        """One parameter, however many values there are."""
+        items = func.json_each(json.dumps(list(values))).table_valued("value")
+        return value.in_(select(items.c.value))
+
+    def holds(self, path: Sequence[str], kind: str, value: Any) -> Condition:
+        """Look at the items one by one."""
+        document, where = _at(path)
+        items = func.json_each(document, where).table_valued("value", "type", "fullkey")
+        found: Column = items.c.value
+        if kind in TAGS or kind == "day":
+            said = items.c.type == "object"
+            found = func.json_extract(found, f'$."{TAGS["datetime" if kind == "day" else kind]}"')
+        else:
+            said = items.c.type.in_(_KINDS[kind])
+        found = func.substr(found, 1, 10) if kind == "day" else found
+        wanted = literal(value, REAL) if isinstance(value, float) else literal(value)
+        held = exists(select(1).select_from(items).where(case((said, found == wanted))))
+        return case((func.json_type(document, where) == "array", held))
+
+    def location(self) -> Column:
+        """The place's WKB."""
+        return datums.c.location
+
+    def geometry(self, path: Sequence[str]) -> Column:
+        """Ask Python."""
+        return func.velour_geometry(func.json_extract(*_at(path)))
+
+    def shape(self, geometry: BaseGeometry) -> Column:
+        """Its WKB."""
+        return literal(shapely.to_wkb(geometry), LargeBinary)
+
+    def related(self, op: str, left: Column, right: Column) -> Condition:
+        """Ask shapely, place by place."""
+        related: Condition = getattr(func, f"velour_{op}")(left, right)
+        return related == 1
+
+    def within_distance(
+        self, path: Sequence[str], longitude: float, latitude: float, metres: float
+    ) -> Condition:
+        """Measure it, place by place."""
+        place = self.geometry(path) if path else datums.c.location
+        return func.velour_distance(place, longitude, latitude) <= metres
+
+    def near(self, longitude: float, latitude: float, metres: float) -> Condition | None:
+        """Ask the R*Tree."""
+        return _in_box(box_around(longitude, latitude, metres))
+
+    def touching(self, geometry: BaseGeometry) -> Condition | None:
+        """Ask the R*Tree."""
+        return _in_box(geometry.bounds)
+
+    def containing(self, path: Sequence[str], value: Any) -> Condition | None:
+        """SQLite has no index over metadata."""
+        return None
+
+
+def _in_box(bounds: tuple[float, float, float, float]) -> Condition:
+    west, south, east, north = bounds
+    within = (
+        (_places.c.west <= east)
+        & (_places.c.east >= west)
+        & (_places.c.south <= north)
+        & (_places.c.north >= south)
+    )
+    return datums.c.id.in_(select(_places.c.id).where(within))
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy says BEGIN, so that schema changes roll back
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA case_sensitive_like = ON")
+    connection.execute("PRAGMA busy_timeout = 30000")
+    for name, (count, function) in FUNCTIONS.items():
+        connection.create_function(name, count, function, deterministic=True)
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("velour_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _plain(column: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
+    """Python's own values: the driver knows none of numpy's."""
+    return column.tolist() if isinstance(column, np.ndarray) else column
+
+
+def _processed(process: Callable[[Any], Any], column: Sequence[Any]) -> list[Any]:
+    """Spelled for the database; most of what a quarter of a million boxes might say is nothing."""
+    nothing = process(None)
+    return [nothing if value is None else process(value) for value in column]
+
+
+def _at(path: Sequence[str], tag: str | None = None) -> tuple[Column, Column]:
+    """A JSON document and a path in it, that lead to metadata and maybe its tagged value."""
+    end = "" if tag is None else f'."{tag}"'
+    whole = ".".join(path)
+    if any(character in whole for character in _UNSPELLABLE):
+        member = func.velour_member(datums.c.metadata, json.dumps(list(path)))
+        return member, literal(f"${end}")
+    nested = "$" + "".join(f'."{step}"' for step in path)
+    if len(path) == 1:
+        return datums.c.metadata, literal(nested + end)
+    flat = f'$."{whole}"'
+    there = func.json_type(datums.c.metadata, flat).is_not(None)
+    return datums.c.metadata, case((there, flat + end), else_=nested + end)

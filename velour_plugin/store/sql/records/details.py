@@ -1,0 +1,70 @@
+"""Where the details of a stored evaluation come from: what nobody has looked at was not saved.
+
+Metrics of details are computed from the ledger. Its tables of details are read where they are
+stored; otherwise the stored predictions are matched with the ground truth again, and what that
+gives is stored. Evaluations of older versions of Velour have all of it stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.evaluation import Certificate, Evaluation, Metric, Metrics
+from velour_plugin.domain.ledger import Columns, Ledger
+from velour_plugin.errors import StoreUnavailable
+from velour_plugin.matching import Question
+from velour_plugin.plugins.installed import installed
+
+
+def with_computed_details(evaluation: Evaluation) -> Evaluation:
+    """An evaluation whose measured metrics were stored: its evaluator computes the others."""
+    metrics = Metrics(evaluation.metrics, partial(_detail_metrics, evaluation.ledger))
+    return replace(evaluation, metrics=metrics)
+
+
+def match_again(certificate: Certificate, dataset: Dataset, ledger: Ledger) -> Ledger:
+    """The ledger of an evaluation with the tables of details that were not stored.
+
+    Args:
+        certificate: of the evaluation.
+        dataset: as it was evaluated, with predictions.
+        ledger: what is stored of it.
+
+    Raises:
+        StoreUnavailable: the evaluator that is installed gives another ledger.
+    """
+    evaluator = installed().evaluator(certificate.evaluator)
+    again = Question.certified(evaluator, certificate).match(dataset).ledger
+    if again is None or not _agree(ledger, again):
+        raise StoreUnavailable(
+            f"details of {dataset.model!r} on {dataset.name!r} were not stored, and "
+            f"{certificate.evaluator} {evaluator.version} now matches otherwise than version "
+            f"{certificate.evaluator_version} did: evaluate it again."
+        )
+    return again
+
+
+def _detail_metrics(ledger: Ledger) -> Sequence[Metric]:
+    return installed().evaluator(ledger.task).details(ledger)
+
+
+def _agree(ledger: Ledger, again: Ledger) -> bool:
+    """Whether two ledgers are the same but for their details, to the bit."""
+    if (ledger.datums, ledger.labels) != (again.datums, again.labels):
+        return False
+    known = [name for name in ledger.tables if name not in ledger.waiting]
+    return ledger.tables.keys() == again.tables.keys() and all(
+        _same(ledger.tables[name], again.tables[name]) for name in known
+    )
+
+
+def _same(table: Columns, other: Columns) -> bool:
+    return table.keys() == other.keys() and all(
+        np.array_equal(column, other[name], equal_nan=column.dtype.kind == "f")
+        for name, column in table.items()
+    )

@@ -1,0 +1,475 @@
+"""Save and find evaluations.
+
+Functions take an open connection and never commit: the caller owns the
+transaction, so an evaluation, its predictions, metrics and ledger are stored together
+or not at all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    delete,
+    insert,
+    or_,
+    select,
+    union_all,
+)
+
+from velour_plugin.domain.columns.annotation_table import AnnotationTable
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.encoding.codec import table_from_bytes, table_to_bytes
+from velour_plugin.domain.evaluation import Certificate, EvaluatedRun, Evaluation, Metric
+from velour_plugin.domain.labels import Label
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.errors import InvalidInput, NotFound
+from velour_plugin.partitions import PartitionedDataset, parts_of
+from velour_plugin.plugins.installed import installed
+from velour_plugin.store.ledgers import LedgerPieces
+from velour_plugin.store.sql import schema
+from velour_plugin.store.sql.databases.backend import Backend
+from velour_plugin.store.sql.records.annotation_rows import label_ids
+from velour_plugin.store.sql.records.datasets import VERSION, version_uids
+from velour_plugin.store.values import Candidate, Version
+
+
+def save_evaluation(
+    connection: Connection,
+    backend: Backend,
+    version: Version,
+    dataset: Dataset | PartitionedDataset,
+    evaluation: Evaluation,
+) -> None:
+    """Store an evaluation and its predictions; one that is there already is linked to its run.
+
+    Args:
+        connection: of the caller's transaction.
+        backend: of the store's database.
+        version: of the whole dataset.
+        dataset: the whole dataset, with the predictions that were judged.
+        evaluation: the outcome.
+    """
+    if not _exists(connection, evaluation.id):
+        predictions = _save_predictions(connection, version, dataset, evaluation)
+        connection.execute(
+            insert(schema.evaluations).values(
+                id=evaluation.id,
+                version_id=version.id,
+                set_id=predictions,
+                task=evaluation.task,
+                model=evaluation.model,
+                certificate=evaluation.certificate.to_dict(),
+                created_at=evaluation.created_at,
+            )
+        )
+        _save_metrics(connection, backend, evaluation)
+        _save_ledger(connection, backend, dataset, evaluation)
+    if evaluation.run is not None:
+        link_run(connection, evaluation.id, evaluation.run)
+
+
+def link_run(connection: Connection, evaluation_id: str, run: EvaluatedRun) -> None:
+    """Say that an evaluation belongs to an MLflow run; saying it again makes it the newest."""
+    links = schema.evaluation_runs
+    said = {
+        "evaluation_id": evaluation_id,
+        "run_id": run.run_id,
+        "name": run.name,
+        "experiment_id": run.experiment_id,
+        "created_at": dt.datetime.now(dt.UTC),
+    }
+    connection.execute(
+        delete(links).where(links.c.evaluation_id == evaluation_id, links.c.run_id == run.run_id)
+    )
+    connection.execute(insert(links).values(said))
+
+
+def dataset_of(connection: Connection, evaluation_id: str) -> str:
+    """Name of the dataset that an evaluation is on.
+
+    Raises:
+        NotFound: no evaluation has that id.
+    """
+    query = (
+        select(schema.datasets.c.name)
+        .select_from(schema.datasets)
+        .join(schema.versions)
+        .join(schema.evaluations)
+        .where(schema.evaluations.c.id == evaluation_id)
+    )
+    name = connection.scalars(query).one_or_none()
+    if name is None:
+        raise NotFound(f"no evaluation {evaluation_id!r} in this store.")
+    return str(name)
+
+
+def load_evaluation(connection: Connection, evaluation_id: str, ledger: Ledger) -> Evaluation:
+    """Read one evaluation back exactly as it was saved.
+
+    Args:
+        connection: to the store.
+        evaluation_id: names it.
+        ledger: of it.
+
+    Raises:
+        NotFound: no evaluation has that id.
+    """
+    columns = schema.evaluations.c
+    row = connection.execute(
+        select(schema.evaluations, schema.prediction_sets.c.digest)
+        .join(schema.prediction_sets)
+        .where(columns.id == evaluation_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"no evaluation {evaluation_id!r} in this store.")
+    run = connection.execute(
+        select(schema.evaluation_runs).where(
+            schema.evaluation_runs.c.evaluation_id == evaluation_id
+        )
+    ).first()
+    return Evaluation(
+        task=row.task,
+        model=row.model,
+        certificate=Certificate(**row.certificate),
+        predictions_digest=row.digest,
+        metrics=_load_metrics(connection, evaluation_id),
+        ledger=ledger,
+        run=None if run is None else EvaluatedRun(run.run_id, run.name, run.experiment_id),
+        created_at=row.created_at,
+    )
+
+
+def candidates(connection: Connection, dataset: str) -> list[Candidate]:
+    """Every evaluation of any version of a dataset, once for each run; the newest first."""
+    return _candidates(connection, schema.datasets.c.name == dataset)
+
+
+def candidates_named(connection: Connection, name: str) -> list[Candidate]:
+    """Evaluations of a run by its id or name, of a model, or by their own id; the newest first."""
+    runs, evaluations = schema.evaluation_runs.c, schema.evaluations.c
+    return _candidates(
+        connection,
+        or_(
+            runs.run_id == name,
+            runs.name == name,
+            evaluations.model == name,
+            evaluations.id == name,
+        ),
+    )
+
+
+def run_names(connection: Connection) -> set[str]:
+    """What :func:`candidates_named` knows, but for ids of evaluations."""
+    runs = schema.evaluation_runs.c
+    names = connection.scalars(select(runs.name).union(select(runs.run_id)))
+    return {*filter(None, names), *connection.scalars(select(schema.evaluations.c.model))}
+
+
+def _candidates(connection: Connection, *conditions: ColumnElement[bool]) -> list[Candidate]:
+    runs, evaluations = schema.evaluation_runs.c, schema.evaluations.c
+    query = (
+        select(
+            evaluations.id,
+            evaluations.task,
+            evaluations.model,
+            evaluations.certificate,
+            evaluations.created_at,
+            runs.run_id,
+            runs.name,
+            runs.experiment_id,
+            runs.created_at.label("linked_at"),
+            schema.versions.c.metadata.label("dataset_metadata"),
+            schema.models.c.metadata.label("model_metadata"),
+            *VERSION,
+        )
+        .select_from(schema.evaluations)
+        .join(schema.versions, schema.versions.c.id == evaluations.version_id)
+        .join(schema.datasets)
+        .outerjoin(schema.evaluation_runs, runs.evaluation_id == evaluations.id)
+        .outerjoin(schema.models, schema.models.c.name == evaluations.model)
+        .where(*conditions)
+    )
+    known: dict[int, Version] = {}
+    found = [_candidate(row, known) for row in connection.execute(query).all()]
+    return sorted(found, key=lambda item: (item.created_at, item.evaluation_id), reverse=True)
+
+
+def metric_values(
+    connection: Connection, evaluation_ids: Iterable[str], name: str, label: Label | None
+) -> dict[str, float | None]:
+    """Stored values of one metric, by evaluation; those without it are left out."""
+    metrics = schema.metrics.c
+    query = select(metrics.evaluation_id, metrics.value).where(
+        metrics.evaluation_id.in_(list(evaluation_ids)), metrics.name == name
+    )
+    if label is None:
+        query = query.where(metrics.label_id.is_(None))
+    else:
+        query = query.join(schema.labels).where(
+            schema.labels.c.key == label.key, schema.labels.c.value == label.value
+        )
+    return {key: value for key, value in connection.execute(query)}  # noqa: C416  dict() takes a result for a mapping
+
+
+def metric_labels(
+    connection: Connection, evaluation_ids: Iterable[str], name: str
+) -> set[tuple[str, str]]:
+    """Labels, as (key, value), that evaluations have a metric of."""
+    metrics, labels = schema.metrics.c, schema.labels.c
+    query = select(labels.key, labels.value).join_from(schema.labels, schema.metrics)
+    query = query.where(metrics.evaluation_id.in_(list(evaluation_ids)), metrics.name == name)
+    return {(key, value) for key, value in connection.execute(query.distinct())}
+
+
+def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[str]:
+    """Names of the metrics that evaluations have."""
+    metrics = schema.metrics.c
+    query = select(metrics.name).where(metrics.evaluation_id.in_(list(evaluation_ids))).distinct()
+    return set(connection.scalars(query))
+
+
+def prediction_bytes(
+    connection: Connection, evaluation_ids: Sequence[str]
+) -> Iterator[tuple[str, bytes]]:
+    """Read predictions at rest, by their evaluation's id and the number of the part, in any order.
+
+    One statement; what is spelled "3f2a 0" is the first part of the predictions of 3f2a.
+    """
+    evaluations, contents = schema.evaluations.c, schema.prediction_contents.c
+    query = (
+        select(evaluations.id, contents.part, contents.content)
+        .join(schema.evaluations, evaluations.set_id == contents.set_id)
+        .where(evaluations.id.in_(evaluation_ids))
+    )
+    for number, part, content in connection.execute(_few_at_a_time(query)):
+        yield f"{number} {part}", bytes(content)
+
+
+def load_predictions(connection: Connection, evaluation_id: str) -> AnnotationTable:
+    """Read the predictions of an evaluation, on the datums of its version."""
+    uids = version_uids(connection, version_id_of(connection, evaluation_id))
+    index_of = {uid: index for index, uid in enumerate(uids)}
+    blobs = dict(prediction_bytes(connection, [evaluation_id]))
+    parts = [
+        table_from_bytes(blobs[f"{evaluation_id} {part}"], index_of)[0]
+        for part in range(len(blobs))
+    ]
+    return parts[0] if len(parts) == 1 else AnnotationTable.joined(parts)
+
+
+def version_id_of(connection: Connection, evaluation_id: str) -> int:
+    """Row id of the dataset version that an evaluation is of.
+
+    Raises:
+        NotFound: no evaluation has that id.
+    """
+    columns = schema.evaluations.c
+    query = select(columns.version_id).where(columns.id == evaluation_id)
+    version_id = connection.scalars(query).one_or_none()
+    if version_id is None:
+        raise NotFound(f"no evaluation {evaluation_id!r} in this store.")
+    return int(version_id)
+
+
+def ledger_bytes(
+    connection: Connection, evaluation_ids: Sequence[str]
+) -> Iterator[tuple[str, bytes]]:
+    """Read ledgers by their evaluations' ids and lists of datums by their digests, in any order.
+
+    One statement, that reads no details.
+    """
+    ledgers, lists = schema.ledger_contents.c, schema.uid_lists.c
+    wanted = ledgers.evaluation_id.in_(evaluation_ids)
+    query = union_all(
+        select(ledgers.evaluation_id, ledgers.content).where(wanted),
+        select(lists.digest, lists.content).where(
+            lists.digest.in_(select(ledgers.uids).where(wanted))
+        ),
+    )
+    for name, content in connection.execute(_few_at_a_time(query)):
+        yield name, bytes(content)
+
+
+def _few_at_a_time(query: Executable) -> Executable:
+    """Blobs: a server would otherwise send them all before the first is taken."""
+    return query.execution_options(stream_results=True, max_row_buffer=4)
+
+
+def details_bytes(connection: Connection, evaluation_id: str) -> bytes | None:
+    """Read the details of a ledger; ``None`` where nobody has looked at them yet."""
+    details = schema.ledger_details.c
+    query = select(details.content).where(details.evaluation_id == evaluation_id)
+    content = connection.scalars(query).one_or_none()
+    return None if content is None else bytes(content)
+
+
+def save_details(
+    connection: Connection, backend: Backend, evaluation_id: str, content: bytes
+) -> None:
+    """Store the details of a ledger, unless somebody else did."""
+    row = {"evaluation_id": evaluation_id, "content": _storable(content, "details of a ledger")}
+    backend.insert_missing(connection, schema.ledger_details, [row])
+
+
+def _candidate(row: Any, known: dict[int, Version]) -> Candidate:
+    """Make a candidate; those of one version share it."""
+    run = None if row.run_id is None else EvaluatedRun(row.run_id, row.name, row.experiment_id)
+    version = known.setdefault(row[-len(VERSION)], Version(*row[-len(VERSION) :]))
+    return Candidate(
+        row.id,
+        version,
+        row.task,
+        row.model,
+        Certificate(**row.certificate),
+        run,
+        row.linked_at or row.created_at,
+        row.model_metadata or {},
+        row.dataset_metadata or {},
+    )
+
+
+def _exists(connection: Connection, evaluation_id: str) -> bool:
+    query = select(schema.evaluations.c.id).where(schema.evaluations.c.id == evaluation_id)
+    return connection.scalars(query).one_or_none() is not None
+
+
+def _save_predictions(
+    connection: Connection,
+    version: Version,
+    dataset: Dataset | PartitionedDataset,
+    evaluation: Evaluation,
+) -> int:
+    """Store predictions, unless they are there from another evaluation of them."""
+    sets = schema.prediction_sets.c
+    said = {
+        "version_id": version.id,
+        "model": evaluation.model,
+        "digest": evaluation.predictions_digest,
+    }
+    query = select(sets.id).filter_by(**said)
+    known = connection.scalars(query).one_or_none()
+    if known is not None:
+        return int(known)
+    now = dt.datetime.now(dt.UTC)
+    connection.execute(insert(schema.prediction_sets).values(**said, created_at=now))
+    number = int(connection.scalars(query).one())
+    for part, content in enumerate(parts_of(dataset)):
+        assert content.predictions is not None
+        blob = table_to_bytes(content.predictions, content.uids, compact=True)
+        row = {"set_id": number, "part": part, "content": _storable(blob, "predictions")}
+        connection.execute(insert(schema.prediction_contents).values(row))
+    return number
+
+
+def _save_ledger(
+    connection: Connection,
+    backend: Backend,
+    dataset: Dataset | PartitionedDataset,
+    evaluation: Evaluation,
+) -> None:
+    evaluator = installed().evaluators.get(evaluation.task)
+    apart = frozenset() if evaluator is None else evaluator.detail_tables
+    if isinstance(dataset, PartitionedDataset):  # too large to be matched again as a whole
+        evaluation.ledger.load_details()
+    measured_only = evaluation.measured is not evaluation.metrics
+    pieces = LedgerPieces.of(evaluation.ledger, apart, measured_only=measured_only)
+    lists = {"digest": pieces.digest, "content": _storable(pieces.uids, "a list of datums")}
+    backend.insert_missing(connection, schema.uid_lists, [lists])
+    number, content = evaluation.id, _storable(pieces.content, "a ledger")
+    lean = {"evaluation_id": number, "uids": pieces.digest, "content": content}
+    connection.execute(insert(schema.ledger_contents).values(lean))
+    if pieces.details is not None:
+        save_details(connection, backend, number, pieces.details)
+
+
+def _storable(content: bytes, name: str) -> bytes:
+    """Refuse what no database takes as one value.
+
+    Raises:
+        InvalidInput: it is too large.
+    """
+    if len(content) > _LARGEST:
+        raise InvalidInput(
+            f"{name} of {len(content) / 1e9:,.1f} GB: a database takes values of at most "
+            f"{_LARGEST / 1e9:,.1f} GB. Write smaller parts with velour.PartitionedDataset.write, "
+            'leave out details with {"details": False}, or evaluate without a store.'
+        )
+    return content
+
+
+_LARGEST = 1_000_000_000
+"""Bytes of a value: SQLite's limit; PostgreSQL's is 1 GiB."""
+
+
+def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:
+    metrics = evaluation.measured
+    names = list(dict.fromkeys(m.label.name for m in metrics if m.label is not None))
+    ids = dict(zip(names, label_ids(connection, backend, names).tolist(), strict=True))
+    if not metrics:
+        return
+    values = [_value_columns(metric.value) for metric in metrics]
+    backend.insert(
+        connection,
+        schema.metrics,
+        {
+            "evaluation_id": [evaluation.id] * len(metrics),
+            "position": np.arange(len(metrics)),
+            "name": [metric.name for metric in metrics],
+            "label_id": [metric.label and ids[metric.label.name] for metric in metrics],
+            **dict(zip(("value", "content", "packed"), zip(*values, strict=True), strict=True)),
+            "parameters": [dict(metric.parameters) for metric in metrics],
+        },
+    )
+
+
+def _value_columns(value: Any) -> tuple[float | None, Any, bytes | None]:
+    """A number for SQL to compare; whatever is no fraction as JSON, so that 3 stays 3.
+
+    Where that is long it is packed.
+    """
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, (dict, list)):
+        text = json.dumps(plain, ensure_ascii=False)
+        if len(text) > _LONG:
+            return None, None, zlib.compress(text.encode(), 1)
+    is_number = isinstance(plain, (int, float)) and not isinstance(plain, bool)
+    return float(plain) if is_number else None, None if isinstance(plain, float) else plain, None
+
+
+def _value_of(row: Any) -> Any:
+    """Undo :func:`_value_columns`."""
+    if row.packed is not None:
+        return json.loads(zlib.decompress(row.packed))
+    return row.value if row.content is None else row.content
+
+
+_LONG = 200
+"""Characters of JSON from which on packing makes it smaller."""
+
+
+def _load_metrics(connection: Connection, evaluation_id: str) -> Sequence[Metric]:
+    columns = schema.metrics.c
+    rows = connection.execute(
+        select(schema.metrics, schema.labels.c.key, schema.labels.c.value.label("label_value"))
+        .outerjoin(schema.labels, schema.labels.c.id == columns.label_id)
+        .where(columns.evaluation_id == evaluation_id)
+        .order_by(columns.position)
+    )
+    return [
+        Metric(
+            row.name,
+            _value_of(row),
+            None if row.key is None else Label(row.key, row.label_value),
+            row.parameters,
+        )
+        for row in rows
+    ]

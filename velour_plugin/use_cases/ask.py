@@ -1,0 +1,337 @@
+"""The questions that people ask: each makes a query and asks a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from velour_plugin.queries.fields import Cut, LabelName, OnMismatch
+from velour_plugin.queries.query import (
+    CompareQuery,
+    MatrixQuery,
+    Query,
+    RankQuery,
+    RecommendQuery,
+    SliceQuery,
+    WorstQuery,
+)
+from velour_plugin.ranking import cache_key, read_answer
+from velour_plugin.store.opening import known_answer, opened, quick_answer
+from velour_plugin.store.protocol import Store
+
+if TYPE_CHECKING:
+    from velour_plugin.answers import (
+        Comparison,
+        Leaderboard,
+        Matrix,
+        Recommendation,
+        Slices,
+        Worst,
+    )
+    from velour_plugin.filters import Where
+
+Answer = TypeVar("Answer")
+
+
+def rank(
+    metric: str,
+    dataset: str | Sequence[str],
+    *,
+    where: Where = None,
+    label: LabelName | None = None,
+    runs: str | Iterable[str] | None = None,
+    experiments: Iterable[str] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    columns: Sequence[str] = (),
+    having: Where = None,
+    on_mismatch: OnMismatch = "refuse",
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+    store: Store | str | None = None,
+) -> Leaderboard:
+    """Rank the runs that were evaluated on a dataset, and say how sure that is.
+
+    Of each run, the newest evaluation of a kind counts. A filter on datums, labels or higher
+    scores is answered from the ledgers; what these cannot answer is matched again from the
+    stored annotations, and the leaderboard says so. Intervals, rank intervals and probabilities
+    are from resamples of the selected datums, the same for every run.
+
+    Args:
+        metric: a headline metric such as ``mAP``, or with ``label`` one of a label such as ``AP``.
+        dataset: name of the dataset. Of several datasets, models are ranked over the datums of
+            all together: each by its newest evaluation on each.
+        where: only these datums, labels, scores, annotations and runs count (see
+            :mod:`velour_plugin.filters`).
+        label: a class, by its value or as (key, value).
+        runs: an MLflow filter string such as ``"params.backbone = 'swin'"``; or ids or names of
+            runs or models; ``None`` for all.
+        experiments: ids of MLflow experiments; ``None`` for all.
+        parameters: of the task, ``label_map`` or ``label_keys``, in place of those that the
+            evaluations were made with; the others stay.
+        columns: further metrics, measured over the same datums, and what MLflow knows of the runs:
+            ``mlflow.metrics.latency_ms``, ``mlflow.params.backbone``, ``mlflow.tags.team``.
+        having: a condition on the metric and on columns, such as ``"mAP_50 >= 0.5"``; rows for
+            which it is not true, or not known, are left out and named.
+        on_mismatch: when evaluations answer different questions: ``refuse``, or
+            ``intersect`` to compare them over the datums that they share.
+        confidence: of the intervals, in (0, 1).
+        resamples: how many to draw, at most 100,000; 0 for no intervals.
+        seed: of the resamples; the same seed gives the same leaderboard.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        UnknownName: there is no such dataset, metric, label, run, property, parameter or column.
+        NotComparable: the evaluations do not answer one question; the fields are named.
+        BadFilter: the filter has no meaning.
+        InvalidInput: confidence or resamples are out of range, or no run has a value of a column.
+        NotFound: there is no store, or no evaluation in it.
+    """
+    query = RankQuery(
+        metric=metric,
+        datasets=dataset,
+        where=where,
+        label=label,
+        runs=_listed(runs),
+        experiments=_listed(experiments),
+        parameters=parameters,
+        columns=columns,
+        having=having,
+        on_mismatch=on_mismatch,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+    return _ask(query, store)
+
+
+def matrix(
+    metric: str,
+    *,
+    where: Where = None,
+    label: LabelName | None = None,
+    datasets: Sequence[str] | None = None,
+    models: Sequence[str] | None = None,
+    by: Sequence[Cut] | Cut = (),
+    on_mismatch: OnMismatch = "refuse",
+    confidence: float = 0.95,
+    resamples: int = 200,
+    seed: int = 0,
+    store: Store | str | None = None,
+) -> Matrix:
+    """Measure every model on every dataset; what nobody has evaluated stays visibly empty.
+
+    Of each model, the newest evaluation on a dataset counts, for each task that has the metric.
+    An empty cell has the command that fills it.
+
+    Args:
+        metric: a headline metric such as ``mAP``, or with ``label`` one of a label such as ``AP``.
+        where: only these datums, labels, scores and annotations count.
+        label: a class, by its value or as (key, value).
+        datasets: names; ``None`` for all in the store.
+        models: names; ``None`` for all.
+        by: slices: each dataset becomes a column a slice (see
+            :mod:`velour_plugin.ranking.slicing`).
+        on_mismatch: when evaluations on one dataset answer different questions: ``refuse``, which
+            leaves its column empty and says why, or ``intersect``.
+        confidence: of the intervals, in (0, 1).
+        resamples: how many to draw, at most 100,000; 0 for no intervals.
+        seed: of the resamples.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        NotFound: no dataset has evaluations with the metric; the reasons are given.
+        NotComparable: evaluations on different datasets differ in more than their datums.
+        UnknownName: there is no such dataset or model.
+    """
+    query = MatrixQuery(
+        metric=metric,
+        where=where,
+        label=label,
+        datasets=datasets,
+        models=models,
+        by=by,  # type: ignore[arg-type]  # one cut is a list of one
+        on_mismatch=on_mismatch,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+    return _ask(query, store)
+
+
+def slices(
+    run: str,
+    by: Sequence[Cut] | Cut,
+    *,
+    metric: str | None = None,
+    where: Where = None,
+    label: LabelName | None = None,
+    dataset: str | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+    store: Store | str | None = None,
+) -> Slices:
+    """Measure a run on slices of its data, from its ledger.
+
+    Args:
+        run: a run's id or name, a model's name, or an evaluation's id.
+        by: how to cut (see :mod:`velour_plugin.ranking.slicing`).
+        metric: its name; the first of the task's headline metrics when left out.
+        where: only these datums are cut.
+        label: the class that the metric is about.
+        dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        confidence: of the intervals, in (0, 1).
+        resamples: how many to draw, at most 100,000; 0 for no intervals.
+        seed: of the resamples.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        UnknownName: there is no such run, property or metric.
+        InvalidInput: a property cannot be cut that way.
+    """
+    query = SliceQuery(
+        run=run,
+        by=by,  # type: ignore[arg-type]  # one cut is a list of one
+        metric=metric,
+        where=where,
+        label=label,
+        dataset=dataset,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+    return _ask(query, store)
+
+
+def compare(
+    run_a: str,
+    run_b: str,
+    *,
+    metric: str | None = None,
+    where: Where = None,
+    by: Sequence[Cut] | Cut = (),
+    dataset: str | None = None,
+    permutations: int = 200,
+    seed: int = 0,
+    store: Store | str | None = None,
+) -> Comparison:
+    """Compare two runs on the datums that a filter selects, from their ledgers.
+
+    Args:
+        run_a: the baseline: an id or name, a model's name, or an evaluation's id.
+        run_b: the candidate.
+        metric: a headline metric; the task's first when left out. Labels are compared by the
+            metric of labels that belongs to it, such as ``AP`` to ``mAP``.
+        where: only these datums count.
+        by: slices to compare as well (see :mod:`velour_plugin.ranking.slicing`).
+        dataset: that both were evaluated on; that of the first run's newest evaluation when left
+            out.
+        permutations: how many to draw, at most 100,000; the smallest p is 1 / (permutations + 1);
+            0 for no p.
+        seed: of the permutations.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        NotComparable: the two do not answer the same question; the fields are named.
+        UnknownName: there is no such run, metric or property.
+    """
+    query = CompareQuery(
+        baseline=run_a,
+        candidate=run_b,
+        metric=metric,
+        where=where,
+        by=by,  # type: ignore[arg-type]  # one cut is a list of one
+        dataset=dataset,
+        permutations=permutations,
+        seed=seed,
+    )
+    return _ask(query, store)
+
+
+def worst(
+    run: str,
+    *,
+    metric: str | None = None,
+    where: Where = None,
+    n: int = 10,
+    dataset: str | None = None,
+    store: Store | str | None = None,
+) -> Worst:
+    """Find the datums without which a run would do best: those that cost most.
+
+    The cost of a datum is what the metric gains when it is left out.
+
+    Args:
+        run: a run's id or name, a model's name, or an evaluation's id.
+        metric: its name; the first of the task's headline metrics when left out.
+        where: only these datums are looked at.
+        n: how many to name.
+        dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        UnknownName: there is no such run, property or metric.
+    """
+    return _ask(WorstQuery(run=run, metric=metric, where=where, n=n, dataset=dataset), store)
+
+
+def recommend(
+    metric: str,
+    *,
+    where: Where = None,
+    datasets: Sequence[str] | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+    store: Store | str | None = None,
+) -> Recommendation:
+    """Name the best-supported model for a need, with the evidence.
+
+    Every dataset ranks its runs on the datums that the filter selects; a model's chances
+    are weighted by how many those are. A dataset without such datums, without the filter's
+    properties, or whose runs cannot be compared, is left out and named.
+
+    Args:
+        metric: what good means.
+        where: the need.
+        datasets: names; ``None`` for all in the store.
+        confidence: of the leaderboards' intervals.
+        resamples: of the leaderboards, >= 1: without resamples there are no chances.
+        seed: of the resamples.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        NotFound: no dataset has anything to say; the reasons are given.
+    """
+    query = RecommendQuery(
+        metric=metric,
+        where=where,
+        datasets=datasets,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+    return _ask(query, store)
+
+
+def _listed(names: Any) -> Any:
+    """Names from an iterator, as a list; a query checks what is none."""
+    return list(names) if isinstance(names, Iterable) and not isinstance(names, str) else names
+
+
+def _ask(query: Query[Answer], store: Store | str | None) -> Answer:
+    """Answer from the cache, or from what is in it, where that needs no open store."""
+    if store is None or isinstance(store, str):
+        kept = _kept(query, store)
+        answer: Answer | None = quick_answer(store, query) if kept is None else kept
+        if answer is not None:
+            return answer
+    with opened(store) as reader:
+        return reader.ask(query)
+
+
+def _kept(query: Query[Answer], store: str | None) -> Answer | None:
+    key = cache_key(query)
+    known = None if key is None else known_answer(store, key, query.read_datasets)
+    return None if known is None else read_answer(query, known)

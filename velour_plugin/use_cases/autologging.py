@@ -1,0 +1,63 @@
+"""Switch autologging on and off; how, a plugin knows, as the core knows no tracker of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from velour_plugin.plugins.installed import installed
+
+
+def autolog(
+    disable: bool = False,
+    exclusive: bool = False,
+    disable_for_unsupported_versions: bool = False,
+    silent: bool = False,
+    extra_tags: Mapping[str, str] | None = None,
+    *,
+    libraries: Sequence[str] | None = None,
+    dataset: str | None = None,
+    store: str | None = None,
+    log_artifacts: bool = True,
+    join: bool = False,
+) -> None:
+    """Evaluate with Velour whatever detectors and classifiers are evaluated with from now on.
+
+    When pycocotools, faster-coco-eval, torchmetrics, Ultralytics, a Hugging Face ``Trainer``,
+    scikit-learn or ``mlflow.models.evaluate`` judges predictions, the same ground truth and
+    predictions become a Velour evaluation: in the store, and in the active MLflow run, or in
+    one made for it. What these libraries return is left as it is, and so is what they raise;
+    a failure of Velour's own is a warning. Call it again to change options.
+
+    Args:
+        disable: switch autologging off.
+        exclusive: log to runs made for it only, never to those that people started.
+        disable_for_unsupported_versions: leave libraries alone whose version is untried, rather
+            than warn of it.
+        silent: no messages and no warnings.
+        extra_tags: tags of the runs made for it.
+        libraries: only these, by the names that ``velour plugins`` lists.
+        dataset: what evaluated datasets are called; when left out, as the library calls them, or
+            after their content.
+        store: URL of the store; ``VELOUR_STORE_URI`` or ``sqlite:///velour.db`` when left out.
+        log_artifacts: whether runs get predictions and reports beside metrics and tags.
+        join: follow ``mlflow.autolog()`` until the next call of this function: it then switches
+            Velour's on and off as well.
+
+    Raises:
+        UnknownName: nothing installed watches one of the ``libraries``.
+        NotFound: no plugin has a tracker of runs.
+    """
+    installed().autolog(
+        libraries,
+        {
+            "disable": disable,
+            "exclusive": exclusive,
+            "disable_for_unsupported_versions": disable_for_unsupported_versions,
+            "silent": silent,
+            "extra_tags": extra_tags,
+            "dataset": dataset,
+            "store": store,
+            "log_artifacts": log_artifacts,
+            "join": join,
+        },
+    )

@@ -1,0 +1,219 @@
+"""The use case: resolve the evaluator, match, measure, certify; publish: save, announce."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from numbers import Integral
+from reprlib import repr as shortened
+from typing import TYPE_CHECKING, Any
+
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.evaluation import (
+    Certificate,
+    EvaluatedRun,
+    Evaluation,
+    Metrics,
+    evaluation_id,
+)
+from velour_plugin.domain.later_fields import later
+from velour_plugin.errors import BadDataset, InvalidInput, NotFound
+from velour_plugin.filters import parse_filter
+from velour_plugin.matching import Question, match_parts
+from velour_plugin.partitions import PartitionedDataset
+from velour_plugin.plugins.installed import installed
+from velour_plugin.store import Store, opened
+
+if TYPE_CHECKING:
+    from velour_plugin.filters import Node, Where
+
+
+def evaluate(
+    dataset: Dataset | PartitionedDataset,
+    task: str,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    where: Where = None,
+    run: EvaluatedRun | None = None,
+    n_jobs: int | None = None,
+    save: bool = True,
+    store: Store | str | None = None,
+) -> Evaluation:
+    """Evaluate a model's predictions on a dataset, and keep that in a store.
+
+    Args:
+        dataset: with predictions (see :meth:`velour_plugin.Dataset.with_predictions`), in memory
+            or in partitions.
+        task: what is evaluated, such as ``object-detection``; ``velour plugins`` lists them.
+        parameters: the task's own, and for every task ``label_map`` (``{value: value}`` or
+            ``{(key, value): (key, value)}``: labels become others before matching) and
+            ``label_keys`` (only these are evaluated).
+        where: a filter (see :mod:`velour_plugin.filters`): only its datums are evaluated.
+        run: the MLflow run that it belongs to.
+        n_jobs: workers to match on, as joblib counts them: ``-1`` for one a core. ``None``
+            takes those of an active ``joblib.parallel_config`` – threads, processes, Dask, Ray –
+            and otherwise matches here.
+        save: keep the evaluation; the same evaluation is not computed twice. ``False`` computes
+            it and touches no store.
+        store: an open store or its URL; ``None`` for the default store. One that is not there is
+            made when there is an evaluation to keep.
+
+    Raises:
+        UnknownName: there is no such task, parameter, property or label key.
+        InvalidInput: predictions are missing, or something breaks a rule.
+    """
+    _check_predicted(dataset)
+    if run is not None and not isinstance(run, EvaluatedRun):
+        raise InvalidInput(
+            f"run {run!r}: expected velour.EvaluatedRun(run_id, name), or leave it out."
+        )
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
+        raise InvalidInput(f"n_jobs {n_jobs!r}: expected a number of workers, or -1 for all cores.")
+    evaluator = installed().evaluator(task)
+
+    def question(known: Store | None) -> Question:
+        return Question.of(evaluator, parameters or {}, fixed_filter(where, dataset, known))
+
+    if not save:
+        return compute(dataset, question(None), run, n_jobs)
+    with ExitStack() as closing:
+        try:
+            known = closing.enter_context(opened(store))
+        except NotFound:  # which is made once there is something to keep
+            evaluation = compute(dataset, question(None), run, n_jobs)
+            publish(evaluation, dataset, closing.enter_context(opened(store, create=True)))
+            return evaluation
+        return evaluate_question(dataset, question(known), known, run, n_jobs)
+
+
+def evaluate_question(
+    dataset: Dataset | PartitionedDataset,
+    question: Question,
+    store: Store,
+    run: EvaluatedRun | None = None,
+    n_jobs: int | None = None,
+) -> Evaluation:
+    """Evaluate with a task, parameters and filter that were checked before, and keep that.
+
+    Args:
+        dataset: with predictions.
+        question: as :meth:`Question.of` checks it.
+        store: where to keep the evaluation; the same evaluation is not computed twice.
+        run: the MLflow run that the evaluation belongs to.
+        n_jobs: workers to match on.
+
+    Raises:
+        InvalidInput: predictions are missing, or something breaks a rule.
+    """
+    _check_predicted(dataset)
+    if isinstance(dataset, Dataset):
+        certificate = question.certificate(dataset.name, dataset.names)
+        known = _stored(store, certificate, dataset, run)
+        if known is not None:
+            return known
+    evaluation = compute(dataset, question, run, n_jobs)
+    publish(evaluation, dataset, store)
+    return evaluation
+
+
+def compute(
+    dataset: Dataset | PartitionedDataset,
+    question: Question,
+    run: EvaluatedRun | None = None,
+    n_jobs: int | None = None,
+) -> Evaluation:
+    """Match, measure and certify; nothing is kept.
+
+    Args:
+        dataset: with predictions.
+        question: as :meth:`Question.of` checks it.
+        run: the MLflow run that the evaluation belongs to.
+        n_jobs: workers to match on.
+
+    Raises:
+        InvalidInput: predictions are missing, or something breaks a rule.
+    """
+    _check_predicted(dataset)
+    ledger, names = match_parts(question, dataset, n_jobs)
+    return Evaluation(
+        question.evaluator.task,
+        str(dataset.model),
+        later(lambda: question.certificate(dataset.name, names())),
+        later(lambda: names().predictions),
+        Metrics(question.evaluator.measure(ledger), partial(question.evaluator.details, ledger)),
+        ledger,
+        run,
+    )
+
+
+def publish(evaluation: Evaluation, dataset: Dataset | PartitionedDataset, store: Store) -> None:
+    """Save an evaluation with its dataset in one transaction, then announce both to plugins.
+
+    Args:
+        evaluation: the outcome.
+        dataset: the whole dataset, even if a filter narrowed the evaluation.
+        store: announces the dataset itself, if this is a new version of it.
+    """
+    store.save(evaluation, dataset)
+    installed().announce_evaluation(evaluation, store)
+
+
+def fixed_filter(
+    where: Where, dataset: Dataset | PartitionedDataset, store: Store | None
+) -> Node | None:
+    """A filter whose conditions on facts are spelled as the uids that they select now.
+
+    Facts may change, and a certificate must select the same datums forever.
+
+    Raises:
+        BadFilter: it asks for facts, and there is no store or no dataset in memory.
+        UnknownName: no datum has such a fact.
+        InvalidInput: a condition on facts selects no datum.
+    """
+    node = parse_filter(where)
+    if node is None:
+        return None
+    from velour_plugin.filters.fixing import asks_for_facts, without_facts
+    from velour_plugin.filters.interpret import refuse_facts
+
+    if not asks_for_facts(node):
+        return node
+    if store is None or not isinstance(dataset, Dataset):
+        refuse_facts(node)
+        return node
+    return without_facts(node, dataset, store.facts(dataset))
+
+
+def _check_predicted(dataset: object) -> None:
+    """Refuse what is no dataset with predictions, and say how one is made."""
+    add = "with_predictions(predictions, model='name')"
+    if isinstance(dataset, str):
+        raise BadDataset(
+            f"dataset {dataset!r}: a name has no predictions to evaluate. Read the stored dataset "
+            f"and add them: velour.open_store().load_dataset({dataset!r}).{add}."
+        )
+    if not isinstance(dataset, (Dataset, PartitionedDataset)):
+        raise BadDataset(
+            f"dataset {shortened(dataset)}: expected a velour.Dataset with predictions: "
+            f"velour.Dataset.from_groundtruths(groundtruths, name='name').{add}."
+        )
+    if isinstance(dataset, Dataset) and dataset.predictions is None:
+        raise BadDataset(f"dataset {dataset.name!r} has no predictions to judge: dataset.{add}.")
+
+
+def _stored(
+    store: Store, certificate: Certificate, dataset: Dataset, run: EvaluatedRun | None
+) -> Evaluation | None:
+    """The same evaluation from the store, linked to this run as well."""
+    number = evaluation_id(certificate, str(dataset.model), dataset.predictions_digest)
+    try:
+        known = store.load(number)
+    except NotFound:
+        return None
+    if run is not None:
+        store.link_run(number, run)
+        known = replace(known, run=run)
+        installed().announce_evaluation(known, store)
+    return known
