@@ -69,11 +69,11 @@ if TYPE_CHECKING:
     from velour_plugin.filters import Where as Where
     from velour_plugin.filters import parse_filter as parse_filter
     from velour_plugin.filters import split_filter as split_filter
-    from velour_plugin.filters.interpret import matching as matching
+    from velour_plugin.filters.interpret import select as select
     from velour_plugin.filters.properties import PropertyFamily as PropertyFamily
     from velour_plugin.helpers.parquet import write_predictions as write_predictions
     from velour_plugin.helpers.progress import track as track
-    from velour_plugin.matching import Question as Question
+    from velour_plugin.matching.question import Question as Question
     from velour_plugin.native.coco import CocoRecords as CocoRecords
     from velour_plugin.native.coco import MalformedCoco as MalformedCoco
     from velour_plugin.native.coco import UseJson as UseJson
@@ -122,7 +122,7 @@ _NAMES = {
     "evaluator": "Conventions Explaining MetricKey Narrowing SharesOfDatums value_over",
     "use_cases.evaluate": "compute evaluate_question fixed_filter publish",
     "contracts.formats": "Path Records read_records",
-    "matching": "Question",
+    "matching.question": "Question",
     "contracts.offers": "Offer",
     "plugins.installed": "installed",
     "store": "DatumSelection Snapshot StoreOpener StoreTables opened",
@@ -159,7 +159,7 @@ _NAMES = {
     "native.masks": "Masks Texts masks_of",
     # Filters
     "filters": "Node Where parse_filter split_filter",
-    "filters.interpret": "matching",
+    "filters.interpret": "select",
     "filters.properties": "PropertyFamily",
     # Rankings and reports
     "answers": "LeaderboardRow",

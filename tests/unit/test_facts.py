@@ -302,7 +302,7 @@ def test_facts_without_a_store_are_refused(store: Store) -> None:
         velour.evaluate(found(), "object-detection", where="'night' IN (fact.tags)", store=store)
     with pytest.raises(UnknownName, match=r"fact.q.blur"):
         velour.evaluate(found(), "object-detection", where="fact.q.blur > 1", store=store)
-    with pytest.raises(BadFilter, match=r"datum.predictions would choose other datums"):
+    with pytest.raises(BadFilter, match=r"datum.predictions would select other datums"):
         velour.evaluate(found(), "object-detection", where="datum.predictions > 1", store=store)
 
 

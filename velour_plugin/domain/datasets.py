@@ -65,7 +65,7 @@ class Fingerprints:
 
 
 @dataclass(frozen=True, slots=True)
-class ContentNames:
+class ContentDigests:
     """What names a dataset's content: all but predictions, datums, truths, predictions."""
 
     dataset: str
@@ -80,7 +80,7 @@ class ContentNames:
         labels: Iterable[LabelName],
         parts: Iterable[Fingerprints],
         location: BaseGeometry | None = None,
-    ) -> ContentNames:
+    ) -> ContentDigests:
         """Name content whose parts come one after another, in the order of their datums.
 
         The order of labels does not matter.
@@ -436,7 +436,7 @@ class Dataset:
         return self.datums.uids
 
     @cached_property
-    def place(self) -> Mapping[str, int]:
+    def index_of(self) -> Mapping[str, int]:
         """Position of each datum by its uid."""
         return {uid: position for position, uid in enumerate(self.uids)}
 
@@ -474,7 +474,7 @@ class Dataset:
         )
 
     @cached_property
-    def names(self) -> ContentNames:
+    def content_digests(self) -> ContentDigests:
         """What names the content as a whole and in its parts."""
         whole, said = version_digest(self.metadata, self.truth.labels, self.location), Digest()
         whole.add_all(self.contents)
@@ -482,7 +482,7 @@ class Dataset:
         self._forget("datum_digests", "truth_digests")
         said.add_all(self.prediction_digests)
         self._forget("prediction_digests")
-        return ContentNames(whole.hex, *sides, said.hex)
+        return ContentDigests(whole.hex, *sides, said.hex)
 
     @cached_property
     def _sides(self) -> tuple[str, str]:
@@ -500,14 +500,14 @@ class Dataset:
     @property
     def digest(self) -> str:
         """What names the whole content but the predictions: 64 hexadecimal digits."""
-        return self.names.dataset
+        return self.content_digests.dataset
 
     @property
     def predictions_digest(self) -> str:
         """What names everything that the model said."""
         if self.predictions is None:
             raise BadDataset(f"dataset {self.name!r} has no predictions: use with_predictions.")
-        return self.names.predictions
+        return self.content_digests.predictions
 
     def __repr__(self) -> str:
         said = f", predictions by {self.model!r}" if self.predictions is not None else ""
@@ -521,7 +521,7 @@ class Dataset:
         seen: set[str] = set()
         for prediction in told:
             uid = prediction.datum.uid
-            if uid not in self.place:
+            if uid not in self.index_of:
                 raise BadDataset(
                     f"prediction for datum {uid!r}, which is not in dataset {self.name!r}."
                 )
@@ -529,7 +529,7 @@ class Dataset:
                 raise BadDataset(f"datum {uid!r} is predicted twice: put it all in one Prediction.")
             seen.add(uid)
         return AnnotationTable.from_annotations(
-            ((self.place[said.datum.uid], said.annotations) for said in told), self.truth.labels
+            ((self.index_of[said.datum.uid], said.annotations) for said in told), self.truth.labels
         )
 
     def _read(self, path: str | os.PathLike[str]) -> AnnotationTable:
@@ -549,9 +549,9 @@ def check_dataset_name(name: object) -> None:
 
 _OF_DATUMS = ("datum_digests", "truth_digests", "prediction_digests", "contents")
 """What is computed once of each datum: a part of a dataset has a part of it."""
-_OF_TRUTH = ("place", "datum_digests", "truth_digests", "contents", "_sides")
+_OF_TRUTH = ("index_of", "datum_digests", "truth_digests", "contents", "_sides")
 """What is computed once and does not depend on predictions."""
-_OF_CONTENT = (*_OF_TRUTH, "prediction_digests", "names")
+_OF_CONTENT = (*_OF_TRUTH, "prediction_digests", "content_digests")
 
 
 def _check_places(table: AnnotationTable, datums: int) -> None:

@@ -11,7 +11,7 @@ from itertools import compress
 
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.errors import InvalidInput
-from velour_plugin.filters.interpret import FactsOfDatums, matching
+from velour_plugin.filters.interpret import FactsOfDatums, select
 from velour_plugin.filters.language.cql2_text import to_text
 from velour_plugin.filters.language.tree import (
     Call,
@@ -47,7 +47,7 @@ def without_facts(node: Node | None, dataset: Dataset, facts: FactsOfDatums) -> 
 
 
 def _uids(part: Node, dataset: Dataset, facts: FactsOfDatums) -> Node:
-    chosen = matching(part, dataset.datums, dataset.name, truth=dataset.truth, facts=facts)
+    chosen = select(part, dataset.datums, dataset.name, truth=dataset.truth, facts=facts)
     uids = list(compress(dataset.uids, chosen))
     if not uids:
         raise InvalidInput(

@@ -25,7 +25,7 @@ FactsOfDatums = Mapping[str, Mapping[str, FactValue]]
 """By uid of the datum, by name of the fact, such as ``fact.quality.blur``."""
 
 
-def matching(
+def select(
     node: Node | None,
     datums: Sequence[Datum],
     dataset: str,

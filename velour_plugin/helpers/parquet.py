@@ -37,7 +37,7 @@ def read_predictions(path: Path, dataset: Dataset) -> Dataset:
     Raises:
         BadDataset: a row is for no datum of the dataset.
     """
-    said, notes = read_table(path, dataset.place, dataset.truth.labels)
+    said, notes = read_table(path, dataset.index_of, dataset.truth.labels)
     return dataset.with_predictions(said, notes.get("velour.model", ""))
 
 

@@ -100,7 +100,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class TruthColumns:
     """A COCO file of ground truth."""
 
     images: Names
@@ -120,7 +120,7 @@ def read_results(text: bytes) -> CocoRecords:
     return _records(found)
 
 
-def read_truth(text: bytes) -> Truth:
+def read_truth(text: bytes) -> TruthColumns:
     """Read a COCO file of ground truth: an object with images, categories and annotations.
 
     Raises:
@@ -129,7 +129,7 @@ def read_truth(text: bytes) -> Truth:
     """
     found = library.functions.read_truth(text=_checked(text), threads=threads())
     _check(text, found)
-    return Truth(
+    return TruthColumns(
         _names(found, "image", "images"), _names(found, "category", "categories"), _records(found)
     )
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from velour_plugin.native.columns import column
 from velour_plugin.native.library import library, threads_for
-from velour_plugin.native.regions import Regions
+from velour_plugin.native.regions import RegionArrays
 
 Values = NDArray[np.uint8]
 
@@ -38,7 +38,7 @@ def digest_annotations(
     labels: Strings,
     columns: Mapping[str, NDArray[Any] | None],
     extras: Mapping[str, Strings],
-    regions: Regions | None,
+    regions: RegionArrays | None,
 ) -> Values:
     """Digest two parts for each datum: its uid, and everything that is said of it.
 

@@ -93,7 +93,7 @@ class _Results:
             table = table_of(records, text, self.images, self.categories, labels)
         if table is None:
             table = self._table(_text(path), labels, path)
-        known = np.array([uid in dataset.place for uid in self.uids])
+        known = np.array([uid in dataset.index_of for uid in self.uids])
         return table if known.all() else table.on_datums(known)
 
     def _table(self, text: bytes, labels: Sequence[LabelName], path: Path) -> AnnotationTable:

@@ -82,7 +82,7 @@ def place_of(uid: str, dataset: Dataset, known: Collection[str], where: str) -> 
         known: uids of the whole dataset that was read.
         where: the file, for the message.
     """
-    place = dataset.place.get(uid)
+    place = dataset.index_of.get(uid)
     if place is None and uid not in known:
         raise BadDataset(
             f"{where}: predictions for {uid!r}, which is not in dataset {dataset.name!r} "

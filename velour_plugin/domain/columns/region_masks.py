@@ -17,7 +17,7 @@ from velour_plugin.domain.columns.region_column import EDGES, TEXT, RegionColumn
 from velour_plugin.domain.geometry import Raster
 from velour_plugin.native import masks
 from velour_plugin.native.library import library
-from velour_plugin.native.regions import Regions, check
+from velour_plugin.native.regions import RegionArrays, check
 
 AT_ONCE = 4_000_000
 """Characters of RLE, or edges, that are looked at together; an edge takes eight bytes."""
@@ -109,10 +109,10 @@ def check_texts(column: RegionColumn) -> None:
         pass
 
 
-def compiled_regions(column: RegionColumn) -> Regions:
+def compiled_regions(column: RegionColumn) -> RegionArrays:
     """The column as the compiled kernel reads it."""
     outlines = column.outlines
-    return Regions(
+    return RegionArrays(
         column.kind, column.start, column.stop, np.ascontiguousarray(column.size),
         np.ascontiguousarray(outlines.points), outlines.ring_start, outlines.part_start,
         column.text, int(column.escaped), column.edges.astype(np.int64, copy=False),

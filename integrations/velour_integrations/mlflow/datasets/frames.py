@@ -90,7 +90,7 @@ def judged_frame(
     dataset, uids = read_frame(known, frame[targets].to_numpy(), name, config)
     if predictions is None:
         return dataset
-    places = np.array([dataset.place[uid] for uid in uids], np.int32)
+    places = np.array([dataset.index_of[uid] for uid in uids], np.int32)
     said, labels = frame[predictions].to_numpy(), dataset.truth.labels
     rules = CellRules.of(config)
     table = table_of(said, uids, places, "prediction", labels, numbered=True, rules=rules)

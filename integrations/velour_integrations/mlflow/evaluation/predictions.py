@@ -100,7 +100,7 @@ def _given(asked: Dataset, uids: Sequence[str], dataset: Any, rules: CellRules) 
             "there is nothing to judge: give a model, or predictions with the data: "
             "mlflow.data.from_velour(dataset.with_predictions(...)) or predictions='column'."
         )
-    places = np.array([asked.place[uid] for uid in uids], np.int32)
+    places = np.array([asked.index_of[uid] for uid in uids], np.int32)
     table = cells_table(dataset.predictions_data, uids, places, rules)
     return asked.with_predictions(AnnotationTable.joined([table], asked.truth.labels), model="")
 

@@ -181,7 +181,7 @@ class PlainSnapshot:
 
     def _filtered(self, version: Version, where: Node) -> DatumSelection:
         """What the filter means, datum by datum; the store words what is refused or warned of."""
-        from velour_plugin.filters.interpret import matching
+        from velour_plugin.filters.interpret import select
         from velour_plugin.filters.language.tree import properties
 
         own = all(prop.path or prop.name in ("uid", "dataset") for prop in properties(where))
@@ -190,7 +190,7 @@ class PlainSnapshot:
         rows = self._members(version, "datums.uid, datums.metadata")
         datums = [Datum(uid, decode_metadata(from_json(known))) for uid, known in rows]
         try:
-            chosen = np.flatnonzero(matching(where, datums, version.dataset))
+            chosen = np.flatnonzero(select(where, datums, version.dataset))
         except VelourError as error:
             raise NotPlain from error
         if not chosen.size:

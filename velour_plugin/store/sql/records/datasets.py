@@ -76,12 +76,12 @@ def save_version(
         )
     metadata = encode_metadata(dataset.metadata)
     location = wkb_of(dataset.location)
-    described = Content(digest, metadata, dataset.labels, sorted(properties), location)
+    described = VersionContent(digest, metadata, dataset.labels, sorted(properties), location)
     return write_version(connection, backend, dataset.name, described, np.concatenate(ids))
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class VersionContent:
     """What a version is, beside its datums.
 
     Args:
@@ -103,7 +103,7 @@ def write_version(
     connection: Connection,
     backend: Backend,
     name: str,
-    content: Content,
+    content: VersionContent,
     datum_ids: NDArray[np.int64],
 ) -> Version:
     """Write the next version of a dataset, of datums that are stored; in their order."""

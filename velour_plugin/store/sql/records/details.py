@@ -17,7 +17,7 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate, Evaluation, Metric, Metrics
 from velour_plugin.domain.ledger import Columns, Ledger
 from velour_plugin.errors import StoreUnavailable
-from velour_plugin.matching import Question
+from velour_plugin.matching.question import Question
 from velour_plugin.plugins.installed import installed
 
 

@@ -18,7 +18,7 @@ from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.databases.backend import Backend
 from velour_plugin.store.sql.records.annotation_rows import geometry_of, wkb_of
 from velour_plugin.store.sql.records.datasets import (
-    Content,
+    VersionContent,
     find_versions,
     known_versions,
     members_of,
@@ -72,7 +72,7 @@ def add_datums(connection: Connection, backend: Backend, addition: Dataset) -> V
 
 def _content(
     connection: Connection, base: Version, addition: Dataset, digests: Iterable[str]
-) -> Content:
+) -> VersionContent:
     columns = schema.versions.c
     query = select(columns.metadata, columns.labels, columns.location)
     metadata, known, wkb = connection.execute(query.where(columns.id == base.id)).one()
@@ -82,7 +82,7 @@ def _content(
     name = version_digest(decode_metadata(metadata), labels, location)
     name.add(*digests)
     properties = sorted({*base.properties, *added})
-    return Content(name.hex, metadata, labels, properties, wkb_of(location))
+    return VersionContent(name.hex, metadata, labels, properties, wkb_of(location))
 
 
 def contents_of(connection: Connection, version: Version) -> Mapping[str, str]:
