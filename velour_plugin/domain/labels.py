@@ -9,12 +9,12 @@ from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadAnnotation
 
 DEFAULT_KEY = "class"
-"""The key of labels from formats that know class names only."""
+"""The label key in formats that have class names only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A class on an axis; ``score`` in [0, 1] says how sure a prediction is, ``None`` on a truth.
+    """A class on an axis; ``score`` in [0, 1] on predictions, ``None`` on ground truth.
 
     Raises:
         BadAnnotation: key or value is not a non-empty string, or the score is no number in [0, 1].
