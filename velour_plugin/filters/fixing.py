@@ -1,8 +1,8 @@
-"""Fix a filter on facts to the datums that it selects now.
+"""Replace conditions on facts in a filter by the uids that they select now.
 
 Facts may change and digests do not, so an evaluation's certificate cannot name a fact: under
 the same name other datums would be evaluated tomorrow. Conditions on facts become conditions on
-``uid`` before anything is matched; they are then true of the same datums forever.
+``uid`` before anything is matched; the filter then selects the same datums forever.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def asks_for_facts(node: Node | None) -> bool:
 
 
 def without_facts(node: Node | None, dataset: Dataset, facts: FactsOfDatums) -> Node | None:
-    """The same selection of a dataset's datums, its conditions on facts spelled as uids.
+    """The same selection of a dataset's datums, with conditions on facts replaced by uids.
 
     Args:
         node: the filter.
-        dataset: whose datums it selects.
+        dataset: whose datums the filter selects.
         facts: of these datums.
 
     Raises:
