@@ -1,4 +1,4 @@
-"""Everything that a plugin imports of Velour, beside the public names of ``velour_plugin``.
+"""The names that plugins import, beside the public names of ``velour_plugin``.
 
 A plugin needs ``import velour_plugin``, this module, :mod:`velour_plugin.errors` and, in its tests,
 :mod:`velour_plugin.testing`. Velour's own evaluators and integrations keep to that; the modules
@@ -117,7 +117,7 @@ if TYPE_CHECKING:
     from velour_plugin.use_cases.tracked_evaluation import TrackedEvaluation as TrackedEvaluation
 
 _NAMES = {
-    # What plugins offer and are called with
+    # Types that plugins offer or receive
     "contracts.autologger": "Watch",
     "evaluator": "Conventions Explaining MetricKey Narrowing SharesOfDatums value_over",
     "use_cases.evaluate": "compute evaluate_question fixed_filter publish",
@@ -128,7 +128,7 @@ _NAMES = {
     "store": "DatumSelection Snapshot StoreOpener StoreTables opened",
     "store.sql.store": "SqlStore",
     "use_cases.tracked_evaluation": "TrackedEvaluation",
-    # Values in columns, their spelling and their order
+    # Values in columns, their encoding and their order
     "domain.encoding.canonical": "canonical_json",
     "domain.columns.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",

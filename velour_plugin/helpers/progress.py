@@ -1,4 +1,4 @@
-"""A progress bar on anything that takes longer than two seconds, for people who watch."""
+"""A progress bar on anything that takes longer than two seconds, on a terminal."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PATIENCE = 2.0
 
 
 def track(items: Iterable[Item], total: int, about: str) -> Iterator[Item]:
-    """Go through items; on a terminal, show a bar on standard error when it takes long.
+    """Yield items; on a terminal, show a bar on standard error when it takes long.
 
     Args:
-        items: what to go through.
-        total: how many they are.
-        about: what is done with them.
+        items: to yield.
+        total: number of items.
+        about: the text beside the bar.
     """
     if not sys.stderr.isatty():
         yield from items

@@ -1,4 +1,4 @@
-"""Columns of regions as the compiled kernel reads them.
+"""Region columns as the compiled kernel reads them.
 
 Check ``library.available()`` first.
 """
