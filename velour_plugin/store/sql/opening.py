@@ -1,4 +1,4 @@
-"""Open an SQL database as a store, and look after the tables in it."""
+"""Open an SQL database as a store, and upgrade or delete its tables."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def open_sql_store(url: str, *, create: bool) -> SqlStore:
 
     Args:
         url: ``sqlite:///path`` or ``postgresql://user@host/database``.
-        create: whether an SQLite file that is not there may be made.
+        create: whether a missing SQLite file is created.
 
     Raises:
         InvalidInput: the URL names no SQL database that Velour knows.
-        NotFound: there is no such file, and it was not to be made.
+        NotFound: there is no such file, and ``create`` is false.
         StoreUnavailable: the database does not answer, lacks PostGIS, or has an old schema.
     """
     store = _connect(url)
@@ -37,7 +37,7 @@ def open_sql_store(url: str, *, create: bool) -> SqlStore:
 
 
 def upgrade_store(url: str | None = None) -> str:
-    """Bring all tables of an SQL store up to what is installed; returns the schema's revision.
+    """Upgrade all tables of an SQL store to the installed versions; returns the schema's revision.
 
     Raises:
         InvalidInput: the URL names no SQL database that Velour knows.
