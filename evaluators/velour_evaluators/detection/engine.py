@@ -197,7 +197,7 @@ def counts_at(
         found, counted = native_averages.counts_at(stored, lane, settings.score_threshold, weights)
     else:
         found, counted = prepared.select(weights).counts_at(lane, settings.score_threshold)
-    return found, counted, prepared.count_truths(weights)[:, 0]
+    return found, counted, prepared.count_truths(weights, 1)[:, 0]
 
 
 def average_precision(

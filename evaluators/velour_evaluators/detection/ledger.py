@@ -170,7 +170,7 @@ class DetectionLedger:
         rows = Rows(
             label, rank, areas, matched, self.matches["hit"][of], self.matches["ignored"][of]
         )
-        return Selection(rows, score, self.count_truths(counts), origin)
+        return Selection(rows, score, self.count_truths(counts, self.areas), origin)
 
     def _rows(self, counts: NDArray[np.int64]) -> NDArray[np.intp]:
         if counts.size == 0 or counts.max() <= 1:
@@ -217,12 +217,17 @@ class DetectionLedger:
         match[self.matches["detection"]] = np.arange(len(self.matches["detection"]))
         return match
 
-    def count_truths(self, counts: NDArray[np.int64] | None) -> NDArray[np.int64]:
-        """How many truths count, ``(labels, areas)``; arguments as for :meth:`select`."""
+    def count_truths(self, counts: NDArray[np.int64] | None, areas: int) -> NDArray[np.int64]:
+        """How many ground truths count in the first so many area ranges, ``(labels, areas)``.
+
+        Args:
+            counts: as for :meth:`select`.
+            areas: how many ranges are counted.
+        """
         label, bits = self.truths["label"], self.truths["areas"]
         often = 1 if counts is None else counts[self.truths["datum"]]
         columns = [
             np.bincount(label, ((bits >> np.uint8(area)) & 1) * often, self.labels)
-            for area in range(self.areas)
+            for area in range(areas)
         ]
         return np.stack(columns, axis=-1).astype(np.int64)

@@ -17,7 +17,6 @@ from velour_evaluators.detection.kernels.accumulate import Average, Averages, Qu
 from velour_evaluators.detection.ledger_writer import keys_of
 from velour_evaluators.detection.parameters import Settings
 from velour_plugin import Label, Ledger, Metric
-from velour_plugin.plugin import LabelName
 
 
 def coco_averages(settings: Settings) -> list[tuple[str, Average]]:
@@ -59,10 +58,9 @@ def lean_metrics(
             yield Metric(f"{prefix}m{name}", _known(value), parameters=parameters)
     of_label = ("AP", "AP_50", "AP_75", f"AR_{settings.max_detections[-1]}")
     columns = {name: found.labels[0, names.index(name)].tolist() for name in of_label}
-    yield from _label_metrics(ledger.labels, columns)
-    yield from _threshold_metrics(
-        settings, ledger.labels, engine.counts_at(ledger, settings, counts)
-    )
+    labels = [Label(*name) for name in ledger.labels]
+    yield from _label_metrics(labels, columns)
+    yield from _threshold_metrics(settings, labels, engine.counts_at(ledger, settings, counts))
 
 
 def _averages(ledger: Ledger, settings: Settings, counts: NDArray[np.int64] | None) -> Averages:
@@ -79,25 +77,23 @@ def _averages(ledger: Ledger, settings: Settings, counts: NDArray[np.int64] | No
 
 
 def _label_metrics(
-    labels: Sequence[LabelName], columns: Mapping[str, Sequence[float]]
+    labels: Sequence[Label], columns: Mapping[str, Sequence[float]]
 ) -> Iterator[Metric]:
     rows = zip(*columns.values(), strict=True)
-    for name, row in zip(labels, rows, strict=True):
-        label = Label(*name)
+    for label, row in zip(labels, rows, strict=True):
         for metric, value in zip(columns, row, strict=True):
             yield Metric(metric, _known(value), label)
 
 
 def _threshold_metrics(
     settings: Settings,
-    labels: Sequence[LabelName],
+    labels: Sequence[Label],
     counted: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
 ) -> Iterator[Metric]:
     """Precision, recall and F1 of the detections that score high enough to be used."""
     parameters = {"score": settings.score_threshold, "iou": settings.iou_threshold}
     rows = zip(*(column.tolist() for column in counted), strict=True)
-    for name, (right, claimed, real) in zip(labels, rows, strict=True):
-        label = Label(*name)
+    for label, (right, claimed, real) in zip(labels, rows, strict=True):
         yield Metric("precision", right / claimed if claimed else None, label, parameters)
         yield Metric("recall", right / real if real else None, label, parameters)
         yield Metric("f1", 2 * right / (claimed + real) if real else None, label, parameters)
