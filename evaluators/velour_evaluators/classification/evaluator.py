@@ -19,6 +19,7 @@ from velour_evaluators.classification.metrics import (
     number_named,
 )
 from velour_evaluators.classification.outcomes import outcomes_of
+from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.sums import bounds_of
 from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
 from velour_plugin.errors import InvalidInput
@@ -94,6 +95,11 @@ class ImageClassification(Evaluator):
                     f"such as {_EXAMPLES[name]!r}."
                 )
         return {**complete, "score_threshold": float(complete["score_threshold"])}
+
+    @property
+    def engine(self) -> str:
+        """The compiled kernel, or numpy and why."""
+        return library.describe()
 
     def adds_scores(self, parameters: Mapping[str, Any]) -> bool:
         """Scores of one label key are probabilities, unless there may be many labels."""

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators import by_datum
+from velour_evaluators.kernels.native import library
 from velour_evaluators.semantic.ledger import concatenated, write_ledger
 from velour_evaluators.semantic.scores import (
     Sums,
@@ -63,6 +64,11 @@ class SemanticSegmentation(Evaluator):
             "boundary_width": _checked_width(complete["boundary_width"]),
             "examples": _checked_examples(complete["examples"]),
         }
+
+    @property
+    def engine(self) -> str:
+        """The compiled kernel, or numpy and why."""
+        return library.describe()
 
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
         """Every metric is a share."""
