@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
@@ -91,7 +92,14 @@ def _captured(trainer: Any, output: Any, name: str) -> recording.Captured | None
         "image-classification" if main == "pixel_values" else "tabular-classification",
         {} if one else {"multi_label": True},
         step=int(trainer.state.global_step),
+        model=_model_name(trainer.model),
     )
+
+
+def _model_name(model: Any) -> str:
+    """The last part of what its weights are called (``vit-base``); else its class."""
+    weights = getattr(getattr(model, "config", None), "_name_or_path", None)
+    return PurePath(str(weights or "")).name or type(model).__name__
 
 
 def _array(values: Any) -> NDArray[Any] | None:

@@ -18,7 +18,7 @@ UNNAMED = "dataset"
 """What MLflow calls a dataset without a name."""
 
 _LOCATIONS = ("delta_table_name", "table_name", "uri", "url", "path")
-"""Keys under which MLflow's sources of datasets say where data are; the first that is set counts."""
+"""Keys by which MLflow's sources of datasets say where data are; the first that is set counts."""
 
 
 def frame_name(source: Mapping[str, Any] | None, experiment_id: str | None = None) -> str:

@@ -117,7 +117,7 @@ def link_model(run_id: str, model_id: str | None) -> None:
 
 
 def name_of(model: Any, model_id: str | None) -> str | None:
-    """What to call a model that nobody named: as the registry does, as it was logged, or an endpoint.
+    """The name of a model that nobody named: the registry's, the logged one, or its endpoint's.
 
     Args:
         model: what MLflow asks.
