@@ -32,8 +32,8 @@ from velour_plugin.plugin import publish
 logger = logging.getLogger("mlflow.velour")  # below MLflow's own, which silent=True turns off
 
 _ROUNDING = 1e-9  # libraries add in different orders
-_unnamed: dict[str, list[str]] = {}
-"""Digests of datasets without a name in this process, by experiment."""
+_unnamed: dict[tuple[str, str], list[str]] = {}
+"""Digests of datasets without a name in this process, by tracking URI and experiment."""
 
 _quiet: ContextVar[bool] = ContextVar("velour_quiet", default=False)
 
@@ -107,8 +107,10 @@ def dataset_name(known: str | None, dataset: velour.Dataset) -> str:
     chosen = option("dataset") or known
     if chosen:
         return str(chosen)
+    import mlflow
+
     experiment = experiment_name()
-    digests = _unnamed.setdefault(experiment, [])
+    digests = _unnamed.setdefault((mlflow.get_tracking_uri(), experiment), [])
     if dataset.digest not in digests:
         digests.append(dataset.digest)
     number = digests.index(dataset.digest) + 1
@@ -196,12 +198,18 @@ def _log_one(
     elif option("log_artifacts", True):
         with _hushed(bool(owner) or option("silent", False)):
             log_artifacts(run.run_id, evaluation, dataset, seen)
+    announce(found.source, evaluation)
+
+
+def announce(source: str, evaluation: velour.Evaluation) -> None:
+    """Say what was evaluated in which run, and the command that ranks it."""
+    assert evaluation.run is not None
     logger.info(
         "%s: evaluated %s on %s in run %s. Next: %s",
-        found.source,
-        dataset.model,
-        dataset.name,
-        run.name or run.run_id,
+        source,
+        evaluation.model,
+        evaluation.certificate.dataset,
+        evaluation.run.name or evaluation.run.run_id,
         _rank_command(evaluation),
     )
 

@@ -217,7 +217,8 @@ def _weights(validator: Any) -> str | None:
     if not isinstance(weights, (str, PurePath)) or not str(weights):
         return None
     path = PurePath(str(weights))
-    return f"{path.parts[-3]}-{path.stem}" if path.parts[-2:-1] == ("weights",) else path.stem
+    trained = path.stem in ("best", "last") and path.parent.name == "weights"
+    return "-".join(filter(None, [trained and path.parent.parent.name, path.stem]))
 
 
 AUTOLOGGER = Autologger(
