@@ -201,19 +201,10 @@ def test_commands_leave_out_what_mlflow_says_of_its_database(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'new.db'}")
     with velour.open_store() as store:
         velour.evaluate(fires(["2"], model="half"), "object-detection", store=store)
+    program = "from velour_plugin.cli import main; main()"
+    words = ["rank", "--dataset", "fires", "--runs", "metrics.mAP > 2"]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "velour_plugin.cli",
-            "rank",
-            "--dataset",
-            "fires",
-            "--runs",
-            "metrics.mAP > 2",
-        ],
-        capture_output=True,
-        text=True,
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, cwd=tmp_path
     )
     assert (tmp_path / "new.db").exists()
     assert "INFO" not in done.stderr
