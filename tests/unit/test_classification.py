@@ -159,7 +159,17 @@ def test_top_k_asks_whether_the_truth_is_among_the_best_named():
 
     shares = [headline(data, top_k=k)[f"top_{k}_accuracy"] for k in (1, 2, 3, 5)]
 
-    assert shares == [0.25, 0.5, 0.75, 0.75]
+    assert shares == [0.25, 0.5, 0.75, None]
+
+
+def test_top_k_of_as_many_labels_is_undefined():
+    """Of three labels, the truth is always among the best three: that says nothing."""
+    scores = {"ant": 0.5, "bee": 0.3, "cat": 0.2}
+    data = dataset_of({"1": "ant", "2": "bee", "3": "cat"}, dict.fromkeys("123", scores))
+
+    assert headline(data)["top_5_accuracy"] is None
+    assert headline(data, top_k=3)["top_3_accuracy"] is None
+    assert headline(data, top_k=2)["top_2_accuracy"] == 2 / 3
 
 
 def test_mcc_and_kappa_are_undefined_when_nothing_varies():

@@ -70,11 +70,15 @@ class KeyMetrics:
         return self._share(self.axis.answers["correct"])
 
     def top_k_accuracy(self) -> float:
-        """Share of the datums whose true label is among the ``top_k`` that score highest."""
-        if self.axis.is_multi_label or not self.axis.is_scored:
+        """Share of the datums whose true label is among the ``top_k`` that score highest.
+
+        NaN where there are no more than ``top_k`` labels: all of them would be among the best.
+        """
+        most = self.axis.parameters["top_k"]
+        if self.axis.is_multi_label or not self.axis.is_scored or len(self.axis.labels) <= most:
             return math.nan
         rank = self.axis.answers["rank"]
-        return self._share((rank > 0) & (rank <= self.axis.parameters["top_k"]))
+        return self._share((rank > 0) & (rank <= most))
 
     def macro(self, values: Floats) -> float:
         """Mean over the labels that occur."""

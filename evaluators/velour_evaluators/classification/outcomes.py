@@ -45,7 +45,7 @@ def _right(axis: Axis, name: str, answers: Columns) -> Flags | None:
     if name == "recall":
         return np.asarray(answers["correct"], bool)
     most = axis.parameters["top_k"]
-    if name == f"top_{most}_accuracy" and axis.is_scored:
+    if name == f"top_{most}_accuracy" and axis.is_scored and len(axis.labels) > most:
         return np.asarray((answers["rank"] > 0) & (answers["rank"] <= most))
     return None
 

@@ -7,7 +7,8 @@ for Velour's own tasks only, so that other people's evaluations are not disturbe
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
@@ -41,7 +42,8 @@ class VelourEvaluator(ModelEvaluator):
         """Say whether the model type is one of Velour's tasks, or the configuration names one.
 
         A task that a configuration of ours misspells is ours too: :meth:`evaluate` refuses it
-        by name. A misspelt model type may be somebody else's, so it gets a hint only.
+        by name. A misspelt model type may be somebody else's, so it gets a hint only, and only
+        when the caller of MLflow named Velour.
         """
         tasks, config = installed().evaluators, own_config(evaluator_config)
         task = config.get("task")
@@ -53,7 +55,8 @@ class VelourEvaluator(ModelEvaluator):
             and config.keys() <= CONFIG.keys()
         ):
             return True
-        for near in get_close_matches(str(model_type), tasks, n=1, cutoff=0.9):
+        near = _nearest_task(str(model_type), tasks)
+        if near is not None and _is_named():
             _logger.warning("Velour has no task %r: did you mean %r?", model_type, near)
         return False
 
@@ -92,7 +95,7 @@ class VelourEvaluator(ModelEvaluator):
         extras = Extras(extra_metrics or (), custom_artifacts or (), config, run_id)
         run = run_of(run_id)
         with velour.open_store(config.get("store")) as store:
-            asked = dataset_of(dataset, {**config, "task": task})
+            asked = dataset_of(dataset, {**config, "task": task}, run_id)
             where = fixed_filter(config.get("where"), asked[0], store)
             config = {**config, "where": where}
             question = replace(question, where=where)
@@ -120,3 +123,27 @@ class VelourEvaluator(ModelEvaluator):
             log_metrics(run_id, metrics, dataset.name, dataset.digest, model_id=logged)
         artifacts = log_artifacts(run_id, evaluation, judged, seen) | extras.log()
         return EvaluationResult(metrics=metrics, artifacts=artifacts, run_id=run_id)
+
+
+_OFTEN_MEANT = {
+    "detection": "object-detection",
+    "detector": "object-detection",
+    "segmentation": "semantic-segmentation",
+    "classifier": "tabular-classification",
+    "classification": "tabular-classification",
+}
+"""Model types that people try, MLflow's own among them, and the task that each may mean."""
+
+
+def _nearest_task(model_type: str, tasks: Iterable[str]) -> str | None:
+    """The task that a model type may mean; ``None`` when it is like none."""
+    near = get_close_matches(model_type, tasks, n=1, cutoff=0.9)
+    return near[0] if near else _OFTEN_MEANT.get(model_type)
+
+
+def _is_named() -> bool:
+    """Whether ``evaluators=`` names Velour.
+
+    Otherwise MLflow asks every evaluator, and does so in a function of its own, two frames up.
+    """
+    return sys._getframe(2).f_code.co_name != "resolve_evaluators_and_configs"
