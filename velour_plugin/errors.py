@@ -80,8 +80,9 @@ class UnknownName(InvalidInput, KeyError):
         names = sorted(set(known))
         from difflib import get_close_matches  # takes longer to import than all of this
 
-        near = get_close_matches(str(name), names, n=1, cutoff=0.5)
-        hint = f"{hint} " if hint else f"did you mean {near[0]!r}? " if near else ""
+        folded = {known_name.casefold(): known_name for known_name in names}  # map is mAP
+        near = get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.5)
+        hint = f"{hint} " if hint else f"did you mean {folded[near[0]]!r}? " if near else ""
         choices = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
         super().__init__(f"unknown {kind} {name!r}: {hint}known are: {choices or 'none'}.")
 

@@ -349,7 +349,7 @@ def test_instances_that_break_a_rule_are_refused(
         ("latitude is within", ["--where", "DWITHIN(location, POINT(42 -171), 5, 'mi')"]),
         ("unknown task 'detection'", ["--task", "detection"]),
         ("did you mean 'iou_threshold'", ["--parameters", '{"iou_treshold": 0.5}']),
-        ("--parameters 'x' is no JSON", ["--parameters", "x"]),
+        ("--parameters 'x' is not valid JSON", ["--parameters", "x"]),
         ("expected a JSON object", ["--parameters", "[1]"]),
         ("unknown format 'koko'", ["--format", "koko"]),
         ("expected sqlite:///", ["--store", "mysql://host/velour"]),

@@ -1,14 +1,15 @@
-"""Which model is supported best for a need, and the leaderboards that support it."""
+"""The best-supported model for a need, with the leaderboards as evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from velour_plugin.answers.base import TitledAnswer
+from velour_plugin.answers.base import TitledAnswer, text_table
 from velour_plugin.answers.leaderboard import Leaderboard
 from velour_plugin.answers.plots import bars
+from velour_plugin.answers.text import TextTable
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What speaks for one model.
+    """The evidence for one model.
 
     Args:
         model: its name.
-        p_best: chance that it is the best, over datasets by the datums that each selects.
-        value: mean of the metric over datasets, likewise.
+        p_best: chance that it is the best: mean over datasets, weighted by selected datums.
+        value: of the metric: mean over datasets, weighted likewise.
         datums: how many datums it was evaluated on.
-        datasets: on how many datasets.
+        datasets: how many datasets it was evaluated on.
     """
 
     model: str
@@ -33,9 +34,9 @@ class Support:
     datasets: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Recommendation(TitledAnswer[Support]):
-    """Models by how likely each is the best for a need; and the leaderboards behind that.
+    """Models by the chance that each is the best for a need, with the leaderboards behind it.
 
     Args:
         boards: the evidence, by dataset.
@@ -43,6 +44,18 @@ class Recommendation(TitledAnswer[Support]):
     """
 
     row_type = Support
+
+    @property
+    def footnotes(self) -> Sequence[str]:
+        """What the columns mean."""
+        return [
+            "p best: chance that the model is the best, and value: of the metric; both are means "
+            "over datasets, weighted by the selected datums."
+        ]
+
+    def _tables(self) -> list[TextTable]:
+        table = text_table(self.title, self._shown_rows(), {"datasets": 1, "datums": 2})
+        return [replace(table, styles=["best" if row is self.rows[0] else "" for row in self.rows])]
 
     boards: Mapping[str, Leaderboard]
     left_out: Mapping[str, str]
@@ -59,12 +72,12 @@ class Recommendation(TitledAnswer[Support]):
         return bars(self.title, names, chances, [None] * len(names), "P(best)")
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON, with the evidence; :meth:`from_dict` undoes this exactly."""
+        """The recommendation as JSON, with its leaderboards; :meth:`from_dict` reads it back."""
         boards = {name: board.to_dict() for name, board in self.boards.items()}
         return {**super().to_dict(), "boards": boards, "left_out": dict(self.left_out)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Recommendation:
-        """Make the recommendation that :meth:`to_dict` spelled."""
+        """Read a recommendation that :meth:`to_dict` wrote."""
         boards = {name: Leaderboard.from_dict(board) for name, board in content["boards"].items()}
         return super().from_dict({**content, "boards": boards})
