@@ -90,6 +90,18 @@ class UnknownName(InvalidInput, KeyError):
         return str(self.args[0])  # KeyError would put the message in quotes
 
 
+def unreadable(name: str, error: OSError) -> InvalidInput:
+    """The refusal of a file that cannot be read.
+
+    Args:
+        name: of the file, as the message shows it.
+        error: of the operating system.
+    """
+    is_folder = isinstance(error, IsADirectoryError)
+    reason = "it is a folder, expected a file in it" if is_folder else error.strerror
+    return InvalidInput(f"{name} cannot be read: {reason}.")
+
+
 class NotFound(VelourError, LookupError):
     """Nothing is stored under that name."""
 

@@ -91,7 +91,7 @@ class Answer(ABC, Generic[Row]):
 
     @property
     def footnotes(self) -> Sequence[str]:
-        """What the columns of the printed table mean, and how their numbers were corrected."""
+        """What the columns mean and how numbers were corrected, one ``heading: text`` each."""
         return ()
 
     def __str__(self) -> str:
@@ -115,14 +115,12 @@ class Answer(ABC, Generic[Row]):
         from textwrap import fill
 
         fitted = [table.fitted(width) for table in tables]
-        lines = [fill(line, width) for line in (*self.notes, *self.footnotes)]
-        return "\n".join(
-            [
-                *(table.render(width, colour) for table in fitted),
-                *lines,
-                *_left_out(tables, fitted, width),
-            ]
-        )
+        names = _left_out(tables, fitted)
+        footnotes = [line for line in self.footnotes if line.partition(":")[0] not in names]
+        if names:
+            footnotes.append(f"Left out at {width} columns: {', '.join(names)}.")
+        lines = [fill(line, width) for line in (*self.notes, *footnotes)]
+        return "\n".join([*(table.render(width, colour) for table in fitted), *lines])
 
     def _repr_html_(self) -> str:
         from velour_plugin.helpers.html import html_block
@@ -150,15 +148,15 @@ class Answer(ABC, Generic[Row]):
         return row
 
 
-def _left_out(whole: Sequence[TextTable], fitted: Sequence[TextTable], width: int) -> list[str]:
-    """A line that names the columns which tables of a narrow terminal lack."""
+def _left_out(whole: Sequence[TextTable], fitted: Sequence[TextTable]) -> list[str]:
+    """Headings of the columns that tables of a narrow terminal lack."""
     names = [
         column.heading
         for table, part in zip(whole, fitted, strict=True)
         for column in table.columns
         if column not in part.columns
     ]
-    return [f"Left out at {width} columns: {', '.join(names)}."] if names else []
+    return list(dict.fromkeys(names))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

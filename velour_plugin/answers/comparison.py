@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from velour_plugin.answers.base import TitledAnswer
+from velour_plugin.answers.base import TitledAnswer, text_table
 from velour_plugin.answers.plots import bars
 from velour_plugin.answers.text import TextTable
 
@@ -62,6 +62,10 @@ class Errors(TitledAnswer[ErrorDifference]):
     """Kinds of error of two runs, the largest change first; empty where there are none."""
 
     row_type = ErrorDifference
+
+    def _tables(self) -> list[TextTable]:
+        order = {"first_count": 3, "second_count": 3, "first": 2, "second": 1}
+        return [text_table(self.title, self._shown_rows(), order)]
 
     def plot(self) -> go.Figure:
         """Bars of what each kind costs, both runs side by side."""
@@ -122,12 +126,12 @@ class Comparison(TitledAnswer[Difference]):
         return lines
 
     def _tables(self) -> list[TextTable]:
-        return [*super()._tables(), *(self.errors._tables() if self.errors else ())]
-
-    def _shown_rows(self) -> list[dict[str, Any]]:
-        """Without the column p where no permutations were drawn."""
+        """Differences, without the column p where no permutations were drawn; then errors."""
         has_p = any(row.p is not None for row in self.rows)
-        return [
+        rows = [
             {name: value for name, value in row.items() if has_p or name != "p"}
-            for row in super()._shown_rows()
+            for row in self._shown_rows()
         ]
+        order = {"datums": 4, "metric": 3, "first": 2, "second": 1}
+        errors = self.errors._tables() if self.errors else []
+        return [text_table(self.title, rows, order), *errors]

@@ -21,10 +21,10 @@ class Support:
 
     Args:
         model: its name.
-        p_best: chance that it is the best: mean over datasets, weighted by selected datums.
-        value: of the metric: mean over datasets, weighted likewise.
+        p_best: chance that it is the best, over datasets by the datums that each selects.
+        value: mean of the metric over datasets, likewise.
         datums: how many datums it was evaluated on.
-        datasets: how many datasets it was evaluated on.
+        datasets: on how many datasets.
     """
 
     model: str
@@ -36,7 +36,7 @@ class Support:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Recommendation(TitledAnswer[Support]):
-    """Models by the chance that each is the best for a need, with the leaderboards behind it.
+    """Models by how likely each is the best for a need; and the leaderboards behind that.
 
     Args:
         boards: the evidence, by dataset.
@@ -48,10 +48,7 @@ class Recommendation(TitledAnswer[Support]):
     @property
     def footnotes(self) -> Sequence[str]:
         """What the columns mean."""
-        return [
-            "p best: chance that the model is the best, and value: of the metric; both are means "
-            "over datasets, weighted by the selected datums."
-        ]
+        return ["p best: probability that it is the best, by bootstrap resamples of the datums."]
 
     def _tables(self) -> list[TextTable]:
         table = text_table(self.title, self._shown_rows(), {"datasets": 1, "datums": 2})

@@ -103,10 +103,18 @@ class TextTable:
 
         least = min(LEAST, width)
         title = escape(self.title)
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, min_width=least)
+        table = Table(
+            title=title,
+            title_justify="left",
+            title_style="none",
+            header_style="none",
+            box=box.SIMPLE_HEAD,
+            min_width=least,
+        )
         for column in self.columns:
             side = "right" if column.is_right else "left"
-            table.add_column(escape(column.heading), justify=side, overflow="fold")
+            heading, is_number = escape(column.heading), column.is_right
+            table.add_column(heading, justify=side, overflow="fold", no_wrap=is_number)
         for row, style in zip(self.rows, self._row_styles(), strict=True):
             table.add_row(*map(escape, row), style=STYLES[style])
         return table

@@ -7,12 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
-
-if TYPE_CHECKING:
-    from velour_plugin.answers import Answer
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -164,11 +161,11 @@ def print_result(result: Any, as_json: bool) -> None:
         click.echo(printed_text(result))
 
 
-def printed_text(result: Answer[Any]) -> str:
-    """An answer as text for standard output, see :func:`print_result`."""
-    if not sys.stdout.isatty():
+def printed_text(result: Any) -> str:
+    """A result as text for standard output, see :func:`print_result`."""
+    if not sys.stdout.isatty() or not hasattr(result, "to_text"):
         return str(result)
-    return result.to_text(get_terminal_size().columns, has_colour())
+    return str(result.to_text(get_terminal_size().columns, has_colour()))
 
 
 def has_colour() -> bool:

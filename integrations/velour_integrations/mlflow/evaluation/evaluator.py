@@ -7,7 +7,7 @@ for Velour's own tasks only, so that other people's evaluations are not disturbe
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
@@ -53,8 +53,11 @@ class VelourEvaluator(ModelEvaluator):
             and config.keys() <= CONFIG.keys()
         ):
             return True
-        for near in get_close_matches(str(model_type), tasks, n=1, cutoff=0.9):
-            _logger.warning("Velour has no task %r: did you mean %r?", model_type, near)
+        near = nearest_tasks(str(model_type), tasks)
+        if near:
+            _logger.warning(
+                "Velour has no task %r: did you mean model_type=%s?", model_type, " or ".join(near)
+            )
         return False
 
     def evaluate(
@@ -120,3 +123,14 @@ class VelourEvaluator(ModelEvaluator):
             log_metrics(run_id, metrics, dataset.name, dataset.digest, model_id=logged)
         artifacts = log_artifacts(run_id, evaluation, judged, seen) | extras.log()
         return EvaluationResult(metrics=metrics, artifacts=artifacts, run_id=run_id)
+
+
+def nearest_tasks(model_type: str, tasks: Iterable[str]) -> list[str]:
+    """Tasks, in quotes, that a model type nearly is or that end like it.
+
+    >>> nearest_tasks("detection", ["object-detection", "embedding"])
+    ["'object-detection'"]
+    """
+    name = model_type.lower().replace("_", "-").replace(" ", "-")
+    near = get_close_matches(name, tasks, n=1, cutoff=0.85)
+    return [repr(task) for task in tasks if task in near or task.endswith(f"-{name}")]
