@@ -80,13 +80,26 @@ class UnknownName(InvalidInput, KeyError):
         names = sorted(set(known))
         from difflib import get_close_matches  # slow to import
 
-        near = get_close_matches(str(name), names, n=1, cutoff=0.5)
-        hint = f"{hint} " if hint else f"did you mean {near[0]!r}? " if near else ""
+        folded = {known_name.casefold(): known_name for known_name in names}  # map is mAP
+        near = get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.5)
+        hint = f"{hint} " if hint else f"did you mean {folded[near[0]]!r}? " if near else ""
         choices = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
         super().__init__(f"unknown {kind} {name!r}: {hint}known are: {choices or 'none'}.")
 
     def __str__(self) -> str:
         return str(self.args[0])  # KeyError would put the message in quotes
+
+
+def unreadable(name: str, error: OSError) -> InvalidInput:
+    """The refusal of a file that cannot be read.
+
+    Args:
+        name: of the file, as the message shows it.
+        error: of the operating system.
+    """
+    is_folder = isinstance(error, IsADirectoryError)
+    reason = "it is a folder, expected a file in it" if is_folder else error.strerror
+    return InvalidInput(f"{name} cannot be read: {reason}.")
 
 
 class NotFound(VelourError, LookupError):

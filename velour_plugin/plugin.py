@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from velour_plugin.filters.properties import PropertyFamily as PropertyFamily
     from velour_plugin.helpers.parquet import write_predictions as write_predictions
     from velour_plugin.helpers.progress import track as track
+    from velour_plugin.helpers.progress import waiting as waiting
     from velour_plugin.matching.question import Question as Question
     from velour_plugin.native.coco import CocoRecords as CocoRecords
     from velour_plugin.native.coco import MalformedCoco as MalformedCoco
@@ -175,7 +176,7 @@ _NAMES = {
     "helpers.parquet": "write_predictions",
     # Commands
     "cli.options": "json_option label_named print_result store_option where_option",
-    "helpers.progress": "track",
+    "helpers.progress": "track waiting",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -47,6 +47,9 @@ def velour_commands() -> Iterable[click.Command]:
 @hookimpl
 def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[str] | None:
     """Ask MLflow's ``search_runs``; or its registry, for the runs behind ``models:/…``."""
+    from velour_integrations.loading import load_mlflow
+
+    load_mlflow()
     from velour_integrations.mlflow.quiet import quiet_database
     from velour_integrations.mlflow.registry.versions import SCHEME, runs_of
     from velour_integrations.mlflow.runs.run import find_runs
@@ -66,6 +69,9 @@ def velour_properties() -> Iterable[PropertyFamily]:
 @hookimpl
 def velour_evaluate_tracked(request: TrackedEvaluation) -> Evaluation | None:
     """In an MLflow run, by ``mlflow.models.evaluate``."""
+    from velour_integrations.loading import load_mlflow
+
+    load_mlflow()
     from velour_integrations.mlflow.evaluation.tracked import evaluate_tracked
     from velour_integrations.mlflow.quiet import quiet_database
 

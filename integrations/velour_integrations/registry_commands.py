@@ -49,6 +49,9 @@ def promote(
         --where "time_of_day = 'night'"
     """
     import velour_plugin as velour
+    from velour_integrations.loading import load_mlflow
+
+    load_mlflow()
     from velour_integrations.mlflow.quiet import quiet_database
     from velour_integrations.mlflow.registry.promote import promote as promote_model
 
@@ -86,6 +89,9 @@ def versions(name: str, dataset: str | None, as_json: bool, store: str | None) -
     $ velour versions 3f2a9c0d51e84b7a96c2f0e1d2b3a495
     """
     import velour_plugin as velour
+    from velour_integrations.loading import load_mlflow
+
+    load_mlflow()
     from velour_integrations.mlflow.quiet import quiet_database
     from velour_integrations.mlflow.registry.listing import listing
 

@@ -15,11 +15,12 @@ from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadAnnotation, BadDataset
 from velour_plugin.helpers.libraries import shapely
+from velour_plugin.helpers.representation import short_repr
 
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Datum:
     """One item that is evaluated: an image, a frame, a row of a table.
 
@@ -46,8 +47,11 @@ class Datum:
         encode_metadata(self.metadata)
         object.__setattr__(self, "location", checked_location(self.location))
 
+    def __repr__(self) -> str:
+        return short_repr(self)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Annotation:
     """Labels of a region of the datum, or of the whole datum where there is no region.
 
@@ -92,6 +96,9 @@ class Annotation:
         if self.embedding is not None and not isinstance(self.embedding, Embedding):
             object.__setattr__(self, "embedding", Embedding(self.embedding))
         encode_metadata(self.metadata)
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     @property
     def shape(self) -> Shape | None:

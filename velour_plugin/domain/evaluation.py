@@ -14,6 +14,7 @@ from velour_plugin.domain.labels import DEFAULT_KEY, Label, label_name
 from velour_plugin.domain.later_fields import may_wait
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import UnknownName
+from velour_plugin.helpers.html import html_block, html_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -273,14 +274,10 @@ class Evaluation(Mapping[str, "float | None"]):
         return f"<Evaluation {self.id[:12]} of {self.model!r} by {self.task}: {shown}>"
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         title = f"{self.model} on {self.certificate.dataset}, {self.task}"
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{_text(value, '–')}</td></tr>"
-            for name, value in self.items()
-        )
-        return f"<p><b>{escape(title)}</b></p><table>{rows}</table>"
+        rows = [[name, _text(value, "–")] for name, value in self.items()]
+        styles = ["undefined" if value is None else "" for value in self.values()]
+        return html_block([html_table(title, [("metric", False), ("value", True)], rows, styles)])
 
 
 def evaluation_id(certificate: Certificate, model: str, predictions_digest: str) -> str:

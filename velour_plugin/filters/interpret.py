@@ -16,7 +16,7 @@ from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.errors import BadFilter, UnknownName
 from velour_plugin.filters.comparable_values import geometry_of
 from velour_plugin.filters.language.swapped import warn_if_swapped
-from velour_plugin.filters.language.tree import Node, Property, properties
+from velour_plugin.filters.language.tree import COMPARISONS, Call, Node, Property, properties
 from velour_plugin.filters.predicates import Truth, compiled
 from velour_plugin.filters.property_names import OWN_NAMES
 from velour_plugin.helpers.libraries import shapely
@@ -97,9 +97,19 @@ def check_properties(
                 f"metadata of that name is metadata.{prop.name}."
             )
         if strict and not _is_known(prop, known):
-            error = UnknownName("property", prop.name, known | OWN_NAMES)
+            error = UnknownName("property", prop.name, known | OWN_NAMES, unquoted_hint(node, prop))
             error.args = (f"{error}{_at(prop, ' It is named at ', '.')}",)
             raise error
+
+
+def unquoted_hint(node: Node, prop: Property) -> str | None:
+    """How to write a text that was given without quotes, as in ``area = Vegas``."""
+    if isinstance(node, Call):
+        subject, *others = node.args
+        if node.op in COMPARISONS and prop in others and isinstance(subject, Property):
+            return f"text stands in single quotes: {subject.name} {node.op} '{prop.name}';"
+        return next(filter(None, (unquoted_hint(part, prop) for part in node.args)), None)
+    return None
 
 
 def refuse_facts(node: Node | None) -> None:

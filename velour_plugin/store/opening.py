@@ -137,8 +137,9 @@ def _scheme(url: str) -> str:
     known = installed().stores
     scheme = re.match(r"[\w.-]+(?=(\+[\w.-]+)?:)", url)
     if scheme is None or scheme[0] not in known:
+        hint = "" if ":" in url else f"did you mean sqlite:///{url}? "
         raise InvalidInput(
-            f"store {masked(url)!r}: expected sqlite:///path/to/file.db or "
+            f"store {masked(url)!r}: {hint}expected sqlite:///path/to/file.db or "
             "postgresql://user:password@host:port/database; known schemes are "
             f"{', '.join(sorted(known))}. A plugin may offer another (hook velour_stores)."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from os.path import isdir
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -29,8 +30,8 @@ def open_sql_store(url: str, *, create: bool) -> SqlStore:
     store = _connect(url)
     if not create and not store.backend.exists(store.engine.url):
         raise NotFound(
-            f"there is no store {store.display_url} yet: velour evaluate makes it; another one is "
-            f"named with --store or {ENVIRONMENT}."
+            f"there is no store {store.display_url} yet: run 'velour evaluate' to create it, or "
+            f"pass another with --store URL or {ENVIRONMENT}."
         )
     migrate.prepare(store.engine, store.backend, store.display_url)
     return store
@@ -69,6 +70,11 @@ def _connect(url: str) -> SqlStore:
             f"store {masked(url)!r} is no SQL database: expected sqlite:///path/to/file.db or "
             "postgresql://user:password@host:port/database."
         ) from None  # the cause would show the password
+    if parsed.drivername.startswith("sqlite") and parsed.database and isdir(parsed.database):
+        raise InvalidInput(
+            f"store {masked(url)!r}: {parsed.database} is a directory: name a file in it, such as "
+            f"{url.rstrip('/')}/velour.db."
+        )
     return SqlStore(parsed, backend())
 
 

@@ -55,9 +55,11 @@ class VelourEvaluator(ModelEvaluator):
             and config.keys() <= CONFIG.keys()
         ):
             return True
-        near = _nearest_task(str(model_type), tasks)
-        if near is not None and _is_named():
-            _logger.warning("Velour has no task %r: did you mean %r?", model_type, near)
+        near = nearest_tasks(str(model_type), tasks)
+        if near and _is_named():
+            _logger.warning(
+                "Velour has no task %r: did you mean model_type=%s?", model_type, " or ".join(near)
+            )
         return False
 
     def evaluate(
@@ -126,19 +128,21 @@ class VelourEvaluator(ModelEvaluator):
 
 
 _OFTEN_MEANT = {
-    "detection": "object-detection",
     "detector": "object-detection",
-    "segmentation": "semantic-segmentation",
     "classifier": "tabular-classification",
-    "classification": "tabular-classification",
 }
 """Model types that people try, MLflow's own among them, and the task that each may mean."""
 
 
-def _nearest_task(model_type: str, tasks: Iterable[str]) -> str | None:
-    """The task that a model type may mean; ``None`` when it is like none."""
-    near = get_close_matches(model_type, tasks, n=1, cutoff=0.9)
-    return near[0] if near else _OFTEN_MEANT.get(model_type)
+def nearest_tasks(model_type: str, tasks: Iterable[str]) -> list[str]:
+    """Tasks, in quotes, that a model type nearly is, that end like it or that it may mean.
+
+    >>> nearest_tasks("detection", ["object-detection", "embedding"])
+    ["'object-detection'"]
+    """
+    name = model_type.lower().replace("_", "-").replace(" ", "-")
+    near = [*get_close_matches(name, tasks, n=1, cutoff=0.85), _OFTEN_MEANT.get(name)]
+    return [repr(task) for task in tasks if task in near or task.endswith(f"-{name}")]
 
 
 def _is_named() -> bool:
