@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from velour_plugin.answers.base import Answer
@@ -151,15 +152,25 @@ class Leaderboard(Answer[LeaderboardRow]):
             )
             for column in shown
         ]
-        rows = [[column.text(row) for column in shown] for row in self.rows]
+        rows = [[column.text(row) for column in shown] for row in self._rows_with_runs()]
         return TextTable(self.title, headings, rows)
 
     def _shown_columns(self) -> list[_Column]:
         sure = any(row.interval is not None for row in self.rows)
         shown = [column for column in _COLUMNS if sure or column.title not in _OF_RESAMPLES]
-        if all(row.run in (None, row.model) for row in self.rows):
+        if len({row.model for row in self.rows}) == len(self.rows):
             shown = [column for column in shown if column.title != "run"]
         return shown
+
+    def _rows_with_runs(self) -> list[LeaderboardRow]:
+        """Rows whose runs can be told apart: runs of one name carry the beginning of their ids."""
+        runs = Counter((row.model, row.run) for row in self.rows)
+        return [
+            replace(row, run=f"{row.run} {row.run_id[:8]}")
+            if row.run_id is not None and runs[row.model, row.run] > 1
+            else row
+            for row in self.rows
+        ]
 
     def _shown_frame(self) -> pd.DataFrame:
         return self.to_frame().drop(columns=["run_id", "evaluation_id"])

@@ -14,14 +14,14 @@ from velour_plugin.cli.options import (
 
 
 @click.command()
-@click.argument("metric", default="mAP")
+@click.argument("metric", required=False)
 @click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="Ask only this one.")
 @where_option
 @statistics_options
 @json_option
 @store_option
 def recommend(
-    metric: str,
+    metric: str | None,
     datasets: tuple[str, ...],
     where: str | None,
     confidence: float,
@@ -32,6 +32,8 @@ def recommend(
 ) -> None:
     """Name the best-supported model for a need by METRIC, across datasets, with the evidence.
 
+    METRIC is the task's first headline metric if not given.
+
     \b
     $ velour recommend mAP --where "time_of_day = 'night'"
     """
@@ -40,7 +42,7 @@ def recommend(
     answer = velour.recommend(
         metric,
         where=where,
-        datasets=datasets or None,
+        dataset=datasets or None,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
