@@ -298,8 +298,8 @@ def test_evaluating_twice_changes_nothing_on_the_leaderboard(store: Store) -> No
     truth = velour.Dataset.from_groundtruths([velour.GroundTruth(d, [TRUE]) for d in many], "many")
     boards = []
     for turn in range(2):
-        for model, count in (("a", 12), ("b", 10)):
-            found = [velour.Prediction(datum, [FOUND]) for datum in many[:count]]
+        for model, hits in (("a", 12), ("b", 10)):
+            found = [velour.Prediction(datum, [FOUND]) for datum in many[:hits]]
             judge(store, truth.with_predictions(found, model), run=f"{model}{turn}")
         boards.append(velour.rank("mAR_100", "many", resamples=200, store=store))
     before, after = boards
@@ -375,9 +375,7 @@ def test_the_only_dataset_and_the_first_metric_need_no_name(store: Store) -> Non
     assert velour.rank(label="fire", resamples=0, store=store).metric == "AP"
 
     judge(store, fires(["2"], "a", name="newest"))
-    with pytest.raises(
-        InvalidInput, match=r"the store has 2, name one \(--dataset\): newest, fires"
-    ):
+    with pytest.raises(InvalidInput, match=r"has 2, name one \(--dataset\): newest, fires"):
         velour.rank("mAP", store=store)
 
 
