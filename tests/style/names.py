@@ -20,30 +20,8 @@ PACKAGES = (
     "integrations/velour_integrations",
 )
 BANNED = frozenset(
-    [
-        "said",
-        "told",
-        "asked",
-        "found",
-        "wanted",
-        "given",
-        "spelled",
-        "became",
-        "judged",
-        "place",
-        "one",
-        "own",
-        "both",
-        "strange",
-        "worth",
-        "team",
-        "field",
-        "entrants",
-        "contenders",
-        "verdict",
-        "interview",
-        "costly",
-    ]
+    "said told asked found wanted given spelled became judged place one own both strange worth team"
+    " field entrants contenders verdict interview costly".split()
 )
 ALLOWED = {"velour_plugin/filters/language/builder.py": {"field", "Field"}}
 """``velour.field`` is public."""

@@ -25,6 +25,7 @@ COMMANDS = {
     "plugins": "plugins",
     "rank": "rank",
     "recommend": "recommend",
+    "runs": "runs",
     "slices": "slices",
     "worst": "worst",
 }
