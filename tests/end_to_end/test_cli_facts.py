@@ -65,15 +65,21 @@ def test_models_are_described_and_ranked_by_their_metadata() -> None:
     printed("models", "set", "swin", "--metadata", "backbone=swin", "--metadata", "depth=50",
             "--location", "42.36,-71.03")  # fmt: skip
     printed("models", "set", "swin", "--metadata", "depth=", "--metadata", "frozen=true")
-    assert json.loads(printed("models", "list", "--json")) == [
+    (entry,) = json.loads(printed("models", "list", "--json"))
+    evaluated_at = entry["evaluated_at"]
+    assert [entry] == [
         {
             "name": "swin",
+            "evaluations": 1,
+            "datasets": ["fires"],
+            "evaluated_at": evaluated_at,
             "metadata": {"backbone": "swin", "frozen": True},
             "location": "POINT (-71.03 42.36)",
         }
     ]
     assert printed("models", "list") == (
-        'swin  {"backbone": "swin", "frozen": true}  POINT (-71.03 42.36)\n'
+        f"swin  1 evaluation on fires, {evaluated_at[:16].replace('T', ' ')} UTC  "
+        '{"backbone": "swin", "frozen": true}  POINT (-71.03 42.36)\n'
     )
     asked = ("rank", "mAP", "--dataset", "fires", "--resamples", "0", "--where")
     assert "swin" in printed(*asked, "model.metadata.frozen = TRUE")

@@ -64,18 +64,18 @@ def test_cells_have_intervals(store: Store) -> None:
         [velour.GroundTruth(datum, [TRUE]) for datum in datums], "many"
     ).with_predictions([velour.Prediction(datum, [FOUND]) for datum in datums[:10]], "half")
     velour.evaluate(dataset, "object-detection", store=store)
-    matrix = velour.matrix("mAR_100", datasets=["many"], store=store)
+    matrix = velour.matrix("mAR_100", dataset=["many"], store=store)
     (cell,) = matrix
     assert cell.value == 0.5
     assert cell.interval is not None
     assert cell.interval[0] < 0.5 < cell.interval[1]
-    board = velour.rank("mAR_100", "many", resamples=200, store=store)
+    board = velour.rank("mAR_100", "many", store=store)
     assert board[0].interval == cell.interval
     assert f"0.5000 ({cell.interval[0]:.3f}–{cell.interval[1]:.3f})" in str(matrix)
 
 
 def test_slices_are_columns(store: Store) -> None:
-    matrix = velour.matrix("mAR_100", by="sensor", datasets=["fires"], store=store)
+    matrix = velour.matrix("mAR_100", by="sensor", dataset=["fires"], store=store)
     assert matrix.columns == ["fires: infrared", "fires: visible"]
     assert [cell.value for cell in matrix] == [1.0, 0.0, 0.5, 0.0]
     assert {cell.slice for cell in matrix} == {"sensor: infrared", "sensor: visible"}
@@ -91,7 +91,7 @@ def test_tasks_are_columns_where_a_dataset_has_several(store: Store) -> None:
     )
     for task in ("object-detection", "instance-segmentation"):
         velour.evaluate(dataset, task, store=store)
-    matrix = velour.matrix("mAP", datasets=["both"], store=store)
+    matrix = velour.matrix("mAP", dataset=["both"], store=store)
     assert matrix.columns == ["both (instance-segmentation)", "both (object-detection)"]
 
 
@@ -137,6 +137,32 @@ def test_a_matrix_plots_and_goes_through_json(store: Store) -> None:
     assert "<table" in matrix._repr_html_()
 
 
+def test_older_runs_are_folded_until_all_are_shown(store: Store) -> None:
+    for number, found in enumerate((["2", "10", "20"], ["10"])):
+        dataset = fires(found, "owl")
+        run = velour.EvaluatedRun(f"{number}" * 32, f"owl {number}", "1")
+        store.save(velour.evaluate(dataset, "object-detection", run=run, save=False), dataset)
+    matrix = velour.matrix("mAR_100", dataset="fires", store=store)
+    assert matrix.models == ["day", "night", "owl"]
+    assert matrix.cell("owl", "fires").value == 0.25
+    assert matrix.notes[0].startswith("1 older run of 1 model is folded: --all-runs shows it")
+    both = velour.matrix("mAR_100", all_runs=True, store=store)
+    assert both.models == ["day", "night", "owl (owl 0 00000000)", "owl (owl 1 11111111)"]
+    assert [both.cell(name, "fires").value for name in both.models[2:]] == [0.75, 0.25]
+    unseen = both.cell("owl (owl 1 11111111)", "embers")
+    assert (unseen.reason, unseen.command) == ("not evaluated", None)
+
+
+def test_a_name_in_two_experiments_is_two_rows(store: Store) -> None:
+    for number, found in ((1, ["2"]), (2, ["2", "10"])):
+        dataset = fires(found, "owl")
+        run = velour.EvaluatedRun(f"r{number}", None, str(number))
+        store.save(velour.evaluate(dataset, "object-detection", run=run, save=False), dataset)
+    matrix = velour.matrix("mAR_100", dataset="fires", store=store)
+    assert matrix.cell("owl (experiment 1)", "fires").value == 0.25
+    assert matrix.cell("owl (experiment 2)", "fires").value == 0.5
+
+
 def test_unfair_rows_are_refused(store: Store) -> None:
     velour.evaluate(
         fires(["2"], "night", images=["2", "roof"], name="embers"), "object-detection",
@@ -154,7 +180,7 @@ def test_unfair_rows_are_refused(store: Store) -> None:
 
 def test_names_that_do_not_exist_are_refused(store: Store) -> None:
     with pytest.raises(UnknownName, match="unknown dataset 'fire': did you mean 'fires'"):
-        velour.matrix("mAR_100", datasets=["fire"], store=store)
+        velour.matrix("mAR_100", dataset=["fire"], store=store)
     with pytest.raises(UnknownName, match="unknown model 'dai': did you mean 'day'"):
         velour.matrix("mAR_100", models=["dai"], store=store)
     with pytest.raises(NotFound, match="no dataset has evaluations with nap"):

@@ -91,6 +91,11 @@ def test_a_query_is_the_same_after_json(query: Query[Any]) -> None:
     assert hash(received) == hash(query)
 
 
+def test_a_query_that_was_stored_before_runs_were_folded_is_read() -> None:
+    content = {"query": "rank", "metric": "mAP", "datasets": ["fires"]}
+    assert Query.from_dict(content) == RankQuery(metric="mAP", datasets="fires", all_runs=False)
+
+
 def test_what_has_no_order_has_one_digest() -> None:
     first = RankQuery(metric="mAP", datasets=["fires"], where="a = 1 AND b = 2", runs=["x", "y"])
     second = RankQuery(metric="mAP", datasets="fires", where="b = 2 AND a = 1", runs=["y", "x"])
@@ -108,6 +113,7 @@ def test_what_has_no_order_has_one_digest() -> None:
         {"seed": 1},
         {"parameters": {"iou_thresholds": [0.5]}},
         {"having": "mAP > 0.5"},
+        {"all_runs": True},
     ],
 )
 def test_another_question_has_another_digest(other: dict[str, Any]) -> None:
@@ -138,6 +144,8 @@ def test_questions_of_two_kinds_differ() -> None:
         ({"resamples": 1.5}, InvalidInput, "resamples 1.5: expected a whole number"),
         ({"resamples": True}, InvalidInput, "resamples True: expected a whole number"),
         ({"resamples": 10**30}, InvalidInput, "expected at most 100,000"),
+        ({"all_runs": 1}, InvalidInput, "all_runs 1: expected True or False"),
+        ({"all_runs": True, "datasets": ["a", "b"]}, InvalidInput, "rank one dataset to see all"),
         ({"seed": None}, InvalidInput, "seed None: expected a whole number"),
         ({"parameters": []}, InvalidInput, r"parameters \[\]: expected a mapping"),
         ({"parameters": {"a": {1, 2}}}, InvalidInput, "expected what JSON can hold"),
@@ -164,7 +172,7 @@ def test_nonsense_is_refused_when_a_query_is_made(
         ([], InvalidInput, "expected a JSON object"),
         ({}, UnknownName, "unknown query None"),
         ({"query": "rang"}, UnknownName, "did you mean 'rank'"),
-        ({"query": "rank", "metric": "mAP"}, InvalidInput, "the rank query lacks 'datasets'"),
+        ({"query": "worst", "metric": "mAP"}, InvalidInput, "the worst query lacks 'run'"),
         (
             {"query": "worst", "run": "a", "metrik": "mAP"},
             UnknownName,

@@ -16,6 +16,7 @@ from velour_evaluators.detection.evaluator import ObjectDetection
 import velour_plugin as velour
 from tests.coco_oracle import dataset_of, random_boxes
 from tests.fires import IMAGES, NEAR_BOSTON, NIGHT, fires
+from tests.scenes import FOUND, TRUE
 from velour_plugin.answers import Leaderboard
 from velour_plugin.errors import BadFilter, InvalidInput, NotComparable, NotFound, UnknownName
 from velour_plugin.store import Store, upgrade_store
@@ -262,10 +263,135 @@ def test_evaluations_of_two_kinds_are_both_there(store: Store) -> None:
         rank(store, "mAP")
 
 
-def test_one_evaluation_of_two_runs_is_two_rows(store: Store) -> None:
+def test_one_evaluation_of_two_runs_is_two_rows_where_all_are_shown(store: Store) -> None:
     for run in ("one", "two"):
         judge(store, fires(["2"], "a"), run=run)
-    assert sorted((row.run, row.rank) for row in rank(store)) == [("one", 1), ("two", 1)]
+    board = rank(store, all_runs=True)
+    assert sorted((row.run, row.rank) for row in board) == [("one", 1), ("two", 1)]
+
+
+# One row a model
+
+
+def test_a_model_has_one_row_its_newest_run(store: Store) -> None:
+    judge(store, fires(["2"], "a"), run="a1")
+    judge(store, fires(["2"], "b"), run="b1")
+    judge(store, fires(["2", "10"], "a"), run="a2")
+    judge(store, fires(["2", "10", "20"], "a"), run="a3")
+    judge(store, fires([], "b"), run="b2")
+    board = rank(store)
+    assert [(row.model, row.run, row.value) for row in board] == [("a", "a3", 0.75), ("b", "b2", 0)]
+    note = "3 older runs of 2 models are folded: --all-runs shows them (in Python all_runs=True)."
+    assert board.notes[0] == note
+    assert "a3" not in str(board)
+
+    everything = rank(store, all_runs=True)
+    runs = [(row.run, row.value) for row in everything]
+    assert runs == [("a3", 0.75), ("a2", 0.5), ("a1", 0.25), ("b1", 0.25), ("b2", 0.0)]
+    assert "folded" not in str(everything)
+    assert all(f" {run} " in str(everything) for run, _ in runs)
+
+
+def test_evaluating_twice_changes_nothing_on_the_leaderboard(store: Store) -> None:
+    """As by a notebook's cell that is run again; the probability is over distinct models."""
+    many = [velour.Datum(str(number), {}) for number in range(20)]
+    truth = velour.Dataset.from_groundtruths([velour.GroundTruth(d, [TRUE]) for d in many], "many")
+    boards = []
+    for turn in range(2):
+        for model, hits in (("a", 12), ("b", 10)):
+            found = [velour.Prediction(datum, [FOUND]) for datum in many[:hits]]
+            judge(store, truth.with_predictions(found, model), run=f"{model}{turn}")
+        boards.append(velour.rank("mAR_100", "many", resamples=200, store=store))
+    before, after = boards
+    assert [(row.model, row.p_best, row.interval, row.rank_interval) for row in before] == [
+        (row.model, row.p_best, row.interval, row.rank_interval) for row in after
+    ]
+    assert sum(row.p_best or 0 for row in after) == pytest.approx(1)
+    assert after.notes == ("2 older runs of 2 models are folded: --all-runs shows them "
+                           "(in Python all_runs=True).",)  # fmt: skip
+
+
+def test_a_name_in_two_experiments_is_two_models_and_a_version_is_one(store: Store) -> None:
+    judge(store, fires(["2"], "a"), run="r1", experiment="1")
+    judge(store, fires(["2", "10"], "a"), run="r2", experiment="2")
+    for model in ("fires/3", "net@m-0123abcd"):
+        judge(store, fires(["2"], model), run=f"old {model}", experiment="1")
+        judge(store, fires(["2", "10"], model), run=f"new {model}", experiment="2")
+    board = rank(store)
+    assert sorted((row.model, row.run) for row in board) == [
+        ("a", "r1"),
+        ("a", "r2"),
+        ("fires/3", "new fires/3"),
+        ("net@m-0123abcd", "new net@m-0123abcd"),
+    ]
+    assert " r1 " in str(board)  # one name twice: the column tells them apart
+
+
+def test_runs_of_one_model_and_one_name_are_told_apart_by_their_ids(store: Store) -> None:
+    for number in ("1111aaaa22", "3333bbbb44"):
+        owner = velour.EvaluatedRun(number, "same", "1")
+        dataset = fires([], "a")
+        evaluation = velour.evaluate(dataset, "object-detection", run=owner, save=False)
+        store.save(evaluation, dataset)
+    shown = str(rank(store, all_runs=True))
+    assert "same 1111aaaa " in shown
+    assert "same 3333bbbb " in shown
+
+
+def test_runs_that_are_named_are_not_folded(store: Store) -> None:
+    judge(store, fires(["2"], "a"), run="one")
+    judge(store, fires(["2", "10"], "a"), run="two")
+    for runs in (["one", "two"], ["a"]):
+        board = rank(store, runs=runs)
+        assert [row.run for row in board] == ["two", "one"]
+        assert board.notes == ()
+    assert [row.run for row in rank(store, runs=["one"])] == ["one"]
+    (row,) = rank(store, where="run_id = 'id of one'")
+    assert row.run == "one"
+
+
+def test_an_older_run_of_another_question_does_not_stand_in_the_way(store: Store) -> None:
+    judge(store, fires(["2"], "a"), run="one", parameters={"iou_threshold": 0.7})
+    judge(store, fires(["2", "10"], "a"), run="two")
+    judge(store, fires(["2"], "b"), run="three")
+    assert [row.run for row in rank(store)] == ["two", "three"]
+    with pytest.raises(NotComparable, match="iou_threshold"):
+        rank(store, all_runs=True)
+
+
+# What need not be named
+
+
+def test_the_only_dataset_and_the_first_metric_need_no_name(store: Store) -> None:
+    with pytest.raises(NotFound, match="no dataset yet: run 'velour evaluate'"):
+        velour.rank(store=store)
+    store.save_dataset(fires())
+    with pytest.raises(NotFound, match="nothing is evaluated yet"):
+        velour.rank(store=store)
+    judge(store, fires(["2"], "a"))
+    named = velour.rank("mAP", "fires", resamples=0, store=store)
+    assert velour.rank(resamples=0, store=store) == named
+    assert velour.rank("mAP", resamples=0, store=store) == named
+    assert velour.rank(label="fire", resamples=0, store=store).metric == "AP"
+
+    judge(store, fires(["2"], "a", name="newest"))
+    with pytest.raises(InvalidInput, match=r"has 2, name one \(--dataset\): newest, fires"):
+        velour.rank("mAP", store=store)
+
+
+def test_the_metric_is_named_where_there_are_several_tasks(store: Store) -> None:
+    judge(store, fires(["2"], "a"))
+    labels = [velour.Annotation([velour.Label("class", "fire")])]
+    truth = velour.Dataset.from_groundtruths(
+        [velour.GroundTruth(velour.Datum("1"), labels)], "pictures"
+    )
+    scored = [velour.Annotation([velour.Label("class", "fire", 1.0)])]
+    seen = truth.with_predictions([velour.Prediction(velour.Datum("1"), scored)], "c")
+    judge(store, seen, task="image-classification")
+    assert velour.rank(dataset="pictures", resamples=0, store=store).metric == "accuracy"
+    with pytest.raises(InvalidInput, match=r"accuracy \(image-classification\)") as refusal:
+        velour.matrix(store=store)
+    assert "mAP (object-detection)" in str(refusal.value)
 
 
 # Unfair comparisons

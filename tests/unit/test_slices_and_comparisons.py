@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -152,6 +153,41 @@ def test_the_worst_datums_are_those_that_the_run_missed(store: Store) -> None:
     assert all(row.cost > 0 for row in found)
 
 
+def test_a_class_is_named_for_slices_comparisons_and_worst(store: Store) -> None:
+    sliced = velour.slices("day", "night", label="fire", resamples=0, store=store)
+    assert [row.value for row in sliced] == [1.0, 0.0]
+    costs = velour.worst("day", 3, label="fire", store=store)
+    assert costs.rows == velour.worst("day", 3, metric="AP", label="fire", store=store).rows
+    assert len(costs) == 3
+    assert "most AP of class=fire" in costs.title
+    (row,) = velour.compare("day", "night", label=("class", "fire"), store=store)
+    whole = velour.compare("day", "night", store=store)
+    assert (row.metric, row.first, row.second, row.p) == (
+        whole[1].metric, whole[1].first, whole[1].second, whole[1].p,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "question"),
+    [
+        (UnknownName, "unknown metric 'nap'", {"metric": "nap"}),
+        (UnknownName, "unknown label of AP 'fier': did you mean 'fire'", {"label": "fier"}),
+        (InvalidInput, "AP is about one label: name it", {"metric": "AP"}),
+        (InvalidInput, "mAP is about all labels", {"metric": "mAP", "label": "fire"}),
+        (InvalidInput, "label 5: expected a value", {"label": 5}),
+    ],
+)
+def test_a_metric_or_class_that_is_not_there_is_refused(
+    store: Store, error: type[Exception], words: str, question: dict[str, Any]
+) -> None:
+    with pytest.raises(error, match=words):
+        velour.slices("day", "night", resamples=0, store=store, **question)
+    with pytest.raises(error, match=words):
+        velour.worst("day", store=store, **question)
+    with pytest.raises(error, match=words):
+        velour.compare("day", "night", permutations=0, store=store, **question)
+
+
 def test_a_recommendation_weighs_datasets_by_what_they_have_to_say(store: Store) -> None:
     small = fires("small", 10)
     velour.evaluate(found_on(small, "night", True), "object-detection", store=store)
@@ -162,6 +198,52 @@ def test_a_recommendation_weighs_datasets_by_what_they_have_to_say(store: Store)
     assert found.best.model == "night"
     assert (found.best.p_best, found.best.value, found.best.datums) == (1.0, 1.0, 11)
     assert set(found.boards) == {"fires", "small"}
+
+
+def test_models_that_never_met_share_no_probability(store: Store) -> None:
+    """Day and night met on fires; dusk and dawn on more; lone nobody."""
+    for model in ("dusk", "dawn"):
+        velour.evaluate(
+            found_on(fires("more", 20), model, model == "dawn"), "object-detection", store=store
+        )
+    velour.evaluate(found_on(fires("quiet", 12), "lone", True), "object-detection", store=store)
+
+    found = velour.recommend("mAP", where="night", resamples=50, store=store)
+
+    assert [(row.model, row.p_best, row.datasets) for row in found] == [
+        ("dawn", 1.0, ("more",)),
+        ("dusk", 0.0, ("more",)),
+        ("night", 1.0, ("fires",)),
+        ("day", 0.0, ("fires",)),
+        ("lone", None, ("quiet",)),
+    ]
+    assert "quiet: 6 of 12 datums; only lone was evaluated, so there is no probability." in (
+        found.notes
+    )
+    assert any("evaluated on the same datasets" in note for note in found.notes)
+
+
+def test_a_pooled_probability_is_that_of_a_ranking_of_all_datasets_together(store: Store) -> None:
+    small = fires("small", 10)
+    for model, night in (("night", True), ("day", False)):
+        velour.evaluate(found_on(small, model, night), "object-detection", store=store)
+    found = velour.recommend("mAP", where="wind < 7", resamples=200, store=store)
+    board = velour.rank("mAP", ["fires", "small"], where="wind < 7", resamples=200, store=store)
+    assert {(row.model, row.p_best, row.value, row.datums) for row in found} == {
+        (row.model, row.p_best, row.value, row.datums) for row in board
+    }
+    assert found.notes[0].startswith("fires + small: 14 of 22 datums")
+    assert "fires, small" in str(found)
+
+
+def test_datasets_of_other_questions_are_not_pooled(store: Store) -> None:
+    for model, night in (("night", True), ("day", False)):
+        velour.evaluate(
+            found_on(fires("small", 10), model, night), "object-detection",
+            parameters={"iou_thresholds": [0.5]}, store=store,
+        )  # fmt: skip
+    found = velour.recommend("mAP", where="night", resamples=50, store=store)
+    assert [row.datasets for row in found] == [("fires",)] * 2 + [("small",)] * 2
 
 
 def test_a_dataset_that_knows_nothing_of_the_need_is_left_out_and_named(store: Store) -> None:

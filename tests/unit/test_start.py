@@ -48,6 +48,17 @@ def test_reading_files_and_evaluating_boxes_needs_no_store_and_no_table_library(
     assert loaded(EVALUATE) & HEAVY == set()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["runs", "list"], ["runs", "show", "model"], ["models", "list"], ["datasets", "list"]],
+)
+def test_lists_need_no_orm(command: list[str]) -> None:
+    with velour.open_store() as store:
+        velour.evaluate(fires(["2", "20"]), "object-detection", store=store)
+        store.save_dataset(fires(name="without evaluations"))
+    assert loaded(COMMAND.format(command)) & HEAVY == set()
+
+
 def test_help_imports_next_to_nothing() -> None:
     assert loaded(COMMAND.format(["rank", "--help"])) & (HEAVY | NUMERIC) == set()
 

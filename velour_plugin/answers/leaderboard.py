@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from velour_plugin.answers.base import Answer, cell_text
@@ -162,8 +163,9 @@ class Leaderboard(Answer[LeaderboardRow]):
 
     def _tables(self) -> list[TextTable]:
         shown = [*self._shown_columns(), *map(_extra_column, self.columns)]
-        rows = [[column.text(row) for column in shown] for row in self.rows]
-        styles = [_style(row) for row in self.rows]
+        runs = self._rows_with_runs()
+        rows = [[column.text(row) for column in shown] for row in runs]
+        styles = [_style(row) for row in runs]
         return [TextTable(self.title, [self._heading(column) for column in shown], rows, styles)]
 
     def _heading(self, column: _Column) -> Column:
@@ -176,9 +178,19 @@ class Leaderboard(Answer[LeaderboardRow]):
             for column in _COLUMNS
             if self._has_intervals or column.title not in _OF_RESAMPLES
         ]
-        if all(row.run in (None, row.model) for row in self.rows):
+        if len({row.model for row in self.rows}) == len(self.rows):
             shown = [column for column in shown if column.title != "run"]
         return shown
+
+    def _rows_with_runs(self) -> list[LeaderboardRow]:
+        """Rows whose runs can be told apart: runs of one name carry the beginning of their ids."""
+        runs = Counter((row.model, row.run) for row in self.rows)
+        return [
+            replace(row, run=f"{row.run} {row.run_id[:8]}")
+            if row.run_id is not None and runs[row.model, row.run] > 1
+            else row
+            for row in self.rows
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,22 +21,23 @@ class Support:
 
     Args:
         model: its name.
-        p_best: chance that it is the best, over datasets by the datums that each selects.
-        value: mean of the metric over datasets, likewise.
-        datums: how many datums it was evaluated on.
-        datasets: on how many datasets.
+        p_best: probability that it is the best of the models that were evaluated on the same
+            datasets; ``None`` where it is the only one.
+        value: of the metric over the datums of these datasets together.
+        datums: how many that are.
+        datasets: their names.
     """
 
     model: str
-    p_best: float
+    p_best: float | None
     value: float | None
     datums: int
-    datasets: int
+    datasets: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Recommendation(TitledAnswer[Support]):
-    """Models by how likely each is the best for a need; and the leaderboards behind that.
+    """Models by how likely each is the best of those that it met, and the leaderboards behind that.
 
     Args:
         boards: the evidence, by dataset.
@@ -64,9 +65,12 @@ class Recommendation(TitledAnswer[Support]):
 
     def plot(self) -> go.Figure:
         """Bars of the chances."""
-        chances: list[float | None] = [row.p_best for row in self.rows]
+        chances = [row.p_best for row in self.rows]
         names = [row.model for row in self.rows]
         return bars(self.title, names, chances, [None] * len(names), "P(best)")
+
+    def _shown_rows(self) -> list[dict[str, Any]]:
+        return [{**row, "datasets": ", ".join(row["datasets"])} for row in super()._shown_rows()]
 
     def to_dict(self) -> dict[str, Any]:
         """The recommendation as JSON, with its leaderboards; :meth:`from_dict` reads it back."""

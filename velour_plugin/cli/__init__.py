@@ -26,6 +26,7 @@ COMMANDS = {
     "plugins": "plugins",
     "rank": "rank",
     "recommend": "recommend",
+    "runs": "runs",
     "slices": "slices",
     "worst": "worst",
 }

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-from velour_plugin.cli.options import json_option, print_result, store_option, where_option
+from velour_plugin.cli.options import (
+    json_option,
+    label_named,
+    print_result,
+    store_option,
+    where_option,
+)
 
 
 @click.command()
@@ -15,6 +21,7 @@ from velour_plugin.cli.options import json_option, print_result, store_option, w
 @click.option("--dataset", metavar="NAME", help="On which both were evaluated.")
 @click.option("--permutations", default=200, show_default=True, help="For p-values; 0 for none.")
 @click.option("--seed", default=0, show_default=True, help="Of the permutations.")
+@click.option("--label", metavar="[KEY=]VALUE", help="Of this class, with a metric like AP.")
 @where_option
 @json_option
 @store_option
@@ -26,6 +33,7 @@ def compare(
     dataset: str | None,
     permutations: int,
     seed: int,
+    label: str | None,
     where: str | None,
     as_json: bool,
     store: str | None,
@@ -42,6 +50,7 @@ def compare(
         second,
         metric=metric,
         where=where,
+        label=label_named(label),
         by=by,
         dataset=dataset,
         permutations=permutations,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 import click
 
@@ -22,27 +23,42 @@ from velour_plugin.cli.options import (
 @store_option
 @click.pass_context
 def datasets(context: click.Context, as_json: bool, store: str | None) -> None:
-    """List the datasets of a store with their versions, the newest first.
+    """List the datasets of a store, compare, tag and describe them; alone the same as list.
 
     \b
-    $ velour datasets
+    $ velour datasets list
     $ velour datasets diff fires 1 2
     $ velour datasets tag fires night --where "hour >= 20"
     """
-    if context.invoked_subcommand is not None:
-        return
-    from velour_plugin.store.opening import read_store
+    if context.invoked_subcommand is None:
+        context.invoke(list_datasets, as_json=as_json, store=store)
 
-    found = read_store(
-        store, lambda reader: [v for name in reader.dataset_names() for v in reader.versions(name)]
-    )
+
+@datasets.command(name="list")
+@click.option("--dataset", metavar="NAME", help="Only versions of it.")
+@click.option("--model", metavar="NAME", help="Only versions on which it was evaluated.")
+@json_option
+@store_option
+def list_datasets(dataset: str | None, model: str | None, as_json: bool, store: str | None) -> None:
+    """List the versions of datasets, the newest first.
+
+    \b
+    $ velour datasets list --model night-model
+    """
+    from velour_plugin.store.opening import read_store
+    from velour_plugin.use_cases import inventory
+
+    entries = read_store(store, partial(inventory.list_datasets, dataset=dataset, model=model))
     if as_json:
-        names = ("dataset", "number", "digest", "datums", "properties")
-        print_json([{name: getattr(version, name) for name in names} for version in found])
+        print_json(entries)
         return
-    for version in found:
+    if not entries:
+        click.echo("No dataset is stored yet: run 'velour evaluate'.", err=True)
+    for entry in entries:
+        count = entry["evaluations"]
         click.echo(
-            f"{version.dataset} v{version.number}  {version.datums} datums  {version.digest[:12]}"
+            f"{entry['dataset']} v{entry['number']}  {entry['datums']} datums  "
+            f"{entry['digest'][:12]}  {count} evaluation{'' if count == 1 else 's'}"
         )
 
 

@@ -18,23 +18,25 @@ from velour_plugin.cli.options import (
 
 
 @click.command()
-@click.argument("metric", default="mAP")
+@click.argument("metric", required=False)
 @click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="Only this column.")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Only this row.")
 @click.option("--by", multiple=True, metavar="CUT", help="A column a slice; see velour slices.")
 @click.option("--label", metavar="[KEY=]VALUE", help="Of this class, with a metric like AP.")
 @where_option
+@click.option("--all-runs", is_flag=True, help="A row for every run, not only a model's newest.")
 @mismatch_option
 @statistics_options
 @json_option
 @store_option
 def matrix(
-    metric: str,
+    metric: str | None,
     datasets: tuple[str, ...],
     models: tuple[str, ...],
     by: tuple[str, ...],
     label: str | None,
     where: str | None,
+    all_runs: bool,
     on_mismatch: Literal["refuse", "intersect"],
     confidence: float,
     resamples: int,
@@ -42,7 +44,9 @@ def matrix(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Show METRIC (default mAP) of every model on every dataset, and which cells are missing.
+    """Show METRIC of every model on every dataset, and which cells are missing.
+
+    METRIC is the task's first headline metric if not given.
 
     \b
     $ velour matrix mAP --where "time_of_day = 'night'"
@@ -53,9 +57,10 @@ def matrix(
         metric,
         where=where,
         label=label_named(label),
-        datasets=datasets or None,
+        dataset=datasets or None,
         models=models or None,
         by=by,
+        all_runs=all_runs,
         on_mismatch=on_mismatch,
         confidence=confidence,
         resamples=resamples,

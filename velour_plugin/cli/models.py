@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import click
 
@@ -18,40 +21,42 @@ from velour_plugin.cli.options import (
 
 @click.group()
 def models() -> None:
-    """Describe the models that are evaluated, for filters on their metadata."""
+    """List the models of a store, and describe them for filters on their metadata."""
 
 
 @models.command(name="list")
+@click.option("--dataset", metavar="NAME", help="Only models that were evaluated on it.")
 @json_option
 @store_option
-def list_models(as_json: bool, store: str | None) -> None:
-    """List models that something is known of, with their metadata.
+def list_models(dataset: str | None, as_json: bool, store: str | None) -> None:
+    """List models that were evaluated or described, the newest first.
 
     \b
-    $ velour models list
+    $ velour models list --dataset fires
     """
-    from velour_plugin.domain.metadata import encode_metadata
     from velour_plugin.store.opening import read_store
+    from velour_plugin.use_cases import inventory
 
-    known = read_store(store, lambda reader: reader.models())
-    rows = [
-        {
-            "name": model.name,
-            "metadata": encode_metadata(model.metadata),
-            "location": None if model.location is None else model.location.wkt,
-        }
-        for model in known
-    ]
+    entries = read_store(store, partial(inventory.list_models, dataset=dataset))
     if as_json:
-        print_json(rows)
+        print_json(entries)
         return
-    if not rows:
-        click.echo(
-            "No model is described yet: velour models set NAME --metadata KEY=VALUE.", err=True
-        )
-    for row in rows:
-        location = f"  {row['location']}" if row["location"] else ""
-        click.echo(f"{row['name']}  {json.dumps(row['metadata'], ensure_ascii=False)}{location}")
+    if not entries:
+        click.echo("No model is evaluated or described yet: run 'velour evaluate'.", err=True)
+    for entry in entries:
+        click.echo("  ".join([entry["name"], *_facts(entry)]))
+
+
+def _facts(entry: Mapping[str, Any]) -> list[str]:
+    """What is known of a model, in the order of one line."""
+    facts = []
+    if entry["evaluations"]:
+        count, moment = entry["evaluations"], entry["evaluated_at"][:16].replace("T", " ")
+        plural = "" if count == 1 else "s"
+        facts.append(f"{count} evaluation{plural} on {', '.join(entry['datasets'])}, {moment} UTC")
+    if entry["metadata"]:
+        facts.append(json.dumps(entry["metadata"], ensure_ascii=False))
+    return [*facts, entry["location"]] if entry["location"] else facts
 
 
 @models.command(name="set")

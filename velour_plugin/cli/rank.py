@@ -20,20 +20,20 @@ from velour_plugin.cli.options import (
 
 
 @click.command()
-@click.argument("metric", default="mAP")
+@click.argument("metric", required=False)
 @click.option(
     "--dataset",
     "datasets",
-    required=True,
     multiple=True,
     metavar="NAME",
-    help="What the runs were judged on; repeated, models are ranked over all of them together.",
+    help="The store's only one if not given; repeated, models are ranked over all together.",
 )
 @where_option
 @click.option("--label", metavar="[KEY=]VALUE", help="Rank by this class, with a metric like AP.")
 @click.option("--run", "named", multiple=True, metavar="RUN", help="Only this run; repeatable.")
 @click.option("--runs", metavar="QUERY", help="Only runs that this MLflow filter string finds.")
 @click.option("--experiment", "experiments", multiple=True, metavar="ID", help="Only its runs.")
+@click.option("--all-runs", is_flag=True, help="A row for every run, not only a model's newest.")
 @mismatch_option
 @click.option(
     "--column",
@@ -48,13 +48,14 @@ from velour_plugin.cli.options import (
 @json_option
 @store_option
 def rank(
-    metric: str,
+    metric: str | None,
     datasets: tuple[str, ...],
     where: str | None,
     label: str | None,
     named: tuple[str, ...],
     runs: str | None,
     experiments: tuple[str, ...],
+    all_runs: bool,
     on_mismatch: Literal["refuse", "intersect"],
     columns: tuple[str, ...],
     having: str | None,
@@ -65,7 +66,9 @@ def rank(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Rank the runs that were evaluated on a dataset, by METRIC (mAP when left out).
+    """Rank the models that were evaluated on a dataset, by METRIC.
+
+    Each model has one row, its newest run. METRIC is the task's first headline metric if not given.
 
     A filter is answered from what was matched once; only what a ledger cannot answer, such as
     conditions on annotations, is matched again.
@@ -78,11 +81,12 @@ def rank(
 
     leaderboard = velour.rank(
         metric,
-        datasets,
+        datasets or None,
         where=where,
         label=label_named(label),
         runs=runs or named or None,
         experiments=experiments or None,
+        all_runs=all_runs,
         parameters=json_object("--parameters", parameters),
         columns=columns,
         having=having,

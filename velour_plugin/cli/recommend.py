@@ -14,7 +14,7 @@ from velour_plugin.cli.options import (
 
 
 @click.command()
-@click.argument("metric", default="mAP")
+@click.argument("metric", required=False)
 @click.option(
     "--dataset", "datasets", multiple=True, metavar="NAME", help="Only this one; repeatable."
 )
@@ -23,7 +23,7 @@ from velour_plugin.cli.options import (
 @json_option
 @store_option
 def recommend(
-    metric: str,
+    metric: str | None,
     datasets: tuple[str, ...],
     where: str | None,
     confidence: float,
@@ -32,7 +32,9 @@ def recommend(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Recommend the model with the best evidence by METRIC (default mAP), across datasets.
+    """Recommend the model with the best evidence by METRIC, across datasets.
+
+    METRIC is the task's first headline metric if not given.
 
     \b
     $ velour recommend mAP --where "time_of_day = 'night'"
@@ -42,7 +44,7 @@ def recommend(
     answer = velour.recommend(
         metric,
         where=where,
-        datasets=datasets or None,
+        dataset=datasets or None,
         confidence=confidence,
         resamples=resamples,
         seed=seed,

@@ -6,6 +6,7 @@ import click
 
 from velour_plugin.cli.options import (
     json_option,
+    label_named,
     print_result,
     statistics_options,
     store_option,
@@ -26,6 +27,7 @@ from velour_plugin.cli.options import (
 @click.option(
     "--dataset", metavar="NAME", help="On which RUN was evaluated; its newest if not given."
 )
+@click.option("--label", metavar="[KEY=]VALUE", help="Of this class, with a metric like AP.")
 @where_option
 @statistics_options
 @json_option
@@ -35,6 +37,7 @@ def slices(
     by: tuple[str, ...],
     metric: str | None,
     dataset: str | None,
+    label: str | None,
     where: str | None,
     confidence: float,
     resamples: int,
@@ -54,6 +57,7 @@ def slices(
         by,
         metric=metric,
         where=where,
+        label=label_named(label),
         dataset=dataset,
         confidence=confidence,
         resamples=resamples,

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-from velour_plugin.cli.options import json_option, print_result, store_option, where_option
+from velour_plugin.cli.options import (
+    json_option,
+    label_named,
+    print_result,
+    store_option,
+    where_option,
+)
 
 
 @click.command()
@@ -14,6 +20,7 @@ from velour_plugin.cli.options import json_option, print_result, store_option, w
 @click.option(
     "--dataset", metavar="NAME", help="On which RUN was evaluated; its newest if not given."
 )
+@click.option("--label", metavar="[KEY=]VALUE", help="Of this class, with a metric like AP.")
 @where_option
 @json_option
 @store_option
@@ -22,6 +29,7 @@ def worst(
     n: int,
     metric: str | None,
     dataset: str | None,
+    label: str | None,
     where: str | None,
     as_json: bool,
     store: str | None,
@@ -33,5 +41,7 @@ def worst(
     """
     import velour_plugin as velour
 
-    answer = velour.worst(run, metric=metric, where=where, n=n, dataset=dataset, store=store)
+    answer = velour.worst(
+        run, metric=metric, where=where, label=label_named(label), n=n, dataset=dataset, store=store
+    )
     print_result(answer, as_json)

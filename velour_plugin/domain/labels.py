@@ -47,6 +47,11 @@ class Label:
         return (self.key, self.value)
 
 
+def label_text(label: Label) -> str:
+    """A label in one word for titles and rows, such as ``class=fire``."""
+    return f"{label.key}={label.value}"
+
+
 def label_name(label: Label | tuple[str, str] | str) -> tuple[str, str]:
     """Key and value of a label; a bare value is of the default key.
 

@@ -149,6 +149,12 @@ def _positive_draws(name: str, value: Any) -> int:
     return _draws(name, value, 1)
 
 
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{name} {value!r}: expected True or False.")
+    return value
+
+
 def _is_list(value: Any) -> bool:
     """Whether there are items to look at; a scalar of NumPy has the methods of a list only."""
     return isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0
@@ -189,7 +195,6 @@ def _side(side: Any) -> Any:
 Name = Annotated[str, _name]
 OptionalName = Annotated[Union[str, None], _optional_name]
 Names = Annotated[Sequence[str], _names]
-SomeNames = Annotated[Sequence[str], _some_names]
 OptionalNames = Annotated[Union[Sequence[str], None], _optional_names]
 Experiments = Annotated[Union[Sequence[str], None], _experiments]
 Runs = Annotated[Union[str, Sequence[str], None], _runs]
@@ -197,6 +202,7 @@ Filter = Annotated[Where, _filter]
 OptionalLabel = Annotated[Union[LabelName, None], _label]
 Cuts = Annotated[Sequence[Cut], _cuts]
 Mismatch = Annotated[OnMismatch, _on_mismatch]
+Flag = Annotated[bool, _flag]
 Confidence = Annotated[float, _confidence]
 Count = Annotated[int, _count]
 PositiveCount = Annotated[int, _positive]

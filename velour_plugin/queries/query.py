@@ -25,6 +25,7 @@ from velour_plugin.queries.fields import (
     Draws,
     Experiments,
     Filter,
+    Flag,
     Mismatch,
     Name,
     Names,
@@ -35,7 +36,6 @@ from velour_plugin.queries.fields import (
     PositiveCount,
     PositiveDraws,
     Runs,
-    SomeNames,
 )
 
 if TYPE_CHECKING:
@@ -189,8 +189,8 @@ class RankQuery(Query["answers.Leaderboard"]):
     kind = "rank"
     answer_type = AnswerType("Leaderboard")
 
-    metric: Name
-    datasets: SomeNames
+    metric: OptionalName = None
+    datasets: OptionalNames = None
     where: Filter = None
     label: OptionalLabel = None
     runs: Runs = None
@@ -198,18 +198,25 @@ class RankQuery(Query["answers.Leaderboard"]):
     parameters: Parameters = None
     columns: Names = ()
     having: Filter = None
+    all_runs: Flag = False
     on_mismatch: Mismatch = "refuse"
     confidence: Confidence = 0.95
     resamples: Draws = 1000
     seed: Count = 0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.all_runs and self.datasets is not None and len(self.datasets) > 1:
+            raise InvalidInput(
+                "all_runs (--all-runs) True: over several datasets a row is a model, by its newest "
+                "run on each; rank one dataset to see all runs."
+            )
+
     @property
     def further_columns(self) -> tuple[str, ...]:
-        """The named columns, and those that ``having`` is a condition on."""
+        """The named columns, and those that ``having`` is a condition on; the metric may be one."""
         limited = [prop.name for prop in _properties(self.having)]
-        return tuple(
-            dict.fromkeys(name for name in (*self.columns, *limited) if name != self.metric)
-        )
+        return tuple(dict.fromkeys((*self.columns, *limited)))
 
     @property
     def cacheable(self) -> bool:
@@ -226,9 +233,9 @@ class RankQuery(Query["answers.Leaderboard"]):
         return (*super().properties, *map(Property, self.columns))
 
     @property
-    def read_datasets(self) -> tuple[str, ...]:
-        """The datasets that are ranked on."""
-        return tuple(self.datasets)
+    def read_datasets(self) -> tuple[str, ...] | None:
+        """The datasets that are ranked on; ``None`` where the store's only one need no name."""
+        return None if self.datasets is None else tuple(self.datasets)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -238,15 +245,16 @@ class MatrixQuery(Query["answers.Matrix"]):
     kind = "matrix"
     answer_type = AnswerType("Matrix")
 
-    metric: Name
+    metric: OptionalName = None
     where: Filter = None
     label: OptionalLabel = None
     datasets: OptionalNames = None
     models: OptionalNames = None
     by: Cuts = ()
+    all_runs: Flag = False
     on_mismatch: Mismatch = "refuse"
     confidence: Confidence = 0.95
-    resamples: Draws = 200
+    resamples: Draws = 1000
     seed: Count = 0
 
 
@@ -281,6 +289,7 @@ class CompareQuery(Query["answers.Comparison"]):
     candidate: Name
     metric: OptionalName = None
     where: Filter = None
+    label: OptionalLabel = None
     by: Cuts = ()
     dataset: OptionalName = None
     permutations: Draws = 200
@@ -298,6 +307,7 @@ class WorstQuery(Query["answers.Worst"]):
     run: Name
     metric: OptionalName = None
     where: Filter = None
+    label: OptionalLabel = None
     n: PositiveCount = 10
     dataset: OptionalName = None
 
@@ -309,7 +319,7 @@ class RecommendQuery(Query["answers.Recommendation"]):
     kind = "recommend"
     answer_type = AnswerType("Recommendation")
 
-    metric: Name
+    metric: OptionalName = None
     where: Filter = None
     datasets: OptionalNames = None
     confidence: Confidence = 0.95
@@ -317,6 +327,14 @@ class RecommendQuery(Query["answers.Recommendation"]):
     seed: Count = 0
 
 
-def label_of(query: RankQuery | MatrixQuery | SliceQuery) -> Label | None:
+def label_of(
+    query: RankQuery | MatrixQuery | SliceQuery | CompareQuery | WorstQuery,
+) -> Label | None:
     """The class that a query is about; ``None`` for all."""
     return None if query.label is None else Label(*query.label)
+
+
+def metric_of(query: RankQuery | MatrixQuery) -> str:
+    """The metric of a query that names one, or that was given the only one there is."""
+    assert query.metric is not None
+    return query.metric

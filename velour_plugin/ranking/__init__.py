@@ -31,6 +31,10 @@ _ANSWERS = {
 """By kind of query what answers it; loaded when the cache does not have the answer."""
 
 
+_REVISION = 2
+"""Of rankings: raised when the same query has another answer, so that older ones are not given."""
+
+
 def answer(store: Store, query: Query[Answer]) -> Answer:
     """Answer a query from one moment of a store; from its cache while nothing has changed.
 
@@ -92,4 +96,4 @@ def cache_key(query: Query[Any]) -> str | None:
     if not query.cacheable or families is None:
         return None
     versions = installed().evaluators.versions
-    return digest("answer", canonical_json([versions, families]), query.digest)
+    return digest("answer", canonical_json([_REVISION, versions, families]), query.digest)

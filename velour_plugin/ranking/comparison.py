@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from velour_plugin.answers import Comparison, Difference, ErrorDifference, Errors
+from velour_plugin.domain.labels import label_text
 from velour_plugin.filters import parse_filter, split_filter
-from velour_plugin.queries.query import CompareQuery
+from velour_plugin.queries.query import CompareQuery, label_of
 from velour_plugin.ranking.candidates.comparability import differences, refuse
 from velour_plugin.ranking.candidates.datum_predictions import refuse_by_predictions
-from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run
+from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run, metric_of_run
 from velour_plugin.ranking.slice_runs import cut_masks
 from velour_plugin.ranking.slicing import cut_name
 from velour_plugin.ranking.uncertainty.permutation_test import Pair, less
@@ -27,6 +28,8 @@ def answer_comparison(reader: Snapshot, query: CompareQuery) -> Comparison:
     differing = differences(candidates)
     if differing:
         refuse(differing, may_intersect=False)
+    label = label_of(query)
+    metric = metric_of_run(reader, first, query.metric, label)
     parts = [
         (f"{cut_name(cut)}: {part}", mask)
         for cut in query.by
@@ -36,11 +39,12 @@ def answer_comparison(reader: Snapshot, query: CompareQuery) -> Comparison:
     for run in (first, second):
         run.ledger.load_details()  # by which errors are split
     reader.release()
-    pair = Pair(first, second, first.metric(query.metric), query.permutations, query.seed)
+    pair = Pair(first, second, (metric, label), query.permutations, query.seed)
     rows = pair.differences(first.selected, "all")
     sliced = [pair.headline(mask, about) for about, mask in parts]
+    about = "" if label is None else f"{label_text(label)}: "
     return Comparison(
-        title=f"{first.name} (first) and {second.name} (second) on {first.dataset}",
+        title=f"{about}{first.name} (first) and {second.name} (second) on {first.dataset}",
         rows=[*rows[:1], *_adjusted(sliced), *_adjusted(rows[1:])],
         notes=tuple(dict.fromkeys((*first.notes, *second.notes, *pair.notes))),
         errors=_errors(first, second),

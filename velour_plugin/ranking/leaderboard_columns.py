@@ -16,8 +16,7 @@ from velour_plugin.filters.properties import is_of_runs
 from velour_plugin.filters.row_filter import RunSubject
 from velour_plugin.helpers.libraries import shapely
 from velour_plugin.queries.query import RankQuery, label_of
-from velour_plugin.ranking.candidates.metric_lookup import metric_values
-from velour_plugin.ranking.candidates.newest import no_metric
+from velour_plugin.ranking.candidates.metric_lookup import metric_values, no_metric
 from velour_plugin.ranking.candidates.selection import Competitor, Competitors
 from velour_plugin.ranking.uncertainty.bootstrap import Measured
 from velour_plugin.store.protocol import Reader
@@ -49,6 +48,7 @@ class Columns:
     Args:
         reader: of the store.
         query: names the columns, and the condition on them.
+        metric: that is ranked by.
         competitors: the rows.
 
     Raises:
@@ -56,9 +56,11 @@ class Columns:
         InvalidInput: a column is about classes, and the query names none.
     """
 
-    def __init__(self, reader: Reader, query: RankQuery, competitors: Competitors) -> None:
-        self.metric = query.metric
-        self.names = query.further_columns
+    def __init__(
+        self, reader: Reader, query: RankQuery, metric: str, competitors: Competitors
+    ) -> None:
+        self.metric = metric
+        self.names = tuple(name for name in query.further_columns if name != metric)
         self.having = parse_filter(query.having)
         self._admits = None if self.having is None else compiled(self.having)
         own = [name for name in self.names if not is_of_runs(name)]
@@ -92,7 +94,7 @@ class Columns:
         """Which rows do not meet the condition."""
         if not left_out or self.having is None:
             return []
-        names = ", ".join(sorted(row.competitor.first.model for row in left_out))
+        names = ", ".join(sorted(row.competitor.name for row in left_out))
         return [f"Left out by {to_text(self.having)}: {names}."]
 
     def _values(self, competitor: Competitor, measured: Measured) -> dict[str, ColumnValue]:

@@ -3,52 +3,27 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import compress
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.answers import Cell, Matrix
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import NotComparable, NotFound, UnknownName
-from velour_plugin.filters import parse_filter
+from velour_plugin.errors import NotFound, UnknownName
 from velour_plugin.helpers.progress import track
 from velour_plugin.plugins.installed import installed
-from velour_plugin.queries.fields import Cut
-from velour_plugin.queries.query import MatrixQuery, label_of
+from velour_plugin.queries.query import MatrixQuery, label_of, metric_of
 from velour_plugin.ranking.candidates.comparability import in_one_line, refuse_other_questions
+from velour_plugin.ranking.candidates.folding import RowNames, folding_notes
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
-from velour_plugin.ranking.candidates.newest import Choice, choose_candidates
-from velour_plugin.ranking.candidates.selection import select_datums
-from velour_plugin.ranking.slicing import cut_name, masks
+from velour_plugin.ranking.candidates.newest import Chosen
+from velour_plugin.ranking.defaults import named_metric
+from velour_plugin.ranking.matrix_columns import Column, choose_on, columns_of
 from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
 from velour_plugin.store.protocol import Snapshot
-from velour_plugin.store.values import Candidate, DatumSelection, Version
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A dataset under one task, or a slice of it; and the newest evaluation of each model on it.
-
-    Args:
-        name: what it is called.
-        dataset: its name.
-        task: of the evaluations; ``None`` where there are none.
-        slice: which slice; ``None`` for all.
-        items: the evaluation of each model, and the datums that count of it.
-        reason: why there are none.
-        fillable: whether evaluating the dataset would help.
-    """
-
-    name: str
-    dataset: str
-    task: str | None
-    slice: str | None
-    items: Mapping[str, tuple[Candidate, DatumSelection]]
-    reason: str | None = None
-    fillable: bool = True
+from velour_plugin.store.values import Candidate
 
 
 def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
@@ -60,25 +35,30 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
         UnknownName: there is no such dataset or model.
     """
     access = LedgerAccess(reader, query.where)
+    datasets = query.datasets or reader.dataset_names()
+    query = replace(query, metric=named_metric(reader, query.metric, datasets, label_of(query)))
+    chosen = [choose_on(access, query, name) for name in datasets]
+    row_name = RowNames([each.candidates for _, each, _ in chosen], query.all_runs)
     columns = [
         column
-        for name in query.datasets or reader.dataset_names()
-        for column in _columns(access, query, name)
+        for dataset, each, reason in chosen
+        for column in columns_of(access, query, dataset, each, reason, row_name)
     ]
     _check_comparable(query, columns, access)
     models = _models(query, columns)
     cells = _cells(reader, query, access, columns, models)
+    names = {item.model for column in columns for item, _ in column.items.values()}
     rows = [
-        cells.get((model, column.name)) or _empty(model, column)
+        cells.get((model, column.name)) or _empty(model, column, names)
         for model in models
         for column in columns
     ]
     return Matrix(
-        title=f"{query.metric} by model and {'slice' if query.by else 'dataset'}",
-        metric=query.metric,
+        title=f"{metric_of(query)} by model and {'slice' if query.by else 'dataset'}",
+        metric=metric_of(query),
         confidence=query.confidence,
         rows=rows,
-        notes=(*access.notes, *_notes(rows)),
+        notes=(*access.notes, *_folding_notes(chosen), *_notes(rows)),
     )
 
 
@@ -95,96 +75,32 @@ def _cells(
         UnknownName: no ledger has what the filter names; where some have, the others say so.
     """
     parts = [
-        (column, *column.items[model])
+        (model, column, *column.items[model])
         for column in columns
         for model in models
         if model in column.items
     ]
-    ledgers = reader.ledgers([item.evaluation_id for _, item, _ in parts])
+    ledgers = reader.ledgers([item.evaluation_id for _, _, item, _ in parts])
     reader.release()
     cells: dict[tuple[str, str], Cell] = {}
     refusals: list[UnknownName] = []
-    for column, item, selection in track(parts, len(parts), f"measuring {query.metric}"):
+    for model, column, item, selection in track(parts, len(parts), f"measuring {metric_of(query)}"):
         stored = next(ledgers)
         try:
             ledger = access.ledger(item, stored, selection)
         except UnknownName as error:
             refusals.append(error)
-            cells[item.model, column.name] = _without_value(item.model, column, in_one_line(error))
+            cells[model, column.name] = _without_value(model, column, in_one_line(error))
         else:
             mask = selection.mask(ledger.datums)
-            cells[item.model, column.name] = _measured(query, column, item, ledger, mask)
+            cells[model, column.name] = _measured(query, model, column, item, ledger, mask)
     if parts and len(refusals) == len(parts):
         raise refusals[0]
     return cells
 
 
-def _columns(access: LedgerAccess, query: MatrixQuery, dataset: str) -> list[Column]:
-    """Columns of a dataset: one for each task, or for each slice."""
-    choice = Choice(query.metric, label_of(query))
-    try:
-        candidates, stored = choose_candidates(access, dataset, choice)
-    except (NotFound, UnknownName) as error:
-        access.reader.versions(dataset)  # a dataset that does not exist is refused
-        return [Column(dataset, dataset, None, None, {}, in_one_line(error))]
-    by_task = _newest_of_models(candidates)
-    columns = []
-    for task, items in by_task.items():
-        name = dataset if len(by_task) == 1 else f"{dataset} ({task})"
-        try:
-            selection = select_datums(access, items, stored, query.on_mismatch)
-            pairs = zip(items, selection.selected, strict=True)
-            chosen = {item.model: (item, selected) for item, selected in pairs}
-            columns += _sliced(access, query, Column(name, dataset, task, None, chosen))
-        except (UnknownName, NotComparable) as error:
-            fillable = isinstance(error, NotComparable)  # by evaluating all in the same way
-            reason = in_one_line(error)
-            columns.append(Column(name, dataset, task, None, {}, reason, fillable))
-    return columns
-
-
-def _newest_of_models(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
-    """The newest evaluation of each model, by task; candidates come newest first."""
-    newest: dict[tuple[str, str], Candidate] = {}
-    for item in candidates:
-        newest.setdefault((item.task, item.model), item)
-    by_task: dict[str, list[Candidate]] = {}
-    for task, model in sorted(newest):
-        by_task.setdefault(task, []).append(newest[task, model])
-    return by_task
-
-
-def _sliced(access: LedgerAccess, query: MatrixQuery, column: Column) -> list[Column]:
-    """A column cut into one for each slice; itself where the query does not cut."""
-    if not query.by:
-        return [column]
-    versions = {item.version.id: item.version for item, _ in column.items.values()}
-    parts: dict[tuple[str, str], dict[str, tuple[Candidate, DatumSelection]]] = {}
-    for cut in query.by:
-        slices = {number: _slices(access, version, cut) for number, version in versions.items()}
-        for model, (item, selected) in column.items.items():
-            for name, uids in slices[item.version.id].items():
-                part = parts.setdefault((cut_name(cut), name), {})
-                part[model] = (item, selected.within(uids))
-    return [
-        Column(f"{column.name}: {name}", column.dataset, column.task, f"{cut}: {name}", items)
-        for (cut, name), items in parts.items()
-    ]
-
-
-def _slices(access: LedgerAccess, version: Version, cut: Cut) -> dict[str, frozenset[str]]:
-    """Uids of each slice of a dataset version."""
-    if isinstance(cut, Mapping):
-        ((_, filters),) = cut.items()
-        return {
-            name: frozenset(access.reader.select_datums(version, parse_filter(where)).uids)
-            for name, where in filters.items()
-        }
-    datums = access.reader.datums(version)
-    return {
-        name: frozenset(datum.uid for datum in compress(datums, mask))
-        for name, mask in masks(datums, cut, version.dataset).items()
-    }
+def _folding_notes(chosen: Sequence[tuple[str, Chosen, str | None]]) -> list[str]:
+    return folding_notes([item for _, each, _ in chosen for item in each.folded])
 
 
 def _check_comparable(query: MatrixQuery, columns: Sequence[Column], access: LedgerAccess) -> None:
@@ -196,7 +112,7 @@ def _check_comparable(query: MatrixQuery, columns: Sequence[Column], access: Led
     if not by_task:
         reasons = "".join(f"\n  {column.dataset}: {column.reason}" for column in columns)
         raise NotFound(
-            f"no dataset has evaluations with {query.metric}:{reasons or ' none exist.'}"
+            f"no dataset has evaluations with {metric_of(query)}:{reasons or ' none exist.'}"
         )
     for items in by_task.values():
         refuse_other_questions(items, access)
@@ -212,6 +128,7 @@ def _models(query: MatrixQuery, columns: Sequence[Column]) -> list[str]:
 
 def _measured(
     query: MatrixQuery,
+    model: str,
     column: Column,
     item: Candidate,
     ledger: Ledger,
@@ -220,26 +137,27 @@ def _measured(
     evaluator = installed().evaluator(item.task)
     subject = (evaluator, ledger, mask)
     measured = measure_resampled(
-        subject, query.metric, label_of(query), query.resamples, query.seed
+        subject, metric_of(query), label_of(query), query.resamples, query.seed
     )
     return Cell(
-        model=item.model,
+        model=model,
         column=column.name,
         dataset=column.dataset,
         task=item.task,
         slice=column.slice,
         datums=measured.datums,
         value=measured.value,
-        interval=measured.interval(query.confidence, evaluator.bounds(query.metric)),
+        interval=measured.interval(query.confidence, evaluator.bounds(metric_of(query))),
         evaluation_id=item.evaluation_id,
         reason=measured.reason,
         command=None,
     )
 
 
-def _empty(model: str, column: Column) -> Cell:
+def _empty(model: str, column: Column, names: Collection[str]) -> Cell:
+    """A cell without an evaluation; a row that is one run of a model has no command to fill it."""
     reason = column.reason or "not evaluated"
-    if not column.fillable:
+    if not column.fillable or model not in names:
         return _without_value(model, column, reason)
     task = [] if column.task is None else ["--task", column.task]
     command = ["velour", "evaluate", "MODEL", "--dataset", column.dataset, *task, "--model", model]

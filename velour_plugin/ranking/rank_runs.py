@@ -14,9 +14,11 @@ from velour_plugin.filters.language.tree import to_json
 from velour_plugin.queries.query import RankQuery, label_of
 from velour_plugin.ranking.candidates.candidate_metadata import datasets_with_candidates
 from velour_plugin.ranking.candidates.comparability import name_of
+from velour_plugin.ranking.candidates.folding import folding_notes
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.newest import Choice
 from velour_plugin.ranking.candidates.selection import Competitors, select
+from velour_plugin.ranking.defaults import named_datasets, named_metric
 from velour_plugin.ranking.leaderboard_columns import Columns, Row
 from velour_plugin.ranking.notes import leaderboard_notes, selection_hints
 from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measured, measure_all
@@ -45,15 +47,22 @@ class Ranking:
 
     def __init__(self, reader: Snapshot, query: RankQuery) -> None:
         self.query = query
+        named = named_datasets(reader, query.datasets)
+        self.metric = named_metric(reader, query.metric, named, label_of(query))
         self.access = LedgerAccess(reader, query.where, query.parameters)
         choice = Choice(
-            query.metric, label_of(query), query.runs, query.experiments, query.on_mismatch
+            self.metric,
+            label_of(query),
+            query.runs,
+            query.experiments,
+            query.on_mismatch,
+            query.all_runs,
         )
-        self.datasets = datasets_with_candidates(self.access, query.datasets)
+        self.datasets = datasets_with_candidates(self.access, named)
         self.selections = [select(self.access, name, choice) for name in self.datasets]
         self.hints = selection_hints(reader, self.selections, query)
         self.competitors = Competitors(self.selections, self.access)
-        self.columns = Columns(reader, query, self.competitors)
+        self.columns = Columns(reader, query, self.metric, self.competitors)
         self.ledgers = None if self._is_stored else self.competitors.ledgers()
 
     def leaderboard(self) -> Leaderboard:
@@ -64,7 +73,7 @@ class Ranking:
         kept = [row for row in rows if self.columns.admits(row)]
         query, total = self.query, sum(each.total for each in self.selections)
         return Leaderboard(
-            metric=query.metric,
+            metric=self.metric,
             label=None if query.label is None else "=".join(query.label),
             dataset=", ".join(self.datasets),
             where=_canonical_filter(query),
@@ -72,15 +81,30 @@ class Ranking:
             of_datums=total,
             lower_is_better=self._lower_is_better,
             confidence=query.confidence,
-            columns=query.further_columns,
+            columns=self.columns.names,
             rows=self._rows(kept),
             notes=(
                 *self.access.notes,
+                *self._folding_notes(),
                 *leaderboard_notes(measured, self.selections, query, total),
                 *self.hints,
                 *self.columns.notes([row for row in rows if row not in kept]),
             ),
         )
+
+    @property
+    def selects_datums(self) -> bool:
+        """Whether any datum counts."""
+        return any(len(selected) for each in self.selections for selected in each.selected)
+
+    @property
+    def models(self) -> frozenset[str]:
+        """Names of the rows."""
+        return frozenset(competitor.name for competitor in self.competitors.all)
+
+    def _folding_notes(self) -> list[str]:
+        folded = [item for each in self.selections for item in each.chosen.folded]
+        return folding_notes(folded, len(self.selections) == 1)
 
     @property
     def _is_stored(self) -> bool:
@@ -92,12 +116,12 @@ class Ranking:
 
     @property
     def _lower_is_better(self) -> bool:
-        return self.competitors.all[0].evaluator.prefers_lower(self.query.metric)
+        return self.competitors.all[0].evaluator.prefers_lower(self.metric)
 
     def _measured(self) -> list[Measured]:
         """The value of each competitor: as it is stored where that is the answer, else measured."""
         if self.ledgers is None:
-            stored = self.selections[0].stored
+            stored = self.selections[0].chosen.values
             return [
                 _as_stored(stored[competitor.first.evaluation_id], competitor.datums)
                 for competitor in self.competitors.all
@@ -109,7 +133,7 @@ class Ranking:
                     for competitor, ledger, selected in self.ledgers
                 ),
                 [competitor.datums for competitor in self.competitors.complete],
-                self.query.metric,
+                self.metric,
                 label_of(self.query),
                 self.query.resamples,
                 self.query.seed,
@@ -134,12 +158,12 @@ class Ranking:
         measured = [row.measured for row in kept]
         lower = self._lower_is_better
         known = sorted((m.value for m in measured if m.value is not None), reverse=not lower)
-        bounds = self.competitors.all[0].evaluator.bounds(self.query.metric)
+        bounds = self.competitors.all[0].evaluator.bounds(self.metric)
         sure = Uncertainty(measured, bounds, lower, self.query.confidence)
         rows = [
             LeaderboardRow(
                 rank=None if row.value is None else 1 + known.index(row.value),
-                model=row.competitor.first.model,
+                model=row.competitor.name,
                 run=None if row.competitor.run is None else name_of(row.competitor.first),
                 run_id=None if row.competitor.run is None else row.competitor.run.run_id,
                 value=row.value,

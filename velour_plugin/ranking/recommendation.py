@@ -1,15 +1,36 @@
-"""Which model to take for a need, across every dataset that has something to say about it."""
+"""Which model to take for a need, across every dataset that has something to say about it.
+
+Datasets on which the same models were evaluated are put together and ranked as one; models that
+never met on the same datums share no probability.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from velour_plugin.answers import Leaderboard, Recommendation, Support
 from velour_plugin.errors import NotComparable, NotFound, UnknownName
 from velour_plugin.queries.query import RankQuery, RecommendQuery
 from velour_plugin.ranking.candidates.comparability import in_one_line
+from velour_plugin.ranking.defaults import named_metric
 from velour_plugin.ranking.rank_runs import Ranking
 from velour_plugin.store.protocol import Snapshot
+
+_CANNOT_RANK = (NotFound, UnknownName, NotComparable)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Datasets on which the same models were evaluated, ranked together.
+
+    Args:
+        datasets: their names.
+        ranking: over the datums of all of them.
+    """
+
+    datasets: Sequence[str]
+    ranking: Ranking
 
 
 def answer_recommendation(reader: Snapshot, query: RecommendQuery) -> Recommendation:
@@ -18,39 +39,49 @@ def answer_recommendation(reader: Snapshot, query: RecommendQuery) -> Recommenda
     Raises:
         NotFound: no dataset has anything to say; the reasons are given.
     """
+    names = query.datasets or reader.dataset_names()
+    metric = named_metric(reader, query.metric, names)
+    query = replace(query, metric=metric)
     rankings: dict[str, Ranking] = {}
     left_out: dict[str, str] = {}
-    for name in query.datasets or reader.dataset_names():
+    for name in names:
         try:
-            rankings[name] = Ranking(reader, _of_dataset(query, name))
-        except (NotFound, UnknownName, NotComparable) as error:
+            rankings[name] = Ranking(reader, _on(query, [name]))
+        except _CANNOT_RANK as error:
             left_out[name] = in_one_line(error)
+    pools = _pools(reader, query, rankings)
     reader.release()
     boards: dict[str, Leaderboard] = {}
-    for name, ranking in rankings.items():
-        board = _leaderboard(ranking, name, left_out)
-        if board is not None:
-            boards[name] = board
+    pooled: list[tuple[Pool, Leaderboard]] = []
+    for pool in pools:
+        alone = {name: _leaderboard(rankings[name], name, left_out) for name in pool.datasets}
+        known = {name: board for name, board in alone.items() if board is not None}
+        if len(pool.datasets) == 1:
+            pooled += [(pool, board) for board in known.values()]
+        elif known:
+            pooled.append((pool, pool.ranking.leaderboard()))
+        boards |= known
     if not boards:
         reasons = "".join(f"\n  {name}: {why}" for name, why in left_out.items())
-        raise NotFound(
-            f"no dataset can say which model is best by {query.metric}:{reasons or ' none exist.'}"
-        )
-    notes = [_coverage(name, board) for name, board in boards.items()]
+        raise NotFound(f"no dataset can say which model is best by {metric}:{reasons}")
+    pooled.sort(key=lambda entry: -entry[1].datums)
+    notes = [_coverage(pool, board) for pool, board in pooled]
+    if len(pooled) > 1:
+        notes.append(_SEPARATE)
     notes += [f"Left out: {name}: {why}" for name, why in left_out.items()]
     return Recommendation(
-        title=f"Best model by {query.metric}",
-        rows=_supports(boards),
+        title=f"Best model by {metric}",
+        rows=[row for pool, board in pooled for row in _supports(pool, board)],
         notes=notes,
         boards=boards,
         left_out=left_out,
     )
 
 
-def _of_dataset(query: RecommendQuery, name: str) -> RankQuery:
+def _on(query: RecommendQuery, names: Sequence[str]) -> RankQuery:
     return RankQuery(
         metric=query.metric,
-        datasets=(name,),
+        datasets=names,
         where=query.where,
         confidence=query.confidence,
         resamples=query.resamples,
@@ -58,11 +89,29 @@ def _of_dataset(query: RecommendQuery, name: str) -> RankQuery:
     )
 
 
+def _pools(reader: Snapshot, query: RecommendQuery, rankings: Mapping[str, Ranking]) -> list[Pool]:
+    """Put datasets of the same models together, where their evaluations answer one question."""
+    by_models: dict[frozenset[str], list[str]] = {}
+    pools = []
+    for name, ranking in rankings.items():
+        if ranking.selects_datums:
+            by_models.setdefault(ranking.models, []).append(name)
+        else:
+            pools.append(Pool([name], ranking))
+    for names in by_models.values():
+        try:
+            together = rankings[names[0]] if len(names) == 1 else Ranking(reader, _on(query, names))
+            pools.append(Pool(names, together))
+        except _CANNOT_RANK:
+            pools += [Pool([name], rankings[name]) for name in names]
+    return pools
+
+
 def _leaderboard(ranking: Ranking, name: str, left_out: dict[str, str]) -> Leaderboard | None:
     """The leaderboard of one dataset; ``None``, with the reason kept, where it has no chances."""
     try:
         board = ranking.leaderboard()
-    except (NotFound, UnknownName, NotComparable) as error:
+    except _CANNOT_RANK as error:
         left_out[name] = in_one_line(error)
         return None
     if any(row.p_best is not None for row in board):
@@ -71,31 +120,34 @@ def _leaderboard(ranking: Ranking, name: str, left_out: dict[str, str]) -> Leade
     return None
 
 
-def _supports(boards: Mapping[str, Leaderboard]) -> list[Support]:
-    total = sum(board.datums for board in boards.values())
-    by_model: dict[str, list[tuple[int, float, float]]] = {}
-    for board in boards.values():
-        best_of: dict[str, tuple[float, float]] = {}
-        for row in board:
-            if row.value is not None and row.p_best is not None:
-                value, chance = best_of.get(row.model, (row.value, 0.0))
-                best_of[row.model] = (value, chance + row.p_best)
-        for model, (value, chance) in best_of.items():
-            by_model.setdefault(model, []).append((board.datums, value, chance))
+def _supports(pool: Pool, board: Leaderboard) -> list[Support]:
+    """Models of one pool, the likeliest best first; one that met no other has no probability."""
+    known = [row for row in board if row.value is not None]
     rows = [
         Support(
-            model,
-            sum(datums * chance for datums, _, chance in results) / total,
-            sum(datums * value for datums, value, _ in results) / sum(d for d, _, _ in results),
-            sum(datums for datums, _, _ in results),
-            len(results),
+            model=row.model,
+            p_best=row.p_best if len(known) > 1 else None,
+            value=row.value,
+            datums=row.datums,
+            datasets=tuple(pool.datasets),
         )
-        for model, results in by_model.items()
+        for row in known
     ]
-    return sorted(rows, key=lambda row: (-row.p_best, row.model))
+    return sorted(rows, key=lambda row: (-(row.p_best or 0.0), row.model))
 
 
-def _coverage(name: str, board: Leaderboard) -> str:
+def _coverage(pool: Pool, board: Leaderboard) -> str:
+    """What was put together, and who leads there."""
+    about = f"{' + '.join(pool.datasets)}: {board.datums} of {board.of_datums} datums"
+    known = [row.model for row in board if row.value is not None]
+    if len(known) == 1:
+        return f"{about}; only {known[0]} was evaluated, so there is no probability."
     leaders = [row.model for row in board if row.tied_with_best]
     tied = f"; not to be told apart: {', '.join(leaders)}" if len(leaders) > 1 else ""
-    return f"{name}: {board.datums} of {board.of_datums} datums; first is {board[0].model}{tied}."
+    return f"{about}; first is {board[0].model}{tied}."
+
+
+_SEPARATE = (
+    "Probabilities are among the models that were evaluated on the same datasets; rows of other "
+    "datasets are not comparable ('velour matrix' shows what is missing)."
+)

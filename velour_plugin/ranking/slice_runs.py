@@ -8,13 +8,14 @@ import numpy as np
 
 from velour_plugin.answers import DatumImpact, Slice, Slices, Worst
 from velour_plugin.domain.annotations import Datum
+from velour_plugin.domain.labels import label_text
 from velour_plugin.evaluator import value_over
 from velour_plugin.filters import Where, parse_filter
 from velour_plugin.helpers.progress import track
 from velour_plugin.queries.fields import Cut
 from velour_plugin.queries.query import SliceQuery, WorstQuery, label_of
 from velour_plugin.ranking.candidates.datum_predictions import select_in_run
-from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run
+from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run, metric_of_run
 from velour_plugin.ranking.slicing import Mask, cut_name, masks
 from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
 from velour_plugin.store.protocol import Reader, Snapshot
@@ -26,7 +27,8 @@ _AT_ONCE = 1000
 def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
     """Measure a run on slices of its data, from its ledger."""
     run = find_run(reader, query.run, query.where, query.dataset)
-    metric, label = run.metric(query.metric), label_of(query)
+    label = label_of(query)
+    metric = metric_of_run(reader, run, query.metric, label)
     parts = [
         (cut_name(cut), part, mask)
         for cut in query.by
@@ -57,15 +59,16 @@ def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
 def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
     """Find the datums without which a run would do best: those that cost most."""
     run = find_run(reader, query.run, query.where, query.dataset)
-    metric = run.metric(query.metric)
+    label = label_of(query)
+    metric = metric_of_run(reader, run, query.metric, label)
     metadata = {datum.uid: datum.metadata for datum in reader.datums(run.candidate.version)}
     reader.release()
-    whole = value_over(run.evaluator, run.ledger, metric, None, run.selected)
+    whole = value_over(run.evaluator, run.ledger, metric, label, run.selected)
     sign = -1.0 if run.evaluator.prefers_lower(metric) else 1.0
     indices = np.flatnonzero(run.selected)
     blocks = np.array_split(indices, -(-len(indices) // _AT_ONCE) or 1)
     without = [
-        run.evaluator.leave_one_out(run.ledger, [(metric, None)], run.selected, block)[:, 0]
+        run.evaluator.leave_one_out(run.ledger, [(metric, label)], run.selected, block)[:, 0]
         for block in track(blocks, len(blocks), f"leaving out datums, {metric}")
     ]
     known = np.nan if whole is None else whole
@@ -77,7 +80,8 @@ def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
         DatumImpact(uid, float(cost), dict(metadata[uid]))
         for uid, cost in zip(uids, costs[order], strict=True)
     ]
-    title = f"what costs {run.name} most {metric} on {run.dataset}"
+    about = "" if label is None else f" of {label_text(label)}"
+    title = f"what costs {run.name} most {metric}{about} on {run.dataset}"
     fewer = f"{len(rows)} of {len(indices)} selected datums lower {metric}: no more to show."
     notes = [*run.notes, *([fewer] if len(rows) < min(query.n, len(indices)) else [])]
     return Worst(title=title, rows=rows, notes=notes)

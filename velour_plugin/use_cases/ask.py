@@ -34,13 +34,14 @@ Answer = TypeVar("Answer")
 
 
 def rank(
-    metric: str,
-    dataset: str | Sequence[str],
+    metric: str | None = None,
+    dataset: str | Sequence[str] | None = None,
     *,
     where: Where = None,
     label: LabelName | None = None,
     runs: str | Iterable[str] | None = None,
     experiments: Iterable[str] | None = None,
+    all_runs: bool = False,
     parameters: Mapping[str, Any] | None = None,
     columns: Sequence[str] = (),
     having: Where = None,
@@ -50,23 +51,28 @@ def rank(
     seed: int = 0,
     store: Store | str | None = None,
 ) -> Leaderboard:
-    """Rank the runs that were evaluated on a dataset, and say how sure that is.
+    """Rank the models that were evaluated on a dataset, and say how sure that is.
 
-    Of each run, the newest evaluation of a kind counts. A filter on datums, labels or higher
-    scores is answered from the ledgers; what these cannot answer is matched again from the
-    stored annotations, and the leaderboard says so. Intervals, rank intervals and probabilities
-    are from resamples of the selected datums, the same for every run.
+    Each model has one row, its newest run; a note counts the older ones. A model is a registered
+    name with its version, or a logged model, or a name within an experiment. Of each run, the
+    newest evaluation of a kind counts. A filter on datums, labels or higher scores is answered
+    from the ledgers; what these cannot answer is matched again from the stored annotations, and
+    the leaderboard says so. Intervals, rank intervals and probabilities are from resamples of the
+    selected datums, the same for every run.
 
     Args:
-        metric: a headline metric such as ``mAP``, or with ``label`` one of a label such as ``AP``.
-        dataset: name of the dataset. Of several datasets, models are ranked over the datums of
-            all together: each by its newest evaluation on each.
+        metric: a headline metric such as ``mAP``, or with ``label`` one of a label such as ``AP``;
+            the first of the task's headline metrics when left out.
+        dataset: name of the dataset; the store's only one when left out. Of several datasets,
+            models are ranked over the datums of all together: each by its newest evaluation on
+            each.
         where: only these datums, labels, scores, annotations and runs count (see
             :mod:`velour_plugin.filters`).
         label: a class, by its value or as (key, value).
         runs: an MLflow filter string such as ``"params.backbone = 'swin'"``; or ids or names of
-            runs or models; ``None`` for all.
+            runs or models, each of which has a row; ``None`` for all models.
         experiments: ids of MLflow experiments; ``None`` for all.
+        all_runs: a row for every run of a model, not only for its newest.
         parameters: of the task, ``label_map`` or ``label_keys``, in place of those that the
             evaluations were made with; the others stay.
         columns: further metrics, measured over the same datums, and what MLflow knows of the runs:
@@ -84,7 +90,8 @@ def rank(
         UnknownName: there is no such dataset, metric, label, run, property, parameter or column.
         NotComparable: the evaluations do not answer one question; the fields are named.
         BadFilter: the filter has no meaning.
-        InvalidInput: confidence or resamples are out of range, or no run has a value of a column.
+        InvalidInput: confidence or resamples are out of range, no run has a value of a column, or
+            no dataset is named and the store has several.
         NotFound: there is no store, or no evaluation in it.
     """
     query = RankQuery(
@@ -94,6 +101,7 @@ def rank(
         label=label,
         runs=_listed(runs),
         experiments=_listed(experiments),
+        all_runs=all_runs,
         parameters=parameters,
         columns=columns,
         having=having,
@@ -106,16 +114,17 @@ def rank(
 
 
 def matrix(
-    metric: str,
+    metric: str | None = None,
     *,
     where: Where = None,
     label: LabelName | None = None,
-    datasets: Sequence[str] | None = None,
+    dataset: str | Sequence[str] | None = None,
     models: Sequence[str] | None = None,
     by: Sequence[Cut] | Cut = (),
+    all_runs: bool = False,
     on_mismatch: OnMismatch = "refuse",
     confidence: float = 0.95,
-    resamples: int = 200,
+    resamples: int = 1000,
     seed: int = 0,
     store: Store | str | None = None,
 ) -> Matrix:
@@ -125,13 +134,15 @@ def matrix(
     An empty cell has the command that fills it.
 
     Args:
-        metric: a headline metric such as ``mAP``, or with ``label`` one of a label such as ``AP``.
+        metric: a headline metric such as ``mAP``, or with ``label`` one of a label such as ``AP``;
+            the first of the task's headline metrics when left out.
         where: only these datums, labels, scores and annotations count.
         label: a class, by its value or as (key, value).
-        datasets: names; ``None`` for all in the store.
+        dataset: one name or several; ``None`` for all in the store.
         models: names; ``None`` for all.
         by: slices: each dataset becomes a column a slice (see
             :mod:`velour_plugin.ranking.slicing`).
+        all_runs: a row for every run of a model, not only for its newest.
         on_mismatch: when evaluations on one dataset answer different questions: ``refuse``, which
             leaves its column empty and says why, or ``intersect``.
         confidence: of the intervals, in (0, 1).
@@ -148,9 +159,10 @@ def matrix(
         metric=metric,
         where=where,
         label=label,
-        datasets=datasets,
+        datasets=dataset,
         models=models,
         by=by,  # type: ignore[arg-type]  # one cut is a list of one
+        all_runs=all_runs,
         on_mismatch=on_mismatch,
         confidence=confidence,
         resamples=resamples,
@@ -210,6 +222,7 @@ def compare(
     *,
     metric: str | None = None,
     where: Where = None,
+    label: LabelName | None = None,
     by: Sequence[Cut] | Cut = (),
     dataset: str | None = None,
     permutations: int = 200,
@@ -224,6 +237,7 @@ def compare(
         metric: a headline metric; the task's first when left out. Labels are compared by the
             metric of labels that belongs to it, such as ``AP`` to ``mAP``.
         where: only these datums count.
+        label: a class: only the metric of this label is compared, such as its ``AP``.
         by: slices to compare as well (see :mod:`velour_plugin.ranking.slicing`).
         dataset: that both were evaluated on; that of the first run's newest evaluation when left
             out.
@@ -241,6 +255,7 @@ def compare(
         candidate=run_b,
         metric=metric,
         where=where,
+        label=label,
         by=by,  # type: ignore[arg-type]  # one cut is a list of one
         dataset=dataset,
         permutations=permutations,
@@ -251,10 +266,11 @@ def compare(
 
 def worst(
     run: str,
+    n: int = 10,
     *,
     metric: str | None = None,
     where: Where = None,
-    n: int = 10,
+    label: LabelName | None = None,
     dataset: str | None = None,
     store: Store | str | None = None,
 ) -> Worst:
@@ -264,23 +280,25 @@ def worst(
 
     Args:
         run: a run's id or name, a model's name, or an evaluation's id.
+        n: how many to name.
         metric: its name; the first of the task's headline metrics when left out.
         where: only these datums are looked at.
-        n: how many to name.
+        label: the class that the metric is about.
         dataset: that it was evaluated on; the one of its newest evaluation when left out.
         store: an open store or its URL; ``None`` for the default store.
 
     Raises:
         UnknownName: there is no such run, property or metric.
     """
-    return _ask(WorstQuery(run=run, metric=metric, where=where, n=n, dataset=dataset), store)
+    query = WorstQuery(run=run, metric=metric, where=where, label=label, n=n, dataset=dataset)
+    return _ask(query, store)
 
 
 def recommend(
-    metric: str,
+    metric: str | None = None,
     *,
     where: Where = None,
-    datasets: Sequence[str] | None = None,
+    dataset: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -288,14 +306,16 @@ def recommend(
 ) -> Recommendation:
     """Name the best-supported model for a need, with the evidence.
 
-    Every dataset ranks its runs on the datums that the filter selects; a model's chances
-    are weighted by how many those are. A dataset without such datums, without the filter's
-    properties, or whose runs cannot be compared, is left out and named.
+    Datasets on which the same models were evaluated are put together, and the models are ranked
+    over the datums of all of them that the filter selects: a probability is about models that met
+    on the same datums, and there is none where a model met no other. A dataset without such
+    datums, without the filter's properties, or whose runs cannot be compared, is left out and
+    named.
 
     Args:
-        metric: what good means.
+        metric: to rank by; the first of the task's headline metrics when left out.
         where: the need.
-        datasets: names; ``None`` for all in the store.
+        dataset: one name or several; ``None`` for all in the store.
         confidence: of the leaderboards' intervals.
         resamples: of the leaderboards, >= 1: without resamples there are no chances.
         seed: of the resamples.
@@ -307,7 +327,7 @@ def recommend(
     query = RecommendQuery(
         metric=metric,
         where=where,
-        datasets=datasets,
+        datasets=dataset,
         confidence=confidence,
         resamples=resamples,
         seed=seed,

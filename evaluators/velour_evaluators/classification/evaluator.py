@@ -53,10 +53,11 @@ class ImageClassification(Evaluator):
 
     **Scores.** A label that a prediction does not name scores 0, as do all labels of a
     datum without prediction. ``top_k_accuracy`` looks at named labels only, of equal scores the
-    last label first; it is undefined where there are no more than ``top_k`` labels. ``log_loss`` and
-    ``brier`` need scores that add up to 1 on every predicted datum, to 0.001; ``brier`` is the
-    sum of squares over labels, halved for two labels. ``ece`` and ``reliability`` are about the
-    datums that have a prediction. A label named twice on one datum has the higher score.
+    last label first; it is undefined where there are no more than ``top_k`` labels.
+    ``log_loss`` and ``brier`` need scores that add up to 1 on every predicted datum, to 0.001;
+    ``brier`` is the sum of squares over labels, halved for two labels. ``ece`` and
+    ``reliability`` are about the datums that have a prediction. A label named twice on one datum
+    has the higher score.
 
     **Parameters.**
 

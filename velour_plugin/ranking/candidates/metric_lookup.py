@@ -14,7 +14,9 @@ import numpy as np
 from velour_plugin.domain.columns.vocabulary import LabelName
 from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.domain.evaluation import Metric
-from velour_plugin.domain.labels import Label
+from velour_plugin.domain.labels import DEFAULT_KEY, Label
+from velour_plugin.errors import InvalidInput, NotFound, UnknownName
+from velour_plugin.evaluator import Evaluator
 from velour_plugin.helpers.progress import track
 from velour_plugin.plugins.installed import installed
 from velour_plugin.store.protocol import Reader
@@ -67,6 +69,31 @@ def has_metric(reader: Reader, candidates: Sequence[Candidate], metric: str) -> 
         return True
     details = _details(reader, candidates)
     return any(each.name == metric for _, metrics in details for each in metrics)
+
+
+def first_metric(evaluator: Evaluator, label: Label | None) -> str:
+    """The first headline metric of a task; of one label, the metric that belongs to it, if any."""
+    headline = evaluator.headline[0]
+    return headline if label is None else evaluator.of_label.get(headline, headline)
+
+
+def no_metric(
+    reader: Reader, metric: str, label: Label | None, candidates: Sequence[Candidate]
+) -> NotFound | UnknownName | InvalidInput:
+    """The error that says why no candidate has a metric of a label, or of all labels."""
+    if not candidates:
+        return NotFound("no evaluated run is among those asked for: see the runs of 'velour rank'.")
+    names = metric_names(reader, candidates)
+    if label is not None and metric in names:
+        known = metric_labels(reader, candidates, metric)
+        if not known:
+            return InvalidInput(f"{metric} is about all labels: leave label= (--label) out.")
+        labels = {value if key == DEFAULT_KEY else f"{key}={value}" for key, value in known}
+        missing = label.value if label.key == DEFAULT_KEY else f"{label.key}={label.value}"
+        return UnknownName(f"label of {metric}", missing, labels)
+    if metric in names:
+        return InvalidInput(f"{metric} is about one label: name it with label= (--label).")
+    return UnknownName("metric", metric, names)
 
 
 def _details(

@@ -1,23 +1,22 @@
-"""Which evaluations take part in a ranking: of each run the newest of a kind."""
+"""Which evaluations take part in a ranking: of each model the newest run, unless all are shown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from velour_plugin.domain.encoding.canonical import canonical_json
-from velour_plugin.domain.labels import DEFAULT_KEY, Label
-from velour_plugin.errors import InvalidInput, NotFound, UnknownName
+from velour_plugin.domain.labels import Label
+from velour_plugin.errors import NotFound, UnknownName
 from velour_plugin.plugins.installed import installed
 from velour_plugin.ranking.candidates.comparability import ABOUT_DATUMS, differences, refuse
+from velour_plugin.ranking.candidates.folding import fold, model_key, run_key
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.metric_lookup import (
     has_metric,
-    metric_labels,
-    metric_names,
     metric_values,
+    no_metric,
 )
-from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Candidate
 
 
@@ -32,6 +31,7 @@ class Choice:
             ``None`` for all.
         experiments: ids of MLflow experiments; ``None`` for all.
         on_mismatch: ``refuse`` evaluations that answer different questions, or ``intersect``.
+        all_runs: keep every run of a model, not only its newest; runs that are named are kept all.
     """
 
     metric: str
@@ -39,11 +39,30 @@ class Choice:
     runs: str | Sequence[str] | None = None
     experiments: Sequence[str] | None = None
     on_mismatch: str = "refuse"
+    all_runs: bool = False
+
+    @property
+    def folds(self) -> bool:
+        """Whether only the newest run of each model is kept."""
+        return self.runs is None and not self.all_runs
 
 
-def choose_candidates(
-    access: LedgerAccess, dataset: str, choice: Choice
-) -> tuple[list[Candidate], dict[str, float | None]]:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The evaluations of one dataset that are ranked.
+
+    Args:
+        candidates: the evaluations, the newest first.
+        values: of the metric over all that each is about, by evaluation.
+        folded: evaluations in older runs of the same models, which are not ranked.
+    """
+
+    candidates: Sequence[Candidate]
+    values: Mapping[str, float | None]
+    folded: Sequence[Candidate] = ()
+
+
+def choose_candidates(access: LedgerAccess, dataset: str, choice: Choice) -> Chosen:
     """Find the evaluations to rank, and their values of the metric over all that they are about.
 
     Args:
@@ -57,16 +76,21 @@ def choose_candidates(
     """
     reader = access.reader
     chosen = _chosen(reader.candidates(dataset), dataset, choice)
-    candidates = _newest([item for item in chosen if access.admits(item)], access)
+    candidates = [item for item in chosen if access.admits(item)]
+    candidates, folded = fold(candidates) if choice.folds else (candidates, [])
+    candidates = _newest(candidates, access)
     if access.parameters and candidates:  # other labels, other thresholds: the ledgers will tell
         if not has_metric(reader, candidates, choice.metric):
             raise no_metric(reader, choice.metric, None, candidates)
-        return candidates, dict.fromkeys(item.evaluation_id for item in candidates)
-    stored = metric_values(reader, candidates, choice.metric, choice.label)
-    taking_part = [item for item in candidates if item.evaluation_id in stored]
+        return Chosen(candidates, dict.fromkeys(item.evaluation_id for item in candidates), folded)
+    values = metric_values(reader, candidates, choice.metric, choice.label)
+    taking_part = [item for item in candidates if item.evaluation_id in values]
     if not taking_part:
         raise no_metric(reader, choice.metric, choice.label, candidates)
-    return taking_part, stored
+    ranked = {(model_key(item), item.task) for item in taking_part}
+    return Chosen(
+        taking_part, values, [item for item in folded if (model_key(item), item.task) in ranked]
+    )
 
 
 def shared_datums(
@@ -135,27 +159,8 @@ def _newest(candidates: Sequence[Candidate], access: LedgerAccess) -> list[Candi
     kinds: dict[str, Candidate] = {}
     for item in candidates:
         certificate = access.certificate(item)
-        name = item.run.run_id if item.run else item.model
+        name = run_key(item)
         of_question = [certificate.parameters, certificate.label_map, certificate.filter]
         kind = [name, item.task, *of_question]
         kinds.setdefault(canonical_json(kind), item)
     return list(kinds.values())
-
-
-def no_metric(
-    reader: Reader, metric: str, label: Label | None, candidates: Sequence[Candidate]
-) -> NotFound | UnknownName | InvalidInput:
-    """The error that says why no candidate has a metric of a label, or of all labels."""
-    if not candidates:
-        return NotFound("no evaluated run is among those asked for: see the runs of 'velour rank'.")
-    names = metric_names(reader, candidates)
-    if label is not None and metric in names:
-        known = metric_labels(reader, candidates, metric)
-        if not known:
-            return InvalidInput(f"{metric} is about all labels: leave label= (--label) out.")
-        labels = {value if key == DEFAULT_KEY else f"{key}={value}" for key, value in known}
-        missing = label.value if label.key == DEFAULT_KEY else f"{label.key}={label.value}"
-        return UnknownName(f"label of {metric}", missing, labels)
-    if metric in names:
-        return InvalidInput(f"{metric} is about one label: name it with label= (--label).")
-    return UnknownName("metric", metric, names)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.evaluator import Evaluator
@@ -19,6 +20,7 @@ from velour_plugin.queries.query import is_uri
 from velour_plugin.ranking.candidates.comparability import name_of
 from velour_plugin.ranking.candidates.datum_predictions import select_by_predictions
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess, refuse_runs
+from velour_plugin.ranking.candidates.metric_lookup import first_metric, metric_values, no_metric
 from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Candidate
 
@@ -52,10 +54,6 @@ class EvaluatedLedger:
     def dataset(self) -> str:
         """Name of the dataset that it is on."""
         return self.candidate.certificate.dataset
-
-    def metric(self, name: str | None) -> str:
-        """A metric's name; the task's first headline metric for ``None``."""
-        return name or self.evaluator.headline[0]
 
 
 def find_run(reader: Reader, run: str, where: Where, dataset: str | None = None) -> EvaluatedLedger:
@@ -93,6 +91,21 @@ def find_run(reader: Reader, run: str, where: Where, dataset: str | None = None)
     uri = run if is_uri(run) else None
     mask = selection.mask(ledger.datums)
     return EvaluatedLedger(candidate, evaluator, ledger, mask, access.notes, uri)
+
+
+def metric_of_run(
+    reader: Reader, run: EvaluatedLedger, name: str | None, label: Label | None
+) -> str:
+    """The metric that a query names, or the first of the run's task, of all labels or of one.
+
+    Raises:
+        UnknownName: the run has no such metric, or not of this label.
+        InvalidInput: the metric is about all labels and one is named, or the reverse.
+    """
+    metric = name or first_metric(run.evaluator, label)
+    if (name or label) and not metric_values(reader, [run.candidate], metric, label):
+        raise no_metric(reader, metric, label, [run.candidate])
+    return metric
 
 
 def _newest(reader: Reader, run: str, dataset: str | None) -> Candidate:

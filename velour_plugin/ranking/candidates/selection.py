@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,8 +16,14 @@ from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.plugins.installed import installed
 from velour_plugin.ranking.candidates.comparability import refuse_other_questions
 from velour_plugin.ranking.candidates.datum_predictions import select_by_predictions
+from velour_plugin.ranking.candidates.folding import RowNames
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
-from velour_plugin.ranking.candidates.newest import Choice, choose_candidates, shared_datums
+from velour_plugin.ranking.candidates.newest import (
+    Choice,
+    Chosen,
+    choose_candidates,
+    shared_datums,
+)
 from velour_plugin.store.values import Candidate, DatumSelection
 
 
@@ -27,19 +33,22 @@ class DatasetSelection:
 
     Args:
         dataset: its name.
-        candidates: the evaluations.
-        stored: their values of the metric over all that they evaluated, by evaluation.
+        chosen: the evaluations, their values over all that they evaluated, and folded ones.
         selected: for each evaluation, the datums that count.
         total: how many datums there are.
         shared: uids that all evaluations have in common; ``None`` when they agree in everything.
     """
 
     dataset: str
-    candidates: Sequence[Candidate]
-    stored: Mapping[str, float | None]
+    chosen: Chosen
     selected: Sequence[DatumSelection]
     total: int
     shared: set[str] | None
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """The evaluations that are compared."""
+        return self.chosen.candidates
 
 
 def select(access: LedgerAccess, dataset: str, choice: Choice) -> DatasetSelection:
@@ -49,22 +58,18 @@ def select(access: LedgerAccess, dataset: str, choice: Choice) -> DatasetSelecti
         UnknownName: there is no such dataset, metric, label, run or property.
         NotComparable: the evaluations do not answer one question.
     """
-    candidates, stored = choose_candidates(access, dataset, choice)
-    return select_datums(access, candidates, stored, choice.on_mismatch)
+    chosen = choose_candidates(access, dataset, choice)
+    return select_datums(access, chosen, choice.on_mismatch)
 
 
-def select_datums(
-    access: LedgerAccess,
-    candidates: Sequence[Candidate],
-    stored: Mapping[str, float | None],
-    on_mismatch: str,
-) -> DatasetSelection:
+def select_datums(access: LedgerAccess, chosen: Chosen, on_mismatch: str) -> DatasetSelection:
     """Find the datums of a dataset over which some evaluations on it are compared.
 
     Raises:
         UnknownName: no datum has a property that the filter names.
         NotComparable: the evaluations do not answer one question.
     """
+    candidates = chosen.candidates
     shared = shared_datums(access, candidates, on_mismatch)
     versions = {item.version.id: item.version for item in candidates}
     of_query = {
@@ -85,7 +90,7 @@ def select_datums(
     selected = [own[item.version.id, item.certificate.filter] for item in candidates]
     total = max(version.datums for version in versions.values())
     dataset = candidates[0].certificate.dataset
-    return DatasetSelection(dataset, candidates, stored, selected, total, shared)
+    return DatasetSelection(dataset, chosen, selected, total, shared)
 
 
 def _evaluated_datums(
@@ -106,11 +111,13 @@ class Competitor:
     Args:
         items: its evaluation on each dataset on which it was evaluated.
         selected: the datums that count of each.
+        name: what the row is called.
         missing: datasets on which it was not evaluated.
     """
 
     items: Sequence[Candidate]
     selected: Sequence[DatumSelection]
+    name: str
     missing: Sequence[str] = ()
 
     @property
@@ -142,7 +149,7 @@ class Competitor:
 class Competitors:
     """The rows of a leaderboard and their ledgers.
 
-    On one dataset every run has a row of its own. Over several, a model has: its newest
+    On one dataset every evaluation has a row of its own. Over several, a model has: its newest
     evaluations on each are put together, and the datums of all count alike.
     """
 
@@ -151,12 +158,13 @@ class Competitors:
         if len(selections) == 1:
             only = selections[0]
             pairs = zip(only.candidates, only.selected, strict=True)
-            self.all = [Competitor([item], [selected]) for item, selected in pairs]
+            self.all = [Competitor([item], [selected], item.model) for item, selected in pairs]
             return
         items = [item for each in selections for item in each.candidates]
         refuse_other_questions(items, access)
-        models = dict.fromkeys(item.model for item in items)
-        self.all = [self._competitor(model) for model in models]
+        name_of_row = RowNames([each.candidates for each in selections])
+        names = dict.fromkeys(map(name_of_row, items))
+        self.all = [self._competitor(name, name_of_row) for name in names]
         self._names = [_numbered(index, each.selected) for index, each in enumerate(selections)]
 
     @property
@@ -201,16 +209,16 @@ class Competitors:
         uids = [names[uid] for names, selected in pairs for uid in selected.uids]
         return DatumSelection(uids, np.empty(0, np.int64))
 
-    def _competitor(self, model: str) -> Competitor:
+    def _competitor(self, name: str, name_of_row: RowNames) -> Competitor:
         items, selected, missing = [], [], []
         for each in self.selections:
-            own = [index for index, item in enumerate(each.candidates) if item.model == model]
+            own = [index for index, item in enumerate(each.candidates) if name_of_row(item) == name]
             if own:  # the newest comes first
                 items.append(each.candidates[own[0]])
                 selected.append(each.selected[own[0]])
             else:
                 missing.append(each.dataset)
-        return Competitor(items, selected, missing)
+        return Competitor(items, selected, name, missing)
 
 
 def _numbered(index: int, selected: Sequence[DatumSelection]) -> dict[str, str]:

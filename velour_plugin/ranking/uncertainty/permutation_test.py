@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from velour_plugin.answers import Difference
 from velour_plugin.domain.evaluation import Metric
-from velour_plugin.domain.labels import Label
+from velour_plugin.domain.labels import Label, label_text
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import UnknownName
 from velour_plugin.evaluator import Evaluator, MetricKey
@@ -28,20 +28,31 @@ _AT_ONCE = 1 << 21
 
 
 class Pair:
-    """Both runs' ledgers concatenated; 0/1 weights choose whose predictions count, per datum."""
+    """Both runs' ledgers concatenated; 0/1 weights choose whose predictions count, per datum.
+
+    Args:
+        first: the baseline.
+        second: the candidate.
+        metric: that is compared, of all labels or of one.
+        permutations: how many to draw.
+        seed: of the permutations.
+
+    Raises:
+        UnknownName: the baseline has no such metric.
+    """
 
     def __init__(
         self,
         first: EvaluatedLedger,
         second: EvaluatedLedger,
-        metric: str,
+        metric: MetricKey,
         permutations: int,
         seed: int,
     ) -> None:
         self.evaluator: Evaluator = first.evaluator
         self.ledgers = (first.ledger, second.ledger)
         self.count = len(first.ledger.datums)
-        self.metric, self.permutations, self.seed = metric, permutations, seed
+        (self.metric, self.label), self.permutations, self.seed = metric, permutations, seed
         ours, theirs = _renamed(first.ledger, "a"), _renamed(second.ledger, "b")
         self.both = self.evaluator.concatenate([ours, theirs])
         index_of = {uid: index for index, uid in enumerate(self.both.datums)}
@@ -53,7 +64,7 @@ class Pair:
     @property
     def notes(self) -> list[str]:
         """How the headline's p came about, where it is not the usual way."""
-        exact = self.permutations and self._outcomes(self.metric, None)
+        exact = self.permutations and self._outcomes(self.metric, self.label)
         return [f"p of {self.metric} is by McNemar's exact test."] if exact else []
 
     def differences(self, selected: NDArray[np.bool_], about: str) -> list[Difference]:
@@ -66,7 +77,7 @@ class Pair:
     def headline(self, selected: NDArray[np.bool_], about: str) -> Difference:
         """The headline alone."""
         sides = self._weights(selected, np.stack([~selected, selected]))
-        return self._differences([(self.metric, None)], sides, selected, about)[0]
+        return self._differences([(self.metric, self.label)], sides, selected, about)[0]
 
     def _differences(
         self,
@@ -80,7 +91,7 @@ class Pair:
         chance = self._chances(keys, second - first, selected, about) if self.permutations else {}
         return [
             Difference(
-                about if key[1] is None else f"{key[1].key}={key[1].value}",
+                about if key[1] in (None, self.label) else label_text(key[1]),
                 key[0],
                 int(selected.sum()),
                 ours,
@@ -170,8 +181,8 @@ class Pair:
         return [(item.name, item.label) for item in measured if self._is_compared(item)]
 
     def _is_compared(self, item: Metric) -> bool:
-        if item.label is None:
-            return item.name == self.metric
+        if self.label is not None or item.label is None:
+            return (item.name, item.label) == (self.metric, self.label)
         own = self.evaluator.of_label.get(self.metric.rpartition("/")[2])
         return item.name == own and item.label.key == self.key
 
@@ -186,7 +197,7 @@ class Pair:
             numbers = [
                 item.name
                 for item in measure(self.ledgers[0])
-                if item.label is None
+                if item.label == self.label
                 and (item.value is None or isinstance(item.value, (int, float)))
             ]
             if self.metric in numbers:

@@ -90,19 +90,23 @@ class PlainSnapshot:
 
     def candidates(self, dataset: str) -> list[Candidate]:
         """Every evaluation of a dataset, once for each run; the newest first."""
-        return self._candidates("datasets.name = ?", dataset)
+        items = self._candidates("datasets.name = ?", dataset)
+        if not items and dataset not in self.dataset_names():
+            raise NotPlain("no such dataset")  # the store names what there is
+        return items
 
     def evaluations_of(self, name: str) -> list[Candidate]:
         """Evaluations of a run by its id or name, of a model, or by their own id; newest first."""
         columns = ("run_id = ?", "evaluation_runs.name = ?", "model = ?", "evaluations.id = ?")
-        return self._candidates(" OR ".join(columns), *[name] * len(columns))
+        items = self._candidates(" OR ".join(columns), *[name] * len(columns))
+        if not items:
+            raise NotPlain("nothing of that name")  # the store names what there is
+        return items
 
     def _candidates(self, condition: str, *values: str) -> list[Candidate]:
         versions: dict[int, Version] = {}
         rows = self.transaction.rows(f"{_CANDIDATES} WHERE {condition}", values)
         items = [_candidate(row, versions) for row in rows]
-        if not items:
-            raise NotPlain("nothing of that name")  # the store's error names those that exist
         return sorted(items, key=lambda item: (item.created_at, item.evaluation_id), reverse=True)
 
     def metric_values(
