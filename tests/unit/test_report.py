@@ -14,7 +14,8 @@ from tests.pictures import harbour, predicted
 from tests.scenes import TEN_BY_TEN, annotation, scene
 from velour_plugin.report.drawing import drawn
 from velour_plugin.report.findings import Findings, find
-from velour_plugin.report.page import label_rows, report, slice_rows, worst_rows
+from velour_plugin.report.page import report
+from velour_plugin.report.rows import label_rows, slice_rows, worst_rows
 
 EVIL = "</script><script>alert(1)</script>"
 
@@ -52,8 +53,10 @@ def test_an_evaluation_with_nothing_to_show_is_a_page_too() -> None:
 
 def test_images_are_in_the_page(tmp_path: Path) -> None:
     dataset = predicted(harbour(tmp_path, 4), "small")
-    page = report(findings_of(dataset), list(drawn(dataset, ["000", "002"], tmp_path)))
-    assert page.count('src="data:image/jpeg;base64,') == 2
+    findings = findings_of(dataset)
+    worst = [findings.datums[index].uid for index in findings.worst]
+    page = report(findings, list(drawn(dataset, worst[:2], tmp_path)))
+    assert page.count('src="data:image/jpeg;base64,') == min(2, len(worst))
 
 
 def test_rows_name_first_and_compare_second() -> None:
@@ -62,5 +65,5 @@ def test_rows_name_first_and_compare_second() -> None:
     assert list(label_rows(findings)[0])[:3] == ["label", "AP_50", "datums"]
     assert list(slice_rows(findings)[0]) == ["slice", "mAP", "datums", "difference"]
     worst = worst_rows(findings)[0]
-    assert list(worst)[:3] == ["datum", "errors", "score"]
+    assert list(worst)[:4] == ["datum", "cost", "errors", "score"]
     assert worst["time_of_day"] in {"day", "night"}
