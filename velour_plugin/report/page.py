@@ -1,8 +1,9 @@
 """An evaluation as one page of HTML that needs no network and no other file.
 
 Figures are drawn by plotly.js, which lies in the page once, packed; a browser unpacks it when the
-page is opened. Whatever comes from data is escaped. A page takes at most about 6 MB: 1.9 MB of
-plotly.js, 10 images of 640 pixels, 60 of 220 pixels, and tables of at most 100 rows.
+page is opened. Whatever comes from data is escaped. A page usually takes 2 to 5 MB: 1.9 MB of
+plotly.js, at most 10 images of 640 pixels and 60 of 220 pixels, and tables of at most 100 rows;
+never more than about 15 MB, which images of noise would take.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from velour_plugin.report.rows import (
     worst_rows,
 )
 
-ROWS, COLUMNS = 100, 8
-"""Rows of a table and metrics of a label, at most."""
+ROWS, COLUMNS, CHARACTERS = 100, 8, 1_000
+"""Rows of a table, metrics of a label, and characters of a cell, at most."""
 
 
 def report(findings: Findings, images: Sequence[Drawn] = ()) -> str:
@@ -141,7 +142,10 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return f'<td class="number">{_number(value)}</td>'
-    return f"<td>{'–' if value is None else escape(str(value))}</td>"
+    text = "–" if value is None else str(value)
+    if len(text) > CHARACTERS:
+        text = f"{text[:CHARACTERS]}…"
+    return f"<td>{escape(text)}</td>"
 
 
 def _number(value: float | None) -> str:

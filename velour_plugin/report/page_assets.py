@@ -98,6 +98,7 @@ i.truth { background: #009e73 } i.prediction { background: #e67800 }
 #confusion .nsewdrag { cursor: pointer }
 .hint { font-size: 12px; margin: 0; padding: 0 12px 8px }
 [data-figure] { min-height: 380px }
-dialog { border: 1px solid #cbd2d9; border-radius: 8px; max-width: 900px; padding: 14px 16px }
+dialog { border: 1px solid #cbd2d9; border-radius: 8px; padding: 14px 16px;
+         width: min(820px, 85vw) }
 dialog::backdrop { background: rgba(31, 41, 51, .4) } dialog form { float: right }
 """
