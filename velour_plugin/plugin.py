@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from velour_plugin.queries.fields import Cut as Cut
     from velour_plugin.ranking import answer as answer
     from velour_plugin.ranking.slicing import masks as masks
+    from velour_plugin.report.cell_examples import example_uids as example_uids
     from velour_plugin.report.drawing import Drawn as Drawn
     from velour_plugin.report.drawing import drawn as drawn
     from velour_plugin.report.figures import COLOURS as COLOURS
@@ -101,10 +102,12 @@ if TYPE_CHECKING:
     from velour_plugin.report.figures import roc_curves as roc_curves
     from velour_plugin.report.findings import Findings as Findings
     from velour_plugin.report.findings import find as find
-    from velour_plugin.report.page import label_rows as label_rows
+    from velour_plugin.report.other_models import leaderboard_beside as leaderboard_beside
     from velour_plugin.report.page import report as report
-    from velour_plugin.report.page import slice_rows as slice_rows
-    from velour_plugin.report.page import worst_rows as worst_rows
+    from velour_plugin.report.rows import interval_text as interval_text
+    from velour_plugin.report.rows import label_rows as label_rows
+    from velour_plugin.report.rows import slice_rows as slice_rows
+    from velour_plugin.report.rows import worst_rows as worst_rows
     from velour_plugin.store import DatumSelection as DatumSelection
     from velour_plugin.store import Snapshot as Snapshot
     from velour_plugin.store import StoreOpener as StoreOpener
@@ -172,7 +175,10 @@ _NAMES = {
     "report.drawing": "Drawn drawn",
     "report.figures": "COLOURS RECALLS precision_curves roc_curves",
     "report.findings": "Findings find",
-    "report.page": "label_rows report slice_rows worst_rows",
+    "report.cell_examples": "example_uids",
+    "report.other_models": "leaderboard_beside",
+    "report.page": "report",
+    "report.rows": "interval_text label_rows slice_rows worst_rows",
     "helpers.parquet": "write_predictions",
     # Commands
     "cli.options": "json_option label_named print_result store_option where_option",

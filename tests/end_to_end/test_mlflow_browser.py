@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mlflow
 import pytest
@@ -13,10 +14,14 @@ import pytest
 from tests import mlflow_runs as runs
 from tests.browser import browser, mlflow_server, picture, see, without_assistant
 from tests.pictures import LABELS, MODELS, harbour, predicted
+from velour_plugin.report.cell_examples import example_uids
 from velour_plugin.report.drawing import drawn
 from velour_plugin.report.findings import find
 from velour_plugin.report.page import report
 from velour_plugin.use_cases.evaluate import evaluate
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = runs.QUIET
@@ -130,9 +135,79 @@ def test_a_report_needs_no_network(tmp_path: Path) -> None:
             assert page.locator(f"#{name} svg.main-svg").count() > 0
         assert set(page.locator("#precision_recall .legendtext").all_text_contents()) == set(LABELS)
         widths = page.locator("#worst img").evaluate_all("all => all.map(i => i.naturalWidth)")
-        assert len(widths) == 10
+        assert len(widths) == len(worst)
         assert min(widths) == 320
         assert page.locator("#slices-table td").first.inner_text() == "time_of_day: day"
         picture(page, "velour-report", whole=True)
     assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
     assert problems == []
+
+
+def click_on_cell(page: Page, truth: str, prediction: str) -> None:
+    """Click in the middle of a cell of the confusion matrix."""
+    page.locator("#confusion").scroll_into_view_if_needed()
+    x, y = page.evaluate(
+        """([truth, predicted]) => {
+            const {xaxis, yaxis, _size} = confusion._fullLayout;
+            const {left, top} = confusion.getBoundingClientRect();
+            const across = confusion._fullData[0].x.indexOf(predicted);
+            const down = confusion._fullData[0].y.indexOf(truth);
+            return [left + _size.l + xaxis.d2p(across), top + _size.t + yaxis.d2p(down)];
+        }""",
+        [truth, prediction],
+    )
+    page.mouse.move(x, y, steps=3)
+    page.mouse.click(x, y)
+
+
+def test_a_cell_of_the_confusion_matrix_opens_images_of_its_errors(tmp_path: Path) -> None:
+    """As many datums as the evaluation lists; each with its image, where one is drawn."""
+    dataset = predicted(harbour(tmp_path), "small")
+    evaluation = evaluate(dataset, "object-detection", save=False)
+    findings = find(evaluation, dataset)
+    images = list(drawn(dataset, example_uids(findings), tmp_path, 0.5))
+    path = tmp_path / "report.html"
+    path.write_text(report(findings, images[1:]), encoding="utf-8")
+    errors = findings.overall("confusion_matrix").value["errors"]  # type: ignore[union-attr]
+    missed = next(each for each in errors if each["predicted"] is None)
+    expected = list(dict.fromkeys(example["datum"] for example in missed["examples"]))
+    with browser() as context:
+        page = context.new_page()
+        page.goto(path.as_uri())
+        page.locator("body[data-drawn='8']").wait_for()
+        click_on_cell(page, missed["truth"], "missed")
+        dialog = page.locator("dialog#examples")
+        dialog.wait_for()
+        assert dialog.locator("h2").inner_text() == f"true {missed['truth']}, predicted missed"
+        assert dialog.locator("figcaption").all_inner_texts() == expected
+        shown = dialog.locator("img").evaluate_all("all => all.map(i => [i.alt, i.naturalWidth])")
+        assert shown == [[uid, 220] for uid in expected if uid != images[0].uid]
+        picture(page, "velour-report-cell")
+        page.keyboard.press("Escape")
+        dialog.wait_for(state="hidden")
+        click_on_cell(page, "boat", "boat")
+        assert "errors only" in dialog.locator("#examples-count").inner_text()
+        dialog.get_by_role("button", name="Close").click()
+        dialog.wait_for(state="hidden")
+
+
+def test_a_map_has_coast_lines_around_the_datums(tmp_path: Path) -> None:
+    """Of Boston and Halifax: the coast runs through what is shown, and needs no network."""
+    dataset = predicted(harbour(), "small")
+    findings = find(evaluate(dataset, "object-detection", save=False), dataset)
+    path = tmp_path / "report.html"
+    path.write_text(report(findings), encoding="utf-8")
+    requested: list[str] = []
+    with browser() as context:
+        page = context.new_page()
+        page.on("request", lambda request: requested.append(request.url))
+        page.goto(path.as_uri())
+        page.locator("body[data-drawn='8']").wait_for()
+        page.locator("#map").scroll_into_view_if_needed()
+        assert page.locator("#map .scatterlayer .points path.point").count() == 40
+        lines = page.locator("#map .scatterlayer .lines path.js-line")
+        drawn_lines = lines.evaluate_all("all => all.map(line => line.getAttribute('d')).join('')")
+        assert len(drawn_lines) > 200
+        assert "Natural Earth" in page.locator("#figures").inner_text()
+        picture(page, "velour-report-map")
+    assert [url for url in requested if not url.startswith(("file:", "blob:", "data:"))] == []

@@ -12,7 +12,7 @@ from PIL import Image
 
 import velour_plugin as velour
 from tests.scenes import annotation
-from velour_plugin.report.drawing import SAID, SIDE, TRUTH, drawn, image_file, image_folders
+from velour_plugin.report.drawing import PREDICTED, SIDE, TRUTH, drawn, image_file, image_folders
 
 WHITE = (255, 255, 255)
 BOX = velour.BoundingBox(20, 30, 60, 70)
@@ -42,7 +42,7 @@ def test_a_true_box_is_green_and_a_predicted_one_orange(tmp_path: Path) -> None:
     assert image.getpixel((60, 50)) == TRUTH
     assert image.getpixel((40, 50)) == WHITE
     image = picture(tmp_path, [], [annotation(BOX, score=0.9)])
-    assert image.getpixel((40, 70)) == SAID
+    assert image.getpixel((40, 70)) == PREDICTED
 
 
 def test_a_prediction_below_the_threshold_is_not_drawn(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_polygons_are_outlined_and_masks_tinted(tmp_path: Path) -> None:
     assert image.getpixel((20, 80)) == WHITE
     image = picture(tmp_path, [], [annotation(velour.Raster(RIGHT_HALF), score=0.9)])
     assert image.getpixel((10, 50)) == WHITE
-    assert image.getpixel((110, 50)) not in (WHITE, SAID)
+    assert image.getpixel((110, 50)) not in (WHITE, PREDICTED)
 
 
 def test_labels_of_a_whole_image_are_written_on_it(tmp_path: Path) -> None:
@@ -86,7 +86,8 @@ def test_an_image_is_found_by_what_the_metadata_say(tmp_path: Path, name: str) -
     assert image_file(velour.Datum("1", {name: "a.png"}), named) == path
     assert image_file(velour.Datum("1", {name: str(path)}), here) == path
     assert image_file(velour.Datum("1", {name: "b.png"}), named) is None
-    assert image_file(velour.Datum("1", {"name": "a.png"}), named) is None
+    assert image_file(velour.Datum("1", {"photo": "a.png"}), named) == path  # ends as images do
+    assert image_file(velour.Datum("1", {"photo": "a.txt"}), named) is None
 
 
 @pytest.mark.parametrize(
@@ -113,11 +114,14 @@ def test_images_are_found_where_usual_layouts_keep_them(
     assert found.resolve() == tmp_path / image
 
 
-@pytest.mark.parametrize("uid", ["a.png", "sub/a.png"])
-def test_an_image_whose_uid_is_its_file_is_found(tmp_path: Path, uid: str) -> None:
-    (tmp_path / uid).parent.mkdir(exist_ok=True)
-    (tmp_path / uid).write_bytes(b"")
-    assert image_file(velour.Datum(uid), [tmp_path]) == tmp_path / uid
+@pytest.mark.parametrize("uid", ["a.png", "a", "sub/a.png", "sub/a"])
+def test_an_image_whose_uid_is_its_file_with_or_without_its_ending_is_found(
+    tmp_path: Path, uid: str
+) -> None:
+    path = (tmp_path / uid).with_suffix(".png")
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"")
+    assert image_file(velour.Datum(uid), [tmp_path]) == path
 
 
 @pytest.mark.parametrize("uid", ["x" * 5000, "..", ".", "1"])

@@ -121,7 +121,7 @@ def test_a_map_shows_some_of_many_places_and_whatever_has_no_score() -> None:
     truths = [velour.GroundTruth(datum, []) for datum in datums]
     dataset = velour.Dataset.from_groundtruths(truths, "many").with_predictions([], "model")
     spec = figures(find(velour.evaluate(dataset, "object-detection", save=False), dataset))["map"]
-    dots: dict[str, Any] = spec["data"][0]
+    dots: dict[str, Any] = spec["data"][-1]
     assert len(dots["x"]) == POINTS
     assert set(dots["marker"]["color"]) == {None}
     assert (dots["y"][0], dots["y"][-1]) == (40.0, 42.499)

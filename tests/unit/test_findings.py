@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from tests.label_maps import dataset as drawn_dataset
 from tests.pictures import harbour, predicted
 from tests.scenes import ELSEWHERE, TEN_BY_TEN, annotation, scene
 from velour_plugin.errors import UnknownName
+from velour_plugin.report import findings as findings_module
+from velour_plugin.report import headline_intervals
 from velour_plugin.report.findings import Findings, find, usual_cuts
 
 HIT = annotation(TEN_BY_TEN, score=0.9)
@@ -42,7 +45,7 @@ def test_detection_counts_false_and_missed_objects_of_each_image() -> None:
         "false": [0.0, 1.0, 0.0, 0.0],
         "missed": [0.0, 0.0, 1.0, 0.0],
     }
-    assert found.worst == [2, 1]  # one error each, and the third image has found nothing
+    assert found.worst == [2]  # a false detection below all true ones costs nothing
 
 
 def test_slices_may_be_of_what_the_ground_truth_of_a_datum_shows() -> None:
@@ -64,7 +67,7 @@ def test_crowds_are_neither_missed_nor_found() -> None:
     assert columns(found)["score"] == [0.0, None]
 
 
-def test_classification_says_which_datums_are_wrong_the_surest_first() -> None:
+def test_classification_says_which_datums_are_wrong() -> None:
     truths = {"a": "cat", "b": "cat", "c": "dog"}
     said = {
         "a": {"cat": 0.4, "dog": 0.6},
@@ -75,7 +78,10 @@ def test_classification_says_which_datums_are_wrong_the_surest_first() -> None:
     assert columns(found)["score"] == [0.0, 0.0, 1.0]
     assert columns(found)["errors"] == [1.0, 1.0, 0.0]
     assert columns(found)["log_loss"] == pytest.approx([-math.log(p) for p in (0.4, 0.1, 0.8)])
-    assert [found.datums[place].uid for place in found.worst] == ["b", "a"]
+    assert [found.datums[place].uid for place in found.worst] == [
+        "a",
+        "b",
+    ]  # which cost the same accuracy
 
 
 def test_segmentation_counts_wrong_pixels_of_each_image() -> None:
@@ -104,7 +110,7 @@ def test_a_filtered_evaluation_shows_its_own_datums_only() -> None:
     found = find(evaluation, dataset)
     assert {datum.metadata["time_of_day"] for datum in found.datums} == {"night"}
     assert {part.by for part in found.slices} == {"port"}
-    assert len(found.places) == len(found.datums) == 20
+    assert len(found.locations) == len(found.datums) == 20
 
 
 def test_labels_come_by_how_many_datums_show_them() -> None:
@@ -143,6 +149,61 @@ def test_places_are_longitude_and_latitude() -> None:
     datums = [velour.Datum("1", location=(42.36, -71.03)), velour.Datum("2")]
     truths = [velour.GroundTruth(datum, [annotation(TEN_BY_TEN)]) for datum in datums]
     dataset = velour.Dataset.from_groundtruths(truths, "fires").with_predictions([], "model")
-    places = findings_of(dataset).places
+    places = findings_of(dataset).locations
     assert places[0].tolist() == pytest.approx([-71.03, 42.36])
     assert np.isnan(places[1]).all()
+
+
+@pytest.mark.parametrize("model", ["small", "large"])
+def test_the_worst_datums_are_those_of_velour_worst(model: str, tmp_path: Path) -> None:
+    dataset, store = predicted(harbour(), model), f"sqlite:///{tmp_path / 'velour.db'}"
+    evaluation = velour.evaluate(dataset, "object-detection", store=store)
+    found = find(evaluation, dataset)
+    rows = [row for row in velour.worst(model, store=store).rows if row.cost > 0]
+    assert len(rows) > 3
+    assert [found.datums[index].uid for index in found.worst] == [row.uid for row in rows]
+    assert [found.costs[index] for index in found.worst] == [row.cost for row in rows]
+
+
+def test_of_many_datums_those_with_most_errors_are_left_out_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dataset = predicted(harbour(), "small")
+    evaluation = velour.evaluate(dataset, "object-detection", save=False)
+    every = find(evaluation, dataset)
+    monkeypatch.setattr(findings_module, "LEFT_OUT", 12)
+    some = find(evaluation, dataset)
+    computed = ~np.isnan(some.costs)
+    assert computed.sum() == 12
+    assert (some.costs[computed] == every.costs[computed]).all()
+    assert some.by_datum["errors"][computed].min() >= some.by_datum["errors"][~computed].max()
+
+
+@pytest.mark.parametrize("task", ["object-detection", "image-classification"])
+def test_intervals_are_those_of_rank(task: str, tmp_path: Path) -> None:
+    """Of detection by resampling; accuracy is a share of datums and has Wilson's."""
+    store = f"sqlite:///{tmp_path / 'velour.db'}"
+    if task == "object-detection":
+        dataset = predicted(harbour(), "small")
+    else:
+        truths = {str(number): "cat" if number % 3 else "dog" for number in range(30)}
+        scores = {uid: {"cat": 0.4 + int(uid) / 60, "dog": 0.6 - int(uid) / 60} for uid in truths}
+        dataset = dataset_of(truths, scores).with_model("small")
+    evaluation = velour.evaluate(dataset, task, store=store)
+    found = find(evaluation, dataset)
+    defined = [name for name, value in evaluation.headline.items() if value is not None]
+    assert set(found.intervals) <= set(defined)
+    assert len(found.intervals) > 5
+    for metric in defined:
+        (row,) = velour.rank(metric, dataset.name, store=store).rows
+        assert found.intervals.get(metric) == row.interval
+
+
+def test_what_takes_long_to_resample_and_few_datums_have_no_intervals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dataset = predicted(harbour(), "small")
+    few = velour.evaluate(dataset, "object-detection", where="uid IN ('000', '001')", save=False)
+    assert find(few, dataset).intervals == {}
+    monkeypatch.setattr(headline_intervals, "ROWS", 10)
+    assert findings_of(dataset).intervals == {}

@@ -16,12 +16,10 @@ from velour_plugin.queries.fields import Cut
 from velour_plugin.queries.query import SliceQuery, WorstQuery, label_of
 from velour_plugin.ranking.candidates.datum_predictions import select_in_run
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run, metric_of_run
+from velour_plugin.ranking.datum_costs import datum_costs
 from velour_plugin.ranking.slicing import Mask, cut_name, masks
 from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
 from velour_plugin.store.protocol import Reader, Snapshot
-
-_AT_ONCE = 1000
-"""Datums that are left out between two steps of the progress bar."""
 
 
 def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
@@ -63,16 +61,8 @@ def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
     metric = metric_of_run(reader, run, query.metric, label)
     metadata = {datum.uid: datum.metadata for datum in reader.datums(run.candidate.version)}
     reader.release()
-    whole = value_over(run.evaluator, run.ledger, metric, label, run.selected)
-    sign = -1.0 if run.evaluator.prefers_lower(metric) else 1.0
     indices = np.flatnonzero(run.selected)
-    blocks = np.array_split(indices, -(-len(indices) // _AT_ONCE) or 1)
-    without = [
-        run.evaluator.leave_one_out(run.ledger, [(metric, label)], run.selected, block)[:, 0]
-        for block in track(blocks, len(blocks), f"leaving out datums, {metric}")
-    ]
-    known = np.nan if whole is None else whole
-    costs = np.nan_to_num(sign * (np.concatenate(without) - known))
+    costs = datum_costs(run.evaluator, run.ledger, (metric, label), run.selected, indices)
     order = np.argsort(-costs, kind="stable")
     order = order[costs[order] > 0][: query.n]
     uids = [run.ledger.datums[index] for index in indices[order]]

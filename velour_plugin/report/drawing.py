@@ -1,12 +1,14 @@
-"""Draw what is true and what was said onto an image, and find the images of a dataset.
+"""Draw ground truth and predictions onto images, and find the image files of a dataset.
 
-Truth is drawn in green, predictions in orange, masks as tints. A datum's metadata, or
-its uid, names its file: absolute, or relative to the folder that the caller names; without one, to
-the working directory and where datasets of the usual layouts keep images beside annotations.
+Ground truth is drawn in green, predictions in orange, masks as tints. A datum's metadata, or its
+uid, names its file: absolute, or relative to the folder that the caller passes; without one, to
+the working directory and to where datasets of the usual layouts keep images beside annotations.
 """
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,16 +26,18 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 NAMES = ("file_name", "image_path", "image", "path", "filename")
-"""Metadata that may say which file a datum is."""
+"""Metadata that may name the file of a datum; other values do when they end as images do."""
 
-TRUTH, SAID = (0, 158, 115), (230, 120, 0)
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+
+TRUTH, PREDICTED = (0, 158, 115), (230, 120, 0)
 SIDE, MANY = 640, 100
 """Pixels of the longer side at most; annotations of a side that are drawn at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """An image with what is true and what was said drawn on it."""
+    """An image with ground truth and predictions drawn on it."""
 
     uid: str
     image: Image
@@ -43,12 +47,12 @@ def image_folders(folder: Path | None, source_path: str | None = None) -> Iterat
     """Folders in which images may be, the most likely first.
 
     Args:
-        folder: the one that the caller names; only it is searched then, and its ``images``.
+        folder: the one that the caller passes; only it and the folders in it are searched then.
         source_path: what the dataset was read from: COCO's ``annotations/instances_SPLIT.json``
             beside ``SPLIT/``, VOC's ``JPEGImages``, YOLO's ``images/SPLIT`` and ``SPLIT/images``.
     """
     if folder is not None:
-        yield from (folder, folder / "images")
+        yield from (folder, folder / "images", *sorted(folder.glob("*/")))
         return
     yield Path()
     if source_path is None:
@@ -63,30 +67,58 @@ def image_folders(folder: Path | None, source_path: str | None = None) -> Iterat
 
 
 def image_file(datum: Datum, folders: Sequence[Path]) -> Path | None:
-    """The file that a datum's metadata names, or else its uid, in the first folder that has it."""
-    named = [name for key in NAMES if isinstance(name := datum.metadata.get(key), str) and name]
-    paths = (folder / name for name in (*named, datum.uid) for folder in folders)
+    """The file that a datum's metadata name, or else its uid, in the first folder that has it.
+
+    A uid may lack the ending of the file's name.
+    """
+    paths = (folder / name for name in _file_names(datum) for folder in folders)
     return next((path for path in paths if os.path.isfile(path)), None)  # False, whatever a uid is
+
+
+def _file_names(datum: Datum) -> Iterator[str]:
+    """Names that may be the datum's image file, the most likely first."""
+    metadata = datum.metadata
+    named = (metadata.get(key) for key in NAMES)
+    yield from (name for name in named if isinstance(name, str) and name)
+    yield datum.uid
+    if not _is_image(datum.uid):
+        yield from (f"{datum.uid}{ending}" for ending in ENDINGS)
+    others = (value for key, value in metadata.items() if key not in NAMES)
+    yield from (value for value in others if isinstance(value, str) and _is_image(value))
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(ENDINGS)
 
 
 def drawn(
     dataset: Dataset, uids: Sequence[str], folder: Path | None, threshold: float = 0.0
 ) -> Iterator[Drawn]:
-    """Draw the images that can be found and read.
+    """Draw the images that exist and can be read.
 
     Args:
         dataset: with predictions.
         uids: of the datums to draw.
-        folder: where images are; ``None`` seeks them, see :func:`image_folders`.
+        folder: where images are; ``None`` for the usual folders, see :func:`image_folders`.
         threshold: predictions of lower scores are left out.
     """
     folders = list(image_folders(folder, dataset.source_path))
     for uid in uids:
-        place = dataset.index_of[uid]
-        path = image_file(dataset.datums[place], folders)
+        index = dataset.index_of[uid]
+        path = image_file(dataset.datums[index], folders)
         image = None if path is None else _opened(path)
         if image is not None:
-            yield Drawn(uid, _with_annotations(image, dataset, place, threshold))
+            yield Drawn(uid, _with_annotations(image, dataset, index, threshold))
+
+
+def data_url(image: Image, side: int = SIDE) -> str:
+    """A JPEG as a URL that holds it, no longer than ``side`` pixels."""
+    if max(image.size) > side:
+        image = image.copy()
+        image.thumbnail((side, side))
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=80)
+    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
 def _opened(path: Path) -> tuple[Image, float] | None:
@@ -105,41 +137,44 @@ def _opened(path: Path) -> tuple[Image, float] | None:
 
 
 def _with_annotations(
-    opened: tuple[Image, float], dataset: Dataset, place: int, threshold: float
+    opened: tuple[Image, float], dataset: Dataset, index: int, threshold: float
 ) -> Image:
     from PIL import ImageDraw
 
     image, scale = opened
-    truths = dataset.truth.annotations_of(place)
-    said = _said(dataset.predictions, place, threshold)
-    for side, colour in ((truths, TRUTH), (said, SAID)):
+    truths = dataset.truth.annotations_of(index)
+    predictions = _predictions(dataset.predictions, index, threshold)
+    for side, colour in ((truths, TRUTH), (predictions, PREDICTED)):
         for annotation in side:
             if annotation.raster is not None:
                 image = _tinted(image, annotation.raster, colour)
     pen = ImageDraw.Draw(image)
     for annotation in truths[:MANY]:
         _outline(pen, annotation, scale, TRUTH, "")
-    for annotation in said[:MANY]:
-        _outline(pen, annotation, scale, SAID, _caption(annotation))
-    whole = [
-        f"{who}: {', '.join(map(_caption, some))}"
-        for who, some in (("true", _of_whole(truths)), ("said", _of_whole(said)))
-        if some
+    for annotation in predictions[:MANY]:
+        _outline(pen, annotation, scale, PREDICTED, _caption(annotation))
+    of_image = [
+        f"{side}: {', '.join(map(_caption, annotations))}"
+        for side, annotations in (
+            ("true", _of_image(truths)),
+            ("predicted", _of_image(predictions)),
+        )
+        if annotations
     ]
-    if whole:
-        _text(pen, (4, 4), "\n".join(whole), (31, 41, 51))
+    if of_image:
+        _text(pen, (4, 4), "\n".join(of_image), (31, 41, 51))
     return image
 
 
-def _said(
-    predictions: AnnotationTable | None, place: int, threshold: float
+def _predictions(
+    predictions: AnnotationTable | None, index: int, threshold: float
 ) -> Sequence[Annotation]:
-    """Those that reach the threshold, the best first; of whole images, the best only."""
+    """Those that reach the threshold, the best first; of labels of whole images, the best only."""
     if predictions is None:
         return ()
-    said = sorted(predictions.annotations_of(place), key=_score, reverse=True)
-    here = [one for one in said if _score(one) >= threshold]
-    return here or [one for one in said[:1] if _is_of_whole(one)]
+    ranked = sorted(predictions.annotations_of(index), key=_score, reverse=True)
+    kept = [annotation for annotation in ranked if _score(annotation) >= threshold]
+    return kept or [annotation for annotation in ranked[:1] if _is_of_image(annotation)]
 
 
 def _score(annotation: Annotation) -> float:
@@ -147,17 +182,18 @@ def _score(annotation: Annotation) -> float:
     return max((1.0 if score is None else score for score in scores), default=0.0)
 
 
-def _is_of_whole(annotation: Annotation) -> bool:
+def _is_of_image(annotation: Annotation) -> bool:
+    """Whether an annotation is about the whole image: it has no region."""
     regions = (annotation.bounding_box, annotation.polygon, annotation.multipolygon)
     return not any(region is not None for region in (*regions, annotation.raster))
 
 
-def _of_whole(annotations: Sequence[Annotation]) -> list[Annotation]:
-    return [one for one in annotations if _is_of_whole(one)]
+def _of_image(annotations: Sequence[Annotation]) -> list[Annotation]:
+    return [annotation for annotation in annotations if _is_of_image(annotation)]
 
 
 def _caption(annotation: Annotation) -> str:
-    label = max(annotation.labels, key=lambda one: one.score or 0.0, default=None)
+    label = max(annotation.labels, key=lambda label: label.score or 0.0, default=None)
     if label is None:
         return ""
     return label.value if label.score is None else f"{label.value} {label.score:.2f}"

@@ -1,15 +1,15 @@
-"""What to show of an evaluation: its labels, slices of its data, and its worst datums.
+"""What to show of an evaluation: its labels, slices of its data, its worst datums, intervals.
 
-Everything is read from the ledger: nothing is matched, and nothing is resampled. Reports, tables
-and figures are made of the same findings.
+Everything is computed from the ledger; nothing is matched again. Reports, tables and figures are
+made of the same findings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,26 +23,35 @@ from velour_plugin.evaluator import value_over
 from velour_plugin.helpers.libraries import shapely
 from velour_plugin.plugins.installed import installed
 from velour_plugin.queries.fields import Cut
+from velour_plugin.ranking.datum_costs import datum_costs
 from velour_plugin.ranking.slicing import cut_name, masks
+from velour_plugin.report.headline_intervals import headline_intervals
+
+if TYPE_CHECKING:
+    from velour_plugin.answers import Leaderboard
 
 ABOUT_LABELS = ("AP_50", "IoU", "f1")
-"""What a label is judged by first, where the task has it."""
+"""The metric of a label that is shown first, where the task has it."""
 
 SIZES = frozenset({"height", "width"})
-"""Properties that nobody asked to slice by, however few values they have."""
+"""Properties that are not sliced by unless the caller names them."""
 
 FEW, CUTS, SLICES, WORST = 10, 5, 100, 10
-"""Values of a property that slices by default; such properties; slices; worst datums."""
+"""Values of a property that is sliced by when the caller names none; such properties; slices;
+worst datums."""
+
+LEFT_OUT = 5_000
+"""Datums, at most, that are left out one at a time to find the worst."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelFinding:
-    """How one label went.
+    """Metrics of one label.
 
     Args:
         name: its value; ``key=value`` for those of a second key.
-        datums: how many show it; ``None`` where the ledger does not tell.
-        values: every number about it, by name, what it is judged by first coming first.
+        datums: how many have it; ``None`` where the ledger does not say.
+        values: its metrics by name, the most important first.
         label: the label itself.
     """
 
@@ -54,7 +63,7 @@ class LabelFinding:
 
 @dataclass(frozen=True, slots=True)
 class SliceFinding:
-    """How a slice of the data went: the task's first metric over its datums."""
+    """The task's first headline metric over a slice of the datums."""
 
     by: str
     name: str
@@ -69,10 +78,15 @@ class Findings:
 
     Args:
         evaluation: the numbers.
-        labels: those most datums show first.
+        labels: those that most datums have come first.
         slices: in the order of their cuts.
-        datums: those that were judged, in the order of the ledger.
+        datums: those that were evaluated, in the order of the ledger.
         by_datum: columns as the evaluator's ``by_datum`` has them.
+        costs: ``(datums,)`` gain of the first headline metric if each datum is left out; NaN where
+            it was not computed.
+        intervals: confidence intervals of headline metrics, by name; empty where resampling
+            would take long.
+        leaderboard: the other models of the dataset; ``None`` where there are none.
     """
 
     evaluation: Evaluation
@@ -80,6 +94,9 @@ class Findings:
     slices: Sequence[SliceFinding]
     datums: Sequence[Datum]
     by_datum: Mapping[str, NDArray[Any]]
+    costs: NDArray[np.float64]
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    leaderboard: Leaderboard | None = None
 
     @property
     def metric(self) -> str:
@@ -88,62 +105,80 @@ class Findings:
 
     @property
     def label_metric(self) -> str | None:
-        """What labels are judged by first."""
+        """The metric of labels that is shown first."""
         return next((name for label in self.labels for name in label.values), None)
 
     @cached_property
     def worst(self) -> Sequence[int]:
-        """Positions of the datums with most errors, those of equally many with the lowest score."""
-        errors, score = self.by_datum.get("errors"), self.by_datum.get("score")
-        if errors is None or score is None:
-            return ()
-        more = [-column for name, column in self.by_datum.items() if name not in _FIRST]
-        order = np.lexsort((*more, score, -errors))[:WORST]
-        return [int(place) for place in order if errors[place] > 0]
+        """Positions of the datums that cost most, as ``velour worst`` orders them."""
+        order = np.argsort(-np.nan_to_num(self.costs), kind="stable")[:WORST]
+        return [int(index) for index in order if self.costs[index] > 0]
 
     @cached_property
-    def places(self) -> NDArray[np.float64]:
+    def locations(self) -> NDArray[np.float64]:
         """``(datums, 2)`` longitude and latitude of each datum; NaN where it has none."""
-        located = [place for place, datum in enumerate(self.datums) if datum.location is not None]
-        found = np.full((len(self.datums), 2), np.nan)
+        located = [index for index, datum in enumerate(self.datums) if datum.location is not None]
+        points = np.full((len(self.datums), 2), np.nan)
         if located:
-            centres = shapely.centroid([self.datums[place].location for place in located])
-            found[located] = np.column_stack([shapely.get_x(centres), shapely.get_y(centres)])
-        return found
+            centres = shapely.centroid([self.datums[index].location for index in located])
+            points[located] = np.column_stack([shapely.get_x(centres), shapely.get_y(centres)])
+        return points
 
-
-_FIRST = ("score", "errors")
+    def overall(self, name: str) -> Metric | None:
+        """A metric about all labels, such as a matrix or a curve; ``None`` where undefined."""
+        for metric in self.evaluation.metrics:
+            if metric.name == name and metric.label is None and metric.value is not None:
+                return metric
+        return None
 
 
 def find(evaluation: Evaluation, dataset: Dataset, cuts: Iterable[Cut] | None = None) -> Findings:
-    """Look for what is worth showing.
+    """Compute what is worth showing.
 
     Args:
         evaluation: of ``dataset``.
-        dataset: for what is known of the datums.
-        cuts: how to slice (see :mod:`velour_plugin.ranking.slicing`); properties of few values
+        dataset: for the metadata and locations of the datums.
+        cuts: how to slice (see :mod:`velour_plugin.ranking.slicing`); by properties of few values
             when left out.
 
     Raises:
         UnknownName: no datum has a property that the cuts name.
     """
     evaluator = installed().evaluator(evaluation.task)
-    place = dataset.index_of
-    datums = [dataset.datums[place[uid]] for uid in evaluation.ledger.datums]
+    index_of = dataset.index_of
+    datums = [dataset.datums[index_of[uid]] for uid in evaluation.ledger.datums]
     evaluated = np.zeros(len(dataset), bool)
-    evaluated[[place[uid] for uid in evaluation.ledger.datums]] = True
+    evaluated[[index_of[uid] for uid in evaluation.ledger.datums]] = True
     truth = dataset.truth.on_datums(evaluated)
+    by_datum = evaluator.by_datum(evaluation.ledger)
     return Findings(
         evaluation,
         _labels(evaluation),
         _slices(evaluation, datums, truth, usual_cuts(datums) if cuts is None else cuts),
         datums,
-        evaluator.by_datum(evaluation.ledger),
+        by_datum,
+        _costs(evaluation, by_datum),
+        headline_intervals(evaluation, evaluator),
     )
 
 
+def _costs(evaluation: Evaluation, by_datum: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """What each datum costs; of more than :data:`LEFT_OUT`, those with most errors only."""
+    ledger, metric = evaluation.ledger, next(iter(evaluation.headline), "")
+    count = len(ledger.datums)
+    costs, omitted = np.full(count, np.nan), np.arange(count)
+    if count > LEFT_OUT and "errors" in by_datum:
+        omitted = np.sort(np.argsort(-by_datum["errors"], kind="stable")[:LEFT_OUT])
+    omitted = omitted[:LEFT_OUT]
+    if metric and count:
+        evaluator = installed().evaluator(evaluation.task)
+        every = np.ones(count, bool)
+        costs[omitted] = datum_costs(evaluator, ledger, (metric, None), every, omitted)
+    return costs
+
+
 def usual_cuts(datums: Sequence[Datum]) -> list[str]:
-    """Properties to slice by when nobody says: words, truths and whole numbers of few values."""
+    """Properties to slice by when none are named: strings, booleans, integers of few values."""
     values: dict[str, set[Any] | None] = {}
     for datum in datums:
         for name, value in datum.metadata.items():
@@ -153,14 +188,14 @@ def usual_cuts(datums: Sequence[Datum]) -> list[str]:
             if isinstance(value, (str, bool, int)):
                 seen.add(value)
             if not isinstance(value, (str, bool, int)) or len(seen) > FEW:
-                values[name] = None  # too many, or of another kind
+                values[name] = None  # too many values, or one of another type
     return [name for name, seen in values.items() if seen and len(seen) > 1 and name not in SIZES][
         :CUTS
     ]
 
 
 def _labels(evaluation: Evaluation) -> list[LabelFinding]:
-    shown = installed().evaluator(evaluation.task).support(evaluation.ledger)
+    support = installed().evaluator(evaluation.task).support(evaluation.ledger)
     numbers: dict[tuple[str, str], dict[str, float | None]] = {}
     labels: dict[tuple[str, str], Label] = {}
     for metric in evaluation.metrics:
@@ -168,19 +203,19 @@ def _labels(evaluation: Evaluation) -> list[LabelFinding]:
             numbers.setdefault(metric.label.name, {})[metric.name] = metric.value
             labels.setdefault(metric.label.name, metric.label)
     first_key = next((key for key, _ in numbers), "")
-    found = [
+    findings = [
         LabelFinding(
             label.value if label.key == first_key else f"{label.key}={label.value}",
-            len(shown[name]) if name in shown else None,
-            _first_first(numbers[name]),
+            len(support[name]) if name in support else None,
+            _first_metric_first(numbers[name]),
             label,
         )
         for name, label in labels.items()
     ]
-    return sorted(found, key=lambda label: -(label.datums or 0))
+    return sorted(findings, key=lambda label: -(label.datums or 0))
 
 
-def _first_first(values: Mapping[str, float | None]) -> dict[str, float | None]:
+def _first_metric_first(values: Mapping[str, float | None]) -> dict[str, float | None]:
     first = {name: values[name] for name in ABOUT_LABELS if name in values}
     return {**first, **values}
 
@@ -191,14 +226,14 @@ def _slices(
     evaluator = installed().evaluator(evaluation.task)
     metric = next(iter(evaluation.headline), "")
     whole = evaluation.headline.get(metric)
-    found = [
+    parts = [
         (cut_name(cut), name, mask)
         for cut in cuts
         for name, mask in masks(datums, cut, evaluation.certificate.dataset, truth).items()
         if mask.any()
     ]
     rows = []
-    for by, name, mask in found[:SLICES] if metric else ():
+    for by, name, mask in parts[:SLICES] if metric else ():
         value = value_over(evaluator, evaluation.ledger, metric, None, mask)
         difference = None if value is None or whole is None else value - whole
         rows.append(SliceFinding(by, name, int(mask.sum()), value, difference))

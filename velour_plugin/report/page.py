@@ -1,27 +1,35 @@
-"""An evaluation as one page of HTML that needs nothing else: no network, no other file.
+"""An evaluation as one page of HTML that needs no network and no other file.
 
 Figures are drawn by plotly.js, which lies in the page once, packed; a browser unpacks it when the
-page is opened. Whatever comes from data is escaped.
+page is opened. Whatever comes from data is escaped. A page usually takes 2 to 5 MB: 1.9 MB of
+plotly.js, at most 10 images of 640 pixels and 60 of 220 pixels, and tables of at most 100 rows;
+never more than about 15 MB, which images of noise would take.
 """
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-import zlib
 from collections.abc import Mapping, Sequence
-from functools import cache
 from html import escape
-from importlib.resources import files
 from typing import Any
 
-from velour_plugin.report.drawing import Drawn
+from velour_plugin.report.cell_examples import examples_content
+from velour_plugin.report.drawing import Drawn, data_url
 from velour_plugin.report.figures import figures
 from velour_plugin.report.findings import Findings
+from velour_plugin.report.headline_intervals import CONFIDENCE
+from velour_plugin.report.page_assets import SCRIPT, STYLE, packed_plotly
+from velour_plugin.report.rows import (
+    certificate_rows,
+    interval_text,
+    label_rows,
+    leaderboard_rows,
+    slice_rows,
+    worst_rows,
+)
 
-ROWS, COLUMNS, FACTS = 100, 8, 6
-"""Rows of a table, numbers about a label, and what is told of a datum's metadata, at most."""
+ROWS, COLUMNS, CHARACTERS = 100, 8, 1_000
+"""Rows of a table, metrics of a label, and characters of a cell, at most."""
 
 
 def report(findings: Findings, images: Sequence[Drawn] = ()) -> str:
@@ -29,46 +37,63 @@ def report(findings: Findings, images: Sequence[Drawn] = ()) -> str:
 
     Args:
         findings: what to show.
-        images: of the worst datums, drawn.
+        images: of the worst datums and of examples of errors, drawn.
     """
     evaluation = findings.evaluation
     title = f"{evaluation.model} on {evaluation.certificate.dataset}"
     specs = figures(findings)
+    examples = examples_content(findings, images)
     sections = [
         _headline(findings),
-        _figures(specs),
+        _leaderboard(findings),
+        _figures(specs, examples is not None),
         _worst(findings, images),
         _slices(findings),
         _labels(findings),
-        _certificate(findings),
+        _section("certificate", "Certificate", _table(certificate_rows(findings))),
     ]
     return "\n".join(
         [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
+            f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
             f"<h1>{escape(title)}</h1>",
             f'<p class="quiet">{escape(evaluation.task)}, datums: {len(findings.datums):,}, '
-            f"labels: {len(findings.labels):,}</p>",
+            f"labels: {len(findings.labels):,}{_about_intervals(findings)}</p>",
             *sections,
-            _scripts(specs),
+            _scripts(specs, examples),
             "</body></html>",
         ]
     )
 
 
+def _about_intervals(findings: Findings) -> str:
+    return f"; {CONFIDENCE:.0%} confidence intervals" if findings.intervals else ""
+
+
 def _headline(findings: Findings) -> str:
     tiles = "".join(
-        f"<div><b>{_number(value)}</b><span>{escape(name)}</span></div>"
+        f"<div><b>{_number(value)}</b>"
+        f"<small>{interval_text(findings.intervals.get(name)) or ''}</small>"
+        f"<span>{escape(name)}</span></div>"
         for name, value in findings.evaluation.headline.items()
     )
     return f'<section id="headline" class="tiles">{tiles}</section>'
 
 
-def _figures(specs: Mapping[str, Any]) -> str:
+def _leaderboard(findings: Findings) -> str:
+    rows = leaderboard_rows(findings)
+    title = f"Models on {findings.evaluation.certificate.dataset}, by {findings.metric}"
+    return _section("leaderboard", title, _table(rows)) if rows else ""
+
+
+def _figures(specs: Mapping[str, Any], with_examples: bool) -> str:
     frames = "".join(
-        f'<div class="figure" id="{escape(name)}" data-figure="{escape(name)}"></div>'
+        f'<div class="figure"><div id="{escape(name)}" data-figure="{escape(name)}"></div>'
+        + (_EXAMPLES_HINT if with_examples and name == "confusion" else "")
+        + (_COAST_NOTE if name == "map" else "")
+        + "</div>"
         for name in specs
     )
     return f'<section id="figures" class="figures">{frames}</section>'
@@ -77,18 +102,17 @@ def _figures(specs: Mapping[str, Any]) -> str:
 def _worst(findings: Findings, images: Sequence[Drawn]) -> str:
     if not findings.worst:
         return ""
-    shown = "".join(
-        f'<figure><img alt="{escape(one.uid)}" src="{_inline(one)}">'
-        f"<figcaption>{escape(one.uid)}</figcaption></figure>"
-        for one in images
+    by_uid = {image.uid: image for image in images}
+    worst = [findings.datums[index].uid for index in findings.worst]
+    shown = [by_uid[uid] for uid in worst if uid in by_uid]
+    gallery = "".join(
+        f'<figure><img alt="{escape(image.uid)}" src="{data_url(image.image)}">'
+        f"<figcaption>{escape(image.uid)}</figcaption></figure>"
+        for image in shown
     )
-    legend = (
-        '<p class="quiet"><i class="true"></i> true <i class="said"></i> predicted</p>'
-        if images
-        else ""
-    )
-    table = _table(worst_rows(findings))
-    return _section("worst", "Worst datums", f'{legend}<div class="images">{shown}</div>{table}')
+    cost = f'<p class="quiet">cost: gain of {escape(findings.metric)} if the datum is left out</p>'
+    content = (_LEGEND if shown else "") + f'<div class="images">{gallery}</div>'
+    return _section("worst", "Worst datums", content + cost + _table(worst_rows(findings)))
 
 
 def _slices(findings: Findings) -> str:
@@ -99,64 +123,6 @@ def _slices(findings: Findings) -> str:
 def _labels(findings: Findings) -> str:
     rows = [dict(list(row.items())[:COLUMNS]) for row in label_rows(findings)]
     return _section("per-class", "Labels", _table(rows)) if rows else ""
-
-
-def _certificate(findings: Findings) -> str:
-    facts = certificate_rows(findings)
-    return _section("certificate", "What was asked", _table(facts))
-
-
-def label_rows(findings: Findings) -> list[dict[str, Any]]:
-    """A row a label: its name, what it is judged by, how many datums show it, other numbers."""
-    rows = []
-    for label in findings.labels:
-        (first, value), *others = label.values.items()
-        rows.append({"label": label.name, first: value, "datums": label.datums, **dict(others)})
-    return rows
-
-
-def slice_rows(findings: Findings) -> list[dict[str, Any]]:
-    """A row a slice: its name, the task's first metric, how many datums, what differs."""
-    return [
-        {
-            "slice": f"{part.by}: {part.name}",
-            findings.metric: part.value,
-            "datums": part.datums,
-            "difference": part.difference,
-        }
-        for part in findings.slices
-    ]
-
-
-def worst_rows(findings: Findings) -> list[dict[str, Any]]:
-    """A row each of the worst datums: its name, its errors, what they are, what is known of it."""
-    rows = []
-    for place in findings.worst:
-        datum = findings.datums[place]
-        columns = {
-            name: None if column[place] != column[place] else column[place].item()
-            for name, column in findings.by_datum.items()
-        }
-        plain, taken = (str, bool, int, float), {"datum", *columns}
-        known = {name: said for name, said in datum.metadata.items() if isinstance(said, plain)}
-        rows.append(
-            {
-                "datum": datum.uid,
-                "errors": columns.pop("errors"),
-                **columns,
-                **{name: known[name] for name in list(known)[:FACTS] if name not in taken},
-            }
-        )
-    return rows
-
-
-def certificate_rows(findings: Findings) -> list[dict[str, Any]]:
-    """What makes the evaluation comparable, a row a field."""
-    told = {"evaluation": findings.evaluation.id, **findings.evaluation.certificate.to_dict()}
-    return [
-        {"field": name, "value": said if isinstance(said, str) else json.dumps(said)}
-        for name, said in told.items()
-    ]
 
 
 def _section(name: str, title: str, content: str) -> str:
@@ -176,7 +142,10 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return f'<td class="number">{_number(value)}</td>'
-    return f"<td>{'–' if value is None else escape(str(value))}</td>"
+    text = "–" if value is None else str(value)
+    if len(text) > CHARACTERS:
+        text = f"{text[:CHARACTERS]}…"
+    return f"<td>{escape(text)}</td>"
 
 
 def _number(value: float | None) -> str:
@@ -185,78 +154,31 @@ def _number(value: float | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
 
 
-def _inline(one: Drawn) -> str:
-    content = io.BytesIO()
-    one.image.save(content, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
-
-
-def _scripts(specs: Mapping[str, Any]) -> str:
+def _scripts(specs: Mapping[str, Any], examples: Mapping[str, Any] | None) -> str:
     if not specs:
         return ""
-    said = json.dumps(specs, separators=(",", ":")).replace("<", "\\u003c")
     return (
-        f'<script type="application/json" id="specs">{said}</script>'
-        f'<script type="text/plain" id="plotly">{_plotly()}</script><script>{_DRAW}</script>'
+        (_EXAMPLES_DIALOG + _json("examples-content", examples) if examples else "")
+        + _json("specs", specs)
+        + f'<script type="text/plain" id="plotly">{packed_plotly()}</script>'
+        + f"<script>{SCRIPT}</script>"
     )
 
 
-@cache
-def _plotly() -> str:
-    """plotly.js, deflated and in base64: a third of its size."""
-    source = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
-    return base64.b64encode(zlib.compress(source, 6)).decode()
+def _json(name: str, content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" id="{name}">{text}</script>'
 
 
-_DRAW = """
-(async () => {
-  const frames = [...document.querySelectorAll("[data-figure]")];
-  try {
-    const packed = atob(document.getElementById("plotly").textContent);
-    const bytes = Uint8Array.from(packed, (c) => c.charCodeAt(0));
-    const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-    const script = document.createElement("script");
-    script.textContent = await new Response(plain).text();
-    document.head.append(script);
-    const specs = JSON.parse(document.getElementById("specs").textContent);
-    const config = {responsive: true, displaylogo: false};
-    for (const frame of frames) {
-      const {data, layout} = specs[frame.dataset.figure];
-      await Plotly.newPlot(frame, data, layout, config);
-    }
-    document.body.dataset.drawn = frames.length;
-  } catch (error) {
-    for (const frame of frames) frame.textContent = `This browser cannot draw: ${error}`;
-  }
-})();
-"""
-
-_STYLE = """
-body { font: 14px/1.45 system-ui, sans-serif; color: #1f2933; background: #f6f7f9;
-       margin: 0 auto; padding: 20px; max-width: 1280px }
-h1 { font-size: 22px; margin: 0 } h2 { font-size: 16px; margin: 0 0 8px }
-.quiet { color: #616e7c; margin: 2px 0 12px }
-section { margin: 0 0 16px } section[id]:not(.tiles):not(.figures) {
-  background: #fff; border: 1px solid #e4e7eb; border-radius: 8px; padding: 14px 16px }
-.tiles { display: grid; gap: 8px; grid-template-columns: repeat(auto-fill, minmax(118px, 1fr)) }
-.tiles div { background: #fff; border: 1px solid #e4e7eb; border-radius: 8px; padding: 8px 12px }
-.tiles b { display: block; font-size: 18px; font-variant-numeric: tabular-nums }
-.tiles span { color: #616e7c; font-size: 12px }
-.figures { display: grid; gap: 12px; align-items: start;
-           grid-template-columns: repeat(auto-fill, minmax(min(440px, 100%), 1fr)) }
-.figure { background: #fff; border: 1px solid #e4e7eb; border-radius: 8px; min-height: 380px;
-          min-width: 0; overflow: hidden; padding: 4px }
-.images { display: grid; gap: 10px;
-          grid-template-columns: repeat(auto-fill, minmax(240px, 1fr));
-          margin-bottom: 12px }
-.images figure { margin: 0 } .images img { width: 100%; border-radius: 6px; display: block }
-figcaption { color: #616e7c; font-size: 12px; overflow-wrap: anywhere }
-.wide { overflow-x: auto } table { border-collapse: collapse; font-size: 13px }
-th { text-align: left; color: #616e7c; font-weight: 600; white-space: nowrap }
-th, td { padding: 3px 14px 3px 0; border-bottom: 1px solid #eceff3; vertical-align: top }
-td { overflow-wrap: anywhere } .number { font-variant-numeric: tabular-nums; white-space: nowrap }
-i.true, i.said { display: inline-block; width: 12px; height: 12px; border-radius: 3px;
-                 vertical-align: -1px }
-i.true { background: #009e73 } i.said { background: #e67800 }
-#certificate td:first-child { white-space: nowrap }
+_LEGEND = (
+    '<p class="quiet"><i class="truth"></i> ground truth <i class="prediction"></i> prediction</p>'
+)
+_EXAMPLES_HINT = '<p class="quiet hint">Click a cell for examples of the error.</p>'
+_COAST_NOTE = (
+    '<p class="quiet hint">Coast lines: Natural Earth, 1:110 million; up to some 10 km off.</p>'
+)
+_EXAMPLES_DIALOG = """
+<dialog id="examples"><form method="dialog"><button>Close</button></form>
+<h2 id="examples-title"></h2><p class="quiet" id="examples-count"></p>
+<div class="images" id="examples-list"></div></dialog>
 """

@@ -177,7 +177,13 @@ def _log_one(
 
     from velour_integrations.mlflow.datasets.constructors import from_velour
     from velour_integrations.mlflow.runs.display_options import Wanted
-    from velour_integrations.mlflow.runs.run import log_artifacts, log_metrics, look, mlflow_metrics
+    from velour_integrations.mlflow.runs.run import (
+        log_artifacts,
+        log_metrics,
+        look,
+        mlflow_metrics,
+        with_leaderboard,
+    )
 
     client = mlflow.MlflowClient()
     before = client.get_run(run.run_id)
@@ -197,6 +203,8 @@ def _log_one(
         client.log_batch(run.run_id, tags=[RunTag(*tag) for tag in owner.items()])
     elif option("log_artifacts", True):
         with _hushed(bool(owner) or option("silent", False)):
+            with velour.open_store(option("store")) as store:
+                seen = with_leaderboard(seen, evaluation, store)
             log_artifacts(run.run_id, evaluation, dataset, seen)
     announce(found.source, evaluation)
 

@@ -1,8 +1,8 @@
-"""Figures of an evaluation, as plotly spells them: ``{"data": [...], "layout": {...}}``.
+"""Figures of an evaluation, in plotly's form: ``{"data": [...], "layout": {...}}``.
 
 They are plain JSON, so that making them costs no import of plotly; ``plotly.graph_objects.Figure``
-takes them, and so does plotly.js on a page. Many points or labels are thinned out: a figure is
-looked at, the numbers are in the evaluation. A figure that has nothing to show is ``None``.
+takes them, and so does plotly.js on a page. Many points or labels are thinned out: every
+number is in the evaluation. A figure that has nothing to show is ``None``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from velour_plugin.errors import NotFound, UnknownName
-from velour_plugin.report.figures import curves, data, judged
+from velour_plugin.report.figures import (
+    confusion_matrix,
+    curves,
+    data,
+    datum_map,
+    prediction_quality,
+)
 from velour_plugin.report.figures.curves import RECALLS, precision_curves, roc_curves
 from velour_plugin.report.figures.style import COLOURS, Spec
 from velour_plugin.report.findings import Findings
@@ -22,13 +28,13 @@ if TYPE_CHECKING:
 FIGURES: Mapping[str, Callable[[Findings], Spec | None]] = {
     "precision_recall": curves.precision_recall,
     "roc": curves.roc,
-    "confusion": judged.confusion,
+    "confusion": confusion_matrix.confusion,
     "labels": data.labels,
     "slices": data.slices,
-    "reliability": judged.reliability,
-    "scores": judged.scores,
-    "error_kinds": judged.error_kinds,
-    "map": data.places,
+    "reliability": prediction_quality.reliability,
+    "scores": prediction_quality.scores,
+    "error_kinds": prediction_quality.error_kinds,
+    "map": datum_map.locations,
 }
 
 

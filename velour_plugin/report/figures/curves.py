@@ -33,7 +33,7 @@ def precision_recall(findings: Findings) -> Spec | None:
     if not lines:
         return None
     some = f", {len(lines)} of {len(curves)} labels" if len(curves) > len(lines) else ""
-    title = f"Precision and recall{some}"
+    title = f"Precision-recall curves{some}"
     return spec_of(title, lines, "recall", "precision", unit=True)
 
 
@@ -47,7 +47,9 @@ def roc(findings: Findings) -> Spec | None:
     ]  # fmt: skip
     if not lines:
         return None
-    title = "ROC" + (f", {len(lines)} of {len(curves)} labels" if len(curves) > LINES else "")
+    title = "ROC curves" + (
+        f", {len(lines)} of {len(curves)} labels" if len(curves) > LINES else ""
+    )
     axes = ("false positive rate", "true positive rate")
     return spec_of(title, [diagonal(), *lines], *axes, unit=True)
 

@@ -88,6 +88,7 @@ class VelourEvaluator(ModelEvaluator):
             look,
             mlflow_metrics,
             run_of,
+            with_leaderboard,
         )
         from velour_integrations.mlflow.runs.tagged_models import save_tagged_model
 
@@ -117,6 +118,7 @@ class VelourEvaluator(ModelEvaluator):
                 metrics |= extras.measure(rows, metrics)
                 publish(evaluation, judged, store)
             save_tagged_model(store, run_id, evaluation.model)
+            seen = with_leaderboard(seen, evaluation, store)
         collect(evaluation)
         prefix = config.get("metric_prefix", "")
         metrics = {f"{prefix}{name}": value for name, value in metrics.items()}

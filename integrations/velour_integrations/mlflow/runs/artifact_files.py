@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,16 @@ from typing import Any
 from velour_integrations.mlflow.runs.display_options import Wanted
 from velour_integrations.mlflow.runs.tables import write_table
 from velour_plugin import Dataset
-from velour_plugin.plugin import Drawn, Findings, drawn, label_rows, report, slice_rows, worst_rows
+from velour_plugin.plugin import (
+    Drawn,
+    Findings,
+    drawn,
+    example_uids,
+    label_rows,
+    report,
+    slice_rows,
+    worst_rows,
+)
 
 PER_CLASS, SLICES, WORST = "velour_per_class.json", "velour_slices.json", "velour_worst.json"
 REPORT, MAP, IMAGES = "velour_report.html", "velour_map.geojson", "images"
@@ -29,8 +38,8 @@ TABLES = (PER_CLASS, SLICES, WORST)
 FILES = (REPORT, *TABLES, MAP)
 """At the root of a run's artifacts: MLflow compares no others."""
 
-PLACES, ROWS = 2_000, 2_000
-"""Places on a map and rows of a table at most."""
+POINTS, ROWS = 2_000, 2_000
+"""Points on a map and rows of a table at most."""
 
 _logger = logging.getLogger("velour")
 
@@ -67,80 +76,93 @@ class Shown:
 def write_all(folder: Path, findings: Findings, dataset: Dataset, wanted: Wanted) -> Shown:
     """Write what there is to show."""
     shown, images = Shown(), []
+    uids = [findings.datums[index].uid for index in findings.worst]
     with decorating("images of the worst datums"):
-        images = _draw(findings, dataset, wanted)
+        images = _draw(uids, findings, dataset, wanted)
         _write_images(folder, images)
         shown.images = len(images)
+    examples: list[Drawn] = []
+    with decorating("images of examples in the report"):
+        others = [uid for uid in example_uids(findings) if uid not in uids]
+        examples = list(_drawings(others, findings, dataset, wanted))
     with decorating(REPORT):
-        (folder / REPORT).write_text(report(findings, images), encoding="utf-8")
+        (folder / REPORT).write_text(report(findings, [*images, *examples]), encoding="utf-8")
         shown.files.append(REPORT)
-    rows = {PER_CLASS: label_rows, SLICES: slice_rows, WORST: worst_rows}
-    for name, rows_of in rows.items():
+    tables = {PER_CLASS: label_rows, SLICES: slice_rows, WORST: worst_rows}
+    for name, rows_of in tables.items():
         with decorating(name):
-            told = rows_of(findings)[:ROWS]
-            if name == WORST and len(images) == len(told):
-                told = [_with_image(row, step) for step, row in enumerate(told)]
-            if told:
-                shown.tables[name] = write_table(folder / name, told)
+            rows = rows_of(findings)[:ROWS]
+            if name == WORST and len(images) == len(rows):
+                rows = [_with_image(row, step) for step, row in enumerate(rows)]
+            if rows:
+                shown.tables[name] = write_table(folder / name, rows)
                 shown.files.append(name)
     with decorating(MAP):
-        places = geojson(findings)
-        if places["features"]:
-            (folder / MAP).write_text(json.dumps(places), encoding="utf-8")
+        features = geojson(findings)
+        if features["features"]:
+            (folder / MAP).write_text(json.dumps(features), encoding="utf-8")
             shown.files.append(MAP)
     return shown
 
 
 def geojson(findings: Findings) -> dict[str, Any]:
-    """Where the datums are, those that went worst first; MLflow shows it on a map."""
+    """Locations of the datums, those with most errors first; MLflow shows it on a map."""
     score, errors = (findings.by_datum.get(name) for name in ("score", "errors"))
-    located = [place for place, (x, _) in enumerate(findings.places) if not math.isnan(x)]
+    locations = findings.locations
+    located = [index for index, (x, _) in enumerate(locations) if not math.isnan(x)]
     if errors is not None:
-        located.sort(key=lambda place: -int(errors[place]))
+        located.sort(key=lambda index: -int(errors[index]))
     features = []
-    for place in located[:PLACES]:
-        known: dict[str, Any] = {"datum": findings.datums[place].uid}
+    for index in located[:POINTS]:
+        properties: dict[str, Any] = {"datum": findings.datums[index].uid}
         if score is not None and errors is not None:
-            value = float(score[place])
-            known["score"] = None if math.isnan(value) else round(value, 4)
-            known["errors"] = int(errors[place])
-        point = [round(float(one), 6) for one in findings.places[place]]
+            value = float(score[index])
+            properties["score"] = None if math.isnan(value) else round(value, 4)
+            properties["errors"] = int(errors[index])
+        point = [round(float(degrees), 6) for degrees in locations[index]]
         features.append(
             {
                 "type": "Feature",
                 "geometry": {"type": "Point", "coordinates": point},
-                "properties": known,
+                "properties": properties,
             }
         )
     return {"type": "FeatureCollection", "features": features}
 
 
-def _draw(findings: Findings, dataset: Dataset, wanted: Wanted) -> list[Drawn]:
-    uids = [findings.datums[place].uid for place in findings.worst]
-    threshold = findings.evaluation.certificate.parameters.get("score_threshold", 0.0)
-    found = list(drawn(dataset, uids, wanted.images, threshold))
-    if wanted.images is not None and len(found) < len(uids):
+def _draw(uids: Sequence[str], findings: Findings, dataset: Dataset, wanted: Wanted) -> list[Drawn]:
+    """Draw the worst datums; warns when the caller's folder does not have them all."""
+    images = list(_drawings(uids, findings, dataset, wanted))
+    if wanted.images is not None and len(images) < len(uids):
         _logger.warning(
             "Velour found %d of the %d worst images in %s: datums name their file by the metadata "
             "file_name.",
-            len(found),
+            len(images),
             len(uids),
             wanted.images,
         )
-    return found
+    return images
+
+
+def _drawings(
+    uids: Sequence[str], findings: Findings, dataset: Dataset, wanted: Wanted
+) -> Iterator[Drawn]:
+    threshold = findings.evaluation.certificate.parameters.get("score_threshold", 0.0)
+    return drawn(dataset, uids, wanted.images, threshold)
 
 
 def _write_images(folder: Path, images: list[Drawn]) -> None:
     """Under names that MLflow's image charts read, always the same: the next ones replace them."""
-    for step, one in enumerate(images):
+    for step, drawing in enumerate(images):
         whole, small = (folder / name for name in _names(step))
         whole.parent.mkdir(exist_ok=True)
-        one.image.save(whole, quality=85)
-        one.image.resize([max(1, side // 2) for side in one.image.size]).save(small, quality=75)
+        image = drawing.image
+        image.save(whole, quality=85)
+        image.resize([max(1, side // 2) for side in image.size]).save(small, quality=75)
 
 
 def _with_image(row: dict[str, Any], step: int) -> dict[str, Any]:
-    """The image is the third column, after the datum and its errors."""
+    """The image is the third column, after the datum and its cost."""
     first = dict(list(row.items())[:2])
     whole, small = _names(step)
     cell = {"type": "image", "filepath": whole, "compressed_filepath": small}

@@ -1,4 +1,4 @@
-"""The note on a run or an experiment: our part of it, between marks; the rest is people's own."""
+"""The note on a run or an experiment: our part, between marks, beside what people wrote."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from velour_plugin import EvaluatedRun
-from velour_plugin.plugin import Findings
+from velour_plugin.plugin import Findings, interval_text
 
 TAG = "mlflow.note.content"
 
@@ -18,8 +18,13 @@ _OURS = re.compile(re.escape(_BEGIN) + ".*?" + re.escape(_END), re.DOTALL)
 _SHOWN, _LONGEST = 6, 7_900
 
 
-def with_ours(note: str | None, ours: str) -> str | None:
+def with_ours(note: str | None, ours: str, first: bool = False) -> str | None:
     """A note with our part put in or replaced; ``None`` when there is no room for it.
+
+    Args:
+        note: as people wrote it, perhaps with our part already.
+        ours: our part.
+        first: whether it goes before what people wrote.
 
     >>> print(with_ours("Mine.", "mAP 0.5"))
     Mine.
@@ -33,15 +38,18 @@ def with_ours(note: str | None, ours: str) -> str | None:
     if _OURS.search(note):
         whole = _OURS.sub(lambda _: part, note, count=1)
     else:
-        whole = f"{note}\n\n{part}" if note else part
+        parts = (part, note) if first else (note, part)
+        whole = "\n\n".join(text for text in parts if text)
     return whole if len(whole) <= _LONGEST else None
 
 
 def run_note(findings: Findings, run: EvaluatedRun, files: Iterable[str], view: str | None) -> str:
-    """What an evaluation says of itself on its run: numbers, data, links."""
+    """Text about an evaluation on its run: headline metrics with intervals, links, data."""
     evaluation, certificate = findings.evaluation, findings.evaluation.certificate
     known = [(name, value) for name, value in evaluation.headline.items() if value is not None]
-    numbers = ", ".join(f"{name} **{value:.4f}**" for name, value in known[:_SHOWN])
+    numbers = ", ".join(_number(name, value, findings) for name, value in known[:_SHOWN])
+    if findings.intervals:
+        numbers += " (95 % confidence intervals)"
     page = f"#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts"
     links = [f"[{_TITLES[name]}]({page}/{name}{TRAINING})" for name in files if name in _TITLES]
     links += [f"[all runs compared]({view})"] if view else []
@@ -56,8 +64,13 @@ def run_note(findings: Findings, run: EvaluatedRun, files: Iterable[str], view: 
     return "  \n".join(line for line in lines if line)  # MLflow shows the first lines of a note
 
 
+def _number(name: str, value: float, findings: Findings) -> str:
+    interval = interval_text(findings.intervals.get(name))
+    return f"{name} **{value:.4f}**" + ("" if interval is None else f" [{interval}]")
+
+
 def _plain(text: str) -> str:
-    """Names are no Markdown."""
+    """Text of which nothing is read as Markdown."""
     return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text.replace("\n", " "))
 
 

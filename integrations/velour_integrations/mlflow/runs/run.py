@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from velour_integrations.mlflow.runs.names import (
     slice_metrics,
 )
 from velour_integrations.mlflow.runs.run_tags import SHOWN, describe
-from velour_plugin import Dataset, EvaluatedRun, Evaluation
+from velour_plugin import Dataset, EvaluatedRun, Evaluation, Store
 from velour_plugin.errors import BadFilter
-from velour_plugin.plugin import Findings, find, write_predictions
+from velour_plugin.plugin import Findings, find, leaderboard_beside, write_predictions
 
 FOLDER = "velour"
 """Where Velour's artifacts are in a run."""
@@ -98,6 +98,23 @@ def look(evaluation: Evaluation, dataset: Dataset, wanted: Wanted | None = None)
     with decorating("everything but the headline"):
         findings = find(evaluation, dataset, wanted.slices)
     return Look(wanted, findings)
+
+
+def with_leaderboard(seen: Look, evaluation: Evaluation, store: Store) -> Look:
+    """Add the other models of the dataset, when the evaluation is in the store.
+
+    Args:
+        seen: of the evaluation.
+        evaluation: that was published.
+        store: where it and the others are.
+    """
+    findings = seen.findings
+    if findings is None or not seen.wanted.report:
+        return seen
+    leaderboard = None
+    with decorating("the other models in the report"):
+        leaderboard = leaderboard_beside(evaluation, store)
+    return replace(seen, findings=replace(findings, leaderboard=leaderboard))
 
 
 def mlflow_metrics(evaluation: Evaluation, seen: Look | None = None) -> dict[str, float]:

@@ -67,7 +67,7 @@ def link_to_view(experiment: Experiment, task: str) -> str | None:
 
 
 def ensure_view(experiment: Experiment, findings: Findings, logged: Logged) -> Experiment:
-    """Write the task's view, and a link to it in the experiment's note, if there is none yet.
+    """Write the task's view, and links to all views first in the experiment's note, once a task.
 
     Returns:
         The experiment as it is now.
@@ -82,11 +82,19 @@ def ensure_view(experiment: Experiment, findings: Findings, logged: Logged) -> E
         return experiment
     client.set_experiment_tag(number, _tag(key), view)
     experiment = client.get_experiment(number)
-    link = f"Runs compared: [Velour, {task}]({link_to_view(experiment, task)})"
-    text = note.with_ours(experiment.tags.get(note.TAG), link)
+    text = note.with_ours(experiment.tags.get(note.TAG), _links(experiment), first=True)
     if text is not None:
         client.set_experiment_tag(number, note.TAG, text)
     return experiment
+
+
+def _links(experiment: Experiment) -> str:
+    """Links to the views of all tasks that were evaluated in an experiment, for its note."""
+    tasks = sorted(installed().evaluators)
+    views = [(task, link_to_view(experiment, task)) for task in tasks]
+    return "  \n".join(
+        f"**[Compare all runs: {task}]({link})**" for task, link in views if link is not None
+    )
 
 
 def view_of(task: str, logged: Logged) -> str:

@@ -1,0 +1,65 @@
+"""Confidence intervals of an evaluation's headline metrics, where they are quick to compute."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.domain.evaluation import Evaluation
+from velour_plugin.domain.ledger import Ledger
+from velour_plugin.evaluator import Evaluator
+from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measured
+from velour_plugin.ranking.uncertainty.statistics import resample_weights
+
+CONFIDENCE, RESAMPLES, SEED = 0.95, 1000, 0
+"""As ``velour rank`` has them when nothing is passed, so that both show the same intervals."""
+
+ROWS = 20_000
+"""Rows of a ledger, at most, that are resampled for a report: about a second."""
+
+_AT_ONCE = 250
+
+
+def ledger_rows(ledger: Ledger) -> int:
+    """Rows of the longest table that is there: resampling takes time in proportion."""
+    waiting = set(ledger.waiting)
+    tables = (ledger.tables[name] for name in ledger.tables if name not in waiting)
+    columns = (column for table in tables for column in table.values())
+    return max((len(column) for column in columns), default=0)
+
+
+def headline_intervals(
+    evaluation: Evaluation, evaluator: Evaluator
+) -> dict[str, tuple[float, float]]:
+    """Intervals of the headline metrics that have one, by name.
+
+    They are empty where fewer than five datums were evaluated, or more than :data:`ROWS` rows
+    would have to be resampled.
+    """
+    ledger, count = evaluation.ledger, len(evaluation.ledger.datums)
+    keys = [(name, None) for name, value in evaluation.headline.items() if value is not None]
+    if count < FEW or ledger_rows(ledger) > ROWS or not keys:
+        return {}
+    weights = resample_weights(count, RESAMPLES, SEED)
+    blocks = np.split(weights, range(_AT_ONCE, RESAMPLES, _AT_ONCE))
+    replicates = np.concatenate([evaluator.values(ledger, keys, block) for block in blocks])
+    intervals = {
+        name: _measured(evaluation, evaluator, name, replicates[:, index]).interval(
+            CONFIDENCE, evaluator.bounds(name)
+        )
+        for index, (name, _) in enumerate(keys)
+    }
+    return {name: interval for name, interval in intervals.items() if interval is not None}
+
+
+def _measured(
+    evaluation: Evaluation, evaluator: Evaluator, name: str, replicates: NDArray[np.float64]
+) -> Measured:
+    """One metric under resamples; with how many datums are right where it is a share of them."""
+    ledger = evaluation.ledger
+    outcomes = evaluator.outcomes(ledger, name, None)
+    share = None
+    if outcomes is not None:
+        right, tried = outcomes
+        share = int((right & tried).sum()), int(tried.sum())
+    return Measured(evaluation.headline[name], len(ledger.datums), replicates, share=share)

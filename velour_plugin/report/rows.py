@@ -1,0 +1,88 @@
+"""Tables of a report, a dictionary a row; MLflow's tables are made of the same rows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from velour_plugin.report.findings import Findings
+
+METADATA = 6
+"""Properties of a datum's metadata in its row, at most."""
+
+
+def label_rows(findings: Findings) -> list[dict[str, Any]]:
+    """A row a label: its name, its first metric, how many datums have it, other metrics."""
+    rows = []
+    for label in findings.labels:
+        (first, value), *others = label.values.items()
+        rows.append({"label": label.name, first: value, "datums": label.datums, **dict(others)})
+    return rows
+
+
+def slice_rows(findings: Findings) -> list[dict[str, Any]]:
+    """A row a slice: its name, the first headline metric, datums, difference to all datums."""
+    return [
+        {
+            "slice": f"{part.by}: {part.name}",
+            findings.metric: part.value,
+            "datums": part.datums,
+            "difference": part.difference,
+        }
+        for part in findings.slices
+    ]
+
+
+def worst_rows(findings: Findings) -> list[dict[str, Any]]:
+    """A row each of the worst datums: its uid, cost, errors by kind, and some metadata."""
+    rows = []
+    for index in findings.worst:
+        datum = findings.datums[index]
+        columns = {
+            name: None if column[index] != column[index] else column[index].item()
+            for name, column in findings.by_datum.items()
+        }
+        errors = {"errors": columns.pop("errors")} if "errors" in columns else {}
+        numbers = {"datum": datum.uid, "cost": float(findings.costs[index]), **errors, **columns}
+        plain = {
+            name: value
+            for name, value in datum.metadata.items()
+            if isinstance(value, (str, bool, int, float)) and name not in numbers
+        }
+        rows.append({**numbers, **dict(list(plain.items())[:METADATA])})
+    return rows
+
+
+def leaderboard_rows(findings: Findings) -> list[dict[str, Any]]:
+    """A row a model of the dataset, the best first; the evaluated one is marked."""
+    if findings.leaderboard is None:
+        return []
+    return [
+        {
+            "rank": row.rank,
+            "model": row.name,
+            findings.leaderboard.metric: row.value,
+            "interval": interval_text(row.interval),
+            "P(best)": row.p_best,
+            "": "this run" if row.evaluation_id == findings.evaluation.id else None,
+        }
+        for row in findings.leaderboard.rows
+    ]
+
+
+def certificate_rows(findings: Findings) -> list[dict[str, Any]]:
+    """A row a field of the certificate."""
+    fields = {"evaluation": findings.evaluation.id, **findings.evaluation.certificate.to_dict()}
+    return [
+        {"field": name, "value": value if isinstance(value, str) else json.dumps(value)}
+        for name, value in fields.items()
+    ]
+
+
+def interval_text(interval: tuple[float, float] | None) -> str | None:
+    """An interval as text.
+
+    >>> interval_text((0.41237, 0.5))
+    '0.4124–0.5000'
+    """
+    return None if interval is None else f"{interval[0]:.4f}–{interval[1]:.4f}"
