@@ -131,7 +131,8 @@ def _write_evaluation(
         "created_at": file.moment(evaluation.created_at),
     }
     file.write("evaluations", {name: [value] for name, value in row.items()})
-    file.write("metrics", metric_columns(evaluation, labels))
+    if evaluation.measured:
+        file.write("metrics", metric_columns(evaluation, labels))
     pieces = ledger_pieces(evaluation)
     number, uids = [evaluation.id], [pieces.digest]
     file.write("uid_lists", {"digest": uids, "content": [pieces.uids]})
