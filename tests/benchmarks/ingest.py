@@ -22,7 +22,8 @@ from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.store import Store, upgrade_store
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.databases.copying import binary_rows
-from velour_plugin.store.sql.records.annotation_rows import region_columns
+from velour_plugin.store.sql.records.annotation_rows import label_ids
+from velour_plugin.store.sql.records.columns import region_columns
 
 BOXES, DATUMS = 500_000, 10_000
 
@@ -59,7 +60,8 @@ def ingest_row(count: int = BOXES, runs: int = 3) -> Row:
 
 
 def _columns(store: Store, connection: Any, table: AnnotationTable) -> dict[str, Any]:
-    return {"datum_id": table.datum, **region_columns(connection, store.backend, table)}
+    ids = label_ids(connection, store.backend, table.labels)
+    return {"datum_id": table.datum, **region_columns(table, ids)}
 
 
 def _ours(store: Store, table: AnnotationTable) -> float:

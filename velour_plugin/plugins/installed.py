@@ -169,12 +169,22 @@ class Plugins:
             raise NotFound("no plugin tracks runs: only files of predictions can be evaluated.")
         return evaluation
 
+    def takes_stores(self) -> bool:
+        """Whether a plugin hears of datasets, or takes the store when it hears of an evaluation."""
+        heard = self.manager.calls("velour_after_dataset")
+        return bool(heard) or "store" in self.manager.taken("velour_after_evaluation")
+
     def announce_dataset(self, version: Version, store: Store) -> None:
         """Announce a new dataset version; a plugin that fails is a warning."""
         self._announce("velour_after_dataset", "a dataset", version=version, store=store)
 
-    def announce_evaluation(self, evaluation: Evaluation, store: Store) -> None:
-        """Announce a saved evaluation; a plugin that fails is a warning."""
+    def announce_evaluation(self, evaluation: Evaluation, store: Store | None) -> None:
+        """Announce a saved evaluation; a plugin that fails is a warning.
+
+        Args:
+            evaluation: that was saved.
+            store: where; ``None`` where no plugin takes it (:meth:`takes_stores`).
+        """
         hook = "velour_after_evaluation"
         self._announce(hook, "an evaluation", evaluation=evaluation, store=store)
 

@@ -94,6 +94,10 @@ class PluginManager(pluggy.PluginManager):
         wrappers = filter(_is_wrapper, self._implementations(hook))
         return [self.provider(wrapper.plugin) for wrapper in wrappers]
 
+    def taken(self, hook: str) -> set[str]:
+        """Names of the arguments that any plugin takes."""
+        return {name for call in self._implementations(hook) for name in call.argnames}
+
     def provider(self, plugin: object) -> str:
         """The name of a plugin, with its distribution and version where it has one."""
         return self.get_name(plugin) or repr(plugin)

@@ -14,7 +14,10 @@ from velour_plugin.plugins.installed import installed
 from velour_plugin.store.protocol import Snapshot, Store
 
 if TYPE_CHECKING:
+    from velour_plugin.domain.datasets import Dataset
+    from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.queries.query import Query
+    from velour_plugin.store.values import Version
 
 Value = TypeVar("Value")
 
@@ -28,7 +31,8 @@ class StoreOpener(Protocol):
     It may have methods that are faster than opening a store: ``known_answer(url, key, datasets)``
     in place of ``cached_answer``, ``answer(url, query)`` in place of ``ask``, and ``read(url,
     read)``, which calls a function with a snapshot. They return the answer; ``None`` if only an
-    open store can answer.
+    open store can answer. One with ``is_missing(url)`` has ``save_first(url, dataset, evaluation)``
+    as well, which makes a store that is missing; ``None`` where it is there by now.
     """
 
     def __call__(self, url: str, *, create: bool) -> Store:
@@ -111,6 +115,38 @@ def read_store(url: str | None, read: Callable[[Snapshot], Value]) -> Value:
         return value
     with open_store(url, create=False) as opened, opened.snapshot() as reader:
         return read(reader)
+
+
+def is_missing(url: str | None) -> bool:
+    """Whether there is no store at a URL, where :func:`save_first` can make one.
+
+    Raises:
+        InvalidInput: no plugin offers stores of the URL's scheme.
+    """
+    address = store_url(url)
+    look = getattr(installed().stores[_scheme(address)], "is_missing", None)
+    return look is not None and look(address)
+
+
+def save_first(url: str | None, dataset: Dataset, evaluation: Evaluation) -> Version | None:
+    """Make a store that is missing, with one evaluation, without opening it.
+
+    Args:
+        url: of the store, as for :func:`open_store`.
+        dataset: the whole dataset, with the predictions that were judged.
+        evaluation: of no run.
+
+    Returns:
+        the dataset's version; ``None`` where there is a store by now, and nothing was written.
+    """
+    address = store_url(url)
+    if not is_missing(url):
+        return None
+    opener: Any = installed().stores[_scheme(address)]
+    version: Version | None = _in_use(address, opener.save_first(address, dataset, evaluation))
+    if version is not None:
+        in_use.dataset = (version.dataset, version.digest)
+    return version
 
 
 def _in_use(address: str, answer: Any | None) -> Any | None:

@@ -26,6 +26,7 @@ from velour_plugin.matching.question import Question
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins.installed import installed
 from velour_plugin.store import Store, opened
+from velour_plugin.store.opening import is_missing, save_first
 
 if TYPE_CHECKING:
     from velour_plugin.filters import Node, Where
@@ -80,13 +81,22 @@ def evaluate(
     if not save:
         return compute(dataset, question(None), run, n_jobs)
     with ExitStack() as closing:
-        try:
-            known = closing.enter_context(opened(store))
-        except NotFound:  # which is made once there is something to keep
-            evaluation = compute(dataset, question(None), run, n_jobs)
-            publish(evaluation, dataset, closing.enter_context(opened(store, create=True)))
-            return evaluation
-        return evaluate_question(dataset, question(known), known, run, n_jobs)
+        known = _there(store, closing)
+        if known is not None:
+            return evaluate_question(dataset, question(known), known, run, n_jobs)
+        evaluation = compute(dataset, question(None), run, n_jobs)
+        publish_first(evaluation, dataset, store)
+        return evaluation
+
+
+def _there(store: Store | str | None, closing: ExitStack) -> Store | None:
+    """An open store; ``None`` for one that is made once there is something to keep."""
+    if (store is None or isinstance(store, str)) and is_missing(store):
+        return None
+    try:
+        return closing.enter_context(opened(store))
+    except NotFound:
+        return None
 
 
 def evaluate_question(
@@ -159,6 +169,38 @@ def publish(evaluation: Evaluation, dataset: Dataset | PartitionedDataset, store
     """
     store.save(evaluation, dataset)
     installed().announce_evaluation(evaluation, store)
+
+
+def publish_first(
+    evaluation: Evaluation, dataset: Dataset | PartitionedDataset, store: Store | str | None
+) -> None:
+    """Save an evaluation in a store that is not there yet, then announce it.
+
+    The store is opened only for plugins that take it, or where making it takes an open one.
+
+    Args:
+        evaluation: the outcome.
+        dataset: the whole dataset, even if a filter narrowed the evaluation.
+        store: its URL; ``None`` for the default one.
+    """
+    if _is_saved_first(evaluation, dataset, store):
+        installed().announce_evaluation(evaluation, None)
+        return
+    with opened(store, create=True) as made:
+        publish(evaluation, dataset, made)
+
+
+def _is_saved_first(
+    evaluation: Evaluation, dataset: Dataset | PartitionedDataset, store: Store | str | None
+) -> bool:
+    """Save an evaluation by the quick way, where that is one."""
+    return (
+        isinstance(dataset, Dataset)
+        and evaluation.run is None
+        and (store is None or isinstance(store, str))
+        and not installed().takes_stores()
+        and save_first(store, dataset, evaluation) is not None
+    )
 
 
 def fixed_filter(

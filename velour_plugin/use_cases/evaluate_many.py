@@ -21,8 +21,14 @@ from velour_plugin.helpers.functions import function_named
 from velour_plugin.matching.question import Question
 from velour_plugin.plugins.installed import installed
 from velour_plugin.store import Store, open_store
+from velour_plugin.store.opening import is_missing
 from velour_plugin.use_cases.ask import rank
-from velour_plugin.use_cases.evaluate import compute, evaluate_question, fixed_filter
+from velour_plugin.use_cases.evaluate import (
+    compute,
+    evaluate_question,
+    fixed_filter,
+    publish_first,
+)
 from velour_plugin.use_cases.tracked_evaluation import TrackedEvaluation
 
 _FUNCTION = re.compile(r"[\w.]+:[\w.]+")
@@ -86,8 +92,18 @@ class Trial:
         question = Question.of(installed().evaluator(self.task), self.parameters, self.where)
         if not self.keep:
             return [self._verdict(one, question, None) for one in contenders]
+        if self._are_quick(contenders):
+            (only,) = contenders
+            evaluation = compute(only.dataset, question)
+            publish_first(evaluation, only.dataset, self.store)
+            return [Verdict(evaluation, evaluation.id)]
         with open_store(self.store) as store:
             return [self._verdict(one, question, store) for one in contenders]
+
+    def _are_quick(self, contenders: Sequence[Contender]) -> bool:
+        """Whether all there is to judge is one file, for a store that is not there yet."""
+        models = [one.model for one in contenders]
+        return models == [None] and self.where is self.experiment is None and is_missing(self.store)
 
     def leaderboard(self, verdicts: Sequence[Verdict]) -> Leaderboard:
         """Rank those that were judged by the task's first headline metric."""

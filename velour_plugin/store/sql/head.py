@@ -4,3 +4,9 @@ HEAD = "0005"
 """A test compares it with the migrations."""
 
 VERSION_TABLE = "velour_schema"
+
+STATISTICS = {
+    "sqlite_autoindex_version_datums_1": "1000000 100000 1",
+    "ix_version_datums_datum_id": "1000000 2",
+}
+"""What SQLite's planner is told: rows of an index, of a version and of a place; and of a datum."""

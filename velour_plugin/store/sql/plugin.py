@@ -8,13 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from velour_plugin.hookspecs import hookimpl
+from velour_plugin.store.sql.head import HEAD, VERSION_TABLE
 
 if TYPE_CHECKING:
+    from velour_plugin.domain.datasets import Dataset
+    from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.queries.query import Query
     from velour_plugin.store.opening import StoreOpener
     from velour_plugin.store.protocol import Store
     from velour_plugin.store.sql.plain.plain_store import PlainStore
     from velour_plugin.store.sql.store import SqlStore
+    from velour_plugin.store.values import Version
 
 
 @hookimpl
@@ -30,6 +34,21 @@ class _SqlOpener:
         from velour_plugin.store.sql.opening import open_sql_store
 
         return open_sql_store(url, create=create)
+
+    def is_missing(self, url: str) -> bool:
+        """Whether there is no store yet that :meth:`save_first` may make."""
+        from velour_plugin.store.sql.plain.driver import is_missing
+
+        return is_missing(url) and [*_heads()] == [VERSION_TABLE]
+
+    def save_first(self, url: str, dataset: Dataset, evaluation: Evaluation) -> Version | None:
+        """Make a store with one evaluation; ``None`` where another process was quicker."""
+        from velour_plugin.store.sql.plain.driver import NotPlain, new_file
+        from velour_plugin.store.sql.plain.first_save import write_first
+
+        with suppress(NotPlain), new_file(url) as file:
+            return write_first(file, dataset, evaluation)
+        return None
 
     def known_answer(self, url: str, key: str, datasets: Sequence[str] | None) -> Any | None:
         """The valid cached answer of a key, without opening the store."""
@@ -66,7 +85,6 @@ class _SqlOpener:
 def _heads() -> dict[str, str]:
     """The revision that each group of tables must have, by version table."""
     from velour_plugin.plugins.installed import installed
-    from velour_plugin.store.sql.head import HEAD, VERSION_TABLE
 
     plugins = {tables.version_table: tables.head for tables in installed().tables.values()}
     return {VERSION_TABLE: HEAD, **plugins}

@@ -39,6 +39,7 @@ from velour_plugin.filters.geodesy import box_around
 from velour_plugin.helpers.libraries import shapely
 from velour_plugin.store.sql.databases.backend import Column, Columns, Condition
 from velour_plugin.store.sql.databases.sqlite_functions import FUNCTIONS
+from velour_plugin.store.sql.head import STATISTICS
 from velour_plugin.store.sql.schema import datums
 
 if TYPE_CHECKING:
@@ -46,11 +47,6 @@ if TYPE_CHECKING:
 
 _PLACES = "datum_places"
 _places = table(_PLACES, *map(column, ("id", "west", "east", "south", "north")))
-_STATISTICS = {
-    "sqlite_autoindex_version_datums_1": "1000000 100000 1",
-    "ix_version_datums_datum_id": "1000000 2",
-}
-"""Rows of an index, rows of a version, rows of a position in it; and rows of a datum."""
 _UNSPELLABLE = frozenset(('"', "\\", *map(chr, range(32))))
 _KINDS = {"number": ("integer", "real"), "string": ("text",), "boolean": ("true", "false")}
 
@@ -118,7 +114,7 @@ class Sqlite:
             "ANALYZE",
             *(
                 f"INSERT INTO sqlite_stat1 VALUES ('version_datums', '{index}', '{rows}')"
-                for index, rows in _STATISTICS.items()
+                for index, rows in STATISTICS.items()
             ),
             "ANALYZE sqlite_schema",
         ):

@@ -74,6 +74,32 @@ def check_revisions(transaction: Transaction, heads: Mapping[str, str]) -> None:
         raise NotPlain
 
 
+def is_missing(url: str) -> bool:
+    """Whether a URL names an SQLite file that is not there, in a folder that is."""
+    found = _SQLITE.fullmatch(url)
+    path = os.path.abspath(found["path"]) if found and found["path"] != ":memory:" else None
+    return path is not None and not os.path.exists(path) and os.path.isdir(os.path.dirname(path))
+
+
+@contextmanager
+def new_file(url: str) -> Iterator[NewFile]:
+    """Make an SQLite file in one transaction: nobody sees it half written.
+
+    Raises:
+        NotPlain: there is something in it by now, or it cannot be written.
+    """
+    address = f"file:{quote(os.path.abspath(url.removeprefix('sqlite:///')))}?mode=rwc"
+    try:
+        with closing(_connect(address)) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise NotPlain
+            yield NewFile(connection)
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise NotPlain from error
+
+
 @contextmanager
 def _sqlite(address: str, writes: bool) -> Iterator[Transaction]:
     """A transaction on a file, which is never created; every transaction is a snapshot."""
@@ -110,6 +136,35 @@ class _Sqlite:
     def moment(self, moment: dt.datetime) -> str:
         """In UTC, without a zone in the text."""
         return moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+class NewFile(_Sqlite):
+    """A file that nobody else has: its tables are made and filled."""
+
+    def execute(self, statements: str) -> None:
+        """Execute statements that end with a semicolon each, where a line ends."""
+        for statement in statements.split(";\n"):
+            self._connection.execute(statement)
+
+    def write(self, table: str, columns: Mapping[str, Any]) -> None:
+        """Write rows: values by column name, equally long; JSON as values, NaN is NULL."""
+        names, marks = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
+        values = [
+            [_spelled(value) for value in column] if name in _JSON else column
+            for name, column in columns.items()
+        ]
+        plain = (getattr(column, "tolist", column.__iter__)() for column in values)
+        statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"
+        self._connection.executemany(statement, zip(*plain, strict=True))
+
+
+_JSON = frozenset(("metadata", "labels", "properties", "certificate", "parameters", "content"))
+"""Columns of JSON; blobs among them are none."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+def _spelled(value: Any) -> str | bytes | None:
+    return value if value is None or isinstance(value, bytes) else _ENCODER.encode(value)
 
 
 @contextmanager

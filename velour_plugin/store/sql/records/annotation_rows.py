@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +16,11 @@ from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.encoding.codec import BOX
 from velour_plugin.domain.encoding.regions_at_rest import (
     column_at_rest,
-    masks_to_numbers,
-    polygons_to_wkb,
 )
 from velour_plugin.helpers.libraries import shapely
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.databases.backend import Backend
+from velour_plugin.store.sql.records.columns import each
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -50,7 +48,7 @@ def load_truth(
 
 NUMBERS = ("annotation", "label_id", *BOX, "area", "crowd")
 OBJECTS = ("shape", "raster", "metadata", "embedding")
-"""Columns of one label of one annotation, as :func:`region_columns` writes them."""
+"""Columns of one label of one annotation, as ``columns.region_columns`` makes them."""
 
 
 def table_of_rows(
@@ -80,37 +78,8 @@ def table_of_rows(
         crowd=np.array(columns["crowd"], bool),
         shape=_shapes(columns),
         metadata=columns.get("metadata"),
-        embedding=_each(columns.get("embedding", ()), _embedding) or None,
+        embedding=each(columns.get("embedding", ()), _embedding) or None,
     )
-
-
-def region_columns(
-    connection: Connection, backend: Backend, table: AnnotationTable
-) -> dict[str, Sequence[Any] | NDArray[Any]]:
-    """Columns of a table's rows as the store keeps them; those without a value are left out."""
-    ids = label_ids(connection, backend, table.labels)
-    return {
-        "row": np.arange(len(table)),
-        "annotation": table.annotation,
-        "label_id": ids[table.label] if len(ids) else table.label,
-        **{name: table.box[:, at] for at, name in enumerate(BOX)},
-        "area": table.area,
-        "crowd": table.crowd.astype(np.int64),
-        **_object_columns(table),
-    }
-
-
-def _object_columns(table: AnnotationTable) -> dict[str, Sequence[Any]]:
-    """The columns among :data:`OBJECTS` that a table has."""
-    columns: dict[str, Sequence[Any]] = {}
-    if table.shape is not None:
-        columns["shape"] = polygons_to_wkb(table.shape)
-        columns["raster"] = _mask_bytes(table.shape)
-    if table.metadata is not None:
-        columns["metadata"] = list(table.metadata)
-    if table.embedding is not None:
-        columns["embedding"] = _each(table.embedding, lambda item: item.vector.tobytes())
-    return columns
 
 
 def label_ids(
@@ -134,11 +103,6 @@ def geometry_of(value: Any) -> BaseGeometry | None:
     if value is None:
         return None
     return shapely.from_wkb(bytes(getattr(value, "data", value)))
-
-
-def wkb_of(geometry: BaseGeometry | None) -> bytes | None:
-    """A geometry as both databases take it."""
-    return None if geometry is None else bytes(shapely.to_wkb(geometry))
 
 
 def _label_names(connection: Connection, ids: set[int]) -> dict[int, LabelName]:
@@ -175,19 +139,13 @@ def _objects_of(connection: Connection, version_id: int) -> list[str]:
 def _shapes(columns: Mapping[str, Sequence[Any]]) -> RegionColumn | None:
     wkb, content = columns.get("shape"), columns.get("raster")
     return column_at_rest(
-        _each(wkb, lambda value: bytes(getattr(value, "data", value))) if wkb else None,
+        each(wkb, lambda value: bytes(getattr(value, "data", value))) if wkb else None,
         _mask_numbers(content) if content else None,
     )
 
 
-def _mask_bytes(shapes: RegionColumn) -> list[bytes | None]:
-    numbers, bounds = masks_to_numbers(shapes)
-    letters, ends = numbers.tobytes(), (numbers.itemsize * bounds).tolist()
-    return [letters[low:high] or None for low, high in pairwise(ends)]
-
-
 def _mask_numbers(content: Sequence[Any]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Undo :func:`_mask_bytes`."""
+    """Masks as ``columns.region_columns`` spells them, as numbers and bounds."""
     letters = [b"" if value is None else bytes(value) for value in content]
     numbers = np.frombuffer(b"".join(letters), "<i4")
     return numbers, np.cumsum([0, *map(len, letters)]) // numbers.itemsize
@@ -195,7 +153,3 @@ def _mask_numbers(content: Sequence[Any]) -> tuple[NDArray[np.int32], NDArray[np
 
 def _embedding(content: Any) -> Embedding:
     return Embedding(np.frombuffer(content))
-
-
-def _each(values: Iterable[Any], convert: Callable[[Any], Any]) -> list[Any]:
-    return [None if value is None else convert(value) for value in values]

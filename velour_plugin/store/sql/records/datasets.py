@@ -25,10 +25,10 @@ from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.databases.backend import Backend
 from velour_plugin.store.sql.records.annotation_rows import (
     geometry_of,
+    label_ids,
     load_truth,
-    region_columns,
-    wkb_of,
 )
+from velour_plugin.store.sql.records.columns import datum_columns, region_columns, wkb_of
 from velour_plugin.store.values import DatumSelection, Version
 
 VERSION = (
@@ -223,23 +223,16 @@ def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> N
     stored = _datum_ids(connection, owner, dataset.contents)
     new = np.array([name not in stored for name in dataset.contents], bool)
     fresh = dataset.subset(new)
-    nothing = [None] * len(fresh)
-    metadata, locations = fresh.datums.metadata or nothing, fresh.datums.locations or nothing
     backend.insert(
         connection,
         schema.datums,
-        {
-            "dataset_id": np.full(len(fresh), owner),
-            "digest": fresh.contents,
-            "uid": fresh.uids,
-            "metadata": [encode_metadata(known or {}) for known in metadata],
-            "location": [wkb_of(location) for location in locations],
-        },
+        {"dataset_id": np.full(len(fresh), owner), **datum_columns(fresh)},
     )
     stored |= _ids_after(connection, owner, newest)
     ids = np.array([stored[name] for name in dataset.contents], np.int64)
-    backend.index_locations(connection, ids[new].tolist(), locations)
-    columns = region_columns(connection, backend, fresh.truth)
+    if fresh.datums.locations is not None:
+        backend.index_locations(connection, ids[new].tolist(), fresh.datums.locations)
+    columns = region_columns(fresh.truth, label_ids(connection, backend, fresh.truth.labels))
     columns = {"datum_id": ids[new][fresh.truth.datum], **columns}
     backend.insert(connection, schema.annotations, columns)
     return ids

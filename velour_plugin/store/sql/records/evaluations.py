@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -31,13 +30,12 @@ from velour_plugin.domain.encoding.codec import table_from_bytes, table_to_bytes
 from velour_plugin.domain.evaluation import Certificate, EvaluatedRun, Evaluation, Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import InvalidInput, NotFound
+from velour_plugin.errors import NotFound
 from velour_plugin.partitions import PartitionedDataset, parts_of
-from velour_plugin.plugins.installed import installed
-from velour_plugin.store.ledgers import LedgerPieces
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.databases.backend import Backend
 from velour_plugin.store.sql.records.annotation_rows import label_ids
+from velour_plugin.store.sql.records.columns import ledger_pieces, metric_columns, storable
 from velour_plugin.store.sql.records.datasets import VERSION, version_uids
 from velour_plugin.store.values import Candidate, Version
 
@@ -316,7 +314,7 @@ def save_details(
     connection: Connection, backend: Backend, evaluation_id: str, content: bytes
 ) -> None:
     """Store the details of a ledger, unless they are stored already."""
-    row = {"evaluation_id": evaluation_id, "content": _storable(content, "details of a ledger")}
+    row = {"evaluation_id": evaluation_id, "content": storable(content, "details of a ledger")}
     backend.insert_missing(connection, schema.ledger_details, [row])
 
 
@@ -365,7 +363,7 @@ def _save_predictions(
     for part, content in enumerate(parts_of(dataset)):
         assert content.predictions is not None
         blob = table_to_bytes(content.predictions, content.uids, compact=True)
-        row = {"set_id": number, "part": part, "content": _storable(blob, "predictions")}
+        row = {"set_id": number, "part": part, "content": storable(blob, "predictions")}
         connection.execute(insert(schema.prediction_contents).values(row))
     return number
 
@@ -376,84 +374,29 @@ def _save_ledger(
     dataset: Dataset | PartitionedDataset,
     evaluation: Evaluation,
 ) -> None:
-    evaluator = installed().evaluators.get(evaluation.task)
-    apart = frozenset() if evaluator is None else evaluator.detail_tables
     if isinstance(dataset, PartitionedDataset):  # too large to be matched again as a whole
         evaluation.ledger.load_details()
-    measured_only = evaluation.measured is not evaluation.metrics
-    pieces = LedgerPieces.of(evaluation.ledger, apart, measured_only=measured_only)
-    lists = {"digest": pieces.digest, "content": _storable(pieces.uids, "a list of datums")}
+    pieces, number = ledger_pieces(evaluation), evaluation.id
+    lists = {"digest": pieces.digest, "content": pieces.uids}
     backend.insert_missing(connection, schema.uid_lists, [lists])
-    number, content = evaluation.id, _storable(pieces.content, "a ledger")
-    lean = {"evaluation_id": number, "uids": pieces.digest, "content": content}
+    lean = {"evaluation_id": number, "uids": pieces.digest, "content": pieces.content}
     connection.execute(insert(schema.ledger_contents).values(lean))
     if pieces.details is not None:
         save_details(connection, backend, number, pieces.details)
 
 
-def _storable(content: bytes, name: str) -> bytes:
-    """Return a blob, or refuse one that is too large for a database.
-
-    Raises:
-        InvalidInput: it is too large.
-    """
-    if len(content) > _LARGEST:
-        raise InvalidInput(
-            f"{name} of {len(content) / 1e9:,.1f} GB: a database takes values of at most "
-            f"{_LARGEST / 1e9:,.1f} GB. Write smaller parts with velour.PartitionedDataset.write, "
-            'leave out details with {"details": False}, or evaluate without a store.'
-        )
-    return content
-
-
-_LARGEST = 1_000_000_000
-"""Bytes of a value: SQLite's limit; PostgreSQL's is 1 GiB."""
-
-
 def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:
-    metrics = evaluation.measured
-    names = list(dict.fromkeys(m.label.name for m in metrics if m.label is not None))
+    names = list(dict.fromkeys(m.label.name for m in evaluation.measured if m.label is not None))
     ids = dict(zip(names, label_ids(connection, backend, names).tolist(), strict=True))
-    if not metrics:
-        return
-    values = [_value_columns(metric.value) for metric in metrics]
-    backend.insert(
-        connection,
-        schema.metrics,
-        {
-            "evaluation_id": [evaluation.id] * len(metrics),
-            "position": np.arange(len(metrics)),
-            "name": [metric.name for metric in metrics],
-            "label_id": [metric.label and ids[metric.label.name] for metric in metrics],
-            **dict(zip(("value", "content", "packed"), zip(*values, strict=True), strict=True)),
-            "parameters": [dict(metric.parameters) for metric in metrics],
-        },
-    )
-
-
-def _value_columns(value: Any) -> tuple[float | None, Any, bytes | None]:
-    """A number for SQL to compare; everything but floats as JSON too, so that 3 stays 3.
-
-    Long JSON is compressed.
-    """
-    plain = value.item() if isinstance(value, np.generic) else value
-    if isinstance(plain, (dict, list)):
-        text = json.dumps(plain, ensure_ascii=False)
-        if len(text) > _LONG:
-            return None, None, zlib.compress(text.encode(), 1)
-    is_number = isinstance(plain, (int, float)) and not isinstance(plain, bool)
-    return float(plain) if is_number else None, None if isinstance(plain, float) else plain, None
+    if evaluation.measured:
+        backend.insert(connection, schema.metrics, metric_columns(evaluation, ids))
 
 
 def _value_of(row: Any) -> Any:
-    """Undo :func:`_value_columns`."""
+    """A metric's value as ``columns.metric_columns`` spelled it."""
     if row.packed is not None:
         return json.loads(zlib.decompress(row.packed))
     return row.value if row.content is None else row.content
-
-
-_LONG = 200
-"""Characters of JSON from which on compression makes it smaller."""
 
 
 def _load_metrics(connection: Connection, evaluation_id: str) -> Sequence[Metric]:

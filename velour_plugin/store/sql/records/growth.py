@@ -16,7 +16,8 @@ from velour_plugin.domain.metadata import decode_metadata
 from velour_plugin.domain.order import natural_order
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.databases.backend import Backend
-from velour_plugin.store.sql.records.annotation_rows import geometry_of, wkb_of
+from velour_plugin.store.sql.records.annotation_rows import geometry_of
+from velour_plugin.store.sql.records.columns import wkb_of
 from velour_plugin.store.sql.records.datasets import (
     VersionContent,
     find_versions,

@@ -14,7 +14,8 @@ from velour_plugin.domain.models import Model
 from velour_plugin.errors import UnknownName
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.databases.backend import Backend
-from velour_plugin.store.sql.records.annotation_rows import geometry_of, wkb_of
+from velour_plugin.store.sql.records.annotation_rows import geometry_of
+from velour_plugin.store.sql.records.columns import wkb_of
 
 
 def save_model(connection: Connection, backend: Backend, model: Model) -> None:
