@@ -15,6 +15,7 @@ from velour_evaluators.kernels.native import library
 import velour_plugin as velour
 from tests.fires import fires
 from velour_plugin.errors import StoreUnavailable, UnknownName
+from velour_plugin.plugins import installed
 from velour_plugin.store import upgrade_store
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.store import SqlStore
@@ -161,7 +162,7 @@ def test_details_need_the_evaluator(store: SqlStore, monkeypatch: pytest.MonkeyP
     def missing(task: str) -> None:
         raise UnknownName("task", task, ["another"])
 
-    monkeypatch.setattr(velour.plugins.installed(), "evaluator", missing)
+    monkeypatch.setattr(installed.installed(), "evaluator", missing)
     assert back["mAR_100"] == 0.5
     with pytest.raises(UnknownName, match="object-detection"):
         len(back.metrics)

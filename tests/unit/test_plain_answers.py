@@ -99,11 +99,18 @@ def test_what_only_an_open_store_can_read_is_read_from_one(store: SqlStore, stor
 
 
 @pytest.mark.usefixtures("store", "closed")
-@pytest.mark.parametrize(
-    "name", ["rank", "rank with a filter", "slices", "compare", "worst", "matrix"]
-)
+@pytest.mark.parametrize("name", ["rank", "rank with a filter", "slices", "worst", "matrix"])
 def test_most_questions_open_no_store(store_url: str, name: str) -> None:
     assert quick_answer(store_url, queries()[name]) is not None
+
+
+def test_a_comparison_opens_no_store_where_details_are_kept(
+    store: SqlStore, store_url: str, request: pytest.FixtureRequest
+) -> None:
+    for number in (candidate.evaluation_id for candidate in store.candidates("fires")):
+        store.load(number).ledger.load_details()
+    request.getfixturevalue("closed")
+    assert quick_answer(store_url, queries()["compare"]) is not None
 
 
 @pytest.mark.parametrize("name", queries())

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from importlib.machinery import PathFinder
 from typing import Any, NamedTuple
@@ -66,8 +67,16 @@ def _of_importlib(group: str) -> Iterator[EntryPoint]:
     from importlib import metadata
 
     for entry in metadata.entry_points(group=group):
-        owner = "" if entry.dist is None else f"{entry.dist.name} {entry.dist.version}"
-        yield EntryPoint(entry.name, entry.value, owner)
+        yield EntryPoint(entry.name, entry.value, _owner(entry.dist))
+
+
+def _owner(distribution: Any | None) -> str:
+    """Name and version; those of its folder, if there is one, where it has no metadata."""
+    if distribution is None:
+        return ""
+    with suppress(Exception):  # what importers of others raise or return is theirs
+        return f"{distribution.name} {distribution.version}"
+    return _distribution(str(getattr(distribution, "_path", "")))
 
 
 def _listed(folder: str) -> list[str]:
