@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -112,7 +112,7 @@ class TextTable:
             min_width=least,
         )
         for column in self.columns:
-            side = "right" if column.is_right else "left"
+            side: Literal["left", "right"] = "right" if column.is_right else "left"
             heading, is_number = escape(column.heading), column.is_right
             table.add_column(heading, justify=side, overflow="fold", no_wrap=is_number)
         for row, style in zip(self.rows, self._row_styles(), strict=True):

@@ -26,7 +26,7 @@ def list_runs(dataset: str | None, model: str | None, as_json: bool, store: str 
     \b
     $ velour runs list --dataset fires
     """
-    from velour_plugin.answers.text import TextTable
+    from velour_plugin.answers.text import Column, TextTable
     from velour_plugin.store.opening import read_store
     from velour_plugin.use_cases import inventory
 
@@ -37,8 +37,10 @@ def list_runs(dataset: str | None, model: str | None, as_json: bool, store: str 
     if not entries:
         click.echo("No run is evaluated yet: run 'velour evaluate'.", err=True)
         return
-    columns = [("run", False), ("model", False), ("dataset", False), ("metric", False),
-               ("value", True), ("evaluated", False)]  # fmt: skip
+    columns = [
+        Column(heading, heading == "value")
+        for heading in ("run", "model", "dataset", "metric", "value", "evaluated")
+    ]
     rows = [
         [
             entry["run"] or entry["run_id"] or entry["evaluation_id"][:12],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from velour_plugin.domain.evaluation import Evaluation
@@ -41,8 +42,8 @@ def leaderboard_beside(evaluation: Evaluation, store: Store) -> Leaderboard | No
     best = [row.evaluation_id for row in leaderboard.rows[:MODELS]]
     ids = list(dict.fromkeys([*best, evaluation.id]))
     cheap = len(ids) * ledger_rows(evaluation.ledger) <= ROWS * 5  # a single metric, not a dozen
-    resamples = {} if cheap else {"resamples": 0}
-    return store.ask(RankQuery(metric=metric, datasets=(dataset,), runs=ids, **resamples))
+    query = RankQuery(metric=metric, datasets=(dataset,), runs=ids)
+    return store.ask(query if cheap else replace(query, resamples=0))
 
 
 def _newest_of_models(evaluation: Evaluation, candidates: list[Candidate]) -> list[str]:

@@ -218,7 +218,8 @@ def _weights(validator: Any) -> str | None:
         return None
     path = PurePath(str(weights))
     trained = path.stem in ("best", "last") and path.parent.name == "weights"
-    return "-".join(filter(None, [trained and path.parent.parent.name, path.stem]))
+    folder = path.parent.parent.name if trained else ""
+    return "-".join(filter(None, [folder, path.stem]))
 
 
 AUTOLOGGER = Autologger(

@@ -139,7 +139,7 @@ def _of_frame(
 
     _check_roles(columns)
     resolved = None if source is None else _resolved(source)
-    known = name or frame_name(resolved and resolved.to_dict())
+    known = name or frame_name(None if resolved is None else resolved.to_dict())
     targets = columns.pop("targets", None)
     dataset, features = dataset_of_frame(frame, targets, predictions, model or "", known, columns)
     given = resolved or VelourDatasetSource.of(dataset)

@@ -54,7 +54,7 @@ def experiment_name(experiment_id: str | None = None) -> str:
     if experiment_id is None:
         run = mlflow.active_run()
         experiment_id = run.info.experiment_id if run else _get_experiment_id()
-    name = str(mlflow.MlflowClient().get_experiment(experiment_id).name)
+    name = str(mlflow.MlflowClient().get_experiment(str(experiment_id)).name)
     return PurePosixPath(name).name if name.startswith("/") else name
 
 
