@@ -39,24 +39,24 @@ def fall(score: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.floa
     (array([1, 0, 2]), array([0.9, 0.5, 0.5]))
     """
     width = max(len(score) - 1, 1).bit_length()
-    both = (score + 0.0).view(np.int64)  # + 0.0: no -0.0
-    np.subtract(_ONE, both, out=both)
-    both >>= width - 1
-    both <<= width
-    both |= np.arange(len(score))
-    both.sort()
-    order = both & ((1 << width) - 1)
+    words = (score + 0.0).view(np.int64)  # + 0.0: no -0.0
+    np.subtract(_ONE, words, out=words)
+    words >>= width - 1
+    words <<= width
+    words |= np.arange(len(score))
+    words.sort()
+    order = words & ((1 << width) - 1)
     falling = score[order]
     if (falling[1:] > falling[:-1]).any():
-        both >>= width
-        _sort_neighbours(both, order, falling)
+        words >>= width
+        _sort_neighbours(words, order, falling)
     return order, falling
 
 
 def _sort_neighbours(
     leading: NDArray[np.int64], order: NDArray[np.int64], falling: NDArray[np.float64]
 ) -> None:
-    """Put rows of equal leading bits into the order of all their bits, in position."""
+    """Put rows of equal leading bits into the order of all their bits, in place."""
     same = leading[1:] == leading[:-1]
     near = np.flatnonzero(np.append(same, False) | np.append(False, same))
     right = np.lexsort((order[near], -falling[near]))
@@ -66,7 +66,7 @@ def _sort_neighbours(
 def sort_segments(
     bounds: NDArray[np.int64], score: NDArray[np.float64], *columns: NDArray[Any]
 ) -> None:
-    """Sort each of some segments by falling score, as :func:`fall`, in position.
+    """Sort each of some segments by falling score, as :func:`fall`, in place.
 
     Args:
         bounds: ``(segments + 1,)`` from 0 to n, never falling.
@@ -115,7 +115,7 @@ class RankedTruths:
     Args:
         label: ``(t,)`` never falling.
         datum: ``(t,)``.
-        score: ``(t,)`` predicted for this label; 0 where it did not name it.
+        score: ``(t,)`` predicted for this label; 0 where the label is not named.
         first: ``(t,)`` position of the first ranked score of the label that equals it.
         last: ``(t,)`` position after the last one.
     """
