@@ -70,10 +70,10 @@ def test_pairs_are_taken_as_one_after_the_other(pairs: list[tuple[int, int]]) ->
     left: set[int] = set()
     right: set[int] = set()
     expected = []
-    for one, other in pairs:
-        expected.append(one not in left and other not in right)
+    for first, other in pairs:
+        expected.append(first not in left and other not in right)
         if expected[-1]:
-            left.add(one)
+            left.add(first)
             right.add(other)
     assert paired_up(first, second).tolist() == expected
 
@@ -81,52 +81,58 @@ def test_pairs_are_taken_as_one_after_the_other(pairs: list[tuple[int, int]]) ->
 @quick
 @given(seeds)
 def test_every_number_is_a_share_or_undefined(seed: int) -> None:
-    found = numbers(dataset_of(*data_of(seed)))
-    assert (((found >= 0) & (found <= 1)) | (found == -1)).all()
+    values = numbers(dataset_of(*data_of(seed)))
+    assert (((values >= 0) & (values <= 1)) | (values == -1)).all()
 
 
 @quick
 @given(seeds)
 def test_a_perfect_detector_finds_everything(seed: int) -> None:
     truth, _ = data_of(seed)
-    said = [
+    predictions = [
         {**{k: item[k] for k in ("image_id", "category_id", "bbox")}, "score": 0.5}
         for item in truth["annotations"]
     ]
-    found = numbers(dataset_of(truth, said), max_detections=[1, 10, 1000])
-    assert found[8] == -1 or found[8] == 1
-    assert found[6] <= found[7] <= found[8]
+    values = numbers(dataset_of(truth, predictions), max_detections=[1, 10, 1000])
+    assert values[8] == -1 or values[8] == 1
+    assert values[6] <= values[7] <= values[8]
 
 
 @quick
 @given(seeds, st.floats(0.1, 3))
 def test_only_the_order_of_scores_matters(seed: int, power: float) -> None:
-    truth, said = data_of(seed)
-    order = np.argsort(np.argsort([item["score"] for item in said], kind="stable"))
-    ranks = (order + 1) / (len(said) + 1)
-    one = [{**item, "score": float(rank)} for item, rank in zip(said, ranks, strict=True)]
-    other = [{**item, "score": float(rank**power)} for item, rank in zip(said, ranks, strict=True)]
+    truth, predictions = data_of(seed)
+    order = np.argsort(np.argsort([item["score"] for item in predictions], kind="stable"))
+    ranks = (order + 1) / (len(predictions) + 1)
+    ranked = [{**item, "score": float(rank)} for item, rank in zip(predictions, ranks, strict=True)]
+    other = [
+        {**item, "score": float(rank**power)} for item, rank in zip(predictions, ranks, strict=True)
+    ]
     np.testing.assert_array_equal(
-        numbers(dataset_of(truth, one)), numbers(dataset_of(truth, other))
+        numbers(dataset_of(truth, ranked)), numbers(dataset_of(truth, other))
     )
 
 
 @quick
 @given(seeds)
 def test_a_label_that_nobody_shows_changes_nothing(seed: int) -> None:
-    truth, said = data_of(seed)
+    truth, predictions = data_of(seed)
     more = {**truth, "categories": [*truth["categories"], {"id": 999, "name": "nothing"}]}
-    np.testing.assert_array_equal(numbers(dataset_of(truth, said)), numbers(dataset_of(more, said)))
+    np.testing.assert_array_equal(
+        numbers(dataset_of(truth, predictions)), numbers(dataset_of(more, predictions))
+    )
 
 
 @quick
 @given(seeds, st.lists(st.integers(0, 5), min_size=8, max_size=8))
 def test_weights_times_anything_change_nothing(seed: int, weights: list[int]) -> None:
     """Without ties of scores between images, each counted twice is each counted once."""
-    truth, said = data_of(seed)
-    distinct = np.random.default_rng(seed).permutation(len(said)) / max(len(said), 1)
-    said = [{**item, "score": float(score)} for item, score in zip(said, distinct, strict=True)]
-    evaluator, ledger = matched(dataset_of(truth, said))
+    truth, predictions = data_of(seed)
+    distinct = np.random.default_rng(seed).permutation(len(predictions)) / max(len(predictions), 1)
+    predictions = [
+        {**item, "score": float(score)} for item, score in zip(predictions, distinct, strict=True)
+    ]
+    evaluator, ledger = matched(dataset_of(truth, predictions))
     often = np.array(weights[: len(ledger.datums)], np.int64)
     often = np.resize(often, len(ledger.datums))
     recalls = [headline(evaluator.measure(ledger, weights=often * by))[6:] for by in (1, 3)]
@@ -147,9 +153,9 @@ def test_values_are_those_of_measure_by_numpy_for_any_weighting(
     few = np.where(np.arange(count) < count // 2, weights, 0)  # which are cut out of the ledger
     monkeypatch.setenv("VELOUR_ENGINE", "numpy")
     for rows in (weights, few):
-        found = [evaluator.measure(ledger, weights=row) for row in rows]
-        keys = [(metric.name, metric.label) for metric in found[0]]
-        expected = [[metric.value for metric in row] for row in found]
+        values = [evaluator.measure(ledger, weights=row) for row in rows]
+        keys = [(metric.name, metric.label) for metric in values[0]]
+        expected = [[metric.value for metric in row] for row in values]
         monkeypatch.setenv("VELOUR_ENGINE", engine)
         values = evaluator.values(ledger, keys, rows)
         np.testing.assert_array_equal(values, np.array(expected, float))
@@ -157,11 +163,11 @@ def test_values_are_those_of_measure_by_numpy_for_any_weighting(
 
 
 @given(st.lists(st.tuples(boxes, scores), max_size=6), st.lists(boxes, max_size=6))
-def test_any_boxes_are_answered(found: list[Any], truths: list[Any]) -> None:
+def test_any_boxes_are_answered(values: list[Any], truths: list[Any]) -> None:
     """Of no size, of enormous size, on one another: an answer and no warning."""
     image = (
         [annotation(velour.BoundingBox.from_xywh(*box)) for box in truths],
-        [annotation(velour.BoundingBox.from_xywh(*box), score=score) for box, score in found],
+        [annotation(velour.BoundingBox.from_xywh(*box), score=score) for box, score in values],
     )
     answer = measured(scene(image))
     assert (answer["mAP"] is None) == (not any(box[2] * box[3] <= 1e10 for box in truths))

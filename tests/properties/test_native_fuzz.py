@@ -43,26 +43,26 @@ MOST = [(1, 10, 100), (1,), (3, 7), (100, 300, 1000), (65_535,)]
 def test_ledger_and_averages_are_numpys_to_the_bit(seed: int) -> None:
     """From columns to the ledger, and from the ledger to averages of any selection."""
     rng = np.random.default_rng(seed)
-    truth, crowd, said, score, datums, labels = hard_columns(rng)
+    truth, crowd, detections, score, datums, labels = hard_columns(rng)
     grid, limits = GRIDS[rng.integers(len(GRIDS))], MOST[rng.integers(len(MOST))]
     size: Any = {"grid": grid, "most": limits[-1], "datums": datums, "labels": labels}
-    expected = numpy_tables(truth, crowd, said, score, **size)
-    tables = native_match.match_boxes(truth, crowd, said, score, **size)
+    expected = numpy_tables(truth, crowd, detections, score, **size)
+    tables = native_match.match_boxes(truth, crowd, detections, score, **size)
     assert_same_tables(tables, expected)
 
     ledger = ledger_of(expected, grid, limits, datums, labels)
     stored = native_averages.StoredLedger(
         expected, datums, labels, len(grid.areas), len(grid.thresholds)
     )
-    asked, groups = hard_averages(rng, grid, limits), int(rng.integers(1, 4))
+    averages, groups = hard_averages(rng, grid, limits), int(rng.integers(1, 4))
     group = rng.integers(-1, groups, labels).astype(np.int32)
     for weights in selections(rng, datums):
         chosen = DetectionLedger(ledger).select(weights)
         often = None if weights is None else weights[None]
-        query = AverageQuery(limits, asked, group, groups, len(asked))
+        query = AverageQuery(limits, averages, group, groups, len(averages))
         answer = native_averages.averages(stored, query, often)
-        wanted = numpy_averages(chosen, grid, limits, asked, group, groups)
-        for mine, theirs in zip((answer.labels, answer.groups), wanted, strict=True):
+        reference = numpy_averages(chosen, grid, limits, averages, group, groups)
+        for mine, theirs in zip((answer.labels, answer.groups), reference, strict=True):
             assert np.array_equal(mine[0], theirs, equal_nan=True)
         lane, least = int(rng.integers(len(grid.thresholds))), float(rng.choice([0, 0.5, 1]))
         found, counted = native_averages.counts_at(stored, lane, least, weights)
@@ -75,16 +75,16 @@ def test_ledger_and_averages_are_numpys_to_the_bit(seed: int) -> None:
 def test_many_replicates_are_each_alone(seed: int) -> None:
     """A bootstrap shares work between replicates and changes none; so does asking for less."""
     rng = np.random.default_rng(seed)
-    truth, crowd, said, score, datums, labels = hard_columns(rng)
+    truth, crowd, detections, score, datums, labels = hard_columns(rng)
     grid = GRIDS[0]
     tables = native_match.match_boxes(
-        truth, crowd, said, score, grid=grid, most=100, datums=datums, labels=labels
+        truth, crowd, detections, score, grid=grid, most=100, datums=datums, labels=labels
     )
     stored, limits = native_averages.StoredLedger(tables, datums, labels, 4, 10), (1, 10, 100)
-    asked, group = hard_averages(rng, grid, limits), np.zeros(labels, np.int32)
+    averages, group = hard_averages(rng, grid, limits), np.zeros(labels, np.int32)
     weights = rng.integers(0, 4, (20, datums))
-    query = AverageQuery(limits, asked, group, 1, len(asked))
-    lean = AverageQuery(limits, asked[3:4], group, 1, 1)
+    query = AverageQuery(limits, averages, group, 1, len(averages))
+    lean = AverageQuery(limits, averages[3:4], group, 1, 1)
     together = native_averages.averages(stored, query, weights)
     for number, some in enumerate(weights):
         alone = native_averages.averages(stored, query, some[None])
@@ -99,10 +99,10 @@ def test_many_replicates_are_each_alone(seed: int) -> None:
 def test_each_image_left_out_is_a_weighting_of_its_own(seed: int) -> None:
     """Labels that an image does not show are as they were, the others as if followed again."""
     rng = np.random.default_rng(seed)
-    truth, crowd, said, score, datums, labels = hard_columns(rng)
+    truth, crowd, detections, score, datums, labels = hard_columns(rng)
     grid, limits = GRIDS[rng.integers(len(GRIDS))], MOST[rng.integers(len(MOST))]
     tables = native_match.match_boxes(
-        truth, crowd, said, score, grid=grid, most=limits[-1], datums=datums, labels=labels
+        truth, crowd, detections, score, grid=grid, most=limits[-1], datums=datums, labels=labels
     )
     stored = native_averages.StoredLedger(
         tables, datums, labels, len(grid.areas), len(grid.thresholds)
@@ -116,10 +116,10 @@ def test_each_image_left_out_is_a_weighting_of_its_own(seed: int) -> None:
     weights[np.arange(len(omitted)), omitted] = 0
 
     without = native_averages.omissions(stored, query, omitted, weight)
-    wanted = native_averages.averages(stored, query, weights)
+    reference = native_averages.averages(stored, query, weights)
 
     for name in ("labels", "groups"):
-        assert np.array_equal(getattr(without, name), getattr(wanted, name), equal_nan=True)
+        assert np.array_equal(getattr(without, name), getattr(reference, name), equal_nan=True)
 
 
 def test_more_images_left_out_than_are_followed_together() -> None:
@@ -136,9 +136,11 @@ def test_more_images_left_out_than_are_followed_together() -> None:
         boxes,
         np.full(len(boxes), 100.0),
     )
-    said = BoxColumns(*(column[found] for column in (truth.datum, truth.label, boxes, truth.area)))
+    detections = BoxColumns(
+        *(column[found] for column in (truth.datum, truth.label, boxes, truth.area))
+    )
     tables = native_match.match_boxes(
-        truth, np.zeros(len(boxes), bool), said, rng.random(len(found)).round(2),
+        truth, np.zeros(len(boxes), bool), detections, rng.random(len(found)).round(2),
         grid=GRIDS[0], most=100, datums=600, labels=2,
     )  # fmt: skip
     stored = native_averages.StoredLedger(tables, 600, 2, 4, 10)
@@ -148,9 +150,9 @@ def test_more_images_left_out_than_are_followed_together() -> None:
 
     without = native_averages.omissions(stored, query, omitted, np.ones(600, np.int64))
 
-    wanted = native_averages.averages(stored, query, weights)
-    assert np.array_equal(without.groups, wanted.groups)
-    assert np.array_equal(without.labels, wanted.labels)
+    reference = native_averages.averages(stored, query, weights)
+    assert np.array_equal(without.groups, reference.groups)
+    assert np.array_equal(without.labels, reference.labels)
     assert len(np.unique(without.groups)) > 1
 
 
@@ -179,19 +181,21 @@ def test_what_cannot_be_left_out_is_named(column: str, values: list[int]) -> Non
 def test_pairs_are_matched_as_numpy_matches_them(seed: int) -> None:
     """Pairs in any order, with ties and crowds."""
     rng = np.random.default_rng(seed)
-    truth, crowd, said, score, datums, labels = hard_columns(rng)
-    order = ledger_order(said.label, score, labels)
+    truth, crowd, detections, score, datums, labels = hard_columns(rng)
+    order = ledger_order(detections.label, score, labels)
     cells = matching.cells_of(
-        truth.datum, truth.label, said.datum[order], said.label[order], datums
+        truth.datum, truth.label, detections.datum[order], detections.label[order], datums
     )
     with np.errstate(all="ignore"):
         pairs = matching.overlapping_pairs(
             cells,
             np.arange(len(order)),
-            lambda mine, their: overlap.box_ious(truth.box, said.box[order], crowd, mine, their),
+            lambda mine, their: overlap.box_ious(
+                truth.box, detections.box[order], crowd, mine, their
+            ),
             1e-9,
         )
-    said_boxes = said.box[order]
+    said_boxes = detections.box[order]
     found = native_pairs.overlapping_pairs(
         cells, np.arange(len(order)), (truth.box, said_boxes), crowd, 1e-9
     )
@@ -214,12 +218,12 @@ def test_the_number_of_threads_changes_nothing(
 ) -> None:
     """Tasks write to places of their own."""
     rng = np.random.default_rng(7)
-    truth, crowd, said, score = columns(rng, 60, 2_000, 30_000, 9, 200, 8)
+    truth, crowd, detections, score = columns(rng, 60, 2_000, 30_000, 9, 200, 8)
     size: Any = {"grid": GRIDS[0], "most": 100, "datums": 60, "labels": 9}
     monkeypatch.setenv("VELOUR_THREADS", "1")
-    expected = native_match.match_boxes(truth, crowd, said, score, **size)
+    expected = native_match.match_boxes(truth, crowd, detections, score, **size)
     monkeypatch.setenv("VELOUR_THREADS", str(number))
-    assert_same_tables(native_match.match_boxes(truth, crowd, said, score, **size), expected)
+    assert_same_tables(native_match.match_boxes(truth, crowd, detections, score, **size), expected)
 
 
 Columns = tuple[
@@ -235,10 +239,10 @@ Columns = tuple[
 def hard_columns(rng: np.random.Generator) -> Columns:
     """Ties, crowds, areas on the boundary, empty sides, many labels, equal and flat boxes."""
     datums, labels = int(rng.integers(1, 9)), int(rng.choice([1, 2, 5, 300]))
-    truths, said = int(rng.choice([0, 1, 40])), int(rng.choice([0, 1, 60, 700]))
+    truths, detections = int(rng.choice([0, 1, 40])), int(rng.choice([0, 1, 60, 700]))
     grain = int(rng.choice([1, 4, 16, 32]))
     return (
-        *columns(rng, datums, truths, said, labels, int(rng.choice([40, 120, 400])), grain),
+        *columns(rng, datums, truths, detections, labels, int(rng.choice([40, 120, 400])), grain),
         datums,
         labels,
     )
@@ -309,20 +313,20 @@ def hard_averages(
     rng: np.random.Generator, grid: matching.LaneGrid, limits: tuple[int, ...]
 ) -> list[Average]:
     """Precision and recall in every lane alone, in all of a range, in some, and in none."""
-    levels, asked = range(len(grid.thresholds)), []
+    levels, averages = range(len(grid.thresholds)), []
     for area in range(len(grid.areas)):
         for limit in (None, *range(len(limits))):
             some = np.flatnonzero(rng.random(len(levels)) < 0.5).tolist()
-            asked += [Average(area, tuple(chosen), limit) for chosen in (levels, some, [])]
-        asked += [Average(area, (level,)) for level in levels]
-    return asked
+            averages += [Average(area, tuple(chosen), limit) for chosen in (levels, some, [])]
+        averages += [Average(area, (level,)) for level in levels]
+    return averages
 
 
 def numpy_averages(
     chosen: Selection,
     grid: matching.LaneGrid,
     limits: tuple[int, ...],
-    asked: list[Average],
+    averages: list[Average],
     group: NDArray[np.int32],
     groups: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -331,7 +335,7 @@ def numpy_averages(
         curves_of_area(chosen.rows, area, len(grid.thresholds), chosen.truths[:, area], limits)
         for area in range(len(grid.areas))
     ]
-    rows = [averages_of_curves(curves[one.area], [one], group, groups) for one in asked]
+    rows = [averages_of_curves(curves[one.area], [one], group, groups) for one in averages]
     labels, means = zip(*rows, strict=True)
     return np.concatenate(labels), np.concatenate(means)
 
@@ -356,7 +360,7 @@ def ledger_order(
 def numpy_tables(
     truth: BoxColumns,
     crowd: NDArray[np.bool_],
-    said: BoxColumns,
+    detections: BoxColumns,
     score: NDArray[np.float64],
     *,
     grid: matching.LaneGrid,
@@ -365,8 +369,8 @@ def numpy_tables(
     labels: int,
 ) -> dict[str, dict[str, NDArray[Any]]]:
     """What the numpy engine writes: the same steps as ``write_ledger``."""
-    order = ledger_order(said.label, score, labels)
-    datum, label, box = said.datum[order], said.label[order], said.box[order]
+    order = ledger_order(detections.label, score, labels)
+    datum, label, box = detections.datum[order], detections.label[order], detections.box[order]
     cells = matching.cells_of(truth.datum, truth.label, datum, label, datums)
     kept = cells.rank < most
     with np.errstate(all="ignore"):
@@ -378,7 +382,7 @@ def numpy_tables(
         )
         areas = [
             np.where(np.isnan(area), size[:, 2] * size[:, 3], area)
-            for area, size in ((truth.area, truth.box), (said.area[order], box))
+            for area, size in ((truth.area, truth.box), (detections.area[order], box))
         ]
     countable = np.where(crowd, np.uint8(0), grid.bits_of_areas(areas[0]))
     row, hit, ignored = matching.match_lanes(

@@ -49,9 +49,9 @@ def detailed(ledger, *which):
 
 
 @given(datasets(), st.data())
-def test_a_slice_of_the_ledger_is_the_ledger_of_the_slice(said, data):
+def test_a_slice_of_the_ledger_is_the_ledger_of_the_slice(case, data):
     """To the last bit, and it is JSON without NaN."""
-    images, parameters = said
+    images, parameters = case
     chosen = data.draw(arrays.arrays(bool, len(images)))
     whole = dataset(images)
     part = ledger_of(whole.subset(chosen), **parameters)
@@ -59,9 +59,9 @@ def test_a_slice_of_the_ledger_is_the_ledger_of_the_slice(said, data):
 
 
 @given(datasets(), st.data())
-def test_ledgers_of_partitions_join_to_the_ledger_of_the_whole(said, data):
+def test_ledgers_of_partitions_join_to_the_ledger_of_the_whole(case, data):
     """Row by row, so that partitions can be matched anywhere."""
-    images, parameters = said
+    images, parameters = case
     first = np.arange(len(images)) < data.draw(st.integers(0, len(images)))
     whole = dataset(images)
     parts = [ledger_of(whole.subset(chosen), **parameters) for chosen in (first, ~first)]
@@ -74,9 +74,9 @@ def test_ledgers_of_partitions_join_to_the_ledger_of_the_whole(said, data):
 
 
 @given(datasets(), st.data())
-def test_a_weight_is_a_repetition(said, data):
+def test_a_weight_is_a_repetition(case, data):
     """A datum of weight 3 counts as three datums would; one of weight 0 as none."""
-    images, parameters = said
+    images, parameters = case
     weights = data.draw(arrays.arrays(np.int64, len(images), elements=st.integers(0, 3)))
     ledger = ledger_of(dataset(images), **parameters)
     repeated = {
@@ -92,9 +92,9 @@ def test_a_weight_is_a_repetition(said, data):
 
 
 @given(datasets(), st.randoms(use_true_random=False))
-def test_order_changes_nothing(said, random):
+def test_order_changes_nothing(case, random):
     """Neither that of datums nor that of annotations."""
-    images, parameters = said
+    images, parameters = case
     shuffled = {}
     for uid in random.sample(list(images), len(images)):
         sides = [annotations(image) for image in images[uid]]
@@ -104,9 +104,9 @@ def test_order_changes_nothing(said, random):
 
 
 @given(datasets())
-def test_scores_lie_between_nothing_and_everything(said):
+def test_scores_lie_between_nothing_and_everything(case):
     """Or are undefined."""
-    images, parameters = said
+    images, parameters = case
     result = scores(ledger_of(dataset(images), **parameters))
     assert all(value is None or 0 <= value <= 1 for value in result.values())
 

@@ -55,8 +55,8 @@ def test_threads_are_bounded_by_the_environment(monkeypatch: pytest.MonkeyPatch)
 def test_one_truth_is_found_once() -> None:
     """Two equal boxes, one truth: the higher score hits in both lanes, the other misses."""
     truth = sides([0], [0], [[0, 0, 10, 10]])
-    said = sides([0, 0], [0, 0], [[0, 0, 10, 10], [0, 0, 10, 10]])
-    tables = match(truth, said, [0.3, 0.8])
+    detections = sides([0, 0], [0, 0], [[0, 0, 10, 10], [0, 0, 10, 10]])
+    tables = match(truth, detections, [0.3, 0.8])
     assert tables["detections"]["score"].tolist() == [0.8, 0.3]
     assert tables["detections"]["rank"].tolist() == [0, 1]
     assert tables["matches"]["detection"].tolist() == [0]
@@ -77,9 +77,9 @@ def test_one_truth_is_found_once() -> None:
 def test_an_index_out_of_bounds_is_named(column: str, row: list[int]) -> None:
     """The message says which column and row."""
     wrong = {"datum": [0], "label": [0]} | {column: row}
-    said = sides(wrong["datum"], wrong["label"], [[0, 0, 1, 1]])
+    detections = sides(wrong["datum"], wrong["label"], [[0, 0, 1, 1]])
     with pytest.raises(ValueError, match=f"^{column} at row 0"):
-        match(sides([], [], []), said, [0.5])
+        match(sides([], [], []), detections, [0.5])
 
 
 @compiled
@@ -101,8 +101,8 @@ def test_columns_of_different_lengths_are_refused() -> None:
 @pytest.mark.parametrize(("count", "kept"), [(300, 300), (70_000, 65_535)])
 def test_images_with_many_detections_keep_their_ranks(count: int, kept: int) -> None:
     """More than a byte holds, and more than a ledger holds."""
-    said = sides([0] * count, [0] * count, np.tile([0.0, 0, 1, 1], (count, 1)))
-    tables = match(sides([0], [0], [[0, 0, 1, 1]]), said, np.full(count, 0.5), most=65_535)
+    detections = sides([0] * count, [0] * count, np.tile([0.0, 0, 1, 1], (count, 1)))
+    tables = match(sides([0], [0], [[0, 0, 1, 1]]), detections, np.full(count, 0.5), most=65_535)
     assert tables["detections"]["rank"].tolist() == list(range(kept))
     assert tables["matches"]["detection"].tolist() == [0]
 
@@ -160,7 +160,7 @@ def test_polygons_and_run_lengths_are_those_of_pycocotools() -> None:
 
 @compiled
 @pytest.mark.parametrize(
-    ("text", "offset", "wanted"),
+    ("text", "offset", "message"),
     [
         (b"", 0, "a list"),
         (b"[", 1, "an object"),
@@ -177,9 +177,9 @@ def test_polygons_and_run_lengths_are_those_of_pycocotools() -> None:
         (b'[{"a":tru}]', 6, "a JSON value"),
     ],
 )
-def test_malformed_files_are_refused_with_the_place(text: bytes, offset: int, wanted: str) -> None:
+def test_malformed_files_are_refused_with_the_place(text: bytes, offset: int, message: str) -> None:
     """In bytes from the beginning, with what should stand there."""
-    with pytest.raises(native_coco.MalformedCoco, match=wanted) as refused:
+    with pytest.raises(native_coco.MalformedCoco, match=message) as refused:
         native_coco.read_results(text)
     assert refused.value.offset == offset
 
@@ -241,7 +241,7 @@ def sides(datum: Any, label: Any, box: Any) -> BoxColumns:
 
 def match(
     truth: BoxColumns,
-    said: BoxColumns,
+    detections: BoxColumns,
     score: Any,
     most: int = 100,
     datums: int = 1,
@@ -250,7 +250,7 @@ def match(
     return native_match.match_boxes(
         truth,
         np.zeros(len(truth.datum), bool),
-        said,
+        detections,
         np.asarray(score, np.float64),
         grid=WHOLE,
         most=most,

@@ -125,9 +125,9 @@ def query(rng: np.random.Generator, ledger: kernel.StoredLedger) -> AverageQuery
     limits = sorted(rng.choice([1, 3, 10, 100, 65_536], rng.integers(1, 4)).tolist())
     groups = int(rng.integers(0, ledger.labels + 2))
     group = rng.integers(-1, max(groups, 1), ledger.labels)
-    asked = [average(rng, ledger, len(limits)) for _ in range(rng.integers(0, 6))]
-    detailed = int(rng.integers(0, len(asked) + 1))
-    return AverageQuery(limits, asked, whole(rng, group, dirt_of(rng, 0.02)), groups, detailed)
+    kinds = [average(rng, ledger, len(limits)) for _ in range(rng.integers(0, 6))]
+    detailed = int(rng.integers(0, len(kinds) + 1))
+    return AverageQuery(limits, kinds, whole(rng, group, dirt_of(rng, 0.02)), groups, detailed)
 
 
 def average(rng: np.random.Generator, ledger: kernel.StoredLedger, limits: int) -> Average:

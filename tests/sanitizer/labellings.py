@@ -66,16 +66,16 @@ def class_scores(rng: np.random.Generator) -> ClassScores:
 
 
 def decide_by_scores(rng: np.random.Generator) -> None:
-    given = class_scores(rng)
-    truth = rng.integers(0, given.labels, given.rows)
-    scores.decisions(given, whole(rng, truth, dirt_of(rng, 0.02)))
+    predictions = class_scores(rng)
+    truth = rng.integers(0, predictions.labels, predictions.rows)
+    scores.decisions(predictions, whole(rng, truth, dirt_of(rng, 0.02)))
 
 
 def rank_scores(rng: np.random.Generator) -> None:
-    given, dirt = class_scores(rng), dirt_of(rng, 0.02)
-    every = np.arange(given.rows, dtype=np.int32)
-    label = rng.integers(0, given.labels, given.rows)
-    scores.rank(given, every, whole(rng, every, dirt), whole(rng, label, dirt))
+    predictions, dirt = class_scores(rng), dirt_of(rng, 0.02)
+    every = np.arange(predictions.rows, dtype=np.int32)
+    label = rng.integers(0, predictions.labels, predictions.rows)
+    scores.rank(predictions, every, whole(rng, every, dirt), whole(rng, label, dirt))
 
 
 ATTACKS = [

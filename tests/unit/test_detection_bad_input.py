@@ -72,11 +72,11 @@ def test_a_hundred_thousand_labels() -> None:
     rows = np.arange(0, 100_000, 500)
     box = np.tile([0.0, 0, 10, 10], (len(rows), 1))
     truth = AnnotationTable.from_columns(labels, np.zeros(len(rows)), rows, box=box)
-    said = AnnotationTable.from_columns(
+    predictions = AnnotationTable.from_columns(
         labels, np.zeros(len(rows)), rows, box=box, score=np.full(len(rows), 0.5)
     )
     data = velour.Dataset.from_table("many", [velour.Datum("0")], truth)
-    answer = measured(data.with_predictions(said, "model"))
+    answer = measured(data.with_predictions(predictions, "model"))
     assert answer["mAP"] == pytest.approx(1.0)
     assert answer["AP/000500"] == pytest.approx(1.0)
     assert answer["AP/000001"] is None
@@ -87,10 +87,10 @@ def test_many_detections_of_an_image() -> None:
     box = np.tile([50.0, 50, 10, 10], (70_000, 1))
     box[-1] = [0, 0, 10, 10]
     score = np.linspace(1, 0.5, 70_000)
-    said = AnnotationTable.from_columns(
+    predictions = AnnotationTable.from_columns(
         [("class", "fire")], np.zeros(70_000), np.zeros(70_000), box=box, score=score
     )
-    data = scene(([TRUE], [])).with_predictions(said, "model")
+    data = scene(([TRUE], [])).with_predictions(predictions, "model")
     assert measured(data)["mAR_100"] == 0.0
     assert measured(data, max_detections=[65_535])["mAR_65535"] == 0.0
 

@@ -134,10 +134,10 @@ def test_a_partition_without_regions_goes_with_any_form() -> None:
 
 
 def federated(
-    truths: Sequence[velour.Annotation], said: Sequence[velour.Annotation], **metadata: Any
+    truths: Sequence[velour.Annotation], predictions: Sequence[velour.Annotation], **metadata: Any
 ) -> dict[str, Any]:
     """Metrics of one image that says what it is annotated for."""
-    data = scene((truths, said), **metadata)
+    data = scene((truths, predictions), **metadata)
     metrics = ObjectDetection().measure(match(data, federated=True))
     return {f"{m.name}/{m.label.value}": m.value for m in metrics if m.label is not None}
 
@@ -149,9 +149,9 @@ def test_a_detection_of_a_label_that_nobody_looked_for_does_not_count() -> None:
     assert federated([TRUE], [FOUND, SMOKE], absent_labels=[])["precision/smoke"] is None
 
 
-@pytest.mark.parametrize("spelled", ["smoke", ["class", "smoke"]])
-def test_a_detection_of_a_label_known_to_be_absent_is_wrong(spelled: Any) -> None:
-    assert federated([TRUE], [FOUND, SMOKE], absent_labels=[spelled])["precision/smoke"] == 0.0
+@pytest.mark.parametrize("name", ["smoke", ["class", "smoke"]])
+def test_a_detection_of_a_label_known_to_be_absent_is_wrong(name: Any) -> None:
+    assert federated([TRUE], [FOUND, SMOKE], absent_labels=[name])["precision/smoke"] == 0.0
 
 
 def test_a_partly_annotated_label_forgives_what_finds_nothing() -> None:

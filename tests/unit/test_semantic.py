@@ -122,22 +122,22 @@ def test_ignored_pixels_do_not_count_whatever_is_predicted_there():
 def test_ignoring_a_key_and_value_leaves_the_other_keys_alone():
     """The value alone means every key that has it."""
     both = annotations("rv") + annotations("rv", "other")
-    said = dataset_of({"a": (both, both)})
-    pair = scores(ledger_of(said, ignore_label=("class", "v")))
+    predictions = dataset_of({"a": (both, both)})
+    pair = scores(ledger_of(predictions, ignore_label=("class", "v")))
     assert pair["other/mIoU"] == 1.0
-    assert ledger_of(said, ignore_label=("class", "v")).labels == (
+    assert ledger_of(predictions, ignore_label=("class", "v")).labels == (
         ("class", "r"),
         ("other", "r"),
         ("other", "v"),
     )
-    assert ledger_of(said, ignore_label="v").labels == (("class", "r"), ("other", "r"))
+    assert ledger_of(predictions, ignore_label="v").labels == (("class", "r"), ("other", "r"))
 
 
 def test_keys_are_evaluated_separately_and_the_first_has_no_prefix():
     """One pixel is a road by its class, and wet by its state."""
     truth = annotations("rr") + annotations("wd", "state")
-    said = annotations("rr") + annotations("ww", "state")
-    ledger = ledger_of(dataset_of({"a": (truth, said)}))
+    predictions = annotations("rr") + annotations("ww", "state")
+    ledger = ledger_of(dataset_of({"a": (truth, predictions)}))
     result = scores(ledger)
     assert result["mIoU"] == 1.0
     assert result["state/mIoU"] == pytest.approx((1 / 2 + 0) / 2)
@@ -161,16 +161,16 @@ def test_two_true_labels_on_one_pixel_are_refused():
 
 def test_of_two_predicted_labels_the_higher_score_wins_a_pixel():
     """Whatever the order in which they were given."""
-    said = [mask("##", "r", 0.9), mask(".#", "c", 0.6)]
-    for predicted in (said, said[::-1]):
+    predictions = [mask("##", "r", 0.9), mask(".#", "c", 0.6)]
+    for predicted in (predictions, predictions[::-1]):
         ledger = ledger_of(dataset_of({"a": (annotations("rr"), predicted)}))
         assert scores(ledger)["mIoU"] == 1.0
 
 
 def test_of_two_predicted_labels_without_scores_the_later_wins_a_pixel():
     """The order of a datum's annotations is content."""
-    said = [mask("##", "r"), mask(".#", "c")]
-    ledger = ledger_of(dataset_of({"a": (annotations("rc"), said)}))
+    predictions = [mask("##", "r"), mask(".#", "c")]
+    ledger = ledger_of(dataset_of({"a": (annotations("rc"), predictions)}))
     assert scores(ledger)["mIoU"] == 1.0
 
 
@@ -178,8 +178,8 @@ def test_polygons_are_rasterised_at_the_size_in_the_metadata():
     """The lower row of 2 x 3 pixels, alone or as the only part of a multipolygon."""
     truth = [Annotation([Label("class", "r")], polygon=LOWER_HALF)]
     parts = [Annotation([Label("class", "r")], multipolygon=MultiPolygon([LOWER_HALF]))]
-    for said in (annotations("... rrr"), parts):
-        ledger = ledger_of(dataset_of({"a": (truth, said)}, height=2, width=3))
+    for predictions in (annotations("... rrr"), parts):
+        ledger = ledger_of(dataset_of({"a": (truth, predictions)}, height=2, width=3))
         assert scores(ledger)["mIoU"] == 1.0
 
 
@@ -199,9 +199,9 @@ def test_polygons_of_an_image_of_unknown_size_are_refused():
 
 def test_a_mask_of_another_size_than_the_truth_is_refused():
     """Both sizes and the datum are named."""
-    said = dataset({"a": ("rr", "rrr")})
+    predictions = dataset({"a": ("rr", "rrr")})
     with pytest.raises(BadDataset, match=r"prediction of datum 'a' has 1x3 pixels.* 1x2 by class"):
-        ledger_of(said)
+        ledger_of(predictions)
 
 
 def test_a_mask_of_another_size_than_its_image_is_refused():
@@ -263,9 +263,9 @@ def test_a_wide_band_is_the_whole_label():
 def test_the_band_may_be_a_share_of_the_diagonal():
     """30 x 40 pixels have a diagonal of 50, and 4 % of it are 2 pixels."""
     truth = np.full((30, 40), ord("r"), np.uint8)
-    said = truth.copy()
-    said[:, :7] = ord("c")
-    pair = dataset({"a": (truth, said)})
+    predictions = truth.copy()
+    predictions[:, :7] = ord("c")
+    pair = dataset({"a": (truth, predictions)})
     share, pixels = (scores(ledger_of(pair, boundary_width=width)) for width in (0.04, 2))
     assert share == pixels != scores(ledger_of(pair, boundary_width=0.02))
 
@@ -274,8 +274,8 @@ def test_ignored_pixels_make_no_boundary_between_right_and_wrong():
     """The model may draw into the ignored column or not: outside of it nothing changes."""
     truth = "rrrvccc rrrvccc rrrvccc"
     inside, outside = "rrrrccc rrrrccc rrrrccc", "rrrxccc rrrcccc rrr.ccc"
-    for said in (inside, outside):
-        ledger = ledger_of(dataset({"a": (truth, said)}), ignore_label="v", boundary_width=1)
+    for predictions in (inside, outside):
+        ledger = ledger_of(dataset({"a": (truth, predictions)}), ignore_label="v", boundary_width=1)
         result = scores(ledger)
         assert result["boundary_iou"] == result["boundary_f1"] == result["mIoU"] == 1.0
 
@@ -290,8 +290,8 @@ def test_boundaries_can_be_left_out():
 
 def test_the_confusion_matrix_names_the_worst_datums():
     """Rows are true, columns predicted, the last of both is the background."""
-    said = {"a": ("rr.", "rc."), "b": ("rrr", "ccr"), "c": ("r.", "rr")}
-    ledger = ledger_of(dataset(said), examples=1)
+    predictions = {"a": ("rr.", "rc."), "b": ("rrr", "ccr"), "c": ("r.", "rr")}
+    ledger = ledger_of(dataset(predictions), examples=1)
     (metric,) = SemanticSegmentation().details(ledger)
     assert metric.name == "confusion_matrix"
     assert metric.value["labels"] == ["r", "c", None]
@@ -325,9 +325,9 @@ def test_the_ledger_counts_pairs_of_labels_by_datum():
 def test_three_hundred_labels_in_one_image():
     """More than fit into a byte."""
     image = np.arange(300).reshape(20, 15) + 200
-    said = image.copy()
-    said[0, 0] = 499
-    result = scores(ledger_of(dataset({"a": (image, said)}), boundary_width=1))
+    predictions = image.copy()
+    predictions[0, 0] = 499
+    result = scores(ledger_of(dataset({"a": (image, predictions)}), boundary_width=1))
     assert result["pixel_accuracy"] == 299 / 300
     assert result["mIoU"] == pytest.approx((298 + 1 / 2) / 300)
 

@@ -229,9 +229,11 @@ def average_precision(
     stay = counted & known[label]
     label, true = (np.cumsum(known) - 1).astype(np.int32)[label[stay]], true[stay]
     hits = np.flatnonzero(true)
-    one, none = np.ones(len(hits), np.uint64), np.zeros(len(hits), np.uint64)
+    first_lane, no_lane = np.ones(len(hits), np.uint64), np.zeros(len(hits), np.uint64)
     inside = np.ones(len(label), np.uint8)
-    rows = RankedDetections(label, np.zeros(len(label), np.uint16), inside, hits, one, none)
+    rows = RankedDetections(
+        label, np.zeros(len(label), np.uint16), inside, hits, first_lane, no_lane
+    )
     return float(curves_of_area(rows, 0, 1, truths[known], (1,)).precision.mean())
 
 

@@ -1,7 +1,7 @@
 """Narrow a ledger to fewer IoU thresholds, area ranges, detections or labels, without a match.
 
 A subset of its IoU thresholds and area ranges, fewer detections, another score
-threshold (a higher one, where details are asked for) need no new match; nor do fewer labels,
+threshold (a higher one, where details are needed) need no new match; nor do fewer labels,
 or only detections from a score on. Everything else is refused: a ledger never approximates.
 """
 
@@ -66,8 +66,10 @@ def narrowed(ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
             "Evaluate the predictions again with them."
         )
     narrowing = _NarrowTables(ledger, parameters)
-    said = {**parameters, "iou_type": ledger.parameters["iou_type"]}
-    return Ledger(ledger.task, ledger.datums, ledger.labels, said, narrowing.tables())
+    narrowed_parameters = {**parameters, "iou_type": ledger.parameters["iou_type"]}
+    return Ledger(
+        ledger.task, ledger.datums, ledger.labels, narrowed_parameters, narrowing.tables()
+    )
 
 
 def reduced(ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None) -> Ledger:
@@ -102,9 +104,9 @@ def reduced(ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None) 
 
     def details() -> dict[str, Columns]:
         pairs = of_kept("pairs")
-        both = real[pairs["truth"]]
+        stay = real[pairs["truth"]]
         return {
-            "pairs": {**_rows(pairs, both), "truth": truth[pairs["truth"][both]]},
+            "pairs": {**_rows(pairs, stay), "truth": truth[pairs["truth"][stay]]},
             "truth_boxes": _rows(tables["truth_boxes"], real),
             "detection_boxes": of_kept("detection_boxes"),
         }
@@ -174,9 +176,9 @@ def _range_of(settings: Settings, low: float, high: float) -> int | None:
 
 def _moved(bits: NDArray[Any], old: list[int]) -> NDArray[Any]:
     """Reorder bits: bit ``new`` of the result is bit ``old[new]`` of the argument."""
-    moved, one = np.zeros_like(bits), bits.dtype.type(1)
-    for new, new_index in enumerate(old):
-        moved |= ((bits >> bits.dtype.type(new_index)) & one) << bits.dtype.type(new)
+    moved, lowest = np.zeros_like(bits), bits.dtype.type(1)
+    for new, source in enumerate(old):
+        moved |= ((bits >> bits.dtype.type(source)) & lowest) << bits.dtype.type(new)
     return moved
 
 

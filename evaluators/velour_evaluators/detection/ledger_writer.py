@@ -182,7 +182,7 @@ class _Comparison:
         """The lowest IoU threshold; 1 is taken as slightly less, as COCO does."""
         return min(self.settings.thresholds[0], 1 - 1e-10)
 
-    def _pairs(self, cells: matching.Cells, at_least: float) -> Pairs:
+    def _pairs(self, cells: matching.TruthCells, at_least: float) -> Pairs:
         sides = (self.targets, self.regions)
         rows = np.flatnonzero(self.kept)
         return engine.overlapping_pairs(cells, rows, sides, self.truth.crowd, at_least)
@@ -195,12 +195,14 @@ class _Comparison:
         near = (self.predictions.label[detection] == self.truth.label[truth]) & (iou >= self._least)
         return detection[near], truth[near], iou[near]
 
-    def _cells(self, truth: NDArray[np.int32], predictions: NDArray[np.int32]) -> matching.Cells:
+    def _cells(
+        self, truth: NDArray[np.int32], predictions: NDArray[np.int32]
+    ) -> matching.TruthCells:
         return matching.cells_of(
             self.truth.datum, truth, self.predictions.datum, predictions, len(self.dataset)
         )
 
-    def _cells_of_keys(self) -> matching.Cells:
+    def _cells_of_keys(self) -> matching.TruthCells:
         key = keys_of(self.labels)
         return self._cells(key[self.truth.label], key[self.predictions.label])
 

@@ -39,17 +39,17 @@ def fall(score: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.floa
     (array([1, 0, 2]), array([0.9, 0.5, 0.5]))
     """
     width = max(len(score) - 1, 1).bit_length()
-    both = (score + 0.0).view(np.int64)  # + 0.0: no -0.0
-    np.subtract(_ONE, both, out=both)
-    both >>= width - 1
-    both <<= width
-    both |= np.arange(len(score))
-    both.sort()
-    order = both & ((1 << width) - 1)
+    words = (score + 0.0).view(np.int64)  # + 0.0: no -0.0
+    np.subtract(_ONE, words, out=words)
+    words >>= width - 1
+    words <<= width
+    words |= np.arange(len(score))
+    words.sort()
+    order = words & ((1 << width) - 1)
     falling = score[order]
     if (falling[1:] > falling[:-1]).any():
-        both >>= width
-        _sort_neighbours(both, order, falling)
+        words >>= width
+        _sort_neighbours(words, order, falling)
     return order, falling
 
 

@@ -56,8 +56,8 @@ PART_LIST(truths)
     _(PART(Truths, truths, truths))
 
 /* Averages by range, bits of the thresholds that they are over, and number of the limit that recall
- * is read at (-1: precision, over the recalls); a mean is told of the labels of each group, and of the
- * first `detailed` averages of each label; group -1 leaves a label out. */
+ * is read at (-1: precision, over the recalls); a mean is computed over the labels of each group, and of the
+ * first `detailed` averages for each label; group -1 leaves a label out. */
 #define QUESTION(_)                                                             \
     _(LENGTH(recalls, INT16_MAX))                                               \
     _(COLUMN(float64, recall, OF(recalls)))                                     \

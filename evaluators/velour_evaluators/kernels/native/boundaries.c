@@ -32,14 +32,14 @@ typedef struct {
     BOUNDARIES(FIELD)
     Side truths, predictions;
     int64_t rows, columns, words; /* of a picture: the width and the height of the image */
-    int32_t *number;              /* (labels + 2,) in pictures, of nobody, each label and the ignored */
+    int32_t *number;              /* (labels + 2,) in pictures: of no label, each label and the ignored */
     int32_t *label;               /* (shown,) of each number its label */
     int64_t shown;                /* labels that have a number: those of some run */
     int64_t bytes;                /* of a pixel of a picture */
     Plane rest;                   /* what an operation needs beside its operands */
     uint64_t *ahead, *passed;     /* for widening: the rows of a block and an empty one; a row */
     int64_t together;             /* how many labels have planes at a time */
-    Plane own;                    /* of each of them: its true contour, then its predicted one */
+    Plane contours;               /* of each of them: its true contour, then its predicted one */
     int64_t *low, *high;          /* rows between which their contours lie */
 } Boundaries;
 
@@ -84,13 +84,13 @@ static Fault number_labels(Boundaries *job, Pool *pool)
         for (int side = 0; side < 2; side++)
             for (int64_t run = 0; run < sides[side]->runs; run++)
                 number_label(job, READ_ONCE(int64_t, sides[side]->labels[run]));
-    for (int64_t place = 0; place < job->labels + 2; place++)
-        if (job->number[place] < 0)
-            job->number[place] = (int32_t)job->shown;
+    for (int64_t index = 0; index < job->labels + 2; index++)
+        if (job->number[index] < 0)
+            job->number[index] = (int32_t)job->shown;
     return FINE;
 }
 
-/* Paint the numbers of labels; nobody, and what is ignored, is `shown` on both sides. */
+/* Paint the numbers of labels; pixels without a label, or ignored, are `shown` on both sides. */
 static Fault paint(Boundaries *job)
 {
     const int64_t size = job->rows * job->columns;
@@ -121,12 +121,12 @@ static inline uint64_t pixels_in(const Boundaries *job, int64_t word)
     return low_bits(count < WORD ? (int)count : WORD);
 }
 
-/* Which of the first `count` pixels of a row equal those of another place. */
-static void compare_rows(const Boundaries *job, const uint8_t *one, const uint8_t *two, int64_t count,
+/* Which of the first `count` pixels of a row equal those of another row. */
+static void compare_rows(const Boundaries *job, const uint8_t *left, const uint8_t *right, int64_t count,
                          uint64_t *bits)
 {
     for (int64_t word = 0; word < job->words; word++, count -= WORD)
-        bits[word] = equal_pixels(one + WORD * word * job->bytes, two + WORD * word * job->bytes,
+        bits[word] = equal_pixels(left + WORD * word * job->bytes, right + WORD * word * job->bytes,
                                   count < WORD ? count : WORD, job->bytes);
 }
 
@@ -199,10 +199,10 @@ static void widen_row(const Boundaries *job, const uint64_t *from, int64_t steps
     if (end)
         set_bits(to, begin, end < job->columns ? end : job->columns);
 }
-static void unite(uint64_t *to, const uint64_t *one, const uint64_t *two, int64_t words)
+static void unite(uint64_t *to, const uint64_t *left, const uint64_t *right, int64_t words)
 {
     for (int64_t word = 0; word < words; word++)
-        to[word] = one[word] | two[word];
+        to[word] = left[word] | right[word];
 }
 
 /* OR of the bits up to `steps` away, diagonally too, of what lies in the rows from `low` to `high`.
@@ -219,9 +219,9 @@ static void widen(const Boundaries *job, const uint64_t *from, int64_t steps, in
     for (int64_t row = low; row < high; row++)
         widen_row(job, from + row * words, wide, job->rest + row * words);
     for (int64_t first = low; first < high; first += block) {
-        for (int64_t place = block - 1; place >= 0; place--) {
-            const int64_t row = first + place - tall;
-            uint64_t *const ahead = job->ahead + place * words;
+        for (int64_t index = block - 1; index >= 0; index--) {
+            const int64_t row = first + index - tall;
+            uint64_t *const ahead = job->ahead + index * words;
             unite(ahead, ahead + words, row >= low && row < high ? job->rest + row * words : empty, words);
         }
         memset(job->passed, 0, (size_t)words * sizeof *job->passed);
@@ -295,9 +295,9 @@ static void count_side(const Boundaries *job, const Side *side, int band, int co
         }
 }
 
-static inline Plane own_plane(const Boundaries *job, int64_t place, int side)
+static inline Plane contour_plane(const Boundaries *job, int64_t index, int side)
 {
-    return job->own + (2 * place + side) * job->rows * job->words;
+    return job->contours + (2 * index + side) * job->rows * job->words;
 }
 
 /* The contours of some labels on one side, a plane each. */
@@ -308,48 +308,48 @@ static void part_contours(const Boundaries *job, const Side *side, int number, i
             const int64_t at = row * job->words + word;
             Piece piece = before_pieces(job, side, row, word);
             while (side->contour[at] & ~piece.done && next_piece(job, side, row, word, &piece)) {
-                const int64_t place = piece.number - first;
+                const int64_t index = piece.number - first;
                 const uint64_t pixels = side->contour[at] & piece.pixels;
-                if (!pixels || piece.number == job->shown || place < 0 || place >= job->together)
+                if (!pixels || piece.number == job->shown || index < 0 || index >= job->together)
                     continue;
-                own_plane(job, place, number)[at] |= pixels;
-                job->low[place] = row < job->low[place] ? row : job->low[place];
-                job->high[place] = row + 1 > job->high[place] ? row + 1 : job->high[place];
+                contour_plane(job, index, number)[at] |= pixels;
+                job->low[index] = row < job->low[index] ? row : job->low[index];
+                job->high[index] = row + 1 > job->high[index] ? row + 1 : job->high[index];
             }
         }
 }
 
 /* Pixels of one side's contour of a label that lie near the other's. */
-static int64_t count_near(const Boundaries *job, int64_t place, int side)
+static int64_t count_near(const Boundaries *job, int64_t index, int side)
 {
-    const int64_t low = job->low[place], high = job->high[place];
-    Plane near = job->truths.band, own = own_plane(job, place, side);
-    int64_t found = 0;
-    widen(job, own_plane(job, place, !side), job->reach, low, high, near);
+    const int64_t low = job->low[index], high = job->high[index];
+    Plane near = job->truths.band, plane = contour_plane(job, index, side);
+    int64_t near_pixels = 0;
+    widen(job, contour_plane(job, index, !side), job->reach, low, high, near);
     for (int64_t at = low * job->words; at < high * job->words; at++)
-        if (own[at] & near[at])
-            found += count_bits(own[at] & near[at]);
-    return found;
+        if (plane[at] & near[at])
+            near_pixels += count_bits(plane[at] & near[at]);
+    return near_pixels;
 }
 
 /* Contours that meet, for `together` labels from the first on; bands are needed no longer. */
 static void count_met(const Boundaries *job, int64_t first)
 {
-    for (int64_t place = 0; place < job->together; place++) {
-        job->low[place] = job->rows;
-        job->high[place] = 0;
+    for (int64_t index = 0; index < job->together; index++) {
+        job->low[index] = job->rows;
+        job->high[index] = 0;
     }
     part_contours(job, &job->truths, 0, first);
     part_contours(job, &job->predictions, 1, first);
-    for (int64_t place = 0; place < job->together && first + place < job->shown; place++) {
-        int64_t *counts = counts_of(job, first + place);
+    for (int64_t index = 0; index < job->together && first + index < job->shown; index++) {
+        int64_t *counts = counts_of(job, first + index);
         if (counts[TRUTH_CONTOUR] && counts[PREDICTED_CONTOUR]) {
-            counts[TRUTH_FOUND] = count_near(job, place, 0);
-            counts[PREDICTED_RIGHT] = count_near(job, place, 1);
+            counts[TRUTH_FOUND] = count_near(job, index, 0);
+            counts[PREDICTED_RIGHT] = count_near(job, index, 1);
         }
-        const int64_t rows = job->high[place] > job->low[place] ? job->high[place] - job->low[place] : 0;
+        const int64_t rows = job->high[index] > job->low[index] ? job->high[index] - job->low[index] : 0;
         for (int side = 0; side < 2; side++)
-            memset(own_plane(job, place, side) + job->low[place] * job->words, 0,
+            memset(contour_plane(job, index, side) + job->low[index] * job->words, 0,
                    (size_t)(rows * job->words) * sizeof(uint64_t));
     }
 }
@@ -379,10 +379,10 @@ static Fault take_room(Boundaries *job, Pool *pool)
     job->ahead = take(pool, (2 * tall + 2) * job->words, sizeof(uint64_t));
     job->low = take(pool, job->together, sizeof *job->low);
     job->high = take(pool, job->together, sizeof *job->high);
-    job->own = take(pool, 2 * job->together * size, sizeof(uint64_t));
+    job->contours = take(pool, 2 * job->together * size, sizeof(uint64_t));
     if (pool->failed)
         return NO_MEMORY;
-    memset(job->own, 0, (size_t)(2 * job->together * size) * sizeof(uint64_t));
+    memset(job->contours, 0, (size_t)(2 * job->together * size) * sizeof(uint64_t));
     return FINE;
 }
 

@@ -1,7 +1,7 @@
 /* From the rows of a label to the steps of its precision, for WIDTH replicates together.
  *
  * A template: compiled once for packs of eight and once for a single replicate, which would otherwise
- * pay for seven that nobody reads. Its includer defines WIDTH, and FOLLOW_LABEL as the name of the
+ * pay for seven that are not read. Its includer defines WIDTH, and FOLLOW_LABEL as the name of the
  * only function that is not static.
  */
 #include <float.h>
@@ -151,13 +151,13 @@ static void find_tables(Pack *pack, const Counts *real)
 {
     for (int number = 0; number < WIDTH; number++) {
         const int32_t total = real->of[number];
-        int16_t *own = pack->table + (int64_t)number * (MOST_TABLED + 1);
+        int16_t *table = pack->table + (int64_t)number * (MOST_TABLED + 1);
         if (total > MOST_SHARED && total <= MOST_TABLED && total != pack->tabled[number]) {
-            table_reach(pack->job, total, own);
+            table_reach(pack->job, total, table);
             pack->tabled[number] = total;
         }
         pack->reach[number] = total > MOST_TABLED   ? NULL
-                              : total > MOST_SHARED ? own
+                              : total > MOST_SHARED ? table
                                                     : pack->job->rows.reach + shared_table(total);
     }
 }
@@ -412,7 +412,7 @@ void FOLLOW_LABEL(Pack *pack, int64_t label, int64_t slot)
 {
     Counts *real = counts_at(pack->real, slot);
     if (!count_truths(pack, label, real))
-        return; /* nobody reads its curves */
+        return; /* its curves are not read */
     lay_out(pack, label);
     find_tables(pack, real);
     for (int number = 0; number < pack->range->lanes && !pack->failed; number++) {

@@ -69,9 +69,9 @@ static void add_run(MaskRuns *job, int64_t start, int64_t label)
 static int write_runs(MaskRuns *job, const uint64_t *begins, const int64_t *ends, const int64_t *owner)
 {
     int64_t end = 0;
-    for (int64_t place = 0; place < job->intervals; place++) {
-        const int64_t begin = (int64_t)(begins[place] >> INTERVAL);
-        const uint64_t interval = begins[place] & low_bits(INTERVAL);
+    for (int64_t position = 0; position < job->intervals; position++) {
+        const int64_t begin = (int64_t)(begins[position] >> INTERVAL);
+        const uint64_t interval = begins[position] & low_bits(INTERVAL);
         if (begin < end)
             return 0;
         if (begin > end)

@@ -33,25 +33,27 @@ static inline int make_grid(Grid *grid, int64_t areas, int64_t thresholds, const
     return 1;
 }
 
+/* One bit for each area range that an area lies in. */
 static inline uint8_t ranges_of(const Grid *grid, double area)
 {
     unsigned bits = 0;
-    for (int place = 0; place < grid->areas; place++)
-        bits |= (unsigned)((area >= grid->range[2 * place]) & (area <= grid->range[2 * place + 1]))
-                << place;
+    for (int number = 0; number < grid->areas; number++)
+        bits |= (unsigned)((area >= grid->range[2 * number]) & (area <= grid->range[2 * number + 1]))
+                << number;
     return (uint8_t)bits;
 }
 
+/* All lanes of the area ranges whose bit is set. */
 static inline Lanes lanes_of_ranges(const Grid *grid, uint8_t ranges)
 {
     Lanes lanes = 0;
-    for (int place = 0; place < grid->areas; place++)
-        if (ranges >> place & 1)
-            lanes |= low_bits(grid->thresholds) << place * grid->thresholds;
+    for (int number = 0; number < grid->areas; number++)
+        if (ranges >> number & 1)
+            lanes |= low_bits(grid->thresholds) << number * grid->thresholds;
     return lanes;
 }
 
-/* Lanes whose threshold an IoU reaches that reaches the first. */
+/* Lanes whose threshold an IoU reaches; it reaches at least the first. */
 static inline Lanes lanes_of_iou(const Grid *grid, double iou)
 {
     int level = 1;

@@ -1,12 +1,12 @@
-/* Detections are matched with ground truths: from columns to the tables of a ledger. */
+/* Match detections with ground truths: from columns to the tables of a ledger. */
 #include "bind.h"
 #include "lanes.h"
 #include "masks.h"
 #include "rle.h"
 
-/* A detection on its way: its row as given, and its place in the order of the ledger. */
+/* A detection: its row in the columns, and its position in the order of the ledger. */
 typedef struct {
-    int32_t row, place;
+    int32_t row, position;
 } Slot;
 
 #define MATCHING(_)                                                                      \
@@ -60,7 +60,7 @@ typedef struct {
     int64_t *slot_start;      /* where each datum's slots begin */
     int32_t *truth_rows;      /* truths by datum, then label, then as given */
     int64_t *truth_start;     /* where each datum's truths begin */
-    int32_t *found;           /* for each place, where its lanes are in hit and ignored; -1: no match */
+    int32_t *match_index;     /* (detections,) where the lanes of each are in hit; -1: no match */
     Lanes *hit, *ignored;
     int64_t chunks;
     int failed;
@@ -91,7 +91,7 @@ static Fault check_scores(Boxes *job)
     return FINE;
 }
 
-/* Deal the detections out by label, as given inside each. */
+/* Group the detections by label, in their order inside each. */
 static Fault group_by_label(Boxes *job)
 {
     int64_t wrong = count_keys(job->label, job->detections, job->labels, job->label_start);
@@ -119,10 +119,10 @@ static void merge_scores(const Boxes *job, uint64_t *words, uint64_t *spare, int
             int64_t middle = low + width < count ? low + width : count;
             int64_t high = middle + width < count ? middle + width : count;
             int64_t left = low, right = middle;
-            for (int64_t place = low; place < high; place++) {
+            for (int64_t position = low; position < high; position++) {
                 int second = left == middle || (right < high && score_of(job, from[right]) >
                                                                     score_of(job, from[left]));
-                to[place] = second ? from[right++] : from[left++];
+                to[position] = second ? from[right++] : from[left++];
             }
         }
         uint64_t *swap = from;
@@ -133,55 +133,55 @@ static void merge_scores(const Boxes *job, uint64_t *words, uint64_t *spare, int
         memcpy(words, from, (size_t)count * sizeof *words);
 }
 
-/* One label: from the order as given to that of falling scores. */
-static void sort_label(void *given, int64_t label)
+/* Sort the detections of one label by falling score. */
+static void sort_label(void *work, int64_t label)
 {
-    Boxes *job = given;
+    Boxes *job = work;
     int64_t first = job->label_start[label], last = job->label_start[label + 1];
     uint64_t *words = job->words, *spare = job->spare;
     sort_words(words + first, spare + first, last - first, 32, 64);
     if (!job->shift)
         return;
-    for (int64_t place = first; place < last;) {
-        int64_t end = place + 1;
+    for (int64_t position = first; position < last;) {
+        int64_t end = position + 1;
         int sorted = 1;
-        while (end < last && words[end] >> 32 == words[place] >> 32) {
+        while (end < last && words[end] >> 32 == words[position] >> 32) {
             sorted &= score_of(job, words[end - 1]) >= score_of(job, words[end]);
             end++;
         }
         if (!sorted)
-            merge_scores(job, words + place, spare + place, end - place);
-        place = end;
+            merge_scores(job, words + position, spare + position, end - position);
+        position = end;
     }
 }
 
-/* Write what of the ledger is known when the order is, and deal its places out by datum. */
+/* Write label, datum and score in the order of the ledger, and group its positions by datum. */
 static Fault group_by_datum(Boxes *job)
 {
     int64_t wrong = count_keys(job->datum, job->detections, job->datums, job->slot_start);
     if (wrong >= 0)
         return fault("datum", wrong);
     for (int64_t label = 0; label < job->labels; label++) {
-        for (int64_t place = job->label_start[label]; place < job->label_start[label + 1]; place++) {
-            if (place + AHEAD < job->detections) {
-                const uint32_t later = (uint32_t)job->words[place + AHEAD];
+        for (int64_t position = job->label_start[label]; position < job->label_start[label + 1]; position++) {
+            if (position + AHEAD < job->detections) {
+                const uint32_t later = (uint32_t)job->words[position + AHEAD];
                 SOON(&job->datum[later]);
                 SOON(&job->score[later]);
             }
-            int32_t row = (int32_t)(uint32_t)job->words[place];
+            int32_t row = (int32_t)(uint32_t)job->words[position];
             int32_t datum = job->datum[row];
-            Slot slot = {row, (int32_t)place};
+            Slot slot = {row, (int32_t)position};
             job->slots[job->slot_start[datum]++] = slot;
-            job->out_label[place] = (int32_t)label;
-            job->out_datum[place] = datum;
-            job->out_score[place] = job->score[row];
+            job->out_label[position] = (int32_t)label;
+            job->out_datum[position] = datum;
+            job->out_score[position] = job->score[row];
         }
     }
     rewind_starts(job->slot_start, job->datums);
     return FINE;
 }
 
-/* The area that was given, or else that of the region. */
+/* The area in the column, or else that of the region. */
 static inline double area_of(const double *area, const double *box, const Rasters *masks, int64_t row)
 {
     if (area[row] == area[row])
@@ -203,8 +203,8 @@ static Fault group_truths(Boxes *job, Pool *pool)
     wrong = count_keys(job->truth_datum, job->truths, job->datums, job->truth_start);
     if (wrong >= 0)
         return fault("truth datum", wrong);
-    for (int64_t place = 0; place < job->truths; place++) {
-        int32_t row = by_label[place];
+    for (int64_t position = 0; position < job->truths; position++) {
+        int32_t row = by_label[position];
         job->truth_rows[job->truth_start[job->truth_datum[row]]++] = row;
     }
     rewind_starts(job->truth_start, job->datums);
@@ -215,7 +215,7 @@ static Fault group_truths(Boxes *job, Pool *pool)
     return FINE;
 }
 
-/* A truth of the cell at hand, with what has happened to it. */
+/* A truth of the current cell, with the lanes in which it is matched already. */
 typedef struct {
     double left, top, right, bottom, area;
     int64_t row;
@@ -230,12 +230,12 @@ typedef struct {
     Lanes lanes;
 } Candidate;
 
-/* Where one cell is matched; one for each thread, used for many. */
+/* Memory to match a cell in; one for each thread, used for many cells. */
 typedef struct {
     Target *targets;
     Candidate *candidates;
     int64_t room;
-    Rasters mask; /* of the detection at hand, when it comes as text */
+    Rasters mask; /* of the current detection, when it comes as text */
     int64_t *edges, edges_room, start, stop, box[4];
     double area;
 } Cell;
@@ -243,10 +243,10 @@ typedef struct {
 /* Falling IoU; of equals the later truth first, as COCO's loop leaves it. */
 static int by_preference(const void *a, const void *b)
 {
-    const Candidate *one = a, *other = b;
-    if (one->iou != other->iou)
-        return one->iou > other->iou ? -1 : 1;
-    return (one->target < other->target) - (one->target > other->target);
+    const Candidate *candidate = a, *other = b;
+    if (candidate->iou != other->iou)
+        return candidate->iou > other->iou ? -1 : 1;
+    return (candidate->target < other->target) - (candidate->target > other->target);
 }
 
 static void sort_candidates(Candidate *candidates, int64_t count)
@@ -256,32 +256,32 @@ static void sort_candidates(Candidate *candidates, int64_t count)
         return;
     }
     for (int64_t next = 1; next < count; next++) {
-        Candidate one = candidates[next];
-        int64_t place = next;
-        for (; place > 0 && by_preference(&one, &candidates[place - 1]) < 0; place--)
-            candidates[place] = candidates[place - 1];
-        candidates[place] = one;
+        Candidate candidate = candidates[next];
+        int64_t position = next;
+        for (; position > 0 && by_preference(&candidate, &candidates[position - 1]) < 0; position--)
+            candidates[position] = candidates[position - 1];
+        candidates[position] = candidate;
     }
 }
 
-/* One detection takes its truths: first those that count, then those that make it ignored. */
+/* Match one detection: first with truths that count, then with those that make it ignored. */
 static void take_targets(Target *targets, const Candidate *candidates, int64_t count, Lanes *hit,
                          Lanes *ignored)
 {
-    Lanes found = 0, beside = 0;
-    for (int64_t place = 0; place < count; place++) {
-        Target *target = &targets[candidates[place].target];
-        Lanes free = candidates[place].lanes & ~target->ignored & ~target->taken & ~found;
-        found |= free;
+    Lanes counted = 0, beside = 0;
+    for (int64_t position = 0; position < count; position++) {
+        Target *target = &targets[candidates[position].target];
+        Lanes free = candidates[position].lanes & ~target->ignored & ~target->taken & ~counted;
+        counted |= free;
         target->taken |= free & target->held;
     }
-    for (int64_t place = 0; place < count; place++) {
-        Target *target = &targets[candidates[place].target];
-        Lanes free = candidates[place].lanes & target->ignored & ~target->taken & ~(found | beside);
+    for (int64_t position = 0; position < count; position++) {
+        Target *target = &targets[candidates[position].target];
+        Lanes free = candidates[position].lanes & target->ignored & ~target->taken & ~(counted | beside);
         beside |= free;
         target->taken |= free & target->held;
     }
-    *hit = found;
+    *hit = counted;
     *ignored = beside;
 }
 
@@ -330,8 +330,8 @@ static int64_t find_candidates(const Boxes *job, Cell *cell, int64_t targets, co
         if (UNLIKELY((across > 0) & (down > 0) & (shared >= bar * all) & (shared > 0))) {
             double iou = shared / all;
             if (iou >= least) {
-                Candidate one = {iou, (int32_t)number, lanes_of_iou(&job->grid, iou)};
-                cell->candidates[count++] = one;
+                Candidate candidate = {iou, (int32_t)number, lanes_of_iou(&job->grid, iou)};
+                cell->candidates[count++] = candidate;
             }
         }
     }
@@ -372,8 +372,8 @@ static int64_t find_masks(const Boxes *job, Cell *cell, int64_t targets, const R
         const double iou =
             iou_of_masks(job->truth_masks, target->row, masks, row, !target->held, least);
         if (iou >= least && iou > 0) {
-            Candidate one = {iou, (int32_t)number, lanes_of_iou(&job->grid, iou)};
-            cell->candidates[count++] = one;
+            Candidate candidate = {iou, (int32_t)number, lanes_of_iou(&job->grid, iou)};
+            cell->candidates[count++] = candidate;
         }
     }
     if (count > 1)
@@ -382,14 +382,14 @@ static int64_t find_masks(const Boxes *job, Cell *cell, int64_t targets, const R
 }
 
 /* The datums of one chunk: rank, areas and matches of their detections, cell by cell. */
-static void match_chunk(void *given, int64_t chunk)
+static void match_chunk(void *work, int64_t chunk)
 {
-    Boxes *job = given;
+    Boxes *job = work;
     Cell cell;
     memset(&cell, 0, sizeof cell);
     int64_t first_datum = chunk * job->datums / job->chunks;
     int64_t last_datum = (chunk + 1) * job->datums / job->chunks;
-    int64_t found = job->slot_start[first_datum];
+    int64_t match_index = job->slot_start[first_datum];
     for (int64_t datum = first_datum; datum < last_datum; datum++) {
         int64_t at = job->slot_start[datum], end = job->slot_start[datum + 1];
         int64_t truth = job->truth_start[datum], last_truth = job->truth_start[datum + 1];
@@ -398,9 +398,9 @@ static void match_chunk(void *given, int64_t chunk)
                 const Slot later = job->slots[at + AHEAD];
                 SOON(&job->box[4 * (int64_t)later.row]);
                 SOON(&job->area[later.row]);
-                SOON(&job->out_areas[later.place]);
-                SOON(&job->out_rank[later.place]);
-                SOON(&job->found[later.place]);
+                SOON(&job->out_areas[later.position]);
+                SOON(&job->out_rank[later.position]);
+                SOON(&job->match_index[later.position]);
             }
             const Slot slot = job->slots[at];
             const int32_t label = job->label[slot.row];
@@ -435,20 +435,20 @@ static void match_chunk(void *given, int64_t chunk)
             const double area = given_area == given_area ? given_area
                                 : masks                  ? masks->area[mask]
                                                          : box[2] * box[3];
-            job->out_areas[slot.place] = ranges_of(&job->grid, area);
-            job->out_rank[slot.place] = (uint16_t)(rank < UINT16_MAX ? rank : UINT16_MAX);
+            job->out_areas[slot.position] = ranges_of(&job->grid, area);
+            job->out_rank[slot.position] = (uint16_t)(rank < UINT16_MAX ? rank : UINT16_MAX);
             int32_t match = -1;
             if (targets && rank < job->most) {
                 int64_t count = masks ? find_masks(job, &cell, targets, masks, mask)
                                       : find_candidates(job, &cell, targets, box);
                 if (count) {
-                    take_targets(cell.targets, cell.candidates, count, &job->hit[found],
-                                 &job->ignored[found]);
-                    if (job->hit[found] | job->ignored[found])
-                        match = (int32_t)found++;
+                    take_targets(cell.targets, cell.candidates, count, &job->hit[match_index],
+                                 &job->ignored[match_index]);
+                    if (job->hit[match_index] | job->ignored[match_index])
+                        match = (int32_t)match_index++;
                 }
             }
-            job->found[slot.place] = match;
+            job->match_index[slot.position] = match;
             rank = at + 1 < end && job->label[job->slots[at + 1].row] == label ? rank + 1 : 0;
         }
     }
@@ -462,21 +462,21 @@ out:
 static void close_ledger(Boxes *job)
 {
     int64_t kept = 0, matches = 0;
-    for (int64_t place = 0; place < job->detections; place++) {
-        if (UNLIKELY(job->out_rank[place] >= job->most))
+    for (int64_t position = 0; position < job->detections; position++) {
+        if (UNLIKELY(job->out_rank[position] >= job->most))
             continue;
-        if (kept != place) {
-            job->out_label[kept] = job->out_label[place];
-            job->out_datum[kept] = job->out_datum[place];
-            job->out_score[kept] = job->out_score[place];
-            job->out_rank[kept] = job->out_rank[place];
-            job->out_areas[kept] = job->out_areas[place];
+        if (kept != position) {
+            job->out_label[kept] = job->out_label[position];
+            job->out_datum[kept] = job->out_datum[position];
+            job->out_score[kept] = job->out_score[position];
+            job->out_rank[kept] = job->out_rank[position];
+            job->out_areas[kept] = job->out_areas[position];
         }
-        int32_t found = job->found[place];
-        if (found >= 0) {
+        int32_t match_index = job->match_index[position];
+        if (match_index >= 0) {
             job->out_match[matches] = (int32_t)kept;
-            job->out_hit[matches] = job->hit[found];
-            job->out_ignored[matches++] = job->ignored[found];
+            job->out_hit[matches] = job->hit[match_index];
+            job->out_ignored[matches++] = job->ignored[match_index];
         }
         kept++;
     }
@@ -515,7 +515,7 @@ static Fault match_boxes(Boxes *job)
     job->truth_start = take(&pool, job->datums + 1, sizeof *job->truth_start);
     job->truth_rows = take(&pool, job->truths, sizeof *job->truth_rows);
     job->slots = take(&pool, job->detections, sizeof *job->slots);
-    job->found = take(&pool, job->detections, sizeof *job->found);
+    job->match_index = take(&pool, job->detections, sizeof *job->match_index);
     job->hit = take(&pool, job->detections, sizeof *job->hit);
     job->ignored = take(&pool, job->detections, sizeof *job->ignored);
     if (pool.failed)

@@ -45,7 +45,7 @@ static inline Player player_of(const Merging *job, int64_t first, int64_t number
     return (Player){~bits & INT64_MAX, datum << 32 | (uint64_t)number}; /* -0.0 is as 0.0 */
 }
 
-/* The winner goes on, the loser stays; without a branch, for nobody can foretell who wins. */
+/* The winner goes on, the loser stays; without a branch, which would be mispredicted half the time. */
 static inline Player play(Player *node, Player comes)
 {
     const Player stays = *node;
@@ -73,16 +73,16 @@ static void merge_group(void *work, int64_t group)
     if (!runs)
         return;
     Player *nodes = job->players + first, winner = first_winner(job, first, runs, 1);
-    for (int64_t place = job->to[group]; place < job->to[group + 1]; place++) {
+    for (int64_t position = job->to[group]; position < job->to[group + 1]; position++) {
         const int64_t number = (int64_t)(winner.tie & UINT32_MAX);
-        job->out_order[place] = job->next[first + number]++;
+        job->out_order[position] = job->next[first + number]++;
         winner = player_of(job, first, number);
         for (int64_t node = (number + runs) / 2; node; node /= 2)
             winner = play(&nodes[node], winner);
     }
 }
 
-/* Runs lie within the rows, and together they are as many; so every place is written once. */
+/* Runs lie within the rows, and together they are as many; so every position is written once. */
 static Fault find_places(Merging *job)
 {
     int64_t rows = 0, run = 0;

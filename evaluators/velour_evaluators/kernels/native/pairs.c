@@ -29,7 +29,7 @@ typedef struct {
     MEETINGS(FIELD)
     /* between the steps */
     int64_t *start; /* (rows + 1,) where each row's room begins */
-    int64_t *found; /* (rows,) how many pairs it has */
+    int64_t *pairs_of_row; /* (rows,) how many pairs it has */
     int64_t bad;
 } Meetings;
 
@@ -46,14 +46,14 @@ static inline double iou_of_boxes(const double *truth, const double *box, int cr
     return (shared > 0) & (shared >= bar * all) ? shared / all : 0;
 }
 
-static void meet_rows(void *given, int64_t part)
+static void meet_rows(void *work, int64_t part)
 {
-    Meetings *job = given;
+    Meetings *job = work;
     const double bar = job->least * (1 - 1e-6);
     const int64_t end = (part + 1) * MASKS_AT_ONCE;
-    for (int64_t place = part * MASKS_AT_ONCE; place < end && place < job->rows; place++) {
-        const int64_t row = job->row[place], *truths = job->cell_truth + job->first[row];
-        int64_t to = job->start[place];
+    for (int64_t position = part * MASKS_AT_ONCE; position < end && position < job->rows; position++) {
+        const int64_t row = job->row[position], *truths = job->cell_truth + job->first[row];
+        int64_t to = job->start[position];
         for (int64_t number = 0; number < job->count[row]; number++) {
             const int64_t truth = truths[number];
             if (UNLIKELY((uint64_t)truth >= (uint64_t)job->truths)) {
@@ -71,26 +71,26 @@ static void meet_rows(void *given, int64_t part)
                 job->out_iou[to++] = iou;
             }
         }
-        job->found[place] = to - job->start[place];
+        job->pairs_of_row[position] = to - job->start[position];
     }
 }
 
-/* Check the cells, and tell how many pairs there may be. */
+/* Check the cells, and count how many pairs there may be. */
 static Fault check_meetings(Meetings *job)
 {
     const int masks = job->masks != NULL, boxes = job->box != NULL;
     if (masks == boxes || masks != (job->truth_masks != NULL) || boxes != (job->truth_box != NULL) ||
         (masks && (job->masks->masks != job->detections || job->truth_masks->masks != job->truths)))
         return fault("size", 0);
-    for (int64_t place = 0; place < job->rows; place++) {
-        const int64_t row = job->row[place];
+    for (int64_t position = 0; position < job->rows; position++) {
+        const int64_t row = job->row[position];
         if ((uint64_t)row >= (uint64_t)job->detections)
-            return fault("detection to look at", place);
+            return fault("detection to look at", position);
         if (job->first[row] < 0 || job->count[row] < 0 || job->first[row] > job->listed ||
             job->count[row] > job->listed - job->first[row])
             return fault("cell of detection", row);
         if (job->count[row] > INT64_MAX / 16 - job->room)
-            return fault("room of row", place);
+            return fault("room of row", position);
         job->room += job->count[row];
     }
     return FINE;
@@ -111,13 +111,13 @@ static Fault measure_sides(Meetings *job, Pool *pool)
 /* Bring the pairs of all rows together. */
 static void close_pairs(Meetings *job)
 {
-    for (int64_t place = 0; place < job->rows; place++) {
-        const int64_t from = job->start[place], to = job->pairs;
-        const size_t size = (size_t)job->found[place] * 8;
+    for (int64_t position = 0; position < job->rows; position++) {
+        const int64_t from = job->start[position], to = job->pairs;
+        const size_t size = (size_t)job->pairs_of_row[position] * 8;
         memmove(job->out_detection + to, job->out_detection + from, size);
         memmove(job->out_truth + to, job->out_truth + from, size);
         memmove(job->out_iou + to, job->out_iou + from, size);
-        job->pairs += job->found[place];
+        job->pairs += job->pairs_of_row[position];
     }
 }
 
@@ -126,13 +126,13 @@ static Fault find_pairs(Meetings *job)
 {
     Pool pool = {{NULL}, 0, 0};
     job->start = take(&pool, job->rows + 1, sizeof *job->start);
-    job->found = take(&pool, job->rows, sizeof *job->found);
+    job->pairs_of_row = take(&pool, job->rows, sizeof *job->pairs_of_row);
     job->bad = -1;
     Fault wrong = pool.failed ? NO_MEMORY : measure_sides(job, &pool);
     if (!wrong.what) {
         job->start[0] = 0;
-        for (int64_t place = 0; place < job->rows; place++)
-            job->start[place + 1] = job->start[place] + job->count[job->row[place]];
+        for (int64_t position = 0; position < job->rows; position++)
+            job->start[position + 1] = job->start[position] + job->count[job->row[position]];
         for_each((job->rows + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE, job->threads, meet_rows, job);
         if (job->bad >= 0)
             wrong = fault("truth of cell", job->bad);
@@ -175,12 +175,12 @@ typedef struct {
 
 static int by_wish(const void *a, const void *b)
 {
-    const Wish *one = a, *other = b;
-    if (one->iou != other->iou)
-        return one->iou > other->iou ? -1 : 1;
-    if (one->truth != other->truth)
-        return one->truth > other->truth ? -1 : 1;
-    return one->number < other->number ? -1 : 1;
+    const Wish *wish = a, *other = b;
+    if (wish->iou != other->iou)
+        return wish->iou > other->iou ? -1 : 1;
+    if (wish->truth != other->truth)
+        return wish->truth > other->truth ? -1 : 1;
+    return wish->number < other->number ? -1 : 1;
 }
 
 static Fault check_pairs(const Pairs *job)
@@ -199,23 +199,23 @@ static Fault check_pairs(const Pairs *job)
     return FINE;
 }
 
-/* Lanes in which one detection finds something among the pairs of `wishes`. */
+/* Lanes in which one detection matches a truth among the pairs of `wishes`. */
 static void grant(const Pairs *job, Lanes *taken, const Wish *wishes, int64_t count, Lanes *hit,
                   Lanes *ignored)
 {
-    Lanes found[2] = {0, 0}; /* what counts, then what does not */
+    Lanes matched[2] = {0, 0}; /* with truths that count, then with others */
     for (int beside = 0; beside < 2; beside++) {
-        for (int64_t place = 0; place < count; place++) {
-            int64_t truth = wishes[place].truth;
-            Lanes wanted = beside ? job->ignored_in[truth] : ~job->ignored_in[truth];
+        for (int64_t position = 0; position < count; position++) {
+            int64_t truth = wishes[position].truth;
+            Lanes eligible = beside ? job->ignored_in[truth] : ~job->ignored_in[truth];
             Lanes busy = job->crowd[truth] ? 0 : taken[truth];
-            Lanes free = job->lanes[wishes[place].number] & wanted & ~busy & ~(found[0] | found[1]);
-            found[beside] |= free;
+            Lanes free = job->lanes[wishes[position].number] & eligible & ~busy & ~(matched[0] | matched[1]);
+            matched[beside] |= free;
             taken[truth] |= free;
         }
     }
-    *hit = found[0];
-    *ignored = found[1];
+    *hit = matched[0];
+    *ignored = matched[1];
 }
 
 static Fault match_pairs(Pairs *job)
@@ -247,7 +247,7 @@ static Fault match_pairs(Pairs *job)
     }
     rewind_starts(start, job->detections);
 
-    /* those of lower rank choose first; of one rank no two want the same truth */
+    /* those of lower rank choose first; no two of one rank overlap the same truth */
     int64_t asking = 0;
     for (int64_t row = 0; row < job->detections; row++)
         if (start[row + 1] > start[row])

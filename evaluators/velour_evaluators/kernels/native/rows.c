@@ -12,15 +12,15 @@ static Fault copy_detections(const Averages *job, Rows *rows)
     double score = 0.0;
     rows->row_start[0] = 0;
     for (int64_t row = 0; row < from->rows; row++) {
-        const int32_t own = READ_ONCE(int32_t, from->label[row]);
+        const int32_t row_label = READ_ONCE(int32_t, from->label[row]);
         const int32_t image = READ_ONCE(int32_t, from->datum[row]);
         const double points = from->score[row];
-        if (UNLIKELY(own < label || own >= job->labels))
+        if (UNLIKELY(row_label < label || row_label >= job->labels))
             return fault("label", row);
         if (UNLIKELY((uint64_t)(int64_t)image >= (uint64_t)job->datums))
             return fault("datum", row);
-        rows->tied[row] = row && own == label && image == datum && points == score;
-        while (label < own)
+        rows->tied[row] = row && row_label == label && image == datum && points == score;
+        while (label < row_label)
             rows->row_start[++label] = row;
         rows->datum[row] = datum = image;
         rows->areas[row] = from->areas[row];
@@ -61,7 +61,7 @@ static Fault copy_matches(const Averages *job, Rows *rows)
     return FINE;
 }
 
-/* Truths stand in any order: deal them out by label. */
+/* Truths come in any order: group them by label. */
 static Fault copy_truths(const Averages *job, Rows *rows, int32_t *label)
 {
     const Truths *from = &job->truths;

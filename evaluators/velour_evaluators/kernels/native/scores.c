@@ -78,8 +78,8 @@ static double sum_pairwise(const double *value, int64_t count, int squared)
         for (; at < 8; at++)
             sums[at] = squared ? value[at] * value[at] : value[at];
         for (; at + 8 <= count; at += 8)
-            for (int one = 0; one < 8; one++)
-                sums[one] += squared ? value[at + one] * value[at + one] : value[at + one];
+            for (int lane = 0; lane < 8; lane++)
+                sums[lane] += squared ? value[at + lane] * value[at + lane] : value[at + lane];
         sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) +
               ((sums[4] + sums[5]) + (sums[6] + sums[7]));
     }
@@ -112,14 +112,14 @@ static int64_t find_truth(const Decisions *job, int64_t first, int64_t count, in
 }
 
 /* Equal scores rank the last label first. */
-static int32_t rank_of_truth(const Decisions *job, int64_t first, int64_t count, int64_t place)
+static int32_t rank_of_truth(const Decisions *job, int64_t first, int64_t count, int64_t position)
 {
     const double *score = job->score + first;
-    const double true_score = score[place];
+    const double true_score = score[position];
     int32_t higher = 0;
-    for (int64_t at = 0; at < place; at++)
+    for (int64_t at = 0; at < position; at++)
         higher += score[at] > true_score;
-    for (int64_t at = place + 1; at < count; at++)
+    for (int64_t at = position + 1; at < count; at++)
         higher += score[at] >= true_score;
     return higher + 1;
 }
@@ -137,27 +137,27 @@ static void decide(const Decisions *job, int64_t row)
 {
     const int64_t first = job->start ? job->start[row] : row * job->labels;
     const int64_t count = job->start ? job->start[row + 1] - first : job->labels;
-    const int64_t place = find_truth(job, first, count, job->truth[row]);
+    const int64_t position = find_truth(job, first, count, job->truth[row]);
     const int64_t best = highest(job->score + first, count);
     double true_score = 0.0, total = 1.0, squares = 0.0;
     if (count) {
         total = sum_segment(job->score + first, count, 0);
         squares = sum_segment(job->score + first, count, 1);
     }
-    if (place >= 0)
-        true_score = job->score[first + place];
+    if (position >= 0)
+        true_score = job->score[first + position];
     const int known = fabs(total - 1) <= job->tolerance;
     const double brier = squares - 2 * true_score + 1;
     job->out_predicted[row] = count ? label_of(job, first, best) : MISSING;
     job->out_confidence[row] = count ? job->score[first + best] : (double)NAN;
-    job->out_rank[row] = place < 0 ? 0 : rank_of_truth(job, first, count, place);
+    job->out_rank[row] = position < 0 ? 0 : rank_of_truth(job, first, count, position);
     job->out_chance[row] = known ? true_score : (double)NAN;
     job->out_brier[row] = !known ? (double)NAN : brier > 0 ? brier : 0.0;
 }
 
-static void decide_some(void *given, int64_t number)
+static void decide_some(void *work, int64_t number)
 {
-    const Decisions *job = given;
+    const Decisions *job = work;
     const int64_t first = number * ROWS_AT_ONCE, last = first + ROWS_AT_ONCE;
     for (int64_t row = first; row < last && row < job->rows; row++)
         decide(job, row);
@@ -244,15 +244,15 @@ static void sort_by_last_bits(const double *score, const Scratch *scratch, int64
         if (last == first + 1)
             continue;
         for (int64_t at = first; at < last; at++) {
-            const uint64_t place = scratch->words[at] & kept;
-            scratch->words[at] = (fall_of(score[place]) & low_bits(width - 1)) << width | place;
+            const uint64_t position = scratch->words[at] & kept;
+            scratch->words[at] = (fall_of(score[position]) & low_bits(width - 1)) << width | position;
         }
         sort_words(scratch->words + first, scratch->spare, last - first, width, 2 * width - 1);
     }
 }
 
 /* Bring the scores of a label, in the order of their rows, from high to low; equal ones stay in
- * order. A word is the leading bits of a score and its place: plain numbers are sorted fastest. */
+ * order. A word is the leading bits of a score and its position: plain numbers are sorted fastest. */
 static Fault sort_scores(double *score, const Scratch *scratch, int64_t count)
 {
     const int width = bits_of(count ? count - 1 : 0);
@@ -266,7 +266,7 @@ static Fault sort_scores(double *score, const Scratch *scratch, int64_t count)
     double *unsorted = (double *)scratch->spare;
     memcpy(unsorted, score, (size_t)count * sizeof *score);
     for (int64_t at = 0; at < count; at++) {
-        scratch->words[at] &= low_bits(width); /* now the place alone */
+        scratch->words[at] &= low_bits(width); /* now the position alone */
         if (at + AHEAD < count)
             SOON(&unsorted[scratch->words[at + AHEAD] & low_bits(width)]);
         score[at] = unsorted[scratch->words[at]];
@@ -276,8 +276,8 @@ static Fault sort_scores(double *score, const Scratch *scratch, int64_t count)
 
 static inline int64_t row_of(const Scratch *scratch, int64_t at)
 {
-    const uint64_t place = scratch->words[at];
-    return scratch->row ? scratch->row[place] : (int64_t)place;
+    const uint64_t position = scratch->words[at];
+    return scratch->row ? scratch->row[position] : (int64_t)position;
 }
 
 static void write_truth(const Ranking *job, int64_t truth, int64_t label, int64_t row, double score,
@@ -366,9 +366,9 @@ static Fault rank_taken(Ranking *job, const Scratch *scratch)
     return wrong;
 }
 
-static void rank_on_thread(void *given, int64_t number)
+static void rank_on_thread(void *work, int64_t number)
 {
-    Ranking *job = given;
+    Ranking *job = work;
     Pool pool = {{0}, 0, 0};
     Scratch scratch = {take(&pool, job->most, 8), take(&pool, job->most, 8), NULL, NULL};
     scratch.is_true = take(&pool, job->rows, 1);
@@ -389,9 +389,9 @@ static void group_cells(Ranking *job)
     }
     count_keys(job->label, job->cells, job->labels, bounds);
     for (int64_t cell = 0; cell < job->cells; cell++) {
-        const int64_t place = bounds[job->label[cell]]++;
-        job->out_ranked_score[place] = job->score[cell];
-        job->out_ranked_datum[place] = job->row[cell];
+        const int64_t position = bounds[job->label[cell]]++;
+        job->out_ranked_score[position] = job->score[cell];
+        job->out_ranked_datum[position] = job->row[cell];
     }
     rewind_starts(bounds, job->labels);
 }

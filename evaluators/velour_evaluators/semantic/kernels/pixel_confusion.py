@@ -210,8 +210,8 @@ def _summed_sparsely(
     """Sum pixels by pair where numbers are too large for a table of all pairs."""
     truths, rows = np.unique(truth, return_inverse=True)
     others, columns = np.unique(predicted, return_inverse=True)
-    cells, place = np.unique(rows * others.size + columns, return_inverse=True)
-    sums = np.bincount(place, weights=pixels)
+    cells, cell = np.unique(rows * others.size + columns, return_inverse=True)
+    sums = np.bincount(cell, weights=pixels)
     cells, sums = cells[sums > 0], sums[sums > 0]
     return PixelPairCounts(
         truths[cells // others.size], others[cells % others.size], sums.astype(np.int64)
