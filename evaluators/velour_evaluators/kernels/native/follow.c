@@ -172,7 +172,7 @@ static int64_t shared_table(int32_t total)
 
 int share_reaches(Averages *job, Pool *pool)
 {
-    job->rows.reach = take(pool, shared_table(MOST_SHARED + 1), sizeof *job->rows.reach);
+    job->rows.reach = pool_alloc(pool, shared_table(MOST_SHARED + 1), sizeof *job->rows.reach);
     for (int32_t total = 1; total <= MOST_SHARED && !pool->failed; total++)
         table_reach(job, total, job->rows.reach + shared_table(total));
     return !pool->failed;
@@ -451,16 +451,16 @@ void open_pack(Pack *pack, const Averages *job, const Range *range, int64_t slot
     memset(pack, 0, sizeof *pack);
     pack->job = job;
     pack->range = range;
-    pack->often = take(&pack->scratch, job->datums, sizeof *pack->often);
-    pack->weight = take(&pack->scratch, most, sizeof *pack->weight);
-    pack->seen = take(&pack->scratch, most, sizeof *pack->seen);
-    pack->limit = take(&pack->scratch, most, sizeof *pack->limit);
-    pack->entry = take(&pack->scratch, most * range->lanes, sizeof *pack->entry);
-    pack->draft = take(&pack->scratch, PACK * job->recalls, sizeof *pack->draft);
-    pack->table = take(&pack->scratch, PACK * (MOST_TABLED + 1), sizeof *pack->table);
-    pack->curve = take(&pack->kept, lines, sizeof *pack->curve);
-    pack->real = take(&pack->kept, slots, sizeof *pack->real);
-    pack->hits = take(&pack->kept, range->reads_recall ? lines * job->limits : 0, sizeof *pack->hits);
+    pack->often = pool_alloc(&pack->scratch, job->datums, sizeof *pack->often);
+    pack->weight = pool_alloc(&pack->scratch, most, sizeof *pack->weight);
+    pack->seen = pool_alloc(&pack->scratch, most, sizeof *pack->seen);
+    pack->limit = pool_alloc(&pack->scratch, most, sizeof *pack->limit);
+    pack->entry = pool_alloc(&pack->scratch, most * range->lanes, sizeof *pack->entry);
+    pack->draft = pool_alloc(&pack->scratch, PACK * job->recalls, sizeof *pack->draft);
+    pack->table = pool_alloc(&pack->scratch, PACK * (MOST_TABLED + 1), sizeof *pack->table);
+    pack->curve = pool_alloc(&pack->kept, lines, sizeof *pack->curve);
+    pack->real = pool_alloc(&pack->kept, slots, sizeof *pack->real);
+    pack->hits = pool_alloc(&pack->kept, range->reads_recall ? lines * job->limits : 0, sizeof *pack->hits);
     pack->failed = pack->scratch.failed || pack->kept.failed ||
                    !grow((void **)&pack->step, &pack->step_room, 64, sizeof *pack->step);
 }
@@ -469,12 +469,12 @@ void close_scratch(Pack *pack)
 {
     free(pack->tie);
     pack->tie = NULL;
-    give_back(&pack->scratch);
+    pool_free(&pack->scratch);
 }
 
 void close_pack(Pack *pack)
 {
     close_scratch(pack);
     free(pack->step);
-    give_back(&pack->kept);
+    pool_free(&pack->kept);
 }
