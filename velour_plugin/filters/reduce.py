@@ -42,8 +42,8 @@ def reduced(dataset: Dataset, split: Split) -> Dataset:
 
 def annotation_properties(dataset: Dataset) -> set[str]:
     """Names of the metadata of a dataset's true annotations, as properties of a filter."""
-    rows = dataset.truth.metadata
-    rows = () if rows is None else rows
+    column = dataset.truth.metadata
+    rows = () if column is None else column
     return {f"{_OF_ANNOTATION}{name}" for metadata in rows for name in metadata or ()}
 
 

@@ -61,8 +61,7 @@ static PyObject *shape_of(const Entry *entry, const char *job, int done)
     return shape;
 }
 
-/* Whether an array has the size that the list says: numpy.empty may be anything that somebody put in
- * its place. */
+/* Whether an array has the size that the list says: numpy.empty may have been replaced by other code. */
 static int has_room(const Entry *entry, const Py_buffer *view, const char *job)
 {
     const int rank = rank_of(entry->shape);
@@ -74,7 +73,7 @@ static int has_room(const Entry *entry, const Py_buffer *view, const char *job)
     return 1;
 }
 
-/* A new array that nobody else knows, uninitialised, of the size that the list says. numpy makes it,
+/* A new private array, uninitialised, of the size that the list says. numpy makes it,
  * for numpy asks for large pages, and they spare a large array most of its page faults. */
 static void *make_array(const Entry *entry, const char *job, Call *call)
 {

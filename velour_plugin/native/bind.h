@@ -38,7 +38,7 @@
  *                               may be an index or decide a size, unless it is read once (READ_ONCE)
  *                               and checked as it was read; tests/sanitizer has a list of them all
  *   OPTIONAL_SHARED(...)        likewise; None is NULL
- *   BYTES(name, length)         a Python bytes: nobody changes it, and a NUL byte stands at its end
+ *   BYTES(name, length)         a Python bytes: it never changes, and a NUL byte stands at its end
  *   PART(Type, name, list)      an object whose attributes the list of another struct names
  *   OPTIONAL_PART(...)          likewise; a pointer, NULL for None
  *   OUT(type, name, shape)      an array that the job fills, as job->out_name; Python gets it
