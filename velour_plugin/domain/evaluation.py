@@ -236,7 +236,7 @@ class Evaluation(Mapping[str, "float | None"]):
         return [metric for metric in self.metrics if metric.name == name]
 
     def _hint(self, name: str) -> str | None:
-        """How to read a metric that exists, but for other labels than those asked for."""
+        """How to read a metric that exists, but for other labels."""
         metrics = self._named(name)
         if not metrics:
             return None

@@ -1,9 +1,9 @@
-/* Between Python and a job: see bind.h. */
+/* Convert between Python arguments and a job's struct: see bind.h. */
 #include "bind.h"
 
 enum { MOST_HELD = 64 };
 
-/* What a call holds until it ends: arrays that are shared, texts, and arrays of its own. */
+/* References that a call holds until it ends: shared arrays, texts, and its own arrays. */
 typedef struct {
     PyObject *empty; /* numpy.empty */
     Py_buffer views[MOST_HELD];
@@ -11,7 +11,7 @@ typedef struct {
     int viewed, kept;
 } Call;
 
-/* What an element is: a family of format characters, a size, and numpy's name. */
+/* Types of elements: format characters, size, and numpy's name. */
 static const struct {
     const char *formats;
     Py_ssize_t size;
@@ -23,9 +23,9 @@ static const struct {
     [T_float64] = {"d", 8, "float64"},
 };
 
-static int refuse(PyObject *kind, const char *name, const char *wanted)
+static int refuse(PyObject *kind, const char *name, const char *rule)
 {
-    PyErr_Format(kind, "%s: expected %s", name, wanted);
+    PyErr_Format(kind, "%s: expected %s", name, rule);
     return 0;
 }
 
@@ -39,7 +39,7 @@ static int rank_of(const Dimension *shape)
     return rank;
 }
 
-/* How many elements a dimension has room for; after the job, how many are kept. */
+/* Number of elements that a dimension has room for; if `done`, number that are kept. */
 static int64_t length_of(const Dimension *dimension, const char *job, int done)
 {
     if (dimension->kind == FIXED)
@@ -61,8 +61,7 @@ static PyObject *shape_of(const Entry *entry, const char *job, int done)
     return shape;
 }
 
-/* Whether an array has the size that the list says: numpy.empty may be anything that somebody put in
- * its place. */
+/* Whether an array has the size that the list says: numpy.empty may have been replaced by other code. */
 static int has_room(const Entry *entry, const Py_buffer *view, const char *job)
 {
     const int rank = rank_of(entry->shape);
@@ -74,7 +73,7 @@ static int has_room(const Entry *entry, const Py_buffer *view, const char *job)
     return 1;
 }
 
-/* A new array that nobody else knows, uninitialised, of the size that the list says. numpy makes it,
+/* A new private array, uninitialised, of the size that the list says. numpy makes it,
  * for numpy asks for large pages, and they spare a large array most of its page faults. */
 static void *make_array(const Entry *entry, const char *job, Call *call)
 {
@@ -95,7 +94,7 @@ static void *make_array(const Entry *entry, const char *job, Call *call)
 
 /* ---- Reading ------------------------------------------------------------------------------------ */
 
-/* A new reference to what is given by a name: a keyword, or a part's attribute or key. */
+/* A new reference to the argument of a name: a keyword, or a part's attribute or key. */
 static PyObject *find(PyObject *source, const char *name)
 {
     if (source && !PyDict_Check(source))
@@ -132,15 +131,15 @@ static int read_number(const Entry *entry, PyObject *value, char *job)
         const double real = PyFloat_AsDouble(value);
         if (real == -1 && PyErr_Occurred())
             return refuse(PyExc_TypeError, entry->name, "a number");
-        *(double *)(job + entry->place) = real;
+        *(double *)(job + entry->offset) = real;
         return 1;
     }
     if (!read_whole(entry, value, &number))
         return 0;
     if (entry->kind == A_THREADS)
-        *(int *)(job + entry->place) = (int)(number < 1 ? 1 : number > MOST_THREADS ? MOST_THREADS : number);
+        *(int *)(job + entry->offset) = (int)(number < 1 ? 1 : number > MOST_THREADS ? MOST_THREADS : number);
     else
-        *(int64_t *)(job + entry->place) = number;
+        *(int64_t *)(job + entry->offset) = number;
     return 1;
 }
 
@@ -152,8 +151,8 @@ static int read_bytes(const Entry *entry, PyObject *value, char *job, Call *call
         return refuse(PyExc_TypeError, entry->name, "bytes");
     Py_INCREF(value);
     call->objects[call->kept++] = value;
-    *(const char **)(job + entry->place) = text;
-    *(int64_t *)(job + entry->other) = length;
+    *(const char **)(job + entry->offset) = text;
+    *(int64_t *)(job + entry->second_offset) = length;
     return 1;
 }
 
@@ -165,7 +164,7 @@ static int is_of_type(const Py_buffer *view, Type type)
            strchr(TYPES[type].formats, format[0]);
 }
 
-/* Whether an array is as long as a dimension says; a length that nobody told yet is told by it. */
+/* Whether an array is as long as a dimension says; a length that is not set yet is set by it. */
 static int agrees(const Dimension *dimension, int64_t length, char *job)
 {
     if (dimension->kind == FIXED)
@@ -205,18 +204,18 @@ static int check_array(const Entry *entry, const Py_buffer *view, char *job)
  * its type may stand: numpy's need not. */
 static int take_array(const Entry *entry, Py_buffer *view, char *job, Call *call)
 {
-    const void **place = (const void **)(job + entry->place);
+    const void **field = (const void **)(job + entry->offset);
     const int shared = entry->kind == A_SHARED || entry->kind == AN_OPTIONAL_SHARED;
     if (shared && (uintptr_t)view->buf % (uintptr_t)TYPES[entry->type].size == 0) {
         call->views[call->viewed++] = *view;
-        *place = view->buf;
+        *field = view->buf;
         return 1;
     }
     void *copy = make_array(entry, job, call);
     if (copy)
         memcpy(copy, view->buf, (size_t)view->len);
     PyBuffer_Release(view);
-    *place = copy;
+    *field = copy;
     return copy != NULL;
 }
 
@@ -242,11 +241,11 @@ static int read_list(const Entry *list, PyObject *source, char *job, Call *call)
 static int read_part(const Entry *entry, PyObject *value, char *job, Call *call)
 {
     if (entry->kind == A_PART)
-        return read_list(entry->list(), value, job + entry->place, call);
+        return read_list(entry->list(), value, job + entry->offset, call);
     if (value == Py_None)
         return 1;
-    *(void **)(job + entry->place) = job + entry->other;
-    return read_list(entry->list(), value, job + entry->other, call);
+    *(void **)(job + entry->offset) = job + entry->second_offset;
+    return read_list(entry->list(), value, job + entry->second_offset, call);
 }
 
 static int read_entry(const Entry *entry, PyObject *value, char *job, Call *call)
@@ -271,22 +270,22 @@ static int read_entry(const Entry *entry, PyObject *value, char *job, Call *call
 
 static int is_made(const Entry *entry)
 {
-    return entry->kind == AN_OUT || entry->kind == AN_ANSWER || entry->kind == A_WORD;
+    return entry->kind == AN_OUT || entry->kind == A_RESULT || entry->kind == A_WORD;
 }
 
-static int is_given(const Entry *entry)
+static int is_argument(const Entry *entry)
 {
     return entry->kind != A_LENGTH && entry->kind != A_BACKED && entry->kind != A_TABLE &&
            !is_made(entry);
 }
 
-/* Lengths that no column told are 0; none is longer than its list says. */
+/* Lengths that no column set are 0; none may be longer than its list says. */
 static int close_lengths(const Entry *list, char *job)
 {
     for (const Entry *entry = list; entry->kind != END_OF_LIST; entry++) {
         if (entry->kind != A_LENGTH)
             continue;
-        int64_t *length = (int64_t *)(job + entry->place);
+        int64_t *length = (int64_t *)(job + entry->offset);
         *length = *length < 0 ? 0 : *length;
         if (*length > entry->most) {
             PyErr_Format(PyExc_ValueError, "%lld %s: expected at most %lld", (long long)*length,
@@ -297,17 +296,17 @@ static int close_lengths(const Entry *list, char *job)
     return 1;
 }
 
-/* No size may ask for memory that nothing else that is given accounts for. */
+/* No size may request memory out of proportion to the other arguments. */
 static int check_sizes(const Entry *list, const char *job)
 {
     for (const Entry *entry = list; entry->kind != END_OF_LIST; entry++) {
         if (entry->kind != A_BACKED && entry->kind != A_TABLE)
             continue;
-        const int64_t one = length_of(&entry->shape[0], job, 0);
-        const int64_t other = length_of(&entry->shape[1], job, 0);
+        const int64_t first = length_of(&entry->shape[0], job, 0);
+        const int64_t second = length_of(&entry->shape[1], job, 0);
         const int backed = entry->kind == A_BACKED; /* a table's sizes are of 31 bits each */
-        const int64_t size = backed ? *(const int64_t *)(job + entry->place) : one * other;
-        const int64_t most = backed ? one + other + MOST_SPARE : MOST_CELLS;
+        const int64_t size = backed ? *(const int64_t *)(job + entry->offset) : first * second;
+        const int64_t most = backed ? first + second + MOST_SPARE : MOST_CELLS;
         if (size <= most)
             continue;
         PyErr_Format(PyExc_ValueError, "%s %lld: expected at most %lld%s", entry->name,
@@ -321,9 +320,9 @@ static int read_list(const Entry *list, PyObject *source, char *job, Call *call)
 {
     for (const Entry *entry = list; entry->kind != END_OF_LIST; entry++)
         if (entry->kind == A_LENGTH)
-            *(int64_t *)(job + entry->place) = -1;
+            *(int64_t *)(job + entry->offset) = -1;
     for (const Entry *entry = list; entry->kind != END_OF_LIST; entry++) {
-        if (!is_given(entry))
+        if (!is_argument(entry))
             continue;
         PyObject *value = find(source, entry->name);
         const int read = value && read_entry(entry, value, job, call);
@@ -334,7 +333,7 @@ static int read_list(const Entry *list, PyObject *source, char *job, Call *call)
     return close_lengths(list, job) && check_sizes(list, job);
 }
 
-/* Nothing may be given that the list does not name. */
+/* Refuse arguments that the list does not name. */
 static int check_names(const Entry *list, PyObject *args, PyObject *keywords)
 {
     Py_ssize_t position = 0;
@@ -346,7 +345,7 @@ static int check_names(const Entry *list, PyObject *args, PyObject *keywords)
         if (!PyUnicode_Check(key)) /* f(**{b"x": 1}) comes as far as here */
             return refuse(PyExc_TypeError, "arguments", "names that are text");
         while (entry->kind != END_OF_LIST &&
-               !(is_given(entry) && PyUnicode_CompareWithASCIIString(key, entry->name) == 0))
+               !(is_argument(entry) && PyUnicode_CompareWithASCIIString(key, entry->name) == 0))
             entry++;
         if (entry->kind == END_OF_LIST) {
             PyErr_Format(PyExc_TypeError, "unknown argument: %S", key);
@@ -358,7 +357,7 @@ static int check_names(const Entry *list, PyObject *args, PyObject *keywords)
 
 /* ---- Writing ------------------------------------------------------------------------------------ */
 
-/* Room for what the job makes. */
+/* Allocate the outputs of the job. */
 static int make_room(const Entry *list, char *job, Call *call)
 {
     for (const Entry *entry = list; entry->kind != END_OF_LIST; entry++) {
@@ -369,7 +368,7 @@ static int make_room(const Entry *list, char *job, Call *call)
         void *room = make_array(entry, job, call);
         if (!room)
             return 0;
-        *(void **)(job + entry->place) = room;
+        *(void **)(job + entry->offset) = room;
     }
     return 1;
 }
@@ -389,7 +388,7 @@ static int resize(PyObject *array, PyObject *shape)
     return done != NULL;
 }
 
-/* A new reference to what the job filled, cut to what is kept. */
+/* A new reference to an output array, trimmed to the elements that are kept. */
 static PyObject *array_of(const Entry *entry, const char *job, PyObject *array)
 {
     const int64_t room = length_of(&entry->shape[0], job, 0);
@@ -409,14 +408,14 @@ static PyObject *array_of(const Entry *entry, const char *job, PyObject *array)
     return array;
 }
 
-static PyObject *answer_of(const Entry *entry, const char *job)
+static PyObject *value_of_result(const Entry *entry, const char *job)
 {
-    if (entry->kind == AN_ANSWER)
-        return PyLong_FromLongLong(*(const int64_t *)(job + entry->place));
-    return Py_BuildValue("z", *(const char *const *)(job + entry->place));
+    if (entry->kind == A_RESULT)
+        return PyLong_FromLongLong(*(const int64_t *)(job + entry->offset));
+    return Py_BuildValue("z", *(const char *const *)(job + entry->offset));
 }
 
-/* What the job made, by name; `arrays` are those of make_room. */
+/* The results of the job, by name; `arrays` are those of make_room. */
 static PyObject *results_of(const Entry *list, const char *job, PyObject *const *arrays)
 {
     PyObject *results = PyDict_New();
@@ -424,7 +423,7 @@ static PyObject *results_of(const Entry *list, const char *job, PyObject *const 
         if (!is_made(entry))
             continue;
         PyObject *value = entry->kind == AN_OUT ? array_of(entry, job, *arrays++)
-                                                : answer_of(entry, job);
+                                                : value_of_result(entry, job);
         if (!value || PyDict_SetItemString(results, entry->name, value) < 0)
             Py_CLEAR(results);
         Py_XDECREF(value);
@@ -434,7 +433,7 @@ static PyObject *results_of(const Entry *list, const char *job, PyObject *const 
 
 /* ---- A call ------------------------------------------------------------------------------------- */
 
-/* Do a step without the GIL; 0 with an exception where something is wrong. */
+/* Run a step without the GIL; 0 with an exception on a Fault. */
 static int do_step(Step step, void *job)
 {
     Fault wrong = FINE;

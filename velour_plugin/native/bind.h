@@ -19,14 +19,14 @@
  * Python calls `count(labels=9, label=array, weight=None)` and gets `{"counts": array}`. The module
  * lists `count` among its FUNCTIONS.
  *
- * What stands in a list:
+ * Items of a list:
  *
- *   LENGTH(name, most)          a size that columns tell: the first one sets it, others must agree
- *   SIZE(name, most)            a size that the caller tells, 0 to most
- *   BACKED(name, one, other)    a size is at most MOST_SPARE above the sum of two others, which columns
- *                               tell: nobody has so many labels and so little that is of them, and a
+ *   LENGTH(name, most)          a size given by columns: the first one sets it, others must agree
+ *   SIZE(name, most)            a size that the caller passes, 0 to most
+ *   BACKED(name, first, second)    a size is at most MOST_SPARE above the sum of two others, which columns
+ *                               give: no data has so many labels and so few rows of them, and a
  *                               wrong number must not take all memory
- *   TABLE(one, other)           a table of two sizes has at most MOST_CELLS cells
+ *   TABLE(first, second)           a table of two sizes has at most MOST_CELLS cells
  *   NUMBER(name)                a whole number of 64 bits, not checked further
  *   REAL(name)                  a float64
  *   THREADS(name)               how many threads, brought into 1 to MOST_THREADS
@@ -38,20 +38,20 @@
  *                               may be an index or decide a size, unless it is read once (READ_ONCE)
  *                               and checked as it was read; tests/sanitizer has a list of them all
  *   OPTIONAL_SHARED(...)        likewise; None is NULL
- *   BYTES(name, length)         a Python bytes: nobody changes it, and a NUL byte stands at its end
+ *   BYTES(name, length)         a Python bytes: it never changes, and a NUL byte stands at its end
  *   PART(Type, name, list)      an object whose attributes the list of another struct names
  *   OPTIONAL_PART(...)          likewise; a pointer, NULL for None
  *   OUT(type, name, shape)      an array that the job fills, as job->out_name; Python gets it
- *   COUNTED(name)               a size that the job tells, for UP_TO
- *   ANSWER(name)                a whole number that the job tells; Python gets it
- *   WORD(name)                  a text that the job tells; Python gets it, None for NULL
+ *   COUNTED(name)               a size that the job sets, for UP_TO
+ *   RESULT(name)                a whole number that the job sets; Python gets it
+ *   WORD(name)                  a text that the job sets; Python gets it, None for NULL
  *
  * A shape is one to three of OF(size), MORE(size, number), JUST(number); the first of an OUT may be
  * UP_TO(room, count): room for so many, of which `count` are kept.
  *
  * Every size is at least 0, every array has the size, type and layout that the list says; a caller
- * who hands over anything else gets a TypeError or ValueError that names it. What stands in arrays
- * is for the job to check.
+ * who passes anything else gets a TypeError or ValueError that names it. Values in arrays
+ * must be checked by the job.
  */
 #ifndef VELOUR_BIND_H
 #define VELOUR_BIND_H
@@ -90,7 +90,7 @@ typedef enum {
     A_PART,
     AN_OPTIONAL_PART,
     AN_OUT,
-    AN_ANSWER,
+    A_RESULT,
     A_WORD,
     A_BACKED,
     A_TABLE
@@ -102,7 +102,7 @@ typedef struct {
     int kind;
     size_t size;   /* where the job keeps the size */
     int64_t more;  /* to be added to it; all there is of a fixed one */
-    size_t counted; /* where the job tells how many of a room are kept */
+    size_t counted; /* where the job sets how many of a room are kept */
 } Dimension;
 
 enum { MOST_DIMENSIONS = 3, MOST_SPARE = 1 << 24, MOST_CELLS = 1 << 20 };
@@ -111,8 +111,8 @@ typedef struct Entry {
     const char *name;
     Kind kind;
     Type type;
-    size_t place; /* in the job; of bytes, and of an optional part: of the pointer */
-    size_t other; /* of bytes: of their length; of an optional part: of the part itself */
+    size_t offset; /* in the job; of bytes, and of an optional part: of the pointer */
+    size_t second_offset; /* of bytes: of their length; of an optional part: of the part itself */
     int64_t most;
     const struct Entry *(*list)(void); /* of a part */
     Dimension shape[MOST_DIMENSIONS];
@@ -123,10 +123,10 @@ typedef struct Entry {
 #define FIELD_LENGTH(name, most) int64_t name;
 #define FIELD_SIZE(name, most) int64_t name;
 #define FIELD_COUNTED(name) int64_t name;
-#define FIELD_BACKED(name, one, other)
-#define FIELD_TABLE(one, other)
+#define FIELD_BACKED(name, first, second)
+#define FIELD_TABLE(first, second)
 #define FIELD_NUMBER(name) int64_t name;
-#define FIELD_ANSWER(name) int64_t name;
+#define FIELD_RESULT(name) int64_t name;
 #define FIELD_REAL(name) double name;
 #define FIELD_THREADS(name) int name;
 #define FIELD_WORD(name) const char *name;
@@ -146,12 +146,12 @@ typedef struct Entry {
 #define AT(field) offsetof(Job, field)
 #define ENTRY_LENGTH(name, most) {#name, A_LENGTH, 0, AT(name), 0, most, NULL, {{0}}},
 #define ENTRY_SIZE(name, most) {#name, A_SIZE, 0, AT(name), 0, most, NULL, {{0}}},
-#define ENTRY_BACKED(name, one, other) {#name, A_BACKED, 0, AT(name), 0, 0, NULL, {OF(one), OF(other)}},
-#define ENTRY_TABLE(one, other) \
-    {#one " times " #other, A_TABLE, 0, 0, 0, 0, NULL, {OF(one), OF(other)}},
+#define ENTRY_BACKED(name, first, second) {#name, A_BACKED, 0, AT(name), 0, 0, NULL, {OF(first), OF(second)}},
+#define ENTRY_TABLE(first, second) \
+    {#first " times " #second, A_TABLE, 0, 0, 0, 0, NULL, {OF(first), OF(second)}},
 #define ENTRY_COUNTED(name)
 #define ENTRY_NUMBER(name) {#name, A_NUMBER, 0, AT(name), 0, 0, NULL, {{0}}},
-#define ENTRY_ANSWER(name) {#name, AN_ANSWER, 0, AT(name), 0, 0, NULL, {{0}}},
+#define ENTRY_RESULT(name) {#name, A_RESULT, 0, AT(name), 0, 0, NULL, {{0}}},
 #define ENTRY_REAL(name) {#name, A_REAL, 0, AT(name), 0, 0, NULL, {{0}}},
 #define ENTRY_THREADS(name) {#name, A_THREADS, 0, AT(name), 0, 0, NULL, {{0}}},
 #define ENTRY_WORD(name) {#name, A_WORD, 0, AT(name), 0, 0, NULL, {{0}}},
@@ -178,7 +178,7 @@ typedef struct Entry {
 
 typedef Fault (*Step)(void *job);
 
-/* Read the arguments into the job, do its steps without the GIL, and give what it made. */
+/* Read the arguments into the job, run its steps without the GIL, and return its results. */
 PyObject *run_job(const Entry *list, void *job, const Step steps[2], PyObject *args,
                   PyObject *keywords);
 
@@ -197,7 +197,7 @@ PyObject *run_job(const Entry *list, void *job, const Step steps[2], PyObject *a
         return run_job(list, &job, steps, args, keywords);                      \
     }
 
-/* A function of Python: its name, the struct of its job, the list, and what does the job. */
+/* Define a Python function: its name, the struct of its job, the list, and the C function. */
 #define BIND(name, Type, LIST, run)                 \
     static Fault run_##name(void *job)              \
     {                                               \
@@ -205,7 +205,7 @@ PyObject *run_job(const Entry *list, void *job, const Step steps[2], PyObject *a
     }                                               \
     BIND_STEPS(name, Type, LIST, NULL, run_##name)
 
-/* Likewise, where `prepare` tells the sizes of what comes out, before there is room for it. */
+/* Likewise, where `prepare` sets the sizes of the outputs before they are allocated. */
 #define BIND_PREPARED(name, Type, LIST, prepare, run) \
     static Fault prepare_##name(void *job)            \
     {                                                 \

@@ -1,4 +1,4 @@
-/* COCO files: what stands around their records. */
+/* COCO files: images, categories, and the object around the records. */
 #include "coco.h"
 
 static int read_end(Reader *reader)
@@ -7,7 +7,7 @@ static int read_end(Reader *reader)
     return reader->at == reader->length || expected(reader, "the end of the file");
 }
 
-/* Where images or categories are written to. */
+/* Output columns of images or categories. */
 typedef struct {
     int64_t *id, *height, *width;
     int64_t room, *rows, *start, *stop;
@@ -19,7 +19,7 @@ static int read_name(Reader *reader, Names *to, int64_t row)
     if (!accept(reader, '{'))
         return expected(reader, "an object");
     to->height[row] = to->width[row] = -1;
-    for (int first = 1; (more = another(reader, '}', first)) > 0; first = 0) {
+    for (int first = 1; (more = next_element(reader, '}', first)) > 0; first = 0) {
         const char *key;
         int64_t length;
         if (!read_key(reader, &key, &length))
@@ -30,7 +30,7 @@ static int read_name(Reader *reader, Names *to, int64_t row)
                                         : NULL;
         has |= IS("id");
         if (IS("id") && is_null(reader))
-            return strange(reader);
+            return unsupported(reader);
         if (value && !is_null(reader) ? !read_id(reader, value) : !skip_value(reader, 0))
             return 0;
     }
@@ -45,7 +45,7 @@ static int read_names(Reader *reader, Names *to)
     *to->rows = 0;
     if (!accept(reader, '['))
         return expected(reader, "a list");
-    for (int first = 1; (more = another(reader, ']', first)) > 0; first = 0) {
+    for (int first = 1; (more = next_element(reader, ']', first)) > 0; first = 0) {
         if (*to->rows >= to->room)
             return expected(reader, "fewer records");
         if (!read_name(reader, to, *to->rows))
@@ -61,7 +61,7 @@ static int read_all(Reader *reader, Names *images, Names *categories, Records *t
     int more;
     if (!accept(reader, '{'))
         return expected(reader, "an object");
-    for (int first = 1; (more = another(reader, '}', first)) > 0; first = 0) {
+    for (int first = 1; (more = next_element(reader, '}', first)) > 0; first = 0) {
         const char *key;
         int64_t length;
         int fine_so_far;
@@ -81,7 +81,7 @@ static int read_all(Reader *reader, Names *images, Names *categories, Records *t
     return more == 0 && read_end(reader);
 }
 
-/* Room for as many records as a text may have; what is not written costs no memory. */
+/* Room for as many records as a text may have; memory that is not written is not used. */
 static Fault find_room(Records *job)
 {
     job->room = job->names_room = count_braces(job->text, job->length) + 1; /* for what is none */

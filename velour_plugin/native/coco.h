@@ -5,10 +5,10 @@
 #include "bind.h"
 #include "json.h"
 
-/* How a region is spelled. */
+/* The form of a record's region. */
 enum { NO_REGION = 0, POLYGONS = 1, COMPRESSED = 2, COUNTS = 3 };
 
-/* Annotations in columns; a column that is not wanted is NULL. */
+/* Annotations in columns; a column that the format does not have is NULL. */
 #define REGIONS(_)                                       \
     _(BYTES(text, length))                               \
     _(COUNTED(room))                                     \
@@ -25,27 +25,27 @@ enum { NO_REGION = 0, POLYGONS = 1, COMPRESSED = 2, COUNTS = 3 };
     _(OUT(int64, height, UP_TO(room, regions)))             \
     _(OUT(int64, width, UP_TO(room, regions)))
 
-/* What was expected, where, and whether Python's json shall decide; None where all is well. */
-#define VERDICT(_)         \
+/* Result of reading: what was expected and where (None without an error), and whether Python's json must read the file. */
+#define READ_STATUS(_)         \
     _(WORD(wrong))         \
-    _(ANSWER(wrong_at))    \
-    _(ANSWER(strange))     \
-    _(ANSWER(high)) /* a string has bytes that are not ASCII */
+    _(RESULT(wrong_at))    \
+    _(RESULT(unsupported))     \
+    _(RESULT(high)) /* a string has bytes that are not ASCII */
 
 #define RESULTS(_)                           \
     REGIONS(_)                               \
     _(OUT(float64, score, UP_TO(room, rows))) \
-    VERDICT(_)
+    READ_STATUS(_)
 
-/* Images and categories: their ids, the sizes (-1 where unknown), and where their lists stand. */
+/* Images and categories: ids, sizes (-1 where unknown), and positions of their lists. */
 #define NAMES(_)                                             \
     _(COUNTED(names_room))                                   \
     _(COUNTED(images))                                       \
     _(COUNTED(categories))                                   \
-    _(ANSWER(images_start))                                  \
-    _(ANSWER(images_stop))                                   \
-    _(ANSWER(categories_start))                              \
-    _(ANSWER(categories_stop))                               \
+    _(RESULT(images_start))                                  \
+    _(RESULT(images_stop))                                   \
+    _(RESULT(categories_start))                              \
+    _(RESULT(categories_stop))                               \
     _(OUT(int64, image_id, UP_TO(names_room, images)))       \
     _(OUT(int64, image_height, UP_TO(names_room, images)))   \
     _(OUT(int64, image_width, UP_TO(names_room, images)))    \
@@ -58,7 +58,7 @@ enum { NO_REGION = 0, POLYGONS = 1, COMPRESSED = 2, COUNTS = 3 };
     _(OUT(int64, id, UP_TO(room, rows)))     \
     _(OUT(float64, area, UP_TO(room, rows))) \
     NAMES(_)                                 \
-    VERDICT(_)
+    READ_STATUS(_)
 
 typedef struct {
     TRUTH(FIELD)
@@ -71,28 +71,28 @@ int64_t count_braces(const char *text, int64_t length);
 /* Read a list of records to the rows from 0 on, in shares where it is long; 0 where it is none. */
 int read_records(Reader *reader, Records *to);
 
-/* How the record before spelled its keys, with what stands around them: the next one is likely to do
- * the same, and equal bytes at an equal place are equal keys. */
-enum { MOST_HABITS = 16 };
+/* Positions and bytes of the keys of the record before: the next record likely has the same bytes at
+ * the same positions, and then its keys need not be parsed. */
+enum { MOST_KEYS = 16 };
 
 typedef struct {
-    int64_t first[MOST_HABITS], length[MOST_HABITS];
-    int part[MOST_HABITS];
+    int64_t first[MOST_KEYS], length[MOST_KEYS];
+    int part[MOST_KEYS];
     int count;
-} Habit;
+} KeyLayout;
 
-/* Read one annotation or result to the row after the last. What it must have is an image, a label
- * and, where wanted, a score. */
-int read_record(Reader *reader, Records *to, Habit *habit);
+/* Read one annotation or result into the next row. An image and a label are required, and a score in
+ * results. */
+int read_record(Reader *reader, Records *to, KeyLayout *layout);
 
-/* Say of the first rows that they have no region; from now on every record says what it has. */
+/* Mark the first rows as without region; from now on every record writes its region. */
 void begin_regions(Records *to, int64_t rows);
 
-/* What malformed is, the verdict says: it is no fault of the caller. */
+/* Copy the reader's status to the job: a malformed file is no Fault. */
 #define CLOSE(job, reader)                    \
     ((job)->wrong = (reader)->wrong,          \
      (job)->wrong_at = (reader)->wrong_at,    \
-     (job)->strange = (reader)->strange,      \
+     (job)->unsupported = (reader)->unsupported,      \
      (job)->high = (reader)->high, FINE)
 
 #endif

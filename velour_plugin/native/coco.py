@@ -229,7 +229,7 @@ def _checked(text: bytes) -> bytes:
 
 
 def _check(text: bytes, columns: dict[str, Any]) -> None:
-    if columns["strange"]:
+    if columns["unsupported"]:
         raise UseJson(f"byte {columns['wrong_at']}")
     if columns["wrong"] is not None:
         raise MalformedCoco(columns["wrong"], columns["wrong_at"], text)

@@ -7,10 +7,10 @@ static int read_box(Reader *reader, double *box)
         return read_word(reader, "null");
     if (!accept(reader, '['))
         return expected(reader, "a list of four numbers");
-    for (int place = 0; place < 4; place++) {
-        if (place && !accept(reader, ','))
+    for (int side = 0; side < 4; side++) {
+        if (side && !accept(reader, ','))
             return expected(reader, "four numbers");
-        if (!read_double(reader, &box[place]))
+        if (!read_double(reader, &box[side]))
             return 0;
     }
     return accept(reader, ']') || expected(reader, "the end of four numbers");
@@ -28,7 +28,7 @@ static int read_rle(Reader *reader, Records *to, int64_t row)
 {
     int more;
     reader->at++;
-    for (int first = 1; (more = another(reader, '}', first)) > 0; first = 0) {
+    for (int first = 1; (more = next_element(reader, '}', first)) > 0; first = 0) {
         const char *key;
         int64_t length;
         if (!read_key(reader, &key, &length))
@@ -93,7 +93,7 @@ static int read_crowd(Reader *reader, uint8_t *crowd)
     return 1;
 }
 
-/* What a record may say, a bit each. */
+/* Parts of a record, a bit each. */
 enum { IMAGE = 1, LABEL = 2, SCORE = 4, BOX = 8, AREA = 16, CROWD = 32, ID = 64, REGION = 128 };
 
 static void no_region(Records *to, int64_t row)
@@ -110,11 +110,11 @@ void begin_regions(Records *to, int64_t rows)
     to->regions = rows;
 }
 
-/* What a row holds until its record says more. */
+/* Fill a row with the values of a record without optional keys. */
 static void begin_row(Records *to, int64_t row)
 {
-    for (int place = 0; place < 4; place++)
-        to->out_box[4 * row + place] = Py_NAN;
+    for (int side = 0; side < 4; side++)
+        to->out_box[4 * row + side] = Py_NAN;
     to->out_crowd[row] = 0;
     if (to->out_area)
         to->out_area[row] = Py_NAN;
@@ -137,16 +137,16 @@ static int part_of(const Records *to, const char *key, int64_t length)
                                               : 0;
 }
 
-/* Read on to the value of a record's next key: its part, or -1 at the end, -2 where it is malformed. */
-static int next_part(Reader *reader, const Records *to, Habit *habit, int number)
+/* Read a record's next key: returns its part, -1 at the end, -2 where it is malformed. */
+static int next_part(Reader *reader, const Records *to, KeyLayout *layout, int number)
 {
     const int64_t at = reader->at;
-    if (number < habit->count && habit->length[number] <= reader->length - at &&
-        !memcmp(reader->text + at, reader->text + habit->first[number], (size_t)habit->length[number])) {
-        reader->at += habit->length[number];
-        return habit->part[number];
+    if (number < layout->count && layout->length[number] <= reader->length - at &&
+        !memcmp(reader->text + at, reader->text + layout->first[number], (size_t)layout->length[number])) {
+        reader->at += layout->length[number];
+        return layout->part[number];
     }
-    const int more = another(reader, '}', number == 0);
+    const int more = next_element(reader, '}', number == 0);
     const char *key;
     int64_t length;
     if (more <= 0)
@@ -154,11 +154,11 @@ static int next_part(Reader *reader, const Records *to, Habit *habit, int number
     if (!read_key(reader, &key, &length))
         return -2;
     const int part = part_of(to, key, length);
-    if (number < MOST_HABITS) {
-        habit->first[number] = at;
-        habit->length[number] = reader->at - at;
-        habit->part[number] = part;
-        habit->count = number + 1;
+    if (number < MOST_KEYS) {
+        layout->first[number] = at;
+        layout->length[number] = reader->at - at;
+        layout->part[number] = part;
+        layout->count = number + 1;
     }
     return part;
 }
@@ -179,7 +179,7 @@ static int read_part(Reader *reader, Records *to, int64_t row, int part)
     case CROWD:
         return read_crowd(reader, &to->out_crowd[row]);
     case ID: /* -1 stands for none here */
-        return read_id(reader, &to->out_id[row]) && (to->out_id[row] != -1 || strange(reader));
+        return read_id(reader, &to->out_id[row]) && (to->out_id[row] != -1 || unsupported(reader));
     case REGION:
         return read_region(reader, to, row);
     default:
@@ -187,19 +187,19 @@ static int read_part(Reader *reader, Records *to, int64_t row, int part)
     }
 }
 
-int read_record(Reader *reader, Records *to, Habit *habit)
+int read_record(Reader *reader, Records *to, KeyLayout *layout)
 {
     const int64_t row = to->rows;
-    const int wanted = IMAGE | LABEL | (to->out_score ? SCORE : 0);
+    const int required = IMAGE | LABEL | (to->out_score ? SCORE : 0);
     int has = 0, part;
     if (row >= to->room)
         return expected(reader, "fewer records");
     if (!accept(reader, '{'))
         return expected(reader, "an object");
     begin_row(to, row);
-    for (int number = 0; (part = next_part(reader, to, habit, number)) >= 0; number++) {
+    for (int number = 0; (part = next_part(reader, to, layout, number)) >= 0; number++) {
         if (has & part) /* of two values the last one counts, even where it is null */
-            return strange(reader);
+            return unsupported(reader);
         has |= part;
         if (!read_part(reader, to, row, part))
             return 0;
@@ -207,7 +207,7 @@ int read_record(Reader *reader, Records *to, Habit *habit)
     if (part == -2)
         return 0;
     to->rows++;
-    if ((has & wanted) != wanted)
+    if ((has & required) != required)
         return expected(reader, !(has & IMAGE)   ? "image_id before the end of a record"
                                 : !(has & LABEL) ? "category_id before the end of a record"
                                                  : "score before the end of a record");

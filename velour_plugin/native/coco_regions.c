@@ -2,7 +2,7 @@
 #include "coco.h"
 #include "masks.h"
 
-/* How many characters several slices of a text have together. */
+/* Total number of characters of several slices of a text. */
 static Fault check_slices(const int64_t *start, const int64_t *stop, int64_t count, int64_t length,
                           int64_t *total)
 {
@@ -30,13 +30,13 @@ static Fault check_slices(const int64_t *start, const int64_t *stop, int64_t cou
     _(OUT(float64, point, UP_TO(points_room, points), JUST(2)))                         \
     _(OUT(int64, ring, UP_TO(rings_room, rings))) /* where the points of each begin */  \
     _(OUT(int64, record, MORE(records, 1)))       /* where the rings of each begin */   \
-    VERDICT(_)
+    READ_STATUS(_)
 
 typedef struct {
     POLYGONS_OF(FIELD)
 } Polygons;
 
-/* As many points and rings as fit between the starts and stops; a ring that is open gets one more. */
+/* The most points and rings that the slices can hold; an open ring gets one more point. */
 static Fault find_room_of_polygons(Polygons *job)
 {
     int64_t length;
@@ -46,7 +46,7 @@ static Fault find_room_of_polygons(Polygons *job)
     return wrong;
 }
 
-/* How many points a ring has when its first is repeated as its last; a closed one has at least four. */
+/* Close a ring by its first point; returns its number of points, at least four. */
 static int64_t close_ring(double *point, int64_t points)
 {
     const double *last = point + 2 * (points - 1);
@@ -62,7 +62,7 @@ static int read_ring(Reader *reader, Polygons *to, int64_t points)
     int more;
     if (!accept(reader, '['))
         return expected(reader, "a list of coordinates");
-    for (int first = 1; (more = another(reader, ']', first)) > 0; first = 0, numbers++) {
+    for (int first = 1; (more = next_element(reader, ']', first)) > 0; first = 0, numbers++) {
         if (points + numbers / 2 + 1 >= to->points_room)
             return expected(reader, "fewer coordinates");
         if (!read_double(reader, &to->out_point[2 * points + numbers]))
@@ -83,7 +83,7 @@ static int read_rings(Reader *reader, Polygons *to)
     int more;
     if (!accept(reader, '['))
         return expected(reader, "a list of polygons");
-    for (int first = 1; (more = another(reader, ']', first)) > 0; first = 0)
+    for (int first = 1; (more = next_element(reader, ']', first)) > 0; first = 0)
         if (!read_ring(reader, to, to->out_ring[to->rings - 1]))
             return 0;
     return more == 0;
@@ -117,7 +117,7 @@ BIND_PREPARED(read_polygons, Polygons, POLYGONS_OF, find_room_of_polygons, read_
     _(COUNTED(count))                                                                  \
     _(OUT(int64, edge, UP_TO(room, count)))                                            \
     _(OUT(int64, mask, MORE(records, 1))) /* where the edges of each begin */          \
-    VERDICT(_)
+    READ_STATUS(_)
 
 typedef struct {
     COUNTS_OF(FIELD)
@@ -131,20 +131,20 @@ static Fault find_room_of_counts(Counts *job)
     return wrong;
 }
 
-/* Pixels of a mask; 0 where a size is none. */
+/* Pixels of a mask; 0 for an invalid size. */
 static int64_t pixels_of(const int64_t *size)
 {
     return size[0] < 1 || size[1] < 1 || size[1] > INT64_MAX / size[0] ? 0 : size[0] * size[1];
 }
 
-/* Read the runs of one mask as edges; how many, or -1 where they do not fill it. */
+/* Read the runs of one mask as edges; returns their number, or -1 where they do not fill it. */
 static int64_t read_runs(Reader *reader, int64_t pixels, int64_t *edge, int64_t room)
 {
     int64_t count = 0, position = 0, run;
     int more;
     if (!accept(reader, '['))
         return expected(reader, "run lengths") - 1;
-    for (int first = 1; (more = another(reader, ']', first)) > 0; first = 0) {
+    for (int first = 1; (more = next_element(reader, ']', first)) > 0; first = 0) {
         if (count == room)
             return expected(reader, "fewer run lengths") - 1;
         if (!read_id(reader, &run))

@@ -1,9 +1,9 @@
 /* Records of COCO files, read by several threads.
  *
- * Where a record begins is not known before all that stands before it was read: a brace may be part
- * of a text. So each thread begins at a comma that looks right, and when all are done, the threads
- * before must have ended their last record just there. Otherwise, and where anything is wrong, the
- * list is read again from its beginning by one thread, whose word counts.
+ * Where a record begins is only known when everything before it was read: a brace may be part of a
+ * string. So each thread begins at a comma that looks like one between records; afterwards the share
+ * before must have ended its last record exactly there. Otherwise, and on any error, the list is
+ * read again from its beginning by one thread, and that result counts.
  */
 #include "coco.h"
 
@@ -20,7 +20,7 @@ typedef struct {
 
 /* Columns and their bytes a row; those of regions come last. */
 static const struct {
-    size_t place, size;
+    size_t offset, size;
 } COLUMNS[] = {
     {offsetof(Records, out_image), 8},        {offsetof(Records, out_label), 8},
     {offsetof(Records, out_box), 32},         {offsetof(Records, out_crowd), 1},
@@ -33,26 +33,26 @@ enum { ALL_COLUMNS = sizeof COLUMNS / sizeof *COLUMNS, WITHOUT_REGIONS = ALL_COL
 
 static char **column_of(Records *records, int number)
 {
-    return (char **)((char *)records + COLUMNS[number].place);
+    return (char **)((char *)records + COLUMNS[number].offset);
 }
 
 static int read_share(Reader *reader, Records *to, int64_t stop, int first)
 {
-    Habit habit = {{0}, {0}, {0}, 0};
+    KeyLayout layout = {{0}, {0}, {0}, 0};
     for (;; first = 0) {
         if (!first && peek(reader) == ',' && reader->at >= stop)
             return 1;
-        const int more = another(reader, ']', first);
+        const int more = next_element(reader, ']', first);
         if (more <= 0)
             return more;
-        if (!read_record(reader, to, &habit))
+        if (!read_record(reader, to, &layout))
             return -1;
     }
 }
 
-static void read_one_share(void *given, int64_t number)
+static void read_one_share(void *argument, int64_t number)
 {
-    Share *share = (Share *)given + number;
+    Share *share = (Share *)argument + number;
     share->more = read_share(&share->reader, &share->to, share->stop, number == 0);
 }
 
@@ -61,7 +61,7 @@ static int is_space(char byte)
     return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
 }
 
-/* The first comma from a place on that looks as if it stood between two records; -1 for none. */
+/* The first comma from a position on that looks like one between two records; -1 for none. */
 static int64_t find_comma(const Reader *reader, int64_t from)
 {
     const char *text = reader->text, *end = text + reader->length, *comma = text + from;
@@ -91,7 +91,7 @@ int64_t count_braces(const char *text, int64_t length)
     return count;
 }
 
-/* A share that begins at `start`; its rows begin behind as many as may stand before it. */
+/* A share that begins at `start`; its rows begin after the most rows that may come before it. */
 static Share share_from(const Reader *reader, const Records *to, int64_t start, int64_t row)
 {
     Share share = {*reader, *to, start, INT64_MAX, row, 0};
@@ -104,7 +104,7 @@ static Share share_from(const Reader *reader, const Records *to, int64_t start, 
     return share;
 }
 
-/* Cut what is left of a text into shares; how many. */
+/* Divide the rest of a text into shares; returns their number. */
 static int cut(const Reader *reader, const Records *to, Share *shares, int most)
 {
     const int64_t step = (reader->length - reader->at) / most;
@@ -123,7 +123,7 @@ static int cut(const Reader *reader, const Records *to, Share *shares, int most)
     return count;
 }
 
-/* How many shares together are the list, or 0 where they are not. */
+/* Number of shares that together are the list; 0 where they do not fit together. */
 static int check_shares(const Share *shares, int count)
 {
     for (int number = 0; number < count; number++) {
@@ -137,7 +137,7 @@ static int check_shares(const Share *shares, int count)
     return 0;
 }
 
-/* Move the rows of shares together. */
+/* Concatenate the rows of shares. */
 static void join(Reader *reader, Records *to, Share *shares, int count)
 {
     int has_regions = 0;
@@ -159,13 +159,13 @@ static void join(Reader *reader, Records *to, Share *shares, int count)
     reader->at = shares[count - 1].reader.at;
 }
 
-/* Whether a list was read in shares; the reader stands at its first record. */
+/* Whether a list was read in shares; the reader is at its first record. */
 static int read_in_shares(Reader *reader, Records *to)
 {
-    const int64_t worth = (reader->length - reader->at) / SMALLEST_SHARE;
-    const int most = worth < to->threads ? (int)worth : to->threads;
+    const int64_t possible = (reader->length - reader->at) / SMALLEST_SHARE;
+    const int most = possible < to->threads ? (int)possible : to->threads;
     Pool pool = {{NULL}, 0, 0};
-    Share *shares = most < 2 ? NULL : take(&pool, most, sizeof *shares);
+    Share *shares = most < 2 ? NULL : pool_alloc(&pool, most, sizeof *shares);
     int done = 0;
     if (shares) {
         const int count = cut(reader, to, shares, most);
@@ -174,7 +174,7 @@ static int read_in_shares(Reader *reader, Records *to)
         if (done)
             join(reader, to, shares, done);
     }
-    give_back(&pool);
+    pool_free(&pool);
     return done != 0;
 }
 

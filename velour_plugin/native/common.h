@@ -1,13 +1,13 @@
-/* What every room of the compiled kernel uses: faults, memory, threads, bits and sorting.
+/* Shared by all C files: faults, memory, threads, bits and sorting.
  *
- * The same bits. Sums and products of doubles are written in numpy's order. Compile without
+ * Same bits as numpy. Sums and products of doubles are written in numpy's order. Compile without
  * contraction (-ffp-contract=off) and without -ffast-math: a fused multiply-add rounds once where
  * numpy rounds twice.
  *
- * No trust. What stands in arrays is checked in the room that uses it, before it is an index; a
+ * Values in arrays are checked in the file that uses them, before they are an index; a
  * wrong value comes back as a Fault that names the column and the row.
  *
- * Threads. Work is cut into tasks that write to places of their own, so the number of threads never
+ * Threads: work is divided into tasks that write to separate memory, so the number of threads never
  * changes a result. Threads live for one call: a pool would not survive the fork() of a server.
  */
 #ifndef VELOUR_COMMON_H
@@ -23,20 +23,20 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
-#define SOON(address) __builtin_prefetch(address)
+#define PREFETCH(address) __builtin_prefetch(address)
 #else
 #define UNLIKELY(condition) (condition)
-#define SOON(address) ((void)(address))
+#define PREFETCH(address) ((void)(address))
 #endif
 
-/* A value that another thread may change, read now and not again. */
-#define READ_ONCE(type, place) (*(const volatile type *)&(place))
+/* Read a value that another thread may change, exactly once. */
+#define READ_ONCE(type, value) (*(const volatile type *)&(value))
 
-/* Likewise a value at hand, which came from where it stands at no address of its type. */
+/* Keep a value that was read from shared memory: the compiler may not read it again. */
 static inline uint64_t settled(uint64_t value)
 {
 #if defined(__GNUC__) || defined(__clang__)
-    __asm__("" : "+r"(value)); /* who knows what this did: the value cannot be read again instead */
+    __asm__("" : "+r"(value)); /* the compiler must assume that the value was changed here */
     return value;
 #else
     volatile uint64_t kept = value;
@@ -44,11 +44,11 @@ static inline uint64_t settled(uint64_t value)
 #endif
 }
 
-enum { AHEAD = 16 }; /* rows between asking the memory for one and needing it */
+enum { AHEAD = 16 }; /* rows between a prefetch and the use of its data */
 
 /* ---- Faults ----------------------------------------------------------------------------------- */
 
-/* What is wrong, and in which row; `what` is NULL while all is well. */
+/* An invalid value: its name and row; `what` is NULL where there is none. */
 typedef struct {
     const char *what;
     int64_t row;
@@ -62,7 +62,7 @@ static inline Fault fault(const char *what, int64_t row)
     return wrong;
 }
 
-/* ---- Memory: blocks that are given back together ----------------------------------------------- */
+/* ---- Memory: blocks that are freed together ---------------------------------------------------- */
 
 enum { MOST_BLOCKS = 24 };
 
@@ -72,13 +72,13 @@ typedef struct {
     int failed;
 } Pool;
 
-/* Room for `count` things, uninitialised; NULL, and `failed` set, when there is none. */
-void *take(Pool *pool, int64_t count, size_t size);
+/* Allocate `count` elements, uninitialised; NULL, and `failed` set, when there is no memory. */
+void *pool_alloc(Pool *pool, int64_t count, size_t size);
 
-void give_back(Pool *pool);
+void pool_free(Pool *pool);
 
-/* Grow a block to hold `wanted` things; 0 when there is no room, and the old block stays. */
-int grow(void **block, int64_t *room, int64_t wanted, size_t size);
+/* Grow a block to hold `count` elements; 0 when there is no memory, and the old block stays. */
+int grow(void **block, int64_t *room, int64_t count, size_t size);
 
 /* ---- Threads ----------------------------------------------------------------------------------- */
 
@@ -86,10 +86,10 @@ enum { MOST_THREADS = 64 };
 
 typedef void (*Task)(void *job, int64_t number);
 
-/* Do the tasks 0 .. count-1, on this thread and up to threads-1 others. */
+/* Run the tasks 0 .. count-1, on this thread and up to threads-1 others. */
 void for_each(int64_t count, int threads, Task task, void *job);
 
-/* What a counter of several threads counted to before; it goes one up. */
+/* Increment a counter of several threads; returns the value before. */
 static inline int64_t count_up(int64_t *counter)
 {
 #if defined(__GNUC__) || defined(__clang__)
@@ -99,7 +99,7 @@ static inline int64_t count_up(int64_t *counter)
 #endif
 }
 
-/* Note the first of the rows in which tasks find something wrong; -1 while there is none. */
+/* Note the smallest row with an invalid value, from several threads; -1 while there is none. */
 static inline void note_row(int64_t *first, int64_t row)
 {
 #if defined(__GNUC__) || defined(__clang__)
@@ -112,7 +112,7 @@ static inline void note_row(int64_t *first, int64_t row)
 #endif
 }
 
-/* Say for all tasks that something failed. */
+/* Set a flag from several threads. */
 static inline void raise_flag(int *flag)
 {
 #if defined(__GNUC__) || defined(__clang__)
@@ -131,14 +131,14 @@ static inline uint64_t low_bits(int count)
 
 /* ---- Sorting ------------------------------------------------------------------------------------ */
 
-/* Sort fewer than 2^32 words by their bits from `low` to `high`, stably; the result is in `words`. */
+/* Sort fewer than 2^32 words by their bits from `low` to `high`, stably, in place. */
 void sort_words(uint64_t *words, uint64_t *spare, int64_t count, int low, int high);
 
 /* Where each of `keys` values begins when rows are grouped by value: start[keys] is the end.
  * Returns the first row outside [0, keys), or -1. */
 int64_t count_keys(const int32_t *key, int64_t rows, int64_t keys, int64_t *start);
 
-/* After rows were dealt out with start[value]++, each start has become the next one's: undo it. */
+/* Undo start[value]++ for each row: then each start has become the next one. */
 void rewind_starts(int64_t *start, int64_t keys);
 
 #endif

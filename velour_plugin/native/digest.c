@@ -1,6 +1,6 @@
 /* SHA-256 digests of rows in columns: the bytes are those of velour_plugin/domain/encoding/content.py.
  *
- * A digest is of measured parts: the length of each as 8 bytes, little endian, then the part.
+ * A digest is of parts, each with its length in front: 8 bytes, little endian.
  */
 #include <math.h>
 
@@ -21,7 +21,7 @@ static inline void measure(Sha256 *sha, int64_t length)
     put_low_first(sha256_room(sha, 8), (uint64_t)length, 8);
 }
 
-/* The bits of a number, all spellings of NaN being one, and so both of zero. */
+/* The bits of a number; NaN always has the same bits, and -0.0 those of 0.0. */
 static inline uint64_t plain_bits(double number)
 {
     const double plain = number + 0.0; /* no -0.0 */
@@ -43,24 +43,24 @@ typedef struct {
 
 enum { GATHERED = 1 << 17 };
 
-static void digest_some_rows(void *given, int64_t number)
+static void digest_some_rows(void *argument, int64_t number)
 {
-    const Rows *rows = given;
+    const Rows *rows = argument;
     const int64_t first = number * ROWS_AT_ONCE, end = first + ROWS_AT_ONCE;
     const int64_t last = end < rows->rows ? end : rows->rows;
     uint8_t *gathered = malloc(2 * GATHERED);
     Spelling scratch = {NULL, 0, 0, NULL, 0};
     Fault wrong = gathered ? FINE : NO_MEMORY;
     for (int64_t row = first; row < last && !wrong.what; row += 2) {
-        Sha256 one, two;
+        Sha256 message, next_message;
         const int pair = row + 1 < last;
         uint8_t *digest = rows->digests + row * SHA256_BYTES;
-        sha256_begin(&one, gathered, GATHERED);
-        wrong = rows->add(&one, rows->job, row, &scratch);
-        sha256_begin(&two, gathered + GATHERED, GATHERED);
+        sha256_begin(&message, gathered, GATHERED);
+        wrong = rows->add(&message, rows->job, row, &scratch);
+        sha256_begin(&next_message, gathered + GATHERED, GATHERED);
         if (pair && !wrong.what)
-            wrong = rows->add(&two, rows->job, row + 1, &scratch);
-        sha256_end(&one, digest, pair ? &two : NULL, digest + SHA256_BYTES);
+            wrong = rows->add(&next_message, rows->job, row + 1, &scratch);
+        sha256_end(&message, digest, pair ? &next_message : NULL, digest + SHA256_BYTES);
     }
     forget_spelling(&scratch);
     free(gathered);
@@ -71,13 +71,13 @@ static Fault digest_rows(const void *job, int64_t count, AddRow add, uint8_t *di
 {
     Pool pool = {{0}, 0, 0};
     const int64_t tasks = (count + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
-    Rows rows = {job, count, add, digests, take(&pool, tasks, sizeof *rows.wrong)};
+    Rows rows = {job, count, add, digests, pool_alloc(&pool, tasks, sizeof *rows.wrong)};
     Fault result = pool.failed ? NO_MEMORY : FINE;
     if (!pool.failed)
         for_each(tasks, threads, digest_some_rows, &rows);
     for (int64_t number = 0; !pool.failed && !result.what && number < tasks; number++)
         result = rows.wrong[number];
-    give_back(&pool);
+    pool_free(&pool);
     return result;
 }
 
@@ -91,7 +91,7 @@ static const char *check_bounds(const int64_t *bound, int64_t count, int64_t len
     return NULL;
 }
 
-/* ---- Annotations: everything that a table says of each datum ------------------------------------ */
+/* ---- Annotations: all rows of a table, for each datum -------------------------------------------- */
 
 #define ANNOTATIONS(_)                                                    \
     _(LENGTH(datums, INT32_MAX))                                          \
@@ -116,7 +116,7 @@ static const char *check_bounds(const int64_t *bound, int64_t count, int64_t len
     _(THREADS(threads))                                                   \
     _(OUT(uint8, digests, OF(datums), JUST(SHA256_BYTES)))
 
-/* Spelled objects, row by row; without bounds, each row is all of the text. */
+/* Encoded objects, row by row; without bounds, each row is the whole text. */
 typedef struct {
     const char *text;
     int64_t length;
@@ -131,7 +131,7 @@ typedef struct {
     Extra extras[EXTRAS];
 } Annotations;
 
-/* Where the rows of each datum begin, from a column that never falls. */
+/* Where the rows of each datum begin, from a non-decreasing column. */
 static Fault find_rows(Annotations *job)
 {
     int64_t next = 0;
@@ -159,7 +159,7 @@ static void add_annotations(Sha256 *sha, const Annotations *job, int64_t first, 
     }
 }
 
-/* Labels may be changed by another thread meanwhile: each reading is checked. */
+/* Another thread may change labels meanwhile: each one is checked as it is read. */
 static int64_t label_at(const Annotations *job, int64_t row, int64_t *wrong)
 {
     const int64_t label = READ_ONCE(int32_t, job->label[row]);
@@ -217,9 +217,9 @@ static void add_extra(Sha256 *sha, const Extra *extra, int64_t first, int64_t la
         sha256_add(sha, extra->text, extra->length);
 }
 
-static Fault add_datum(Sha256 *sha, const void *given, int64_t datum, Spelling *shapes)
+static Fault add_datum(Sha256 *sha, const void *argument, int64_t datum, Spelling *shapes)
 {
-    const Annotations *job = given;
+    const Annotations *job = argument;
     const int64_t first = job->first[datum], last = job->first[datum + 1];
     const Fault bad = job->regions ? spell_regions(job->regions, first, last, shapes) : FINE;
     if (bad.what)
@@ -272,11 +272,11 @@ static Fault digest_annotations(Annotations *job)
     if (job->regions && job->regions->rows != job->rows)
         return fault("regions", job->regions->rows);
     Pool pool = {{0}, 0, 0};
-    job->first = take(&pool, job->datums + 1, sizeof *job->first);
+    job->first = pool_alloc(&pool, job->datums + 1, sizeof *job->first);
     Fault result = pool.failed ? NO_MEMORY : find_rows(job);
     if (!result.what)
         result = digest_rows(job, job->datums, add_datum, job->out_digests, job->threads);
-    give_back(&pool);
+    pool_free(&pool);
     return result;
 }
 
@@ -297,9 +297,9 @@ typedef struct {
     TEXTS(FIELD)
 } Texts;
 
-static Fault add_text(Sha256 *sha, const void *given, int64_t row, Spelling *unused)
+static Fault add_text(Sha256 *sha, const void *argument, int64_t row, Spelling *unused)
 {
-    const Texts *job = given;
+    const Texts *job = argument;
     const int64_t start = job->bound[row], length = job->bound[row + 1] - start;
     (void)unused;
     measure(sha, job->before_length + length + job->after_length);
@@ -332,7 +332,7 @@ typedef struct {
     PAIRS(FIELD)
 } Pairs;
 
-/* By arithmetic and not from a table, so that compilers do 16 digits at once. */
+/* By arithmetic, not from a table, so that compilers vectorise it. */
 static inline uint8_t digit_of(uint8_t value)
 {
     return (uint8_t)(value + '0' + (value > 9 ? 'a' - '0' - 10 : 0));
@@ -352,9 +352,9 @@ static void add_digits(Sha256 *sha, const uint8_t *digest)
     put_digits(sha256_room(sha, DIGITS), digest);
 }
 
-static Fault add_pair(Sha256 *sha, const void *given, int64_t row, Spelling *unused)
+static Fault add_pair(Sha256 *sha, const void *argument, int64_t row, Spelling *unused)
 {
-    const Pairs *job = given;
+    const Pairs *job = argument;
     (void)unused;
     add_digits(sha, job->first + row * SHA256_BYTES);
     add_digits(sha, job->second + row * SHA256_BYTES);
@@ -368,7 +368,7 @@ static Fault digest_pairs(Pairs *job)
 
 BIND(digest_pairs, Pairs, PAIRS, digest_pairs)
 
-/* ---- Digests as measured hexadecimal digits, to be parts of one digest -------------------------- */
+/* ---- Digests as hexadecimal digits with lengths, to be parts of one digest ----------------------- */
 
 enum { MEASURED_DIGITS = 8 + DIGITS };
 

@@ -13,9 +13,9 @@ int expected(Reader *reader, const char *what)
     return 0;
 }
 
-int strange(Reader *reader)
+int unsupported(Reader *reader)
 {
-    reader->strange = 1;
+    reader->unsupported = 1;
     return expected(reader, "a value that this reader knows");
 }
 
@@ -69,12 +69,12 @@ int read_rest_of_string(Reader *reader, int *escaped)
     }
 }
 
-/* Let Python round a number, as it would itself; needs the GIL, so this is for rare ones. */
+/* Let Python convert a number; needs the GIL, so this is for rare cases. */
 static double rounded_by_python(const Reader *reader, const Number *number)
 {
-    char spelled[64], *room = spelled;
+    char short_text[64], *room = short_text;
     const size_t length = (size_t)(number->end - number->first);
-    if (length >= sizeof spelled && !(room = malloc(length + 1)))
+    if (length >= sizeof short_text && !(room = malloc(length + 1)))
         return Py_HUGE_VAL;
     memcpy(room, reader->text + number->first, length);
     room[length] = 0;
@@ -82,7 +82,7 @@ static double rounded_by_python(const Reader *reader, const Number *number)
     double value = PyOS_string_to_double(room, NULL, NULL);
     PyErr_Clear();
     PyGILState_Release(state);
-    if (room != spelled)
+    if (room != short_text)
         free(room);
     return value;
 }
@@ -127,9 +127,9 @@ static double rounded_by_division(const Number *number)
     kept += (uint64_t)(half && (sticky || (kept & 1)));
     /* times a power of two, exactly: far from the smallest and the largest numbers */
     const uint64_t power = (uint64_t)(1023 + drop + 1 - shift) << 52;
-    double two;
-    memcpy(&two, &power, sizeof two);
-    return (double)kept * two;
+    double power_of_two;
+    memcpy(&power_of_two, &power, sizeof power_of_two);
+    return (double)kept * power_of_two;
 }
 #endif
 
@@ -148,7 +148,7 @@ int read_id(Reader *reader, int64_t *value)
 {
     const char byte = peek(reader);
     if (byte == '"')
-        return strange(reader);
+        return unsupported(reader);
     Number number;
     const int64_t first = reader->at;
     if (!read_number(reader, &number)) {
@@ -156,7 +156,7 @@ int read_id(Reader *reader, int64_t *value)
     }
     if (!number.whole || !number.plain || number.digits > INT64_MAX) {
         reader->at = first;
-        return strange(reader);
+        return unsupported(reader);
     }
     *value = number.negative ? -(int64_t)number.digits : (int64_t)number.digits;
     return 1;
@@ -180,13 +180,13 @@ int skip_value(Reader *reader, int depth)
         break;
     case 'N':
     case 'I':
-        return strange(reader);
+        return unsupported(reader);
     default:
         return peek(reader) == '-' || is_digit(peek(reader)) ? read_number(reader, &number)
                                                              : expected(reader, "a JSON value");
     }
     if (depth >= DEEPEST)
-        return strange(reader);
+        return unsupported(reader);
     const int object = reader->text[reader->at++] == '{';
     if (accept(reader, object ? '}' : ']'))
         return 1;
@@ -209,6 +209,6 @@ int read_key(Reader *reader, const char **key, int64_t *length)
     *length = reader->at - 1 - first;
     for (int64_t at = 0; escaped && at + 4 < *length; at++)
         if (!memcmp(*key + at, "\\u00", 4) && (*key)[at + 4] < '8')
-            return strange(reader);
+            return unsupported(reader);
     return accept(reader, ':') || expected(reader, "':'");
 }

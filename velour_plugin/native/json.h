@@ -1,4 +1,4 @@
-/* A reader of JSON that steps through a text and keeps nothing. */
+/* A JSON reader that steps through a text without building a tree. */
 #ifndef VELOUR_JSON_H
 #define VELOUR_JSON_H
 
@@ -11,15 +11,15 @@ typedef struct {
     int64_t length, at;
     const char *wrong; /* what was expected, where the text has something else */
     int64_t wrong_at;
-    int strange;       /* well formed maybe, but not for this reader: let Python's json read it */
+    int unsupported;   /* maybe well-formed, but not supported here: Python's json must read it */
     int high;          /* a string has bytes that are not ASCII */
 } Reader;
 
-/* Note what was expected where the reader stands, unless something was missed before; returns 0. */
+/* Note what was expected at the current position, if it is the first error; returns 0. */
 int expected(Reader *reader, const char *what);
 
-/* Not an error yet: Python's json decides. */
-int strange(Reader *reader);
+/* Stop without an error: Python's json must decide. Returns 0. */
+int unsupported(Reader *reader);
 
 static inline char peek(Reader *reader)
 {
@@ -30,9 +30,9 @@ static inline char peek(Reader *reader)
     return *text;
 }
 
-static inline int accept(Reader *reader, char wanted)
+static inline int accept(Reader *reader, char letter)
 {
-    if (peek(reader) != wanted)
+    if (peek(reader) != letter)
         return 0;
     reader->at++;
     return 1;
@@ -47,7 +47,7 @@ int read_word(Reader *reader, const char *word);
 
 /* ---- Strings ------------------------------------------------------------------------------------ */
 
-/* Step over letters that end no string and need no second look, eight at a time. */
+/* Skip characters of a string without quotes, escapes and non-ASCII, eight at a time. */
 static inline void step_over_letters(Reader *reader)
 {
     const uint64_t each = UINT64_C(0x0101010101010101), high = 0x80 * each;
@@ -61,7 +61,7 @@ static inline void step_over_letters(Reader *reader)
     }
 }
 
-/* What is left of a string, with its closing quote; `escaped` is set where there is an escape. */
+/* Read the rest of a string and its closing quote; `escaped` is set where there is an escape. */
 int read_rest_of_string(Reader *reader, int *escaped);
 
 /* Read a string; what is between its quotes is [*first, reader->at - 1). `escaped` may be NULL. */
@@ -80,7 +80,7 @@ static inline int read_string(Reader *reader, int64_t *first, int *escaped)
 
 /* ---- Numbers ------------------------------------------------------------------------------------ */
 
-/* A number as it is spelled. */
+/* The digits of a number in the text. */
 typedef struct {
     int64_t first, end;
     uint64_t digits; /* all of them as one number, while they fit */
@@ -170,21 +170,21 @@ static inline int read_double(Reader *reader, double *value)
     return 1;
 }
 
-/* Read an id. Text and numbers that are not whole are ids to Python: it shall read them. */
+/* Read an id. Python also accepts text and fractions as ids: these are left to it. */
 int read_id(Reader *reader, int64_t *value);
 
-/* Step over any value, checking that it is one. */
+/* Skip any value, checking that it is well-formed. */
 int skip_value(Reader *reader, int depth);
 
-/* Read a key and its colon. A key of which a letter is spelled as a number (\u0069d) might be one
- * that matters: Python shall read it. Other escapes stand for no letter that a known key has. */
+/* Read a key and its colon. A key with an escaped letter (\u0069d) could be a known one: it is left
+ * to Python. Other escapes stand for no letter that a known key has. */
 int read_key(Reader *reader, const char **key, int64_t *length);
 
-/* Whether the key at hand is a word. */
+/* Whether the current key equals a word. */
 #define IS(word) (length == (int64_t)sizeof(word) - 1 && !memcmp(key, word, sizeof(word) - 1))
 
-/* Where a list or object goes on: 1 for another element, 0 for the end, -1 for neither. */
-static inline int another(Reader *reader, char end, int first)
+/* Step to the next element of a list or object: 1 if there is one, 0 at the end, -1 on an error. */
+static inline int next_element(Reader *reader, char end, int first)
 {
     const char next = peek(reader);
     if (next == end) {

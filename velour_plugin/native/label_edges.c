@@ -1,8 +1,8 @@
 /* The masks of all labels of a label image: run edges down its columns, in one pass over its rows.
  *
- * Rows are compared with the row above them, so that the image is never turned: a bit says where a
- * run begins, and runs are dealt out by their columns. The image may change while it is read: bits
- * are kept, and a number is looked at once, where its run begins.
+ * Rows are compared with the row above them, so that the image is never transposed: a bit marks where
+ * a run begins, and runs are sorted by their columns. The image may change while it is read: bits
+ * are kept, and each number is read once, where its run begins.
  */
 #include "bind.h"
 #include "labels.h"
@@ -68,7 +68,7 @@ static int64_t find_runs(const LabelEdges *job, uint64_t *bits, int64_t *before)
     return before[job->width];
 }
 
-/* Deal runs out by their columns: where each begins, and its label. */
+/* Sort runs by their columns: the start of each, and its label. */
 static Fault read_runs(const LabelEdges *job, const uint64_t *bits, int64_t *next, int64_t *first,
                        uint16_t *label)
 {
@@ -76,12 +76,12 @@ static Fault read_runs(const LabelEdges *job, const uint64_t *bits, int64_t *nex
         for (int64_t word = 0; word < job->words; word++)
             for (uint64_t left = *bits++; left; left &= left - 1) {
                 const int64_t column = WORD * word + lowest_bit(left);
-                const uint64_t found = settled(
+                const uint64_t number = settled(
                     label_at(job->image, row * job->width + column, job->bytes, job->lowest));
-                if (UNLIKELY(found >= (uint64_t)job->labels))
+                if (UNLIKELY(number >= (uint64_t)job->labels))
                     return fault("label of a pixel", row * job->width + column);
                 first[next[column]] = column * job->height + row;
-                label[next[column]++] = (uint16_t)found;
+                label[next[column]++] = (uint16_t)number;
             }
     return FINE;
 }
@@ -92,8 +92,8 @@ static void write_edges(LabelEdges *job, int64_t runs, const int64_t *first, con
     int64_t *start = job->out_start;
     for (int64_t run = 0; run < runs; run++)
         start[label[run] + 1] += run + 1 < runs ? 2 : 1;
-    for (int64_t place = 0; place < job->labels; place++)
-        start[place + 1] += start[place];
+    for (int64_t index = 0; index < job->labels; index++)
+        start[index + 1] += start[index];
     job->flips = start[job->labels];
     for (int64_t run = 0; run < runs; run++) {
         job->out_edges[start[label[run]]++] = first[run];
@@ -105,13 +105,13 @@ static void write_edges(LabelEdges *job, int64_t runs, const int64_t *first, con
 
 static Fault edges_of_runs(LabelEdges *job, Pool *pool)
 {
-    uint64_t *bits = take(pool, job->height * job->words, sizeof *bits);
-    int64_t *before = take(pool, job->width + 1, sizeof *before);
+    uint64_t *bits = pool_alloc(pool, job->height * job->words, sizeof *bits);
+    int64_t *before = pool_alloc(pool, job->width + 1, sizeof *before);
     if (pool->failed)
         return NO_MEMORY;
     const int64_t runs = find_runs(job, bits, before);
-    int64_t *first = take(pool, runs, sizeof *first);
-    uint16_t *label = take(pool, runs, sizeof *label);
+    int64_t *first = pool_alloc(pool, runs, sizeof *first);
+    uint16_t *label = pool_alloc(pool, runs, sizeof *label);
     if (pool->failed)
         return NO_MEMORY;
     if (2 * runs > job->room) /* the image has changed since runs were counted */
@@ -127,7 +127,7 @@ static Fault label_edges(LabelEdges *job)
     Pool pool = {.used = 0};
     memset(job->out_start, 0, (size_t)(job->labels + 1) * sizeof *job->out_start);
     Fault wrong = job->height && job->width ? edges_of_runs(job, &pool) : FINE;
-    give_back(&pool);
+    pool_free(&pool);
     return wrong;
 }
 

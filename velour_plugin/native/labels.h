@@ -13,9 +13,9 @@ enum { WORD = 64 };
 static inline int lowest_bit(uint64_t bits)
 {
 #if defined(_MSC_VER) && defined(_M_X64)
-    unsigned long place;
-    _BitScanForward64(&place, bits);
-    return (int)place;
+    unsigned long index;
+    _BitScanForward64(&index, bits);
+    return (int)index;
 #else
     return __builtin_ctzll(bits);
 #endif
@@ -24,9 +24,9 @@ static inline int lowest_bit(uint64_t bits)
 static inline int highest_bit(uint64_t bits)
 {
 #if defined(_MSC_VER) && defined(_M_X64)
-    unsigned long place;
-    _BitScanReverse64(&place, bits);
-    return (int)place;
+    unsigned long index;
+    _BitScanReverse64(&index, bits);
+    return (int)index;
 #else
     return WORD - 1 - __builtin_clzll(bits);
 #endif
@@ -81,21 +81,21 @@ static inline __m128i sixteen(const uint8_t *bytes)
     return _mm_loadu_si128((const __m128i *)(const void *)bytes);
 }
 
-/* Which of 16 pixels of 1 or 2 bytes equal those of another place. */
-static inline uint64_t equal_sixteen(const uint8_t *one, const uint8_t *two, int64_t bytes)
+/* Which of 16 pixels of 1 or 2 bytes equal those at another position. */
+static inline uint64_t equal_sixteen(const uint8_t *first, const uint8_t *second, int64_t bytes)
 {
     if (bytes == 1)
-        return (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(sixteen(one), sixteen(two)));
-    return (uint64_t)_mm_movemask_epi8(_mm_packs_epi16(_mm_cmpeq_epi16(sixteen(one), sixteen(two)),
-                                                       _mm_cmpeq_epi16(sixteen(one + 16), sixteen(two + 16))));
+        return (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(sixteen(first), sixteen(second)));
+    return (uint64_t)_mm_movemask_epi8(_mm_packs_epi16(_mm_cmpeq_epi16(sixteen(first), sixteen(second)),
+                                                       _mm_cmpeq_epi16(sixteen(first + 16), sixteen(second + 16))));
 }
 
-/* Which of 64 pixels of 1 or 2 bytes equal those of another place. */
-static inline uint64_t equal_word(const uint8_t *one, const uint8_t *two, int64_t bytes)
+/* Which of 64 pixels of 1 or 2 bytes equal those at another position. */
+static inline uint64_t equal_word(const uint8_t *first, const uint8_t *second, int64_t bytes)
 {
     uint64_t bits = 0;
-    for (int place = 0; place < WORD; place += 16)
-        bits |= equal_sixteen(one + place * bytes, two + place * bytes, bytes) << place;
+    for (int index = 0; index < WORD; index += 16)
+        bits |= equal_sixteen(first + index * bytes, second + index * bytes, bytes) << index;
     return bits;
 }
 
@@ -105,32 +105,32 @@ static inline uint64_t equal_word(const uint8_t *one, const uint8_t *two, int64_
 static inline uint64_t bits_of_bytes(const uint8_t *bytes)
 {
     uint64_t word = 0;
-    for (int place = 0; place < 8; place++)
-        word |= (uint64_t)bytes[place] << 8 * place;
+    for (int index = 0; index < 8; index++)
+        word |= (uint64_t)bytes[index] << 8 * index;
     return word * 0x0102040810204080u >> 56;
 }
 
 #define COMPARE_PIXELS(type)                                      \
     for (int pixel = 0; pixel < WORD; pixel++) {                  \
         type left, right;                                         \
-        memcpy(&left, one + pixel * sizeof left, sizeof left);    \
-        memcpy(&right, two + pixel * sizeof right, sizeof right); \
+        memcpy(&left, first + pixel * sizeof left, sizeof left);    \
+        memcpy(&right, second + pixel * sizeof right, sizeof right); \
         same[pixel] = left == right;                              \
     }
 
-/* Which of up to 64 pixels equal those of another place: the first in the lowest bit, 0 beyond. */
-static inline uint64_t equal_pixels(const uint8_t *one, const uint8_t *two, int64_t count, int64_t bytes)
+/* Which of up to 64 pixels equal those at another position: the first in the lowest bit, 0 beyond. */
+static inline uint64_t equal_pixels(const uint8_t *first, const uint8_t *second, int64_t count, int64_t bytes)
 {
     uint8_t same[WORD];
     uint64_t bits = 0;
     if (count < WORD) {
         for (int64_t pixel = 0; pixel < count; pixel++)
-            bits |= (uint64_t)(number_at(one, pixel, bytes) == number_at(two, pixel, bytes)) << pixel;
+            bits |= (uint64_t)(number_at(first, pixel, bytes) == number_at(second, pixel, bytes)) << pixel;
         return bits;
     }
 #if defined(__SSE2__)
     if (bytes <= 2)
-        return equal_word(one, two, bytes);
+        return equal_word(first, second, bytes);
 #endif
     switch (bytes) {
     case 1:

@@ -2,7 +2,7 @@
 
 BIND_PART(rasters, Rasters, RASTERS)
 
-/* What is wrong with the starts or sizes of masks, if anything. */
+/* Check the starts and sizes of masks. */
 static Fault check_rasters(const Rasters *job)
 {
     for (int64_t mask = 0; mask < job->masks; mask++) {
@@ -22,7 +22,7 @@ static inline int64_t run_end(const Rasters *job, int64_t mask, int64_t at)
     return at + 1 < job->stop[mask] ? job->edges[at + 1] : job->height[mask] * job->width[mask];
 }
 
-/* Edges rise and lie inside: what follows may subtract and add them without overflow. */
+/* Whether edges increase and lie inside, so that sums and differences cannot overflow. */
 static int edges_are_sound(const Rasters *job, int64_t mask)
 {
     const int64_t size = job->height[mask] * job->width[mask];
@@ -40,7 +40,7 @@ typedef struct {
     uint64_t number, first;
 } Column;
 
-/* Go on to the column of a position further on, and return its row; neighbours need no division. */
+/* Advance to the column of a later position, and return its row; neighbours need no division. */
 static inline int64_t go_to(Column *column, int64_t position, uint64_t height)
 {
     uint64_t ahead = (uint64_t)position - column->first;
@@ -53,10 +53,10 @@ static inline int64_t go_to(Column *column, int64_t position, uint64_t height)
     return (int64_t)ahead;
 }
 
-/* Bring a place into [-1, end). */
-static inline int64_t inside(int64_t place, int64_t end)
+/* Clamp a position to [-1, end). */
+static inline int64_t inside(int64_t position, int64_t end)
 {
-    return place < -1 ? -1 : place < end ? place : end - 1;
+    return position < -1 ? -1 : position < end ? position : end - 1;
 }
 
 void measure_mask(const Rasters *job, int64_t mask)
@@ -83,9 +83,9 @@ void measure_mask(const Rasters *job, int64_t mask)
     job->area[mask] = (double)(int64_t)area;
 }
 
-static void measure_masks(void *given, int64_t part)
+static void measure_masks(void *argument, int64_t part)
 {
-    Rasters *job = given;
+    Rasters *job = argument;
     const int64_t end = (part + 1) * MASKS_AT_ONCE;
     for (int64_t mask = part * MASKS_AT_ONCE; mask < end && mask < job->masks; mask++) {
         if (edges_are_sound(job, mask))
@@ -125,23 +125,23 @@ BIND(measure_rasters, Measure, MEASURE, measure_all)
 
 static double shared_pixels(const Rasters *ours, int64_t mine, const Rasters *theirs, int64_t other)
 {
-    int64_t one = ours->start[mine], two = theirs->start[other];
+    int64_t our_edge = ours->start[mine], their_edge = theirs->start[other];
     uint64_t shared = 0;
     const int64_t last = ours->stop[mine], end = theirs->stop[other];
-    while (one < last && two < end) {
-        const int64_t begin = ours->edges[one] > theirs->edges[two] ? ours->edges[one] : theirs->edges[two];
-        const int64_t stop = run_end(ours, mine, one), halt = run_end(theirs, other, two);
+    while (our_edge < last && their_edge < end) {
+        const int64_t begin = ours->edges[our_edge] > theirs->edges[their_edge] ? ours->edges[our_edge] : theirs->edges[their_edge];
+        const int64_t stop = run_end(ours, mine, our_edge), halt = run_end(theirs, other, their_edge);
         const int64_t until = stop < halt ? stop : halt;
         shared += until > begin ? (uint64_t)until - (uint64_t)begin : 0;
-        one += stop <= halt ? 2 : 0;
-        two += halt <= stop ? 2 : 0;
+        our_edge += stop <= halt ? 2 : 0;
+        their_edge += halt <= stop ? 2 : 0;
     }
     return (double)(int64_t)shared;
 }
 
-static inline int64_t overlap_of(const int64_t *one, const int64_t *two)
+static inline int64_t overlap_of(const int64_t *first, const int64_t *second)
 {
-    const int64_t low = one[0] > two[0] ? one[0] : two[0], high = one[1] < two[1] ? one[1] : two[1];
+    const int64_t low = first[0] > second[0] ? first[0] : second[0], high = first[1] < second[1] ? first[1] : second[1];
     return high >= low ? high - low + 1 : 0;
 }
 
@@ -149,10 +149,10 @@ double iou_of_masks(const Rasters *ours, int64_t truth, const Rasters *theirs,
                            int64_t detection, int crowd, double least)
 {
     const int64_t *box = ours->box + 4 * truth, *other = theirs->box + 4 * detection;
-    const double both = (double)overlap_of(box, other) * (double)overlap_of(box + 2, other + 2);
+    const double overlap = (double)overlap_of(box, other) * (double)overlap_of(box + 2, other + 2);
     const double area = ours->area[truth], mine = theirs->area[detection];
     double most = area < mine ? area : mine;
-    most = both < most ? both : most;
+    most = overlap < most ? overlap : most;
     if (most <= 0 || most / (crowd ? mine : area + mine - most) < least)
         return 0;
     const double shared = shared_pixels(ours, truth, theirs, detection);

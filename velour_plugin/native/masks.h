@@ -6,7 +6,7 @@
 
 enum { MASKS_AT_ONCE = 256 };
 
-/* Many masks: positions at which the value flips, column after column, see domain/columns/rle.py. The edges
+/* Many masks: positions at which the value flips, column by column, see domain/columns/rle.py. The edges
  * may be sixty million bytes, so they are not copied: nothing is looked up by them, and what is
  * computed of them wraps around where another thread changed them after they were checked. */
 #define RASTERS(_)                          \
@@ -28,17 +28,17 @@ typedef struct {
 
 PART_LIST(rasters)
 
-/* Area and box of one mask, whose edges are sound. */
+/* Area and box of one mask with valid edges. */
 void measure_mask(const Rasters *job, int64_t mask);
 
 /* Check all masks, then measure them; `area` and `box` have room. */
 Fault measure_rasters(Rasters *job, int threads);
 
-/* IoU of a truth's mask with a detection's; 0 without looking at runs when it cannot reach `least`. */
+/* IoU of a truth's mask with a detection's; 0, without reading runs, when it cannot reach `least`. */
 double iou_of_masks(const Rasters *ours, int64_t truth, const Rasters *theirs, int64_t detection,
                     int crowd, double least);
 
-/* Add a position at which the value flips; twice at one place is not at all. */
+/* Add a position at which the value flips; two flips at one position cancel. */
 static inline int64_t flip(int64_t *edges, int64_t count, int64_t position)
 {
     if (count && edges[count - 1] == position)
@@ -47,7 +47,7 @@ static inline int64_t flip(int64_t *edges, int64_t count, int64_t position)
     return count + 1;
 }
 
-/* Bring the edges of all masks together, each from where its room begins; returns how many. */
+/* Move the edges of all masks together, each from the start of its room; returns their number. */
 int64_t close_gaps(int64_t masks, const int64_t *first, int64_t *edge, int64_t *start);
 
 #endif

@@ -1,4 +1,4 @@
-/* What Python may call. */
+/* The functions of the module for Python. */
 #include "bind.h"
 
 #define FUNCTIONS(_)      \

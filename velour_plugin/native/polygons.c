@@ -1,7 +1,7 @@
 /* Polygons rasterised by COCO's rule. */
 #include "masks.h"
 
-/* COCO walks an outline on a grid five times as fine as the pixels. */
+/* COCO traces an outline on a grid five times as fine as the pixels. */
 static const int SUBPIXELS = 5;
 static const double FARTHEST = 1e7; /* pixels; beyond, walking would take minutes */
 
@@ -35,9 +35,9 @@ static Fault check_starts(const char *what, const int64_t *start, int64_t count,
 {
     if (start[0] != 0 || start[count] != end)
         return fault(what, 0);
-    for (int64_t place = 0; place < count; place++)
-        if (start[place] > start[place + 1])
-            return fault(what, place);
+    for (int64_t index = 0; index < count; index++)
+        if (start[index] > start[index + 1])
+            return fault(what, index);
     return FINE;
 }
 
@@ -48,9 +48,9 @@ static Fault check_outlines(const Outlines *job)
         wrong = check_starts("start of part", job->part_start, job->parts, job->rings);
     if (!wrong.what)
         wrong = check_starts("start of mask", job->mask_start, job->masks, job->parts);
-    for (int64_t place = 0; place < 2 * job->points && !wrong.what; place++)
-        if (!(job->point[place] >= -FARTHEST && job->point[place] <= FARTHEST))
-            wrong = fault("point", place / 2);
+    for (int64_t index = 0; index < 2 * job->points && !wrong.what; index++)
+        if (!(job->point[index] >= -FARTHEST && job->point[index] <= FARTHEST))
+            wrong = fault("point", index / 2);
     for (int64_t mask = 0; mask < job->masks && !wrong.what; mask++)
         if (job->height[mask] < 1 || job->width[mask] < 1 || job->height[mask] > INT32_MAX ||
             job->width[mask] > INT32_MAX)
@@ -63,7 +63,7 @@ static inline int64_t fine(double coordinate)
     return (int64_t)(SUBPIXELS * coordinate + 0.5);
 }
 
-/* A walk along an outline: where it is, and the pixel columns that it has crossed. */
+/* Tracing an outline: the current fine point, and the crossings of pixel columns so far. */
 typedef struct {
     int64_t height, width;
     int64_t u, v; /* the last fine point */
@@ -112,9 +112,9 @@ static void walk_flat(Walk *walk, const int64_t *low, double rise, int64_t steps
     first += (SUBPIXELS + SUBPIXELS / 2 - first % SUBPIXELS) % SUBPIXELS;
     last = last < farthest ? last : farthest;
     for (int64_t u = first; u <= last; u += SUBPIXELS) {
-        const int64_t one = across_at(low[1], rise, u - low[0]);
-        const int64_t two = across_at(low[1], rise, u + 1 - low[0]);
-        cross(walk, u, one < two ? one : two);
+        const int64_t here = across_at(low[1], rise, u - low[0]);
+        const int64_t next = across_at(low[1], rise, u + 1 - low[0]);
+        cross(walk, u, here < next ? here : next);
     }
     walk->u = backwards ? low[0] : low[0] + steps;
     walk->v = backwards ? begin : end;
@@ -147,20 +147,20 @@ static void walk_ring(Walk *walk, const double *point, int64_t points)
 {
     walk->begun = 0;
     for (int64_t number = 0; number < points; number++) {
-        const double *one = point + 2 * number;
-        const double *two = point + 2 * (number + 1 < points ? number + 1 : 0);
-        const int64_t start[2] = {fine(one[0]), fine(one[1])}, stop[2] = {fine(two[0]), fine(two[1])};
+        const double *from = point + 2 * number;
+        const double *to = point + 2 * (number + 1 < points ? number + 1 : 0);
+        const int64_t start[2] = {fine(from[0]), fine(from[1])}, stop[2] = {fine(to[0]), fine(to[1])};
         walk_side(walk, start, stop);
     }
 }
 
-/* At most so many steps of a ring count: one for each pixel column a side may cross, and its ends. */
+/* Upper bound of a ring's crossings: each pixel column that a side may cross, and its ends. */
 static int64_t room_of_ring(const double *point, int64_t points, int64_t width)
 {
     int64_t room = 0;
     for (int64_t number = 0; number < points; number++) {
-        const double *two = point + 2 * (number + 1 < points ? number + 1 : 0);
-        const int64_t columns = llabs(fine(two[0]) - fine(point[2 * number])) / SUBPIXELS + 3;
+        const double *to = point + 2 * (number + 1 < points ? number + 1 : 0);
+        const int64_t columns = llabs(fine(to[0]) - fine(point[2 * number])) / SUBPIXELS + 3;
         room += columns < width + 3 ? columns : width + 3;
     }
     return room;
@@ -178,7 +178,7 @@ static int64_t room_of_mask(const Outlines *job, int64_t mask)
     return room;
 }
 
-/* Check the outlines, and tell how many edges there may be. */
+/* Check the outlines, and compute an upper bound of the number of edges. */
 static Fault find_room(Outlines *job)
 {
     Fault wrong = check_outlines(job);
@@ -189,15 +189,15 @@ static Fault find_room(Outlines *job)
 }
 
 /* Edges of the union of two masks of one size; the last edge may be left open. */
-static int64_t unite(const int64_t *one, int64_t ones, const int64_t *two, int64_t twos, int64_t *to)
+static int64_t unite(const int64_t *ours, int64_t our_count, const int64_t *theirs, int64_t their_count, int64_t *to)
 {
     int64_t left = 0, right = 0, count = 0;
     int inside = 0;
-    while (left < ones || right < twos) {
-        const int first = right == twos || (left < ones && one[left] <= two[right]);
-        const int64_t position = first ? one[left] : two[right];
-        left += left < ones && one[left] == position;
-        right += right < twos && two[right] == position;
+    while (left < our_count || right < their_count) {
+        const int first = right == their_count || (left < our_count && ours[left] <= theirs[right]);
+        const int64_t position = first ? ours[left] : theirs[right];
+        left += left < our_count && ours[left] == position;
+        right += right < their_count && theirs[right] == position;
         if (((left | right) & 1) != inside) {
             inside = !inside;
             to[count++] = position;
@@ -208,13 +208,13 @@ static int64_t unite(const int64_t *one, int64_t ones, const int64_t *two, int64
 
 typedef struct {
     uint64_t *position, *spare;
-    int64_t *edges, *both;
-} Desk;
+    int64_t *edges, *united;
+} RasterScratch;
 
-/* Rasterise one part of a mask: its crossings in order, those that occur an odd number of times. */
-static int64_t draw_part(const Outlines *job, Desk *desk, int64_t mask, int64_t part, int64_t *edges)
+/* Rasterise one part of a mask: its sorted crossings that occur an odd number of times. */
+static int64_t draw_part(const Outlines *job, RasterScratch *scratch, int64_t mask, int64_t part, int64_t *edges)
 {
-    Walk walk = {job->height[mask], job->width[mask], 0, 0, 0, desk->position, 0};
+    Walk walk = {job->height[mask], job->width[mask], 0, 0, 0, scratch->position, 0};
     for (int64_t ring = job->part_start[part]; ring < job->part_start[part + 1]; ring++) {
         const int64_t first = job->ring_start[ring];
         walk_ring(&walk, job->point + 2 * first, job->ring_start[ring + 1] - first);
@@ -223,33 +223,33 @@ static int64_t draw_part(const Outlines *job, Desk *desk, int64_t mask, int64_t 
     int bits = 1;
     while (bits < 62 && size >> bits)
         bits++;
-    sort_words(desk->position, desk->spare, walk.count, 0, bits);
+    sort_words(scratch->position, scratch->spare, walk.count, 0, bits);
     int64_t count = 0;
-    for (int64_t place = 0; place < walk.count; place++)
-        count = flip(edges, count, (int64_t)desk->position[place]);
+    for (int64_t index = 0; index < walk.count; index++)
+        count = flip(edges, count, (int64_t)scratch->position[index]);
     return count && edges[count - 1] == size ? count - 1 : count;
 }
 
-/* Rasterise a mask; how many edges. */
-static int64_t draw_mask(const Outlines *job, Desk *desk, int64_t mask, int64_t *edges)
+/* Rasterise a mask; returns the number of edges. */
+static int64_t draw_mask(const Outlines *job, RasterScratch *scratch, int64_t mask, int64_t *edges)
 {
     int64_t count = 0;
     for (int64_t part = job->mask_start[mask]; part < job->mask_start[mask + 1]; part++) {
         if (part == job->mask_start[mask]) { /* nearly always the only one */
-            count = draw_part(job, desk, mask, part, edges);
+            count = draw_part(job, scratch, mask, part, edges);
             continue;
         }
-        const int64_t more = draw_part(job, desk, mask, part, desk->edges);
-        const int64_t all = unite(edges, count, desk->edges, more, desk->both);
-        memcpy(edges, desk->both, (size_t)all * sizeof *edges);
+        const int64_t more = draw_part(job, scratch, mask, part, scratch->edges);
+        const int64_t all = unite(edges, count, scratch->edges, more, scratch->united);
+        memcpy(edges, scratch->united, (size_t)all * sizeof *edges);
         count = all;
     }
     return count;
 }
 
-static void draw_masks(void *given, int64_t part)
+static void draw_masks(void *argument, int64_t part)
 {
-    Outlines *job = given;
+    Outlines *job = argument;
     const int64_t first = part * MASKS_AT_ONCE;
     const int64_t last = first + MASKS_AT_ONCE < job->masks ? first + MASKS_AT_ONCE : job->masks;
     int64_t most = 0, *edges = job->out_edges + job->first[part];
@@ -258,19 +258,19 @@ static void draw_masks(void *given, int64_t part)
         most = room > most ? room : most;
     }
     Pool pool = {{NULL}, 0, 0};
-    Desk desk = {take(&pool, most, sizeof(uint64_t)), take(&pool, most, sizeof(uint64_t)),
-                 take(&pool, most, sizeof(int64_t)), take(&pool, most, sizeof(int64_t))};
+    RasterScratch scratch = {pool_alloc(&pool, most, sizeof(uint64_t)), pool_alloc(&pool, most, sizeof(uint64_t)),
+                 pool_alloc(&pool, most, sizeof(int64_t)), pool_alloc(&pool, most, sizeof(int64_t))};
     if (pool.failed)
         raise_flag(&job->no_room);
     else
         for (int64_t mask = first; mask < last; mask++) {
-            job->out_start[mask + 1] = draw_mask(job, &desk, mask, edges);
+            job->out_start[mask + 1] = draw_mask(job, &scratch, mask, edges);
             edges += job->out_start[mask + 1];
         }
-    give_back(&pool);
+    pool_free(&pool);
 }
 
-/* Bring the edges of all tasks together, each from where its room begins, and others behind them. */
+/* Move the edges of all tasks together, and append the other edges. */
 static void join_parts(Outlines *job)
 {
     job->count = 0;
@@ -278,9 +278,9 @@ static void join_parts(Outlines *job)
         int64_t *edges = job->out_edges + job->count;
         const int64_t end = mask + MASKS_AT_ONCE < job->masks ? mask + MASKS_AT_ONCE : job->masks;
         const int64_t before = job->count;
-        for (int64_t one = mask; one < end; one++) {
-            job->count += job->out_start[one + 1];
-            job->out_start[one + 1] = job->count;
+        for (int64_t drawn = mask; drawn < end; drawn++) {
+            job->count += job->out_start[drawn + 1];
+            job->out_start[drawn + 1] = job->count;
         }
         memmove(edges, job->out_edges + job->first[mask / MASKS_AT_ONCE],
                 (size_t)(job->count - before) * sizeof *edges);
@@ -293,7 +293,7 @@ static Fault draw_outlines(Outlines *job)
 {
     const int64_t parts = (job->masks + MASKS_AT_ONCE - 1) / MASKS_AT_ONCE;
     Pool pool = {{NULL}, 0, 0};
-    job->first = take(&pool, parts + 1, sizeof *job->first);
+    job->first = pool_alloc(&pool, parts + 1, sizeof *job->first);
     if (pool.failed)
         return NO_MEMORY;
     job->out_start[0] = 0;
@@ -305,7 +305,7 @@ static Fault draw_outlines(Outlines *job)
     for_each(parts, job->threads, draw_masks, job);
     if (!job->no_room)
         join_parts(job);
-    give_back(&pool);
+    pool_free(&pool);
     return job->no_room ? NO_MEMORY : FINE;
 }
 

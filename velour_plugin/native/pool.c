@@ -1,10 +1,10 @@
-/* Blocks of memory that are given back together. */
+/* Blocks of memory that are freed together. */
 #include "common.h"
 
 static const char MEMORY[] = "memory";
 const Fault FINE = {NULL, 0}, NO_MEMORY = {MEMORY, 0};
 
-void *take(Pool *pool, int64_t count, size_t size)
+void *pool_alloc(Pool *pool, int64_t count, size_t size)
 {
     if (count < 0 || (uint64_t)count > (SIZE_MAX / 2) / size || pool->used == MOST_BLOCKS) {
         pool->failed = 1;
@@ -18,17 +18,17 @@ void *take(Pool *pool, int64_t count, size_t size)
     return block;
 }
 
-void give_back(Pool *pool)
+void pool_free(Pool *pool)
 {
     while (pool->used)
         free(pool->blocks[--pool->used]);
 }
 
-int grow(void **block, int64_t *room, int64_t wanted, size_t size)
+int grow(void **block, int64_t *room, int64_t count, size_t size)
 {
-    if (wanted <= *room)
+    if (count <= *room)
         return 1;
-    int64_t more = *room * 2 > wanted ? *room * 2 : wanted;
+    int64_t more = *room * 2 > count ? *room * 2 : count;
     if ((uint64_t)more > (SIZE_MAX / 2) / size)
         return 0;
     void *bigger = realloc(*block, (size_t)more * size);

@@ -107,8 +107,8 @@ static int spell_edges(const Regions *regions, int64_t row, const int64_t *edges
     return 1;
 }
 
-/* Decode the mask of a row into `to->edges`; how many they are, -1 when it is malformed, -2 when
- * there is no room. */
+/* Decode the mask of a row into `to->edges`; returns their number, -1 when it is malformed, -2 when
+ * there is no memory. */
 static int64_t decode_row(const Regions *regions, int64_t row, Spelling *to)
 {
     const uint8_t *text = (const uint8_t *)regions->text + regions->start[row];
@@ -160,7 +160,7 @@ void forget_spelling(Spelling *spelling)
     free(spelling->edges);
 }
 
-/* ---- Checking masks as they rest ---------------------------------------------------------------- */
+/* ---- Checking compressed masks ------------------------------------------------------------------ */
 
 #define CHECKING(_)                       \
     _(PART(Regions, regions, regions))    \
@@ -171,9 +171,9 @@ typedef struct {
     Fault *wrong; /* (tasks,) */
 } Checking;
 
-static void check_some_texts(void *given, int64_t number)
+static void check_some_texts(void *argument, int64_t number)
 {
-    Checking *job = given;
+    Checking *job = argument;
     const Regions *regions = &job->regions;
     const int64_t first = number * ROWS_AT_ONCE, last = first + ROWS_AT_ONCE;
     Fault wrong = FINE;
@@ -194,14 +194,14 @@ static Fault check_texts_of(Checking *job)
     if (wrong.what)
         return wrong;
     Pool pool = {{0}, 0, 0};
-    job->wrong = take(&pool, tasks, sizeof *job->wrong);
+    job->wrong = pool_alloc(&pool, tasks, sizeof *job->wrong);
     if (pool.failed)
         wrong = NO_MEMORY;
     else
         for_each(tasks, job->threads, check_some_texts, job);
     for (int64_t number = 0; number < tasks && !wrong.what; number++)
         wrong = job->wrong[number];
-    give_back(&pool);
+    pool_free(&pool);
     return wrong;
 }
 

@@ -6,8 +6,8 @@
 
 enum { HAS_NO_REGION, HAS_POLYGON, HAS_MULTIPOLYGON, HAS_TEXT, HAS_EDGES, KINDS };
 
-/* See velour_plugin/domain/columns/region_column.py. Points and edges are only copied, so that whatever
- * another thread makes of them does no harm. */
+/* See velour_plugin/domain/columns/region_column.py. Points and edges are only copied, so changes by
+ * another thread do no harm. */
 #define REGIONS(_)                                                                         \
     _(LENGTH(rows, INT32_MAX))                                                             \
     _(LENGTH(points, INT64_MAX / 64))                                                      \
@@ -31,10 +31,10 @@ typedef struct {
 
 PART_LIST(regions)
 
-/* What is wrong with the bounds of rows, rings or parts, if anything. */
+/* Check the bounds of rows, rings and parts. */
 Fault check_regions(const Regions *regions);
 
-/* Room that is used for one datum after the other. */
+/* A buffer that is reused for one datum after the other. */
 typedef struct {
     uint8_t *bytes;
     int64_t length, room;
@@ -42,8 +42,7 @@ typedef struct {
     int64_t edges_room;
 } Spelling;
 
-/* Write the regions of some rows as their digests take them; the row of a mask that is malformed is
- * the fault's. */
+/* Encode the regions of some rows for their digests; the Fault names the row of a malformed mask. */
 Fault spell_regions(const Regions *regions, int64_t first, int64_t last, Spelling *to);
 
 void forget_spelling(Spelling *spelling);

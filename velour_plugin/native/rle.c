@@ -20,7 +20,7 @@ static inline void add_edge(Mask *mask, int64_t run)
         mask->edges[mask->count++] = mask->position;
 }
 
-/* Take in a number; 0 where the run does not fit. `keep` says whether the edges are wanted. */
+/* Add a number; 0 where the run does not fit. `keep`: whether edges are written. */
 static inline int add_number(Mask *mask, int64_t value, const int keep)
 {
     const int64_t run = value + (mask->number > 2 ? mask->before : 0);
@@ -35,7 +35,7 @@ static inline int add_number(Mask *mask, int64_t value, const int keep)
     return 1;
 }
 
-/* One number, five bits a character; returns where the next begins, or -1 where it is malformed. */
+/* Read a number, five bits a character; returns the position of the next, or -1 if malformed. */
 static int64_t read_number(const uint8_t *text, int64_t at, int64_t length, int escaped, int64_t *number)
 {
     uint64_t value = 0;
@@ -79,7 +79,7 @@ static inline uint64_t bits_of(uint64_t letters)
     return (letters & UINT64_C(0xFFFFF)) | (letters >> 12 & UINT64_C(0xFFFFF00000));
 }
 
-/* Take in the numbers that are whole in eight characters, after the first three of all; how many
+/* Add the numbers that end within eight characters, after the first three of all; returns how many
  * characters they have, or -1 where a run does not fit. */
 static inline int64_t add_numbers(Mask *mask, const uint8_t *text, const int keep)
 {
@@ -105,7 +105,7 @@ static inline int64_t add_numbers(Mask *mask, const uint8_t *text, const int kee
 static inline int64_t add_numbers(Mask *mask, const uint8_t *text, const int keep)
 {
     (void)mask, (void)text, (void)keep;
-    return 0; /* one after the other */
+    return 0; /* the caller reads one number at a time */
 }
 #endif
 
@@ -113,8 +113,8 @@ static inline int64_t decode(const uint8_t *text, int64_t length, int escaped, M
 {
     const int is_huge = mask.size >> 56 != 0; /* sums of eight numbers could overflow */
     for (int64_t at = 0; at < length;) {
-        const int one = is_huge || mask.number < 3 || length - at < 8;
-        const int64_t step = one ? 0 : add_numbers(&mask, text + at, keep);
+        const int single = is_huge || mask.number < 3 || length - at < 8;
+        const int64_t step = single ? 0 : add_numbers(&mask, text + at, keep);
         int64_t value;
         if (step < 0)
             return -1;
@@ -181,7 +181,7 @@ static int64_t room_of_text(const Texts *texts, int64_t mask)
     return count_runs(letters_of(texts, mask), texts->stop[mask] - texts->start[mask]);
 }
 
-/* Check the texts, and tell how many edges there may be. */
+/* Check the texts, and compute an upper bound of the number of edges. */
 static Fault find_room(Decoding *job)
 {
     Fault wrong = check_texts(&job->texts);
@@ -195,9 +195,9 @@ static Fault find_room(Decoding *job)
     return wrong;
 }
 
-static void decode_some(void *given, int64_t part)
+static void decode_some(void *argument, int64_t part)
 {
-    Decoding *job = given;
+    Decoding *job = argument;
     const Texts *texts = &job->texts;
     const int64_t end = (part + 1) * MASKS_AT_ONCE;
     for (int64_t mask = part * MASKS_AT_ONCE; mask < end && mask < texts->masks; mask++) {
@@ -216,7 +216,7 @@ static Fault decode_all(Decoding *job)
     const int64_t masks = job->texts.masks;
     Pool pool = {{NULL}, 0, 0};
     Fault wrong = FINE;
-    job->first = take(&pool, masks + 1, sizeof *job->first);
+    job->first = pool_alloc(&pool, masks + 1, sizeof *job->first);
     job->bad = -1;
     if (pool.failed)
         return NO_MEMORY;
@@ -228,7 +228,7 @@ static Fault decode_all(Decoding *job)
         wrong = fault("run lengths of mask", job->bad);
     else
         job->count = close_gaps(masks, job->first, job->out_edges, job->out_start);
-    give_back(&pool);
+    pool_free(&pool);
     return wrong;
 }
 

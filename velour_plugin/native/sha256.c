@@ -130,22 +130,22 @@ BY_INSTRUCTIONS static void compress_two(uint32_t *state, const uint8_t *block,
                                          uint32_t *second_state, const uint8_t *second_block,
                                          int64_t blocks)
 {
-    Lane one, two;
-    load_state(&one, state);
-    load_state(&two, second_state);
+    Lane first, second;
+    load_state(&first, state);
+    load_state(&second, second_state);
     for (int64_t at = 0; at < blocks * SHA256_BLOCK; at += SHA256_BLOCK) {
-        load_block(&one, block + at);
-        load_block(&two, second_block + at);
+        load_block(&first, block + at);
+        load_block(&second, second_block + at);
 #pragma GCC unroll 16
         for (int four = 0; four < 16; four++) {
-            four_rounds(&one, four);
-            four_rounds(&two, four);
+            four_rounds(&first, four);
+            four_rounds(&second, four);
         }
-        add_before(&one);
-        add_before(&two);
+        add_before(&first);
+        add_before(&second);
     }
-    store_state(&one, state);
-    store_state(&two, second_state);
+    store_state(&first, state);
+    store_state(&second, second_state);
 }
 
 static int asks_processor(void)
@@ -157,10 +157,10 @@ static int asks_processor(void)
     return ssse3 && sse41 && sha;
 }
 
-/* The answer is kept: every thread would get the same one. */
+/* The result is cached: every thread would get the same. */
 static int has_instructions(void)
 {
-    static int known; /* 0 until asked, then 1 or 2 */
+    static int known; /* 0 until it was determined, then 1 or 2 */
     int here = __atomic_load_n(&known, __ATOMIC_RELAXED);
     if (!here) {
         here = 1 + asks_processor();
@@ -229,20 +229,20 @@ static void write_digest(const Sha256 *sha, uint8_t *digest)
         digest[at] = (uint8_t)(sha->state[at / 4] >> (24 - 8 * (at % 4)));
 }
 
-void sha256_end(Sha256 *one, uint8_t *digest, Sha256 *two, uint8_t *second_digest)
+void sha256_end(Sha256 *first, uint8_t *digest, Sha256 *second, uint8_t *second_digest)
 {
-    const int64_t blocks = pad(one), others = two ? pad(two) : 0;
-    int64_t both = 0;
+    const int64_t blocks = pad(first), others = second ? pad(second) : 0;
+    int64_t shared = 0;
 #ifdef HAVE_SHA_INSTRUCTIONS
     if (has_instructions())
-        both = blocks < others ? blocks : others;
-    if (both)
-        compress_two(one->state, one->gathered, two->state, two->gathered, both);
+        shared = blocks < others ? blocks : others;
+    if (shared)
+        compress_two(first->state, first->gathered, second->state, second->gathered, shared);
 #endif
-    compress(one->state, one->gathered + both * SHA256_BLOCK, blocks - both);
-    write_digest(one, digest);
-    if (!two)
+    compress(first->state, first->gathered + shared * SHA256_BLOCK, blocks - shared);
+    write_digest(first, digest);
+    if (!second)
         return;
-    compress(two->state, two->gathered + both * SHA256_BLOCK, others - both);
-    write_digest(two, second_digest);
+    compress(second->state, second->gathered + shared * SHA256_BLOCK, others - shared);
+    write_digest(second, second_digest);
 }

@@ -19,7 +19,7 @@ void sha256_begin(Sha256 *sha, uint8_t *gathered, int64_t room);
 
 /* End two messages; what is left of both is digested together, which takes little longer than one.
  * The second may be NULL. */
-void sha256_end(Sha256 *one, uint8_t *digest, Sha256 *two, uint8_t *second_digest);
+void sha256_end(Sha256 *first, uint8_t *digest, Sha256 *second, uint8_t *second_digest);
 
 /* Digest the whole blocks that are waiting. */
 void sha256_work(Sha256 *sha);

@@ -1,14 +1,14 @@
 /* Sorting words, and grouping rows by key. */
 #include "common.h"
 
-/* Deal words out by one digit; 0 when all are equal in it, and nothing was done. */
-static int deal(const uint64_t *from, uint64_t *to, int64_t count, int shift, int digit)
+/* One pass of a radix sort, by one digit; 0 when all words are equal in it, and nothing was done. */
+static int radix_pass(const uint64_t *from, uint64_t *to, int64_t count, int shift, int digit)
 {
     uint32_t start[1 << 11];
     const uint64_t mask = low_bits(digit);
     memset(start, 0, sizeof *start << digit);
-    for (int64_t place = 0; place < count; place++)
-        start[from[place] >> shift & mask]++;
+    for (int64_t index = 0; index < count; index++)
+        start[from[index] >> shift & mask]++;
     if (start[from[0] >> shift & mask] == count)
         return 0;
     uint32_t sum = 0;
@@ -17,8 +17,8 @@ static int deal(const uint64_t *from, uint64_t *to, int64_t count, int shift, in
         start[value] = sum;
         sum += here;
     }
-    for (int64_t place = 0; place < count; place++)
-        to[start[from[place] >> shift & mask]++] = from[place];
+    for (int64_t index = 0; index < count; index++)
+        to[start[from[index] >> shift & mask]++] = from[index];
     return 1;
 }
 
@@ -27,17 +27,17 @@ void sort_words(uint64_t *words, uint64_t *spare, int64_t count, int low, int hi
     if (count < 64) {
         for (int64_t next = 1; next < count; next++) {
             uint64_t word = words[next];
-            int64_t place = next;
-            for (; place > 0 && words[place - 1] >> low > word >> low; place--)
-                words[place] = words[place - 1];
-            words[place] = word;
+            int64_t index = next;
+            for (; index > 0 && words[index - 1] >> low > word >> low; index--)
+                words[index] = words[index - 1];
+            words[index] = word;
         }
         return;
     }
     uint64_t *from = words, *to = spare;
     const int digit = count < 1024 ? 8 : 11; /* a table of counts no larger than what is sorted */
     for (int shift = low; shift < high; shift += digit) {
-        if (!deal(from, to, count, shift, digit))
+        if (!radix_pass(from, to, count, shift, digit))
             continue;
         uint64_t *swap = from;
         from = to;

@@ -13,9 +13,9 @@ typedef struct {
     int64_t next;
 } Queue;
 
-static void *work_off(void *given)
+static void *run_tasks(void *argument)
 {
-    Queue *queue = given;
+    Queue *queue = argument;
     for (;;) {
 #ifdef HAVE_THREADS
         int64_t number = __atomic_fetch_add(&queue->next, 1, __ATOMIC_RELAXED);
@@ -35,13 +35,13 @@ void for_each(int64_t count, int threads, Task task, void *job)
     pthread_t helpers[MOST_THREADS];
     int started = 0;
     while (started + 1 < threads && started + 1 < count && started < MOST_THREADS &&
-           !pthread_create(&helpers[started], NULL, work_off, &queue))
+           !pthread_create(&helpers[started], NULL, run_tasks, &queue))
         started++;
-    work_off(&queue);
+    run_tasks(&queue);
     while (started)
         pthread_join(helpers[--started], NULL);
 #else
     (void)threads;
-    work_off(&queue);
+    run_tasks(&queue);
 #endif
 }

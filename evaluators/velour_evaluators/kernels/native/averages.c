@@ -59,7 +59,7 @@ static Fault prepare(Averages *job, Pool *pool, int64_t tasks)
 {
     list_ranges(job);
     write_undefined(job);
-    job->wrong = take(pool, tasks, sizeof *job->wrong);
+    job->wrong = pool_alloc(pool, tasks, sizeof *job->wrong);
     if (pool->failed || !share_reaches(job, pool))
         return NO_MEMORY;
     for (int64_t task = 0; task < tasks; task++)
@@ -126,7 +126,7 @@ static void write_pack(Pack *pack, int64_t first, int count)
     const Averages *job = pack->job;
     Means means;
     open_means(&means, job);
-    Source *source = take(&means.pool, job->rows.count, sizeof *source);
+    Source *source = pool_alloc(&means.pool, job->rows.count, sizeof *source);
     pack->failed |= means.pool.failed;
     for (int replicate = 0; replicate < count && !pack->failed; replicate++) {
         for (int64_t next = 0; next < job->rows.count; next++) {
@@ -135,7 +135,7 @@ static void write_pack(Pack *pack, int64_t first, int count)
         }
         take_means(&means, pack->range, source, first + replicate);
     }
-    give_back(&means.pool);
+    pool_free(&means.pool);
 }
 
 /* One range of a pack of replicates. */
@@ -168,7 +168,7 @@ static Fault take_averages(Averages *job)
         for_each(packs * job->ranges, job->threads, weigh_pack, job);
         wrong = first_wrong(job, packs * job->ranges);
     }
-    give_back(&pool);
+    pool_free(&pool);
     return wrong;
 }
 
@@ -277,7 +277,7 @@ static void take_omission(void *work, int64_t number)
     Averages *job = omitting->job;
     Means means;
     open_means(&means, job);
-    Source *source = take(&means.pool, job->rows.count, sizeof *source);
+    Source *source = pool_alloc(&means.pool, job->rows.count, sizeof *source);
     job->wrong[number] = means.pool.failed ? NO_MEMORY : FINE;
     for (int64_t next = 0; next < job->rows.count && !means.pool.failed; next++) {
         const int32_t copy = omitting->copy[next * CHUNK + number];
@@ -287,7 +287,7 @@ static void take_omission(void *work, int64_t number)
     }
     if (!means.pool.failed)
         take_means(&means, omitting->range, source, omitting->first + number);
-    give_back(&means.pool);
+    pool_free(&means.pool);
 }
 
 static Fault omit_chunk(Omitting *omitting)
@@ -350,12 +350,12 @@ static Fault take_omissions(Averages *job)
     memset(&omitting, 0, sizeof omitting);
     omitting.job = job;
     Fault wrong = prepare(job, &pool, CHUNK);
-    int32_t *replicate_of = take(&pool, job->datums, sizeof *replicate_of);
+    int32_t *replicate_of = pool_alloc(&pool, job->datums, sizeof *replicate_of);
     omitting.replicate_of = replicate_of;
     omitting.each = 1 + job->rows.count / (16 * job->threads); /* small tasks, but not one a label */
     omitting.tasks = (job->rows.count + omitting.each - 1) / omitting.each;
-    omitting.packs = take(&pool, omitting.tasks, sizeof *omitting.packs);
-    omitting.copy = take(&pool, job->rows.count * CHUNK, sizeof *omitting.copy);
+    omitting.packs = pool_alloc(&pool, omitting.tasks, sizeof *omitting.packs);
+    omitting.copy = pool_alloc(&pool, job->rows.count * CHUNK, sizeof *omitting.copy);
     if (!wrong.what && pool.failed)
         wrong = NO_MEMORY;
     if (!wrong.what)
@@ -364,7 +364,7 @@ static Fault take_omissions(Averages *job)
         omitting.range = &job->range[number];
         wrong = omit_in_range(&omitting);
     }
-    give_back(&pool);
+    pool_free(&pool);
     return wrong;
 }
 

@@ -72,8 +72,8 @@ static void number_label(Boundaries *job, int64_t label)
 static Fault number_labels(Boundaries *job, Pool *pool)
 {
     const LabelRuns *sides[2] = {&job->truth, &job->predicted};
-    job->number = take(pool, job->labels + 2, sizeof *job->number);
-    job->label = take(pool, job->labels, sizeof *job->label);
+    job->number = pool_alloc(pool, job->labels + 2, sizeof *job->number);
+    job->label = pool_alloc(pool, job->labels, sizeof *job->label);
     if (pool->failed)
         return NO_MEMORY;
     memset(job->number, -1, (size_t)(job->labels + 2) * sizeof *job->number);
@@ -369,17 +369,17 @@ static Fault take_room(Boundaries *job, Pool *pool)
     job->together = job->together < job->shown ? job->together : job->shown;
     Side *sides[2] = {&job->truths, &job->predictions};
     for (int side = 0; side < 2; side++) {
-        sides[side]->picture = take(pool, job->rows * job->columns, (size_t)job->bytes);
-        sides[side]->same = take(pool, size, sizeof(uint64_t));
-        sides[side]->contour = take(pool, size, sizeof(uint64_t));
-        sides[side]->band = take(pool, size, sizeof(uint64_t));
+        sides[side]->picture = pool_alloc(pool, job->rows * job->columns, (size_t)job->bytes);
+        sides[side]->same = pool_alloc(pool, size, sizeof(uint64_t));
+        sides[side]->contour = pool_alloc(pool, size, sizeof(uint64_t));
+        sides[side]->band = pool_alloc(pool, size, sizeof(uint64_t));
     }
-    job->rest = take(pool, size, sizeof(uint64_t));
-    job->passed = take(pool, job->words, sizeof(uint64_t));
-    job->ahead = take(pool, (2 * tall + 2) * job->words, sizeof(uint64_t));
-    job->low = take(pool, job->together, sizeof *job->low);
-    job->high = take(pool, job->together, sizeof *job->high);
-    job->contours = take(pool, 2 * job->together * size, sizeof(uint64_t));
+    job->rest = pool_alloc(pool, size, sizeof(uint64_t));
+    job->passed = pool_alloc(pool, job->words, sizeof(uint64_t));
+    job->ahead = pool_alloc(pool, (2 * tall + 2) * job->words, sizeof(uint64_t));
+    job->low = pool_alloc(pool, job->together, sizeof *job->low);
+    job->high = pool_alloc(pool, job->together, sizeof *job->high);
+    job->contours = pool_alloc(pool, 2 * job->together * size, sizeof(uint64_t));
     if (pool->failed)
         return NO_MEMORY;
     memset(job->contours, 0, (size_t)(2 * job->together * size) * sizeof(uint64_t));
@@ -421,7 +421,7 @@ static Fault boundary_counts(Boundaries *job)
     memset(job->out_counts, 0, (size_t)(COLUMNS * job->labels) * sizeof *job->out_counts);
     if (job->rows && job->columns && job->labels)
         wrong = count_all(job, &pool);
-    give_back(&pool);
+    pool_free(&pool);
     return wrong;
 }
 

@@ -12,7 +12,7 @@ BIND_PART(label_runs, LabelRuns, LABEL_RUNS)
     _(COLUMN(int64, start, MORE(masks, 1)))  \
     _(COLUMN(int64, owner, OF(masks)))       \
     _(SIZE(size, MOST_PIXELS))               \
-    _(ANSWER(disjoint))                      \
+    _(RESULT(disjoint))                      \
     _(COUNTED(runs))                         \
     _(OUT(int64, starts, UP_TO(room, runs))) \
     _(OUT(int64, labels, UP_TO(room, runs)))
@@ -86,10 +86,10 @@ static int write_runs(MaskRuns *job, const uint64_t *begins, const int64_t *ends
 
 static Fault runs_of_intervals(MaskRuns *job, Pool *pool)
 {
-    uint64_t *begins = take(pool, job->intervals, sizeof *begins);
-    uint64_t *spare = take(pool, job->intervals, sizeof *spare);
-    int64_t *ends = take(pool, job->intervals, sizeof *ends);
-    int64_t *owner = take(pool, job->intervals, sizeof *owner);
+    uint64_t *begins = pool_alloc(pool, job->intervals, sizeof *begins);
+    uint64_t *spare = pool_alloc(pool, job->intervals, sizeof *spare);
+    int64_t *ends = pool_alloc(pool, job->intervals, sizeof *ends);
+    int64_t *owner = pool_alloc(pool, job->intervals, sizeof *owner);
     if (pool->failed)
         return NO_MEMORY;
     Fault wrong = read_intervals(job, begins, ends, owner);
@@ -107,7 +107,7 @@ static Fault runs_of_masks(MaskRuns *job)
 {
     Pool pool = {.used = 0};
     Fault wrong = runs_of_intervals(job, &pool);
-    give_back(&pool);
+    pool_free(&pool);
     return wrong;
 }
 

@@ -165,8 +165,8 @@ static Fault group_by_datum(Boxes *job)
         for (int64_t position = job->label_start[label]; position < job->label_start[label + 1]; position++) {
             if (position + AHEAD < job->detections) {
                 const uint32_t later = (uint32_t)job->words[position + AHEAD];
-                SOON(&job->datum[later]);
-                SOON(&job->score[later]);
+                PREFETCH(&job->datum[later]);
+                PREFETCH(&job->score[later]);
             }
             int32_t row = (int32_t)(uint32_t)job->words[position];
             int32_t datum = job->datum[row];
@@ -191,8 +191,8 @@ static inline double area_of(const double *area, const double *box, const Raster
 
 static Fault group_truths(Boxes *job, Pool *pool)
 {
-    int32_t *by_label = take(pool, job->truths, sizeof *by_label);
-    int64_t *start = take(pool, job->labels + 1, sizeof *start);
+    int32_t *by_label = pool_alloc(pool, job->truths, sizeof *by_label);
+    int64_t *start = pool_alloc(pool, job->labels + 1, sizeof *start);
     if (pool->failed)
         return NO_MEMORY;
     int64_t wrong = count_keys(job->truth_label, job->truths, job->labels, start);
@@ -396,11 +396,11 @@ static void match_chunk(void *work, int64_t chunk)
         for (int64_t rank = 0, targets = 0; at < end; at++) {
             if (at + AHEAD < job->detections) {
                 const Slot later = job->slots[at + AHEAD];
-                SOON(&job->box[4 * (int64_t)later.row]);
-                SOON(&job->area[later.row]);
-                SOON(&job->out_areas[later.position]);
-                SOON(&job->out_rank[later.position]);
-                SOON(&job->match_index[later.position]);
+                PREFETCH(&job->box[4 * (int64_t)later.row]);
+                PREFETCH(&job->area[later.row]);
+                PREFETCH(&job->out_areas[later.position]);
+                PREFETCH(&job->out_rank[later.position]);
+                PREFETCH(&job->match_index[later.position]);
             }
             const Slot slot = job->slots[at];
             const int32_t label = job->label[slot.row];
@@ -503,21 +503,21 @@ static Fault match_boxes(Boxes *job)
     for (int side = 0; side < 2 && !wrong.what; side++) {
         if (!sides[side])
             continue;
-        sides[side]->area = take(&pool, sides[side]->masks, sizeof(double));
-        sides[side]->box = take(&pool, sides[side]->masks * 4, sizeof(int64_t));
+        sides[side]->area = pool_alloc(&pool, sides[side]->masks, sizeof(double));
+        sides[side]->box = pool_alloc(&pool, sides[side]->masks * 4, sizeof(int64_t));
         if (!pool.failed)
             wrong = measure_rasters(sides[side], job->threads);
     }
-    job->words = take(&pool, job->detections, sizeof *job->words);
-    job->spare = take(&pool, job->detections, sizeof *job->spare);
-    job->label_start = take(&pool, job->labels + 1, sizeof *job->label_start);
-    job->slot_start = take(&pool, job->datums + 1, sizeof *job->slot_start);
-    job->truth_start = take(&pool, job->datums + 1, sizeof *job->truth_start);
-    job->truth_rows = take(&pool, job->truths, sizeof *job->truth_rows);
-    job->slots = take(&pool, job->detections, sizeof *job->slots);
-    job->match_index = take(&pool, job->detections, sizeof *job->match_index);
-    job->hit = take(&pool, job->detections, sizeof *job->hit);
-    job->ignored = take(&pool, job->detections, sizeof *job->ignored);
+    job->words = pool_alloc(&pool, job->detections, sizeof *job->words);
+    job->spare = pool_alloc(&pool, job->detections, sizeof *job->spare);
+    job->label_start = pool_alloc(&pool, job->labels + 1, sizeof *job->label_start);
+    job->slot_start = pool_alloc(&pool, job->datums + 1, sizeof *job->slot_start);
+    job->truth_start = pool_alloc(&pool, job->datums + 1, sizeof *job->truth_start);
+    job->truth_rows = pool_alloc(&pool, job->truths, sizeof *job->truth_rows);
+    job->slots = pool_alloc(&pool, job->detections, sizeof *job->slots);
+    job->match_index = pool_alloc(&pool, job->detections, sizeof *job->match_index);
+    job->hit = pool_alloc(&pool, job->detections, sizeof *job->hit);
+    job->ignored = pool_alloc(&pool, job->detections, sizeof *job->ignored);
     if (pool.failed)
         wrong = NO_MEMORY;
     if (!wrong.what)
@@ -542,7 +542,7 @@ static Fault match_boxes(Boxes *job)
         else
             close_ledger(job);
     }
-    give_back(&pool);
+    pool_free(&pool);
     return wrong;
 }
 

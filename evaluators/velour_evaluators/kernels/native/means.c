@@ -220,8 +220,8 @@ void open_means(Means *means, const Averages *job)
     const int64_t count = job->rows.count;
     memset(means, 0, sizeof *means);
     means->job = job;
-    means->row = take(&means->pool, count > job->recalls ? count : job->recalls, sizeof *means->row);
-    means->change = take(&means->pool, count * job->recalls, sizeof *means->change);
-    means->start = take(&means->pool, job->recalls + 2, sizeof *means->start);
-    means->known = take(&means->pool, count, sizeof *means->known);
+    means->row = pool_alloc(&means->pool, count > job->recalls ? count : job->recalls, sizeof *means->row);
+    means->change = pool_alloc(&means->pool, count * job->recalls, sizeof *means->change);
+    means->start = pool_alloc(&means->pool, job->recalls + 2, sizeof *means->start);
+    means->known = pool_alloc(&means->pool, count, sizeof *means->known);
 }

@@ -107,13 +107,13 @@ static Fault find_places(Merging *job)
 static Fault merge(Merging *job)
 {
     Pool pool = {{0}, 0, 0};
-    job->next = take(&pool, job->runs, sizeof *job->next);
-    job->to = take(&pool, job->groups + 1, sizeof *job->to);
-    job->players = take(&pool, job->runs, sizeof *job->players);
+    job->next = pool_alloc(&pool, job->runs, sizeof *job->next);
+    job->to = pool_alloc(&pool, job->groups + 1, sizeof *job->to);
+    job->players = pool_alloc(&pool, job->runs, sizeof *job->players);
     const Fault wrong = pool.failed ? NO_MEMORY : find_places(job);
     if (!wrong.what)
         for_each(job->groups, job->threads, merge_group, job);
-    give_back(&pool);
+    pool_free(&pool);
     return wrong;
 }
 

@@ -9,16 +9,16 @@ void open_pack(Pack *pack, const Averages *job, const Range *range, int64_t slot
     pack->job = job;
     pack->range = range;
     pack->width = width;
-    pack->often = take(&pack->scratch, job->datums * width, sizeof *pack->often);
-    pack->weight = take(&pack->scratch, most * width, sizeof *pack->weight);
-    pack->seen = take(&pack->scratch, most * width, sizeof *pack->seen);
-    pack->limit = take(&pack->scratch, most, sizeof *pack->limit);
-    pack->entry = take(&pack->scratch, most * range->lanes, sizeof *pack->entry);
-    pack->draft = take(&pack->scratch, width * job->recalls, sizeof *pack->draft);
-    pack->table = take(&pack->scratch, (int64_t)width * (MOST_TABLED + 1), sizeof *pack->table);
-    pack->curve = take(&pack->kept, lines, sizeof *pack->curve);
-    pack->real = take(&pack->kept, slots * width, sizeof *pack->real);
-    pack->hits = take(&pack->kept, range->reads_recall ? lines * job->limits : 0, sizeof *pack->hits);
+    pack->often = pool_alloc(&pack->scratch, job->datums * width, sizeof *pack->often);
+    pack->weight = pool_alloc(&pack->scratch, most * width, sizeof *pack->weight);
+    pack->seen = pool_alloc(&pack->scratch, most * width, sizeof *pack->seen);
+    pack->limit = pool_alloc(&pack->scratch, most, sizeof *pack->limit);
+    pack->entry = pool_alloc(&pack->scratch, most * range->lanes, sizeof *pack->entry);
+    pack->draft = pool_alloc(&pack->scratch, width * job->recalls, sizeof *pack->draft);
+    pack->table = pool_alloc(&pack->scratch, (int64_t)width * (MOST_TABLED + 1), sizeof *pack->table);
+    pack->curve = pool_alloc(&pack->kept, lines, sizeof *pack->curve);
+    pack->real = pool_alloc(&pack->kept, slots * width, sizeof *pack->real);
+    pack->hits = pool_alloc(&pack->kept, range->reads_recall ? lines * job->limits : 0, sizeof *pack->hits);
     pack->failed = pack->scratch.failed || pack->kept.failed ||
                    !grow((void **)&pack->step, &pack->step_room, 64, sizeof *pack->step);
 }
@@ -27,14 +27,14 @@ void close_scratch(Pack *pack)
 {
     free(pack->tie);
     pack->tie = NULL;
-    give_back(&pack->scratch);
+    pool_free(&pack->scratch);
 }
 
 void close_pack(Pack *pack)
 {
     close_scratch(pack);
     free(pack->step);
-    give_back(&pack->kept);
+    pool_free(&pack->kept);
 }
 
 void follow_label(Pack *pack, int64_t label, int64_t slot)

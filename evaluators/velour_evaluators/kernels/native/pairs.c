@@ -101,8 +101,8 @@ static Fault measure_sides(Meetings *job, Pool *pool)
     Rasters *sides[2] = {job->truth_masks, job->masks};
     Fault wrong = FINE;
     for (int side = 0; side < 2 && job->masks && !wrong.what; side++) {
-        sides[side]->area = take(pool, sides[side]->masks, sizeof(double));
-        sides[side]->box = take(pool, sides[side]->masks * 4, sizeof(int64_t));
+        sides[side]->area = pool_alloc(pool, sides[side]->masks, sizeof(double));
+        sides[side]->box = pool_alloc(pool, sides[side]->masks * 4, sizeof(int64_t));
         wrong = pool->failed ? NO_MEMORY : measure_rasters(sides[side], job->threads);
     }
     return wrong;
@@ -125,8 +125,8 @@ static void close_pairs(Meetings *job)
 static Fault find_pairs(Meetings *job)
 {
     Pool pool = {{NULL}, 0, 0};
-    job->start = take(&pool, job->rows + 1, sizeof *job->start);
-    job->pairs_of_row = take(&pool, job->rows, sizeof *job->pairs_of_row);
+    job->start = pool_alloc(&pool, job->rows + 1, sizeof *job->start);
+    job->pairs_of_row = pool_alloc(&pool, job->rows, sizeof *job->pairs_of_row);
     job->bad = -1;
     Fault wrong = pool.failed ? NO_MEMORY : measure_sides(job, &pool);
     if (!wrong.what) {
@@ -139,7 +139,7 @@ static Fault find_pairs(Meetings *job)
         else
             close_pairs(job);
     }
-    give_back(&pool);
+    pool_free(&pool);
     return wrong;
 }
 
@@ -224,15 +224,15 @@ static Fault match_pairs(Pairs *job)
     if (wrong.what)
         return wrong;
     Pool pool = {{NULL}, 0, 0};
-    int64_t *start = take(&pool, job->detections + 1, sizeof *start);
-    Wish *wishes = take(&pool, job->pairs, sizeof *wishes);
-    Lanes *taken = take(&pool, job->truths, sizeof *taken);
-    uint64_t *turns = take(&pool, job->detections, sizeof *turns);
-    uint64_t *spare = take(&pool, job->detections, sizeof *spare);
-    Lanes *hit = take(&pool, job->detections, sizeof *hit);
-    Lanes *ignored = take(&pool, job->detections, sizeof *ignored);
+    int64_t *start = pool_alloc(&pool, job->detections + 1, sizeof *start);
+    Wish *wishes = pool_alloc(&pool, job->pairs, sizeof *wishes);
+    Lanes *taken = pool_alloc(&pool, job->truths, sizeof *taken);
+    uint64_t *turns = pool_alloc(&pool, job->detections, sizeof *turns);
+    uint64_t *spare = pool_alloc(&pool, job->detections, sizeof *spare);
+    Lanes *hit = pool_alloc(&pool, job->detections, sizeof *hit);
+    Lanes *ignored = pool_alloc(&pool, job->detections, sizeof *ignored);
     if (pool.failed) {
-        give_back(&pool);
+        pool_free(&pool);
         return NO_MEMORY;
     }
     memset(start, 0, (size_t)(job->detections + 1) * sizeof *start);
@@ -267,7 +267,7 @@ static Fault match_pairs(Pairs *job)
         job->out_hit[job->matches] = hit[row];
         job->out_ignored[job->matches++] = ignored[row];
     }
-    give_back(&pool);
+    pool_free(&pool);
     return FINE;
 }
 

@@ -37,7 +37,7 @@ void table_reach(const Averages *job, int32_t total, int16_t *reach)
 
 int share_reaches(Averages *job, Pool *pool)
 {
-    job->rows.reach = take(pool, shared_table(MOST_SHARED + 1), sizeof *job->rows.reach);
+    job->rows.reach = pool_alloc(pool, shared_table(MOST_SHARED + 1), sizeof *job->rows.reach);
     for (int32_t total = 1; total <= MOST_SHARED && !pool->failed; total++)
         table_reach(job, total, job->rows.reach + shared_table(total));
     return !pool->failed;

@@ -169,14 +169,14 @@ static Fault decide_all(Decisions *job)
     Fault wrong = check_scores(job->rows, job->labels, job->cells, job->row, job->label);
     wrong = wrong.what ? wrong : check_below(job->truth, job->rows, job->labels, "truth");
     if (!wrong.what && job->row) {
-        job->start = take(&pool, job->rows + 1, sizeof *job->start);
+        job->start = pool_alloc(&pool, job->rows + 1, sizeof *job->start);
         wrong = pool.failed ? NO_MEMORY : FINE;
         if (!pool.failed)
             count_keys(job->row, job->cells, job->rows, job->start);
     }
     if (!wrong.what)
         for_each((job->rows + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE, job->threads, decide_some, job);
-    give_back(&pool);
+    pool_free(&pool);
     return wrong;
 }
 
@@ -268,7 +268,7 @@ static Fault sort_scores(double *score, const Scratch *scratch, int64_t count)
     for (int64_t at = 0; at < count; at++) {
         scratch->words[at] &= low_bits(width); /* now the position alone */
         if (at + AHEAD < count)
-            SOON(&unsorted[scratch->words[at + AHEAD] & low_bits(width)]);
+            PREFETCH(&unsorted[scratch->words[at + AHEAD] & low_bits(width)]);
         score[at] = unsorted[scratch->words[at]];
     }
     return FINE;
@@ -370,12 +370,12 @@ static void rank_on_thread(void *work, int64_t number)
 {
     Ranking *job = work;
     Pool pool = {{0}, 0, 0};
-    Scratch scratch = {take(&pool, job->most, 8), take(&pool, job->most, 8), NULL, NULL};
-    scratch.is_true = take(&pool, job->rows, 1);
+    Scratch scratch = {pool_alloc(&pool, job->most, 8), pool_alloc(&pool, job->most, 8), NULL, NULL};
+    scratch.is_true = pool_alloc(&pool, job->rows, 1);
     if (job->row)
-        scratch.row = take(&pool, job->most, sizeof *scratch.row);
+        scratch.row = pool_alloc(&pool, job->most, sizeof *scratch.row);
     job->wrong[number] = pool.failed ? NO_MEMORY : rank_taken(job, &scratch);
-    give_back(&pool);
+    pool_free(&pool);
 }
 
 /* Cells label by label; the column of datums holds rows until a label is ranked. */
@@ -429,12 +429,12 @@ static Fault rank_all(Ranking *job)
     wrong = wrong.what ? wrong : check_below(job->truth_row, job->truths, job->rows, "truth_row");
     wrong = wrong.what ? wrong
                        : check_below(job->truth_label, job->truths, job->labels, "truth_label");
-    job->truth_start = take(&pool, job->labels + 1, sizeof *job->truth_start);
-    job->true_row = take(&pool, job->truths, sizeof *job->true_row);
-    job->wrong = take(&pool, job->threads, sizeof *job->wrong);
+    job->truth_start = pool_alloc(&pool, job->labels + 1, sizeof *job->truth_start);
+    job->true_row = pool_alloc(&pool, job->truths, sizeof *job->true_row);
+    job->wrong = pool_alloc(&pool, job->threads, sizeof *job->wrong);
     if (!wrong.what)
         wrong = pool.failed ? NO_MEMORY : rank_groups(job);
-    give_back(&pool);
+    pool_free(&pool);
     return wrong;
 }
 
