@@ -78,7 +78,7 @@ def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
         for uid, cost in zip(uids, costs[order], strict=True)
     ]
     title = f"what costs {run.name} most {metric} on {run.dataset}"
-    fewer = f"{len(rows)} of {len(indices)} selected datums lower {metric}: no more to show."
+    fewer = f"Only {len(rows)} of {len(indices)} selected datums cost it {metric}."
     notes = [*run.notes, *([fewer] if len(rows) < min(query.n, len(indices)) else [])]
     return Worst(title=title, rows=rows, notes=notes)
 
