@@ -10,7 +10,8 @@ The tree, with the exit code of the command line and the status of a response ov
     │   ├── BadDataset                2   422
     │   ├── BadFilter                 2   422
     │   ├── BadPlugin                 2   422   a plugin that breaks the rules of the hooks
-    │   └── UnknownName               2   422   names the nearest name that exists
+    │   ├── UnknownName               2   422   names the nearest name that exists
+    │   └── UnreadableFile            2   422   a file that is missing, or a folder
     ├── NotFound                      2   404   nothing is stored under that name
     ├── NotComparable                 2   409   evaluations whose certificates differ
     ├── MissingExtra                  1   501   an optional library is not installed
@@ -90,16 +91,18 @@ class UnknownName(InvalidInput, KeyError):
         return str(self.args[0])  # KeyError would put the message in quotes
 
 
-def unreadable(name: str, error: OSError) -> InvalidInput:
-    """The refusal of a file that cannot be read.
+class UnreadableFile(InvalidInput):
+    """A file that is not there, may not be read, or is a folder.
 
     Args:
         name: of the file, as the message shows it.
         error: of the operating system.
     """
-    is_folder = isinstance(error, IsADirectoryError)
-    reason = "it is a folder, expected a file in it" if is_folder else error.strerror
-    return InvalidInput(f"{name} cannot be read: {reason}.")
+
+    def __init__(self, name: str, error: OSError) -> None:
+        is_folder = isinstance(error, IsADirectoryError)
+        reason = "it is a folder, expected a file in it" if is_folder else error.strerror
+        super().__init__(f"{name} cannot be read: {reason}.")
 
 
 class NotFound(VelourError, LookupError):

@@ -318,7 +318,7 @@ def test_a_model_of_the_registry_needs_a_version() -> None:
     "arguments", [["some_models:everything"], ["a:b", "--dataset", "fires", "--metadata", "x.csv"]]
 )
 def test_ground_truth_is_named_once(arguments: list[str]) -> None:
-    refused("no ground truth: name a file", *arguments)
+    refused("no ground truth: pass a file", *arguments)
 
 
 def refused(message: str, *arguments: str) -> None:

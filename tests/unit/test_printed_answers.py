@@ -171,7 +171,7 @@ def test_only_datums_that_cost_something_are_the_worst() -> None:
         worst = velour.worst("model", n=10, store=store)
         assert [item.uid for item in worst] == ["10", "20", "roof"]
         assert all(item.cost > 0 for item in worst)
-        assert worst.notes == ("3 of 4 selected datums lower mAP: no more to show.",)
+        assert worst.notes == ("Only 3 of 4 selected datums cost it mAP.",)
         assert velour.worst("model", n=3, store=store).notes == ()
 
 

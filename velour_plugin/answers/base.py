@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from velour_plugin.answers.text import Column, TextTable
+from velour_plugin.answers.text import TextColumn, TextTable
 from velour_plugin.errors import InvalidInput, UnknownName
 
 if TYPE_CHECKING:
@@ -181,13 +181,13 @@ def text_table(
         title: of the table.
         rows: values by the names of columns, the same names in each.
         drop_order: of columns that a narrow terminal leaves out, see
-            :class:`velour_plugin.answers.text.Column`.
+            :class:`velour_plugin.answers.text.TextColumn`.
     """
     columns = []
     for name in rows[0] if rows else ():
         known = next((row[name] for row in rows if row[name] is not None), "")
         is_number = isinstance(known, (int, float)) and not isinstance(known, bool)
-        columns.append(Column(name.replace("_", " "), is_number, drop_order.get(name, 0)))
+        columns.append(TextColumn(name.replace("_", " "), is_number, drop_order.get(name, 0)))
     return TextTable(title, columns, [[cell_text(value) for value in row.values()] for row in rows])
 
 

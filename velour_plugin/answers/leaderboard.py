@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from velour_plugin.answers.base import Answer, cell_text
 from velour_plugin.answers.plots import dots, pareto
-from velour_plugin.answers.text import Column, TextTable
+from velour_plugin.answers.text import TextColumn, TextTable
 from velour_plugin.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class LeaderboardRow:
 
     @property
     def name(self) -> str:
-        """The model, and the run where that has a name of its own."""
+        """The model, with the run in brackets where that has another name."""
         return self.model if self.run in (None, self.model) else f"{self.model} ({self.run})"
 
 
@@ -168,9 +168,9 @@ class Leaderboard(Answer[LeaderboardRow]):
         styles = [_style(row) for row in runs]
         return [TextTable(self.title, [self._heading(column) for column in shown], rows, styles)]
 
-    def _heading(self, column: _Column) -> Column:
+    def _heading(self, column: _Column) -> TextColumn:
         title = column.title.format(metric=self.metric, confidence=self.confidence)
-        return Column(title, column.justify == "right", column.drop_order)
+        return TextColumn(title, column.justify == "right", column.drop_order)
 
     def _shown_columns(self) -> list[_Column]:
         shown = [
@@ -201,7 +201,7 @@ class _Column:
         title: its heading, with ``{metric}`` and ``{confidence}`` to fill in.
         justify: where its cells stand.
         text: of the cell of a row.
-        drop_order: see :class:`velour_plugin.answers.text.Column`.
+        drop_order: see :class:`velour_plugin.answers.text.TextColumn`.
     """
 
     title: str

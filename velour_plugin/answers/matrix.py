@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from velour_plugin.answers.base import TitledAnswer
 from velour_plugin.answers.plots import heat_map
-from velour_plugin.answers.text import Column, TextTable
+from velour_plugin.answers.text import TextColumn, TextTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +125,7 @@ class Matrix(TitledAnswer[Cell]):
     def _tables(self) -> list[TextTable]:
         """The names of datasets and slices are headings as they are, to be copied from there."""
         cells = self._cells()
-        columns = [Column("model", False), *(Column(name, False) for name in self.columns)]
+        columns = [TextColumn("model", False), *(TextColumn(name, False) for name in self.columns)]
         rows = [
             [model, *(cells[model, column].text for column in self.columns)]
             for model in self.models

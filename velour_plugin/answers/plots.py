@@ -64,7 +64,7 @@ def pareto(
     Args:
         title: of the figure.
         points: name, x and y of each.
-        axes: what x and y are.
+        axes: titles of x and y.
         higher_is_better: for x and for y.
     """
     import plotly.graph_objects as go
@@ -114,14 +114,14 @@ def heat_map(
     values: Sequence[Sequence[float | None]],
     texts: Sequence[Sequence[str]],
 ) -> go.Figure:
-    """A table of values in colour, its first row on top; cells without a value stay empty.
+    """A heat map, the first row on top; cells without a value stay empty.
 
     Args:
         title: of the figure.
         rows: names.
         columns: names.
         values: ``rows x columns``.
-        texts: what is written into each cell.
+        texts: of the cells.
     """
     import plotly.graph_objects as go
 

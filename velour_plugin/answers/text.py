@@ -1,4 +1,4 @@
-"""Tables of text: laid out here where that is plain, by rich where it is not."""
+"""Tables of text: plain ones are laid out here, the others by rich, which takes long to import."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 LEAST, MOST = 40, 200
-"""Characters of a line: a narrower table is stretched, a wider one is wrapped."""
+"""Characters of a line: narrower tables are stretched, wider ones wrapped."""
 STYLES = {"": "", "best": "bold green", "undefined": "dim"}
 """Styles of rows by what they hold, in rich's words."""
 _ANSI = {"best": "\x1b[1;32m", "undefined": "\x1b[2m"}
 _RESET = "\x1b[0m"
 _PLAIN = frozenset(map(chr, range(32, 127))) - {"["} | {"–"}
-"""Characters that are one column wide each, and begin no markup of rich's."""
+"""Characters that take one column each and begin no markup of rich."""
 
 
-class Column(NamedTuple):
+class TextColumn(NamedTuple):
     """A heading, and how the cells below it are shown.
 
     Args:
@@ -49,7 +49,7 @@ class TextTable:
     """
 
     title: str
-    columns: Sequence[Column]
+    columns: Sequence[TextColumn]
     rows: Sequence[Sequence[str]]
     styles: Sequence[str] = ()
 
@@ -66,15 +66,15 @@ class TextTable:
         headings = [column.heading for column in self.columns]
         lines = [headings, *self.rows]
         widths = self._widths()
-        own_width = _line_width(widths)
+        line_width = _line_width(widths)
         is_plain = all(_is_plain(text) for line in [[self.title], *lines] for text in line)
-        is_between = LEAST <= own_width <= width and len(self.title) <= own_width
-        if not (self.title and is_plain and is_between):
+        has_room = LEAST <= line_width <= width and len(self.title) <= line_width
+        if not (self.title and is_plain and has_room):
             return self._by_rich(width, colour)
         head, *body = [self._line(line, widths) for line in lines]
         if colour:
             body = [_coloured(*row) for row in zip(body, self._row_styles(), strict=True)]
-        return "\n".join([self.title, "", head, " " + "─" * (own_width - 2), *body, ""])
+        return "\n".join([self.title, "", head, " " + "─" * (line_width - 2), *body, ""])
 
     def fitted(self, width: int) -> TextTable:
         """The table without the columns that a terminal of this width has no room for."""
@@ -164,7 +164,7 @@ def _is_plain(text: str) -> bool:
 
 
 def _line_width(widths: Sequence[int]) -> int:
-    """Each cell has a blank on both sides, and one stands before, between and after them."""
+    """Each cell has a blank on both sides; one more is before, between and after cells."""
     return sum(widths) + 3 * len(widths) + 1 if widths else 0
 
 

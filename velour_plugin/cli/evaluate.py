@@ -29,12 +29,12 @@ from velour_plugin.cli.options import (
     "names",
     multiple=True,
     metavar="NAME",
-    help="The model's name; that of its file or its own if not given; one for each.",
+    help="The model's name, one for each; by default that of its file, or in MLflow.",
 )
 @click.option(
     "--dataset",
     metavar="NAME[@VERSION]",
-    help="The dataset's name, the truth file's if not given; without --truth a stored one.",
+    help="The dataset's name, by default the truth file's; without --truth a stored one.",
 )
 @click.option("--format", default="coco", show_default=True, help="See velour plugins.")
 @click.option(
@@ -48,7 +48,7 @@ from velour_plugin.cli.options import (
     help="Names of classes for formats of numbers: a name a line from 0 on, or NUMBER: NAME.",
 )
 @click.option(
-    "--task", help="See velour plugins; object-detection if not given, or that of the format."
+    "--task", help="See velour plugins; by default that of the format, or object-detection."
 )
 @parameters_option
 @click.option("--experiment", metavar="NAME", help="Log files as MLflow runs of this one.")

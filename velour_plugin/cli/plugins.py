@@ -18,11 +18,11 @@ def plugins(as_json: bool) -> None:
     from velour_plugin.cli import COMMANDS
     from velour_plugin.plugins.installed import installed
 
-    found = installed()
-    found.commands(COMMANDS)
+    registry = installed()
+    registry.commands(COMMANDS)
     rows = [
         {"kind": kind, "name": name, "provider": provider, "engine": _engine(kind, name)}
-        for (kind, name), provider in sorted(found.providers.items())
+        for (kind, name), provider in sorted(registry.providers.items())
     ]
     if as_json:
         print_json(rows)
@@ -33,7 +33,7 @@ def plugins(as_json: bool) -> None:
 
 
 def _engine(kind: str, name: str) -> str | None:
-    """What an evaluator computes with."""
+    """The engine of an evaluator, such as compiled kernels; ``None`` for other kinds."""
     from velour_plugin.plugins.installed import installed
 
     return installed().evaluator(name).engine if kind == "evaluator" else None

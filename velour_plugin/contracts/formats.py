@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, Union
 
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.errors import BadDataset, unreadable
+from velour_plugin.errors import BadDataset, UnreadableFile
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -114,7 +114,7 @@ def _rows(path: str) -> Iterable[dict[str, Any]]:
                 for row in csv.DictReader(file)
             ]
     except OSError as error:
-        raise unreadable(f"metadata {path!r}", error) from error
+        raise UnreadableFile(f"metadata {path!r}", error) from error
     except (ValueError, TypeError) as error:
         raise BadDataset(
             f"metadata {path!r}: expected a CSV with a header, or a JSON list of objects ({error})."

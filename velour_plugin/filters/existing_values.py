@@ -32,7 +32,7 @@ def value_hints(node: Node | None, datums: Sequence[Datum]) -> list[str]:
 def _hints(part: Call, datums: Sequence[Datum]) -> list[str]:
     prop, *items = part.args
     texts = [item.value for item in items if isinstance(item, Literal)]
-    if not isinstance(prop, Property) or not prop.path:
+    if not isinstance(prop, Property) or not prop.path or prop.about != "datum":
         return []
     values = {value for datum in datums if isinstance(value := _value(datum, prop), str)}
     return [

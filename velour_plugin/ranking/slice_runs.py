@@ -72,7 +72,7 @@ def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
     ]
     about = "" if label is None else f" of {label_text(label)}"
     title = f"what costs {run.name} most {metric}{about} on {run.dataset}"
-    fewer = f"{len(rows)} of {len(indices)} selected datums lower {metric}: no more to show."
+    fewer = f"Only {len(rows)} of {len(indices)} selected datums cost it {metric}."
     notes = [*run.notes, *([fewer] if len(rows) < min(query.n, len(indices)) else [])]
     return Worst(title=title, rows=rows, notes=notes)
 

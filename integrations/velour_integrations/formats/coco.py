@@ -21,7 +21,7 @@ from velour_integrations.formats.coco_columns import (
     table_of,
 )
 from velour_plugin import AnnotationTable, Dataset, MultiPolygon, Polygon, Raster
-from velour_plugin.errors import BadDataset, InvalidInput, unreadable
+from velour_plugin.errors import BadDataset, InvalidInput, UnreadableFile
 from velour_plugin.plugin import (
     DEFAULT_KEY,
     DatumColumns,
@@ -111,7 +111,7 @@ def _text(path: Path) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise unreadable(repr(os.fspath(path)), error) from error
+        raise UnreadableFile(repr(os.fspath(path)), error) from error
 
 
 def _instances(text: bytes, path: Path) -> Any:

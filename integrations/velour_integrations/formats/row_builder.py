@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from velour_plugin import AnnotationTable, Dataset
-from velour_plugin.errors import BadDataset, unreadable
+from velour_plugin.errors import BadDataset, UnreadableFile
 from velour_plugin.plugin import DEFAULT_KEY, Shape, Vocabulary
 
 Box = tuple[float, float, float, float]
@@ -96,7 +96,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise unreadable(repr(os.fspath(path)), error) from error
+        raise UnreadableFile(repr(os.fspath(path)), error) from error
 
 
 def read_lines(path: Path) -> list[str]:

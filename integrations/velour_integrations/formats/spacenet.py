@@ -32,7 +32,7 @@ from velour_plugin import (
     Polygon,
     Prediction,
 )
-from velour_plugin.errors import BadDataset, unreadable
+from velour_plugin.errors import BadDataset, UnreadableFile
 from velour_plugin.plugin import DEFAULT_KEY, Path, read_records
 
 BUILDING = Label(DEFAULT_KEY, "building")
@@ -116,7 +116,7 @@ def _rows(path: Path, columns: Iterable[str]) -> Iterable[Mapping[str, str]]:
                 )
             yield from reader
     except OSError as error:
-        raise unreadable(repr(os.fspath(path)), error) from error
+        raise UnreadableFile(repr(os.fspath(path)), error) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadDataset(f"{os.fspath(path)!r} is no CSV in UTF-8: {error}.") from error
 

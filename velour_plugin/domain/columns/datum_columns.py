@@ -33,7 +33,7 @@ class DatumColumns(Sequence[Datum]):
         is_numbered: the uids are numbers in their order, so that none occurs twice.
 
     >>> DatumColumns.of_uids(["1", "2"])[1]
-    Datum(uid='2', metadata={}, location=None)
+    Datum(uid='2')
     """
 
     uids: tuple[str, ...]
