@@ -18,7 +18,7 @@ from velour_plugin.cli.options import (
 @click.argument("second")
 @click.option("--metric", metavar="NAME", help="The task's first headline metric if not given.")
 @click.option("--by", multiple=True, metavar="CUT", help="Compare slices as well; repeatable.")
-@click.option("--dataset", metavar="NAME", help="That both were judged on.")
+@click.option("--dataset", metavar="NAME", help="That both were evaluated on.")
 @click.option("--permutations", default=200, show_default=True, help="For p-values; 0 for none.")
 @click.option("--seed", default=0, show_default=True, help="Of the permutations.")
 @click.option("--label", metavar="[KEY=]VALUE", help="Of this class, with a metric like AP.")

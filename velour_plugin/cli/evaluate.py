@@ -20,7 +20,7 @@ from velour_plugin.cli.options import (
 @click.command()
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option("--truth", metavar="FILE", help="Ground truth; a stored dataset when left out.")
-@click.option("--predictions", multiple=True, metavar="FILE", help="What a model said; repeatable.")
+@click.option("--predictions", multiple=True, metavar="FILE", help="Of a model; repeatable.")
 @click.option(
     "--model",
     "names",
@@ -48,7 +48,9 @@ from velour_plugin.cli.options import (
     "--task", help="See velour plugins; object-detection if not given, or that of the format."
 )
 @parameters_option
-@click.option("--experiment", metavar="NAME", help="Judge files in MLflow runs, too: in this one.")
+@click.option(
+    "--experiment", metavar="NAME", help="Evaluate files in MLflow runs, too: of this one."
+)
 @click.option("--no-store", is_flag=True, help="Print the numbers only: open and make no store.")
 @where_option
 @json_option
@@ -70,11 +72,12 @@ def evaluate(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Judge models or their predictions, and keep the evaluations in the store.
+    """Evaluate models or their predictions, and keep the evaluations in the store.
 
     A MODEL is an MLflow URI or a Python function, module:function, from a pandas frame with one
-    row a datum to a list with one answer a row. It is judged in an MLflow run; predictions are,
-    when an experiment is named. Several are ranked in the end, where there is a store.
+    row a datum to a list with one answer a row. It is evaluated in an MLflow run;
+    predictions are when an experiment is named. Several are ranked in the end, where there is a
+    store.
 
     \b
     $ velour evaluate --no-store --truth instances.json --predictions results.json
@@ -86,7 +89,7 @@ def evaluate(
         my_models:baseline --dataset fires
     """
     import velour_plugin as velour
-    from velour_plugin.use_cases.evaluate_many import Trial, contenders, stored_dataset
+    from velour_plugin.use_cases.evaluate_many import BatchEvaluation, read_inputs, stored_dataset
 
     if no_store:
         _refuse_what_needs_a_store(
@@ -106,17 +109,23 @@ def evaluate(
             "no ground truth: name a file (--truth, and --metadata if there is some), or a stored "
             "dataset (--dataset NAME)."
         )
-    asked = json_object("--parameters", parameters)
-    trial = Trial(task or _usual_task(format), asked, where, store, experiment, keep=not no_store)
-    verdicts = trial.judge(contenders(data, models, predictions, names))
-    board = trial.leaderboard(verdicts) if len(verdicts) > 1 and not no_store else None
+    batch = BatchEvaluation(
+        task or _usual_task(format),
+        json_object("--parameters", parameters),
+        where,
+        store,
+        experiment,
+        keep=not no_store,
+    )
+    outputs = batch.evaluate(read_inputs(data, models, predictions, names))
+    leaderboard = batch.leaderboard(outputs) if len(outputs) > 1 and not no_store else None
     if as_json:
-        told = [one.evaluation.to_dict() for one in verdicts]
-        ranked = {} if board is None else {"leaderboard": board.to_dict()}
-        print_json({"evaluations": told, **ranked} if len(told) > 1 else told[0])
+        contents = [output.evaluation.to_dict() for output in outputs]
+        ranked = {} if leaderboard is None else {"leaderboard": leaderboard.to_dict()}
+        print_json({"evaluations": contents, **ranked} if len(contents) > 1 else contents[0])
     else:
-        parts = [_headline(one.evaluation) for one in verdicts]
-        click.echo("\n\n".join(parts if board is None else [*parts, str(board)]))
+        parts = [_headline(output.evaluation) for output in outputs]
+        click.echo("\n\n".join(parts if leaderboard is None else [*parts, str(leaderboard)]))
 
 
 def _refuse_what_needs_a_store(options: Mapping[str, object]) -> None:
@@ -131,12 +140,12 @@ def _refuse_what_needs_a_store(options: Mapping[str, object]) -> None:
         if value:
             raise InvalidInput(
                 f"--no-store and {name}: that needs a store; leave one of them out. Without a "
-                "store, files are judged: --truth FILE --predictions FILE."
+                "store, files are evaluated: --truth FILE --predictions FILE."
             )
 
 
 def _usual_task(format: str) -> str:
-    """What a format is about, where it says so."""
+    """The task that a format is for, object-detection where it names none."""
     from velour_plugin.plugins.installed import installed
 
     usual = "object-detection"
@@ -146,7 +155,7 @@ def _usual_task(format: str) -> str:
 
 
 def _headline(evaluation: Any) -> str:
-    """The numbers that people know the task by, one a line."""
+    """Headline metrics, one a line."""
     about = f"{evaluation.model} on {evaluation.certificate.dataset}, {evaluation.task}"
     width = max(12, *map(len, evaluation.headline))
     numbers = [

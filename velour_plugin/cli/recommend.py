@@ -15,7 +15,9 @@ from velour_plugin.cli.options import (
 
 @click.command()
 @click.argument("metric", required=False)
-@click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="Ask only this one.")
+@click.option(
+    "--dataset", "datasets", multiple=True, metavar="NAME", help="Only this one; repeatable."
+)
 @where_option
 @statistics_options
 @json_option

@@ -24,7 +24,9 @@ from velour_plugin.cli.options import (
     help="Metadata, or location:DEGREES, wind:PARTS, captured_at:hour; repeatable.",
 )
 @click.option("--metric", metavar="NAME", help="The task's first headline metric if not given.")
-@click.option("--dataset", metavar="NAME", help="That RUN was judged on; its newest if not given.")
+@click.option(
+    "--dataset", metavar="NAME", help="That RUN was evaluated on; its newest if not given."
+)
 @click.option("--label", metavar="[KEY=]VALUE", help="Of this class, with a metric like AP.")
 @where_option
 @statistics_options

@@ -17,7 +17,9 @@ from velour_plugin.cli.options import (
 @click.argument("run")
 @click.option("-n", default=10, show_default=True, help="How many to name.")
 @click.option("--metric", metavar="NAME", help="The task's first headline metric if not given.")
-@click.option("--dataset", metavar="NAME", help="That RUN was judged on; its newest if not given.")
+@click.option(
+    "--dataset", metavar="NAME", help="That RUN was evaluated on; its newest if not given."
+)
 @click.option("--label", metavar="[KEY=]VALUE", help="Of this class, with a metric like AP.")
 @where_option
 @json_option

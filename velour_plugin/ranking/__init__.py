@@ -42,10 +42,12 @@ def answer(store: Store, query: Query[Answer]) -> Answer:
     of: what is written meanwhile has a later one, and the answer is not given again.
 
     Raises:
-        InvalidInput: it is no query; a query's own function says what else.
+        InvalidInput: it is no query; each query's answerer raises more.
     """
     if not isinstance(query, Query):
-        raise InvalidInput(f"question {query!r}: expected one such as velour.RankQuery(…).")
+        raise InvalidInput(
+            f"query {query!r}: expected a velour.Query, such as velour.RankQuery(…)."
+        )
     key = cache_key(query)
     with store.snapshot() as reader:
         revision, known = (

@@ -8,11 +8,11 @@ from velour_plugin.filters import parse_filter
 from velour_plugin.filters.language.kinds import contradictions
 from velour_plugin.queries.query import RankQuery
 from velour_plugin.ranking.candidates.selection import DatasetSelection
-from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measured
+from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measurement
 
 
 def leaderboard_notes(
-    measured: Sequence[Measured],
+    measured: Sequence[Measurement],
     selections: Sequence[DatasetSelection],
     query: RankQuery,
     total: int,
@@ -39,14 +39,14 @@ def _on_sharing(selections: Sequence[DatasetSelection]) -> list[str]:
     ]
 
 
-def _on_few_datums(measured: Sequence[Measured]) -> list[str]:
+def _on_few_datums(measured: Sequence[Measurement]) -> list[str]:
     fewest = min((each.datums for each in measured if each.datums), default=FEW)
     if fewest >= FEW:
         return []
     return [f"{fewest} datums are too few to say how sure this is: at least {FEW} are."]
 
 
-def _on_rare_labels(measured: Sequence[Measured]) -> list[str]:
+def _on_rare_labels(measured: Sequence[Measurement]) -> list[str]:
     rarest = max(measured, key=lambda each: len(each.rare))
     if not rarest.rare or not any(each.replicates.size for each in measured):
         return []

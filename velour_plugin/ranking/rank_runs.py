@@ -21,7 +21,7 @@ from velour_plugin.ranking.candidates.selection import Competitors, select
 from velour_plugin.ranking.defaults import named_datasets, named_metric
 from velour_plugin.ranking.leaderboard_columns import Columns, Row
 from velour_plugin.ranking.notes import leaderboard_notes
-from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measured, measure_all
+from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measurement, measure_all
 from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
 from velour_plugin.store.protocol import Snapshot
 
@@ -116,7 +116,7 @@ class Ranking:
     def _lower_is_better(self) -> bool:
         return self.competitors.all[0].evaluator.prefers_lower(self.metric)
 
-    def _measured(self) -> list[Measured]:
+    def _measured(self) -> list[Measurement]:
         """The value of each competitor: as it is stored where that is the answer, else measured."""
         if self.ledgers is None:
             stored = self.selections[0].chosen.values
@@ -139,7 +139,7 @@ class Ranking:
             )
         )
         return [
-            Measured(None, 0, np.empty(0), f"not judged on {', '.join(competitor.missing)}")
+            Measurement(None, 0, np.empty(0), f"not evaluated on {', '.join(competitor.missing)}")
             if competitor.missing
             else next(measured)
             for competitor in self.competitors.all
@@ -179,8 +179,8 @@ class Ranking:
         return sorted(rows, key=lambda row: (row.rank or len(rows) + 1, row.model, row.run or ""))
 
 
-def _as_stored(value: float | None, datums: int) -> Measured:
-    return Measured(value, datums, np.empty(0), None if value is not None else UNDEFINED)
+def _as_stored(value: float | None, datums: int) -> Measurement:
+    return Measurement(value, datums, np.empty(0), None if value is not None else UNDEFINED)
 
 
 def _canonical_filter(query: RankQuery) -> str | None:

@@ -1,4 +1,4 @@
-"""The questions that people ask: each makes a query and asks a store."""
+"""The public functions that query a store: each makes a query and returns its answer."""
 
 from __future__ import annotations
 

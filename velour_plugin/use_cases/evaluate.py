@@ -200,7 +200,7 @@ def _check_predicted(dataset: object) -> None:
             f"velour.Dataset.from_groundtruths(groundtruths, name='name').{add}."
         )
     if isinstance(dataset, Dataset) and dataset.predictions is None:
-        raise BadDataset(f"dataset {dataset.name!r} has no predictions to judge: dataset.{add}.")
+        raise BadDataset(f"dataset {dataset.name!r} has no predictions to evaluate: dataset.{add}.")
 
 
 def _stored(

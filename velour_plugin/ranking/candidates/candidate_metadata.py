@@ -33,7 +33,7 @@ def datasets_with_candidates(access: LedgerAccess, datasets: Sequence[str]) -> S
     admitted = [name for name, items in candidates.items() if any(map(access.admits, items))]
     if not admitted:
         raise NotFound(
-            "no evaluated run is among those asked for: none on "
+            "no evaluated run matches the filter: none on "
             f"{', '.join(map(repr, datasets))} has {to_text(access.split.runs)}."
         )
     return admitted

@@ -18,7 +18,7 @@ ABOUT_DATUMS = frozenset({"dataset_digest", "datums_digest", "groundtruth_digest
 """Fields that may differ when evaluations are re-aggregated over the datums that they share."""
 
 OF_ANNOTATIONS = "filter of labels, scores and annotations"
-"""What a filter asks of other than datums: runs that were asked otherwise share no answer."""
+"""Conditions of a filter on anything but datums: runs that differ in them are not comparable."""
 
 
 def differences(
@@ -33,18 +33,18 @@ def differences(
     Returns:
         For each such field, the runs by the value that they have.
     """
-    found: dict[str, dict[str, list[str]]] = {}
+    runs_by_value: dict[str, dict[str, list[str]]] = {}
     for candidate in candidates:
         decorative = installed().evaluator(candidate.task).decorative
         certificate = access.certificate(candidate) if access else candidate.certificate
         for field, value in _flat(certificate.to_dict(), decorative).items():
-            found.setdefault(field, {}).setdefault(canonical_json(value), []).append(
+            runs_by_value.setdefault(field, {}).setdefault(canonical_json(value), []).append(
                 name_of(candidate)
             )
     total = len(candidates)
     return {
         field: values
-        for field, values in found.items()
+        for field, values in runs_by_value.items()
         if len(values) > 1 or sum(map(len, values.values())) < total
     }
 
@@ -67,7 +67,7 @@ def refuse(differing: Mapping[str, Mapping[str, Sequence[str]]], may_intersect: 
         )
     elif all(field == "label_map" or field.startswith("parameters.") for field in differing):
         way_out = (
-            "evaluate them again in the same way, or ask them all alike with parameters={…} "
+            "evaluate them again in the same way, or rank them all with the same parameters={…} "
             "(--parameters)"
         )
     else:
@@ -116,13 +116,13 @@ def _flat(certificate: Mapping[str, Any], decorative: Collection[str]) -> dict[s
     return flat
 
 
-def _parts(spelled: str | None) -> tuple[Any, Any]:
+def _parts(filter_json: str | None) -> tuple[Any, Any]:
     """The part of a filter that is about datums, and all else, in JSON; ``None`` for nothing."""
-    if spelled is None:
+    if filter_json is None:
         return None, None
     of_datums: list[Node] = []
     others: list[Node] = []
-    for part in conjuncts(parse_filter(json.loads(spelled))):
+    for part in conjuncts(parse_filter(json.loads(filter_json))):
         (of_datums if split_filter(part).datums is not None else others).append(part)
     parts = (conjunction(of_datums), conjunction(others))
     datums, rest = (None if part is None else to_json(part) for part in parts)

@@ -81,7 +81,7 @@ def find_run(reader: Reader, run: str, where: Where, dataset: str | None = None)
     if not len(selection):
         raise InvalidInput(
             f"the filter selects none of the {len(ledger.datums)} datums that run {run!r} was "
-            f"judged on in {candidate.certificate.dataset!r}."
+            f"evaluated on in {candidate.certificate.dataset!r}."
         )
     ledger = access.ledger(candidate, ledger, selection)
     evaluator = installed().evaluator(candidate.task)
@@ -127,5 +127,7 @@ def _evaluations(reader: Reader, run: str) -> list[Candidate]:
         with suppress(UnknownName):  # a run that was never evaluated
             known += reader.evaluations_of(number)
     if not known:
-        raise NotFound(f"{run!r}: none of its runs was judged: velour evaluate {run} --dataset …")
+        raise NotFound(
+            f"{run!r}: none of its runs was evaluated: velour evaluate {run} --dataset …"
+        )
     return sorted(known, key=lambda item: item.created_at, reverse=True)

@@ -83,11 +83,11 @@ def select_datums(access: LedgerAccess, chosen: Chosen, on_mismatch: str) -> Dat
         of_query = {number: chosen.within(shared) for number, chosen in of_query.items()}
     # evaluations of one version and filter are about the same datums, which are selected once
     kinds = {(item.version.id, item.certificate.filter): item for item in candidates}
-    own = {
+    evaluated = {
         kind: _evaluated_datums(access, item, of_query[item.version.id])
         for kind, item in kinds.items()
     }
-    selected = [own[item.version.id, item.certificate.filter] for item in candidates]
+    selected = [evaluated[item.version.id, item.certificate.filter] for item in candidates]
     total = max(version.datums for version in versions.values())
     dataset = candidates[0].certificate.dataset
     return DatasetSelection(dataset, chosen, selected, total, shared)
@@ -99,8 +99,8 @@ def _evaluated_datums(
     """The part of a selection that an evaluation is about: what its own filter selected."""
     if item.certificate.filter is None:
         return selection
-    own = split_filter(parse_filter(json.loads(item.certificate.filter)))
-    evaluated = access.reader.select_datums(item.version, own.datums)
+    evaluated_filter = split_filter(parse_filter(json.loads(item.certificate.filter)))
+    evaluated = access.reader.select_datums(item.version, evaluated_filter.datums)
     return selection.within(frozenset(evaluated.uids))
 
 
@@ -212,10 +212,12 @@ class Competitors:
     def _competitor(self, name: str, name_of_row: RowNames) -> Competitor:
         items, selected, missing = [], [], []
         for each in self.selections:
-            own = [index for index, item in enumerate(each.candidates) if name_of_row(item) == name]
-            if own:  # the newest comes first
-                items.append(each.candidates[own[0]])
-                selected.append(each.selected[own[0]])
+            rows = [
+                index for index, item in enumerate(each.candidates) if name_of_row(item) == name
+            ]
+            if rows:  # the newest comes first
+                items.append(each.candidates[rows[0]])
+                selected.append(each.selected[rows[0]])
             else:
                 missing.append(each.dataset)
         return Competitor(items, selected, name, missing)

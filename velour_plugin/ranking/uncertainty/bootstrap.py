@@ -40,7 +40,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """One run over the selected datums.
 
     Args:
@@ -80,7 +80,7 @@ def measure(
     label: Label | None,
     weights: Iterable[NDArray[np.int64]] | None = None,
     further: Sequence[MetricKey] = (),
-) -> Measured:
+) -> Measurement:
     """Measure one ledger over some of its datums.
 
     Args:
@@ -112,7 +112,7 @@ def measure(
         for (key, name), datums in (evaluator.support(ledger).items() if rough else ())
     }
     shown = {name: count for name, count in shown.items() if count}
-    return Measured(
+    return Measurement(
         value,
         int(counting.sum()),
         np.concatenate(blocks) if blocks else np.empty(0),
@@ -135,7 +135,7 @@ def _spread(weights: NDArray[np.int64], counting: NDArray[np.bool_]) -> NDArray[
 
 def measure_resampled(
     subject: Subject, metric: str, label: Label | None, resamples: int, seed: int
-) -> Measured:
+) -> Measurement:
     """Measure one run, under resamples where at least :data:`FEW` of its datums count."""
     count = int(subject[2].sum())
     drawn = [resample_weights(count, resamples, seed)] if resamples and count >= FEW else None
@@ -160,7 +160,7 @@ def measure_all(
     resamples: int = 0,
     seed: int = 0,
     further: Sequence[MetricKey] = (),
-) -> list[Measured]:
+) -> list[Measurement]:
     """Measure runs under the same resamples; a progress bar shows when it takes long.
 
     Args:

@@ -116,7 +116,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted[order] = np.minimum(
         1.0,
         np.maximum.accumulate(
-            [(many - at) * p_values[place] for at, place in enumerate(order)] or [0.0]
+            [(many - at) * p_values[index] for at, index in enumerate(order)] or [0.0]
         )[:many],
     )
     return [float(p) for p in adjusted]
