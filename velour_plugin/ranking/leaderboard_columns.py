@@ -1,4 +1,4 @@
-"""Further columns of a leaderboard: metrics, what is known of runs, and conditions on them."""
+"""Further columns of a leaderboard (metrics, properties of runs), and conditions on them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Row:
 
     @property
     def value(self) -> float | None:
-        """Of the metric that is ranked by."""
+        """Value of the metric that rows are ranked by."""
         return self.measured.value
 
 
@@ -88,7 +88,7 @@ class Columns:
         return rows
 
     def admits(self, row: Row) -> bool:
-        """Whether a row meets the condition; one that it is unknown for does not."""
+        """Whether a row meets the condition; a row with an unknown value does not."""
         values = {**row.values, self.metric: row.value}
         return self._admits is None or self._admits(_RowSubject(values)) is True
 
@@ -136,7 +136,7 @@ def _label_of(
 def _values_of_run(
     competitor: Competitor, properties: Sequence[Property]
 ) -> dict[str, ColumnValue]:
-    """What is known of a run and its model, by property."""
+    """Values of properties of a run and its model."""
     item, run = competitor.first, competitor.run
     subject = RunSubject(
         item.model,

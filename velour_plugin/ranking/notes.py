@@ -1,4 +1,4 @@
-"""What a reader of a leaderboard must know: why it is empty, and what its intervals are worth."""
+"""Notes on a leaderboard: why it is empty, and where its intervals are rough."""
 
 from __future__ import annotations
 

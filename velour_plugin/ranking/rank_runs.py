@@ -1,4 +1,4 @@
-"""Rank runs by a metric over any selection of datums, from what was matched once."""
+"""Rank runs by a metric over any selection of datums, from stored ledgers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def answer_ranking(reader: Snapshot, query: RankQuery) -> Leaderboard:
 
 
 class Ranking:
-    """A leaderboard in the making: all that it needs of the store is read when this is made.
+    """Computes a leaderboard; everything is read from the store when this is made.
 
     Args:
         reader: of the store.
@@ -65,7 +65,7 @@ class Ranking:
         self.ledgers = None if self._is_stored else self.competitors.ledgers()
 
     def leaderboard(self) -> Leaderboard:
-        """Measure, and say how sure that is."""
+        """Compute values, intervals and probabilities."""
         measured = self._measured()
         self._check_label()
         rows = self.columns.joined(self.competitors.all, measured)
@@ -106,7 +106,7 @@ class Ranking:
 
     @property
     def _is_stored(self) -> bool:
-        """Whether the stored numbers are the answer."""
+        """Whether the stored metric values are the answer, so that no ledger is read."""
         query = self.query
         whole = query.where is None and not query.parameters and self.selections[0].shared is None
         alone = len(self.selections) == 1 and not self.columns.metrics
@@ -117,7 +117,7 @@ class Ranking:
         return self.competitors.all[0].evaluator.prefers_lower(self.metric)
 
     def _measured(self) -> list[Measurement]:
-        """The value of each competitor: as it is stored where that is the answer, else measured."""
+        """Value and replicates of each competitor, from stored values or ledgers."""
         if self.ledgers is None:
             stored = self.selections[0].chosen.values
             return [
@@ -146,7 +146,7 @@ class Ranking:
         ]
 
     def _check_label(self) -> None:
-        """Refuse a label that no ledger has once labels were mapped or left out."""
+        """Refuse a label that no ledger has after mapping and filtering labels."""
         label, known = self.query.label, self.access.labels
         if label is not None and known and tuple(label) not in known:
             raise UnknownName("label", "=".join(label), map("=".join, known))

@@ -1,4 +1,4 @@
-"""Which model to take for a need, across every dataset that has something to say about it.
+"""Which model is best for a need, over all datasets that have datums for it.
 
 Datasets on which the same models were evaluated are put together and ranked as one; models that
 never met on the same datums share no probability.

@@ -1,4 +1,4 @@
-"""Cut datums into slices by what is known of them.
+"""Cut datums into slices by their metadata, location or named filters.
 
 A *cut* is a property, maybe with a way of cutting behind a colon:
 
@@ -76,7 +76,7 @@ def masks(
 
 
 def cut_name(cut: Cut) -> str:
-    """What a cut is called."""
+    """Name of a cut."""
     return cut if isinstance(cut, str) else next(iter(cut))
 
 

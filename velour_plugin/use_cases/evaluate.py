@@ -41,7 +41,7 @@ def evaluate(
     save: bool = True,
     store: Store | str | None = None,
 ) -> Evaluation:
-    """Evaluate a model's predictions on a dataset, and keep that in a store.
+    """Evaluate a model's predictions on a dataset, and store the evaluation.
 
     Args:
         dataset: with predictions (see :meth:`velour_plugin.Dataset.with_predictions`), in memory
@@ -95,7 +95,7 @@ def evaluate_question(
     run: EvaluatedRun | None = None,
     n_jobs: int | None = None,
 ) -> Evaluation:
-    """Evaluate with a task, parameters and filter that were checked before, and keep that.
+    """Evaluate with checked task, parameters and filter, and store the evaluation.
 
     Args:
         dataset: with predictions.
@@ -124,7 +124,7 @@ def compute(
     run: EvaluatedRun | None = None,
     n_jobs: int | None = None,
 ) -> Evaluation:
-    """Match, measure and certify; nothing is kept.
+    """Match, measure and certify; nothing is stored.
 
     Args:
         dataset: with predictions.
@@ -163,7 +163,7 @@ def publish(evaluation: Evaluation, dataset: Dataset | PartitionedDataset, store
 def fixed_filter(
     where: Where, dataset: Dataset | PartitionedDataset, store: Store | None
 ) -> Node | None:
-    """A filter whose conditions on facts are spelled as the uids that they select now.
+    """Replace conditions on facts by the uids that they select now.
 
     Facts may change, and a certificate must select the same datums forever.
 
@@ -187,7 +187,7 @@ def fixed_filter(
 
 
 def _check_predicted(dataset: object) -> None:
-    """Refuse what is no dataset with predictions, and say how one is made."""
+    """Refuse anything but a dataset with predictions."""
     add = "with_predictions(predictions, model='name')"
     if isinstance(dataset, str):
         raise BadDataset(

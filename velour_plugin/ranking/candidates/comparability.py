@@ -1,4 +1,4 @@
-"""Refuse unfair comparisons: evaluations that do not answer one question are not ranked."""
+"""Refuse unfair comparisons: evaluations whose certificates differ are not ranked together."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OF_ANNOTATIONS = "filter of labels, scores and annotations"
 def differences(
     candidates: Sequence[Candidate], access: LedgerAccess | None = None
 ) -> dict[str, dict[str, list[str]]]:
-    """Say in which fields of their certificates evaluations differ.
+    """Find the fields of their certificates in which evaluations differ.
 
     Args:
         candidates: the evaluations.
@@ -50,7 +50,7 @@ def differences(
 
 
 def refuse(differing: Mapping[str, Mapping[str, Sequence[str]]], may_intersect: bool) -> None:
-    """Raise the refusal, field by field.
+    """Raise an error that lists the differing fields.
 
     Raises:
         NotComparable: always.
@@ -80,7 +80,7 @@ def refuse(differing: Mapping[str, Mapping[str, Sequence[str]]], may_intersect: 
 
 
 def refuse_other_questions(candidates: Sequence[Candidate], access: LedgerAccess) -> None:
-    """Refuse to put evaluations on several datasets together that answer different questions.
+    """Refuse to pool evaluations on several datasets that differ in more than their datums.
 
     Raises:
         NotComparable: they differ in more than their datasets and datums.
@@ -93,21 +93,21 @@ def refuse_other_questions(candidates: Sequence[Candidate], access: LedgerAccess
 
 
 def in_one_line(error: VelourError) -> str:
-    """Why evaluations cannot answer, as a note says it: with the fields, without the way out."""
+    """An error as one line of a note: with the differing fields, without the suggestion."""
     first, *others = str(error).splitlines()
     fields = "; ".join(line.strip() for line in others[:-1])
     return f"{first} {fields}" if isinstance(error, NotComparable) else first
 
 
 def name_of(candidate: Candidate) -> str:
-    """What people call an evaluation: its run's name or id, else its model."""
+    """Display name of an evaluation: its run's name or id, else its model."""
     if candidate.run is None:
         return candidate.model
     return candidate.run.name or candidate.run.run_id
 
 
 def _flat(certificate: Mapping[str, Any], decorative: Collection[str]) -> dict[str, Any]:
-    """Spread parameters and filter out, so that a refusal names what differs."""
+    """Flatten a certificate into fields that are compared one by one."""
     flat = {key: value for key, value in certificate.items() if key != "parameters"}
     for key, value in certificate["parameters"].items():
         if key not in decorative:
@@ -117,7 +117,7 @@ def _flat(certificate: Mapping[str, Any], decorative: Collection[str]) -> dict[s
 
 
 def _parts(filter_json: str | None) -> tuple[Any, Any]:
-    """The part of a filter that is about datums, and all else, in JSON; ``None`` for nothing."""
+    """Split a filter into conditions on datums and all others, in JSON; ``None`` where empty."""
     if filter_json is None:
         return None, None
     of_datums: list[Node] = []

@@ -1,4 +1,4 @@
-"""One run and its evaluation, as slices, comparisons and the worst datums need them."""
+"""Find one run and its newest evaluation, for slices, comparisons and worst datums."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class EvaluatedLedger:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Display name of the run."""
         return self.uri or name_of(self.candidate)
 
     @property
@@ -116,7 +116,7 @@ def _newest(reader: Reader, run: str, dataset: str | None) -> Candidate:
 
 
 def _evaluations(reader: Reader, run: str) -> list[Candidate]:
-    """Of what has that name, or of all the runs behind a tracker's URI; the newest first."""
+    """Evaluations of a name, or of all runs behind a tracker's URI; the newest first."""
     try:
         return reader.evaluations_of(run)
     except UnknownName:

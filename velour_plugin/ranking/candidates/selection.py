@@ -96,7 +96,7 @@ def select_datums(access: LedgerAccess, chosen: Chosen, on_mismatch: str) -> Dat
 def _evaluated_datums(
     access: LedgerAccess, item: Candidate, selection: DatumSelection
 ) -> DatumSelection:
-    """The part of a selection that an evaluation is about: what its own filter selected."""
+    """The selected datums that an evaluation's filter selected as well."""
     if item.certificate.filter is None:
         return selection
     evaluated_filter = split_filter(parse_filter(json.loads(item.certificate.filter)))
@@ -106,7 +106,7 @@ def _evaluated_datums(
 
 @dataclass(frozen=True, slots=True)
 class Competitor:
-    """What takes one row of a leaderboard: a run, or over several datasets a model.
+    """One row of a leaderboard: a run, or over several datasets a model.
 
     Args:
         items: its evaluation on each dataset on which it was evaluated.
@@ -122,17 +122,17 @@ class Competitor:
 
     @property
     def first(self) -> Candidate:
-        """The evaluation that it is called by."""
+        """The first evaluation, which gives the row its name."""
         return self.items[0]
 
     @property
     def evaluation_id(self) -> str:
-        """Names its evaluations in the store, joined by ``+``."""
+        """Ids of its evaluations, joined by ``+``."""
         return "+".join(item.evaluation_id for item in self.items)
 
     @property
     def run(self) -> EvaluatedRun | None:
-        """The MLflow run, where it is one; a model's evaluations on several datasets are many."""
+        """The MLflow run; ``None`` over several datasets, where there are several."""
         return self.first.run if len(self.items) == 1 else None
 
     @property
@@ -173,7 +173,7 @@ class Competitors:
         return [competitor for competitor in self.all if not competitor.missing]
 
     def ledgers(self) -> Iterator[tuple[Competitor, Ledger, DatumSelection]]:
-        """Each complete competitor with its ledger over all datasets, and what counts of it.
+        """Each complete competitor with its ledger over all datasets and the selected datums.
 
         The stored ledgers are read when this is called, in one statement; they are narrowed or
         matched again as they are taken.
@@ -204,7 +204,7 @@ class Competitors:
         return competitor, competitor.evaluator.concatenate(renamed), self._renamed(competitor)
 
     def _renamed(self, competitor: Competitor) -> DatumSelection:
-        """The datums that count, under the names that they have in a ledger over all datasets."""
+        """The selected datums, under their names in the ledger over all datasets."""
         pairs = zip(self._names, competitor.selected, strict=True)
         uids = [names[uid] for names, selected in pairs for uid in selected.uids]
         return DatumSelection(uids, np.empty(0, np.int64))
@@ -224,6 +224,6 @@ class Competitors:
 
 
 def _numbered(index: int, selected: Sequence[DatumSelection]) -> dict[str, str]:
-    """Names for a dataset's datums that no other dataset uses, and that sort as its uids do."""
+    """Unique names for a dataset's datums among all datasets, in the order of their uids."""
     uids = sorted({uid for each in selected for uid in each.uids}, key=natural_order)
     return {uid: f"{index:04}/{number:012}" for number, uid in enumerate(uids)}

@@ -145,7 +145,7 @@ def measure_resampled(
 def _share(
     outcomes: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None, selected: NDArray[np.bool_]
 ) -> tuple[int, int] | None:
-    """How many of the selected datums are right, and how many were tried."""
+    """Counts of correct and of evaluated datums among the selected ones."""
     if outcomes is None:
         return None
     right, tried = outcomes
@@ -200,7 +200,7 @@ def measure_all(
 
 
 def _abreast(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Results in order, a few at a time: while one is measured, the next is read."""
+    """Results in order; while one ledger is measured, the next is read."""
     with ThreadPoolExecutor(_WORKERS) as pool:
         waiting: deque[Future[R]] = deque()
         for item in items:

@@ -1,4 +1,4 @@
-"""Whether the difference of two runs is chance.
+"""Permutation test: whether the difference of two runs is chance.
 
 Where a metric is a share of datums, as accuracy is, McNemar's exact test says so. Of
 every other metric it is a permutation test: if it did not matter whose predictions are whose,
@@ -63,7 +63,7 @@ class Pair:
 
     @property
     def notes(self) -> list[str]:
-        """How the headline's p came about, where it is not the usual way."""
+        """A note where p is from an exact test."""
         exact = self.permutations and self._outcomes(self.metric, self.label)
         return [f"p of {self.metric} is by McNemar's exact test."] if exact else []
 
@@ -187,7 +187,7 @@ class Pair:
         return item.name == of_label and item.label.key == self.key
 
     def _measure(self) -> Callable[..., list[Metric]]:
-        """What gives the metric: what is measured often, or else the details.
+        """The evaluator's method that computes the metric: ``measure``, or else ``details``.
 
         Raises:
             UnknownName: neither does.

@@ -1,4 +1,4 @@
-"""How sure: resamples of datums, intervals, ranks, and tests. Arithmetic on arrays only.
+"""Statistics on arrays: bootstrap resamples of datums, intervals, ranks and tests.
 
 Datums are the unit of resampling, as in Everingham et al. 2010: what lies in one image is
 not independent. Every run sees the same resamples, so that what they share cancels in
@@ -69,7 +69,7 @@ def basic_interval(
 
 
 def recentred(values: Sequence[float | None], replicates: Floats) -> Floats:
-    """Replicates reflected at their values, ``(runs, resamples)``: what the truth may be.
+    """Replicates reflected at their values, ``(runs, resamples)``, as in the basic bootstrap.
 
     Ranks and probabilities are read from these, as intervals are.
     """
