@@ -452,7 +452,6 @@ def test_metadata_that_breaks_a_rule_is_refused(
         ("does not parse", ["mAP", "--dataset", "fires", "--where", "hour ="]),
         ("unknown run 'nite': did you mean 'night'", ["--dataset", "fires", "--run", "nite"]),
         ("Invalid value for '--on-mismatch'", ["--dataset", "fires", "--on-mismatch", "guess"]),
-        ("Missing option '--dataset'", ["mAP"]),
     ],
 )
 @pytest.mark.usefixtures("three")

@@ -24,6 +24,7 @@ from velour_plugin.ranking.notes import leaderboard_notes
 from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measurement, measure_all
 from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
 from velour_plugin.store.protocol import Snapshot
+from velour_plugin.store.values import Candidate
 
 
 def answer_ranking(reader: Snapshot, query: RankQuery) -> Leaderboard:
@@ -84,7 +85,7 @@ class Ranking:
             rows=self._rows(kept),
             notes=(
                 *self.access.notes,
-                *self._folding_notes(),
+                *folding_notes(self.folded, len(self.selections) == 1),
                 *leaderboard_notes(measured, self.selections, query, total),
                 *self.columns.notes([row for row in rows if row not in kept]),
             ),
@@ -100,9 +101,10 @@ class Ranking:
         """Names of the rows."""
         return frozenset(competitor.name for competitor in self.competitors.all)
 
-    def _folding_notes(self) -> list[str]:
-        folded = [item for each in self.selections for item in each.chosen.folded]
-        return folding_notes(folded, len(self.selections) == 1)
+    @property
+    def folded(self) -> list[Candidate]:
+        """Evaluations in older runs, which have no row."""
+        return [item for each in self.selections for item in each.chosen.folded]
 
     @property
     def _is_stored(self) -> bool:

@@ -13,6 +13,7 @@ from velour_plugin.answers import Leaderboard, Recommendation, Support
 from velour_plugin.errors import NotComparable, NotFound, UnknownName
 from velour_plugin.queries.query import RankQuery, RecommendQuery
 from velour_plugin.ranking.candidates.comparability import in_one_line
+from velour_plugin.ranking.candidates.folding import folding_notes
 from velour_plugin.ranking.defaults import named_metric
 from velour_plugin.ranking.rank_runs import Ranking
 from velour_plugin.store.protocol import Snapshot
@@ -70,6 +71,8 @@ def answer_recommendation(reader: Snapshot, query: RecommendQuery) -> Recommenda
     notes = [_coverage(pool, leaderboard) for pool, leaderboard in pooled]
     if len(pooled) > 1:
         notes.append(_SEPARATE)
+    folded = [item for ranking in rankings.values() for item in ranking.folded]
+    notes += folding_notes(folded, is_alone=False)
     notes += [f"Left out: {name}: {why}" for name, why in left_out.items()]
     return Recommendation(
         title=f"Best model by {metric}",
