@@ -244,8 +244,67 @@ def test_rank_refuses_or_intersects_what_differs() -> None:
 
 
 @pytest.mark.usefixtures("three")
+def test_the_only_dataset_and_the_first_metric_need_no_name() -> None:
+    assert told("rank", "--resamples", "0") == told("rank", "mAP", "--dataset", "fires",
+                                                    "--resamples", "0")  # fmt: skip
+    said(*evaluate("all", "--dataset", "again"))
+    refusal = call("rank")
+    assert refusal.exit_code == 2
+    assert "name one (--dataset): again, fires" in refusal.stderr
+
+
+@pytest.mark.usefixtures("files")
+def test_runs_of_a_model_are_folded_until_all_are_shown() -> None:
+    truth = velour.read_dataset("truth.json", name="fires")
+    with velour.open_store() as store:
+        for number, results in enumerate(("all", "noon")):
+            dataset = truth.with_predictions(f"{results}.json", "owl")
+            run = velour.EvaluatedRun(f"{number}" * 32, f"run {number}", "1")
+            evaluation = velour.evaluate(dataset, "object-detection", run=run, save=False)
+            store.save(evaluation, dataset)
+    board = told("rank", "mAR_100", "--resamples", "0")
+    assert [(row["run"], row["value"]) for row in board["rows"]] == [("run 1", 0.25)]
+    assert "1 older run of 1 model is folded: --all-runs shows it" in said("rank", "mAR_100")
+    everything = told("rank", "mAR_100", "--resamples", "0", "--all-runs")
+    assert [row["run"] for row in everything["rows"]] == ["run 0", "run 1"]
+    assert " run 0 " in said("rank", "mAR_100", "--all-runs")
+    assert len(told("matrix", "mAR_100", "--all-runs")["rows"]) == 2
+
+
+@pytest.mark.usefixtures("three")
+def test_lists_say_what_is_there_the_newest_first() -> None:
+    assert [entry["model"] for entry in told("runs", "list")] == ["noon", "night", "all"]
+    assert [entry["model"] for entry in told("runs", "list", "--model", "all")] == ["all"]
+    assert [entry["name"] for entry in told("models", "list", "--dataset", "fires")] == [
+        "noon", "night", "all",
+    ]  # fmt: skip
+    assert told("datasets", "list", "--model", "noon")[0]["evaluations"] == 1
+    table = said("runs", "list").splitlines()
+    assert table[0].startswith("Evaluated runs, the newest first: 3")
+    assert "mAP" in table[4]
+
+    shown = told("runs", "show", "night")
+    assert shown["metrics"]["mAR_100"] == 0.5
+    assert shown["certificate"]["dataset"] == "fires"
+    text = said("runs", "show", "night")
+    assert f"evaluation  {shown['evaluation_id']}" in text
+    assert "parameters.iou_threshold" in text
+    assert "did you mean 'night'" in call("runs", "show", "nihgt").stderr
+
+
+@pytest.mark.usefixtures("three")
+def test_a_class_is_named_for_slices_comparisons_and_worst() -> None:
+    for command in (["slices", "noon", "--by", "sensor"], ["worst", "noon"],
+                    ["compare", "noon", "night"]):  # fmt: skip
+        assert "class=fire" in said(*command, "--label", "fire").splitlines()[0]
+        refusal = call(*command, "--label", "fier")
+        assert (refusal.exit_code, "did you mean 'fire'" in refusal.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("three")
 def test_datasets_lists_versions() -> None:
     (version,) = told("datasets")
+    assert told("datasets", "list") == [version]
     assert (version["dataset"], version["number"], version["datums"]) == ("fires", 1, 4)
     assert {"hour", "sensor"} <= set(version["properties"])
     assert said("datasets").startswith("fires v1  4 datums  " + version["digest"][:12])
@@ -407,7 +466,6 @@ def test_metadata_that_breaks_a_rule_is_refused(
         ("does not parse", ["mAP", "--dataset", "fires", "--where", "hour ="]),
         ("unknown run 'nite': did you mean 'night'", ["--dataset", "fires", "--run", "nite"]),
         ("Invalid value for '--on-mismatch'", ["--dataset", "fires", "--on-mismatch", "guess"]),
-        ("Missing option '--dataset'", ["mAP"]),
     ],
 )
 @pytest.mark.usefixtures("three")

@@ -170,10 +170,10 @@ def test_evaluating_again_in_one_run_replaces_its_artifacts() -> None:
     assert runs.metrics(run)["mAR_100"] == 0.0
 
 
-def test_the_same_predictions_in_two_runs_are_two_entries_of_a_board() -> None:
+def test_the_same_predictions_in_two_runs_are_two_rows_where_all_are_shown() -> None:
     """The evaluation is computed once; its artifact, written twice, says the same."""
     first, second = (runs.evaluate(fires(HALF), name=name) for name in ("first", "second"))
-    board = velour.rank("mAR_100", dataset="fires")
+    board = velour.rank("mAR_100", dataset="fires", all_runs=True)
     assert {row.run for row in board} == {"first", "second"}
     assert {(row.rank, row.value) for row in board} == {(1, 0.5)}
     assert runs.evaluation_json(first) == runs.evaluation_json(second)

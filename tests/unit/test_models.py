@@ -113,7 +113,7 @@ def test_runs_are_ranked_by_the_metadata_of_their_models(store: Store) -> None:
     assert models("model.metadata.backbone LIKE 's%' OR model = 'c'") == ["a", "c"]
     with pytest.raises(UnknownName, match=r"did you mean 'model.metadata.backbone'"):
         models("model.metadata.backbon = 'swin'")
-    with pytest.raises(NotFound, match="no evaluated run is among those asked for"):
+    with pytest.raises(NotFound, match="no evaluated run matches"):
         models("model.metadata.backbone = 'resnet'")
 
 

@@ -553,7 +553,7 @@ def test_a_filter_chooses_models_and_runs(store: Store) -> None:
     assert order(night) == [(1, "swin-s", 0.5), (2, "yolo", 0.0)]
     outside = rank(store, where="run_id IS NULL")
     assert [row.model for row in outside] == ["yolo"]
-    with pytest.raises(NotFound, match="no evaluated run is among those asked for"):
+    with pytest.raises(NotFound, match="no evaluated run matches"):
         rank(store, where="model = 'resnet'")
 
 
@@ -615,7 +615,7 @@ def test_models_are_ranked_over_several_datasets_together(store: Store) -> None:
     judge(store, fires(["2"], "absent", ["2", "10"], "more"))
     board = rank(store, dataset=["fires", "more"])
     assert order(board) == [(1, "all", 5 / 6), (2, "half", 3 / 6), (None, "absent", None)]
-    assert board[2].reason == "not judged on fires"
+    assert board[2].reason == "not evaluated on fires"
     assert (board.datums, board.of_datums, board.dataset) == (6, 6, "fires, more")
     night = rank(store, dataset=["fires", "more"], where=NIGHT)
     assert [row.value for row in night] == [1.0, pytest.approx(2 / 3), None]
@@ -636,7 +636,7 @@ def test_answers_to_different_questions_are_not_put_together(store: Store) -> No
 def test_runs_with_other_parameters_can_be_asked_alike(store: Store) -> None:
     judge(store, fires(ALL, "a"))
     judge(store, fires(["2"], "b"), parameters={"iou_threshold": 0.7})
-    with pytest.raises(NotComparable, match="ask them all alike with parameters="):
+    with pytest.raises(NotComparable, match="rank them all with the same parameters="):
         rank(store)
     assert order(rank(store, parameters={"iou_threshold": 0.5})) == [(1, "a", 1.0), (2, "b", 0.25)]
     with pytest.raises(UnknownName, match=r"unknown label 'class=smoke'.*known are: class=fire"):
@@ -649,7 +649,7 @@ def test_models_that_share_no_dataset_have_no_place(store: Store) -> None:
     judge(store, fires(ALL, "a"))
     judge(store, fires(["2"], "b", ["2", "10"], "more"))
     board = rank(store, dataset=["fires", "more"])
-    assert {row.reason for row in board} == {"not judged on more", "not judged on fires"}
+    assert {row.reason for row in board} == {"not evaluated on more", "not evaluated on fires"}
     assert {row.rank for row in board} == {None}
     assert "selects none" not in str(board)
 

@@ -223,6 +223,17 @@ def test_models_that_never_met_share_no_probability(store: Store) -> None:
     assert any("evaluated on the same datasets" in note for note in found.notes)
 
 
+def test_a_recommendation_folds_older_runs_too(store: Store) -> None:
+    for number in (1, 2):
+        dataset = found_on(fires(), "dusk", True)
+        run = velour.EvaluatedRun(f"r{number}", None, "1")
+        store.save(velour.evaluate(dataset, "object-detection", run=run, save=False), dataset)
+    found = velour.recommend("mAP", where="night", resamples=50, store=store)
+    assert {row.model: row.p_best for row in found} == {"night": 0.5, "dusk": 0.5, "day": 0.0}
+    note = "1 older run of 1 model is folded: velour rank --dataset NAME --all-runs shows it"
+    assert any(each.startswith(note) for each in found.notes)
+
+
 def test_a_pooled_probability_is_that_of_a_ranking_of_all_datasets_together(store: Store) -> None:
     small = fires("small", 10)
     for model, night in (("night", True), ("day", False)):

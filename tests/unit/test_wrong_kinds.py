@@ -20,8 +20,8 @@ WRITES: dict[str, Callable[[Any], Any]] = {
     "'swin': expected a velour.Model": lambda store: store.save_model("swin"),
     "uids 5: expected the names": lambda store: store.tag("fires", "seen", uids=5),
     "dataset 5: expected its name": lambda store: store.facts(5),
-    "question 'rank': expected": lambda store: store.ask("rank"),
-    "question None: expected": lambda store: store.ask(None),
+    "query 'rank': expected": lambda store: store.ask("rank"),
+    "query None: expected": lambda store: store.ask(None),
     "runs 5: expected": lambda store: velour.rank("mAP", "fires", runs=5, store=store),
     "experiments 1.5: expected": lambda store: velour.rank("m", "d", experiments=1.5, store=store),
 }

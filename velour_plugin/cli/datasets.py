@@ -77,11 +77,11 @@ def diff(name: str, before: int, after: int, as_json: bool, store: str | None) -
     import velour_plugin as velour
 
     with velour.open_store(store, create=False) as opened:
-        found = opened.diff(name, before, after)
+        difference = opened.diff(name, before, after)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(difference))
     else:
-        click.echo(str(found))
+        click.echo(str(difference))
 
 
 @datasets.command()

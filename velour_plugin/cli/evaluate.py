@@ -92,7 +92,7 @@ def evaluate(
     """
     import velour_plugin as velour
     from velour_plugin.helpers.progress import waiting
-    from velour_plugin.use_cases.evaluate_many import Trial, contenders, stored_dataset
+    from velour_plugin.use_cases.evaluate_many import BatchEvaluation, read_inputs, stored_dataset
 
     if no_store:
         _refuse_what_needs_a_store(
@@ -115,24 +115,26 @@ def evaluate(
             "no ground truth: pass a file (--truth, and --metadata if there is some), or a stored "
             "dataset (--dataset NAME)."
         )
-    task_parameters = json_object("--parameters", parameters)
-    trial = Trial(
-        task or _usual_task(format), task_parameters, where, store, experiment, keep=not no_store
+    batch = BatchEvaluation(
+        task or _usual_task(format),
+        json_object("--parameters", parameters),
+        where,
+        store,
+        experiment,
+        keep=not no_store,
     )
     with waiting("reading predictions"):
-        candidates = contenders(data, models, predictions, names)
+        inputs = read_inputs(data, models, predictions, names)
     with waiting(f"evaluating on {data.name}"):
-        results = trial.judge(candidates)
-    board = trial.leaderboard(results) if len(results) > 1 and not no_store else None
+        outputs = batch.evaluate(inputs)
+    leaderboard = batch.leaderboard(outputs) if len(outputs) > 1 and not no_store else None
     if as_json:
-        evaluations = [result.evaluation.to_dict() for result in results]
-        ranked = {} if board is None else {"leaderboard": board.to_dict()}
-        print_json(
-            {"evaluations": evaluations, **ranked} if len(evaluations) > 1 else evaluations[0]
-        )
+        contents = [output.evaluation.to_dict() for output in outputs]
+        ranked = {} if leaderboard is None else {"leaderboard": leaderboard.to_dict()}
+        print_json({"evaluations": contents, **ranked} if len(contents) > 1 else contents[0])
     else:
-        parts = [_headline(result.evaluation) for result in results]
-        click.echo("\n\n".join(parts if board is None else [*parts, printed_text(board)]))
+        parts = [_headline(output.evaluation) for output in outputs]
+        click.echo("\n\n".join(parts if leaderboard is None else [*parts, printed_text(leaderboard)]))
 
 
 def _refuse_what_needs_a_store(options: Mapping[str, object]) -> None:

@@ -1,1 +1,1 @@
-"""Queries: what a store can be asked, as values that are checked, compared, stored and sent."""
+"""Queries: parameters of one question, as values that are checked, compared and stored."""

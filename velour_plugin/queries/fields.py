@@ -1,4 +1,4 @@
-"""Types of what queries hold, each with the check that brings a value to its one form.
+"""Types of the fields of queries, each with a check that normalises its value.
 
 A check takes the field's name and the value that was given::
 
@@ -60,7 +60,7 @@ def _optional_names(name: str, value: Any) -> tuple[str, ...] | None:
 
 
 def _experiments(name: str, value: Any) -> tuple[str, ...] | None:
-    """Ids of experiments, which may be numbers; their order does not matter."""
+    """Sorted ids of experiments; numbers become texts."""
     if value is None:
         return None
     listed = [value] if isinstance(value, (str, int)) else value
@@ -70,7 +70,7 @@ def _experiments(name: str, value: Any) -> tuple[str, ...] | None:
 
 
 def _runs(name: str, value: Any) -> str | tuple[str, ...] | None:
-    """A query in the tracker's own language; or names, whose order does not matter."""
+    """An MLflow filter string, or sorted names of runs."""
     if value is None or isinstance(value, str):
         return _optional_name(name, value)
     return tuple(sorted(_names(name, value)))
@@ -156,7 +156,7 @@ def _flag(name: str, value: Any) -> bool:
 
 
 def _is_list(value: Any) -> bool:
-    """Whether there are items to look at; a scalar of NumPy has the methods of a list only."""
+    """Whether a value can be iterated; a NumPy scalar cannot, although it has the methods."""
     return isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0
 
 

@@ -1,4 +1,4 @@
-"""Queries: what a store can be asked, as values that are checked, compared, stored and sent.
+"""Queries: the parameters of one question, as values that are checked, compared and stored.
 
 A query is frozen and refuses nonsense when it is made. ``to_dict`` spells it in JSON and
 ``Query.from_dict`` undoes that; its digest is the same for all spellings of one question. Functions
@@ -75,13 +75,13 @@ class Query(ABC, Generic[Answer]):
             object.__setattr__(self, name, check(name, getattr(self, name)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON; :meth:`from_dict` undoes this exactly."""
+        """Convert to JSON; :meth:`from_dict` undoes this exactly."""
         own = {item.name: _to_json(getattr(self, item.name)) for item in fields(self)}
         return {"query": self.kind, **own}
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> Query[Any]:
-        """Make the query that :meth:`to_dict` spelled.
+        """Make the query from the output of :meth:`to_dict`.
 
         Raises:
             UnknownName: there is no such kind of query, or it has no such key.
@@ -105,17 +105,17 @@ class Query(ABC, Generic[Answer]):
 
     @property
     def digest(self) -> str:
-        """Names the question: equal for queries that ask the same."""
+        """Digest of all fields: equal for queries with the same meaning."""
         return digest("query", canonical_json(self.to_dict()))
 
     @property
     def cacheable(self) -> bool:
-        """Whether the store alone decides the answer; what a tracker knows may change unseen."""
+        """Whether the answer depends on the store alone, and not on what a tracker knows."""
         return not any(is_uri(getattr(self, name)) for name in self.run_fields)
 
     @property
     def properties(self) -> tuple[Property, ...]:
-        """Properties that decide the answer."""
+        """Properties in filters, on which the answer depends."""
         values = [getattr(self, item.name) for item in fields(self)]
         return tuple(prop for value in values for prop in _properties(value))
 
@@ -163,7 +163,7 @@ def _text(value: Any) -> str:
 
 
 def _properties(value: Any) -> Iterator[Property]:
-    """Properties that filters ask for, in a field of a query."""
+    """Properties that the filters in a field of a query name."""
     if isinstance(value, (tuple, list, Mapping)):
         for item in value.values() if isinstance(value, Mapping) else value:
             yield from _properties(item)
@@ -225,7 +225,7 @@ class RankQuery(Query["answers.Leaderboard"]):
 
     @property
     def properties(self) -> tuple[Property, ...]:
-        """Properties that decide the answer: of filters, and of columns."""
+        """Properties in filters and columns, on which the answer depends."""
         if not self.columns:
             return super().properties
         from velour_plugin.filters.language.tree import Property

@@ -42,10 +42,12 @@ def answer(store: Store, query: Query[Answer]) -> Answer:
     of: what is written meanwhile has a later one, and the answer is not given again.
 
     Raises:
-        InvalidInput: it is no query; a query's own function says what else.
+        InvalidInput: it is no query; each query's answerer raises more.
     """
     if not isinstance(query, Query):
-        raise InvalidInput(f"question {query!r}: expected one such as velour.RankQuery(…).")
+        raise InvalidInput(
+            f"query {query!r}: expected a velour.Query, such as velour.RankQuery(…)."
+        )
     key = cache_key(query)
     with store.snapshot() as reader:
         revision, known = (
@@ -70,7 +72,7 @@ def _answerer(query: Query[Any]) -> Callable[..., Any]:
 
 
 def read_answer(query: Query[Answer], content: Mapping[str, Any]) -> Answer | None:
-    """An answer from the cache; ``None`` for that of another Velour, which is computed again."""
+    """Read a cached answer; ``None`` where another version of Velour wrote it."""
     with suppress(InvalidInput):
         answer: Answer = query.answer_type.from_dict(content)
         return answer
@@ -78,7 +80,7 @@ def read_answer(query: Query[Answer], content: Mapping[str, Any]) -> Answer | No
 
 
 def _family_revisions(query: Query[Any]) -> dict[str, str] | None:
-    """Of the families of a query's properties; filters are loaded for those that have one."""
+    """Revisions of the property families in a query, which are part of the cache key."""
     used = query.properties
     if not used:
         return {}
@@ -88,7 +90,7 @@ def _family_revisions(query: Query[Any]) -> dict[str, str] | None:
 
 
 def cache_key(query: Query[Any]) -> str | None:
-    """Names a cached answer; new arithmetic of an evaluator, or family of properties, has another.
+    """Cache key of a query; a new version of an evaluator or property family changes it.
 
     ``None`` where what a tracker knows decides the answer, which may change unseen.
     """

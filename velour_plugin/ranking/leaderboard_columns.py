@@ -1,4 +1,4 @@
-"""Further columns of a leaderboard: metrics, what is known of runs, and conditions on them."""
+"""Further columns of a leaderboard (metrics, properties of runs), and conditions on them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from velour_plugin.helpers.libraries import shapely
 from velour_plugin.queries.query import RankQuery, label_of
 from velour_plugin.ranking.candidates.metric_lookup import metric_values, no_metric
 from velour_plugin.ranking.candidates.selection import Competitor, Competitors
-from velour_plugin.ranking.uncertainty.bootstrap import Measured
+from velour_plugin.ranking.uncertainty.bootstrap import Measurement
 from velour_plugin.store.protocol import Reader
 
 
@@ -33,12 +33,12 @@ class Row:
     """
 
     competitor: Competitor
-    measured: Measured
+    measured: Measurement
     values: Mapping[str, ColumnValue]
 
     @property
     def value(self) -> float | None:
-        """Of the metric that is ranked by."""
+        """Value of the metric that rows are ranked by."""
         return self.measured.value
 
 
@@ -63,11 +63,13 @@ class Columns:
         self.names = tuple(name for name in query.further_columns if name != metric)
         self.having = parse_filter(query.having)
         self._admits = None if self.having is None else compiled(self.having)
-        own = [name for name in self.names if not is_of_runs(name)]
-        self.metrics = [(name, _label_of(reader, query, name, competitors)) for name in own]
+        metrics = [name for name in self.names if not is_of_runs(name)]
+        self.metrics = [(name, _label_of(reader, query, name, competitors)) for name in metrics]
         self.properties = [Property(name) for name in self.names if is_of_runs(name)]
 
-    def joined(self, competitors: Sequence[Competitor], measured: Sequence[Measured]) -> list[Row]:
+    def joined(
+        self, competitors: Sequence[Competitor], measured: Sequence[Measurement]
+    ) -> list[Row]:
         """Competitors with their numbers and the values of all columns, in order.
 
         Raises:
@@ -86,7 +88,7 @@ class Columns:
         return rows
 
     def admits(self, row: Row) -> bool:
-        """Whether a row meets the condition; one that it is unknown for does not."""
+        """Whether a row meets the condition; a row with an unknown value does not."""
         values = {**row.values, self.metric: row.value}
         return self._admits is None or self._admits(_RowSubject(values)) is True
 
@@ -97,7 +99,7 @@ class Columns:
         names = ", ".join(sorted(row.competitor.name for row in left_out))
         return [f"Left out by {to_text(self.having)}: {names}."]
 
-    def _values(self, competitor: Competitor, measured: Measured) -> dict[str, ColumnValue]:
+    def _values(self, competitor: Competitor, measured: Measurement) -> dict[str, ColumnValue]:
         values = {**measured.further, **_values_of_run(competitor, self.properties)}
         return {name: values.get(name) for name in self.names}
 
@@ -134,7 +136,7 @@ def _label_of(
 def _values_of_run(
     competitor: Competitor, properties: Sequence[Property]
 ) -> dict[str, ColumnValue]:
-    """What is known of a run and its model, by property."""
+    """Values of properties of a run and its model."""
     item, run = competitor.first, competitor.run
     subject = RunSubject(
         item.model,

@@ -27,7 +27,7 @@ from velour_plugin.store.values import Candidate
 
 
 def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
-    """Measure every model on every dataset; what nobody evaluated stays empty.
+    """Measure every model on every dataset; cells without an evaluation stay empty.
 
     Raises:
         NotFound: there is no evaluation to show.

@@ -1,4 +1,4 @@
-"""What a reader of a leaderboard must know: why it is empty, and what its intervals are worth."""
+"""Notes on a leaderboard: why it is empty, and where its intervals are rough."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from velour_plugin.filters.existing_values import value_hints
 from velour_plugin.filters.language.kinds import contradictions
 from velour_plugin.queries.query import RankQuery
 from velour_plugin.ranking.candidates.selection import DatasetSelection
-from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measured
+from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measurement
 from velour_plugin.store.protocol import Snapshot
 
 
 def leaderboard_notes(
-    measured: Sequence[Measured],
+    measured: Sequence[Measurement],
     selections: Sequence[DatasetSelection],
     query: RankQuery,
     total: int,
@@ -52,14 +52,14 @@ def _on_sharing(selections: Sequence[DatasetSelection]) -> list[str]:
     ]
 
 
-def _on_few_datums(measured: Sequence[Measured]) -> list[str]:
+def _on_few_datums(measured: Sequence[Measurement]) -> list[str]:
     fewest = min((each.datums for each in measured if each.datums), default=FEW)
     if fewest >= FEW:
         return []
     return [f"{fewest} datums are too few to say how sure this is: at least {FEW} are."]
 
 
-def _on_rare_labels(measured: Sequence[Measured]) -> list[str]:
+def _on_rare_labels(measured: Sequence[Measurement]) -> list[str]:
     rarest = max(measured, key=lambda each: len(each.rare))
     if not rarest.rare or not any(each.replicates.size for each in measured):
         return []

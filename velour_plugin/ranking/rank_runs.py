@@ -1,4 +1,4 @@
-"""Rank runs by a metric over any selection of datums, from what was matched once."""
+"""Rank runs by a metric over any selection of datums, from stored ledgers."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from velour_plugin.ranking.candidates.selection import Competitors, select
 from velour_plugin.ranking.defaults import named_datasets, named_metric
 from velour_plugin.ranking.leaderboard_columns import Columns, Row
 from velour_plugin.ranking.notes import leaderboard_notes, selection_hints
-from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measured, measure_all
+from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measurement, measure_all
 from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
 from velour_plugin.store.protocol import Snapshot
+from velour_plugin.store.values import Candidate
 
 
 def answer_ranking(reader: Snapshot, query: RankQuery) -> Leaderboard:
@@ -34,7 +35,7 @@ def answer_ranking(reader: Snapshot, query: RankQuery) -> Leaderboard:
 
 
 class Ranking:
-    """A leaderboard in the making: all that it needs of the store is read when this is made.
+    """Computes a leaderboard; everything is read from the store when this is made.
 
     Args:
         reader: of the store.
@@ -66,7 +67,7 @@ class Ranking:
         self.ledgers = None if self._is_stored else self.competitors.ledgers()
 
     def leaderboard(self) -> Leaderboard:
-        """Measure, and say how sure that is."""
+        """Compute values, intervals and probabilities."""
         measured = self._measured()
         self._check_label()
         rows = self.columns.joined(self.competitors.all, measured)
@@ -85,7 +86,7 @@ class Ranking:
             rows=self._rows(kept),
             notes=(
                 *self.access.notes,
-                *self._folding_notes(),
+                *folding_notes(self.folded, len(self.selections) == 1),
                 *leaderboard_notes(measured, self.selections, query, total),
                 *self.hints,
                 *self.columns.notes([row for row in rows if row not in kept]),
@@ -102,13 +103,14 @@ class Ranking:
         """Names of the rows."""
         return frozenset(competitor.name for competitor in self.competitors.all)
 
-    def _folding_notes(self) -> list[str]:
-        folded = [item for each in self.selections for item in each.chosen.folded]
-        return folding_notes(folded, len(self.selections) == 1)
+    @property
+    def folded(self) -> list[Candidate]:
+        """Evaluations in older runs, which have no row."""
+        return [item for each in self.selections for item in each.chosen.folded]
 
     @property
     def _is_stored(self) -> bool:
-        """Whether the stored numbers are the answer."""
+        """Whether the stored metric values are the answer, so that no ledger is read."""
         query = self.query
         whole = query.where is None and not query.parameters and self.selections[0].shared is None
         alone = len(self.selections) == 1 and not self.columns.metrics
@@ -118,8 +120,8 @@ class Ranking:
     def _lower_is_better(self) -> bool:
         return self.competitors.all[0].evaluator.prefers_lower(self.metric)
 
-    def _measured(self) -> list[Measured]:
-        """The value of each competitor: as it is stored where that is the answer, else measured."""
+    def _measured(self) -> list[Measurement]:
+        """Value and replicates of each competitor, from stored values or ledgers."""
         if self.ledgers is None:
             stored = self.selections[0].chosen.values
             return [
@@ -141,14 +143,14 @@ class Ranking:
             )
         )
         return [
-            Measured(None, 0, np.empty(0), f"not judged on {', '.join(competitor.missing)}")
+            Measurement(None, 0, np.empty(0), f"not evaluated on {', '.join(competitor.missing)}")
             if competitor.missing
             else next(measured)
             for competitor in self.competitors.all
         ]
 
     def _check_label(self) -> None:
-        """Refuse a label that no ledger has once labels were mapped or left out."""
+        """Refuse a label that no ledger has after mapping and filtering labels."""
         label, known = self.query.label, self.access.labels
         if label is not None and known and tuple(label) not in known:
             raise UnknownName("label", "=".join(label), map("=".join, known))
@@ -181,8 +183,8 @@ class Ranking:
         return sorted(rows, key=lambda row: (row.rank or len(rows) + 1, row.model, row.run or ""))
 
 
-def _as_stored(value: float | None, datums: int) -> Measured:
-    return Measured(value, datums, np.empty(0), None if value is not None else UNDEFINED)
+def _as_stored(value: float | None, datums: int) -> Measurement:
+    return Measurement(value, datums, np.empty(0), None if value is not None else UNDEFINED)
 
 
 def _canonical_filter(query: RankQuery) -> str | None:

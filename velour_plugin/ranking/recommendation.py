@@ -1,4 +1,4 @@
-"""Which model to take for a need, across every dataset that has something to say about it.
+"""Which model is best for a need, over all datasets that have datums for it.
 
 Datasets on which the same models were evaluated are put together and ranked as one; models that
 never met on the same datums share no probability.
@@ -13,6 +13,7 @@ from velour_plugin.answers import Leaderboard, Recommendation, Support
 from velour_plugin.errors import NotComparable, NotFound, UnknownName
 from velour_plugin.queries.query import RankQuery, RecommendQuery
 from velour_plugin.ranking.candidates.comparability import in_one_line
+from velour_plugin.ranking.candidates.folding import folding_notes
 from velour_plugin.ranking.defaults import named_metric
 from velour_plugin.ranking.rank_runs import Ranking
 from velour_plugin.store.protocol import Snapshot
@@ -51,29 +52,33 @@ def answer_recommendation(reader: Snapshot, query: RecommendQuery) -> Recommenda
             left_out[name] = in_one_line(error)
     pools = _pools(reader, query, rankings)
     reader.release()
-    boards: dict[str, Leaderboard] = {}
+    leaderboards: dict[str, Leaderboard] = {}
     pooled: list[tuple[Pool, Leaderboard]] = []
     for pool in pools:
         alone = {name: _leaderboard(rankings[name], name, left_out) for name in pool.datasets}
-        known = {name: board for name, board in alone.items() if board is not None}
+        known = {
+            name: leaderboard for name, leaderboard in alone.items() if leaderboard is not None
+        }
         if len(pool.datasets) == 1:
-            pooled += [(pool, board) for board in known.values()]
+            pooled += [(pool, leaderboard) for leaderboard in known.values()]
         elif known:
             pooled.append((pool, pool.ranking.leaderboard()))
-        boards |= known
-    if not boards:
+        leaderboards |= known
+    if not leaderboards:
         reasons = "".join(f"\n  {name}: {why}" for name, why in left_out.items())
         raise NotFound(f"no dataset can say which model is best by {metric}:{reasons}")
     pooled.sort(key=lambda entry: -entry[1].datums)
-    notes = [_coverage(pool, board) for pool, board in pooled]
+    notes = [_coverage(pool, leaderboard) for pool, leaderboard in pooled]
     if len(pooled) > 1:
         notes.append(_SEPARATE)
+    folded = [item for ranking in rankings.values() for item in ranking.folded]
+    notes += folding_notes(folded, is_alone=False)
     notes += [f"Left out: {name}: {why}" for name, why in left_out.items()]
     return Recommendation(
         title=f"Best model by {metric}",
-        rows=[row for pool, board in pooled for row in _supports(pool, board)],
+        rows=[row for pool, leaderboard in pooled for row in _supports(pool, leaderboard)],
         notes=notes,
-        boards=boards,
+        boards=leaderboards,
         left_out=left_out,
     )
 
@@ -110,19 +115,19 @@ def _pools(reader: Snapshot, query: RecommendQuery, rankings: Mapping[str, Ranki
 def _leaderboard(ranking: Ranking, name: str, left_out: dict[str, str]) -> Leaderboard | None:
     """The leaderboard of one dataset; ``None``, with the reason kept, where it has no chances."""
     try:
-        board = ranking.leaderboard()
+        leaderboard = ranking.leaderboard()
     except _CANNOT_RANK as error:
         left_out[name] = in_one_line(error)
         return None
-    if any(row.p_best is not None for row in board):
-        return board
-    left_out[name] = "; ".join(board.notes) or "no run has a value"
+    if any(row.p_best is not None for row in leaderboard):
+        return leaderboard
+    left_out[name] = "; ".join(leaderboard.notes) or "no run has a value"
     return None
 
 
-def _supports(pool: Pool, board: Leaderboard) -> list[Support]:
+def _supports(pool: Pool, leaderboard: Leaderboard) -> list[Support]:
     """Models of one pool, the likeliest best first; one that met no other has no probability."""
-    known = [row for row in board if row.value is not None]
+    known = [row for row in leaderboard if row.value is not None]
     rows = [
         Support(
             model=row.model,
@@ -136,15 +141,15 @@ def _supports(pool: Pool, board: Leaderboard) -> list[Support]:
     return sorted(rows, key=lambda row: (-(row.p_best or 0.0), row.model))
 
 
-def _coverage(pool: Pool, board: Leaderboard) -> str:
+def _coverage(pool: Pool, leaderboard: Leaderboard) -> str:
     """What was put together, and who leads there."""
-    about = f"{' + '.join(pool.datasets)}: {board.datums} of {board.of_datums} datums"
-    known = [row.model for row in board if row.value is not None]
+    about = f"{' + '.join(pool.datasets)}: {leaderboard.datums} of {leaderboard.of_datums} datums"
+    known = [row.model for row in leaderboard if row.value is not None]
     if len(known) == 1:
         return f"{about}; only {known[0]} was evaluated, so there is no probability."
-    leaders = [row.model for row in board if row.tied_with_best]
+    leaders = [row.model for row in leaderboard if row.tied_with_best]
     tied = f"; not to be told apart: {', '.join(leaders)}" if len(leaders) > 1 else ""
-    return f"{about}; first is {board[0].model}{tied}."
+    return f"{about}; first is {leaderboard[0].model}{tied}."
 
 
 _SEPARATE = (

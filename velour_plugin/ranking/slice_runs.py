@@ -50,7 +50,10 @@ def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
             )
         )
     shown = "undefined" if whole is None else f"{whole:.4f}"
-    title = f"{metric} of {run.name} on {run.dataset}: {shown} over {run.selected.sum()} datums"
+    about = "" if label is None else f" of {label_text(label)}"
+    title = (
+        f"{metric}{about} of {run.name} on {run.dataset}: {shown} over {run.selected.sum()} datums"
+    )
     return Slices(title=title, rows=rows, notes=run.notes)
 
 
@@ -88,5 +91,7 @@ def cut_masks(reader: Reader, run: EvaluatedLedger, cut: Cut) -> list[tuple[str,
         ((_, filters),) = cut.items()
         return [(name, _mask(reader, run, where)) for name, where in filters.items()]
     datums = {datum.uid: datum for datum in reader.datums(run.candidate.version)}
-    own: list[Datum] = [datums[uid] for uid in run.ledger.datums]
-    return [(name, mask & run.selected) for name, mask in masks(own, cut, run.dataset).items()]
+    evaluated: list[Datum] = [datums[uid] for uid in run.ledger.datums]
+    return [
+        (name, mask & run.selected) for name, mask in masks(evaluated, cut, run.dataset).items()
+    ]

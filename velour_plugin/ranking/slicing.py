@@ -1,4 +1,4 @@
-"""Cut datums into slices by what is known of them.
+"""Cut datums into slices by their metadata, location or named filters.
 
 A *cut* is a property, maybe with a way of cutting behind a colon:
 
@@ -76,7 +76,7 @@ def masks(
 
 
 def cut_name(cut: Cut) -> str:
-    """What a cut is called."""
+    """Name of a cut."""
     return cut if isinstance(cut, str) else next(iter(cut))
 
 
@@ -88,11 +88,12 @@ def _value(metadata: Mapping[str, Any], name: str) -> Any:
 
 
 def _each_value(values: Sequence[Any]) -> dict[str, Mask]:
-    found = sorted(
+    distinct = sorted(
         {value for value in values if isinstance(value, (str, bool, int, float))}, key=_order
     )
     return {
-        str(one): np.array([type(v) is type(one) and v == one for v in values]) for one in found
+        str(value): np.array([type(v) is type(value) and v == value for v in values])
+        for value in distinct
     }
 
 
@@ -129,8 +130,8 @@ def _moments(values: Sequence[Any], cut: str, way: str) -> dict[str, Mask]:
     if way not in _CLOCK:
         raise UnknownName(f"way to cut {cut!r}", way, _CLOCK)
     names = [v.strftime(_CLOCK[way]) if isinstance(v, dt.datetime) else None for v in values]
-    known = sorted({name for name in names if name is not None})
-    return {one: np.array([name == one for name in names]) for one in known}
+    distinct = sorted({name for name in names if name is not None})
+    return {known: np.array([name == known for name in names]) for known in distinct}
 
 
 def _cells(datums: Sequence[Datum], cut: str, way: str) -> dict[str, Mask]:

@@ -1,1 +1,1 @@
-"""What users do, from the call to the answer; functions and commands both begin here."""
+"""Use cases: what public functions and commands do, from the call to the answer."""

@@ -1,4 +1,4 @@
-"""The questions that people ask: each makes a query and asks a store."""
+"""The public functions that query a store: each makes a query and returns its answer."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def matrix(
     seed: int = 0,
     store: Store | str | None = None,
 ) -> Matrix:
-    """Measure every model on every dataset; what nobody has evaluated stays visibly empty.
+    """Measure every model on every dataset; cells without an evaluation stay empty.
 
     Of each model, the newest evaluation on a dataset counts, for each task that has the metric.
     An empty cell has the command that fills it.
@@ -336,12 +336,12 @@ def recommend(
 
 
 def _listed(names: Any) -> Any:
-    """Names from an iterator, as a list; a query checks what is none."""
+    """An iterable of names as a list; other values are left for the query to check."""
     return list(names) if isinstance(names, Iterable) and not isinstance(names, str) else names
 
 
 def _ask(query: Query[Answer], store: Store | str | None) -> Answer:
-    """Answer from the cache, or from what is in it, where that needs no open store."""
+    """Answer from the cache or by the database's driver alone, else open the store."""
     if store is None or isinstance(store, str):
         kept = _kept(query, store)
         answer: Answer | None = quick_answer(store, query) if kept is None else kept

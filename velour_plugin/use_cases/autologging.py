@@ -1,4 +1,4 @@
-"""Switch autologging on and off; how, a plugin knows, as the core knows no tracker of runs."""
+"""Switch autologging on and off; a plugin does the work, since the core imports no tracker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def autolog(
     log_artifacts: bool = True,
     join: bool = False,
 ) -> None:
-    """Evaluate with Velour whatever detectors and classifiers are evaluated with from now on.
+    """Evaluate with Velour, too, whatever other libraries evaluate from now on.
 
     When pycocotools, faster-coco-eval, torchmetrics, Ultralytics, a Hugging Face ``Trainer``,
     scikit-learn or ``mlflow.models.evaluate`` judges predictions, the same ground truth and

@@ -43,7 +43,7 @@ def evaluate(
     save: bool = True,
     store: Store | str | None = None,
 ) -> Evaluation:
-    """Evaluate a model's predictions on a dataset, and keep that in a store.
+    """Evaluate a model's predictions on a dataset, and store the evaluation.
 
     Args:
         dataset: with predictions (see :meth:`velour_plugin.Dataset.with_predictions`), in memory
@@ -106,7 +106,7 @@ def evaluate_question(
     run: EvaluatedRun | None = None,
     n_jobs: int | None = None,
 ) -> Evaluation:
-    """Evaluate with a task, parameters and filter that were checked before, and keep that.
+    """Evaluate with checked task, parameters and filter, and store the evaluation.
 
     Args:
         dataset: with predictions.
@@ -135,7 +135,7 @@ def compute(
     run: EvaluatedRun | None = None,
     n_jobs: int | None = None,
 ) -> Evaluation:
-    """Match, measure and certify; nothing is kept.
+    """Match, measure and certify; nothing is stored.
 
     Args:
         dataset: with predictions.
@@ -206,7 +206,7 @@ def _is_saved_first(
 def fixed_filter(
     where: Where, dataset: Dataset | PartitionedDataset, store: Store | None
 ) -> Node | None:
-    """A filter whose conditions on facts are spelled as the uids that they select now.
+    """Replace conditions on facts by the uids that they select now.
 
     Facts may change, and a certificate must select the same datums forever.
 
@@ -230,7 +230,7 @@ def fixed_filter(
 
 
 def _check_predicted(dataset: object) -> None:
-    """Refuse what is no dataset with predictions, and say how one is made."""
+    """Refuse anything but a dataset with predictions."""
     add = "with_predictions(predictions, model='name')"
     if isinstance(dataset, str):
         raise BadDataset(
@@ -243,7 +243,7 @@ def _check_predicted(dataset: object) -> None:
             f"velour.Dataset.from_groundtruths(groundtruths, name='name').{add}."
         )
     if isinstance(dataset, Dataset) and dataset.predictions is None:
-        raise BadDataset(f"dataset {dataset.name!r} has no predictions to judge: dataset.{add}.")
+        raise BadDataset(f"dataset {dataset.name!r} has no predictions to evaluate: dataset.{add}.")
 
 
 def _stored(

@@ -1,7 +1,7 @@
-"""Who is judged by one ``velour evaluate``: prediction files, functions, models of a tracker.
+"""Evaluate several models at once: prediction files, functions, models of a tracker.
 
-Files are judged here, models and functions in runs of a tracker; all of them then stand on one
-leaderboard. Everything that can be refused is refused before the first is judged.
+Files are evaluated here, models and functions in runs of a tracker; all of them are then ranked on
+one leaderboard. Everything that can be refused is refused before the first evaluation.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _FUNCTION = re.compile(r"[\w.]+:[\w.]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
-    """One who is judged.
+class EvaluationInput:
+    """One model, or its predictions, to evaluate.
 
     Args:
         dataset: with predictions when there is no model.
-        model: a tracker's URI or a function; ``None`` when predictions are judged.
-        name: what people call it; ``None`` for the tracker's own name.
+        model: a tracker's URI or a function; ``None`` when predictions are evaluated.
+        name: of the model; ``None`` for the tracker's name of it.
     """
 
     dataset: Dataset
@@ -50,29 +50,29 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of a contender.
+class EvaluationOutput:
+    """The evaluation of one input.
 
     Args:
         evaluation: the outcome.
-        entrant: what a ranking knows it by: its run, or the evaluation where there is none.
+        run: names it in a ranking: the id of its run, or of the evaluation where there is none.
     """
 
     evaluation: Evaluation
-    entrant: str
+    run: str
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """What all contenders are asked, and where the answers are kept.
+class BatchEvaluation:
+    """Task, parameters and filter of several evaluations, and where these are stored.
 
     Args:
-        task: what is judged.
-        parameters: the task's own.
-        where: a filter: only its datums are judged.
+        task: of the evaluations.
+        parameters: of the task.
+        where: a filter: only its datums are evaluated.
         store: URL of the store; ``None`` for the default one.
-        experiment: of a tracker; ``None`` judges prediction files without one.
-        keep: whether evaluations are stored; ``False`` opens no store, and judges files only.
+        experiment: of a tracker; ``None`` evaluates prediction files without a run.
+        keep: whether evaluations are stored; ``False`` opens no store, and evaluates files only.
     """
 
     task: str
@@ -82,54 +82,56 @@ class Trial:
     experiment: str | None = None
     keep: bool = True
 
-    def judge(self, contenders: Sequence[Contender]) -> list[Verdict]:
-        """Judge one after the other.
+    def evaluate(self, inputs: Sequence[EvaluationInput]) -> list[EvaluationOutput]:
+        """Evaluate one input after the other.
 
         Raises:
-            UnknownName, BadFilter: the question has no meaning; nobody was judged.
-            InvalidInput: a contender breaks a rule; those before it are judged and stored.
+            UnknownName, BadFilter: task, parameters or filter are wrong; nothing is evaluated.
+            InvalidInput: an input breaks a rule; those before it are evaluated and stored.
         """
         question = Question.of(installed().evaluator(self.task), self.parameters, self.where)
         if not self.keep:
-            return [self._verdict(one, question, None) for one in contenders]
-        if self._are_quick(contenders):
-            (only,) = contenders
-            evaluation = compute(only.dataset, question)
-            publish_first(evaluation, only.dataset, self.store)
-            return [Verdict(evaluation, evaluation.id)]
+            return [self._evaluate(item, question, None) for item in inputs]
+        if self._is_first_of_a_store(inputs):
+            (item,) = inputs
+            evaluation = compute(item.dataset, question)
+            publish_first(evaluation, item.dataset, self.store)
+            return [EvaluationOutput(evaluation, evaluation.id)]
         with open_store(self.store) as store:
-            return [self._verdict(one, question, store) for one in contenders]
+            return [self._evaluate(item, question, store) for item in inputs]
 
-    def _are_quick(self, contenders: Sequence[Contender]) -> bool:
-        """Whether all there is to judge is one file, for a store that is not there yet."""
-        models = [one.model for one in contenders]
+    def _is_first_of_a_store(self, inputs: Sequence[EvaluationInput]) -> bool:
+        """Whether one file is evaluated for a store that is not there yet, the fastest path."""
+        models = [item.model for item in inputs]
         return models == [None] and self.where is self.experiment is None and is_missing(self.store)
 
-    def leaderboard(self, verdicts: Sequence[Verdict]) -> Leaderboard:
-        """Rank those that were judged by the task's first headline metric."""
-        (dataset,) = {one.evaluation.certificate.dataset for one in verdicts}
+    def leaderboard(self, outputs: Sequence[EvaluationOutput]) -> Leaderboard:
+        """Rank what was evaluated by the task's first headline metric."""
+        (dataset,) = {output.evaluation.certificate.dataset for output in outputs}
         metric = installed().evaluator(self.task).headline[0]
-        return rank(metric, dataset, runs=[one.entrant for one in verdicts], store=self.store)
+        return rank(metric, dataset, runs=[output.run for output in outputs], store=self.store)
 
-    def _verdict(self, contender: Contender, question: Question, store: Store | None) -> Verdict:
-        if contender.model is None and self.experiment is None:
-            where = fixed_filter(self.where, contender.dataset, store)
+    def _evaluate(
+        self, item: EvaluationInput, question: Question, store: Store | None
+    ) -> EvaluationOutput:
+        if item.model is None and self.experiment is None:
+            where = fixed_filter(self.where, item.dataset, store)
             fixed = replace(question, where=where)
             evaluation = (
-                compute(contender.dataset, fixed)
+                compute(item.dataset, fixed)
                 if store is None
-                else evaluate_question(contender.dataset, fixed, store)
+                else evaluate_question(item.dataset, fixed, store)
             )
         else:
-            evaluation = installed().evaluate_tracked(self._request(contender))
+            evaluation = installed().evaluate_tracked(self._request(item))
         run = evaluation.run
-        return Verdict(evaluation, evaluation.id if run is None else run.run_id)
+        return EvaluationOutput(evaluation, evaluation.id if run is None else run.run_id)
 
-    def _request(self, contender: Contender) -> TrackedEvaluation:
+    def _request(self, item: EvaluationInput) -> TrackedEvaluation:
         return TrackedEvaluation(
-            contender.dataset,
-            contender.model,
-            contender.name,
+            item.dataset,
+            item.model,
+            item.name,
             self.task,
             self.parameters,
             self.where,
@@ -138,16 +140,16 @@ class Trial:
         )
 
 
-def contenders(
+def read_inputs(
     dataset: Dataset, models: Sequence[str], files: Sequence[str], names: Sequence[str] = ()
-) -> list[Contender]:
+) -> list[EvaluationInput]:
     """Read prediction files and find functions.
 
     Args:
-        dataset: that all are judged on.
+        dataset: that all are evaluated on.
         models: URIs of a tracker, or functions as ``module:function``.
         files: of predictions.
-        names: of all of them in this order; or none, for their own.
+        names: of all of them in this order; empty for the names that they have.
 
     Raises:
         InvalidInput: there are none, they are not as many as names, or two have one name.
@@ -157,23 +159,23 @@ def contenders(
     count = len(models) + len(files)
     if not count:
         raise InvalidInput(
-            "nobody to judge: name models (models:/NAME/VERSION, module:function) or files of "
-            "predictions (--predictions)."
+            "nothing to evaluate: pass a MODEL (models:/NAME/VERSION, module:function) or "
+            "--predictions FILE."
         )
     if names and len(names) != count:
         raise InvalidInput(
-            f"{len(names)} names (--model) for {count} to judge: one for each, models first, then "
-            "files of predictions."
+            f"{len(names)} names (--model) for {count} models and files: pass a name for each, "
+            "models first, then files of predictions."
         )
     makers = [_of_model] * len(models) + [_of_file] * len(files)
     called: Sequence[str | None] = names or [None] * count
-    asked = zip(makers, [*models, *files], called, strict=True)
-    found = [make(dataset, one, name) for make, one, name in asked]
-    known = [one.name for one in found if one.name is not None]
+    sources = zip(makers, [*models, *files], called, strict=True)
+    inputs = [make(dataset, source, name) for make, source, name in sources]
+    known = [item.name for item in inputs if item.name is not None]
     for name in known:
         if known.count(name) > 1:
-            raise InvalidInput(f"two are called {name!r}: name each of them with --model.")
-    return found
+            raise InvalidInput(f"two inputs are named {name!r}: name each with --model.")
+    return inputs
 
 
 def stored_dataset(name: str, store: str | None = None) -> Dataset:
@@ -186,43 +188,43 @@ def stored_dataset(name: str, store: str | None = None) -> Dataset:
         NotFound: it has no such version, or there is no store.
     """
     with open_store(store, create=False) as opened:
-        base, at, wanted = name.rpartition("@")
+        base, at, number = name.rpartition("@")
         if not at or name in opened.dataset_names():
             return opened.load_dataset(name)
         known = opened.versions(base)
         for version in known:
-            if wanted == str(version.number) or (
-                len(wanted) >= 6 and version.digest.startswith(wanted)
+            if number == str(version.number) or (
+                len(number) >= 6 and version.digest.startswith(number)
             ):
                 return opened.load_dataset(base, version.number)
     listed = ", ".join(f"{base}@{version.number}" for version in known)
-    raise NotFound(f"dataset {base!r} has no version {wanted!r}; known are: {listed}.")
+    raise NotFound(f"dataset {base!r} has no version {number!r}; known are: {listed}.")
 
 
-def _of_model(dataset: Dataset, model: str, name: str | None) -> Contender:
+def _of_model(dataset: Dataset, model: str, name: str | None) -> EvaluationInput:
     bare = replace(dataset, predictions=None, model=None)
     if ":/" in model:
-        return Contender(bare, model, name)
+        return EvaluationInput(bare, model, name)
     if not _FUNCTION.fullmatch(model):
         raise InvalidInput(
             f"model {model!r}: expected models:/NAME/VERSION or module:function; a file of "
             "predictions is given with --predictions."
         )
-    return Contender(bare, function_named(model), name or model)
+    return EvaluationInput(bare, function_named(model), name or model)
 
 
-def _of_file(dataset: Dataset, path: str, name: str | None) -> Contender:
+def _of_file(dataset: Dataset, path: str, name: str | None) -> EvaluationInput:
     stem, extension = os.path.splitext(os.path.basename(os.path.normpath(path)))
     if extension == ".parquet":
         from velour_plugin.helpers.parquet import read_predictions
 
-        said = read_predictions(Path(path), dataset)
-        called = name or said.model or stem
-        return Contender(said.with_model(called), None, called)
+        predicted = read_predictions(Path(path), dataset)
+        called = name or predicted.model or stem
+        return EvaluationInput(predicted.with_model(called), None, called)
     if dataset.reader is None:
         raise InvalidInput(
             f"predictions {path!r}: their ids of datums and classes are those of a file of ground "
             f"truth: name it with --truth. Over the stored dataset {dataset.name!r} alone, only "
             "Velour's own files are read, such as velour/predictions.parquet of a run."
         )
-    return Contender(dataset.with_predictions(path, name or stem), None, name or stem)
+    return EvaluationInput(dataset.with_predictions(path, name or stem), None, name or stem)

@@ -1,4 +1,4 @@
-"""Select datasets and runs by what is known of models and datasets, before datums are looked at."""
+"""Select datasets and runs by metadata of models and datasets, before datums are read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 
 
 def datasets_with_candidates(access: LedgerAccess, datasets: Sequence[str]) -> Sequence[str]:
-    """The datasets on which a filter on models, runs and datasets admits an evaluation.
+    """Datasets with at least one evaluation that the filter on models, runs and datasets selects.
 
     Args:
         access: the filter, and where the evaluations are.
@@ -33,7 +33,7 @@ def datasets_with_candidates(access: LedgerAccess, datasets: Sequence[str]) -> S
     admitted = [name for name, items in candidates.items() if any(map(access.admits, items))]
     if not admitted:
         raise NotFound(
-            "no evaluated run is among those asked for: none on "
+            "no evaluated run matches the filter: none on "
             f"{', '.join(map(repr, datasets))} has {to_text(access.split.runs)}."
         )
     return admitted

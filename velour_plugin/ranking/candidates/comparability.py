@@ -1,4 +1,4 @@
-"""Refuse unfair comparisons: evaluations that do not answer one question are not ranked."""
+"""Refuse unfair comparisons: evaluations whose certificates differ are not ranked together."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ABOUT_DATUMS = frozenset({"dataset_digest", "datums_digest", "groundtruth_digest
 """Fields that may differ when evaluations are re-aggregated over the datums that they share."""
 
 OF_ANNOTATIONS = "filter of labels, scores and annotations"
-"""What a filter asks of other than datums: runs that were asked otherwise share no answer."""
+"""Conditions of a filter on anything but datums: runs that differ in them are not comparable."""
 
 
 def differences(
     candidates: Sequence[Candidate], access: LedgerAccess | None = None
 ) -> dict[str, dict[str, list[str]]]:
-    """Say in which fields of their certificates evaluations differ.
+    """Find the fields of their certificates in which evaluations differ.
 
     Args:
         candidates: the evaluations.
@@ -33,24 +33,24 @@ def differences(
     Returns:
         For each such field, the runs by the value that they have.
     """
-    found: dict[str, dict[str, list[str]]] = {}
+    runs_by_value: dict[str, dict[str, list[str]]] = {}
     for candidate in candidates:
         decorative = installed().evaluator(candidate.task).decorative
         certificate = access.certificate(candidate) if access else candidate.certificate
         for field, value in _flat(certificate.to_dict(), decorative).items():
-            found.setdefault(field, {}).setdefault(canonical_json(value), []).append(
+            runs_by_value.setdefault(field, {}).setdefault(canonical_json(value), []).append(
                 name_of(candidate)
             )
     total = len(candidates)
     return {
         field: values
-        for field, values in found.items()
+        for field, values in runs_by_value.items()
         if len(values) > 1 or sum(map(len, values.values())) < total
     }
 
 
 def refuse(differing: Mapping[str, Mapping[str, Sequence[str]]], may_intersect: bool) -> None:
-    """Raise the refusal, field by field.
+    """Raise an error that lists the differing fields.
 
     Raises:
         NotComparable: always.
@@ -67,7 +67,7 @@ def refuse(differing: Mapping[str, Mapping[str, Sequence[str]]], may_intersect: 
         )
     elif all(field == "label_map" or field.startswith("parameters.") for field in differing):
         way_out = (
-            "evaluate them again in the same way, or ask them all alike with parameters={…} "
+            "evaluate them again in the same way, or rank them all with the same parameters={…} "
             "(--parameters)"
         )
     else:
@@ -80,7 +80,7 @@ def refuse(differing: Mapping[str, Mapping[str, Sequence[str]]], may_intersect: 
 
 
 def refuse_other_questions(candidates: Sequence[Candidate], access: LedgerAccess) -> None:
-    """Refuse to put evaluations on several datasets together that answer different questions.
+    """Refuse to pool evaluations on several datasets that differ in more than their datums.
 
     Raises:
         NotComparable: they differ in more than their datasets and datums.
@@ -93,21 +93,21 @@ def refuse_other_questions(candidates: Sequence[Candidate], access: LedgerAccess
 
 
 def in_one_line(error: VelourError) -> str:
-    """Why evaluations cannot answer, as a note says it: with the fields, without the way out."""
+    """An error as one line of a note: with the differing fields, without the suggestion."""
     first, *others = str(error).splitlines()
     fields = "; ".join(line.strip() for line in others[:-1])
     return f"{first} {fields}" if isinstance(error, NotComparable) else first
 
 
 def name_of(candidate: Candidate) -> str:
-    """What people call an evaluation: its run's name or id, else its model."""
+    """Display name of an evaluation: its run's name or id, else its model."""
     if candidate.run is None:
         return candidate.model
     return candidate.run.name or candidate.run.run_id
 
 
 def _flat(certificate: Mapping[str, Any], decorative: Collection[str]) -> dict[str, Any]:
-    """Spread parameters and filter out, so that a refusal names what differs."""
+    """Flatten a certificate into fields that are compared one by one."""
     flat = {key: value for key, value in certificate.items() if key != "parameters"}
     for key, value in certificate["parameters"].items():
         if key not in decorative:
@@ -116,13 +116,13 @@ def _flat(certificate: Mapping[str, Any], decorative: Collection[str]) -> dict[s
     return flat
 
 
-def _parts(spelled: str | None) -> tuple[Any, Any]:
-    """The part of a filter that is about datums, and all else, in JSON; ``None`` for nothing."""
-    if spelled is None:
+def _parts(filter_json: str | None) -> tuple[Any, Any]:
+    """Split a filter into conditions on datums and all others, in JSON; ``None`` where empty."""
+    if filter_json is None:
         return None, None
     of_datums: list[Node] = []
     others: list[Node] = []
-    for part in conjuncts(parse_filter(json.loads(spelled))):
+    for part in conjuncts(parse_filter(json.loads(filter_json))):
         (of_datums if split_filter(part).datums is not None else others).append(part)
     parts = (conjunction(of_datums), conjunction(others))
     datums, rest = (None if part is None else to_json(part) for part in parts)

@@ -55,7 +55,7 @@ def folding_notes(folded: Sequence[Candidate], is_alone: bool = True) -> list[st
 
     Args:
         folded: evaluations in older runs.
-        is_alone: whether one answer can show them, which over several datasets it cannot.
+        is_alone: whether the same query can show them, which over several datasets it cannot.
     """
     runs = {run_key(item) for item in folded}
     if not runs:
@@ -63,8 +63,8 @@ def folding_notes(folded: Sequence[Candidate], is_alone: bool = True) -> list[st
     models = {model_key(item) for item in folded}
     verb, them = ("is", "it") if len(runs) == 1 else ("are", "them")
     count = f"{_counted(runs, 'older run')} of {_counted(models, 'model')} {verb} folded"
-    where = "" if is_alone else " on one dataset"
-    return [f"{count}: --all-runs shows {them}{where} (in Python all_runs=True)."]
+    command = "--all-runs" if is_alone else "velour rank --dataset NAME --all-runs"
+    return [f"{count}: {command} shows {them} (in Python all_runs=True)."]
 
 
 def _counted(items: Collection[object], noun: str) -> str:

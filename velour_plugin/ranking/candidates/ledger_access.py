@@ -73,23 +73,23 @@ class LedgerAccess:
 
     @property
     def changes_ledgers(self) -> bool:
-        """Whether it takes more than choosing datums."""
+        """Whether stored ledgers must be narrowed or matched again."""
         return bool(self.parameters) or self.split.needs_matching or self._narrows
 
     @property
     def notes(self) -> list[str]:
-        """What a reader should know of how the ledgers came about."""
+        """Notes on ledgers that were matched again."""
         again = "Matched again from the stored annotations: the ledgers could not answer this."
         return [again] if self.rematched else []
 
     def admits(self, item: Candidate) -> bool:
-        """Whether conditions on the model or run let a candidate take part."""
+        """Whether a candidate meets the filter's conditions on models and runs."""
         run_id = None if item.run is None else item.run.run_id
         known = (item.model_metadata, item.dataset_metadata)
         return matches_run(self.split.runs, item.model, run_id, *known)
 
     def certificate(self, item: Candidate) -> Certificate:
-        """The certificate of a candidate's answer to this query.
+        """A candidate's certificate with this query's parameters in place of its own.
 
         Raises:
             UnknownName: its task has no parameter of such a name.
@@ -102,11 +102,11 @@ class LedgerAccess:
         return replace(own, parameters=question.all_parameters, label_map=question.json_label_map)
 
     def expect(self, subjects: Iterable[Subject]) -> None:
-        """Say whose ledgers will be asked for, in order: what is matched again is read at once."""
+        """Announce the next candidates, so that their predictions are read in one statement."""
         self._expected.extend(subjects)
 
     def ledger(self, item: Candidate, stored: Ledger, selection: DatumSelection) -> Ledger:
-        """The ledger of a candidate that answers this query.
+        """A candidate's ledger under this query's filter and parameters.
 
         Args:
             item: the candidate.
@@ -141,7 +141,7 @@ class LedgerAccess:
     def _narrowed(
         self, evaluator: Evaluator, stored: Ledger, parameters: Mapping[str, Any]
     ) -> Ledger | None:
-        """The part of a ledger that answers; ``None`` when it cannot."""
+        """A ledger narrowed to the query's labels, scores and parameters, if that is possible."""
         if self.parameters:
             if not evaluator.supports(stored, parameters):
                 return None
@@ -185,7 +185,7 @@ class LedgerAccess:
         return next(self._predictions)[1]
 
     def _question(self, item: Candidate, parameters: Mapping[str, Any]) -> Question:
-        """The candidate's own question with this query on top."""
+        """The candidate's parameters and filter, combined with those of this query."""
         certificate = item.certificate
         own = parse_filter(None if certificate.filter is None else json.loads(certificate.filter))
         both = [
@@ -207,7 +207,7 @@ _OF_ANNOTATIONS = ("label", "score", "annotation")
 
 
 def refuse_runs(split: Split) -> None:
-    """Refuse conditions on runs where one run is asked for by its name.
+    """Refuse conditions on runs in a filter where the run is named already.
 
     Raises:
         InvalidInput: there are such conditions.

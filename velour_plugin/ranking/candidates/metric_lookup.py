@@ -82,7 +82,7 @@ def no_metric(
 ) -> NotFound | UnknownName | InvalidInput:
     """The error that says why no candidate has a metric of a label, or of all labels."""
     if not candidates:
-        return NotFound("no evaluated run is among those asked for: see the runs of 'velour rank'.")
+        return NotFound("no evaluated run matches: 'velour runs list' shows those that are there.")
     names = metric_names(reader, candidates)
     if label is not None and metric in names:
         known = metric_labels(reader, candidates, metric)

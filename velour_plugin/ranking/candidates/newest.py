@@ -22,7 +22,7 @@ from velour_plugin.store.values import Candidate
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which of the evaluations on a dataset are looked at.
+    """Conditions on the evaluations of a dataset that are ranked.
 
     Args:
         metric: that they must have.
@@ -96,7 +96,7 @@ def choose_candidates(access: LedgerAccess, dataset: str, choice: Choice) -> Cho
 def shared_datums(
     access: LedgerAccess, candidates: Sequence[Candidate], on_mismatch: str
 ) -> set[str] | None:
-    """Datums on which all candidates answer one question; ``None`` when they agree in everything.
+    """Datums with equal content in all candidates; ``None`` where their certificates are equal.
 
     Raises:
         NotComparable: they do not answer one question, and may not or cannot be intersected.
@@ -118,7 +118,7 @@ def shared_datums(
 
 
 def _chosen(candidates: Sequence[Candidate], dataset: str, choice: Choice) -> list[Candidate]:
-    """Keep the runs and experiments that a choice names."""
+    """Keep the evaluations of the runs and experiments that a choice names."""
     if not candidates:
         raise NotFound(
             f"dataset {dataset!r} has no evaluations yet: velour evaluate, or "
@@ -155,7 +155,7 @@ def _names(item: Candidate) -> set[str]:
 
 
 def _newest(candidates: Sequence[Candidate], access: LedgerAccess) -> list[Candidate]:
-    """Of each run and kind of evaluation the newest; candidates come newest first."""
+    """The newest evaluation of each run with the same task, parameters and filter."""
     kinds: dict[str, Candidate] = {}
     for item in candidates:
         certificate = access.certificate(item)

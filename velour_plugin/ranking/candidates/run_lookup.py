@@ -1,4 +1,4 @@
-"""One run and its evaluation, as slices, comparisons and the worst datums need them."""
+"""Find one run and its newest evaluation, for slices, comparisons and worst datums."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class EvaluatedLedger:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Display name of the run."""
         return self.uri or name_of(self.candidate)
 
     @property
@@ -119,7 +119,7 @@ def _newest(reader: Reader, run: str, dataset: str | None) -> Candidate:
 
 
 def _evaluations(reader: Reader, run: str) -> list[Candidate]:
-    """Of what has that name, or of all the runs behind a tracker's URI; the newest first."""
+    """Evaluations of a name, or of all runs behind a tracker's URI; the newest first."""
     try:
         return reader.evaluations_of(run)
     except UnknownName:
@@ -130,5 +130,7 @@ def _evaluations(reader: Reader, run: str) -> list[Candidate]:
         with suppress(UnknownName):  # a run that was never evaluated
             known += reader.evaluations_of(number)
     if not known:
-        raise NotFound(f"{run!r}: none of its runs was judged: velour evaluate {run} --dataset …")
+        raise NotFound(
+            f"{run!r}: none of its runs was evaluated: velour evaluate {run} --dataset …"
+        )
     return sorted(known, key=lambda item: item.created_at, reverse=True)

@@ -83,11 +83,11 @@ def select_datums(access: LedgerAccess, chosen: Chosen, on_mismatch: str) -> Dat
         of_query = {number: chosen.within(shared) for number, chosen in of_query.items()}
     # evaluations of one version and filter are about the same datums, which are selected once
     kinds = {(item.version.id, item.certificate.filter): item for item in candidates}
-    own = {
+    evaluated = {
         kind: _evaluated_datums(access, item, of_query[item.version.id])
         for kind, item in kinds.items()
     }
-    selected = [own[item.version.id, item.certificate.filter] for item in candidates]
+    selected = [evaluated[item.version.id, item.certificate.filter] for item in candidates]
     total = max(version.datums for version in versions.values())
     dataset = candidates[0].certificate.dataset
     return DatasetSelection(dataset, chosen, selected, total, shared)
@@ -96,17 +96,17 @@ def select_datums(access: LedgerAccess, chosen: Chosen, on_mismatch: str) -> Dat
 def _evaluated_datums(
     access: LedgerAccess, item: Candidate, selection: DatumSelection
 ) -> DatumSelection:
-    """The part of a selection that an evaluation is about: what its own filter selected."""
+    """The selected datums that an evaluation's filter selected as well."""
     if item.certificate.filter is None:
         return selection
-    own = split_filter(parse_filter(json.loads(item.certificate.filter)))
-    evaluated = access.reader.select_datums(item.version, own.datums)
+    evaluated_filter = split_filter(parse_filter(json.loads(item.certificate.filter)))
+    evaluated = access.reader.select_datums(item.version, evaluated_filter.datums)
     return selection.within(frozenset(evaluated.uids))
 
 
 @dataclass(frozen=True, slots=True)
 class Competitor:
-    """What takes one row of a leaderboard: a run, or over several datasets a model.
+    """One row of a leaderboard: a run, or over several datasets a model.
 
     Args:
         items: its evaluation on each dataset on which it was evaluated.
@@ -122,17 +122,17 @@ class Competitor:
 
     @property
     def first(self) -> Candidate:
-        """The evaluation that it is called by."""
+        """The first evaluation, which gives the row its name."""
         return self.items[0]
 
     @property
     def evaluation_id(self) -> str:
-        """Names its evaluations in the store, joined by ``+``."""
+        """Ids of its evaluations, joined by ``+``."""
         return "+".join(item.evaluation_id for item in self.items)
 
     @property
     def run(self) -> EvaluatedRun | None:
-        """The MLflow run, where it is one; a model's evaluations on several datasets are many."""
+        """The MLflow run; ``None`` over several datasets, where there are several."""
         return self.first.run if len(self.items) == 1 else None
 
     @property
@@ -173,7 +173,7 @@ class Competitors:
         return [competitor for competitor in self.all if not competitor.missing]
 
     def ledgers(self) -> Iterator[tuple[Competitor, Ledger, DatumSelection]]:
-        """Each complete competitor with its ledger over all datasets, and what counts of it.
+        """Each complete competitor with its ledger over all datasets and the selected datums.
 
         The stored ledgers are read when this is called, in one statement; they are narrowed or
         matched again as they are taken.
@@ -204,7 +204,7 @@ class Competitors:
         return competitor, competitor.evaluator.concatenate(renamed), self._renamed(competitor)
 
     def _renamed(self, competitor: Competitor) -> DatumSelection:
-        """The datums that count, under the names that they have in a ledger over all datasets."""
+        """The selected datums, under their names in the ledger over all datasets."""
         pairs = zip(self._names, competitor.selected, strict=True)
         uids = [names[uid] for names, selected in pairs for uid in selected.uids]
         return DatumSelection(uids, np.empty(0, np.int64))
@@ -212,16 +212,18 @@ class Competitors:
     def _competitor(self, name: str, name_of_row: RowNames) -> Competitor:
         items, selected, missing = [], [], []
         for each in self.selections:
-            own = [index for index, item in enumerate(each.candidates) if name_of_row(item) == name]
-            if own:  # the newest comes first
-                items.append(each.candidates[own[0]])
-                selected.append(each.selected[own[0]])
+            rows = [
+                index for index, item in enumerate(each.candidates) if name_of_row(item) == name
+            ]
+            if rows:  # the newest comes first
+                items.append(each.candidates[rows[0]])
+                selected.append(each.selected[rows[0]])
             else:
                 missing.append(each.dataset)
         return Competitor(items, selected, name, missing)
 
 
 def _numbered(index: int, selected: Sequence[DatumSelection]) -> dict[str, str]:
-    """Names for a dataset's datums that no other dataset uses, and that sort as its uids do."""
+    """Unique names for a dataset's datums among all datasets, in the order of their uids."""
     uids = sorted({uid for each in selected for uid in each.uids}, key=natural_order)
     return {uid: f"{index:04}/{number:012}" for number, uid in enumerate(uids)}

@@ -40,7 +40,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """One run over the selected datums.
 
     Args:
@@ -80,7 +80,7 @@ def measure(
     label: Label | None,
     weights: Iterable[NDArray[np.int64]] | None = None,
     further: Sequence[MetricKey] = (),
-) -> Measured:
+) -> Measurement:
     """Measure one ledger over some of its datums.
 
     Args:
@@ -112,7 +112,7 @@ def measure(
         for (key, name), datums in (evaluator.support(ledger).items() if rough else ())
     }
     shown = {name: count for name, count in shown.items() if count}
-    return Measured(
+    return Measurement(
         value,
         int(counting.sum()),
         np.concatenate(blocks) if blocks else np.empty(0),
@@ -135,7 +135,7 @@ def _spread(weights: NDArray[np.int64], counting: NDArray[np.bool_]) -> NDArray[
 
 def measure_resampled(
     subject: Subject, metric: str, label: Label | None, resamples: int, seed: int
-) -> Measured:
+) -> Measurement:
     """Measure one run, under resamples where at least :data:`FEW` of its datums count."""
     count = int(subject[2].sum())
     drawn = [resample_weights(count, resamples, seed)] if resamples and count >= FEW else None
@@ -145,7 +145,7 @@ def measure_resampled(
 def _share(
     outcomes: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None, selected: NDArray[np.bool_]
 ) -> tuple[int, int] | None:
-    """How many of the selected datums are right, and how many were tried."""
+    """Counts of correct and of evaluated datums among the selected ones."""
     if outcomes is None:
         return None
     right, tried = outcomes
@@ -160,7 +160,7 @@ def measure_all(
     resamples: int = 0,
     seed: int = 0,
     further: Sequence[MetricKey] = (),
-) -> list[Measured]:
+) -> list[Measurement]:
     """Measure runs under the same resamples; a progress bar shows when it takes long.
 
     Args:
@@ -200,7 +200,7 @@ def measure_all(
 
 
 def _abreast(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Results in order, a few at a time: while one is measured, the next is read."""
+    """Results in order; while one ledger is measured, the next is read."""
     with ThreadPoolExecutor(_WORKERS) as pool:
         waiting: deque[Future[R]] = deque()
         for item in items:

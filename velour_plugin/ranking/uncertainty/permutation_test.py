@@ -1,4 +1,4 @@
-"""Whether the difference of two runs is chance.
+"""Permutation test: whether the difference of two runs is chance.
 
 Where a metric is a share of datums, as accuracy is, McNemar's exact test says so. Of
 every other metric it is a permutation test: if it did not matter whose predictions are whose,
@@ -54,16 +54,16 @@ class Pair:
         self.count = len(first.ledger.datums)
         (self.metric, self.label), self.permutations, self.seed = metric, permutations, seed
         ours, theirs = _renamed(first.ledger, "a"), _renamed(second.ledger, "b")
-        self.both = self.evaluator.concatenate([ours, theirs])
-        index_of = {uid: index for index, uid in enumerate(self.both.datums)}
+        self.joined = self.evaluator.concatenate([ours, theirs])
+        index_of = {uid: index for index, uid in enumerate(self.joined.datums)}
         self.ours = np.array([index_of[uid] for uid in ours.datums])
         self.theirs = np.array([index_of[uid] for uid in theirs.datums])
         self.measure, key = self._measure(), self.metric.rpartition("/")[0]
-        self.key = key or (self.both.labels[0][0] if self.both.labels else "")
+        self.key = key or (self.joined.labels[0][0] if self.joined.labels else "")
 
     @property
     def notes(self) -> list[str]:
-        """How the headline's p came about, where it is not the usual way."""
+        """A note where p is from an exact test."""
         exact = self.permutations and self._outcomes(self.metric, self.label)
         return [f"p of {self.metric} is by McNemar's exact test."] if exact else []
 
@@ -87,7 +87,7 @@ class Pair:
         about: str,
     ) -> list[Difference]:
         """One line a metric; ``sides`` are the weightings of the first and the second run."""
-        first, second = self.evaluator.values(self.both, keys, sides)
+        first, second = self.evaluator.values(self.joined, keys, sides)
         chance = self._chances(keys, second - first, selected, about) if self.permutations else {}
         return [
             Difference(
@@ -143,13 +143,13 @@ class Pair:
             ``(some, keys)``; NaN where undefined.
         """
         random = np.random.default_rng(self.seed)
-        step = max(1, _AT_ONCE // (2 * max(1, len(self.both.datums))))
+        step = max(1, _AT_ONCE // (2 * max(1, len(self.joined.datums))))
         starts = range(0, self.permutations, step)
         for start in track(starts, len(starts), f"permuting {about}"):
             some = min(step, self.permutations - start)
             swap = random.random((some, self.count)) < 0.5
             weights = self._weights(selected, np.concatenate([swap, ~swap]))
-            first, second = np.split(self.evaluator.values(self.both, keys, weights), 2)
+            first, second = np.split(self.evaluator.values(self.joined, keys, weights), 2)
             yield second - first
 
     def _outcomes(
@@ -170,24 +170,24 @@ class Pair:
         Returns:
             ``(n, datums of both)`` of 0 and 1.
         """
-        weights = np.zeros((len(second), len(self.both.datums)), np.int64)
+        weights = np.zeros((len(second), len(self.joined.datums)), np.int64)
         weights[:, self.ours] = selected & ~second
         weights[:, self.theirs] = selected & second
         return weights
 
     def _keys(self, weights: NDArray[np.int64]) -> list[MetricKey]:
         """The metric, and that of each label, as far as there are any under a weighting."""
-        measured = self.measure(self.both, None, weights)
+        measured = self.measure(self.joined, None, weights)
         return [(item.name, item.label) for item in measured if self._is_compared(item)]
 
     def _is_compared(self, item: Metric) -> bool:
         if self.label is not None or item.label is None:
             return (item.name, item.label) == (self.metric, self.label)
-        own = self.evaluator.of_label.get(self.metric.rpartition("/")[2])
-        return item.name == own and item.label.key == self.key
+        of_label = self.evaluator.of_label.get(self.metric.rpartition("/")[2])
+        return item.name == of_label and item.label.key == self.key
 
     def _measure(self) -> Callable[..., list[Metric]]:
-        """What gives the metric: what is measured often, or else the details.
+        """The evaluator's method that computes the metric: ``measure``, or else ``details``.
 
         Raises:
             UnknownName: neither does.

@@ -1,4 +1,4 @@
-"""How sure: resamples of datums, intervals, ranks, and tests. Arithmetic on arrays only.
+"""Statistics on arrays: bootstrap resamples of datums, intervals, ranks and tests.
 
 Datums are the unit of resampling, as in Everingham et al. 2010: what lies in one image is
 not independent. Every run sees the same resamples, so that what they share cancels in
@@ -69,7 +69,7 @@ def basic_interval(
 
 
 def recentred(values: Sequence[float | None], replicates: Floats) -> Floats:
-    """Replicates reflected at their values, ``(runs, resamples)``: what the truth may be.
+    """Replicates reflected at their values, ``(runs, resamples)``, as in the basic bootstrap.
 
     Ranks and probabilities are read from these, as intervals are.
     """
@@ -116,7 +116,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted[order] = np.minimum(
         1.0,
         np.maximum.accumulate(
-            [(many - at) * p_values[place] for at, place in enumerate(order)] or [0.0]
+            [(many - at) * p_values[index] for at, index in enumerate(order)] or [0.0]
         )[:many],
     )
     return [float(p) for p in adjusted]

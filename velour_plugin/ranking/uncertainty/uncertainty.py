@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from velour_plugin.ranking.uncertainty import statistics
-from velour_plugin.ranking.uncertainty.bootstrap import Measured
+from velour_plugin.ranking.uncertainty.bootstrap import Measurement
 
 
 class Uncertainty:
@@ -22,7 +22,7 @@ class Uncertainty:
 
     def __init__(
         self,
-        measured: Sequence[Measured],
+        measured: Sequence[Measurement],
         bounds: tuple[float | None, float | None],
         lower_is_better: bool,
         confidence: float,
@@ -61,11 +61,11 @@ class Uncertainty:
             return None
         sign = -1 if self.lower_is_better else 1
         best = max(self.known, key=lambda index: sign * (self.measured[index].value or 0.0))
-        own, leader = self.measured[row], self.measured[best]
-        assert own.value is not None
+        this, leader = self.measured[row], self.measured[best]
+        assert this.value is not None
         assert leader.value is not None
         interval = statistics.basic_interval(
-            leader.value - own.value, leader.replicates - own.replicates, self.confidence
+            leader.value - this.value, leader.replicates - this.replicates, self.confidence
         )
         return interval is None or interval[0] <= 0 <= interval[1]
 
