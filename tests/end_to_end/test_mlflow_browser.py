@@ -103,6 +103,8 @@ def test_the_stock_pages_compare_three_runs(
         frame = opened.value.frame_locator("iframe")
         frame.locator("body[data-drawn='8']").wait_for()
         assert frame.locator("h1").inner_text() == "large on harbour"
+        leaders = frame.locator("#leaderboard td:nth-child(2)").all_inner_texts()
+        assert leaders == sorted(MODELS, key=lambda model: -numbers[model]["mAP"])
         picture(opened.value, "mlflow-report")
 
     runs.evaluate(predicted(dataset, "large"), run, evaluator_config={"slices": []})
