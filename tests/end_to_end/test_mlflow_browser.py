@@ -48,11 +48,11 @@ def test_the_stock_pages_compare_three_runs(
     experiment = mlflow.MlflowClient().create_experiment("harbour")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", experiment)  # set_experiment would outlive the test
     config = {"images": str(tmp_path)}
-    judged = {
+    run_ids = {
         model: runs.evaluate(predicted(dataset, model), name=model, evaluator_config=config)
         for model in MODELS
     }
-    numbers = {model: runs.metrics(run) for model, run in judged.items()}
+    numbers = {model: runs.metrics(run) for model, run in run_ids.items()}
     view = (
         f"{server}/#/experiments/{experiment}/runs?viewStateShareKey=velourobjectdetection"
         "&workflowType=machine_learning&compareRunsMode="
@@ -77,7 +77,7 @@ def test_the_stock_pages_compare_three_runs(
         picture(page, "mlflow-saved-view-curves")
 
         page.goto(f"{view}TABLE")
-        see(page, "Dataset", "mAP_50", *(str(one["mAP"])[:7] for one in numbers.values()))
+        see(page, "Dataset", "mAP_50", *(str(values["mAP"])[:7] for values in numbers.values()))
         picture(page, "mlflow-table")
 
         page.goto(f"{view}ARTIFACT")
@@ -86,15 +86,15 @@ def test_the_stock_pages_compare_three_runs(
             see(page, str(round(values["AP_50_by_class/boat"], 4)))
         picture(page, "mlflow-tables-compared")
 
-        chosen = (json.dumps(list(judged.values())), json.dumps([experiment]))
+        chosen = (json.dumps(list(run_ids.values())), json.dumps([experiment]))
         page.goto("{}/#/compare-runs?runs={}&experiments={}".format(server, *chosen))
         see(page, "Comparing 3 Runs", "mAP_by_port/Halifax")
         for values in numbers.values():
-            spelled = f"{values['mAP_by_time_of_day/night']:.3f}".rstrip("0")
-            page.get_by_text(spelled, exact=True).first.wait_for(state="attached")
+            rounded = f"{values['mAP_by_time_of_day/night']:.3f}".rstrip("0")
+            page.get_by_text(rounded, exact=True).first.wait_for(state="attached")
         picture(page, "mlflow-comparison")
 
-        run = judged["large"]
+        run = run_ids["large"]
         page.goto(f"{server}/#/experiments/{experiment}/runs/{run}?workflowType=machine_learning")
         see(page, f"{numbers['large']['mAP']:.4f}", "all runs compared")
         picture(page, "mlflow-run")
@@ -103,6 +103,8 @@ def test_the_stock_pages_compare_three_runs(
         frame = opened.value.frame_locator("iframe")
         frame.locator("body[data-drawn='8']").wait_for()
         assert frame.locator("h1").inner_text() == "large on harbour"
+        leaders = frame.locator("#leaderboard td:nth-child(2)").all_inner_texts()
+        assert leaders == sorted(MODELS, key=lambda model: -numbers[model]["mAP"])
         picture(opened.value, "mlflow-report")
 
     runs.evaluate(predicted(dataset, "large"), run, evaluator_config={"slices": []})
@@ -110,21 +112,21 @@ def test_the_stock_pages_compare_three_runs(
 
 
 def test_a_report_needs_no_network(tmp_path: Path) -> None:
-    """Figures are drawn, images shown, and nothing else is asked for; data are no markup."""
+    """Figures are drawn, images shown, and nothing else is requested; data are no markup."""
     dataset = predicted(harbour(tmp_path), "small")
     evil = dataset.with_predictions(
         dataset.predictions or [], model="<script>document.title = 'taken'</script>"
     )
     findings = find(evaluate(evil, "object-detection", save=False), evil)
-    worst = [findings.datums[place].uid for place in findings.worst]
+    worst = [findings.datums[index].uid for index in findings.worst]
     images = list(drawn(evil, worst, tmp_path, 0.5))
     path = tmp_path / "report.html"
     path.write_text(report(findings, images), encoding="utf-8")
-    asked: list[str] = []
+    requested: list[str] = []
     problems: list[str] = []
     with browser() as context:
         page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", lambda request: requested.append(request.url))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda line: problems.append(line.text) if line.type == "error" else 0)
         page.goto(path.as_uri())
@@ -139,7 +141,7 @@ def test_a_report_needs_no_network(tmp_path: Path) -> None:
         assert min(widths) == 320
         assert page.locator("#slices-table td").first.inner_text() == "time_of_day: day"
         picture(page, "velour-report", whole=True)
-    assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
+    assert [url for url in requested if not url.startswith(("file:", "blob:", "data:"))] == []
     assert problems == []
 
 

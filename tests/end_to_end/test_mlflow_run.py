@@ -56,6 +56,10 @@ def tags(run: str) -> dict[str, str]:
     return dict(mlflow.get_run(run).data.tags)
 
 
+def report_of(run: str) -> str:
+    return runs.download(run, "velour_report.html").read_text(encoding="utf-8")
+
+
 def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name == "velour"]
 
@@ -173,7 +177,7 @@ def test_the_worst_images_are_drawn_where_they_can_be_found(pictures: Path) -> N
     assert {cell["type"] for cell in cells} == {"image"}
     assert {cell[name] for cell in cells for name in cell if name != "type"} == set(drawn)
     assert tags(run)["mlflow.loggedImages"] == "True"
-    report = runs.download(run, "velour_report.html").read_text(encoding="utf-8")
+    report = report_of(run)
     assert report.count('src="data:image/jpeg;base64,') == 10
 
 
@@ -199,7 +203,10 @@ def test_the_note_says_numbers_and_leads_to_files_and_keeps_what_people_wrote() 
         note = tags(run)[NOTE]
         assert note.startswith("Trained on Tuesday.\n\n<!-- velour -->")
         assert note.count("<!-- velour -->") == 1
-        assert f"mAP **{runs.metrics(run)['mAP']:.4f}**" in note
+        ranked = velour.rank("mAP", "harbour", runs=[run]).rows[0]
+        assert ranked.interval is not None
+        low, high = ranked.interval
+        assert f"mAP **{ranked.value:.4f}** [{low:.4f}–{high:.4f}]" in note
         assert f"/runs/{run}/artifacts/velour_report.html" in note
         assert f"{model} on harbour" in note
 
@@ -273,6 +280,29 @@ def test_an_experiment_gets_one_saved_view_and_keeps_what_people_make_of_it(
     judged("large")
     kept = client.get_experiment("0").tags
     assert (kept[VIEW], kept[NOTE]) == ("theirs", "theirs")
+
+
+def test_the_note_of_an_experiment_begins_with_the_views_of_all_its_tasks() -> None:
+    client = mlflow.MlflowClient()
+    client.set_experiment_tag("0", NOTE, "About harbours.")
+    judged("small")
+    masks = drawn_dataset({"a": ("rrrc", "rrrr"), "b": ("rc", "cr")})
+    runs.evaluate(masks, name="small", model_type="semantic-segmentation")
+    first, second, *others = client.get_experiment("0").tags[NOTE].splitlines()[1:]
+    assert "Compare all runs: object-detection](#/experiments/0/runs?viewState" in first
+    assert "Compare all runs: semantic-segmentation](#/experiments/0/runs?viewState" in second
+    assert others == ["<!-- /velour -->", "", "About harbours."]
+
+
+def test_a_report_shows_the_other_models_of_the_dataset() -> None:
+    """Not the older run of one of them."""
+    judged("small")
+    judged("small")
+    assert 'id="leaderboard"' not in report_of(judged("small"))
+    page = report_of(judged("large"))
+    section = page[page.index('<section id="leaderboard"') : page.index('<section id="figures"')]
+    assert section.index("large") < section.index("this run") < section.index("small")
+    assert section.count("<tr>") == 3
 
 
 def test_a_model_has_one_colour_and_no_other_model_has_it() -> None:

@@ -1,4 +1,4 @@
-"""What is drawn on an image lies where it is said to lie."""
+"""Annotations are drawn onto images where their coordinates are; image files are found."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ RIGHT_HALF[:, 60:] = True
 
 
 def picture(
-    folder: Path, truth: list[Any], said: list[Any], size: tuple[int, int] = (120, 100)
+    folder: Path, truth: list[Any], predictions: list[Any], size: tuple[int, int] = (120, 100)
 ) -> Image.Image:
-    """A white picture with what is true and what was said drawn on it."""
+    """A white picture with ground truth and predictions drawn on it."""
     Image.new("RGB", size, WHITE).save(folder / "1.png")
     datum = velour.Datum("1", {"file_name": "1.png"})
     dataset = velour.Dataset.from_groundtruths([velour.GroundTruth(datum, truth)], "one")
-    dataset = dataset.with_predictions([velour.Prediction(datum, said)], "model")
-    (found,) = drawn(dataset, ["1"], folder, threshold=0.5)
-    return found.image
+    dataset = dataset.with_predictions([velour.Prediction(datum, predictions)], "model")
+    (drawing,) = drawn(dataset, ["1"], folder, threshold=0.5)
+    return drawing.image
 
 
 def colours(image: Image.Image) -> set[Any]:
@@ -73,8 +73,8 @@ def test_polygons_are_outlined_and_masks_tinted(tmp_path: Path) -> None:
 def test_labels_of_a_whole_image_are_written_on_it(tmp_path: Path) -> None:
     """The best label is, even one that scores little."""
     truth = velour.Annotation([velour.Label("class", "cat")])
-    said = velour.Annotation([velour.Label("class", "dög ☂", 0.3)])
-    assert colours(picture(tmp_path, [truth], [said])) != {WHITE}
+    predicted = velour.Annotation([velour.Label("class", "dög ☂", 0.3)])
+    assert colours(picture(tmp_path, [truth], [predicted])) != {WHITE}
 
 
 @pytest.mark.parametrize("name", ["file_name", "image_path", "path"])
@@ -109,9 +109,9 @@ def test_images_are_found_where_usual_layouts_keep_them(
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     folders = list(image_folders(None, str(tmp_path / source)))
-    found = image_file(velour.Datum("1", {"file_name": "a.png"}), folders)
-    assert found is not None
-    assert found.resolve() == tmp_path / image
+    path = image_file(velour.Datum("1", {"file_name": "a.png"}), folders)
+    assert path is not None
+    assert path.resolve() == tmp_path / image
 
 
 @pytest.mark.parametrize("uid", ["a.png", "a", "sub/a.png", "sub/a"])
@@ -148,7 +148,7 @@ def test_a_dataset_read_from_files_is_drawn_without_a_word(
     dataset = velour.read_dataset("data/truth.json")
     monkeypatch.chdir(tmp_path / "data" / "images" / "..")
     dataset = dataset.with_predictions([], "model").with_name("fires").with_model("other")
-    assert [one.uid for one in drawn(dataset, ["1"], None)] == ["1"]
+    assert [drawing.uid for drawing in drawn(dataset, ["1"], None)] == ["1"]
 
 
 def test_what_is_no_image_is_left_out(tmp_path: Path) -> None:

@@ -69,16 +69,16 @@ def test_crowds_are_neither_missed_nor_found() -> None:
 
 def test_classification_says_which_datums_are_wrong() -> None:
     truths = {"a": "cat", "b": "cat", "c": "dog"}
-    said = {
+    scores = {
         "a": {"cat": 0.4, "dog": 0.6},
         "b": {"cat": 0.1, "dog": 0.9},
         "c": {"cat": 0.2, "dog": 0.8},
     }
-    found = findings_of(dataset_of(truths, said), "image-classification")
+    found = findings_of(dataset_of(truths, scores), "image-classification")
     assert columns(found)["score"] == [0.0, 0.0, 1.0]
     assert columns(found)["errors"] == [1.0, 1.0, 0.0]
     assert columns(found)["log_loss"] == pytest.approx([-math.log(p) for p in (0.4, 0.1, 0.8)])
-    assert [found.datums[place].uid for place in found.worst] == [
+    assert [found.datums[index].uid for index in found.worst] == [
         "a",
         "b",
     ]  # which cost the same accuracy

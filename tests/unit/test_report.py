@@ -170,8 +170,8 @@ def test_the_cells_of_a_detection_matrix_name_the_datums_of_their_errors() -> No
 
 def test_the_cells_of_other_tasks_name_their_datums_too() -> None:
     truths = {"a": "cat", "b": "cat", "c": "dog"}
-    said = {"a": {"cat": 0.4, "dog": 0.6}, "b": {"cat": 0.9, "dog": 0.1}, "c": {"cat": 1.0}}
-    dataset = dataset_of(truths, said)
+    scores = {"a": {"cat": 0.4, "dog": 0.6}, "b": {"cat": 0.9, "dog": 0.1}, "c": {"cat": 1.0}}
+    dataset = dataset_of(truths, scores)
     evaluation = velour.evaluate(dataset, "image-classification", save=False)
     matrix = confusion_matrix(find(evaluation, dataset))
     assert matrix is not None

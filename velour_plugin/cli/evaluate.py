@@ -134,7 +134,9 @@ def evaluate(
         print_json({"evaluations": contents, **ranked} if len(contents) > 1 else contents[0])
     else:
         parts = [_headline(output.evaluation) for output in outputs]
-        click.echo("\n\n".join(parts if leaderboard is None else [*parts, printed_text(leaderboard)]))
+        click.echo(
+            "\n\n".join(parts if leaderboard is None else [*parts, printed_text(leaderboard)])
+        )
 
 
 def _refuse_what_needs_a_store(options: Mapping[str, object]) -> None:

@@ -1,1 +1,1 @@
-"""An evaluation for people to look at: findings, figures, worst images, one page."""
+"""Report of an evaluation: findings, figures, images of the worst datums, one HTML page."""

@@ -122,7 +122,7 @@ def data_url(image: Image, side: int = SIDE) -> str:
 
 
 def _opened(path: Path) -> tuple[Image, float] | None:
-    """An image no longer than :data:`SIDE`, and by how much it shrank."""
+    """Read an image, shrunk to :data:`SIDE`, and its scale; ``None`` if it is no image."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -231,7 +231,7 @@ def _tinted(image: Image, raster: Raster, colour: tuple[int, int, int]) -> Image
 
 
 def _text(pen: Any, at: tuple[float, float], text: str, colour: Any) -> None:
-    """White on a ground, in the letters that Pillow's own font has."""
+    """White text on a coloured ground; Pillow's built-in font has Latin-1 only."""
     text = text.encode("latin-1", "replace").decode("latin-1")
     pen.rectangle(pen.textbbox(at, text), fill=colour)
     pen.text(at, text, fill=(255, 255, 255))

@@ -41,7 +41,7 @@ FEW, CUTS, SLICES, WORST = 10, 5, 100, 10
 worst datums."""
 
 LEFT_OUT = 5_000
-"""Datums, at most, that are left out one at a time to find the worst."""
+"""Datums, at most, that are each left out in turn to find the worst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class SliceFinding:
 
 @dataclass(frozen=True)
 class Findings:
-    """What to show of one evaluation.
+    """Labels, slices, worst datums and intervals of an evaluation.
 
     Args:
         evaluation: the numbers.

@@ -12,7 +12,7 @@ from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measured
 from velour_plugin.ranking.uncertainty.statistics import resample_weights
 
 CONFIDENCE, RESAMPLES, SEED = 0.95, 1000, 0
-"""As ``velour rank`` has them when nothing is passed, so that both show the same intervals."""
+"""The defaults of ``velour rank``, so that both show the same intervals."""
 
 ROWS = 20_000
 """Rows of a ledger, at most, that are resampled for a report: about a second."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.queries.query import RankQuery
 from velour_plugin.ranking.candidates.comparability import differences
-from velour_plugin.report.headline_intervals import ROWS, ledger_rows
+from velour_plugin.report.headline_intervals import RESAMPLES, ROWS, ledger_rows
 from velour_plugin.store.protocol import Store
 
 if TYPE_CHECKING:
@@ -35,27 +34,49 @@ def leaderboard_beside(evaluation: Evaluation, store: Store) -> Leaderboard | No
     metric, dataset = next(iter(evaluation.headline), ""), evaluation.certificate.dataset
     with store.snapshot() as reader:
         candidates = list(reader.candidates(dataset))
-    ids = _newest_of_models(evaluation, candidates)
-    if len(ids) < 2 or not metric:
+    mine = next((item for item in candidates if _is_of(item, evaluation)), None)
+    newest = [] if mine is None else _newest_of_models(mine, candidates)
+    names = [_query_name(item, candidates) for item in newest]
+    if len(names) < 2 or not metric:
         return None
-    leaderboard = store.ask(RankQuery(metric=metric, datasets=(dataset,), runs=ids, resamples=0))
-    best = [row.evaluation_id for row in leaderboard.rows[:MODELS]]
-    ids = list(dict.fromkeys([*best, evaluation.id]))
-    cheap = len(ids) * ledger_rows(evaluation.ledger) <= ROWS * 5  # a single metric, not a dozen
-    query = RankQuery(metric=metric, datasets=(dataset,), runs=ids)
-    return store.ask(query if cheap else replace(query, resamples=0))
+    leaderboard = store.ask(RankQuery(metric=metric, datasets=(dataset,), runs=names, resamples=0))
+    best = [
+        row.run_id if row.run_id in names else row.evaluation_id
+        for row in leaderboard.rows[:MODELS]
+    ]
+    names = list(dict.fromkeys([names[0], *best]))
+    cheap = len(names) * ledger_rows(evaluation.ledger) <= ROWS * 5  # one metric, not a dozen
+    resamples = RESAMPLES if cheap else 0
+    return store.ask(RankQuery(metric=metric, datasets=(dataset,), runs=names, resamples=resamples))
 
 
-def _newest_of_models(evaluation: Evaluation, candidates: list[Candidate]) -> list[str]:
-    """Ids of comparable evaluations, the newest of each experiment's models; with this one."""
-    mine = next((item for item in candidates if item.evaluation_id == evaluation.id), None)
-    if mine is None:
-        return []
+def _is_of(item: Candidate, evaluation: Evaluation) -> bool:
+    """Whether a candidate is an evaluation in its own run: equal runs share an evaluation."""
+    run = None if item.run is None else item.run.run_id
+    own_run = None if evaluation.run is None else evaluation.run.run_id
+    return item.evaluation_id == evaluation.id and run == own_run
+
+
+def _newest_of_models(mine: Candidate, candidates: list[Candidate]) -> list[Candidate]:
+    """A candidate, then the newest comparable one of every other model of an experiment."""
     newest = {_model(mine): mine}
     for item in candidates:  # newest first
-        if _model(item) not in newest and item.task == mine.task and not differences([mine, item]):
+        if _model(item) not in newest and _is_comparable(item, mine):
             newest[_model(item)] = item
-    return [item.evaluation_id for item in newest.values()]
+    return list(newest.values())
+
+
+def _query_name(item: Candidate, candidates: list[Candidate]) -> str:
+    """What a query names a candidate by: its run, unless that was also evaluated otherwise."""
+    if item.run is None:
+        return item.evaluation_id
+    of_run = [other for other in candidates if other.run and other.run.run_id == item.run.run_id]
+    alike = all(_is_comparable(other, item) for other in of_run)
+    return item.run.run_id if alike else item.evaluation_id
+
+
+def _is_comparable(item: Candidate, other: Candidate) -> bool:
+    return item.task == other.task and not differences([item, other])
 
 
 def _model(candidate: Candidate) -> tuple[str | None, str]:

@@ -57,6 +57,8 @@ def leaderboard_rows(findings: Findings) -> list[dict[str, Any]]:
     """A row a model of the dataset, the best first; the evaluated one is marked."""
     if findings.leaderboard is None:
         return []
+    evaluation = findings.evaluation
+    run_id = None if evaluation.run is None else evaluation.run.run_id
     return [
         {
             "rank": row.rank,
@@ -64,7 +66,7 @@ def leaderboard_rows(findings: Findings) -> list[dict[str, Any]]:
             findings.leaderboard.metric: row.value,
             "interval": interval_text(row.interval),
             "P(best)": row.p_best,
-            "": "this run" if row.evaluation_id == findings.evaluation.id else None,
+            "": "this run" if (row.evaluation_id, row.run_id) == (evaluation.id, run_id) else "",
         }
         for row in findings.leaderboard.rows
     ]

@@ -23,7 +23,7 @@ RECALLS = np.arange(101) / 100
 
 
 def precision_recall(findings: Findings) -> Spec | None:
-    """Precision over recall of the labels that most datums show."""
+    """Precision over recall of the labels that most datums have."""
     curves = precision_curves(findings)
     lines = [
         {"type": "scatter", "mode": "lines", "name": short(name), "x": RECALLS.tolist(),
@@ -61,8 +61,8 @@ def precision_curves(findings: Findings) -> dict[str, NDArray[np.float64]]:
         recall, precision = np.array(curve["recall"]), np.array(curve["precision"])
         order = np.argsort(recall, kind="stable")
         best = np.maximum.accumulate(precision[order][::-1])[::-1]
-        place = np.searchsorted(recall[order], RECALLS - 1e-9)
-        curves[name] = np.append(best, 0.0)[place]
+        index = np.searchsorted(recall[order], RECALLS - 1e-9)  # recalls are rounded
+        curves[name] = np.append(best, 0.0)[index]
     return curves
 
 

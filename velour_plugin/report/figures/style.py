@@ -1,4 +1,4 @@
-"""What figures share: colours, layout, and how much is shown."""
+"""Colours, layout and limits that all figures share."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 Spec = dict[str, Any]
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999933", "#882255")
-"""Told apart by people who see fewer colours, too (Okabe and Ito 2008)."""
+"""Distinguishable with colour vision deficiency (Okabe and Ito 2008)."""
 
 RIGHT, WRONG, QUIET, INK = "#009e73", "#d55e00", "#dfe3e8", "#1f2933"
 
 LINES, CELLS, BARS, POINTS = 8, 30, 30, 2_000
-"""At most so many curves, rows of a matrix, bars and places in a figure."""
+"""Curves, rows of a matrix, bars and points of a figure, at most."""
 
 
 def spec_of(title: str, data: Sequence[Spec], x: str, y: str, unit: bool = False) -> Spec:
-    """Traces under a title, between two named axes; both from 0 to 1 if they are shares."""
+    """A figure of traces with a title and named axes, which are from 0 to 1 if ``unit``."""
     axis = {"gridcolor": "#eceff3", "zeroline": False, "linecolor": "#9aa5b1", "automargin": True}
     span = {"range": [0, 1.02]} if unit else {}
     layout = {
@@ -42,7 +42,7 @@ def bars(
     metric: str,
     whole: float | None,
 ) -> Spec:
-    """Horizontal bars, the first on top, and a line where the whole is."""
+    """Horizontal bars, the first on top, and a dashed line at the value of all data."""
     bars = {
         "type": "bar", "orientation": "h", "marker": {"color": COLOURS[0]}, "y": list(names),
         "x": rounded(values), "text": ["" if v is None else f"{v:.3f}" for v in values],
@@ -66,7 +66,7 @@ def bars(
 
 
 def diagonal() -> Spec:
-    """Where both axes are equal."""
+    """Dotted line where both axes are equal."""
     line = {"color": "#9aa5b1", "dash": "dot", "width": 1}
     return {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "line": line,
             "showlegend": False, "hoverinfo": "skip"}  # fmt: skip
@@ -78,23 +78,23 @@ def thinned(count: int, most: int) -> NDArray[np.intp]:
 
 
 def rounded(values: Any, digits: int = 4) -> list[float | None]:
-    """Spell numbers for a page."""
+    """Round numbers, as a list; ``None`` stays."""
     return [None if value is None else round(float(value), digits) for value in values]
 
 
 def table(values: NDArray[np.float64]) -> list[list[float]]:
-    """Spell rows of numbers for a page."""
+    """Round rows of numbers to 4 digits, as lists."""
     rows: list[list[float]] = values.round(4).tolist()
     return rows
 
 
 def short(name: str) -> str:
-    """A name that fits beside an axis."""
+    """Cut a name to 40 characters, to fit beside an axis."""
     return name if len(name) <= 40 else f"{name[:39]}…"
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Names for an axis, which would take equal ones for one."""
+    """Number equal names: plotly would draw them as one category."""
     seen: dict[str, int] = {}
     distinct = []
     for name in map(short, names):

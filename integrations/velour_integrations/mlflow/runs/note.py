@@ -54,14 +54,14 @@ def run_note(findings: Findings, run: EvaluatedRun, files: Iterable[str], view: 
     links = [f"[{_TITLES[name]}]({page}/{name}{TRAINING})" for name in files if name in _TITLES]
     links += [f"[all runs compared]({view})"] if view else []
     lines = [
-        numbers or "Every headline metric is undefined on these data.",
         " · ".join(links),
+        numbers or "Every headline metric is undefined on these data.",
         f"{_plain(evaluation.model)} on {_plain(certificate.dataset)} "
         f"`{certificate.dataset_digest[:12]}`, {len(findings.datums):,} datums"
         + (f", where `{certificate.filter}`" if certificate.filter else ""),
         f"{evaluation.task} {certificate.evaluator_version}, evaluation `{evaluation.id[:12]}`",
     ]
-    return "  \n".join(line for line in lines if line)  # MLflow shows the first lines of a note
+    return "  \n".join(line for line in lines if line)  # MLflow covers all but the first lines
 
 
 def _number(name: str, value: float, findings: Findings) -> str:
