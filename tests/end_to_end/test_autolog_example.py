@@ -1,4 +1,4 @@
-"""The example of autologging runs as people run it, and ranks detectors as the README does."""
+"""The example of autologging runs as people run it, and ranks detectors as people rank them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "use_cases/autologging.py"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "autologging.py"
 
 
 @pytest.mark.usefixtures("tracking")

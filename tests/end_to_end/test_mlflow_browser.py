@@ -11,7 +11,7 @@ import mlflow
 import pytest
 
 from tests import mlflow_runs as runs
-from tests.browser import browser, mlflow_server, picture, see, without_assistant
+from tests.browser import browser, mlflow_server, picture, see, tour, without_assistant
 from tests.pictures import LABELS, MODELS, harbour, predicted
 from velour_plugin.report.drawing import drawn
 from velour_plugin.report.findings import find
@@ -20,6 +20,16 @@ from velour_plugin.use_cases.evaluate import evaluate
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = runs.QUIET
+
+TOUR = (
+    "mlflow-saved-view",
+    "mlflow-saved-view-curves",
+    "mlflow-table",
+    "mlflow-tables-compared",
+    "mlflow-run",
+    "mlflow-report",
+)
+"""Pictures that the documentation shows one after the other."""
 
 
 @pytest.fixture
@@ -99,6 +109,7 @@ def test_the_stock_pages_compare_three_runs(
         frame.locator("body[data-drawn='8']").wait_for()
         assert frame.locator("h1").inner_text() == "large on harbour"
         picture(opened.value, "mlflow-report")
+    assert tour(TOUR).stat().st_size < 500_000
 
     runs.evaluate(predicted(dataset, "large"), run, evaluator_config={"slices": []})
     assert "velour_slices.json" not in files_of(run)  # deleted through the server
