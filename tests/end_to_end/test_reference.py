@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+from velour_integrations.mlflow.evaluation.config import CONFIG
 
 import velour_plugin as velour
 from velour_plugin.cli import main
@@ -43,10 +44,10 @@ def test_every_headline_metric_is_on_the_page_of_metrics() -> None:
 
 def test_every_task_has_its_parameters_on_the_page_of_parameters(tmp_path: Path) -> None:
     page = built("parameters.md", tmp_path)
-    shared = {"details", "federated"}
     for task, evaluator in installed().evaluators.items():
-        for name in {*evaluator.defaults} - shared:
+        for name in evaluator.defaults:
             assert name in page, f"{name} of {task}"
+    assert all(f'"{key}"\n' in page for key in CONFIG)
 
 
 def test_every_command_and_option_is_on_the_page_of_commands(tmp_path: Path) -> None:
