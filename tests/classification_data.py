@@ -21,15 +21,15 @@ EVALUATOR = ImageClassification()
 
 def dataset_of(
     truths: dict[str, Any],
-    said: dict[str, Any],
+    predictions: dict[str, Any],
     key: str = "class",
     labels: Sequence[tuple[str, str]] = (),
 ) -> Dataset:
-    """Make a dataset from what is true of each datum and what was said of it.
+    """Make a dataset from what is true of each datum and what is predicted of it.
 
     Args:
         truths: by uid a label's value, a list of them, or ``{(key, value): None}``.
-        said: by uid the same, or ``{value: score}``, or ``{(key, value): score}``.
+        predictions: by uid the same, or ``{value: score}``, or ``{(key, value): score}``.
         key: of labels that do not name one.
         labels: that belong to the dataset even where no datum shows them.
     """
@@ -38,7 +38,7 @@ def dataset_of(
         name="pets",
         labels=labels,
     ).with_predictions(
-        [Prediction(Datum(uid), _annotations(key, answer)) for uid, answer in said.items()],
+        [Prediction(Datum(uid), _annotations(key, answer)) for uid, answer in predictions.items()],
         model="guesser",
     )
 
@@ -56,15 +56,16 @@ def dataset_of_arrays(
     datums, labels = scores.shape
     names = [("class", f"{label:03d}") for label in range(labels)]
     rows, true = np.nonzero(truth) if truth.ndim == 2 else (np.arange(datums), truth)
-    said = np.ones(datums, bool) if predicted is None else predicted
-    datum = np.repeat(np.flatnonzero(said), labels)
-    label = np.tile(np.arange(labels), int(said.sum()))
+    predictions = np.ones(datums, bool) if predicted is None else predicted
+    datum = np.repeat(np.flatnonzero(predictions), labels)
+    label = np.tile(np.arange(labels), int(predictions.sum()))
     return Dataset.from_table(
         "arrays",
-        [Datum(str(place)) for place in range(datums)],
+        [Datum(str(index)) for index in range(datums)],
         AnnotationTable.from_columns(names, rows, true),
     ).with_predictions(
-        AnnotationTable.from_columns(names, datum, label, score=scores[said].ravel()), model="m"
+        AnnotationTable.from_columns(names, datum, label, score=scores[predictions].ravel()),
+        model="m",
     )
 
 
@@ -98,9 +99,9 @@ def spelled(metrics: list[Metric]) -> list[dict[str, Any]]:
     return [metric.to_dict() for metric in metrics]
 
 
-def _annotations(key: str, told: Any) -> list[Annotation]:
-    values = [told] if isinstance(told, str) else told or []
-    scores = told if isinstance(told, dict) else dict.fromkeys(values)
+def _annotations(key: str, values: Any) -> list[Annotation]:
+    values = [values] if isinstance(values, str) else values or []
+    scores = values if isinstance(values, dict) else dict.fromkeys(values)
     return [
         Annotation([Label(*(name if isinstance(name, tuple) else (key, name)), score)])
         for name, score in scores.items()

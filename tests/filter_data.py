@@ -60,7 +60,7 @@ def _fill_part(
         ],
         "location": [bytes(wkb) for wkb in shapely.to_wkb(points)],
     })  # fmt: skip
-    store.backend.index_places(connection, ids.tolist(), points.tolist())
+    store.backend.index_locations(connection, ids.tolist(), points.tolist())
     store.backend.insert(connection, schema.version_datums, {
         "version_id": np.full(size, version),
         "position": np.arange(start, start + size),

@@ -24,8 +24,8 @@ from velour_plugin.plugin import (
     Where,
     answer,
     installed,
-    matching,
     parse_filter,
+    select,
 )
 
 Contents = dict[str, dict[str, dict[str, FactValue]]]
@@ -76,7 +76,7 @@ class MemoryStore:
     def select_datums(self, version: velour.Version, where: Node | None) -> DatumSelection:
         dataset = self.load_version(version)
         facts = self.facts(version.dataset, version.number)
-        chosen = matching(where, dataset.datums, dataset.name, truth=dataset.truth, facts=facts)
+        chosen = select(where, dataset.datums, dataset.name, truth=dataset.truth, facts=facts)
         positions = np.flatnonzero(chosen)
         return DatumSelection([dataset.uids[at] for at in positions], positions)
 

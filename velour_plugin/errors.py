@@ -9,10 +9,10 @@ The tree, with the exit code of the command line and the status of a response ov
     │   ├── BadAnnotation             2   422
     │   ├── BadDataset                2   422
     │   ├── BadFilter                 2   422
-    │   ├── BadPlugin                 2   422   a plugin that does not keep to the hooks
+    │   ├── BadPlugin                 2   422   a plugin that breaks the rules of the hooks
     │   └── UnknownName               2   422   names the nearest name that exists
     ├── NotFound                      2   404   nothing is stored under that name
-    ├── NotComparable                 2   409   evaluations that do not answer the same question
+    ├── NotComparable                 2   409   evaluations whose certificates differ
     ├── MissingExtra                  1   501   an optional library is not installed
     ├── PluginConflict                1   500   two plugins claim one name
     └── StoreUnavailable              1   503   the store cannot be reached or is too old
@@ -27,7 +27,7 @@ from collections.abc import Iterable
 
 
 class VelourError(Exception):
-    """The root of the tree; catch it to catch everything that Velour refuses."""
+    """The root of the tree; catch it to catch every error of Velour."""
 
     exit_code = 1
     http_status = 500
@@ -57,36 +57,49 @@ class BadDataset(InvalidInput):
 
 
 class BadFilter(InvalidInput):
-    """A filter that does not parse, or asks for what cannot be answered."""
+    """A filter that does not parse, or has a condition that cannot be evaluated."""
 
 
 class BadPlugin(InvalidInput):
-    """A plugin that does not keep to the hooks: a misspelt name, a wrong argument."""
+    """A plugin that breaks the rules of the hooks: a misspelt name, a wrong argument."""
 
 
 class UnknownName(InvalidInput, KeyError):
-    """A name that is none of those that exist.
+    """A name that does not exist, where others do.
 
     Args:
         kind: of the name, such as ``metric``.
-        name: that was given.
+        name: the unknown name.
         known: names that exist; the nearest is suggested.
-        hint: a sentence in place of the suggestion, where the way out is another one.
+        hint: a sentence to print instead of the suggestion.
     """
 
     def __init__(
         self, kind: str, name: object, known: Iterable[str], hint: str | None = None
     ) -> None:
         names = sorted(set(known))
-        from difflib import get_close_matches  # takes longer to import than all of this
+        from difflib import get_close_matches  # slow to import
 
-        near = get_close_matches(str(name), names, n=1, cutoff=0.5)
-        hint = f"{hint} " if hint else f"did you mean {near[0]!r}? " if near else ""
+        folded = {known_name.casefold(): known_name for known_name in names}  # map is mAP
+        near = get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.5)
+        hint = f"{hint} " if hint else f"did you mean {folded[near[0]]!r}? " if near else ""
         choices = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
         super().__init__(f"unknown {kind} {name!r}: {hint}known are: {choices or 'none'}.")
 
     def __str__(self) -> str:
         return str(self.args[0])  # KeyError would put the message in quotes
+
+
+def unreadable(name: str, error: OSError) -> InvalidInput:
+    """The refusal of a file that cannot be read.
+
+    Args:
+        name: of the file, as the message shows it.
+        error: of the operating system.
+    """
+    is_folder = isinstance(error, IsADirectoryError)
+    reason = "it is a folder, expected a file in it" if is_folder else error.strerror
+    return InvalidInput(f"{name} cannot be read: {reason}.")
 
 
 class NotFound(VelourError, LookupError):
@@ -97,7 +110,7 @@ class NotFound(VelourError, LookupError):
 
 
 class NotComparable(VelourError):
-    """Evaluations that do not answer the same question are not ranked."""
+    """Evaluations with different certificates cannot be ranked together."""
 
     exit_code = 2
     http_status = 409
@@ -114,7 +127,7 @@ class PluginConflict(VelourError):
 
 
 class StoreUnavailable(VelourError):
-    """The store cannot be reached, or its schema is not the one this version needs."""
+    """The store cannot be reached, or its schema is of another version."""
 
     http_status = 503
 

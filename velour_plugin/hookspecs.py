@@ -1,13 +1,13 @@
-"""Every hook of Velour: the whole contract with plugins, on one page.
+"""Every hook of Velour: the contract with plugins.
 
 A plugin is a module, or any object, named by an entry point of the group ``velour``::
 
     [project.entry-points.velour]
     my-plugin = "my_package.velour"
 
-In it, functions marked with ``velour_plugin.hookimpl`` answer the hooks below. Velour
+In it, functions marked with ``velour_plugin.hookimpl`` implement the hooks below. Velour
 finds plugins when it first needs one; importing a plugin should be quick, so import
-heavy libraries inside the functions that use them. What they may import of Velour stands
+heavy libraries inside the functions that use them. The names that plugins import of Velour are
 in :mod:`velour_plugin.plugin`.
 
 Hooks are pluggy's: an implementation may leave out arguments that it does not need, ask for
@@ -41,9 +41,9 @@ hookimpl = pluggy.HookimplMarker("velour")
 
 @hookspec
 def velour_evaluators() -> Iterable[Evaluator | Offer]:  # type: ignore[empty-body]
-    """Offer evaluators. Called once per process; every answer is kept.
+    """Offer evaluators. Called once per process.
 
-    One that takes long to import is offered by task, place and version, and imported when its task
+    One that takes long to import is offered by task, class and version, and imported when its task
     is evaluated or measured: ``Offer("counting", "my_package.count:CountEvaluator", "1")`` of
     :mod:`velour_plugin.plugin`. Two evaluators of one task are refused, naming both plugins::
 
@@ -57,7 +57,7 @@ def velour_evaluators() -> Iterable[Evaluator | Offer]:  # type: ignore[empty-bo
 def velour_formats() -> Iterable[Format | Offer]:  # type: ignore[empty-body]
     """Offer formats that ``velour.read_dataset`` can read. Called once per process.
 
-    As evaluators, they may be offered by name and place. Two formats of one name are refused,
+    As evaluators, they may be offered by name and class. Two formats of one name are refused,
     naming both plugins::
 
         @velour_plugin.hookimpl
@@ -68,7 +68,7 @@ def velour_formats() -> Iterable[Format | Offer]:  # type: ignore[empty-body]
 
 @hookspec
 def velour_properties() -> Iterable[PropertyFamily]:  # type: ignore[empty-body]
-    """Offer families of properties that filters may ask for. Called once per process.
+    """Offer families of properties for filters. Called once per process.
 
     Those answered by ``sql`` rest on facts: ``weather.rain`` is the fact ``rain`` that the source
     ``weather`` wrote with ``store.write_facts``. Those answered by ``candidates`` are a function of
@@ -82,7 +82,7 @@ def velour_properties() -> Iterable[PropertyFamily]:  # type: ignore[empty-body]
 
 @hookspec
 def velour_commands() -> Iterable[click.Command]:  # type: ignore[empty-body]
-    """Offer commands for the ``velour`` command line. Called when help or a command asks.
+    """Offer commands for the ``velour`` command line. Called for help and unknown commands.
 
     A command whose name is taken is refused, naming both plugins::
 
@@ -95,10 +95,10 @@ def velour_commands() -> Iterable[click.Command]:  # type: ignore[empty-body]
 
 @hookspec(firstresult=True)
 def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[str] | None:
-    """Name the ids of the tracked runs that a query of the tracker's own finds.
+    """Return the ids of the tracked runs that match a query of the tracker.
 
-    Called when a ranking names its runs by a query. The first plugin that
-    answers wins; return ``None`` to pass::
+    Called when a ranking selects its runs by a query. The first plugin that
+    returns ids wins; return ``None`` to pass::
 
         @velour_plugin.hookimpl
         def velour_find_runs(query, experiments):
@@ -134,9 +134,9 @@ def velour_autologgers() -> Iterable[Autologger]:  # type: ignore[empty-body]
 
 @hookspec(firstresult=True)
 def velour_autolog(autologgers: Sequence[Autologger], options: Mapping[str, Any]) -> bool | None:
-    """Switch autologging on or off, as the tracker of runs does it for its own.
+    """Switch autologging on or off, by the rules of the tracker of runs.
 
-    ``options`` are those of ``velour.autolog``. The first plugin that answers ``True`` has
+    ``options`` are those of ``velour.autolog``. The first plugin that returns ``True`` has
     done it; return ``None`` to pass::
 
         @velour_plugin.hookimpl
@@ -148,10 +148,10 @@ def velour_autolog(autologgers: Sequence[Autologger], options: Mapping[str, Any]
 
 @hookspec
 def velour_stores() -> Mapping[str, StoreOpener]:  # type: ignore[empty-body]
-    """Offer stores: what opens one, by the scheme of its URL. Called when a store is opened.
+    """Offer stores: functions that open one, by URL scheme. Called when a store is opened.
 
-    ``create`` says whether a store that is not there may be made: those who only read say
-    ``False`` and expect ``NotFound``. Two openers of one scheme are refused, naming both plugins::
+    ``create`` says whether a missing store may be created: callers that only read pass
+    ``False`` and expect ``NotFound``. Two stores of one scheme are refused, naming both plugins::
 
         @velour_plugin.hookimpl
         def velour_stores():
@@ -176,7 +176,7 @@ def velour_tables() -> Iterable[StoreTables]:  # type: ignore[empty-body]
 
 @hookspec
 def velour_after_dataset(version: Version, store: Store) -> None:
-    """Hear of a new dataset version, to look at its data or announce it elsewhere.
+    """Called after a new dataset version is saved, to analyse or announce it.
 
     Called after the store's transaction is complete, and not for content that was stored before.
     An exception here is a warning to the user; it cannot undo or fail anything. The store calls
@@ -191,7 +191,7 @@ def velour_after_dataset(version: Version, store: Store) -> None:
 
 @hookspec
 def velour_after_evaluation(evaluation: Evaluation, store: Store) -> None:
-    """Hear of an evaluation that was just saved, to announce it elsewhere.
+    """Called after an evaluation is saved, to announce it.
 
     Called after the store's transaction is complete. An exception here is a
     warning to the user; it cannot undo or fail the evaluation::

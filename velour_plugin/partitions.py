@@ -1,8 +1,8 @@
-"""Datasets too large for one machine's memory: a folder of parquet files, a part at a time.
+"""Datasets too large for memory: a folder of parquet files, read part by part.
 
-A part is a run of datums in :func:`velour_plugin.domain.order.natural_order` with what
-is true of them and what a model said. A worker reads its part, matches it and gives back a
-ledger; nobody ever holds the whole. Parts that overlap or are out of order are refused.
+A part is consecutive datums in :func:`velour_plugin.domain.order.natural_order` with their
+ground truth and a model's predictions. A worker reads its part, matches it and returns a
+ledger; the whole is never in memory. Parts that overlap or are out of order are refused.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class PartitionedDataset:
         self.model: str = index["model"]
         self.metadata: dict[str, Any] = decode_metadata(index["metadata"])
         self.labels: list[LabelName] = [(key, value) for key, value in index["labels"]]
-        place = index.get("location")
-        self.location: Any = None if place is None else shapely.geometry.shape(place)
+        location = index.get("location")
+        self.location: Any = None if location is None else shapely.geometry.shape(location)
         self.parts: list[str] = index["parts"]
 
     @classmethod
@@ -65,7 +65,7 @@ class PartitionedDataset:
         """Write parts as they come; only one needs to be in memory.
 
         Args:
-            folder: to make; what it held of an earlier call is replaced.
+            folder: to make; parts of an earlier call are replaced.
             parts: datasets of one name, metadata, vocabulary and model, with predictions, in the
                 order of their datums.
 
@@ -121,18 +121,18 @@ class PartitionedDataset:
 
 
 def parts_of(dataset: Dataset | PartitionedDataset) -> Iterable[Dataset]:
-    """A dataset part by part; one in memory is one part."""
+    """The parts of a dataset; a dataset in memory is one part."""
     return (dataset,) if isinstance(dataset, Dataset) else dataset
 
 
 def split(dataset: Dataset, parts: int) -> Sequence[Dataset]:
-    """Cut a dataset in memory into runs of datums of about equal size."""
+    """Split a dataset in memory into parts of about equal size."""
     import numpy as np
 
     bounds = np.linspace(0, len(dataset), parts + 1).astype(int)
-    place = np.arange(len(dataset))
+    index = np.arange(len(dataset))
     return [
-        dataset.subset((place >= low) & (place < high))
+        dataset.subset((index >= low) & (index < high))
         for low, high in pairwise(bounds)
         if high > low
     ]

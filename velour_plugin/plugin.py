@@ -1,4 +1,4 @@
-"""Everything that a plugin imports of Velour, beside the public names of ``velour_plugin``.
+"""The names that plugins import, beside the public names of ``velour_plugin``.
 
 A plugin needs ``import velour_plugin``, this module, :mod:`velour_plugin.errors` and, in its tests,
 :mod:`velour_plugin.testing`. Velour's own evaluators and integrations keep to that; the modules
@@ -69,11 +69,12 @@ if TYPE_CHECKING:
     from velour_plugin.filters import Where as Where
     from velour_plugin.filters import parse_filter as parse_filter
     from velour_plugin.filters import split_filter as split_filter
-    from velour_plugin.filters.interpret import matching as matching
+    from velour_plugin.filters.interpret import select as select
     from velour_plugin.filters.properties import PropertyFamily as PropertyFamily
     from velour_plugin.helpers.parquet import write_predictions as write_predictions
     from velour_plugin.helpers.progress import track as track
-    from velour_plugin.matching import Question as Question
+    from velour_plugin.helpers.progress import waiting as waiting
+    from velour_plugin.matching.question import Question as Question
     from velour_plugin.native.coco import CocoRecords as CocoRecords
     from velour_plugin.native.coco import MalformedCoco as MalformedCoco
     from velour_plugin.native.coco import UseJson as UseJson
@@ -117,18 +118,18 @@ if TYPE_CHECKING:
     from velour_plugin.use_cases.tracked_evaluation import TrackedEvaluation as TrackedEvaluation
 
 _NAMES = {
-    # What plugins offer and are called with
+    # Types that plugins offer or receive
     "contracts.autologger": "Watch",
     "evaluator": "Conventions Explaining MetricKey Narrowing SharesOfDatums value_over",
     "use_cases.evaluate": "compute evaluate_question fixed_filter publish",
     "contracts.formats": "Path Records read_records",
-    "matching": "Question",
+    "matching.question": "Question",
     "contracts.offers": "Offer",
     "plugins.installed": "installed",
     "store": "DatumSelection Snapshot StoreOpener StoreTables opened",
     "store.sql.store": "SqlStore",
     "use_cases.tracked_evaluation": "TrackedEvaluation",
-    # Values in columns, their spelling and their order
+    # Values in columns, their encoding and their order
     "domain.encoding.canonical": "canonical_json",
     "domain.columns.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
@@ -159,7 +160,7 @@ _NAMES = {
     "native.masks": "Masks Texts masks_of",
     # Filters
     "filters": "Node Where parse_filter split_filter",
-    "filters.interpret": "matching",
+    "filters.interpret": "select",
     "filters.properties": "PropertyFamily",
     # Rankings and reports
     "answers": "LeaderboardRow",
@@ -175,7 +176,7 @@ _NAMES = {
     "helpers.parquet": "write_predictions",
     # Commands
     "cli.options": "json_option label_named print_result store_option where_option",
-    "helpers.progress": "track",
+    "helpers.progress": "track waiting",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 

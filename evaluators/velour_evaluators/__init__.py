@@ -1,4 +1,4 @@
-"""Velour's own evaluators, offered through the same door as a stranger's."""
+"""The evaluators of Velour, registered by the same hook as those of other plugins."""
 
 from __future__ import annotations
 

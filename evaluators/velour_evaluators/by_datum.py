@@ -1,7 +1,7 @@
-"""How each datum went by itself: what a table of the worst is sorted by, and a map coloured by.
+"""Score and errors of each datum by itself, for tables of worst datums and for maps.
 
-Every function reads a ledger once and answers for all of its datums, in columns: ``score`` in
-[0, 1], NaN where there is nothing to judge; ``errors``, whole numbers; then what they are made of.
+Every function returns columns with a row for each datum of a ledger: ``score`` in
+[0, 1], NaN where there is nothing to evaluate; ``errors``, whole numbers; then their parts.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ def of_detection(ledger: Ledger) -> Columns:
     """F1 of each image, and its false and missed objects, at the score and IoU threshold."""
     view, datums = DetectionView(ledger, None), len(ledger.datums)
     high = view.chosen.score >= view.settings.score_threshold
-    datum = view.book.detections["datum"]
-    found = np.bincount(datum[view.true & high], minlength=datums)
-    claimed = np.bincount(datum[view.counted & high], minlength=datums)
-    truths = np.bincount(view.book.truths["datum"][view.real], minlength=datums)
-    false, missed = claimed - found, truths - found
-    score = ratio(2 * found, claimed + truths)
+    datum = view.ledger_rows.detections["datum"]
+    hits = np.bincount(datum[view.true & high], minlength=datums)
+    counted = np.bincount(datum[view.counted & high], minlength=datums)
+    truths = np.bincount(view.ledger_rows.truths["datum"][view.real], minlength=datums)
+    false, missed = counted - hits, truths - hits
+    score = ratio(2 * hits, counted + truths)
     return {"score": score, "errors": false + missed, "false": false, "missed": missed}
 
 
@@ -35,13 +35,13 @@ def of_classification(ledger: Ledger) -> Columns:
     """Share of the label keys that are right, how many are wrong, and the log loss."""
     answers, datums = ledger.tables["answers"], len(ledger.datums)
     datum = answers["datum"]
-    asked = np.bincount(datum, minlength=datums)
+    keys = np.bincount(datum, minlength=datums)
     right = np.bincount(datum[answers["correct"]], minlength=datums)
     loss = np.bincount(datum, np.nan_to_num(answers["log_loss"]), minlength=datums)
     known = np.bincount(datum[~np.isnan(answers["log_loss"])], minlength=datums)
     return {
-        "score": ratio(right, asked),
-        "errors": asked - right,
+        "score": ratio(right, keys),
+        "errors": keys - right,
         "log_loss": np.where(known > 0, loss, np.nan),
     }
 

@@ -1,4 +1,4 @@
-"""Choose the form in which regions of both sides are compared, and bring them into it.
+"""Convert the regions of both sides to one form: box, raster or polygon.
 
 Forms go from coarse to fine: box, raster, polygon. A finer region can be made
 coarser (a polygon is rasterised, a raster boxed), never the other way round.
@@ -29,8 +29,8 @@ FORMS: tuple[Form, ...] = ("box", "raster", "polygon")
 
 
 @dataclass(frozen=True, slots=True)
-class Regions:
-    """The regions of some rows, in one form.
+class RegionArray:
+    """Regions of some rows in one form, with their areas.
 
     Args:
         form: which one.
@@ -44,16 +44,33 @@ class Regions:
     areas: NDArray[np.float64]
 
     def ious(
-        self, others: Regions, crowd: NDArray[np.bool_], mine: NDArray[Any], their: NDArray[Any]
+        self,
+        others: RegionArray,
+        crowd: NDArray[np.bool_],
+        truth: NDArray[Any],
+        detection: NDArray[Any],
     ) -> NDArray[np.float64]:
-        """IoU of pairs: these are truths, some of them crowds, the others detections."""
+        """IoU of pairs of these, ground truths, with others, detections.
+
+        Args:
+            others: the detections.
+            crowd: ``(T,)`` bool, truths that are crowds.
+            truth: ``(P,)`` truth of each pair.
+            detection: ``(P,)`` detection of each pair.
+        """
         with np.errstate(over="ignore", invalid="ignore"):  # an endless area overlaps nothing
             if self.form == "box":
-                return overlap.box_ious(self.values, others.values, crowd, mine, their)
-            # only the rows that meet are prepared: run edges of the others are never looked at
-            ours, mine = _used(mine, len(self.values))
-            theirs, their = _used(their, len(others.values))
-            rows = self.values[ours], others.values[theirs], crowd[ours], mine, their
+                return overlap.box_ious(self.values, others.values, crowd, truth, detection)
+            # only rows in a pair are prepared: the run edges of others are never decoded
+            truth_rows, truth = _used(truth, len(self.values))
+            detection_rows, detection = _used(detection, len(others.values))
+            rows = (
+                self.values[truth_rows],
+                others.values[detection_rows],
+                crowd[truth_rows],
+                truth,
+                detection,
+            )
             if self.form == "polygon":
                 return overlap.polygon_ious(*rows)
             return overlap.raster_ious(list(rows[0]), list(rows[1]), *rows[2:])
@@ -67,12 +84,12 @@ def finest_common_form(*tables: AnnotationTable) -> Form:
 
 def regions_of(
     table: AnnotationTable, form: Form, dataset: Dataset, sizes: NDArray[np.int64] | None
-) -> Regions:
-    """Bring the regions of a table into one form.
+) -> RegionArray:
+    """Convert the regions of a table to one form.
 
     Args:
         table: annotations of the dataset's datums.
-        form: what to bring them into.
+        form: to convert to.
         dataset: for names in messages.
         sizes: ``(datums, 2)`` height and width, -1 where unknown; needed for rasters.
 
@@ -92,7 +109,7 @@ def regions_of(
     else:
         values = overlap.mended(_polygons(table, dataset))
         areas = overlap.polygon_areas(values)
-    return Regions(form, values, np.where(np.isnan(table.area), areas, table.area))
+    return RegionArray(form, values, np.where(np.isnan(table.area), areas, table.area))
 
 
 def image_sizes(dataset: Dataset, *tables: AnnotationTable) -> NDArray[np.int64]:
@@ -106,10 +123,10 @@ def image_sizes(dataset: Dataset, *tables: AnnotationTable) -> NDArray[np.int64]
         if table.shape is not None:
             masks = table.shape.is_mask
             sizes[table.datum[masks]] = table.shape.size[masks]
-    for place, known in enumerate(dataset.datums.metadata or ()):
+    for datum, known in enumerate(dataset.datums.metadata or ()):
         height, width = known.get("height"), known.get("width")
         if isinstance(height, int) and isinstance(width, int):
-            sizes[place] = (height, width)
+            sizes[datum] = (height, width)
     return sizes
 
 

@@ -47,10 +47,15 @@ def velour_commands() -> Iterable[click.Command]:
 @hookimpl
 def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[str] | None:
     """Ask MLflow's ``search_runs``; or its registry, for the runs behind ``models:/…``."""
+    from velour_integrations.loading import load_mlflow
+
+    load_mlflow()
+    from velour_integrations.mlflow.quiet import quiet_database
     from velour_integrations.mlflow.registry.versions import SCHEME, runs_of
     from velour_integrations.mlflow.runs.run import find_runs
 
-    return runs_of(query) if query.startswith(SCHEME) else find_runs(query, experiments)
+    with quiet_database():
+        return runs_of(query) if query.startswith(SCHEME) else find_runs(query, experiments)
 
 
 @hookimpl
@@ -64,9 +69,14 @@ def velour_properties() -> Iterable[PropertyFamily]:
 @hookimpl
 def velour_evaluate_tracked(request: TrackedEvaluation) -> Evaluation | None:
     """In an MLflow run, by ``mlflow.models.evaluate``."""
-    from velour_integrations.mlflow.evaluation.tracked import evaluate_tracked
+    from velour_integrations.loading import load_mlflow
 
-    return evaluate_tracked(request)
+    load_mlflow()
+    from velour_integrations.mlflow.evaluation.tracked import evaluate_tracked
+    from velour_integrations.mlflow.quiet import quiet_database
+
+    with quiet_database():
+        return evaluate_tracked(request)
 
 
 @hookimpl

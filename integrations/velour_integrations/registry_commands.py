@@ -49,9 +49,13 @@ def promote(
         --where "time_of_day = 'night'"
     """
     import velour_plugin as velour
+    from velour_integrations.loading import load_mlflow
+
+    load_mlflow()
+    from velour_integrations.mlflow.quiet import quiet_database
     from velour_integrations.mlflow.registry.promote import promote as promote_model
 
-    with velour.open_store(store, create=False) as opened:
+    with quiet_database(), velour.open_store(store, create=False) as opened:
         promotion = promote_model(
             model,
             alias,
@@ -85,7 +89,11 @@ def versions(name: str, dataset: str | None, as_json: bool, store: str | None) -
     $ velour versions 3f2a9c0d51e84b7a96c2f0e1d2b3a495
     """
     import velour_plugin as velour
+    from velour_integrations.loading import load_mlflow
+
+    load_mlflow()
+    from velour_integrations.mlflow.quiet import quiet_database
     from velour_integrations.mlflow.registry.listing import listing
 
-    with velour.open_store(store, create=False) as opened:
+    with quiet_database(), velour.open_store(store, create=False) as opened:
         print_result(listing(name, dataset, opened), as_json)

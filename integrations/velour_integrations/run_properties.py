@@ -21,6 +21,9 @@ def run_value(name: str, model: str, run_id: str | None) -> Any:
         model: of the evaluation; MLflow is asked about its run.
         run_id: of the evaluation; ``None`` when it was made outside MLflow.
     """
+    from velour_integrations.loading import load_mlflow
+
+    load_mlflow()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 from velour_evaluators.classification.kernels.class_counts import count_decisions, f1, macro
-from velour_evaluators.classification.kernels.class_scores import Answers
+from velour_evaluators.classification.kernels.class_scores import ClassScores
 from velour_evaluators.classification.kernels.ranking_curves import Rankings, roc_auc
 from velour_evaluators.classification.kernels.ranking_order import rank
 
@@ -107,8 +107,8 @@ def _counted(scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
 def mean_roc_auc(columns: Columns) -> float:
     """What the evaluator does for ROC AUC: rank, then count pairs."""
     row, label, score, truth_row, truth_label, datums, labels = columns
-    answers = Answers(row, label, score, datums, labels)
-    ranked, truths = rank(answers, np.arange(datums, dtype=np.int32), truth_row, truth_label)
+    predictions = ClassScores(row, label, score, datums, labels)
+    ranked, truths = rank(predictions, np.arange(datums, dtype=np.int32), truth_row, truth_label)
     rankings = Rankings(
         labels,
         datums,

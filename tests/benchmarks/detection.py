@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from velour_evaluators.detection.kernels.accumulate import Average, Question
+from velour_evaluators.detection.kernels.accumulate import Average, AverageQuery
 from velour_evaluators.detection.metrics import coco_averages
 from velour_evaluators.detection.parameters import DEFAULTS, Settings
 from velour_evaluators.kernels.native import averages as native_averages
@@ -43,7 +43,7 @@ Engine = Callable[[], Any]
 # ---- ours --------------------------------------------------------------------------------------
 
 
-def ledger(truth: workload.Truths, said: workload.Detections) -> native_averages.Stored:
+def ledger(truth: workload.Truths, said: workload.Detections) -> native_averages.StoredLedger:
     """Match columns."""
     given = BoxColumns(truth.datum, truth.label, truth.box, truth.area)
     claimed = BoxColumns(said.datum, said.label, said.box, np.full(len(said.datum), np.nan))
@@ -62,28 +62,30 @@ def match_boxes(
     return native_match.match_boxes(given, crowd, claimed, score, grid=SETTINGS.grid, **size)
 
 
-def stored(images: int, tables: Any) -> native_averages.Stored:
+def stored(images: int, tables: Any) -> native_averages.StoredLedger:
     """Say how the lanes of tables lie."""
     areas, thresholds = len(SETTINGS.areas), len(SETTINGS.thresholds)
-    return native_averages.Stored(tables, images, workload.LABELS, areas, thresholds)
+    return native_averages.StoredLedger(tables, images, workload.LABELS, areas, thresholds)
 
 
-def twelve(one: native_averages.Stored, weights: NDArray[np.int64] | None = None) -> list[float]:
+def twelve(
+    one: native_averages.StoredLedger, weights: NDArray[np.int64] | None = None
+) -> list[float]:
     """COCO's numbers, in the order of its summary."""
     return _means(one, [average for _, average in coco_averages(SETTINGS)], weights)
 
 
-def headline(one: native_averages.Stored, weights: NDArray[np.int64] | None) -> float:
+def headline(one: native_averages.StoredLedger, weights: NDArray[np.int64] | None) -> float:
     """The number that runs are ranked by needs one area range of four."""
     return _means(one, [coco_averages(SETTINGS)[0][1]], weights)[0]
 
 
 def _means(
-    one: native_averages.Stored, asked: list[Average], weights: NDArray[np.int64] | None
+    one: native_averages.StoredLedger, asked: list[Average], weights: NDArray[np.int64] | None
 ) -> list[float]:
     group, often = np.zeros(one.labels, np.int32), None if weights is None else weights[None]
-    question = Question(LIMITS, asked, group, 1, detailed=0)
-    found = native_averages.averages(one, question, often)
+    query = AverageQuery(LIMITS, asked, group, 1, detailed=0)
+    found = native_averages.averages(one, query, often)
     return np.nan_to_num(found.groups[0, :, 0], nan=-1.0).tolist()
 
 

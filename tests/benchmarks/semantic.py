@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from velour_evaluators.semantic.kernels.pixel_confusion import (
-    Counts,
+    PixelPairCounts,
     confusion_of_labels,
     confusion_of_runs,
     runs_of_masks,
@@ -115,7 +115,7 @@ def _row(
     return Row(said, *seconds, seconds[1] / seconds[0])
 
 
-def _dense(counts: Counts) -> NDArray[np.int64]:
+def _dense(counts: PixelPairCounts) -> NDArray[np.int64]:
     matrix = np.zeros((LABELS, LABELS), np.int64)
     own = (counts.truth >= 0) & (counts.truth < LABELS) & (counts.predicted >= 0)
     matrix[counts.truth[own], counts.predicted[own]] = counts.pixels[own]

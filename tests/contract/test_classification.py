@@ -17,7 +17,7 @@ KEYS = {"zoo": ["zebra", "ape", "bear"], "age": ["old", "young"]}
 def answers(random: np.random.Generator, scored: bool, many: bool) -> velour.Dataset:
     """Twelve datums, two keys, missing truths and predictions, a label that is never true."""
     truths: dict[str, Any] = {}
-    said: dict[str, Any] = {}
+    predictions: dict[str, Any] = {}
     for number in range(12):
         truths[str(number)] = {
             (key, str(value)): None
@@ -30,10 +30,10 @@ def answers(random: np.random.Generator, scored: bool, many: bool) -> velour.Dat
             for value in random.permutation([*values, "other"])[: 4 if scored else 1]
         }
         if random.random() < 0.8:
-            said[str(number)] = named
+            predictions[str(number)] = named
     truths["0"] = {(key, values[0]): None for key, values in KEYS.items()}
     labels = [(key, value) for key, values in KEYS.items() for value in values]
-    return dataset_of(truths, said, labels=labels)
+    return dataset_of(truths, predictions, labels=labels)
 
 
 class TestImageClassification(EvaluatorContract):
@@ -89,9 +89,9 @@ class TestProbabilities(EvaluatorContract):
         random = np.random.default_rng(seed)
         names, scores = np.array(["a", "b", "c"]), random.dirichlet(np.ones(3), 20)
         return dataset_of(
-            {str(place): str(name) for place, name in enumerate(random.choice(names, 20))},
+            {str(index): str(name) for index, name in enumerate(random.choice(names, 20))},
             {
-                str(place): dict(zip(names.tolist(), row, strict=True))
-                for place, row in enumerate(scores.tolist())
+                str(index): dict(zip(names.tolist(), row, strict=True))
+                for index, row in enumerate(scores.tolist())
             },
         )

@@ -113,7 +113,7 @@ def test_the_dataset_is_the_one_that_its_file_is(shared_data: Path) -> None:
     assert content["certificate"] == by_hand.certificate.to_dict()
     assert content["predictions_digest"] == by_hand.predictions_digest
     board = velour.rank("mAP", dataset="ground_truth", resamples=0)
-    assert {row.model for row in board} == {"by hand", "trained"}
+    assert {row.model for row in board} == {"by hand", "detections"}
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -424,6 +424,22 @@ def test_a_dataset_is_called_as_people_say() -> None:
     evaluated("pycocotools", *boxes(1))
     (run,) = all_runs()
     assert run.data.tags["velour.dataset"] == "harbour"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_model_and_dataset_are_called_after_their_files(library: str, tmp_path: Path) -> None:
+    truth, detections = boxes(1)
+    files = tmp_path / "harbour.json", tmp_path / "sharp-eyes.json"
+    for path, content in zip(files, (truth, detections), strict=True):
+        path.write_text(json.dumps(content), "utf-8")
+    velour.autolog(log_artifacts=False)
+    module, evaluation = parts(library)
+    with contextlib.redirect_stdout(io.StringIO()):
+        known = module.COCO(str(files[0]))
+        found = known.loadRes(str(files[1]))
+    summarize(evaluation(known, found, "bbox"))
+    tags = all_runs()[0].data.tags
+    assert (tags["velour.dataset"], tags["velour.model"]) == ("harbour", "sharp-eyes")
 
 
 def test_the_store_is_the_one_that_was_named(tmp_path: Path) -> None:

@@ -149,7 +149,30 @@ def test_another_dataset_in_the_run_has_names_of_its_own() -> None:
     metrics = runs.metrics(run.info.run_id)
     (other,) = (name for name in metrics if name.endswith("/accuracy"))
     assert (metrics["accuracy"], metrics[other]) == (on_test, on_train)
-    assert other.startswith("autologged-")
+    assert other == "Default-2/accuracy"
+    assert runs.tags(run.info.run_id)["velour.dataset"] == "Default"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(max_iter=500),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        GridSearchCV(make_pipeline(LogisticRegression(max_iter=500)), {}, cv=3),
+    ],
+)
+def test_a_model_is_called_by_its_class_and_the_data_by_their_experiment(
+    model: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The message ends in the command that ranks what was evaluated."""
+    experiment = mlflow.create_experiment("iris of May")
+    caplog.set_level("INFO", "mlflow.velour")
+    with mlflow.start_run(experiment_id=experiment, run_name="third try") as run:
+        fitted(model).score(X[TEST], y[TEST])
+    tags = runs.tags(run.info.run_id)
+    assert (tags["velour.model"], tags["velour.dataset"]) == ("LogisticRegression", "iris of May")
+    line = "in run third try. Next: velour rank accuracy --dataset 'iris of May'"
+    assert line in caplog.text
 
 
 def test_weights_and_several_outputs_are_warnings(warned: list[str]) -> None:

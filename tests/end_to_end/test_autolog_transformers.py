@@ -106,7 +106,8 @@ def test_an_evaluation_has_the_trainers_numbers(trainer: Callable[..., Any]) -> 
     assert run.data.metrics["accuracy"] == pytest.approx(said["eval_accuracy"])
     assert run.data.metrics["log_loss"] == pytest.approx(said["eval_loss"], abs=1e-5)
     assert run.data.tags["velour.task"] == "tabular-classification"
-    assert run.data.tags["velour.dataset"] == "eval"
+    assert run.data.tags["velour.dataset"] == "Default"
+    assert run.data.tags["velour.model"] == "Linear"
     assert {"f1_by_class/kind 0", "f1_by_class/kind 1"} <= set(run.data.metrics)
 
 
@@ -124,7 +125,7 @@ def test_several_datasets_are_an_evaluation_each(trainer: Callable[..., Any]) ->
         said = trainer(eval_dataset=halves).evaluate()
     metrics = runs.metrics(run.info.run_id)
     assert metrics["accuracy"] == pytest.approx(said["eval_day_accuracy"])
-    assert metrics["eval_night/accuracy"] == pytest.approx(said["eval_night_accuracy"])
+    assert metrics["Default-night/accuracy"] == pytest.approx(said["eval_night_accuracy"])
 
 
 def share(found: Any) -> dict[str, float]:

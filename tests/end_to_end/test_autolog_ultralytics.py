@@ -149,6 +149,26 @@ def test_classes_of_images(ultralytics: SimpleNamespace) -> None:
     assert run.data.metrics["log_loss"] == pytest.approx(-np.log([0.9, 0.6, 0.3]).mean())
 
 
+@pytest.mark.parametrize(
+    ("weights", "model"),
+    [
+        ("yolo11n.pt", "yolo11n"),
+        ("runs/detect/train3/weights/best.pt", "train3-best"),
+        ("weights/ships.pt", "ships"),
+        (None, None),
+    ],
+)
+def test_a_model_is_called_after_its_weights(
+    ultralytics: SimpleNamespace, weights: Any, model: str | None
+) -> None:
+    """Without weights, after the run."""
+    validator = ultralytics.detect([(FOUND, TRUE)], "detect", 2)
+    validator.args.model = weights
+    with mlflow.start_run(run_name="monday") as run:
+        validator()
+    assert mlflow.get_run(run.info.run_id).data.tags["velour.model"] == (model or "monday")
+
+
 def test_images_that_other_devices_judged_are_a_warning(
     ultralytics: SimpleNamespace, warned: list[str]
 ) -> None:

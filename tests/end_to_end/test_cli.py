@@ -254,7 +254,7 @@ def test_datasets_lists_versions() -> None:
 def test_a_store_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["datasets"])
     assert result.exit_code == 2
-    assert "velour evaluate makes it" in result.stderr
+    assert "run 'velour evaluate' to create it" in result.stderr
     assert not (tmp_path / "velour.db").exists()
 
 
@@ -347,12 +347,21 @@ def test_instances_that_break_a_rule_are_refused(
         ("selects none of the", ["--where", "hour > 99"]),
         ("unknown operator", ["--where", "S_TOUCHES(location, POINT(1 2))"]),
         ("latitude is within", ["--where", "DWITHIN(location, POINT(42 -171), 5, 'mi')"]),
-        ("unknown task 'detection'", ["--task", "detection"]),
+        ("unknown task 'detection': did you mean 'object-detection'", ["--task", "detection"]),
+        ("text stands in single quotes: hour = 'late'", ["--where", "hour = late"]),
         ("did you mean 'iou_threshold'", ["--parameters", '{"iou_treshold": 0.5}']),
-        ("--parameters 'x' is no JSON", ["--parameters", "x"]),
+        ("--parameters 'x' is not valid JSON", ["--parameters", "x"]),
         ("expected a JSON object", ["--parameters", "[1]"]),
         ("unknown format 'koko'", ["--format", "koko"]),
         ("expected sqlite:///", ["--store", "mysql://host/velour"]),
+        ("store 'x': did you mean sqlite:///x?", ["--store", "x"]),
+        (
+            "is a directory: name a file in it, such as sqlite:///./velour.db",
+            ["--store", "sqlite:///."],
+        ),
+        ("'.' cannot be read: it is a folder, expected a file", ["--truth", "."]),
+        ("'.' cannot be read: it is a folder, expected a file", ["--predictions", "."]),
+        ("'.' cannot be read: it is a folder, expected a file", ["--metadata", "."]),
         ("cannot be read: No such file", ["--metadata", "nowhere.csv"]),
         ("cannot be read: No such file", ["--truth", "nowhere.json"]),
         ("cannot be read: No such file", ["--predictions", "nowhere.json"]),
@@ -388,6 +397,11 @@ def test_metadata_that_breaks_a_rule_is_refused(
     ("message", "arguments"),
     [
         ("unknown metric 'mAP50': did you mean 'mAP_50'", ["mAP50", "--dataset", "fires"]),
+        ("unknown metric 'map': did you mean 'mAP'", ["map", "--dataset", "fires"]),
+        (
+            "label of AP 'Fire': did you mean 'fire'",
+            ["AP", "--dataset", "fires", "--label", "Fire"],
+        ),
         ("unknown dataset 'fire': did you mean 'fires'", ["mAP", "--dataset", "fire"]),
         ("unknown property 'our'", ["mAP", "--dataset", "fires", "--where", "our = 3"]),
         ("does not parse", ["mAP", "--dataset", "fires", "--where", "hour ="]),
@@ -401,6 +415,42 @@ def test_a_ranking_of_what_does_not_exist_is_refused(
     message: str, arguments: Sequence[str]
 ) -> None:
     refused(2, message, "rank", *arguments)
+
+
+def test_a_misspelt_command_is_refused_with_the_nearest() -> None:
+    refused(2, "unknown command 'rnak': did you mean 'rank'?", "rnak", "mAP")
+    refused(2, "Did you mean one of: '--dataset'", "rank", "--dataste", "fires")
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+def test_completion_is_a_script_for_a_shell(shell: str) -> None:
+    script = said("completion", shell)
+    assert f"_VELOUR_COMPLETE={shell}_complete" in script
+    refused(2, "'cmd' is not one of", "completion", "cmd")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [("velour ra", "rank"), ("velour rank --data", "--dataset")]
+)
+def test_commands_and_options_are_completed(
+    line: str, expected: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_VELOUR_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+    with pytest.raises(SystemExit):
+        main(prog_name="velour")
+    assert capfd.readouterr().out.split() == [f"plain,{expected}"]
+
+
+@pytest.mark.usefixtures("three")
+def test_a_value_that_no_datum_has_is_answered_with_those_that_exist() -> None:
+    """Whether the empty answer is a leaderboard or a refusal."""
+    files = ["--where", "sensor = 'Infra'"]
+    text = "No datum has sensor = 'Infra'; values are 'infrared', 'visible'."
+    assert text in said("rank", "--dataset", "fires", *files)
+    refused(2, text, "worst", "all", *files)
+    assert "values are" not in said("rank", "--dataset", "fires", "--where", "hour > 99")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tests import mlflow_runs as runs
 from tests.fires import NIGHT, fires
 from velour_plugin.cli import main
 from velour_plugin.helpers.parquet import write_predictions
-from velour_plugin.matching import Question
+from velour_plugin.matching.question import Question
 from velour_plugin.store.sql import opening
 from velour_plugin.store.sql.records import evaluations
 

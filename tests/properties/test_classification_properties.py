@@ -15,8 +15,8 @@ from tests.classification_data import EVALUATOR, by_label, dataset_of, ledger_of
 from velour_plugin.testing.evaluators import same_ledgers
 
 TRUTH = {"animal": ["ant", "bee", "cat"], "size": ["large", "small"]}
-SAID = {"animal": ["ant", "bee", "cat", "dog"], "size": ["large", "small"]}
-VOCABULARY = [(key, value) for key, values in SAID.items() for value in values]
+PREDICTIONS = {"animal": ["ant", "bee", "cat", "dog"], "size": ["large", "small"]}
+VOCABULARY = [(key, value) for key, values in PREDICTIONS.items() for value in values]
 
 shares = st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.5, 0.75, 1.0])
 
@@ -39,32 +39,34 @@ def truths(draw, many=False):
 
 @st.composite
 def answers(draw, scored=True):
-    """What was said of one datum: scores of a few labels, probabilities of all, or hard labels."""
-    said = {}
-    for key, values in SAID.items():
+    """Predictions of one datum: scores of a few labels, probabilities of all, or hard labels."""
+    predictions = {}
+    for key, values in PREDICTIONS.items():
         named = draw(st.lists(st.sampled_from(values), max_size=4 if scored else 1, unique=True))
         scores = [draw(shares) if scored else None for _ in named]
         if scored and draw(st.booleans()) and sum(scores):
             scores = [score / sum(scores) for score in scores]
-        said.update({(key, value): score for value, score in zip(named, scores, strict=True)})
-    return said
+        predictions.update(
+            {(key, value): score for value, score in zip(named, scores, strict=True)}
+        )
+    return predictions
 
 
 @st.composite
 def cases(draw, most=7):
     """Truths and answers by uid, and parameters that go with them."""
     many, scored = draw(st.booleans()), draw(st.booleans())
-    true = {f"d{place}": draw(truths(many)) for place in range(draw(st.integers(1, most)))}
+    true = {f"d{index}": draw(truths(many)) for index in range(draw(st.integers(1, most)))}
     true["d0"] = {("animal", "ant"): None, ("size", "small"): None}
-    said = {uid: draw(answers(scored)) for uid in true if draw(st.booleans())}
-    said["d0"] = {("animal", "ant"): 0.5 if scored else None}
+    predictions = {uid: draw(answers(scored)) for uid in true if draw(st.booleans())}
+    predictions["d0"] = {("animal", "ant"): 0.5 if scored else None}
     parameters = {
         "multi_label": many,
         "top_k": draw(st.integers(1, 3)),
         "calibration_bins": draw(st.integers(1, 5)),
         "positive_label": draw(st.sampled_from([None, "ant", "small"])),
     }
-    return true, said, parameters
+    return true, predictions, parameters
 
 
 def everything(ledger, datums=None, weights=None):
@@ -77,8 +79,8 @@ def everything(ledger, datums=None, weights=None):
 @given(cases(), st.data())
 def test_a_subset_of_the_ledger_is_a_subset_of_the_data(case, data):
     """To measure some datums of a ledger is to evaluate a dataset of these alone."""
-    true, said, parameters = case
-    dataset = dataset_of(true, said)
+    true, predictions, parameters = case
+    dataset = dataset_of(true, predictions)
     chosen = np.array(data.draw(st.lists(st.booleans(), min_size=len(true), max_size=len(true))))
 
     of_ledger = everything(ledger_of(dataset, **parameters), chosen)
@@ -89,7 +91,7 @@ def test_a_subset_of_the_ledger_is_a_subset_of_the_data(case, data):
 @given(cases(most=5), st.data())
 def test_a_weight_is_so_many_copies(case, data):
     """To weight a datum by three is to have it in the data three times."""
-    true, said, parameters = case
+    true, predictions, parameters = case
     counts = data.draw(st.lists(st.integers(0, 3), min_size=len(true), max_size=len(true)))
     counts[0] = max(counts[0], 1)
     copies = {
@@ -99,10 +101,10 @@ def test_a_weight_is_so_many_copies(case, data):
     }
     repeated = dataset_of(
         {copy: true[uid] for copy, uid in copies.items()},
-        {copy: said[uid] for copy, uid in copies.items() if uid in said},
+        {copy: predictions[uid] for copy, uid in copies.items() if uid in predictions},
         labels=VOCABULARY,
     )
-    single = dataset_of(true, said, labels=VOCABULARY)
+    single = dataset_of(true, predictions, labels=VOCABULARY)
     parameters["examples"] = 0
 
     weighted = everything(ledger_of(single, **parameters), weights=np.array(counts))
@@ -113,11 +115,11 @@ def test_a_weight_is_so_many_copies(case, data):
 @given(cases(), st.randoms())
 def test_the_order_of_datums_and_annotations_changes_nothing(case, shuffler):
     """A dataset is what it says, in whatever order."""
-    true, said, parameters = case
+    true, predictions, parameters = case
 
-    shuffled = dataset_of(_shuffled(true, shuffler), _shuffled(said, shuffler))
+    shuffled = dataset_of(_shuffled(true, shuffler), _shuffled(predictions, shuffler))
 
-    straight = everything(ledger_of(dataset_of(true, said), **parameters))
+    straight = everything(ledger_of(dataset_of(true, predictions), **parameters))
     assert straight == everything(ledger_of(shuffled, **parameters))
 
 
@@ -129,8 +131,8 @@ def _shuffled(by_uid: dict, shuffler: random.Random) -> dict:
 @given(cases(), st.data())
 def test_ledgers_of_partitions_are_the_ledger_of_all(case, data):
     """However the datums are dealt out, and whatever labels each part's model uses."""
-    true, said, parameters = case
-    dataset = dataset_of(true, said)
+    true, predictions, parameters = case
+    dataset = dataset_of(true, predictions)
     dealt = st.lists(st.integers(0, 2), min_size=len(true), max_size=len(true))
     part = np.array(data.draw(dealt))
     parts = [dataset.subset(part == number) for number in set(part.tolist())]
@@ -143,8 +145,8 @@ def test_ledgers_of_partitions_are_the_ledger_of_all(case, data):
 @given(cases(), st.data())
 def test_a_resample_of_one_metric_is_that_metric_measured(case, data):
     """What a bootstrap asks for alone is what it would find among all metrics."""
-    true, said, parameters = case
-    ledger = ledger_of(dataset_of(true, said), **parameters)
+    true, predictions, parameters = case
+    ledger = ledger_of(dataset_of(true, predictions), **parameters)
     counts = st.lists(st.integers(0, 3), min_size=len(true), max_size=len(true))
     weights = np.array([data.draw(counts), data.draw(counts)])
     measured = [EVALUATOR.measure(ledger, weights=row) for row in weights]
@@ -163,9 +165,9 @@ def test_a_resample_of_one_metric_is_that_metric_measured(case, data):
 @given(cases())
 def test_every_number_is_within_its_bounds(case):
     """No share leaves [0, 1], no correlation [-1, 1]."""
-    true, said, parameters = case
+    true, predictions, parameters = case
 
-    for metric in EVALUATOR.measure(ledger_of(dataset_of(true, said), **parameters)):
+    for metric in EVALUATOR.measure(ledger_of(dataset_of(true, predictions), **parameters)):
         low, high = EVALUATOR.bounds(metric.name)
         if metric.value is not None:
             assert low is None or low <= metric.value
@@ -175,9 +177,9 @@ def test_every_number_is_within_its_bounds(case):
 @given(cases())
 def test_everything_measured_is_json_without_nan(case):
     """Undefined is null, and no number is infinite."""
-    true, said, parameters = case
+    true, predictions, parameters = case
 
-    measured = everything(ledger_of(dataset_of(true, said), **parameters))
+    measured = everything(ledger_of(dataset_of(true, predictions), **parameters))
 
     assert json.loads(json.dumps(measured, allow_nan=False)) == measured
 
@@ -194,20 +196,20 @@ def test_scores_fall_as_a_stable_sort_lets_them(scores):
 @given(cases())
 def test_roc_auc_is_the_share_of_pairs_won(case):
     """Of all pairs of a datum with the label and one without; a tie wins half."""
-    true, said, parameters = case
-    dataset = dataset_of(true, said)
-    judged = [uid for uid, labels in true.items() if any(key == "animal" for key, _ in labels)]
-    if any(score is None for answer in said.values() for score in answer.values()):
+    true, predictions, parameters = case
+    dataset = dataset_of(true, predictions)
+    evaluated = [uid for uid, labels in true.items() if any(key == "animal" for key, _ in labels)]
+    if any(score is None for answer in predictions.values() for score in answer.values()):
         return
 
     for value, measured in by_label(dataset, "roc_auc", **parameters).items():
         name = ("animal", value)
-        score = {uid: said.get(uid, {}).get(name, 0.0) for uid in judged}
+        score = {uid: predictions.get(uid, {}).get(name, 0.0) for uid in evaluated}
         won = [
             (score[uid] > score[other]) + (score[uid] == score[other]) / 2
-            for uid in judged
-            for other in judged
+            for uid in evaluated
+            for other in evaluated
             if name in true[uid] and name not in true[other]
         ]
-        if value in SAID["animal"]:
+        if value in PREDICTIONS["animal"]:
             assert measured == (pytest.approx(np.mean(won)) if won else None)

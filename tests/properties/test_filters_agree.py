@@ -18,7 +18,7 @@ from tests.postgis import Server
 from velour_plugin.domain.facts import Facts
 from velour_plugin.filters import Call, Node, parse_filter
 from velour_plugin.filters.geodesy import distances
-from velour_plugin.filters.interpret import matching
+from velour_plugin.filters.interpret import select
 from velour_plugin.filters.language.tree import METRES, filter_digest, to_json
 from velour_plugin.store import Store, upgrade_store
 
@@ -51,7 +51,7 @@ def answers(
     dataset = velour.Dataset.from_groundtruths(map(velour.GroundTruth, datums), name)
     versions = {kind: store.save_dataset(dataset) for kind, store in stores.items()}
     for node in filters:
-        mask = matching(node, dataset.datums, name)
+        mask = select(node, dataset.datums, name)
         said = {"python": [uid for uid, keep in zip(dataset.uids, mask, strict=True) if keep]}
         for kind, store in stores.items():
             said[kind] = list(store.select_datums(versions[kind], node).uids)
@@ -139,7 +139,7 @@ def test_facts_and_labels_select_the_same_datums(
             for tag in values.get("fact.tags", ()):
                 store.tag(name, tag, uids=[uid])
     for node in filter(None, map(parse_filter, asked)):
-        mask = matching(node, dataset.datums, name, truth=dataset.truth, facts=facts)
+        mask = select(node, dataset.datums, name, truth=dataset.truth, facts=facts)
         python = [uid for uid, keep in zip(dataset.uids, mask, strict=True) if keep]
         for kind, store in stores.items():
             assert list(store.select_datums(versions[kind], node).uids) == python, (

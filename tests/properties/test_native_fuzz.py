@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from velour_evaluators.detection.kernels import matching, overlap
 from velour_evaluators.detection.kernels.accumulate import (
     Average,
-    Question,
+    AverageQuery,
     averages_of_curves,
     curves_of_area,
 )
@@ -51,14 +51,16 @@ def test_ledger_and_averages_are_numpys_to_the_bit(seed: int) -> None:
     assert_same_tables(tables, expected)
 
     ledger = ledger_of(expected, grid, limits, datums, labels)
-    stored = native_averages.Stored(expected, datums, labels, len(grid.areas), len(grid.thresholds))
+    stored = native_averages.StoredLedger(
+        expected, datums, labels, len(grid.areas), len(grid.thresholds)
+    )
     asked, groups = hard_averages(rng, grid, limits), int(rng.integers(1, 4))
     group = rng.integers(-1, groups, labels).astype(np.int32)
     for weights in selections(rng, datums):
         chosen = DetectionLedger(ledger).select(weights)
         often = None if weights is None else weights[None]
-        question = Question(limits, asked, group, groups, len(asked))
-        answer = native_averages.averages(stored, question, often)
+        query = AverageQuery(limits, asked, group, groups, len(asked))
+        answer = native_averages.averages(stored, query, often)
         wanted = numpy_averages(chosen, grid, limits, asked, group, groups)
         for mine, theirs in zip((answer.labels, answer.groups), wanted, strict=True):
             assert np.array_equal(mine[0], theirs, equal_nan=True)
@@ -78,14 +80,14 @@ def test_many_replicates_are_each_alone(seed: int) -> None:
     tables = native_match.match_boxes(
         truth, crowd, said, score, grid=grid, most=100, datums=datums, labels=labels
     )
-    stored, limits = native_averages.Stored(tables, datums, labels, 4, 10), (1, 10, 100)
+    stored, limits = native_averages.StoredLedger(tables, datums, labels, 4, 10), (1, 10, 100)
     asked, group = hard_averages(rng, grid, limits), np.zeros(labels, np.int32)
     weights = rng.integers(0, 4, (20, datums))
-    question = Question(limits, asked, group, 1, len(asked))
-    lean = Question(limits, asked[3:4], group, 1, 1)
-    together = native_averages.averages(stored, question, weights)
+    query = AverageQuery(limits, asked, group, 1, len(asked))
+    lean = AverageQuery(limits, asked[3:4], group, 1, 1)
+    together = native_averages.averages(stored, query, weights)
     for number, some in enumerate(weights):
-        alone = native_averages.averages(stored, question, some[None])
+        alone = native_averages.averages(stored, query, some[None])
         less = native_averages.averages(stored, lean, some[None])
         for name in ("labels", "groups"):
             values = getattr(alone, name)[0]
@@ -102,17 +104,19 @@ def test_each_image_left_out_is_a_weighting_of_its_own(seed: int) -> None:
     tables = native_match.match_boxes(
         truth, crowd, said, score, grid=grid, most=limits[-1], datums=datums, labels=labels
     )
-    stored = native_averages.Stored(tables, datums, labels, len(grid.areas), len(grid.thresholds))
+    stored = native_averages.StoredLedger(
+        tables, datums, labels, len(grid.areas), len(grid.thresholds)
+    )
     kinds, groups = hard_averages(rng, grid, limits), int(rng.integers(1, 4))
     group = rng.integers(-1, groups, labels).astype(np.int32)
-    question = Question(limits, kinds, group, groups, int(rng.integers(0, len(kinds) + 1)))
+    query = AverageQuery(limits, kinds, group, groups, int(rng.integers(0, len(kinds) + 1)))
     weight = rng.integers(0, 4, datums)
     omitted = np.flatnonzero(rng.random(datums) < 0.7).astype(np.int32)
     weights = np.repeat(weight[None], len(omitted), axis=0)
     weights[np.arange(len(omitted)), omitted] = 0
 
-    without = native_averages.omissions(stored, question, omitted, weight)
-    wanted = native_averages.averages(stored, question, weights)
+    without = native_averages.omissions(stored, query, omitted, weight)
+    wanted = native_averages.averages(stored, query, weights)
 
     for name in ("labels", "groups"):
         assert np.array_equal(getattr(without, name), getattr(wanted, name), equal_nan=True)
@@ -137,14 +141,14 @@ def test_more_images_left_out_than_are_followed_together() -> None:
         truth, np.zeros(len(boxes), bool), said, rng.random(len(found)).round(2),
         grid=GRIDS[0], most=100, datums=600, labels=2,
     )  # fmt: skip
-    stored = native_averages.Stored(tables, 600, 2, 4, 10)
+    stored = native_averages.StoredLedger(tables, 600, 2, 4, 10)
     levels = tuple(range(10))
-    question = Question((1, 10, 100), [Average(0, levels)], np.zeros(2, np.int32), 1, 1)
+    query = AverageQuery((1, 10, 100), [Average(0, levels)], np.zeros(2, np.int32), 1, 1)
     omitted, weights = np.arange(600, dtype=np.int32), 1 - np.eye(600, dtype=np.int64)
 
-    without = native_averages.omissions(stored, question, omitted, np.ones(600, np.int64))
+    without = native_averages.omissions(stored, query, omitted, np.ones(600, np.int64))
 
-    wanted = native_averages.averages(stored, question, weights)
+    wanted = native_averages.averages(stored, query, weights)
     assert np.array_equal(without.groups, wanted.groups)
     assert np.array_equal(without.labels, wanted.labels)
     assert len(np.unique(without.groups)) > 1
@@ -162,12 +166,12 @@ def test_what_cannot_be_left_out_is_named(column: str, values: list[int]) -> Non
     tables = native_match.match_boxes(
         truth, np.zeros(2, bool), truth, np.ones(2), grid=GRIDS[0], most=1, datums=2, labels=1
     )
-    stored = native_averages.Stored(tables, 2, 1, 4, 10)
-    question = Question((1,), [Average(0, (0,))], np.zeros(1, np.int32), 1, 0)
+    stored = native_averages.StoredLedger(tables, 2, 1, 4, 10)
+    query = AverageQuery((1,), [Average(0, (0,))], np.zeros(1, np.int32), 1, 0)
     given: Any = {"omitted": [0, 1], "weight": [1, 1], column: values}
     with pytest.raises(ValueError, match=column):
         native_averages.omissions(
-            stored, question, np.array(given["omitted"], np.int32), np.array(given["weight"])
+            stored, query, np.array(given["omitted"], np.int32), np.array(given["weight"])
         )
 
 

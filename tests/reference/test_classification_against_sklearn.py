@@ -127,7 +127,7 @@ def test_the_positive_label_has_the_binary_numbers_of_scikit_learn(seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_missing_predictions_are_one_more_label_that_is_never_true(seed):
-    """As if scikit-learn were told of a label "missing", with scores of 0 for all others."""
+    """As if scikit-learn were given a label "missing", with scores of 0 for all others."""
     truth, scores = tied_probabilities(200, 4, 6, seed)
     answered = np.random.default_rng(seed).random(200) < 0.8
     predicted = np.where(answered, scores.argmax(axis=1), 4)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from velour_evaluators.detection.kernels.accumulate import Average, Question
-from velour_evaluators.detection.kernels.matching import Cells, LaneGrid
+from velour_evaluators.detection.kernels.accumulate import Average, AverageQuery
+from velour_evaluators.detection.kernels.matching import LaneGrid, TruthCells
 from velour_evaluators.kernels.native import averages as native_averages
 from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match
@@ -61,10 +61,10 @@ def test_one_truth_is_found_once() -> None:
     assert tables["detections"]["rank"].tolist() == [0, 1]
     assert tables["matches"]["detection"].tolist() == [0]
     assert tables["matches"]["hit"].tolist() == [0b11]
-    stored = native_averages.Stored(tables, 1, 1, 1, 2)
+    stored = native_averages.StoredLedger(tables, 1, 1, 1, 2)
     kinds = [Average(0, (0,)), Average(0, (0, 1), 1)]
-    question = Question([1, 2], kinds, np.zeros(1, np.int32), 1, detailed=2)
-    answer = native_averages.averages(stored, question)
+    query = AverageQuery([1, 2], kinds, np.zeros(1, np.int32), 1, detailed=2)
+    answer = native_averages.averages(stored, query)
     precision = np.full(101, 1 / (1 + np.spacing(1))).mean()
     assert answer.groups.tolist() == answer.labels.tolist() == [[[precision], [1.0]]]
 
@@ -149,7 +149,7 @@ def test_polygons_and_run_lengths_are_those_of_pycocotools() -> None:
     assert np.array_equal(boxes[areas > 0], coco_mask.toBbox(rles)[areas > 0])
     crowd = rng.random(len(rings)) < 0.2
     every, none = np.arange(len(rings)), np.zeros(len(rings), np.intp)
-    all_meet_all = Cells(every, none, none + len(rings), none)
+    all_meet_all = TruthCells(every, none, none + len(rings), none)
     detection, truth, iou = native_pairs.overlapping_pairs(
         all_meet_all, every, (drawn, drawn), crowd, 1e-9
     )

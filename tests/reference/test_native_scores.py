@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from velour_evaluators.classification.evaluator import ImageClassification
 from velour_evaluators.classification.kernels import class_scores, ranking_order
-from velour_evaluators.classification.kernels.class_scores import Answers
+from velour_evaluators.classification.kernels.class_scores import ClassScores
 from velour_evaluators.kernels.native import library, scores
 
 import velour_plugin as velour
@@ -20,7 +20,7 @@ from velour_plugin.errors import BadDataset
 pytestmark = pytest.mark.skipif(library.functions is None, reason="no compiled kernel")
 
 
-def said(rng: np.random.Generator, rows: int, labels: int, share: float) -> Answers:
+def random_scores(rng: np.random.Generator, rows: int, labels: int, share: float) -> ClassScores:
     """Scores with ties, zeros, ones and neighbours that differ in their last bit."""
     cells = np.flatnonzero(rng.random(rows * labels) < share)
     kind = rng.integers(0, 4)
@@ -32,30 +32,30 @@ def said(rng: np.random.Generator, rows: int, labels: int, share: float) -> Answ
     if kind == 3:
         score[rng.random(len(cells)) < 0.5] = 0.0
     row, label = (index.astype(np.int32) for index in np.divmod(cells, labels))
-    return Answers(row, label, score, rows, labels)
+    return ClassScores(row, label, score, rows, labels)
 
 
 @pytest.mark.parametrize("seed", range(80))
 def test_both_engines_decide_and_rank_alike(seed: int) -> None:
     rng = np.random.default_rng(seed)
     rows, labels = int(rng.choice([1, 2, 70, 1500])), int(rng.choice([1, 2, 7, 9, 150]))
-    given = said(rng, rows, labels, rng.choice([0.0, 0.5, 1.0]))
+    predictions = random_scores(rng, rows, labels, rng.choice([0.0, 0.5, 1.0]))
     truth = rng.integers(0, labels, rows).astype(np.int32)
-    ours, theirs = scores.decisions(given, truth), class_scores.decisions(given, truth)
+    ours, theirs = scores.decisions(predictions, truth), class_scores.decisions(predictions, truth)
     for name in ("predicted", "confidence", "rank", "log_loss", "brier"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), name)
     pairs = np.unique(np.append(np.flatnonzero(rng.random(rows * labels) < 0.1), 0))
     of = np.sort(rng.choice(9999, rows, replace=False)).astype(np.int32)
     true = [index.astype(np.int32) for index in np.divmod(pairs, labels)]
     for mine, reference in zip(
-        scores.rank(given, of, *true), ranking_order.rank(given, of, *true), strict=True
+        scores.rank(predictions, of, *true), ranking_order.rank(predictions, of, *true), strict=True
     ):
         for name in mine.__slots__:
             np.testing.assert_array_equal(getattr(mine, name), getattr(reference, name), name)
 
 
 @pytest.mark.parametrize(
-    ("change", "wanted"),
+    ("change", "message"),
     [
         ({"score": np.array([0.5, np.nan])}, "score"),
         ({"score": np.array([0.5, 1.5])}, "score"),
@@ -65,23 +65,23 @@ def test_both_engines_decide_and_rank_alike(seed: int) -> None:
         ({"row": np.zeros(2, np.int32), "label": np.zeros(2, np.int32)}, "label"),
     ],
 )
-def test_what_is_out_of_bounds_is_named(change: dict[str, Any], wanted: str) -> None:
+def test_what_is_out_of_bounds_is_named(change: dict[str, Any], message: str) -> None:
     columns = {
         "row": np.array([0, 1], np.int32),
         "label": np.array([0, 1], np.int32),
         "score": np.array([0.5, 0.5]),
     }
-    given = Answers(**{**columns, **change}, rows=2, labels=2)
+    predictions = ClassScores(**{**columns, **change}, rows=2, labels=2)
     truth = np.zeros(2, np.int32)
-    with pytest.raises(ValueError, match=wanted):
-        scores.rank(given, truth, np.arange(2, dtype=np.int32), truth)
+    with pytest.raises(ValueError, match=message):
+        scores.rank(predictions, truth, np.arange(2, dtype=np.int32), truth)
 
 
 def test_a_truth_that_comes_twice_is_refused() -> None:
     zeros = np.zeros(2, np.int32)
-    given = Answers(zeros[:1], zeros[:1], np.array([0.5]), 1, 1)
+    predictions = ClassScores(zeros[:1], zeros[:1], np.array([0.5]), 1, 1)
     with pytest.raises(ValueError, match="truth"):
-        scores.rank(given, zeros[:1], zeros, zeros)
+        scores.rank(predictions, zeros[:1], zeros, zeros)
 
 
 @pytest.mark.parametrize("parameters", [{}, {"multi_label": True}, {"positive_label": "b"}])
@@ -139,7 +139,7 @@ def test_arrays_come_in_any_order_of_uids() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "wanted"),
+    ("arguments", "message"),
     [
         ({"truth": [0, 1], "predictions": [[0.5, 0.5]]}, r"predictions of shape \(1, 2\)"),
         ({"truth": [0, 0], "predictions": [[0.5, 0.5]] * 2}, "expected 1 columns"),
@@ -149,6 +149,6 @@ def test_arrays_come_in_any_order_of_uids() -> None:
         ({"truth": 3}, r"truth of shape \(\)"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(arguments: dict[str, Any], wanted: str) -> None:
-    with pytest.raises(BadDataset, match=wanted):
+def test_arrays_that_do_not_fit_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadDataset, match=message):
         Dataset.from_arrays("d", **arguments)

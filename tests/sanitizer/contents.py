@@ -175,13 +175,13 @@ def strings(rng: np.random.Generator, rows: int) -> digest.Strings:
     return digest.Strings(rng.bytes(int(bounds[-1])), whole(rng, bounds, dirt_of(rng, 0.02), HUGE))
 
 
-def regions_of(rng: np.random.Generator, rows: int) -> regions.Regions:
+def regions_of(rng: np.random.Generator, rows: int) -> regions.RegionArrays:
     """Triangles, pairs of triangles, masks as text and as edges."""
     dirt, kinds = dirt_of(rng, 0.01), [0, POLYGON, MULTIPOLYGON, TEXT, EDGES]
     kind = rng.choice(kinds, rows)
     start = whole(rng, np.zeros(rows), dirt, HUGE)
     stop = whole(rng, np.choose(kind, [0, 1, 2, 4, 3]), dirt, HUGE)
-    return regions.Regions(
+    return regions.RegionArrays(
         whole(rng, kind, dirt).astype(np.uint8),
         start,
         stop,

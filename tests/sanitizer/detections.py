@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from velour_evaluators.detection.kernels import matching
-from velour_evaluators.detection.kernels.accumulate import Average, Question
+from velour_evaluators.detection.kernels.accumulate import Average, AverageQuery
 from velour_evaluators.detection.kernels.sorted_runs import Runs
 from velour_evaluators.kernels.native import averages as kernel
 from velour_evaluators.kernels.native import match, merge, pairs
@@ -71,10 +71,10 @@ def match_pairs(rng: np.random.Generator) -> None:
 
 
 def find_pairs(rng: np.random.Generator) -> None:
-    """Cells that are listed anywhere."""
+    """Cells whose truths stand anywhere in the table."""
     truths, detections, dirt = some(rng, 30), some(rng, 30), dirt_of(rng, 0.01)
     first = rng.integers(0, max(truths, 1), detections)
-    cells = matching.Cells(
+    cells = matching.TruthCells(
         whole(rng, rng.permutation(truths), dirt, HUGE),
         whole(rng, first, dirt, HUGE),
         whole(rng, np.minimum(rng.integers(0, 5, detections), truths - first), dirt, HUGE),
@@ -88,7 +88,7 @@ def find_pairs(rng: np.random.Generator) -> None:
     pairs.overlapping_pairs(cells, rows, regions, rng.random(truths) < 0.3, 0.1)
 
 
-def stored(rng: np.random.Generator) -> kernel.Stored:
+def stored(rng: np.random.Generator) -> kernel.StoredLedger:
     """A ledger whose labels fall and whose matches point anywhere."""
     rows, datums, labels = some(rng, 80), *map(int, rng.choice([0, 1, 3, 5, 5, 5], 2))
     matches, truths, dirt = int(rng.integers(0, rows + 1)), some(rng, 20), dirt_of(rng, 0.02)
@@ -112,25 +112,25 @@ def stored(rng: np.random.Generator) -> kernel.Stored:
         },
     }
     areas, thresholds = int(rng.integers(1, 9)), int(rng.integers(1, 9))
-    return kernel.Stored(tables, datums, labels, areas, thresholds)
+    return kernel.StoredLedger(tables, datums, labels, areas, thresholds)
 
 
-def weights_of(rng: np.random.Generator, ledger: kernel.Stored) -> NDArray[np.int64]:
+def weights_of(rng: np.random.Generator, ledger: kernel.StoredLedger) -> NDArray[np.int64]:
     """How often datums count in some replicates: now and then enormously."""
     size = (int(rng.choice([0, 1, 3, 9, 20])), ledger.datums)
     return whole(rng, rng.integers(0, 4, size), dirt_of(rng, 0.02), HUGE)
 
 
-def question(rng: np.random.Generator, ledger: kernel.Stored) -> Question:
+def query(rng: np.random.Generator, ledger: kernel.StoredLedger) -> AverageQuery:
     limits = sorted(rng.choice([1, 3, 10, 100, 65_536], rng.integers(1, 4)).tolist())
     groups = int(rng.integers(0, ledger.labels + 2))
     group = rng.integers(-1, max(groups, 1), ledger.labels)
     asked = [average(rng, ledger, len(limits)) for _ in range(rng.integers(0, 6))]
     detailed = int(rng.integers(0, len(asked) + 1))
-    return Question(limits, asked, whole(rng, group, dirt_of(rng, 0.02)), groups, detailed)
+    return AverageQuery(limits, asked, whole(rng, group, dirt_of(rng, 0.02)), groups, detailed)
 
 
-def average(rng: np.random.Generator, ledger: kernel.Stored, limits: int) -> Average:
+def average(rng: np.random.Generator, ledger: kernel.StoredLedger, limits: int) -> Average:
     """Some lanes of a range; now and then of one that is not there."""
     beyond = int(rng.random() < 0.05)
     levels = np.flatnonzero(rng.random(ledger.thresholds + beyond) < 0.5).tolist()
@@ -142,14 +142,14 @@ def average(rng: np.random.Generator, ledger: kernel.Stored, limits: int) -> Ave
 def averages(rng: np.random.Generator) -> None:
     ledger = stored(rng)
     weights = weights_of(rng, ledger) if rng.random() < 0.7 else None
-    kernel.averages(ledger, question(rng, ledger), weights)
+    kernel.averages(ledger, query(rng, ledger), weights)
 
 
 def omissions(rng: np.random.Generator) -> None:
     ledger = stored(rng)
     omitted = np.flatnonzero(rng.random(ledger.datums) < 0.7)
     weight = whole(rng, rng.integers(0, 4, ledger.datums), dirt_of(rng, 0.02), HUGE)
-    kernel.omissions(ledger, question(rng, ledger), whole(rng, omitted, dirt_of(rng, 0.02)), weight)
+    kernel.omissions(ledger, query(rng, ledger), whole(rng, omitted, dirt_of(rng, 0.02)), weight)
 
 
 def counts_at(rng: np.random.Generator) -> None:

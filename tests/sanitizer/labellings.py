@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from velour_evaluators.classification.kernels.class_scores import Answers
+from velour_evaluators.classification.kernels.class_scores import ClassScores
 from velour_evaluators.kernels.native import labels as kernel
 from velour_evaluators.kernels.native import scores
 from velour_evaluators.semantic.kernels.pixel_confusion import LabelRuns
@@ -54,25 +54,25 @@ def runs_of_masks(rng: np.random.Generator) -> None:
     kernel.runs_of_masks(edges, rng.integers(0, 9, masks).tolist(), size)
 
 
-def answers(rng: np.random.Generator) -> Answers:
-    """Answers about some labels, and about all; now and then not in order, or out of bounds."""
+def class_scores(rng: np.random.Generator) -> ClassScores:
+    """Scores of some labels, and about all; now and then not in order, or out of bounds."""
     rows, labels = some(rng, 9, 3000) + 1, int(rng.choice([1, 3, 9]))
     labels = 300 if rows < 20 and rng.random() < 0.3 else labels
     code = np.flatnonzero(rng.random(rows * labels) < rng.choice([0.5, 1]))
     row, label = np.divmod(code, labels)
     dirt = dirt_of(rng, 0.02)
     score = floats(rng, rng.random(len(code)).round(int(rng.choice([1, 9]))), dirt)
-    return Answers(whole(rng, row, dirt), whole(rng, label, dirt), score, rows, labels)
+    return ClassScores(whole(rng, row, dirt), whole(rng, label, dirt), score, rows, labels)
 
 
 def decide_by_scores(rng: np.random.Generator) -> None:
-    given = answers(rng)
+    given = class_scores(rng)
     truth = rng.integers(0, given.labels, given.rows)
     scores.decisions(given, whole(rng, truth, dirt_of(rng, 0.02)))
 
 
 def rank_scores(rng: np.random.Generator) -> None:
-    given, dirt = answers(rng), dirt_of(rng, 0.02)
+    given, dirt = class_scores(rng), dirt_of(rng, 0.02)
     every = np.arange(given.rows, dtype=np.int32)
     label = rng.integers(0, given.labels, given.rows)
     scores.rank(given, every, whole(rng, every, dirt), whole(rng, label, dirt))

@@ -56,6 +56,12 @@ def read(cell: Any) -> list[velour.Annotation]:
         ("[]", []),
         ({"bbox": [[1, 2, 3, 4]], "category": [7], "score": [0.9], "id": [42]},
          [velour.Annotation([velour.Label("class", "7", 0.9)], BOX)]),
+        ({"bbox": [[1, 2, 3, 4]], "category": [7], "area": [5], "iscrowd": [1], "bbox_id": [0]},
+         [velour.Annotation([velour.Label("class", "7")], BOX, is_crowd=True, area=5)]),
+        ({"boxes": [[1, 2, 4, 6]], "labels": ["fire"], "area": [5.5], "iscrowd": [1]},
+         [velour.Annotation([FIRE], BOX, is_crowd=True, area=5.5)]),
+        ({"boxes": [[1, 2, 4, 6]], "labels": ["fire"], "masks": MASK[None], "iscrowd": [0]},
+         [velour.Annotation([FIRE], BOX, raster=velour.Raster(MASK))]),
         ({"bbox": [], "category": []}, []),
         (7.0, [velour.Annotation([velour.Label("class", "7")])]),
         (7, [velour.Annotation([velour.Label("class", "7")])]),
@@ -135,6 +141,8 @@ def test_arrays_without_rows_are_nothing() -> None:
         ([{"label": "fire", "segmentation": 7}], "segmentation 7"),
         ({"boxes": [[1, 2, 4, 6]], "labels": []}, "different lengths [0, 1]"),
         ({"boxes": [[1, 2, 4, 6]], "labels": ["fire"], "scores": []}, "different lengths [0, 1]"),
+        ({"boxes": [[1, 2, 4, 6]], "labels": ["fire"], "iscrowd": [0, 1]}, "iscrowd of different"),
+        ({"boxes": [[1, 2, 4, 6]], "labels": ["fire"], "area": [-1]}, "area -1"),
         ({"boxes": [[1, 2, 4, 6]]}, "lacks 'labels'"),
         ({"boxes": [[1, 2, 4]], "labels": ["fire"]}, "boxes of shape (1, 3)"),
         ({"boxes": [1, 2, 4, 6], "labels": list("abcd")}, "boxes of shape (4,)"),
@@ -166,18 +174,20 @@ BOXES: list[Any] = [
     [{"label": "b", "bbox": (1, 2, 3, 0), "iscrowd": 1, "area": 5.5, "segmentation": None}],
     {"boxes": CORNERS, "labels": np.array([3, 4]), "scores": np.array([0.1, 0.2], np.float32)},
     {"boxes": CORNERS.tolist(), "labels": ["fire", "a"]},
+    {"boxes": CORNERS, "labels": ["a", "a"], "area": np.array([3, 4.5]), "iscrowd": [1, 0],
+     "image_id": np.array([7])},
     {"boxes": np.empty((0, 4)), "labels": [], "scores": []},
     {"boxes": [], "labels": []},
 ]  # fmt: skip
-UIDS, PLACES = list("abcdefg"), np.array([6, 2, 0, 1, 3, 5, 4])
+UIDS, PLACES = list("abcdefgh"), np.array([6, 2, 0, 1, 3, 5, 7, 4])
 
 
 def test_cells_of_boxes_become_columns_just_as_by_objects() -> None:
     """Two ways to one answer: a mapping of a class to its score is read by the slow one only."""
     quick = boxes_table(BOXES, PLACES, [("class", "z")])
-    slow = table_of([*BOXES, {"x": 0.5}], [*UIDS, "h"], np.array([*PLACES, 7]), "prediction")
+    slow = table_of([*BOXES, {"x": 0.5}], [*UIDS, "i"], np.array([*PLACES, 8]), "prediction")
     assert quick is not None
-    assert list(datum_bytes(quick, 7)) == list(datum_bytes(slow, 8))[:7]
+    assert list(datum_bytes(quick, 8)) == list(datum_bytes(slow, 9))[:8]
     assert quick.labels == (("class", "z"), *slow.labels[:-1])
 
 
@@ -206,6 +216,8 @@ def test_cells_of_boxes_become_columns_just_as_by_objects() -> None:
         {"boxes": [[1, 2, 4, 6]], "labels": ["fire"], "scores": []},
         {"boxes": [[1, 2, 4, 6]], "labels": ["fire"], "scores": [2]},
         {"boxes": [[1, 2, 4, 6]], "labels": ["fire"], "masks": np.ones((1, 4, 4))},
+        {"boxes": [[1, 2, 4, 6]], "labels": ["fire"], "area": [-1]},
+        {"boxes": [[1, 2, 4, 6]], "labels": ["fire"], "iscrowd": [0, 1]},
         {"fire": 0.9},
     ],
 )

@@ -42,9 +42,9 @@ def test_the_two_tasks_differ_in_name_only():
 
 def test_the_highest_score_decides_and_of_equal_ones_the_first_label():
     """Labels stand in the order of the dataset: here cat, dog."""
-    said = {"1": {"dog": 0.5, "cat": 0.5}, "3": {"dog": 0.6, "cat": 0.4}}
+    predictions = {"1": {"dog": 0.5, "cat": 0.5}, "3": {"dog": 0.6, "cat": 0.4}}
 
-    metrics = headline(dataset_of({"1": "cat", "3": "dog"}, said))
+    metrics = headline(dataset_of({"1": "cat", "3": "dog"}, predictions))
 
     assert metrics["accuracy"] == 1.0
 
@@ -92,19 +92,19 @@ def test_a_label_that_does_not_occur_is_in_no_mean():
 )
 def test_roc_auc_gives_half_a_win_to_a_tie(scores, expected):
     """Two cats, two others: four pairs."""
-    said = {
+    predictions = {
         uid: {"cat": score, "dog": 1 - score}
         for uid, score in zip(CATS_AND_DOGS, scores, strict=True)
     }
 
-    assert headline(dataset_of(CATS_AND_DOGS, said))["roc_auc"] == expected
+    assert headline(dataset_of(CATS_AND_DOGS, predictions))["roc_auc"] == expected
 
 
 def test_roc_auc_scores_0_what_a_prediction_does_not_name():
     """Of the two cats one is named; the other ties with both dogs."""
-    said = {uid: {"cat": 0.7} if uid == "1" else {"dog": 0.4} for uid in CATS_AND_DOGS}
+    predictions = {uid: {"cat": 0.7} if uid == "1" else {"dog": 0.4} for uid in CATS_AND_DOGS}
 
-    assert by_label(dataset_of(CATS_AND_DOGS, said), "roc_auc")["cat"] == (2 + 2 * 0.5) / 4
+    assert by_label(dataset_of(CATS_AND_DOGS, predictions), "roc_auc")["cat"] == (2 + 2 * 0.5) / 4
 
 
 def test_roc_auc_is_undefined_when_all_datums_have_the_label():
@@ -116,18 +116,18 @@ def test_roc_auc_is_undefined_when_all_datums_have_the_label():
 
 def test_log_loss_and_brier_are_means_over_datums():
     """The true label got 1/2 and 1/4."""
-    said = {"1": {"cat": 0.5, "dog": 0.5}, "3": {"cat": 0.75, "dog": 0.25}}
+    predictions = {"1": {"cat": 0.5, "dog": 0.5}, "3": {"cat": 0.75, "dog": 0.25}}
 
-    metrics = headline(dataset_of({"1": "cat", "3": "dog"}, said))
+    metrics = headline(dataset_of({"1": "cat", "3": "dog"}, predictions))
 
     assert metrics["log_loss"] == pytest.approx((math.log(2) + math.log(4)) / 2)
     assert metrics["brier"] == pytest.approx((0.5**2 + 0.75**2) / 2)
 
 
 def test_log_loss_and_brier_need_scores_that_add_up_to_1():
-    said = {"1": {"cat": 0.5, "dog": 0.5}, "3": {"cat": 0.9, "dog": 0.9}}
+    predictions = {"1": {"cat": 0.5, "dog": 0.5}, "3": {"cat": 0.9, "dog": 0.9}}
 
-    metrics = headline(dataset_of({"1": "cat", "3": "dog"}, said))
+    metrics = headline(dataset_of({"1": "cat", "3": "dog"}, predictions))
 
     assert metrics["log_loss"] is None
     assert metrics["brier"] is None
@@ -143,10 +143,10 @@ def test_a_missing_prediction_gave_its_true_label_no_chance():
 
 
 def test_calibration_error_is_of_the_datums_with_a_prediction():
-    """Confidence 0.75 and half of it right; datum 4 said nothing and was sure of nothing."""
-    said = {uid: {"cat": 0.75, "dog": 0.25} for uid in ("1", "3")}
+    """Confidence 0.75 and half of it right; datum 4 has no prediction and no confidence."""
+    predictions = {uid: {"cat": 0.75, "dog": 0.25} for uid in ("1", "3")}
 
-    assert headline(dataset_of(CATS_AND_DOGS, said))["ece"] == 0.25
+    assert headline(dataset_of(CATS_AND_DOGS, predictions))["ece"] == 0.25
 
 
 def test_top_k_asks_whether_the_truth_is_among_the_best_named():
@@ -159,7 +159,17 @@ def test_top_k_asks_whether_the_truth_is_among_the_best_named():
 
     shares = [headline(data, top_k=k)[f"top_{k}_accuracy"] for k in (1, 2, 3, 5)]
 
-    assert shares == [0.25, 0.5, 0.75, 0.75]
+    assert shares == [0.25, 0.5, 0.75, None]
+
+
+def test_top_k_of_as_many_labels_is_undefined():
+    """Of three labels, the truth is always among the best three: that says nothing."""
+    scores = {"ant": 0.5, "bee": 0.3, "cat": 0.2}
+    data = dataset_of({"1": "ant", "2": "bee", "3": "cat"}, dict.fromkeys("123", scores))
+
+    assert headline(data)["top_5_accuracy"] is None
+    assert headline(data, top_k=3)["top_3_accuracy"] is None
+    assert headline(data, top_k=2)["top_2_accuracy"] == 2 / 3
 
 
 def test_mcc_and_kappa_are_undefined_when_nothing_varies():
@@ -176,8 +186,8 @@ def test_everything_is_undefined_without_datums_but_the_number_missing():
 
     metrics = EVALUATOR.measure(ledger, np.zeros(4, bool))
 
-    told = {item.name: item.value for item in metrics if item.label is None}
-    assert {name for name, value in told.items() if value is not None} == {"missing_predictions"}
+    values = {item.name: item.value for item in metrics if item.label is None}
+    assert {name for name, value in values.items() if value is not None} == {"missing_predictions"}
 
 
 def test_a_label_named_twice_has_its_higher_score():
@@ -234,8 +244,8 @@ def test_the_first_key_is_that_of_the_datasets_first_label():
 def test_a_set_of_labels_is_right_as_a_whole():
     """A score at the threshold decides; datum 2 has a label too many."""
     truths = {"1": ["cat", "dog"], "2": ["cat"]}
-    said = {"1": {"cat": 0.9, "dog": 0.5}, "2": {"cat": 0.8, "dog": 0.6}}
-    data = dataset_of(truths, said)
+    predictions = {"1": {"cat": 0.9, "dog": 0.5}, "2": {"cat": 0.8, "dog": 0.6}}
+    data = dataset_of(truths, predictions)
 
     metrics = headline(data, multi_label=True)
 
@@ -248,9 +258,9 @@ def test_a_set_of_labels_is_right_as_a_whole():
 
 def test_sets_of_labels_may_have_no_scores():
     truths = {"1": ["cat", "dog"], "2": ["cat"]}
-    said = {"1": ["dog", "cat"], "2": ["dog"]}
+    predictions = {"1": ["dog", "cat"], "2": ["dog"]}
 
-    metrics = headline(dataset_of(truths, said), multi_label=True)
+    metrics = headline(dataset_of(truths, predictions), multi_label=True)
 
     assert metrics["accuracy"] == 0.5
     assert metrics["recall_macro"] == (1 / 2 + 1) / 2
@@ -297,8 +307,8 @@ def test_support_names_the_datums_that_have_each_label():
 def test_a_metric_of_a_key_that_is_the_beginning_of_another():
     """Three keys, one of them named like a path."""
     keys = {("x", "1"): None, ("a", "2"): None, ("a/b", "3"): None}
-    said = {("a/b", "3"): None}
-    ledger = ledger_of(dataset_of({"1": keys}, {"1": said}, labels=[("x", "1")]))
+    predictions = {("a/b", "3"): None}
+    ledger = ledger_of(dataset_of({"1": keys}, {"1": predictions}, labels=[("x", "1")]))
 
     alone = [
         EVALUATOR.values(ledger, [(f"{key}accuracy", None)], np.ones((1, 1), np.int64))[0, 0]
@@ -322,8 +332,13 @@ def test_a_resample_of_what_is_not_measured_is_undefined():
 
 def test_parts_whose_models_used_different_labels_make_the_ledger_of_all(tmp_path):
     """Each part knows the labels of the truth, and those that were predicted in it."""
-    said = {"1": {"yak": 0.75}, "2": {"cat": 0.5, "ape": 0.5}, "3": {"dog": 1.0}, "4": {"emu": 0.5}}
-    whole = dataset_of(CATS_AND_DOGS, said)
+    predictions = {
+        "1": {"yak": 0.75},
+        "2": {"cat": 0.5, "ape": 0.5},
+        "3": {"dog": 1.0},
+        "4": {"emu": 0.5},
+    }
+    whole = dataset_of(CATS_AND_DOGS, predictions)
 
     parts = PartitionedDataset.write(tmp_path, split(whole, 3))
     together = EVALUATOR.concatenate([ledger_of(part) for part in parts])
@@ -338,8 +353,10 @@ def test_probabilities_of_labels_that_become_one_are_added():
     labels = [Label("class", name, share) for name, share in scores.items()]
     datum = velour.Datum("1")
     truth = velour.GroundTruth(datum, [velour.Annotation([Label("class", "car")])])
-    said = velour.Prediction(datum, [velour.Annotation(labels)])
-    dataset = velour.Dataset.from_groundtruths([truth], "roads").with_predictions([said], "model")
+    predictions = velour.Prediction(datum, [velour.Annotation(labels)])
+    dataset = velour.Dataset.from_groundtruths([truth], "roads").with_predictions(
+        [predictions], "model"
+    )
     became = {"car": "vehicle", "truck": "vehicle"}
 
     evaluation = velour.evaluate(

@@ -32,12 +32,12 @@ def test_a_region(region):
     labelled = Annotation([Label("class", "cat")])
     located = Annotation([Label("class", "cat")], **region)
     data = Dataset.from_groundtruths([GroundTruth(Datum("a"), [labelled])], "pets")
-    said = data.with_predictions([Prediction(Datum("a"), [located])], model="m")
+    predictions = data.with_predictions([Prediction(Datum("a"), [located])], model="m")
 
     with pytest.raises(
         BadDataset, match=r"'a' has a region: image-classification.*object-detection"
     ):
-        headline(said)
+        headline(predictions)
 
 
 def test_scores_on_some_predictions_only():

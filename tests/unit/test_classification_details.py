@@ -39,9 +39,9 @@ def test_the_confusion_matrix_has_a_column_for_what_is_missing():
 def test_examples_are_the_first_datums_and_the_largest_cell_comes_first():
     """Numbers sort by size: 9 comes before 10."""
     truths = {str(number): "dog" for number in range(8, 12)} | {"1": "cat"}
-    said = dict.fromkeys(truths, "cat") | {"1": "dog"}
+    predictions = dict.fromkeys(truths, "cat") | {"1": "dog"}
 
-    matrix = detail(dataset_of(truths, said), "confusion_matrix", examples=2)
+    matrix = detail(dataset_of(truths, predictions), "confusion_matrix", examples=2)
 
     assert [cell["count"] for cell in matrix["errors"]] == [4, 1]
     assert matrix["errors"][0]["examples"] == ["8", "9"]
@@ -49,13 +49,13 @@ def test_examples_are_the_first_datums_and_the_largest_cell_comes_first():
 
 def test_reliability_sorts_datums_by_confidence():
     """Two bins, [0, 0.5] and (0.5, 1]."""
-    said = {
+    predictions = {
         "1": {"cat": 0.5, "dog": 0.25},
         "2": {"cat": 0.75},
         "3": {"cat": 0.875},
     }
 
-    bins = detail(dataset_of(CATS_AND_DOGS, said), "reliability", calibration_bins=2)
+    bins = detail(dataset_of(CATS_AND_DOGS, predictions), "reliability", calibration_bins=2)
 
     assert bins == {
         "from": [0.0, 0.5],
@@ -174,7 +174,7 @@ def test_a_hundred_thousand_labels_fit_in_little_memory(many):
     names = [("class", str(label)) for label in range(labels)]
     data = Dataset.from_table(
         "many",
-        [Datum(str(place)) for place in range(datums)],
+        [Datum(str(index)) for index in range(datums)],
         AnnotationTable.from_columns(names, np.arange(datums), truth),
     ).with_predictions(
         AnnotationTable.from_columns(

@@ -328,7 +328,7 @@ def test_a_mistake_in_the_instances_is_named(write: Write, mistake: str) -> None
 def test_a_file_that_is_not_there_is_named(write: Write, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"absent\.json' cannot be read: No such file"):
         velour.read_dataset(tmp_path / "absent.json")
-    with pytest.raises(InvalidInput, match="cannot be read: Is a directory"):
+    with pytest.raises(InvalidInput, match="cannot be read: it is a folder, expected a file"):
         velour.read_dataset(tmp_path)
     with pytest.raises(InvalidInput, match=r"absent\.json' cannot be read: No such file"):
         velour.read_dataset(write(INSTANCES)).with_predictions(tmp_path / "absent.json", "m")

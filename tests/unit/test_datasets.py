@@ -175,7 +175,7 @@ def test_the_order_of_datums_does_not_matter() -> None:
         random.Random(seed).shuffle(truths)
         data = velour.Dataset.from_groundtruths(truths, "fires")
         assert data.uids == ("-1", "9", "10", "a", "b")
-        digests.add((data.digest, data.names.groundtruth, data.names.datums))
+        digests.add((data.digest, data.content_digests.groundtruth, data.content_digests.datums))
     assert len(digests) == 1
 
 
@@ -221,10 +221,10 @@ def test_what_is_true_and_what_it_is_true_of_have_digests_of_their_own() -> None
     data = dataset()
     other_truth = dataset(annotation(labels=[label("smoke")]))
     other_datum = dataset(first=datum(metadata={"hour": 21}))
-    assert other_truth.names.datums == data.names.datums
-    assert other_truth.names.groundtruth != data.names.groundtruth
-    assert other_datum.names.datums != data.names.datums
-    assert other_datum.names.groundtruth == data.names.groundtruth
+    assert other_truth.content_digests.datums == data.content_digests.datums
+    assert other_truth.content_digests.groundtruth != data.content_digests.groundtruth
+    assert other_datum.content_digests.datums != data.content_digests.datums
+    assert other_datum.content_digests.groundtruth == data.content_digests.groundtruth
 
 
 def test_predictions_have_a_digest_that_their_order_does_not_change() -> None:

@@ -61,20 +61,20 @@ def test_adding_datums_digests_the_addition_only(
 def test_what_is_known_of_a_dataset_is_right_of_its_parts() -> None:
     """A part keeps the digests of its datums, and they are those that it would compute."""
     whole = fires(FOUND)
-    assert whole.names
+    assert whole.content_digests
     chosen = np.array([True, False, True, False])
     part = whole.subset(chosen)
     fresh = fires(["2", "20"], images=["2", "20"])
     assert part.fingerprints == fresh.fingerprints
-    assert part.names == fresh.names
+    assert part.content_digests == fresh.content_digests
 
 
 def test_what_is_known_of_a_dataset_is_right_under_other_predictions() -> None:
     known = fires(FOUND)
-    assert known.names
+    assert known.content_digests
     other = known.with_predictions(fires(["2"]).predicted, "other")
-    assert other.names == fires(["2"]).names
-    assert other.with_model("third").names == other.names
+    assert other.content_digests == fires(["2"]).content_digests
+    assert other.with_model("third").content_digests == other.content_digests
     assert other.with_model("third").model == "third"
 
 

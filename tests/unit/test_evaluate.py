@@ -45,7 +45,7 @@ def test_a_filter_is_in_the_certificate_in_one_spelling() -> None:
 
 
 def test_a_filter_that_selects_nothing_is_refused() -> None:
-    with pytest.raises(InvalidInput, match=r"selects none of the .*'fires'.*nothing to judge"):
+    with pytest.raises(InvalidInput, match=r"selects none of the .*'fires'.*nothing to evaluate"):
         velour.evaluate(HALF, TASK, where="uid = 'nowhere'", save=False)
 
 

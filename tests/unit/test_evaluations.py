@@ -125,6 +125,6 @@ def test_a_label_that_is_none_is_refused(label: Any) -> None:
 def test_it_shows_its_headline() -> None:
     evil = replace(TWO_KEYS, model="<script>")
     assert repr(TWO_KEYS).endswith(": mAP 0.5000, mAP_50 undefined>")
-    assert "<td>mAP</td><td>0.5000</td>" in evil._repr_html_()
-    assert "<td>mAP_50</td><td>–</td>" in evil._repr_html_()
+    assert '<td>mAP</td><td class="number">0.5000</td>' in evil._repr_html_()
+    assert '<td>mAP_50</td><td class="number">–</td>' in evil._repr_html_()
     assert "<script>" not in evil._repr_html_()

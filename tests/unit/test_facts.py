@@ -148,7 +148,7 @@ def test_a_filter_asks_for_facts(store: Store, where: str, expected: str) -> Non
         ("fact.quality.blur = TRUE", "fact.quality.blur is a number, a string or a list"),
         ("fact.quality.blur > DATE('2026-07-01')", "fact.quality.blur is a number, a string"),
         ("S_WITHIN(fact.quality.blur, POINT(1 1))", "takes a property that is a place"),
-        ("fact.tags = 'night'", r"a list of strings .*'x' IN \(fact.tags\) asks"),
+        ("fact.tags = 'night'", r"a list of strings .*'x' IN \(fact.tags\)"),
         ("fact.tags LIKE 'n%'", "fact.tags is a list of strings"),
         ("A_CONTAINS(fact.tags, (1, 2))", "fact.tags is a list of strings and 1 is a number"),
         ("3 IN (datum.labels)", "3 is a number and datum.labels is a list of strings"),
@@ -302,7 +302,7 @@ def test_facts_without_a_store_are_refused(store: Store) -> None:
         velour.evaluate(found(), "object-detection", where="'night' IN (fact.tags)", store=store)
     with pytest.raises(UnknownName, match=r"fact.q.blur"):
         velour.evaluate(found(), "object-detection", where="fact.q.blur > 1", store=store)
-    with pytest.raises(BadFilter, match=r"datum.predictions would choose other datums"):
+    with pytest.raises(BadFilter, match=r"datum.predictions would select other datums"):
         velour.evaluate(found(), "object-detection", where="datum.predictions > 1", store=store)
 
 

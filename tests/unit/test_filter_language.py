@@ -17,7 +17,7 @@ import velour_plugin as velour
 from tests.postgis import Server
 from velour_plugin.errors import BadFilter, BadGeometry, InvalidInput, UnknownName
 from velour_plugin.filters import parse_filter
-from velour_plugin.filters.interpret import matching
+from velour_plugin.filters.interpret import select
 from velour_plugin.filters.language.cql2_text import to_text
 from velour_plugin.filters.language.swapped import SwappedCoordinates
 from velour_plugin.filters.language.tree import filter_digest, to_json
@@ -112,7 +112,7 @@ def stores(
 def chosen(where: Any, stores: dict[SqlStore, Version]) -> list[str]:
     """Uids of what a filter selects, when all agree."""
     node = parse_filter(where)
-    mask = matching(node, DATUMS, "language")
+    mask = select(node, DATUMS, "language")
     found = [uid for uid, keep in zip(NAMES, mask, strict=True) if keep]
     for store, version in stores.items():
         assert sorted(store.select_datums(version, node).uids) == sorted(found), store
@@ -283,7 +283,7 @@ def test_metadata_named_like_a_property_of_its_own_is_still_asked_for() -> None:
     )
     datums = [velour.Datum("a", {"score": 2, "model": "x", "label": {"key": "y"}})]
     for where in ("metadata.score > 1", "metadata.model = 'x'", "metadata.label.key = 'y'"):
-        assert matching(parse_filter(where), datums, "d").all(), where
+        assert select(parse_filter(where), datums, "d").all(), where
 
 
 REFUSED: Sequence[tuple[Any, str, str]] = (
@@ -327,7 +327,7 @@ def test_a_refusal_says_what_is_wrong_and_where(where: Any, said: str, place: st
 
 def test_an_unknown_property_is_named_with_its_place_and_what_is_known() -> None:
     with pytest.raises(UnknownName) as refusal:
-        matching(parse_filter("width = 1 AND heigth = 2"), DATUMS, "language")
+        select(parse_filter("width = 1 AND heigth = 2"), DATUMS, "language")
     assert "did you mean 'height'?" in str(refusal.value)
     assert "column 15" in str(refusal.value)
 
@@ -335,7 +335,7 @@ def test_an_unknown_property_is_named_with_its_place_and_what_is_known() -> None
 @pytest.mark.parametrize("where", ["score > 0.5", "label.value = 'car'", "annotation.area > 9"])
 def test_what_is_not_about_datums_selects_none_of_them(where: str) -> None:
     with pytest.raises(BadFilter, match="not about datums"):
-        matching(parse_filter(where), DATUMS, "language")
+        select(parse_filter(where), DATUMS, "language")
 
 
 @pytest.mark.parametrize(
@@ -364,21 +364,21 @@ TURNED = "DWITHIN(location, POINT(42.36 -71.03), 5, 'km')"
 def test_exchanged_coordinates_are_noticed(where: str) -> None:
     """Only where something would be found with them the other way round."""
     with pytest.warns(SwappedCoordinates, match="longitude first"):
-        assert not matching(parse_filter(where), DATUMS, "language").any()
+        assert not select(parse_filter(where), DATUMS, "language").any()
 
 
 @pytest.mark.parametrize(
     "where", [NEAR_BOSTON, "DWITHIN(location, POINT(1 2), 5, 'km')", f"width = 1 AND {TURNED}"]
 )
 def test_coordinates_that_are_right_are_not_suspected(where: str) -> None:
-    matching(parse_filter(where), DATUMS, "language")
+    select(parse_filter(where), DATUMS, "language")
 
 
 def test_only_places_are_suspected_of_being_exchanged() -> None:
     for where, expected in ((TURNED, True), (NEAR_BOSTON, False), ("width = 1", False)):
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
-            matching(parse_filter(where), DATUMS, "language")
+            select(parse_filter(where), DATUMS, "language")
         assert any(one.category is SwappedCoordinates for one in heard) is expected
 
 
@@ -416,6 +416,6 @@ def test_no_geometry_in_metadata_aborts_a_query(stores: dict[SqlStore, Version])
         version = store.save_dataset(dataset)
         for where in asked:
             node = parse_filter(where)
-            mask = matching(node, dataset.datums, "exotic")
+            mask = select(node, dataset.datums, "exotic")
             found = [uid for uid, keep in zip(dataset.uids, mask, strict=True) if keep]
             assert list(store.select_datums(version, node).uids) == found, (store, where)

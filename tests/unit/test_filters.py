@@ -13,7 +13,7 @@ import velour_plugin as velour
 from velour_plugin.errors import BadFilter, BadGeometry, InvalidInput, UnknownName
 from velour_plugin.filters import parse_filter
 from velour_plugin.filters.geodesy import distances
-from velour_plugin.filters.interpret import matching
+from velour_plugin.filters.interpret import select
 from velour_plugin.filters.language.tree import filter_digest
 
 LAS_VEGAS, KHARTOUM = (36.17, -115.14), (15.50, 32.56)
@@ -32,7 +32,7 @@ ALL = [datum.uid for datum in DATUMS]
 
 def chosen(where: Any) -> list[str]:
     """Uids of what a filter selects, in the order of ``DATUMS``."""
-    mask = matching(parse_filter(where), DATUMS, "fires")
+    mask = select(parse_filter(where), DATUMS, "fires")
     return [uid for uid, keep in zip(ALL, mask, strict=True) if keep]
 
 
@@ -129,7 +129,7 @@ def test_distances_are_geodesic_in_every_unit(distance: float, unit: str) -> Non
     east = [velour.Datum("1", location=(0, 1))]
     for share, within in ((1.0, True), (0.99999, False)):
         where = f"DWITHIN(location, POINT(0 0), {distance * share}, '{unit}')"
-        assert matching(parse_filter(where), east, "x").tolist() == [within]
+        assert select(parse_filter(where), east, "x").tolist() == [within]
 
 
 def test_a_place_is_as_far_alone_as_among_others() -> None:
@@ -143,7 +143,7 @@ def test_a_place_is_as_far_alone_as_among_others() -> None:
 def test_distances_do_not_stop_at_the_antimeridian() -> None:
     fiji = [velour.Datum("1", location=(-17, -179.9))]
     near = parse_filter("DWITHIN(location, POINT(179.9 -17), 25, 'km')")
-    assert matching(near, fiji, "x").all()
+    assert select(near, fiji, "x").all()
 
 
 def test_a_small_place_on_the_other_side_of_the_earth_is_far() -> None:
@@ -152,7 +152,7 @@ def test_a_small_place_on_the_other_side_of_the_earth_is_far() -> None:
     antipode.append(velour.Datum("2", location=shapely.box(100, -11, 120, -9)))
     for point in ("POINT(-0.5 0)", "POINT(-70 10)"):
         near = parse_filter(f"DWITHIN(location, {point}, 1000, 'km')")
-        assert matching(near, antipode, "x").tolist() == [False, False]
+        assert select(near, antipode, "x").tolist() == [False, False]
 
 
 @pytest.mark.parametrize(

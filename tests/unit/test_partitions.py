@@ -26,7 +26,7 @@ def test_metadata_and_places_are_kept(datums: list[velour.Datum], tmp_path: Path
     (part,) = velour.PartitionedDataset.write(tmp_path, [dataset])
 
     assert list(part.datums) == datums
-    assert part.names == dataset.names
+    assert part.content_digests == dataset.content_digests
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

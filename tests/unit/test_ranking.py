@@ -435,7 +435,7 @@ def test_one_run_is_named_and_not_filtered(store: Store) -> None:
     judge(store, fires(ALL, "swin"))
     with pytest.raises(InvalidInput, match="the run is named already"):
         velour.slices("swin", by="sensor", where="model = 'swin'", store=store)
-    with pytest.raises(BadFilter, match="model and run_id are about runs"):
+    with pytest.raises(BadFilter, match="model and run_id are properties of evaluated runs"):
         velour.evaluate(fires(ALL), "object-detection", where="model = 'swin'", save=False)
 
 

@@ -298,7 +298,7 @@ def handmade(run: velour.EvaluatedRun | None = None) -> velour.Evaluation:
         Metric("matrix", [[1, 2], [3, 4]]),
         Metric("nothing", []),
     ]
-    names = JUDGED.names
+    names = JUDGED.content_digests
     certificate = Certificate(
         "fires", names.dataset, names.datums, names.groundtruth, None,
         {"thresholds": [0.5], "details": True, "none": None, "share": 1.0, "small": 1e-300},

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velour_plugin.answers.text import TextTable
+from velour_plugin.answers.text import Column, TextTable
 
 TEXTS = st.text("abc de:–[/]é火", max_size=12) | st.text("ab", max_size=90)
 
@@ -16,8 +16,9 @@ def tables(draw: st.DrawFn) -> TextTable:
     """Up to five columns and four rows."""
     count = draw(st.integers(0, 5))
     line = st.lists(TEXTS.filter(lambda text: "[" not in text), min_size=count, max_size=count)
-    columns = zip(draw(line), draw(st.lists(st.booleans(), min_size=count, max_size=count)))  # noqa: B905
-    return TextTable(draw(TEXTS), list(columns), draw(st.lists(line, max_size=4)))
+    sides = st.lists(st.booleans(), min_size=count, max_size=count)
+    columns = list(map(Column, draw(line), draw(sides)))
+    return TextTable(draw(TEXTS), columns, draw(st.lists(line, max_size=4)))
 
 
 @given(tables())
@@ -27,13 +28,15 @@ def test_a_table_is_laid_out_as_by_rich(table: TextTable) -> None:
 
 def test_brackets_of_names_are_no_markup() -> None:
     """Neither what would colour, nor what rich refuses as an end without a beginning."""
-    text = str(TextTable("[/]", [("[red]", False)], [["[/red]"]]))
+    text = str(TextTable("[/]", [Column("[red]", False)], [["[/red]"]]))
     assert [line.strip() for line in text.splitlines() if "[" in line] == ["[/]", "[red]", "[/red]"]
 
 
 def test_a_plain_table_does_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TextTable, "to_rich", None)
-    table = TextTable("mAP on fires: 4 of 4", [("rank", True), ("model", False)], [["1", "a–b"]])
+    table = TextTable(
+        "mAP on fires: 4 of 4", [Column("rank", True), Column("model", False)], [["1", "a–b"]]
+    )
     assert str(table).splitlines() == [
         "mAP on fires: 4 of 4",
         "",

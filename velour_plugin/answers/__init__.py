@@ -1,6 +1,6 @@
-"""Answers: what a store returns for a query, as values that print, plot and go through JSON.
+"""Answers to queries: values that print, plot, convert to frames and to JSON.
 
-Each loads when it is first used: a question has one answer.
+Each class loads when it is first used, so that a command imports only its own.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
-"""What every answer is: rows of one kind that print, plot, convert, and go through JSON."""
+"""The base of all answers: rows of one kind that print, plot, convert, and go through JSON."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from velour_plugin.answers.text import TextTable
+from velour_plugin.answers.text import Column, TextTable
 from velour_plugin.errors import InvalidInput, UnknownName
 
 if TYPE_CHECKING:
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Answer(ABC, Generic[Row]):
-    """Rows of one kind, and what a reader must know of them.
+    """Rows of one kind with notes.
 
     Args:
         rows: of the answer's ``row_type``.
-        notes: what a reader must know: why it is empty, what was left out.
+        notes: why it is empty, what was left out, and other remarks for its reader.
     """
 
     row_type: ClassVar[type[Any]]
@@ -40,11 +41,11 @@ class Answer(ABC, Generic[Row]):
     @property
     @abstractmethod
     def title(self) -> str:
-        """What this is about, in one line."""
+        """One line above the table: metric, dataset and how many datums."""
 
     @abstractmethod
     def plot(self) -> go.Figure:
-        """The figure that shows it best."""
+        """The usual figure of such an answer."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -56,18 +57,18 @@ class Answer(ABC, Generic[Row]):
         return self.rows[index]
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON; :meth:`from_dict` undoes this exactly."""
-        own = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {**own, "rows": [self._row_to_dict(row) for row in self.rows],
+        """The answer as JSON; :meth:`from_dict` reads it back exactly."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {**values, "rows": [self._row_to_dict(row) for row in self.rows],
                 "notes": list(self.notes)}  # fmt: skip
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """Make the answer that :meth:`to_dict` spelled.
+        """Read an answer that :meth:`to_dict` wrote.
 
         Raises:
-            UnknownName: it has a key of another kind of answer, or of a newer Velour.
-            InvalidInput: it lacks one.
+            UnknownName: a key is of another kind of answer, or of a newer Velour.
+            InvalidInput: a key is missing.
         """
         known = [item.name for item in fields(cls)]
         for key in content:
@@ -78,7 +79,7 @@ class Answer(ABC, Generic[Row]):
             return cls(**{**content, "rows": rows})
         except (KeyError, TypeError) as error:
             raise InvalidInput(
-                f"no {cls.__name__} in JSON: {error}; to_dict() gives one."
+                f"not a {cls.__name__} in JSON: {error}; to_dict() writes one."
             ) from error
 
     def to_frame(self) -> pd.DataFrame:
@@ -88,22 +89,52 @@ class Answer(ABC, Generic[Row]):
         names = [item.name for item in fields(self.row_type)]
         return pd.DataFrame([asdict(row) for row in self.rows], columns=names)  # type: ignore[call-overload]
 
+    @property
+    def footnotes(self) -> Sequence[str]:
+        """What the columns mean and how numbers were corrected, one ``heading: text`` each."""
+        return ()
+
     def __str__(self) -> str:
-        return "\n".join([str(text_table(self.title, self._shown_rows())), *self.notes])
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        rows = f"{len(self)} row" + ("" if len(self) == 1 else "s")
+        return f"<{type(self).__name__} {self.title!r}, {rows}>"
+
+    def to_text(self, width: int | None = None, colour: bool = False) -> str:
+        """The tables with what a reader must know below them.
+
+        Args:
+            width: of the terminal, in characters: less important columns are left out, and what
+                is still too long is wrapped; ``None`` for all columns, however wide.
+            colour: whether the best and the undefined rows stand out; only with a width.
+        """
+        tables = self._tables()
+        if width is None:
+            return "\n".join([*map(str, tables), *self.notes, *self.footnotes])
+        from textwrap import fill
+
+        fitted = [table.fitted(width) for table in tables]
+        names = _left_out(tables, fitted)
+        footnotes = [line for line in self.footnotes if line.partition(":")[0] not in names]
+        if names:
+            footnotes.append(f"Left out at {width} columns: {', '.join(names)}.")
+        lines = [fill(line, width) for line in (*self.notes, *footnotes)]
+        return "\n".join([*(table.render(width, colour) for table in fitted), *lines])
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from velour_plugin.helpers.html import html_block
 
-        table = str(self._shown_frame().to_html(index=False, na_rep="–"))
-        return f"<p><b>{escape(self.title)}</b></p>{table}"
+        tables = [table.to_html() for table in self._tables()]
+        return html_block(tables, self.notes, self.footnotes)
+
+    def _tables(self) -> list[TextTable]:
+        """What is printed, and what a notebook shows."""
+        return [text_table(self.title, self._shown_rows())]
 
     def _shown_rows(self) -> list[dict[str, Any]]:
         """Cells of the printed table, by heading."""
         return [asdict(row) for row in self.rows]  # type: ignore[call-overload]
-
-    def _shown_frame(self) -> pd.DataFrame:
-        """What a notebook shows."""
-        return self.to_frame()
 
     @classmethod
     def _row_to_dict(cls, row: Row) -> dict[str, Any]:
@@ -111,34 +142,57 @@ class Answer(ABC, Generic[Row]):
 
     @classmethod
     def _row_from_dict(cls, content: Mapping[str, Any]) -> Row:
-        """Make a row; JSON has lists for the ends of intervals."""
+        """A row from JSON, which has lists for the ends of intervals."""
         spans = {key: tuple(value) for key, value in content.items() if isinstance(value, list)}
         row: Row = cls.row_type(**{**content, **spans})
         return row
 
 
-@dataclass(frozen=True, kw_only=True)
+def _left_out(whole: Sequence[TextTable], fitted: Sequence[TextTable]) -> list[str]:
+    """Headings of the columns that tables of a narrow terminal lack."""
+    names = [
+        column.heading
+        for table, part in zip(whole, fitted, strict=True)
+        for column in table.columns
+        if column not in part.columns
+    ]
+    return list(dict.fromkeys(names))
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class TitledAnswer(Answer[Row]):
     """An answer whose title was written when it was made.
 
     Args:
-        title: what this is about, in one line.
+        title: one line above the table.
     """
 
     title: str = ""
 
 
-def text_table(title: str, rows: Sequence[Mapping[str, Any]]) -> TextTable:
-    """Rows of one kind as a table of text, with the names of their fields as its head."""
+def text_table(
+    title: str,
+    rows: Sequence[Mapping[str, Any]],
+    drop_order: Mapping[str, int] = MappingProxyType({}),
+) -> TextTable:
+    """Rows of one kind as a table of text, with the names of their fields as its head.
+
+    Args:
+        title: of the table.
+        rows: values by the names of columns, the same names in each.
+        drop_order: of columns that a narrow terminal leaves out, see
+            :class:`velour_plugin.answers.text.Column`.
+    """
     columns = []
     for name in rows[0] if rows else ():
         known = next((row[name] for row in rows if row[name] is not None), "")
         is_number = isinstance(known, (int, float)) and not isinstance(known, bool)
-        columns.append((name.replace("_", " "), is_number))
-    return TextTable(title, columns, [[_text(value) for value in row.values()] for row in rows])
+        columns.append(Column(name.replace("_", " "), is_number, drop_order.get(name, 0)))
+    return TextTable(title, columns, [[cell_text(value) for value in row.values()] for row in rows])
 
 
-def _text(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """A value as every table shows it: four decimals, three for intervals, – for none."""
     if value is None:
         return "–"
     if isinstance(value, bool):

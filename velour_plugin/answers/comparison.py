@@ -1,13 +1,14 @@
-"""Two runs side by side: what changed by label, slice and kind of error, and whether by chance."""
+"""Two runs compared by label, slice and kind of error, with p-values of the differences."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from velour_plugin.answers.base import TitledAnswer
+from velour_plugin.answers.base import TitledAnswer, text_table
 from velour_plugin.answers.plots import bars
+from velour_plugin.answers.text import TextTable
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -19,11 +20,12 @@ class Difference:
 
     Args:
         about: ``all``, a label as key=value, or a slice.
-        metric: which.
-        datums: how many it is over.
+        metric: its name.
+        datums: how many the values are over.
         first, second: values of the two runs; ``None`` where undefined.
         difference: second less first.
-        p: two-sided, by McNemar's test or by permutation, by Holm's method among lines of a kind.
+        p: two-sided p-value of McNemar's or of a permutation test, Holm-adjusted among the slices
+            and among the labels; ``None`` where no permutations were drawn.
     """
 
     about: str
@@ -40,9 +42,10 @@ class ErrorDifference:
     """One kind of error in both runs.
 
     Args:
-        kind: what the evaluator calls it, such as ``localisation``.
-        first_count, second_count: how many there are.
-        first, second: what they cost, in the metric's own measure; ``None`` where undefined.
+        kind: the evaluator's name of it, such as ``localisation``.
+        first_count, second_count: how many errors each run makes.
+        first, second: what they cost each run, in the metric's own measure; ``None`` where
+            undefined.
         difference: second less first; below zero where the second run does better.
     """
 
@@ -54,11 +57,15 @@ class ErrorDifference:
     difference: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Errors(TitledAnswer[ErrorDifference]):
-    """Kinds of error that two runs make, what changed most first; empty where there are none."""
+    """Kinds of error of two runs, the largest change first; empty where there are none."""
 
     row_type = ErrorDifference
+
+    def _tables(self) -> list[TextTable]:
+        order = {"first_count": 3, "second_count": 3, "first": 2, "second": 1}
+        return [text_table(self.title, self._shown_rows(), order)]
 
     def plot(self) -> go.Figure:
         """Bars of what each kind costs, both runs side by side."""
@@ -75,7 +82,7 @@ class Errors(TitledAnswer[ErrorDifference]):
         return figure
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Comparison(TitledAnswer[Difference]):
     """Two runs: over all datums first, then what changed most.
 
@@ -88,12 +95,12 @@ class Comparison(TitledAnswer[Difference]):
     errors: Errors = field(default_factory=lambda: Errors(title="errors by kind", rows=()))
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON; :meth:`from_dict` undoes this exactly."""
+        """The comparison as JSON; :meth:`from_dict` reads it back exactly."""
         return {**super().to_dict(), "errors": self.errors.to_dict()}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Comparison:
-        """Make the comparison that :meth:`to_dict` spelled."""
+        """Read a comparison that :meth:`to_dict` wrote."""
         return super().from_dict({**content, "errors": Errors.from_dict(content["errors"])})
 
     def plot(self) -> go.Figure:
@@ -102,9 +109,29 @@ class Comparison(TitledAnswer[Difference]):
         names = [row.about for row in self.rows]
         return bars(self.title, names, changes, [None] * len(names), "second less first")
 
-    def __str__(self) -> str:
-        parted = "\n\n" if self.notes else "\n"  # a table ends with an empty line
-        return super().__str__() + (f"{parted}{self.errors}" if self.errors else "")
+    @property
+    def footnotes(self) -> Sequence[str]:
+        """What the columns mean, and how p-values were corrected."""
+        lines = ["difference: second less first."]
+        if any(row.p is not None for row in self.rows):
+            lines.append(
+                "p: two-sided p-value of the difference; Holm-adjusted among the slices, and among "
+                "the labels."
+            )
+        if self.errors:
+            lines.append(
+                "errors: first and second are their costs in the metric; below 0, the second run "
+                "does better."
+            )
+        return lines
 
-    def _repr_html_(self) -> str:
-        return super()._repr_html_() + (self.errors._repr_html_() if self.errors else "")
+    def _tables(self) -> list[TextTable]:
+        """Differences, without the column p where no permutations were drawn; then errors."""
+        has_p = any(row.p is not None for row in self.rows)
+        rows = [
+            {name: value for name, value in row.items() if has_p or name != "p"}
+            for row in self._shown_rows()
+        ]
+        order = {"datums": 4, "metric": 3, "first": 2, "second": 1}
+        errors = self.errors._tables() if self.errors else []
+        return [text_table(self.title, rows, order), *errors]

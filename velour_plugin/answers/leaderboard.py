@@ -1,4 +1,4 @@
-"""A leaderboard: which run ranks where, over which datums, how sure that is, and why not."""
+"""A leaderboard: ranked runs with their intervals, and why some have no value."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from velour_plugin.answers.base import Answer
+from velour_plugin.answers.base import Answer, cell_text
 from velour_plugin.answers.plots import dots, pareto
-from velour_plugin.answers.text import TextTable
+from velour_plugin.answers.text import Column, TextTable
 from velour_plugin.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class LeaderboardRow:
         run_id: the MLflow run's id.
         value: of the metric; ``None`` where it is undefined.
         datums: how many the value is over.
-        evaluation_id: names the evaluation in the store.
+        evaluation_id: the evaluation's id in the store.
         reason: why there is no value.
         interval: confidence interval of the value.
         rank_interval: confidence interval of the rank.
@@ -60,14 +60,14 @@ class LeaderboardRow:
         return self.model if self.run in (None, self.model) else f"{self.model} ({self.run})"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Leaderboard(Answer[LeaderboardRow]):
     """Runs ranked by one metric: the best first, those without a value last.
 
     Args:
-        metric: what they are ranked by.
-        label: the class that it is about, as key=value; ``None`` for all.
-        dataset: what they were evaluated on.
+        metric: by which the runs are ranked.
+        label: the class that the metric is of, as key=value; ``None`` for all classes.
+        dataset: on which the runs were evaluated.
         where: the filter as canonical CQL2 JSON; ``None`` for all datums.
         datums: how many datums the filter selects.
         of_datums: how many there are.
@@ -89,12 +89,12 @@ class Leaderboard(Answer[LeaderboardRow]):
     columns: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON; :meth:`from_dict` undoes this exactly."""
+        """The leaderboard as JSON; :meth:`from_dict` reads it back exactly."""
         return {**super().to_dict(), "columns": list(self.columns)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Leaderboard:
-        """Make the leaderboard that :meth:`to_dict` spelled."""
+        """Read a leaderboard that :meth:`to_dict` wrote."""
         return super().from_dict({**content, "columns": tuple(content.get("columns", ()))})
 
     def to_frame(self) -> pd.DataFrame:
@@ -110,12 +110,26 @@ class Leaderboard(Answer[LeaderboardRow]):
         about = f" of {self.label}" if self.label else ""
         return f"{self.metric}{about} on {self.dataset}: {self.datums} of {self.of_datums} datums"
 
+    @property
+    def footnotes(self) -> Sequence[str]:
+        """What the columns of resamples mean; nothing where no run has an interval."""
+        if not self._has_intervals:
+            return ()
+        sure = f"{self.confidence:.0%}"
+        lines = [
+            f"{sure} interval: of the value, by bootstrap resamples of the datums; ranks: the same "
+            "of the rank.",
+            "P(best): share of the resamples in which the run is best.",
+            f"tied with best: the {sure} interval of its difference to the best run, over the same "
+            "datums, includes 0.",
+        ]
+        is_partial = any(row.interval is None for row in self.rows)
+        return [*lines, "–: no interval: too few datums, or no value."] if is_partial else lines
+
     def to_table(self) -> Table:
         """The leaderboard as a rich table; columns that nothing is known for are left out."""
-        return self._table().to_rich()
-
-    def __str__(self) -> str:
-        return "\n".join([str(self._table()), *self.notes])
+        (table,) = self._tables()
+        return table.to_rich()
 
     def plot(self, against: str | None = None, higher_is_better: bool = False) -> go.Figure:
         """Values as dots with intervals; or against another column, with the Pareto front.
@@ -142,45 +156,65 @@ class Leaderboard(Answer[LeaderboardRow]):
         best = (higher_is_better, not self.lower_is_better)
         return pareto(self.title, points, (against, self.metric), best)
 
-    def _table(self) -> TextTable:
+    @property
+    def _has_intervals(self) -> bool:
+        return any(row.interval is not None for row in self.rows)
+
+    def _tables(self) -> list[TextTable]:
         shown = [*self._shown_columns(), *map(_extra_column, self.columns)]
-        headings = [
-            (
-                column.title.format(metric=self.metric, confidence=self.confidence),
-                column.justify == "right",
-            )
-            for column in shown
-        ]
         rows = [[column.text(row) for column in shown] for row in self.rows]
-        return TextTable(self.title, headings, rows)
+        styles = [_style(row) for row in self.rows]
+        return [TextTable(self.title, [self._heading(column) for column in shown], rows, styles)]
+
+    def _heading(self, column: _Column) -> Column:
+        title = column.title.format(metric=self.metric, confidence=self.confidence)
+        return Column(title, column.justify == "right", column.drop_order)
 
     def _shown_columns(self) -> list[_Column]:
-        sure = any(row.interval is not None for row in self.rows)
-        shown = [column for column in _COLUMNS if sure or column.title not in _OF_RESAMPLES]
+        shown = [
+            column
+            for column in _COLUMNS
+            if self._has_intervals or column.title not in _OF_RESAMPLES
+        ]
         if all(row.run in (None, row.model) for row in self.rows):
             shown = [column for column in shown if column.title != "run"]
         return shown
 
-    def _shown_frame(self) -> pd.DataFrame:
-        return self.to_frame().drop(columns=["run_id", "evaluation_id"])
-
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    """A column that leaderboards may have.
+
+    Args:
+        title: its heading, with ``{metric}`` and ``{confidence}`` to fill in.
+        justify: where its cells stand.
+        text: of the cell of a row.
+        drop_order: see :class:`velour_plugin.answers.text.Column`.
+    """
+
     title: str
     justify: Literal["left", "right"]
     text: Callable[[LeaderboardRow], str]
+    drop_order: int = 0
 
 
 def _extra_column(name: str) -> _Column:
     escaped = name.replace("{", "{{").replace("}", "}}")
-    return _Column(escaped, "right", lambda row: _cell(row.columns.get(name)))
+    return _Column(escaped, "right", lambda row: cell_text(row.columns.get(name)), 4)
 
 
-def _cell(value: ColumnValue) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+def _style(row: LeaderboardRow) -> str:
+    """The style of a row, see :data:`velour_plugin.answers.text.STYLES`."""
+    if row.value is None:
+        return "undefined"
+    return "best" if row.rank == 1 else ""
+
+
+def _tied(row: LeaderboardRow) -> str:
+    """The best run is not tied with itself."""
+    if row.rank == 1 and row.tied_with_best:
+        return "best"
+    return "yes" if row.tied_with_best else ""
 
 
 def _span(span: tuple[float, float] | None, form: str) -> str:
@@ -192,17 +226,17 @@ def _span(span: tuple[float, float] | None, form: str) -> str:
 
 _COLUMNS = (
     _Column("rank", "right", lambda row: str(row.rank or "–")),
-    _Column("ranks", "right", lambda row: _span(row.rank_interval, "d")),
+    _Column("ranks", "right", lambda row: _span(row.rank_interval, "d"), 6),
     _Column("model", "left", lambda row: row.model),
-    _Column("run", "left", lambda row: row.run or "–"),
+    _Column("run", "left", lambda row: row.run or "–", 3),
     _Column(
         "{metric}",
         "right",
         lambda row: "undefined" if row.value is None else f"{row.value:.4f}",
     ),
-    _Column("{confidence:.0%} interval", "right", lambda row: _span(row.interval, ".3f")),
-    _Column("P(best)", "right", lambda row: "–" if row.p_best is None else f"{row.p_best:.2f}"),
-    _Column("tied with best", "left", lambda row: "yes" if row.tied_with_best else ""),
-    _Column("datums", "right", lambda row: str(row.datums)),
+    _Column("{confidence:.0%} interval", "right", lambda row: _span(row.interval, ".3f"), 1),
+    _Column("P(best)", "right", lambda row: "–" if row.p_best is None else f"{row.p_best:.2f}", 2),
+    _Column("tied with best", "left", _tied, 5),
+    _Column("datums", "right", lambda row: str(row.datums), 7),
 )
 _OF_RESAMPLES = ("ranks", "{confidence:.0%} interval", "P(best)", "tied with best")

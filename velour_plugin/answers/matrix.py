@@ -1,13 +1,14 @@
-"""Models against datasets: how one model's performance varies, and what nobody has measured yet."""
+"""One metric of every model on every dataset, with the cells that are not evaluated yet."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from velour_plugin.answers.base import TitledAnswer
 from velour_plugin.answers.plots import heat_map
+from velour_plugin.answers.text import Column, TextTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,15 +23,15 @@ class Cell:
         model: its name.
         column: the dataset, with the task or slice where there are several.
         dataset: its name.
-        task: of the evaluation; ``None`` where nobody evaluated the dataset for the metric.
+        task: of the evaluation; ``None`` where no model was evaluated on the dataset by the metric.
         slice: which slice of the dataset; ``None`` for all of it.
         datums: how many the value is over.
         value: of the metric; ``None`` where it is undefined, or the cell is empty.
         interval: confidence interval; ``None`` where there is none.
-        evaluation_id: names the evaluation; ``None`` for an empty cell.
+        evaluation_id: of the evaluation; ``None`` for an empty cell.
         reason: why there is no value.
-        command: what fills an empty cell; ``None`` where there is an evaluation, also one that
-            cannot answer.
+        command: that fills an empty cell; ``None`` where there is an evaluation, even one without
+            a value.
     """
 
     model: str
@@ -47,7 +48,7 @@ class Cell:
 
     @property
     def text(self) -> str:
-        """What is printed for it."""
+        """The printed cell: the value with its interval, or why there is none."""
         if self.value is None:
             return "undefined" if self.evaluation_id else "–"
         if self.interval is None:
@@ -55,7 +56,7 @@ class Cell:
         return f"{self.value:.4f} ({self.interval[0]:.3f}–{self.interval[1]:.3f})"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Matrix(TitledAnswer[Cell]):
     """One metric of models on datasets, a row each cell, model by model.
 
@@ -81,7 +82,7 @@ class Matrix(TitledAnswer[Cell]):
 
     @property
     def empty(self) -> Sequence[Cell]:
-        """Cells that nobody has evaluated; each has the command that fills it."""
+        """Cells that are not evaluated yet; each has the command that fills it."""
         return [cell for cell in self.rows if cell.command is not None]
 
     def cell(self, model: str, column: str) -> Cell:
@@ -111,14 +112,22 @@ class Matrix(TitledAnswer[Cell]):
         cells = self._cells()
         return [[cells[m, c].value for c in self.columns] for m in self.models]
 
-    def _shown_rows(self) -> list[dict[str, Any]]:
+    @property
+    def footnotes(self) -> Sequence[str]:
+        """What stands in brackets, and what the marks of cells without a value mean."""
+        sure = any(cell.interval is not None for cell in self.rows)
+        marks = {
+            f"(low–high): {self.confidence:.0%} interval, by resamples of the datums.": sure,
+            "–: not evaluated yet.": bool(self.empty),
+        }
+        return [text for text, is_shown in marks.items() if is_shown]
+
+    def _tables(self) -> list[TextTable]:
+        """The names of datasets and slices are headings as they are, to be copied from there."""
         cells = self._cells()
-        return [
-            {"model": model, **{column: cells[model, column].text for column in self.columns}}
+        columns = [Column("model", False), *(Column(name, False) for name in self.columns)]
+        rows = [
+            [model, *(cells[model, column].text for column in self.columns)]
             for model in self.models
         ]
-
-    def _shown_frame(self) -> pd.DataFrame:
-        import pandas as pd
-
-        return pd.DataFrame(self._shown_rows())
+        return [TextTable(self.title, columns, rows)]

@@ -1,14 +1,15 @@
-"""Which model is supported best for a need, and the leaderboards that support it."""
+"""The best-supported model for a need, with the leaderboards as evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from velour_plugin.answers.base import TitledAnswer
+from velour_plugin.answers.base import TitledAnswer, text_table
 from velour_plugin.answers.leaderboard import Leaderboard
 from velour_plugin.answers.plots import bars
+from velour_plugin.answers.text import TextTable
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What speaks for one model.
+    """The evidence for one model.
 
     Args:
         model: its name.
@@ -33,7 +34,7 @@ class Support:
     datasets: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Recommendation(TitledAnswer[Support]):
     """Models by how likely each is the best for a need; and the leaderboards behind that.
 
@@ -43,6 +44,15 @@ class Recommendation(TitledAnswer[Support]):
     """
 
     row_type = Support
+
+    @property
+    def footnotes(self) -> Sequence[str]:
+        """What the columns mean."""
+        return ["p best: probability that it is the best, by bootstrap resamples of the datums."]
+
+    def _tables(self) -> list[TextTable]:
+        table = text_table(self.title, self._shown_rows(), {"datasets": 1, "datums": 2})
+        return [replace(table, styles=["best" if row is self.rows[0] else "" for row in self.rows])]
 
     boards: Mapping[str, Leaderboard]
     left_out: Mapping[str, str]
@@ -59,12 +69,12 @@ class Recommendation(TitledAnswer[Support]):
         return bars(self.title, names, chances, [None] * len(names), "P(best)")
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON, with the evidence; :meth:`from_dict` undoes this exactly."""
+        """The recommendation as JSON, with its leaderboards; :meth:`from_dict` reads it back."""
         boards = {name: board.to_dict() for name, board in self.boards.items()}
         return {**super().to_dict(), "boards": boards, "left_out": dict(self.left_out)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Recommendation:
-        """Make the recommendation that :meth:`to_dict` spelled."""
+        """Read a recommendation that :meth:`to_dict` wrote."""
         boards = {name: Leaderboard.from_dict(board) for name, board in content["boards"].items()}
         return super().from_dict({**content, "boards": boards})

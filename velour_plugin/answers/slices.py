@@ -1,13 +1,15 @@
-"""A run on each slice of its data, and the datums that cost it most."""
+"""One run by slice of its data, and the datums that cost it most."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from velour_plugin.answers.base import TitledAnswer
+from velour_plugin.answers.base import TitledAnswer, text_table
 from velour_plugin.answers.plots import bars
+from velour_plugin.answers.text import TextTable
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 
 if TYPE_CHECKING:
@@ -16,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A run on one slice.
+    """The metric of a run on one slice.
 
     Args:
-        by: what the data were cut by.
-        slice: which slice.
-        datums: how many it holds.
+        by: the property that the data are sliced by.
+        slice: the value of that property, or the name of the slice.
+        datums: how many are in it.
         value: of the metric; ``None`` where it is undefined.
         interval: confidence interval; ``None`` where there is none.
         difference: the value less that over all selected datums.
@@ -35,11 +37,26 @@ class Slice:
     difference: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Slices(TitledAnswer[Slice]):
-    """A run, slice by slice."""
+    """The metric of a run on each slice of its data."""
 
     row_type = Slice
+
+    @property
+    def footnotes(self) -> Sequence[str]:
+        """What the columns mean, and why an interval may be missing."""
+        lines = ["difference: the value less that over all selected datums."]
+        if any(row.interval is not None for row in self.rows):
+            lines.insert(0, "interval: of the value, by bootstrap resamples of the slice's datums.")
+        if any(row.interval is None for row in self.rows):
+            lines.append("–: no interval: too few datums, no value, or no resamples.")
+        return lines
+
+    def _tables(self) -> list[TextTable]:
+        table = text_table(self.title, self._shown_rows(), {"difference": 1, "datums": 2})
+        styles = ["undefined" if row.value is None else "" for row in self.rows]
+        return [replace(table, styles=styles)]
 
     def plot(self) -> go.Figure:
         """Bars with intervals."""
@@ -58,7 +75,7 @@ class DatumImpact:
 
     Args:
         uid: of the datum.
-        cost: how much better the metric would be without it.
+        cost: how much better the metric would be without it; above 0.
         metadata: of the datum.
     """
 
@@ -67,11 +84,22 @@ class DatumImpact:
     metadata: Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Worst(TitledAnswer[DatumImpact]):
     """The datums that cost a run most, the worst first."""
 
     row_type = DatumImpact
+
+    @property
+    def footnotes(self) -> Sequence[str]:
+        """What the costs are."""
+        return ["cost: how much better the metric would be without the datum."] if self else ()
+
+    def _shown_rows(self) -> list[dict[str, Any]]:
+        return [
+            {"uid": row.uid, "cost": row.cost, "metadata": metadata_text(row.metadata)}
+            for row in self.rows
+        ]
 
     def plot(self) -> go.Figure:
         """Bars of the costs."""
@@ -85,3 +113,25 @@ class Worst(TitledAnswer[DatumImpact]):
     @classmethod
     def _row_from_dict(cls, content: Mapping[str, Any]) -> DatumImpact:
         return DatumImpact(**{**content, "metadata": decode_metadata(content["metadata"])})
+
+
+def metadata_text(metadata: Mapping[str, Any], prefix: str = "") -> str:
+    """Metadata in one line, as a filter names it.
+
+    >>> metadata_text({"city": "Boston", "camera": {"height": 2.5}, "night": True})
+    'city=Boston, camera.height=2.5, night=true'
+    """
+    return ", ".join(
+        metadata_text(value, f"{prefix}{key}.")
+        if isinstance(value, Mapping) and value
+        else f"{prefix}{key}={_value_text(value)}"
+        for key, value in metadata.items()
+    )
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, bool):
+        return str(value).lower()
+    return getattr(value, "wkt", None) or str(value)

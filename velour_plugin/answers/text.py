@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+Item = TypeVar("Item")
+
 LEAST, MOST = 40, 200
 """Characters of a line: a narrower table is stretched, a wider one is wrapped."""
+STYLES = {"": "", "best": "bold green", "undefined": "dim"}
+"""Styles of rows by what they hold, in rich's words."""
+_ANSI = {"best": "\x1b[1;32m", "undefined": "\x1b[2m"}
+_RESET = "\x1b[0m"
 _PLAIN = frozenset(map(chr, range(32, 127))) - {"["} | {"–"}
 """Characters that are one column wide each, and begin no markup of rich's."""
+
+
+class Column(NamedTuple):
+    """A heading, and how the cells below it are shown.
+
+    Args:
+        heading: of the column.
+        is_right: whether cells stand at the right, as numbers do.
+        drop_order: of the columns that a narrow terminal leaves out, the one with the largest
+            number goes first; 0 for those that always stay.
+    """
+
+    heading: str
+    is_right: bool
+    drop_order: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,54 +43,118 @@ class TextTable:
 
     Args:
         title: a line above.
-        columns: headings, and whether the cells below stand at the right.
+        columns: headings, and how the cells below them are shown.
         rows: texts, as many as there are columns.
+        styles: of each row, a key of :data:`STYLES`; none for plain rows.
     """
 
     title: str
-    columns: Sequence[tuple[str, bool]]
+    columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
+    styles: Sequence[str] = ()
 
     def __str__(self) -> str:
-        headings = [heading for heading, _ in self.columns]
-        lines = [headings, *self.rows]
-        widths = _stretched([max(map(len, cells)) for cells in zip(*lines, strict=True)])
-        width = _line_width(widths)
-        is_plain = all(_is_plain(text) for line in [[self.title], *lines] for text in line)
-        if not (self.title and is_plain) or not LEAST <= width <= MOST or len(self.title) > width:
-            return self._by_rich()
-        head, *body = [self._line(line, widths) for line in lines]
-        return "\n".join([self.title, "", head, " " + "─" * (width - 2), *body, ""])
+        return self.render()
 
-    def to_rich(self) -> Table:
+    def render(self, width: int = MOST, colour: bool = False) -> str:
+        """The table as text, lines without blanks at their ends.
+
+        Args:
+            width: characters of a line; cells are wrapped where they need more.
+            colour: whether rows have their styles, by the escape sequences of terminals.
+        """
+        headings = [column.heading for column in self.columns]
+        lines = [headings, *self.rows]
+        widths = self._widths()
+        own_width = _line_width(widths)
+        is_plain = all(_is_plain(text) for line in [[self.title], *lines] for text in line)
+        is_between = LEAST <= own_width <= width and len(self.title) <= own_width
+        if not (self.title and is_plain and is_between):
+            return self._by_rich(width, colour)
+        head, *body = [self._line(line, widths) for line in lines]
+        if colour:
+            body = [_coloured(*row) for row in zip(body, self._row_styles(), strict=True)]
+        return "\n".join([self.title, "", head, " " + "─" * (own_width - 2), *body, ""])
+
+    def fitted(self, width: int) -> TextTable:
+        """The table without the columns that a terminal of this width has no room for."""
+        droppable = [column.drop_order for column in self.columns]
+        if _line_width(self._widths()) <= width or not any(droppable):
+            return self
+        index = droppable.index(max(droppable))
+        return replace(
+            self,
+            columns=_without(self.columns, index),
+            rows=[_without(row, index) for row in self.rows],
+        ).fitted(width)
+
+    def to_html(self) -> str:
+        """The table in HTML."""
+        from velour_plugin.helpers.html import html_table
+
+        columns = [(column.heading, column.is_right) for column in self.columns]
+        return html_table(self.title, columns, self.rows, self.styles)
+
+    def to_rich(self, width: int = MOST) -> Table:
         """The same for rich, which may colour it; brackets in names are no markup."""
         from rich import box
         from rich.markup import escape
         from rich.table import Table
 
+        least = min(LEAST, width)
         title = escape(self.title)
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, min_width=LEAST)
-        for heading, is_right in self.columns:
-            table.add_column(escape(heading), justify="right" if is_right else "left")
-        for row in self.rows:
-            table.add_row(*map(escape, row))
+        table = Table(
+            title=title,
+            title_justify="left",
+            title_style="none",
+            header_style="none",
+            box=box.SIMPLE_HEAD,
+            min_width=least,
+        )
+        for column in self.columns:
+            side = "right" if column.is_right else "left"
+            heading, is_number = escape(column.heading), column.is_right
+            table.add_column(heading, justify=side, overflow="fold", no_wrap=is_number)
+        for row, style in zip(self.rows, self._row_styles(), strict=True):
+            table.add_row(*map(escape, row), style=STYLES[style])
         return table
+
+    def _row_styles(self) -> Sequence[str]:
+        return self.styles or [""] * len(self.rows)
+
+    def _widths(self) -> list[int]:
+        lines = [[column.heading for column in self.columns], *self.rows]
+        return _stretched([max(map(len, cells)) for cells in zip(*lines, strict=True)])
 
     def _line(self, texts: Sequence[str], widths: Sequence[int]) -> str:
         cells = (
-            text.rjust(width) if is_right else text.ljust(width)
-            for text, width, (_, is_right) in zip(texts, widths, self.columns, strict=True)
+            text.rjust(width) if column.is_right else text.ljust(width)
+            for text, width, column in zip(texts, widths, self.columns, strict=True)
         )
         return ("  " + "   ".join(cells)).rstrip()
 
-    def _by_rich(self) -> str:
-        """Without colours, lines without blanks at their ends."""
+    def _by_rich(self, width: int = MOST, colour: bool = False) -> str:
         from rich.console import Console
 
-        console = Console(width=MOST, no_color=True, force_terminal=False)
+        console = Console(
+            width=width,
+            no_color=not colour,
+            force_terminal=colour,
+            color_system="standard" if colour else None,
+            highlight=False,
+            force_jupyter=False,
+        )
         with console.capture() as capture:
-            console.print(self.to_rich())
+            console.print(self.to_rich(width))
         return "\n".join(line.rstrip() for line in capture.get().strip("\n").splitlines())
+
+
+def _coloured(line: str, style: str) -> str:
+    return f"{_ANSI[style]}{line}{_RESET}" if style else line
+
+
+def _without(items: Sequence[Item], index: int) -> list[Item]:
+    return [*items[:index], *items[index + 1 :]]
 
 
 def _is_plain(text: str) -> bool:

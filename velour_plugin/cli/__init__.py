@@ -1,7 +1,7 @@
-"""The command line ``velour``: one file a command, no logic.
+"""The command line ``velour``: one module a command, without logic.
 
-A command reads options, makes one call, and prints. Mistakes of the caller exit
-with 2 and say the value, the rule and the way out.
+A command reads options, makes one call, and prints. Wrong input exits with 2 and a message that
+names the value, the rule and the way out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from velour_plugin.errors import VelourError
 
 COMMANDS = {
     "compare": "compare",
+    "completion": "completion",
     "datasets": "datasets",
     "db": "db",
     "evaluate": "evaluate",
@@ -31,7 +32,7 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """Velour's commands and those of plugins, each loaded when it is asked for."""
+    """The commands of Velour and of plugins, each imported when it is called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Name every command."""
@@ -47,8 +48,21 @@ class Commands(click.Group):
             return getattr(module, name)  # type: ignore[no-any-return]
         return self._offered().get(name)
 
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that a command line begins with; suggest one for a misspelt name."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(context, name) is None:
+            if context.resilient_parsing:  # for completion
+                return None, None, args[1:]
+            from velour_plugin.errors import UnknownName
+
+            raise UnknownName("command", name, self.list_commands(context))
+        return super().resolve_command(context, args)
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command; what Velour refuses is printed without a traceback."""
+        """Run a command; errors of Velour are printed without a traceback."""
         try:
             return super().main(*args, **kwargs)
         except VelourError as error:

@@ -12,7 +12,7 @@ from velour_plugin.cli.options import json_option, print_result, store_option, w
 @click.argument("second")
 @click.option("--metric", metavar="NAME", help="The task's first headline metric if not given.")
 @click.option("--by", multiple=True, metavar="CUT", help="Compare slices as well; repeatable.")
-@click.option("--dataset", metavar="NAME", help="That both were judged on.")
+@click.option("--dataset", metavar="NAME", help="On which both were evaluated.")
 @click.option("--permutations", default=200, show_default=True, help="For p-values; 0 for none.")
 @click.option("--seed", default=0, show_default=True, help="Of the permutations.")
 @where_option
@@ -30,7 +30,7 @@ def compare(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Compare two runs: what changed, by label, slice and kind of error, and is it chance.
+    """Compare two runs by label, slice and kind of error, with p-values of the differences.
 
     \b
     $ velour compare day-model night-model --by time_of_day

@@ -12,6 +12,7 @@ from velour_plugin.cli.options import (
     json_option,
     parameters_option,
     print_json,
+    printed_text,
     store_option,
     where_option,
 )
@@ -20,7 +21,9 @@ from velour_plugin.cli.options import (
 @click.command()
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option("--truth", metavar="FILE", help="Ground truth; a stored dataset when left out.")
-@click.option("--predictions", multiple=True, metavar="FILE", help="What a model said; repeatable.")
+@click.option(
+    "--predictions", multiple=True, metavar="FILE", help="Predictions of a model; repeatable."
+)
 @click.option(
     "--model",
     "names",
@@ -48,8 +51,10 @@ from velour_plugin.cli.options import (
     "--task", help="See velour plugins; object-detection if not given, or that of the format."
 )
 @parameters_option
-@click.option("--experiment", metavar="NAME", help="Judge files in MLflow runs, too: in this one.")
-@click.option("--no-store", is_flag=True, help="Print the numbers only: open and make no store.")
+@click.option("--experiment", metavar="NAME", help="Log files as MLflow runs of this one.")
+@click.option(
+    "--no-store", is_flag=True, help="Only print the metrics: no store is opened or created."
+)
 @where_option
 @json_option
 @store_option
@@ -70,11 +75,11 @@ def evaluate(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Judge models or their predictions, and keep the evaluations in the store.
+    """Evaluate models or their predictions, and keep the evaluations in the store.
 
     A MODEL is an MLflow URI or a Python function, module:function, from a pandas frame with one
-    row a datum to a list with one answer a row. It is judged in an MLflow run; predictions are,
-    when an experiment is named. Several are ranked in the end, where there is a store.
+    row a datum to a list with one output a row. It is evaluated in an MLflow run; files of
+    predictions are when --experiment is passed. Several are ranked in the end, if there is a store.
 
     \b
     $ velour evaluate --no-store --truth instances.json --predictions results.json
@@ -86,6 +91,7 @@ def evaluate(
         my_models:baseline --dataset fires
     """
     import velour_plugin as velour
+    from velour_plugin.helpers.progress import waiting
     from velour_plugin.use_cases.evaluate_many import Trial, contenders, stored_dataset
 
     if no_store:
@@ -98,25 +104,35 @@ def evaluate(
             }
         )
     if truth is not None:
-        data = velour.read_dataset(truth, format, name=dataset, metadata=metadata, labels=labels)
+        with waiting(f"reading {truth}"):
+            data = velour.read_dataset(
+                truth, format, name=dataset, metadata=metadata, labels=labels
+            )
     elif dataset is not None and metadata is labels is None:
         data = stored_dataset(dataset, store)
     else:
         raise velour.errors.InvalidInput(
-            "no ground truth: name a file (--truth, and --metadata if there is some), or a stored "
+            "no ground truth: pass a file (--truth, and --metadata if there is some), or a stored "
             "dataset (--dataset NAME)."
         )
-    asked = json_object("--parameters", parameters)
-    trial = Trial(task or _usual_task(format), asked, where, store, experiment, keep=not no_store)
-    verdicts = trial.judge(contenders(data, models, predictions, names))
-    board = trial.leaderboard(verdicts) if len(verdicts) > 1 and not no_store else None
+    task_parameters = json_object("--parameters", parameters)
+    trial = Trial(
+        task or _usual_task(format), task_parameters, where, store, experiment, keep=not no_store
+    )
+    with waiting("reading predictions"):
+        candidates = contenders(data, models, predictions, names)
+    with waiting(f"evaluating on {data.name}"):
+        results = trial.judge(candidates)
+    board = trial.leaderboard(results) if len(results) > 1 and not no_store else None
     if as_json:
-        told = [one.evaluation.to_dict() for one in verdicts]
+        evaluations = [result.evaluation.to_dict() for result in results]
         ranked = {} if board is None else {"leaderboard": board.to_dict()}
-        print_json({"evaluations": told, **ranked} if len(told) > 1 else told[0])
+        print_json(
+            {"evaluations": evaluations, **ranked} if len(evaluations) > 1 else evaluations[0]
+        )
     else:
-        parts = [_headline(one.evaluation) for one in verdicts]
-        click.echo("\n\n".join(parts if board is None else [*parts, str(board)]))
+        parts = [_headline(result.evaluation) for result in results]
+        click.echo("\n\n".join(parts if board is None else [*parts, printed_text(board)]))
 
 
 def _refuse_what_needs_a_store(options: Mapping[str, object]) -> None:
@@ -131,12 +147,12 @@ def _refuse_what_needs_a_store(options: Mapping[str, object]) -> None:
         if value:
             raise InvalidInput(
                 f"--no-store and {name}: that needs a store; leave one of them out. Without a "
-                "store, files are judged: --truth FILE --predictions FILE."
+                "store, files are evaluated: --truth FILE --predictions FILE."
             )
 
 
 def _usual_task(format: str) -> str:
-    """What a format is about, where it says so."""
+    """The usual task of a format; object-detection for those of several tasks."""
     from velour_plugin.plugins.installed import installed
 
     usual = "object-detection"
@@ -146,7 +162,7 @@ def _usual_task(format: str) -> str:
 
 
 def _headline(evaluation: Any) -> str:
-    """The numbers that people know the task by, one a line."""
+    """The headline metrics of an evaluation, one a line."""
     about = f"{evaluation.model} on {evaluation.certificate.dataset}, {evaluation.task}"
     width = max(12, *map(len, evaluation.headline))
     numbers = [

@@ -42,7 +42,7 @@ def matrix(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Show METRIC (mAP when left out) of every model on every dataset, with what is missing.
+    """Show METRIC (default mAP) of every model on every dataset, and which cells are missing.
 
     \b
     $ velour matrix mAP --where "time_of_day = 'night'"

@@ -1,9 +1,12 @@
-"""Options that several commands have, and how their answers are printed."""
+"""Options that several commands share, and how results are printed."""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from shutil import get_terminal_size
 from typing import Any, TypeVar
 
 import click
@@ -36,26 +39,26 @@ def parameters_option(command: Command) -> Command:
 
 
 def label_named(text: str | None) -> str | tuple[str, str] | None:
-    """A class by ``VALUE`` or ``KEY=VALUE``."""
+    """A class from the text ``VALUE`` or ``KEY=VALUE``."""
     key, equals, value = (text or "").partition("=")
     return (key, value) if equals else text
 
 
 def json_object(option: str, text: str) -> dict[str, Any]:
-    """What an option says in JSON.
+    """The JSON object that is the value of an option.
 
     Raises:
-        InvalidInput: it is no JSON object.
+        InvalidInput: the value is not a JSON object.
     """
     from velour_plugin.errors import InvalidInput
 
     try:
-        given = json.loads(text)
+        value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise InvalidInput(f"{option} {text!r} is no JSON: {error}.") from error
-    if not isinstance(given, dict):
+        raise InvalidInput(f"{option} {text!r} is not valid JSON: {error}.") from error
+    if not isinstance(value, dict):
         raise InvalidInput(f"{option} {text!r}: expected a JSON object, such as {{}}.")
-    return given
+    return value
 
 
 def where_option(command: Command) -> Command:
@@ -90,7 +93,7 @@ def mismatch_option(command: Command) -> Command:
         type=click.Choice(["refuse", "intersect"]),
         default="refuse",
         show_default=True,
-        help="What to do when evaluations were not asked the same question.",
+        help="What to do when evaluations differ in datums, filter or parameters.",
     )(command)
 
 
@@ -113,7 +116,7 @@ def changed_metadata(known: Mapping[str, Any], pairs: Iterable[str]) -> dict[str
     """Metadata with some pairs ``KEY=VALUE`` set, and those of ``KEY=`` removed.
 
     Raises:
-        BadMetadata: a text is no such pair.
+        BadMetadata: a text is not such a pair.
     """
     changed = {**known, **dict(map(_key_and_value, pairs))}
     return {key: value for key, value in changed.items() if value is not None}
@@ -130,10 +133,10 @@ def _key_and_value(text: str) -> tuple[str, object]:
 
 
 def latitude_longitude(text: str) -> tuple[float, float]:
-    """A place by two numbers.
+    """Latitude and longitude, in degrees, from the value of ``--location``.
 
     Raises:
-        BadGeometry: the text is something else.
+        BadGeometry: the text is not two numbers with a comma between.
     """
     from velour_plugin.errors import BadGeometry
 
@@ -147,13 +150,30 @@ def latitude_longitude(text: str) -> tuple[float, float]:
 
 
 def print_result(result: Any, as_json: bool) -> None:
-    """Print a result as its table, or as JSON for scripts."""
+    """Print a result as its table, or as JSON for scripts.
+
+    On a terminal the table fits its width, in colours unless ``NO_COLOR`` or ``TERM=dumb`` is set;
+    files and pipes get all columns.
+    """
     if as_json:
         print_json(result.to_dict())
     else:
-        click.echo(str(result))
+        click.echo(printed_text(result))
+
+
+def printed_text(result: Any) -> str:
+    """A result as text for standard output, see :func:`print_result`."""
+    if not sys.stdout.isatty() or not hasattr(result, "to_text"):
+        return str(result)
+    return str(result.to_text(get_terminal_size().columns, has_colour()))
+
+
+def has_colour() -> bool:
+    """Whether standard output is a terminal that shows colours, and its user wants them."""
+    is_wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return sys.stdout.isatty() and is_wanted
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON, indented for people who look anyway."""
+    """Print a value as JSON, indented."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

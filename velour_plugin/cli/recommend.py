@@ -15,7 +15,9 @@ from velour_plugin.cli.options import (
 
 @click.command()
 @click.argument("metric", default="mAP")
-@click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="Ask only this one.")
+@click.option(
+    "--dataset", "datasets", multiple=True, metavar="NAME", help="Only this one; repeatable."
+)
 @where_option
 @statistics_options
 @json_option
@@ -30,7 +32,7 @@ def recommend(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Name the best-supported model for a need by METRIC, across datasets, with the evidence.
+    """Recommend the model with the best evidence by METRIC (default mAP), across datasets.
 
     \b
     $ velour recommend mAP --where "time_of_day = 'night'"

@@ -23,7 +23,9 @@ from velour_plugin.cli.options import (
     help="Metadata, or location:DEGREES, wind:PARTS, captured_at:hour; repeatable.",
 )
 @click.option("--metric", metavar="NAME", help="The task's first headline metric if not given.")
-@click.option("--dataset", metavar="NAME", help="That RUN was judged on; its newest if not given.")
+@click.option(
+    "--dataset", metavar="NAME", help="On which RUN was evaluated; its newest if not given."
+)
 @where_option
 @statistics_options
 @json_option
@@ -40,7 +42,7 @@ def slices(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Measure RUN on slices of its data: by place, time, weather.
+    """Measure a metric of RUN on slices of its data: by location, time, weather.
 
     \b
     $ velour slices night-model --by time_of_day --by location:5

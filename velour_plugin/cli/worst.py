@@ -9,9 +9,11 @@ from velour_plugin.cli.options import json_option, print_result, store_option, w
 
 @click.command()
 @click.argument("run")
-@click.option("-n", default=10, show_default=True, help="How many to name.")
+@click.option("-n", default=10, show_default=True, help="How many at most.")
 @click.option("--metric", metavar="NAME", help="The task's first headline metric if not given.")
-@click.option("--dataset", metavar="NAME", help="That RUN was judged on; its newest if not given.")
+@click.option(
+    "--dataset", metavar="NAME", help="On which RUN was evaluated; its newest if not given."
+)
 @where_option
 @json_option
 @store_option
@@ -24,7 +26,7 @@ def worst(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Name the datums that cost RUN most: what the metric gains without each.
+    """List the datums that cost RUN most: how much the metric gains without each.
 
     \b
     $ velour worst day-model -n 3

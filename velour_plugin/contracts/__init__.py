@@ -1,1 +1,1 @@
-"""What plugins offer to Velour: formats, autologgers, and the hooks by which they are found."""
+"""Contracts of what plugins offer: formats, autologgers, and lazy offers."""

@@ -1,4 +1,4 @@
-"""What an autologger is: which functions of which library are watched, and by what."""
+"""Autologgers: which functions of which library are watched, and the function that watches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 
 class Watch(Protocol):
-    """Puts a watcher before a function of a library, for as long as autologging is on."""
+    """Wraps a function of a library by a watcher, while autologging is on."""
 
     def __call__(self, owner: Any, name: str, watcher: Callable[..., Any]) -> None:
         """Let ``watcher(original, *args, **kwargs)`` be called instead of ``owner.name``.
@@ -21,11 +21,11 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Autologger:
-    """Evaluates what another library measures, while people use that library as ever.
+    """Evaluates with Velour what another library evaluates, without changes to user code.
 
     Args:
         name: of the library, as ``pip`` knows it.
-        modules: what to do when one of the library's modules is imported: a function of the
+        modules: called when one of the library's modules is imported: a function of the
             module and of a :class:`Watch`, by the module's name.
         versions: of the library that it is known to work with, such as ``>=2.0.8``.
     """

@@ -1,4 +1,4 @@
-"""What a file format is, and how every one of them reads what is known of datums."""
+"""The contract of file formats, and the metadata files that all of them read."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, Union
 
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.errors import BadDataset, unreadable
 
 Path = Union[str, "os.PathLike[str]"]
 
 
 class Format(Protocol):
-    """A way in which people keep annotations in files.
+    """A file format of annotations, such as COCO.
 
     A format whose files hold numbers of classes takes their names: its ``read`` has one argument
-    more, ``labels=None``. One that is about another task than object-detection names it as its
+    more, ``labels=None``. A format for another task than object-detection names it as its
     ``usual_task``.
     """
 
     name: str
 
     def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
-        """Read ground truth; the dataset knows how to read predictions of this format.
+        """Read ground truth; the dataset can then read predictions in this format.
 
         Args:
             path: the file or folder.
@@ -37,18 +37,18 @@ class Format(Protocol):
 
 
 class Records:
-    """What a metadata file says of each datum."""
+    """Metadata and location of datums, from a metadata file."""
 
     def __init__(self, records: Mapping[str, tuple[dict[str, Any], Any]], path: str) -> None:
         self.records = records
         self.path = path
 
     def of(self, *names: str) -> tuple[dict[str, Any], Any]:
-        """Metadata and location of a datum, found by any of its names; empty when not told."""
+        """Metadata and location of a datum, by any of its names; empty where there is no record."""
         return next((self.records[name] for name in names if name in self.records), ({}, None))
 
     def check_used(self, *names: Iterable[str]) -> None:
-        """Refuse a file whose records are about no datum: a wrong column would go unnoticed.
+        """Refuse a file none of whose records is about a datum: a wrong column would go unnoticed.
 
         Args:
             names: the uids, file names and other names of all datums.
@@ -72,7 +72,7 @@ def read_records(path: Path | None) -> Records:
     if path is None:
         return Records({}, "")
     label = os.fspath(path)
-    found: dict[str, tuple[dict[str, Any], Any]] = {}
+    records: dict[str, tuple[dict[str, Any], Any]] = {}
     for number, row in enumerate(_rows(label), 1):
         key = next((key for key in _NAMES if row.get(key) not in (None, "")), None)
         if key is None:
@@ -81,13 +81,13 @@ def read_records(path: Path | None) -> Records:
                 f"{', '.join(_NAMES)}."
             )
         name = str(row[key])
-        if name in found:
+        if name in records:
             raise BadDataset(f"metadata {label!r}, record {number}: {name!r} occurs twice.")
-        location = _place(row, label, number)
+        location = _location(row, label, number)
         dropped = {*_NAMES, *_LATITUDES, *_LONGITUDES}
-        said = {key: value for key, value in row.items() if key not in dropped}
-        found[name] = (said, location)
-    return Records(found, label)
+        metadata = {key: value for key, value in row.items() if key not in dropped}
+        records[name] = (metadata, location)
+    return Records(records, label)
 
 
 _NAMES = ("uid", "image_id", "file_name")
@@ -114,7 +114,7 @@ def _rows(path: str) -> Iterable[dict[str, Any]]:
                 for row in csv.DictReader(file)
             ]
     except OSError as error:
-        raise InvalidInput(f"metadata {path!r} cannot be read: {error.strerror}.") from error
+        raise unreadable(f"metadata {path!r}", error) from error
     except (ValueError, TypeError) as error:
         raise BadDataset(
             f"metadata {path!r}: expected a CSV with a header, or a JSON list of objects ({error})."
@@ -122,7 +122,7 @@ def _rows(path: str) -> Iterable[dict[str, Any]]:
     return rows
 
 
-def _place(row: Mapping[str, Any], path: str, number: int) -> Any:
+def _location(row: Mapping[str, Any], path: str, number: int) -> Any:
     latitude = next((row[key] for key in _LATITUDES if key in row), None)
     longitude = next((row[key] for key in _LONGITUDES if key in row), None)
     if latitude is None and longitude is None:
@@ -138,7 +138,7 @@ def _place(row: Mapping[str, Any], path: str, number: int) -> Any:
 def _typed(text: str) -> Any:
     """Read a CSV cell: a number, true or false, a date, a moment, or text.
 
-    What has leading zeros is a code, not a number. Patterns decide, as what Python itself
+    A number with leading zeros is a code: text. Patterns decide, as what Python itself
     takes for a number or moment (1_000, ٣, 20240601T2000) differs from version to version.
     """
     bare = text.strip()

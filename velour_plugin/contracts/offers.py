@@ -1,4 +1,4 @@
-"""What plugins offer, imported when it is used: evaluators and formats bring large libraries."""
+"""Evaluators and formats that plugins offer by name, imported when they are first used."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from velour_plugin.errors import BadPlugin
 
 Item = TypeVar("Item")
 Blame = Callable[[str], AbstractContextManager[None]]
-"""Of the name of an offer the context that names its plugin in every error."""
+"""Makes, for the name of an offer, a context that names its plugin in every error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An evaluator or a format, and where it is imported from when somebody needs it.
+    """An evaluator or a format by name, with the class to import when it is needed.
 
     Args:
         name: the task of an evaluator, the name of a format.
         home: its class as ``package.module:Class``, called without arguments.
-        version: of an evaluator's arithmetic: it names cached answers, so it is said here, too.
+        version: of an evaluator's arithmetic: part of the key of cached answers.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Offer:
     version: str | None = None
 
     def load(self) -> Any:
-        """Import the class and make one.
+        """Import the class and make an instance.
 
         Raises:
             BadPlugin: what is imported has another name or version.
@@ -40,7 +40,7 @@ class Offer:
         name, version = getattr(item, "task", None) or item.name, getattr(item, "version", None)
         if (name, version) != (self.name, self.version):
             raise BadPlugin(
-                f"{self.home} is {name!r} of version {version!r}, and offered as {self.name!r} of "
+                f"{self.home} is {name!r} of version {version!r}, but offered as {self.name!r} of "
                 f"version {self.version!r}: correct the plugin, or uninstall it."
             )
         return item
@@ -63,8 +63,8 @@ class Offers(MutableMapping[str, Item], Generic[Item]):
         if isinstance(item, Offer):
             with self._blame(name):
                 item = self._offers[name] = item.load()
-        found: Item = item
-        return found
+        loaded: Item = item
+        return loaded
 
     def __contains__(self, name: object) -> bool:
         return name in self._offers
@@ -83,5 +83,5 @@ class Offers(MutableMapping[str, Item], Generic[Item]):
 
     @property
     def versions(self) -> list[tuple[str, str | None]]:
-        """Each name with the version behind it, sorted; nothing is imported for this."""
+        """Each name with its version, sorted; imports nothing."""
         return sorted((name, item.version) for name, item in self._offers.items())

@@ -1,4 +1,4 @@
-"""What is said of a datum: by people (ground truth) or by a model (prediction)."""
+"""Datums with their annotations: ground truth by people, predictions by a model."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadAnnotation, BadDataset
 from velour_plugin.helpers.libraries import shapely
+from velour_plugin.helpers.representation import short_repr
 
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Datum:
-    """One thing that models are asked about: an image, a frame, a row of a table.
+    """One item that is evaluated: an image, a frame, a row of a table.
 
     Args:
         uid: its name, unique in its dataset.
-        metadata: what is known of it (see :mod:`velour_plugin.domain.metadata`).
+        metadata: names and values (see :mod:`velour_plugin.domain.metadata`).
         location: where it is from: ``(latitude, longitude)``, GeoJSON, or shapely, in WGS84.
 
     Raises:
@@ -46,18 +47,21 @@ class Datum:
         encode_metadata(self.metadata)
         object.__setattr__(self, "location", checked_location(self.location))
 
+    def __repr__(self) -> str:
+        return short_repr(self)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Annotation:
-    """Labels, and the region of the datum that they are about; without one, the whole datum.
+    """Labels of a region of the datum, or of the whole datum where there is no region.
 
     Args:
-        labels: at least one; of each key, one is the rule for a region.
+        labels: at least one; a region usually has one of each key.
         bounding_box, polygon, multipolygon, raster: the region, maybe in several forms.
-        metadata: what is known of this annotation, such as ``{"occluded": True}``.
+        metadata: names and values, such as ``{"occluded": True}``.
         is_crowd: a group that no detector has to take apart, as COCO's ``iscrowd``.
         area: in square pixels where it is known better than from the region, as COCO's ``area``.
-        embedding: where a model puts it: a vector of numbers.
+        embedding: the vector that a model computed for it.
 
     Raises:
         BadAnnotation: there is no label, or a value is of the wrong type.
@@ -93,9 +97,12 @@ class Annotation:
             object.__setattr__(self, "embedding", Embedding(self.embedding))
         encode_metadata(self.metadata)
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
     @property
     def shape(self) -> Shape | None:
-        """The region finer than a box, in whatever form it was given."""
+        """The polygon, multipolygon or raster; ``None`` where there is at most a box."""
         return self.polygon or self.multipolygon or self.raster
 
 
@@ -121,10 +128,10 @@ _REGIONS: dict[str, type] = {
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """A datum and what is really there; no annotation means: nothing to find.
+    """A datum with its true annotations; none means that there is nothing to find.
 
     Raises:
-        BadAnnotation: a label has a score; truths have none.
+        BadAnnotation: a label has a score: ground truth has none.
     """
 
     datum: Datum
@@ -141,7 +148,7 @@ class GroundTruth:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A datum and what a model said of it; no annotation means: it found nothing."""
+    """A datum with a model's annotations; none means that the model found nothing."""
 
     datum: Datum
     annotations: Sequence[Annotation] = ()
@@ -150,25 +157,25 @@ class Prediction:
         _check(self)
 
 
-def _check(said: GroundTruth | Prediction) -> None:
-    if not isinstance(said.datum, Datum):
-        raise BadDataset(f"datum {said.datum!r}: expected a velour.Datum.")
-    annotations = _each(said.annotations)
+def _check(item: GroundTruth | Prediction) -> None:
+    if not isinstance(item.datum, Datum):
+        raise BadDataset(f"datum {item.datum!r}: expected a velour.Datum.")
+    annotations = _each(item.annotations)
     if not all(isinstance(item, Annotation) for item in annotations):
         raise BadAnnotation(
-            f"annotations of {said.datum.uid!r}: expected velour.Annotation only; leave them out "
+            f"annotations of {item.datum.uid!r}: expected velour.Annotation only; leave them out "
             "where there is none."
         )
-    object.__setattr__(said, "annotations", annotations)
+    object.__setattr__(item, "annotations", annotations)
 
 
 def _each(items: Any) -> tuple[Any, ...]:
-    """All items, of which there may be a single one."""
+    """The items as a tuple; a single item as a tuple of one."""
     return tuple(items) if isinstance(items, Iterable) else (items,)
 
 
 def check_kind(item: object, kind: type) -> None:
-    """Refuse what is no ground truth, or no prediction, where these are expected."""
+    """Refuse an item that is not of the expected kind: ground truth or prediction."""
     if not isinstance(item, kind):
         raise BadDataset(
             f"{shortened(item)}: expected a velour.{kind.__name__}: a datum with its annotations."

@@ -1,6 +1,6 @@
-"""Build a dataset step by step, for those who have their annotations one datum at a time.
+"""Build a dataset step by step, from annotations that come one datum at a time.
 
-What cannot belong to the dataset is refused when it is added, not an hour later.
+Bad items are refused when they are added, not at the end.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ def build_dataset(name: str, metadata: Mapping[str, Any] | None = None) -> Datas
     """Begin a dataset to which ground truths and predictions are added one at a time.
 
     Args:
-        name: what people call it; versions of one dataset share a name.
-        metadata: what is known of the dataset as a whole.
+        name: of the dataset; its versions share it.
+        metadata: of the dataset as a whole.
 
     Raises:
         BadDataset: the name is empty or no text.
@@ -78,9 +78,9 @@ class DatasetBuilder:
         self._predictions[uid] = prediction
 
     def finalize(self, model: str | None = None) -> Dataset:
-        """Return the dataset: from now on it is a version, which its digest names.
+        """Return the finished dataset; nothing can be added afterwards.
 
-        ``store.save_dataset(dataset)`` keeps it and gives the version its number.
+        ``store.save_dataset(dataset)`` saves it as a numbered version.
 
         Args:
             model: name of the model whose predictions were added; a datum without a prediction

@@ -1,6 +1,6 @@
-"""Datasets: datums, what is true of them, and maybe what one model said.
+"""Datasets: datums with their ground truth, and optionally the predictions of one model.
 
-A dataset is named by the digest of its whole content: every datum, its place and
+A dataset is identified by the digest of its whole content: every datum, its location and
 metadata, every annotation. MLflow's own digests read the first rows only, and
 skip columns of objects; two datasets of one digest here are the same dataset.
 """
@@ -65,8 +65,8 @@ class Fingerprints:
 
 
 @dataclass(frozen=True, slots=True)
-class ContentNames:
-    """What names a dataset's content: all but predictions, datums, truths, predictions."""
+class ContentDigests:
+    """Digests of a dataset: all but predictions; only datums, ground truth, or predictions."""
 
     dataset: str
     datums: str
@@ -80,25 +80,25 @@ class ContentNames:
         labels: Iterable[LabelName],
         parts: Iterable[Fingerprints],
         location: BaseGeometry | None = None,
-    ) -> ContentNames:
-        """Name content whose parts come one after another, in the order of their datums.
+    ) -> ContentDigests:
+        """Digest content whose parts come one after another, in the order of their datums.
 
         The order of labels does not matter.
         """
         whole = version_digest(metadata, labels, location)
-        datums, truths, said = Digest(), Digest(), Digest()
+        datums, truths, predictions = Digest(), Digest(), Digest()
         for part in parts:
             whole.add_all(part.contents)
             datums.add_all(part.datums)
             truths.add_all(part.truths)
-            said.add_all(part.predictions)
-        return cls(whole.hex, datums.hex, truths.hex, said.hex)
+            predictions.add_all(part.predictions)
+        return cls(whole.hex, datums.hex, truths.hex, predictions.hex)
 
 
 def version_digest(
     metadata: Mapping[str, Any], labels: Iterable[LabelName], location: BaseGeometry | None
 ) -> Digest:
-    """What names a dataset version, once :attr:`Dataset.contents` of its datums are added.
+    """The digest of a dataset version, to which :attr:`Dataset.contents` are still to be added.
 
     Args:
         metadata: of the dataset as a whole.
@@ -110,16 +110,16 @@ def version_digest(
 
 
 PredictionReader = Callable[["Dataset", "str | os.PathLike[str]"], AnnotationTable]
-"""How the format that a dataset came from reads prediction files for it."""
+"""Reads prediction files for a dataset, in the format that the dataset was read from."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Datums with their ground truth, and maybe the predictions of one model.
+    """Datums with their ground truth, and optionally the predictions of one model.
 
     Make one with :meth:`from_groundtruths` or :func:`velour_plugin.read_dataset`.
-    Datums rest in the order of their uids, numbers first and by size, as COCO
-    evaluates images: the order in which they were given changes nothing.
+    Datums are in the order of their uids, numbers first and by size, as COCO
+    evaluates images: the order of the input changes nothing.
     """
 
     name: str
@@ -131,7 +131,7 @@ class Dataset:
     reader: PredictionReader | None = field(default=None, repr=False)
     location: BaseGeometry | None = None
     source_path: str | None = field(default=None, repr=False)
-    """The file or folder that it was read from, absolute: images are sought near it."""
+    """The file or folder that it was read from, absolute: images are looked up near it."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "datums", DatumColumns.of(self.datums))
@@ -149,8 +149,8 @@ class Dataset:
 
         Args:
             groundtruths: one for each datum.
-            name: what people call it; versions of one dataset share a name.
-            metadata: what is known of the dataset as a whole.
+            name: of the dataset; its versions share it.
+            metadata: of the dataset as a whole.
             labels: classes, as (key, value), that belong to it even where no datum shows them.
             location: where it is from: ``(latitude, longitude)``, GeoJSON, or shapely, in WGS84.
 
@@ -158,15 +158,15 @@ class Dataset:
             BadDataset: something is no ground truth, a uid occurs twice, there is no datum, or
                 the name is empty.
         """
-        told = sorted(
+        ordered = sorted(
             all_of(GroundTruth, groundtruths), key=lambda truth: natural_order(truth.datum.uid)
         )
         table = AnnotationTable.from_annotations(
-            ((place, truth.annotations) for place, truth in enumerate(told)),
+            ((index, truth.annotations) for index, truth in enumerate(ordered)),
             tuple(map(label_name, labels)),
         )
         return cls.from_table(
-            name, [truth.datum for truth in told], table, metadata, location=location
+            name, [truth.datum for truth in ordered], table, metadata, location=location
         )
 
     @classmethod
@@ -185,7 +185,7 @@ class Dataset:
         """Make a dataset for classification from arrays, as scikit-learn takes them.
 
         Args:
-            name: what people call it.
+            name: of the dataset.
             truth: ``(rows,)`` classes, or ``(rows, classes)`` bool where a row may have many.
             predictions: ``(rows, classes)`` scores in [0, 1], or ``(rows,)`` classes; ``None``
                 leaves them for :meth:`with_predictions`.
@@ -206,11 +206,11 @@ class Dataset:
         """
         true = as_rows(truth, "truth")
         classes = truth_names(true, key) if labels is None else class_names(labels, key)
-        said = None if predictions is None else as_rows(predictions, "predictions", len(true))
+        predicted = None if predictions is None else as_rows(predictions, "predictions", len(true))
         if uids is not None:
             uids = list(uids)
             order = natural_argsort(uids)
-            true, said = true[order], said if said is None else said[order]
+            true, predicted = true[order], predicted if predicted is None else predicted[order]
             uids = [uids[row] for row in order]
             metadata = metadata and [metadata[row] for row in order]
         datums = (
@@ -219,9 +219,9 @@ class Dataset:
             else DatumColumns.of_uids(uids, metadata)
         )
         dataset = cls.from_table(name, datums, labels_table(true, classes, "truth"))
-        if said is None:
+        if predicted is None:
             return dataset
-        return dataset.with_predictions(predictions_table(said, classes), model)
+        return dataset.with_predictions(predictions_table(predicted, classes), model)
 
     @classmethod
     def from_label_images(
@@ -238,7 +238,7 @@ class Dataset:
         """Make a dataset for semantic segmentation from label images, one read at a time.
 
         Args:
-            name: what people call it.
+            name: of the dataset.
             truth: of each datum ``(height, width)`` numbers of classes, a volume of one-hot with
                 the classes at either end, or the path of a PNG file.
             predictions: likewise, and volumes of scores; ``None`` leaves them for
@@ -266,13 +266,13 @@ class Dataset:
         if metadata is not None:
             known = [{**size, **more} for size, more in zip(known, metadata, strict=True)]
         order = natural_argsort(uids)
-        place = np.argsort(order)
+        index_of = np.argsort(order)
         datums = DatumColumns.of_uids([uids[at] for at in order], [known[at] for at in order])
-        dataset = cls.from_table(name, datums, rows.table(place))
+        dataset = cls.from_table(name, datums, rows.table(index_of))
         if predictions is None:
             return dataset
-        said, _ = label_image_rows(predictions, uids, names, "prediction")
-        return dataset.with_predictions(said.table(place), model)
+        predicted, _ = label_image_rows(predictions, uids, names, "prediction")
+        return dataset.with_predictions(predicted.table(index_of), model)
 
     @classmethod
     def from_table(
@@ -287,11 +287,11 @@ class Dataset:
         """Make a dataset from columns whose datums are already in :func:`natural_order`.
 
         Args:
-            name: what people call it.
+            name: of the dataset.
             datums: objects, or :class:`DatumColumns`, which make none.
-            truth: ground truth of the datums, by their position.
-            metadata: what is known of the dataset as a whole.
-            reader: how the format that it came from reads predictions for it.
+            truth: ground truth of the datums, by their index.
+            metadata: of the dataset as a whole.
+            reader: reads predictions in the format that it came from.
             location: where it is from, as in :meth:`from_groundtruths`.
 
         Raises:
@@ -318,7 +318,7 @@ class Dataset:
         predictions: Iterable[Prediction] | AnnotationTable | str | os.PathLike[str],
         model: str | Model,
     ) -> Dataset:
-        """Return this dataset with what one model said of it.
+        """Return this dataset with the predictions of one model.
 
         Args:
             predictions: objects, columns, or a file in the format that this dataset was
@@ -362,14 +362,14 @@ class Dataset:
         return self._changed(_OF_CONTENT, model=model)
 
     def with_name(self, name: str) -> Dataset:
-        """Return this dataset under another name, which is no part of its content."""
+        """Return this dataset under another name; its digest does not change."""
         return self._changed(_OF_CONTENT, name=name)
 
     def with_metadata(self, metadata: Mapping[str, Any], location: Any = None) -> Dataset:
-        """Return this dataset with another description: content, so another version of it.
+        """Return this dataset with other metadata and location: another version of it.
 
         Args:
-            metadata: what is known of the dataset as a whole, in place of what was.
+            metadata: of the dataset as a whole, replacing the present one.
             location: where it is from, as in :meth:`from_groundtruths`.
 
         Raises:
@@ -381,13 +381,13 @@ class Dataset:
         )
 
     def subset(self, chosen: NDArray[np.bool_]) -> Dataset:
-        """Keep the chosen datums and what is said of them.
+        """Keep the chosen datums with their annotations.
 
         Args:
             chosen: ``(datums,)`` bool, in the order of :attr:`datums`.
 
         Raises:
-            BadDataset: there are more or fewer of them than datums.
+            BadDataset: the mask is longer or shorter than the datums.
         """
         chosen = np.asarray(chosen, bool)
         if chosen.shape != (len(self),):
@@ -410,7 +410,7 @@ class Dataset:
         return part
 
     def _changed(self, known: Iterable[str], **fields: Any) -> Dataset:
-        """Another value of some fields; what is known already is not computed again."""
+        """Replace some fields; cached properties that stay valid are kept."""
         changed = replace(self, **fields)
         vars(changed).update({name: vars(self)[name] for name in known if name in vars(self)})
         return changed
@@ -420,29 +420,29 @@ class Dataset:
 
     @property
     def groundtruths(self) -> Iterator[GroundTruth]:
-        """Every datum with its true annotations, as objects."""
-        for place, datum in enumerate(self.datums):
-            yield GroundTruth(datum, self.truth.annotations_of(place))
+        """Every datum with its ground truth, as objects."""
+        for index, datum in enumerate(self.datums):
+            yield GroundTruth(datum, self.truth.annotations_of(index))
 
     @property
     def predicted(self) -> Iterator[Prediction]:
         """Every datum with the model's annotations, as objects; nothing without predictions."""
-        for place, datum in enumerate(self.datums if self.predictions is not None else ()):
-            yield Prediction(datum, self.predictions.annotations_of(place))  # type: ignore[union-attr]
+        for index, datum in enumerate(self.datums if self.predictions is not None else ()):
+            yield Prediction(datum, self.predictions.annotations_of(index))  # type: ignore[union-attr]
 
     @property
     def uids(self) -> tuple[str, ...]:
-        """Names of the datums, in order."""
+        """Uids of the datums, in order."""
         return self.datums.uids
 
     @cached_property
-    def place(self) -> Mapping[str, int]:
-        """Position of each datum by its uid."""
+    def index_of(self) -> Mapping[str, int]:
+        """Index of each datum by its uid."""
         return {uid: position for position, uid in enumerate(self.uids)}
 
     @property
     def labels(self) -> tuple[LabelName, ...]:
-        """Its classes, as (key, value)."""
+        """The dataset's classes, as (key, value)."""
         return self.truth.labels
 
     @cached_property
@@ -463,65 +463,68 @@ class Dataset:
 
     @cached_property
     def contents(self) -> Sequence[str]:
-        """What names each datum with its ground truth."""
+        """SHA-256 of each datum with its ground truth."""
         return content_digests(self.datum_digests, self.truth_digests)
 
     @property
     def fingerprints(self) -> Fingerprints:
-        """What names each datum, its ground truth and its predictions, in order."""
+        """Digests of each datum, its ground truth and its predictions, in order."""
         return Fingerprints(
             self.contents, self.datum_digests, self.truth_digests, self.prediction_digests
         )
 
     @cached_property
-    def names(self) -> ContentNames:
-        """What names the content as a whole and in its parts."""
-        whole, said = version_digest(self.metadata, self.truth.labels, self.location), Digest()
+    def content_digests(self) -> ContentDigests:
+        """Digests of the content as a whole and of its parts."""
+        whole, predictions = (
+            version_digest(self.metadata, self.truth.labels, self.location),
+            Digest(),
+        )
         whole.add_all(self.contents)
         sides = self._sides
         self._forget("datum_digests", "truth_digests")
-        said.add_all(self.prediction_digests)
+        predictions.add_all(self.prediction_digests)
         self._forget("prediction_digests")
-        return ContentNames(whole.hex, *sides, said.hex)
+        return ContentDigests(whole.hex, *sides, predictions.hex)
 
     @cached_property
     def _sides(self) -> tuple[str, str]:
-        """What names all datums, and all ground truth."""
+        """Digests of all datums, and of all ground truth."""
         datums, truths = Digest(), Digest()
         datums.add_all(self.datum_digests)
         truths.add_all(self.truth_digests)
         return datums.hex, truths.hex
 
     def _forget(self, *names: str) -> None:
-        """Let go of digests of each datum that are known as a whole: a million take 32 MB."""
+        """Free per-datum digests once they are in the whole: a million take 32 MB."""
         for name in names:
             vars(self).pop(name, None)
 
     @property
     def digest(self) -> str:
-        """What names the whole content but the predictions: 64 hexadecimal digits."""
-        return self.names.dataset
+        """SHA-256 of the whole content but the predictions: 64 hexadecimal digits."""
+        return self.content_digests.dataset
 
     @property
     def predictions_digest(self) -> str:
-        """What names everything that the model said."""
+        """SHA-256 of all predictions."""
         if self.predictions is None:
             raise BadDataset(f"dataset {self.name!r} has no predictions: use with_predictions.")
-        return self.names.predictions
+        return self.content_digests.predictions
 
     def __repr__(self) -> str:
-        said = f", predictions by {self.model!r}" if self.predictions is not None else ""
+        predictions = f", predictions by {self.model!r}" if self.predictions is not None else ""
         return (
             f"<Dataset {self.name!r}: {len(self):,} datums, {len(self.truth):,} labels of "
-            f"{len(self.truth.labels):,} classes{said}, {self.digest[:12]}>"
+            f"{len(self.truth.labels):,} classes{predictions}, {self.digest[:12]}>"
         )
 
     def _table_of(self, predictions: Iterable[Prediction]) -> AnnotationTable:
-        told = all_of(Prediction, predictions)
+        items = all_of(Prediction, predictions)
         seen: set[str] = set()
-        for prediction in told:
+        for prediction in items:
             uid = prediction.datum.uid
-            if uid not in self.place:
+            if uid not in self.index_of:
                 raise BadDataset(
                     f"prediction for datum {uid!r}, which is not in dataset {self.name!r}."
                 )
@@ -529,7 +532,7 @@ class Dataset:
                 raise BadDataset(f"datum {uid!r} is predicted twice: put it all in one Prediction.")
             seen.add(uid)
         return AnnotationTable.from_annotations(
-            ((self.place[said.datum.uid], said.annotations) for said in told), self.truth.labels
+            ((self.index_of[item.datum.uid], item.annotations) for item in items), self.truth.labels
         )
 
     def _read(self, path: str | os.PathLike[str]) -> AnnotationTable:
@@ -542,22 +545,22 @@ class Dataset:
 
 
 def check_dataset_name(name: object) -> None:
-    """Refuse what no store could find a dataset by."""
+    """Refuse a dataset name that is empty or that no store can hold."""
     if not name or not is_storable(name):
         raise BadDataset(f"dataset name {name!r}: expected a non-empty string without U+0000.")
 
 
 _OF_DATUMS = ("datum_digests", "truth_digests", "prediction_digests", "contents")
-"""What is computed once of each datum: a part of a dataset has a part of it."""
-_OF_TRUTH = ("place", "datum_digests", "truth_digests", "contents", "_sides")
-"""What is computed once and does not depend on predictions."""
-_OF_CONTENT = (*_OF_TRUTH, "prediction_digests", "names")
+"""Cached per-datum digests: a subset of the dataset has a subset of them."""
+_OF_TRUTH = ("index_of", "datum_digests", "truth_digests", "contents", "_sides")
+"""Cached properties that do not depend on predictions."""
+_OF_CONTENT = (*_OF_TRUTH, "prediction_digests", "content_digests")
 
 
 def _check_places(table: AnnotationTable, datums: int) -> None:
     if len(table) and not 0 <= table.datum[0] <= table.datum[-1] < datums:
         wrong = table.datum[0] if table.datum[0] < 0 else table.datum[-1]
         raise BadDataset(
-            f"an annotation is of datum number {wrong}: expected 0 to {datums - 1}, the position "
+            f"an annotation is of datum number {wrong}: expected 0 to {datums - 1}, the index "
             "of one of the dataset's datums."
         )

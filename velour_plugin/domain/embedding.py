@@ -1,4 +1,4 @@
-"""Embeddings: where a model puts a datum or a region among all others."""
+"""Embeddings: the vector that a model computes for a datum or a region."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outcome of an evaluation, and what makes two of them comparable."""
+"""Evaluations with their metrics, and the certificate that makes two of them comparable."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from velour_plugin.domain.labels import DEFAULT_KEY, Label, label_name
 from velour_plugin.domain.later_fields import may_wait
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import UnknownName
+from velour_plugin.helpers.html import html_block, html_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number, or the ``None`` that says it is undefined here: never -1, never 0.
+    """A metric of an evaluation; its value is ``None`` where it is undefined, never -1 or 0.
 
     Args:
         name: as the field calls it, such as ``mAP_50``; labels of a second key carry its name
@@ -37,7 +38,7 @@ class Metric:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON."""
+        """As JSON."""
         return {
             "name": self.name,
             "value": self.value,
@@ -60,13 +61,13 @@ class Metrics(Sequence[Metric]):
 
     @cached_property
     def details(self) -> tuple[Metric, ...]:
-        """What nobody ranks by: curves, matrices, examples, kinds of error."""
+        """The metrics that cannot be ranked by: curves, matrices, examples, kinds of error."""
         return tuple(self._details())
 
     def named(self, name: str) -> list[Metric]:
-        """Those of a name; details are computed where none that was measured has it."""
-        found = [metric for metric in self.measured if metric.name == name]
-        return found or [metric for metric in self.details if metric.name == name]
+        """Metrics of a name; details are computed only where no measured metric has it."""
+        named = [metric for metric in self.measured if metric.name == name]
+        return named or [metric for metric in self.details if metric.name == name]
 
     def __iter__(self) -> Iterator[Metric]:
         yield from self.measured
@@ -98,7 +99,7 @@ class Metrics(Sequence[Metric]):
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What must agree before two evaluations may be compared.
+    """Everything that must agree before two evaluations may be compared.
 
     Digests name content (see :class:`velour_plugin.Dataset`); ``filter`` is canonical
     CQL2 JSON, ``None`` for all datums; ``label_map`` lists pairs of (key, value).
@@ -115,7 +116,7 @@ class Certificate:
     evaluator_version: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON."""
+        """As JSON."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def differences(self, other: Certificate) -> dict[str, tuple[Any, Any]]:
@@ -138,20 +139,20 @@ class EvaluatedRun:
 
 
 _WAITING = ("certificate", "predictions_digest")
-"""What names the content that was judged: digesting it takes longer than matching."""
+"""Digests of the evaluated content: computing them takes longer than matching."""
 
 
 @may_wait(*_WAITING)
 @dataclass(frozen=True, eq=False)
 class Evaluation(Mapping[str, "float | None"]):
-    """How well one model did on one dataset, and why that can be believed.
+    """Metrics of one model on one dataset, with the ledger and the certificate behind them.
 
     It is a mapping of the headline metrics, name to value: ``evaluation["mAP"]``,
     ``dict(evaluation)``. By name it also answers the other metrics about all labels, such as
     ``evaluation["oLRP"]``; :meth:`value` reads every metric, those of single labels too.
     Two evaluations are equal only if they are the same object; compare their ids.
 
-    What names the content that was judged may wait until it is looked at.
+    Digests of the evaluated content are computed when they are first read.
     """
 
     task: str
@@ -165,17 +166,17 @@ class Evaluation(Mapping[str, "float | None"]):
 
     @property
     def id(self) -> str:
-        """What names this evaluation: the same question about the same answers has the same id."""
+        """Digest of certificate, model and predictions: equal evaluations have equal ids."""
         return evaluation_id(self.certificate, self.model, self.predictions_digest)
 
     @property
     def measured(self) -> Sequence[Metric]:
-        """The metrics that a store keeps: details follow from the ledger."""
+        """The metrics that a store keeps; details are computed from the ledger."""
         return self.metrics.measured if isinstance(self.metrics, Metrics) else self.metrics
 
     @property
     def headline(self) -> dict[str, float | None]:
-        """The metrics that are one number about all labels, by name: those that come first."""
+        """Metrics that are one number over all labels, by name."""
         first = takewhile(lambda metric: metric.label is None, self.metrics)
         return {
             metric.name: metric.value
@@ -199,7 +200,7 @@ class Evaluation(Mapping[str, "float | None"]):
         return len(self.headline)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel to other processes with what was waiting, for what makes it may not travel."""
+        """Pickle with all values computed: functions that compute them may not be picklable."""
         return {**vars(self), **{name: getattr(self, name) for name in _WAITING}}
 
     __eq__ = object.__eq__  # not as a mapping: equal numbers make no equal evaluations
@@ -226,7 +227,7 @@ class Evaluation(Mapping[str, "float | None"]):
         if key is None or not values.keys() - {None}:
             names = {item.name for item in self.metrics if (item.label is None) == (key is None)}
             raise UnknownName("metric", name, names, self._hint(name))
-        labels = (str(_shortest(one)) for one in values if one is not None)
+        labels = (str(_shortest(other)) for other in values if other is not None)
         raise UnknownName("label", _shortest(key), labels)
 
     def _named(self, name: str) -> list[Metric]:
@@ -235,7 +236,7 @@ class Evaluation(Mapping[str, "float | None"]):
         return [metric for metric in self.metrics if metric.name == name]
 
     def _hint(self, name: str) -> str | None:
-        """How to read a metric that is there, but not where it was looked for."""
+        """How to read a metric that exists, but for other labels than those asked for."""
         metrics = self._named(name)
         if not metrics:
             return None
@@ -255,7 +256,7 @@ class Evaluation(Mapping[str, "float | None"]):
         return pd.DataFrame(rows, columns=["metric", "key", "label", "value"])
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON, without the ledger."""
+        """As JSON, without the ledger."""
         return {
             "id": self.id,
             "task": self.task,
@@ -273,18 +274,14 @@ class Evaluation(Mapping[str, "float | None"]):
         return f"<Evaluation {self.id[:12]} of {self.model!r} by {self.task}: {shown}>"
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         title = f"{self.model} on {self.certificate.dataset}, {self.task}"
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{_text(value, '–')}</td></tr>"
-            for name, value in self.items()
-        )
-        return f"<p><b>{escape(title)}</b></p><table>{rows}</table>"
+        rows = [[name, _text(value, "–")] for name, value in self.items()]
+        styles = ["undefined" if value is None else "" for value in self.values()]
+        return html_block([html_table(title, [("metric", False), ("value", True)], rows, styles)])
 
 
 def evaluation_id(certificate: Certificate, model: str, predictions_digest: str) -> str:
-    """Name an evaluation by everything that its numbers follow from."""
+    """Id of an evaluation: the digest of everything that determines its numbers."""
     return digest(canonical_json(certificate.to_dict()), model, predictions_digest)[:32]
 
 
@@ -293,7 +290,7 @@ def _text(value: float | None, undefined: str) -> str:
 
 
 def _shortest(label: tuple[str, str]) -> str | tuple[str, str]:
-    """What ``label=`` takes for it: the value alone, where the key is the default."""
+    """A label as ``label=`` takes it: the value alone, where the key is the default."""
     return label[1] if label[0] == DEFAULT_KEY else label
 
 

@@ -1,7 +1,7 @@
 """Facts: named values about datums, beside their content.
 
-Tags, findings and scores of data quality are facts: a source (a plugin, or people) says them of
-stored datums, filters ask for them as ``fact.SOURCE.NAME``, and they never change a digest.
+Tags, findings and scores of data quality are facts: a source (a plugin, or people) gives them to
+stored datums, filters use them as ``fact.SOURCE.NAME``, and they never change a digest.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ FactValue = Union[float, str, Sequence[FactItem]]
 """A number, a text, or a list of these; an empty list is no fact."""
 
 TAGS = "fact.tags"
-"""The list of a datum's tags: the property that filters ask for."""
+"""The property of filters that holds the list of a datum's tags."""
 TAG_SOURCE = "tags"
 
 _SOURCE = re.compile(r"[A-Za-z_][\w-]*")
 
 
 def fact_name(source: str, name: str) -> str:
-    """The property that asks for a fact.
+    """The name of a fact as a property in filters.
 
     >>> fact_name("quality", "blur")
     'fact.quality.blur'
@@ -47,11 +47,11 @@ def fact_parts(name: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that one source says about the datums of a dataset version.
+    """All facts of one source about the datums of a dataset version.
 
     Args:
-        source: who says it, such as ``quality``: a word without dots.
-        revision: of the source: a new one takes the place of the old.
+        source: where they come from, such as ``quality``: a word without dots.
+        revision: of the source: facts of a new revision replace the old.
         values: by name of the fact, by uid of the datum: finite numbers, texts, or lists of these.
 
     Raises:
@@ -91,10 +91,10 @@ class Facts:
 
 
 def checked_text(kind: str, text: Any) -> str:
-    """Refuse what is not a non-empty text that databases can hold.
+    """Return a non-empty text that databases can hold, or refuse it.
 
     Raises:
-        InvalidInput: it is not.
+        InvalidInput: it is no such text.
     """
     if not text or not is_storable(text):
         raise InvalidInput(f"{kind} {text!r}: expected a non-empty string without U+0000.")
@@ -114,5 +114,5 @@ def _checked_item(name: str, item: Any) -> FactItem:
         return float(item)
     raise InvalidInput(
         f"{name} {item!r}: a fact is a finite number, a string without U+0000, or a list of these; "
-        "say a boolean as 1 or 0, and leave out what is not known."
+        "write a boolean as 1 or 0, and leave out unknown values."
     )

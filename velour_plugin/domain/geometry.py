@@ -48,8 +48,8 @@ class BoundingBox:
     @classmethod
     def from_xywh(cls, x: float, y: float, width: float, height: float) -> BoundingBox:
         """Make a box from its top left corner and its size, as COCO files give it."""
-        given = {"x": x, "y": y, "width": width, "height": height}
-        x, y, width, height = (_pixels(name, value) for name, value in given.items())
+        values = {"x": x, "y": y, "width": width, "height": height}
+        x, y, width, height = (_pixels(name, value) for name, value in values.items())
         if width < 0 or height < 0:
             raise BadGeometry(
                 f"box of width {width!r} and height {height!r}: a size is >= 0. "
@@ -100,7 +100,7 @@ class Polygon:
 
 @dataclass(frozen=True, slots=True)
 class MultiPolygon:
-    """Several polygons that are one object, such as one that is seen through a fence.
+    """Several polygons that are one object, such as an object behind a fence.
 
     Args:
         shape: a shapely multipolygon or polygon, or a list of what :class:`Polygon` takes.
@@ -109,15 +109,15 @@ class MultiPolygon:
     shape: shapely.MultiPolygon
 
     def __post_init__(self) -> None:
-        given: Any = self.shape
-        parts = [given] if isinstance(given, shapely.Polygon) else getattr(given, "geoms", given)
+        shape: Any = self.shape
+        parts = [shape] if isinstance(shape, shapely.Polygon) else getattr(shape, "geoms", shape)
         try:
             parts = list(parts)
         except TypeError:
             parts = []
         if not parts:
             raise BadGeometry(
-                f"multipolygon {given!r}: expected a shapely multipolygon or a list of polygons, "
+                f"multipolygon {shape!r}: expected a shapely multipolygon or a list of polygons, "
                 "at least one."
             )
         polygons = [_polygon(part.shape if isinstance(part, Polygon) else part) for part in parts]
@@ -130,7 +130,7 @@ class MultiPolygon:
 
 
 class Raster:
-    """A mask of an image, held as runs.
+    """A mask of an image, kept as run edges.
 
     Args:
         mask: a ``(height, width)`` boolean array, or a COCO RLE ``{"size": [height, width],
@@ -185,7 +185,7 @@ class Raster:
         return BoundingBox.from_xywh(*rle.box_of_edges(self.edges, self.height, self.width))
 
     def to_rle(self) -> dict[str, Any]:
-        """Spell the mask as COCO's compressed RLE."""
+        """The mask as COCO's compressed RLE."""
         counts = rle.counts_of_edges(self.edges, self.height, self.width)
         return {"size": [self.height, self.width], "counts": rle.text_of_counts(counts)}
 
@@ -205,7 +205,7 @@ class Raster:
 
 Region = Union[BoundingBox, Polygon, MultiPolygon]
 Shape = Union[Polygon, MultiPolygon, Raster]
-"""What an annotation may have beside its box."""
+"""Regions that an annotation may have beside its box."""
 
 
 def _pixels(name: str, value: Any) -> float:
@@ -215,16 +215,16 @@ def _pixels(name: str, value: Any) -> float:
         raise BadGeometry(f"{name} {value!r}: expected a number of pixels.") from None
 
 
-def _polygon(given: Any) -> shapely.Polygon:
-    polygon = given if isinstance(given, shapely.Polygon) else _polygon_of_rings(given)
+def _polygon(shape: Any) -> shapely.Polygon:
+    polygon = shape if isinstance(shape, shapely.Polygon) else _polygon_of_rings(shape)
     if polygon.is_empty or not np.isfinite(shapely.get_coordinates(polygon)).all():
-        raise BadGeometry(f"polygon {given!r}: expected at least three finite points.")
+        raise BadGeometry(f"polygon {shape!r}: expected at least three finite points.")
     return shapely.force_2d(polygon)
 
 
-def _polygon_of_rings(given: Any) -> shapely.Polygon:
+def _polygon_of_rings(shape: Any) -> shapely.Polygon:
     try:
-        rings = list(given)
+        rings = list(shape)
         if rings and np.ndim(rings[0]) == 1:
             rings = [rings]
         arrays = [np.asarray(ring, dtype=np.float64).reshape(-1, 2) for ring in rings]
@@ -233,7 +233,7 @@ def _polygon_of_rings(given: Any) -> shapely.Polygon:
         return shapely.Polygon(arrays[0], arrays[1:])
     except (ValueError, TypeError, IndexError, shapely.errors.GEOSException) as error:
         raise BadGeometry(
-            f"polygon {given!r}: expected a shapely polygon, or rings of at least three finite "
+            f"polygon {shape!r}: expected a shapely polygon, or rings of at least three finite "
             "points (x, y)."
         ) from error
 

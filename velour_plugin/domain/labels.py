@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadAnnotation
+from velour_plugin.helpers.representation import short_repr
 
 DEFAULT_KEY = "class"
-"""The key of labels from formats that know class names only."""
+"""The label key in formats that have class names only."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Label:
-    """A class on an axis; ``score`` in [0, 1] says how sure a prediction is, ``None`` on a truth.
+    """A class on an axis; ``score`` in [0, 1] on predictions, ``None`` on ground truth.
 
     Raises:
         BadAnnotation: key or value is not a non-empty string, or the score is no number in [0, 1].
@@ -36,6 +37,9 @@ class Label:
                 )
         if self.score is not None:
             object.__setattr__(self, "score", checked_score(self.score))
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     @property
     def name(self) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Fields of dataclasses whose value may wait until somebody looks at it."""
+"""Lazy fields of dataclasses: their value is computed when it is first read."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ T = TypeVar("T")
 
 
 def later(make: Callable[[], T]) -> T:
-    """What a field of :func:`may_wait` takes in place of a value, to make it when it is looked at.
+    """A placeholder for the value of a lazy field (see :func:`may_wait`).
 
     Args:
-        make: makes it; two threads that look at once may both call it.
+        make: computes the value; two threads that read it at once may both call it.
     """
     return cast(T, _Waiting(make))
 
 
 def may_wait(*names: str) -> Callable[[type[T]], type[T]]:
-    """Let fields of a dataclass, also of a frozen one without slots, take what is :func:`later`.
+    """Class decorator: fields of a dataclass that accept :func:`later`; it may be frozen.
 
     >>> from dataclasses import dataclass
     >>> @may_wait("area")
@@ -31,7 +31,7 @@ def may_wait(*names: str) -> Callable[[type[T]], type[T]]:
 
     def add(owner: type[T]) -> type[T]:
         for name in names:
-            setattr(owner, name, _Field(name))
+            setattr(owner, name, _LazyField(name))
         return owner
 
     return add
@@ -42,7 +42,7 @@ class _Waiting:
         self.make = make
 
 
-class _Field:
+class _LazyField:
     def __init__(self, name: str) -> None:
         self.name = name
 

@@ -1,8 +1,8 @@
-"""The ledger of an evaluation: what is left of a run when it has been matched.
+"""The ledger of an evaluation: per-datum sufficient statistics, in columns.
 
-It holds, in columns, the sufficient statistics of every datum. A metric over any
+A run is reduced to its ledger when it is matched. A metric over any
 subset of datums is an aggregation of its rows, so no overlap is computed twice.
-What its tables and columns mean is the evaluator's affair; the store keeps them as they are.
+Only the evaluator knows what the tables and columns mean; the store keeps them as they are.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Ledger:
 
     Args:
         task: the evaluator that wrote it and can read it.
-        datums: uids; a column named ``datum`` refers to them by position.
-        labels: classes as (key, value); a column named ``label`` refers to them by position.
+        datums: uids; a column named ``datum`` refers to them by index.
+        labels: classes as (key, value); a column named ``label`` refers to them by index.
         parameters: the complete parameters that it was matched with.
         tables: by name, columns by name, all of one table equally long.
     """
@@ -42,10 +42,10 @@ class Ledger:
     def weights_of(
         self, datums: NDArray[np.bool_] | None, weights: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64] | None:
-        """Say how often each datum counts; ``None`` when each counts once.
+        """How often each datum counts, ``(datums,)``; ``None`` when each counts once.
 
         Args:
-            datums: ``(datums,)`` bool, those that count; ``None`` for all.
+            datums: ``(datums,)`` bool, the datums that count; ``None`` for all.
             weights: ``(datums,)`` whole numbers >= 0, as in a bootstrap resample.
         """
         if datums is None and weights is None:
@@ -63,17 +63,17 @@ class Ledger:
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """Names of tables that wait until they are looked at."""
+        """Names of the tables that are not computed yet."""
         return self.tables.waiting if isinstance(self.tables, LazyTables) else ()
 
     def load_details(self) -> None:
-        """Make the tables that wait until they are looked at."""
+        """Compute the tables that are not computed yet."""
         if isinstance(self.tables, LazyTables):
             self.tables.make()
 
     @classmethod
     def joined(cls, ledgers: Sequence[Ledger], labelled: Sequence[str] = ("label",)) -> Ledger:
-        """Put ledgers of different datums together, rows one ledger after another.
+        """Concatenate ledgers of different datums, rows one ledger after another.
 
         Args:
             ledgers: at least one, all of one task and matched with the same parameters.
@@ -84,17 +84,17 @@ class Ledger:
             ValueError: parameters differ, or a datum is in two of them.
         """
         first = ledgers[0]
-        uids = sorted((uid for one in ledgers for uid in one.datums), key=natural_order)
-        if any(one.task != first.task or one.parameters != first.parameters for one in ledgers):
+        uids = sorted((uid for ledger in ledgers for uid in ledger.datums), key=natural_order)
+        if any((part.task, part.parameters) != (first.task, first.parameters) for part in ledgers):
             raise ValueError("ledgers of different tasks or parameters cannot be joined")
         if len(set(uids)) < len(uids):
             raise ValueError("a datum is in two of the ledgers")
-        labels = joined_labels([one.labels for one in ledgers])
-        places: dict[str, dict[Any, int]] = {
-            "datum": {uid: place for place, uid in enumerate(uids)},
-            "label": {name: place for place, name in enumerate(labels)},
+        labels = joined_labels([ledger.labels for ledger in ledgers])
+        index_of: dict[str, dict[Any, int]] = {
+            "datum": {uid: index for index, uid in enumerate(uids)},
+            "label": {name: index for index, name in enumerate(labels)},
         }
-        parts = [one._renumbered(places, labelled) for one in ledgers]
+        parts = [ledger._renumbered(index_of, labelled) for ledger in ledgers]
         tables = {
             name: {
                 column: np.concatenate([part[name][column] for part in parts]) for column in columns
@@ -104,18 +104,18 @@ class Ledger:
         return cls(first.task, tuple(uids), labels, first.parameters, tables)
 
     def _renumbered(
-        self, places: Mapping[str, Mapping[Any, int]], labelled: Sequence[str]
+        self, index_of: Mapping[str, Mapping[Any, int]], labelled: Sequence[str]
     ) -> dict[str, dict[str, NDArray[Any]]]:
-        """Tables whose datums and labels are numbered as in the whole."""
-        datum = np.array([places["datum"][uid] for uid in self.datums], np.int32)
-        label = np.array([*(places["label"][name] for name in self.labels), -1], np.int32)
+        """Tables whose datums and labels are numbered as in the joined ledger."""
+        datum = np.array([index_of["datum"][uid] for uid in self.datums], np.int32)
+        label = np.array([*(index_of["label"][name] for name in self.labels), -1], np.int32)
 
         def renumber(table: str, name: str, column: NDArray[Any]) -> NDArray[Any]:
             if name == "datum":
                 return np.asarray(datum[column], column.dtype)
             if (
                 name in labelled or f"{table}.{name}" in labelled
-            ):  # -1 leads to the last place, which holds -1
+            ):  # -1 takes the last element, which is -1
                 return np.where(column < 0, column, label[np.maximum(column, -1)])
             return column
 
@@ -130,12 +130,12 @@ class Ledger:
 
 
 class LazyTables(Mapping[str, Columns]):
-    """Tables of a ledger of which some are made, all at once, when one of them is looked at.
+    """Tables of a ledger, some of which are computed when one of them is first read.
 
     Args:
-        known: tables that are there.
+        known: tables that are computed already.
         later: names of the others.
-        make: makes the others; two threads that look at once may both call it.
+        make: computes the others; two threads that read at once may both call it.
     """
 
     def __init__(
@@ -161,25 +161,25 @@ class LazyTables(Mapping[str, Columns]):
         return len(self._known) + len(self._later)
 
     def __reduce__(self) -> tuple[type, tuple[dict[str, dict[str, NDArray[Any]]]]]:
-        """Travel to other processes as what it is made of, for what makes it may not travel."""
+        """Pickle as a plain dict: the function that computes the rest may not be picklable."""
         return dict, ({name: dict(columns) for name, columns in self.items()},)
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """Names of those that nobody has looked at yet."""
+        """Names of the tables that are not computed yet."""
         return () if self._make is None else self._later
 
     def make(self) -> Mapping[str, Columns]:
-        """The tables that are made later, now."""
+        """Compute the lazy tables, and return them."""
         make = self._make
         if make is not None:
             self._made = make()
-            self._make = None  # and all that it held
+            self._make = None  # frees what the function refers to
         return self._made
 
 
 def joined_labels(vocabularies: Sequence[Sequence[LabelName]]) -> tuple[LabelName, ...]:
-    """One vocabulary of many: what they all begin with, then the others, sorted.
+    """Join vocabularies: the labels that all begin with, then the others, sorted.
 
     Evaluators number the labels of the ground truth first and those that only a
     model uses after them, sorted; so this is the vocabulary of the whole.

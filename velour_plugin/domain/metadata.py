@@ -1,10 +1,10 @@
-"""Metadata: what is known of a datum, and how it is spelled in JSON.
+"""Metadata of datums, models and datasets: names and values, and their JSON.
 
 Values keep their type through the store: numbers, strings, booleans and nested
-lists and mappings are JSON's own; moments, durations and shapes are spelled
+lists and mappings are JSON's own; times, durations and shapes are written as
 ``{"$datetime": ...}``, ``{"$date": ...}``, ``{"$time": ...}``, ``{"$duration": seconds}``
 and as GeoJSON. Refused: NaN, infinity, names that are not text, and
-anything else that a filter could not be asked about.
+anything else that filters cannot compare.
 """
 
 from __future__ import annotations
@@ -39,30 +39,30 @@ _NUMBERS = (int, float)
 
 
 def encode_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Spell metadata in JSON, keys sorted.
+    """Metadata as JSON, keys sorted.
 
     Raises:
-        BadMetadata: it is no mapping, a key is not a non-empty string, or a value has no spelling.
+        BadMetadata: it is no mapping, a key is no non-empty string, or a value has no JSON form.
     """
     if type(metadata) is not dict and not isinstance(metadata, Mapping):
         raise BadMetadata(
-            f"metadata {metadata!r}: expected names and values, as {{'hour': 20}}; leave out what "
-            "is not known."
+            f"metadata {metadata!r}: expected names and values, as {{'hour': 20}}; leave out "
+            "unknown values."
         )
     encoded = {}
     for key in _checked_keys(tuple(metadata)):
         value = metadata[key]
         if type(value) in _NUMBERS and -_EXACT < value < _EXACT:
-            encoded[key] = value  # nearly all there is, and as it is
+            encoded[key] = value  # the common case needs no conversion
         else:
             encoded[key] = _encode(key, value)
     return encoded
 
 
 def is_all_plain(metadata: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether :func:`encode_metadata` surely takes each of many; in one pass over all values.
+    """Whether :func:`encode_metadata` accepts all of many unchanged; one pass over all values.
 
-    ``False`` where it may refuse one, or has a spelling of its own for a value: then it must look.
+    ``False`` where it may refuse or convert a value: then each must be encoded.
     """
     if not set(map(type, metadata)) <= {dict}:
         return False
@@ -81,10 +81,10 @@ def decode_metadata(encoded: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checked_location(location: object) -> shapely.Geometry | None:
-    """Return a place on Earth as a shapely geometry in WGS84, x = longitude, y = latitude.
+    """A location as a shapely geometry in WGS84, x = longitude, y = latitude.
 
     Args:
-        location: a ``(latitude, longitude)`` pair as people say it, GeoJSON
+        location: a ``(latitude, longitude)`` pair, GeoJSON
             (longitude first), a shapely geometry (longitude first), or ``None``.
 
     Raises:
@@ -119,7 +119,7 @@ class ImageMetadata:
                 raise BadMetadata(f"image {name} {size!r}: expected a whole number of pixels > 0.")
 
     def to_metadata(self) -> dict[str, Any]:
-        """Return what a datum's metadata says of this image."""
+        """The image's size as metadata of its datum."""
         return {"height": self.height, "width": self.width}
 
 
@@ -135,13 +135,13 @@ class VideoFrameMetadata:
             raise BadMetadata(f"frame {self.frame!r}: expected a whole number >= 0.")
 
     def to_metadata(self) -> dict[str, Any]:
-        """Return what a datum's metadata says of this frame."""
+        """The frame's size and number as metadata of its datum."""
         return {**self.image.to_metadata(), "frame": self.frame}
 
 
 @lru_cache(maxsize=1024)
 def _checked_keys(keys: tuple[Any, ...]) -> tuple[str, ...]:
-    """Sorted; the datums of a dataset have the same ones, over and over."""
+    """Sorted keys; cached, as all datums of a dataset have the same."""
     return tuple(_checked_key(key) for key in sorted(keys, key=str))
 
 
@@ -218,7 +218,7 @@ def _checked_geometry(key: str, value: Any) -> shapely.Geometry:
 
 
 def _scalar_of_numpy(value: Any) -> Any:
-    """Python's own value: sqlite3 would store np.int64 as a BLOB."""
+    """A numpy scalar as Python's value: sqlite3 would store np.int64 as a BLOB."""
     if value != value:
         return math.nan
     plain = value.item()
@@ -239,7 +239,7 @@ def _is_finite(geometry: shapely.Geometry) -> bool:
 
 
 def _is_geojson(value: object) -> bool:
-    """Say whether a mapping is a geometry and nothing else."""
+    """Whether a mapping is a GeoJSON geometry and nothing else."""
     if not isinstance(value, Mapping) or not isinstance(value.get("type"), str):
         return False
     parts = {"type", "geometries" if value["type"] == "GeometryCollection" else "coordinates"}
@@ -247,7 +247,7 @@ def _is_geojson(value: object) -> bool:
 
 
 def _in_utc(moment: dt.datetime) -> dt.datetime:
-    """Moments compare by instant; one without a zone is read as UTC."""
+    """A time in UTC, so that times compare by instant; one without a zone is read as UTC."""
     if moment.tzinfo is None:
         return moment.replace(tzinfo=dt.UTC)
     return moment.astimezone(dt.UTC)

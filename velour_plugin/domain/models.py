@@ -1,4 +1,4 @@
-"""Models: what is known of the ones that are evaluated, beside their predictions."""
+"""Models that are evaluated: name, metadata and location."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from velour_plugin.helpers.libraries import shapely
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model by its name: filters ask for its metadata as ``model.metadata.NAME``.
+    """A model; filters use its metadata as ``model.metadata.NAME``.
 
     Args:
-        name: the one that its predictions are evaluated under.
-        metadata: what is known of it (see :mod:`velour_plugin.domain.metadata`).
-        location: where it is meant for: ``(latitude, longitude)``, GeoJSON, or shapely, in WGS84.
+        name: the name that its predictions are evaluated under.
+        metadata: names and values (see :mod:`velour_plugin.domain.metadata`).
+        location: where it is for: ``(latitude, longitude)``, GeoJSON, or shapely, in WGS84.
 
     Raises:
         InvalidInput: the name is not a non-empty string.

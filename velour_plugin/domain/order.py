@@ -1,4 +1,4 @@
-"""The one order of datums: everywhere, so that the order in which they came changes nothing."""
+"""The order of datums, the same everywhere: the order of the input changes no result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def natural_order(uid: str) -> tuple[int, int, str]:
 
 
 def natural_argsort(uids: Sequence[str]) -> NDArray[np.intp]:
-    """Positions of uids in :func:`natural_order`: ``(n,)``; whole numbers are sorted in columns.
+    """Indices that sort uids in :func:`natural_order`: ``(n,)``.
 
     >>> natural_argsort(["10", "b", "9"]).tolist()
     [2, 0, 1]
@@ -27,7 +27,7 @@ def natural_argsort(uids: Sequence[str]) -> NDArray[np.intp]:
     if re.fullmatch(r"(?:-?\d{1,18}\n)*", "\n".join([*uids, ""])):
         numbers = np.fromiter(map(int, uids), np.int64, len(uids))
         order = np.argsort(numbers, kind="stable")
-        if (np.diff(numbers[order]) > 0).all():  # 7 and 07 are told apart as text
+        if (np.diff(numbers[order]) > 0).all():  # 7 and 07 are distinguished as text
             return order
     keys = list(map(natural_order, uids))
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), np.intp)

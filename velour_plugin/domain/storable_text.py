@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 def is_storable(text: object) -> bool:
-    r"""Say whether something is text that has a spelling in UTF-8 and no U+0000.
+    r"""Whether something is text that UTF-8 can encode, without U+0000.
 
-    PostgreSQL holds no U+0000, and half of a surrogate pair has no UTF-8.
+    PostgreSQL stores no U+0000, and half of a surrogate pair has no UTF-8.
 
     >>> is_storable("Zürich"), is_storable("\x00"), is_storable("\ud800"), is_storable(7)
     (True, False, False, False)

@@ -1,14 +1,14 @@
-"""What an evaluator is: it matches once, then measures any subset as often as needed.
+"""Evaluators: they match a dataset once, then measure any subset as often as needed.
 
 An evaluator is pure arithmetic on a dataset in memory: no files, no store, no MLflow. A
 task, a version, headline metrics, ``match`` and ``measure`` are enough; everything else has
-defaults, and makes more questions answerable, or faster:
+defaults, and makes more queries possible, or faster:
 
 ===========================  ===================================================================
-part                         what it is for
+part                         purpose
 ===========================  ===================================================================
 :class:`Evaluator`           match, measure; values under many weightings (bootstrap,
-                             permutation tests); ledgers of partitions put together
+                             permutation tests); ledgers of partitions concatenated
 :class:`Explaining`          details, errors by kind, columns by datum: what reports show
 :class:`Narrowing`           other parameters, fewer labels or higher scores without a new match
 :class:`SharesOfDatums`      metrics that are shares of datums have exact intervals and tests

@@ -17,7 +17,7 @@ from velour_plugin.errors import UnknownName
 from velour_plugin.evaluator.parts import Conventions, Explaining, Narrowing, SharesOfDatums
 
 MetricKey = tuple[str, Label | None]
-"""A metric's name and the class that it is about; ``None`` for a metric about all classes."""
+"""A metric's name and its class; ``None`` for a metric over all classes."""
 
 _OMITTED_AT_ONCE = 50
 """Weightings in memory at the same time."""
@@ -28,7 +28,7 @@ class Evaluator(Explaining, Narrowing, SharesOfDatums, Conventions, ABC):
 
     A subclass names its task, the version of its arithmetic (a change that moves any
     number needs a new one: it stands in every certificate) and its headline metrics,
-    the one that people rank by first; ``of_label`` says which metric of each label belongs
+    the main one first; ``of_label`` says which metric of each label belongs
     to a headline metric, as AP to mAP. Parameters that move no number of
     :meth:`measure`, such as how many examples are kept, are ``decorative``: evaluations that
     differ in them only are comparable.
@@ -41,17 +41,17 @@ class Evaluator(Explaining, Narrowing, SharesOfDatums, Conventions, ABC):
     defaults: ClassVar[Mapping[str, Any]] = {}
     decorative: ClassVar[frozenset[str]] = frozenset()
 
-    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Complete and check parameters; the result is JSON.
 
         Raises:
-            UnknownName: a parameter is not one of this task's; the nearest is named.
+            UnknownName: the task has no such parameter; the nearest is named.
             InvalidInput: a value breaks its rule.
         """
-        for name in given:
+        for name in parameters:
             if name not in self.defaults:
                 raise UnknownName(f"parameter of {self.task}", name, self.defaults)
-        return {**self.defaults, **given}
+        return {**self.defaults, **parameters}
 
     @abstractmethod
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
@@ -74,7 +74,7 @@ class Evaluator(Explaining, Narrowing, SharesOfDatums, Conventions, ABC):
         Args:
             ledger: as :meth:`match` made it.
             datums: ``(datums,)`` bool, those that count; ``None`` for all.
-            weights: ``(datums,)`` whole numbers: how often each counts, as if it stood
+            weights: ``(datums,)`` whole numbers: how often each counts, as if it were
                 in the data that many times.
         """
 
@@ -84,8 +84,8 @@ class Evaluator(Explaining, Narrowing, SharesOfDatums, Conventions, ABC):
         """Measure some metrics under many weightings of the datums.
 
         Selections are weights of 0 and 1, bootstrap replicates are counts, and a permutation test
-        exchanges datums of two runs. By default everything is measured each time; an evaluator
-        that can do with less should. The values are those of :meth:`measure`, to the last bit.
+        exchanges datums of two runs. By default all metrics are measured each time; an evaluator
+        may override this to be faster. The values are those of :meth:`measure`, to the last bit.
 
         Args:
             ledger: as :meth:`match` made it.
@@ -113,32 +113,32 @@ class Evaluator(Explaining, Narrowing, SharesOfDatums, Conventions, ABC):
         selected: NDArray[np.bool_],
         omitted: NDArray[np.intp],
     ) -> NDArray[np.float64]:
-        """Measure some metrics over the selected datums but one, in turn.
+        """Measure some metrics over the selected datums, each datum left out in turn.
 
-        By default these are weightings of 0 and 1; an evaluator that knows what a datum changes
-        can do with less. The values are those of :meth:`measure`, to the last bit.
+        By default these are weightings of 0 and 1; an evaluator that knows a datum's effect
+        may be faster. The values are those of :meth:`measure`, to the last bit.
 
         Args:
             ledger: as :meth:`match` made it.
             keys: as for :meth:`values`.
             selected: ``(datums,)`` bool, those that count.
-            omitted: ``(n,)`` positions of the datums that are left out, rising.
+            omitted: ``(n,)`` indices of the datums that are left out, increasing.
 
         Returns:
             ``(n, keys)``; NaN as for :meth:`values`.
         """
         values = [np.empty((0, len(keys)))]
         for first in range(0, len(omitted), _OMITTED_AT_ONCE):
-            some = omitted[first : first + _OMITTED_AT_ONCE]
-            weights = np.repeat(selected[None].astype(np.int64), len(some), axis=0)
-            weights[np.arange(len(some)), some] = 0
+            omitted_now = omitted[first : first + _OMITTED_AT_ONCE]
+            weights = np.repeat(selected[None].astype(np.int64), len(omitted_now), axis=0)
+            weights[np.arange(len(omitted_now)), omitted_now] = 0
             values.append(self.values(ledger, keys, weights))
         return np.concatenate(values)
 
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
-        """Make one ledger of those of partitions: equal to that of the whole.
+        """Concatenate the ledgers of partitions; equal to the ledger of the whole dataset.
 
-        By default rows stand one after another; an evaluator whose rows have an order of their
+        By default rows follow one another; an evaluator whose rows have an order of their
         own restores it.
 
         Args:
@@ -172,5 +172,5 @@ def _numbers(metrics: Sequence[Metric], keys: Sequence[MetricKey]) -> list[float
     values: dict[tuple[str, Any], Any] = {}
     for metric in metrics:
         values.setdefault((metric.name, metric.label and metric.label.name), metric.value)
-    found = [values.get((name, label and label.name)) for name, label in keys]
-    return [float(value) if isinstance(value, (int, float)) else np.nan for value in found]
+    numbers = [values.get((name, label and label.name)) for name, label in keys]
+    return [float(value) if isinstance(value, (int, float)) else np.nan for value in numbers]

@@ -1,4 +1,4 @@
-"""The optional parts of an evaluator. Each default is right, if not helpful, for every task."""
+"""The optional parts of an evaluator; every default is correct for every task."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from velour_plugin.domain.ledger import Ledger
 
 
 class Conventions:
-    """How the numbers of a task are read."""
+    """How metrics of a task are read: direction, bounds, and merged scores."""
 
     lower_is_better: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def engine(self) -> str:
-        """What computes, in a few words: ``velour plugins`` shows it."""
+        """The engine that computes, in a few words, for ``velour plugins``."""
         return "numpy"
 
     def prefers_lower(self, metric: str) -> bool:
@@ -30,25 +30,25 @@ class Conventions:
         return metric.rpartition("/")[2] in self.lower_is_better
 
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
-        """The lowest and highest value that a metric can have, where intervals are cut.
+        """The lowest and highest value that a metric can have; intervals are clipped to them.
 
         ``None`` where it has no bound, or none is known.
         """
         return (None, None)
 
     def adds_scores(self, parameters: Mapping[str, Any]) -> bool:
-        """Whether scores of labels that a label map merges are added: they are shares of 1.
+        """Whether the scores of merged labels are added (they are shares of 1).
 
-        Otherwise the highest stays.
+        Otherwise the highest is kept.
         """
         return False
 
 
 class Explaining:
-    """What is looked at once, not a thousand times: curves, kinds of error, single datums.
+    """Details that are shown, not ranked by: curves, kinds of error, single datums.
 
     ``detail_tables`` names the tables of a ledger that :meth:`measure`, :meth:`by_datum` and
-    :meth:`support` never read: stores keep them apart, and who ranks does not read them.
+    :meth:`support` never read: stores keep them apart, and rankings do not read them.
     """
 
     detail_tables: ClassVar[frozenset[str]] = frozenset()
@@ -65,31 +65,31 @@ class Explaining:
     def errors(
         self, ledger: Ledger, datums: NDArray[np.bool_] | None = None
     ) -> dict[str, tuple[int, float | None]]:
-        """Split what is wrong by kind: how many there are, and what the kind costs.
+        """Number of errors of each kind, and what each kind costs.
 
         Args:
             ledger: as :meth:`Evaluator.match` made it.
             datums: ``(datums,)`` bool, those that count; ``None`` for all.
 
         Returns:
-            By kind; empty where errors have no kinds, or the ledger does not tell.
+            By kind; empty where errors have no kinds, or the ledger does not have them.
         """
         return {}
 
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
-        """How each datum went by itself, for tables of the worst and for maps; cheap.
+        """Score and errors of each datum by itself, for tables of the worst and for maps; cheap.
 
         Args:
             ledger: as :meth:`Evaluator.match` made it.
 
         Returns:
             Columns with a row a datum: ``score`` in [0, 1], NaN where there is nothing to measure;
-            ``errors``, how many; and what else there is to say. Empty when the task cannot tell.
+            ``errors``, their number; and any further columns. Empty if the task has none.
         """
         return {}
 
     def support(self, ledger: Ledger) -> dict[LabelName, NDArray[np.intp]]:
-        """Datums that show each label, by position; empty when the ledger does not tell.
+        """Indices of the datums that have each label; empty if the ledger has no such table.
 
         This reads a table ``truths`` with the columns ``label`` and ``datum``.
         """
@@ -108,7 +108,7 @@ class Explaining:
 
 
 class Narrowing:
-    """Answers from a ledger to narrower questions than it was matched for, exactly."""
+    """Exact answers from a ledger for narrower parameters than it was matched with."""
 
     def supports(self, ledger: Ledger, parameters: Mapping[str, Any]) -> bool:
         """Whether a ledger can answer other parameters exactly, without a new match.
@@ -122,40 +122,40 @@ class Narrowing:
         return bool(ledger.parameters == parameters)
 
     def narrow(self, ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
-        """Make of a ledger that :meth:`supports` them the one that other parameters would make."""
+        """The ledger that other parameters would make, from one that :meth:`supports` them."""
         return ledger
 
     def restrict(
         self, ledger: Ledger, datums: NDArray[np.bool_], metrics: Sequence[str]
     ) -> Ledger | None:
-        """Make the ledger of some of its datums, enough for some metrics.
+        """The ledger of some of its datums, sufficient for some metrics.
 
-        By default this cannot; an evaluator that can saves every resample the rows of the others.
+        By default ``None``; an evaluator that overrides it makes every resample faster.
 
         Args:
             ledger: as :meth:`Evaluator.match` made it.
-            datums: ``(datums,)`` bool, those that stay, in their order.
-            metrics: names of the metrics that it will be asked for.
+            datums: ``(datums,)`` bool, the datums to keep, in their order.
+            metrics: names of the metrics that will be measured.
 
         Returns:
-            The ledger; ``None`` when only the whole one can answer.
+            The ledger; ``None`` when the whole ledger is needed.
         """
         return None
 
     def reduce(
         self, ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None
     ) -> Ledger | None:
-        """Make the ledger of a match with fewer labels and without predictions of low scores.
+        """The ledger of a match with fewer labels and without predictions of low scores.
 
-        By default this cannot, but for all labels and scores; an evaluator that can saves a match.
+        By default ``None`` if anything is left out; an evaluator that overrides it saves a match.
 
         Args:
             ledger: as :meth:`Evaluator.match` made it.
-            labels: ``(labels,)`` bool, those that stay on both sides; at least one.
-            min_score: of the predictions that stay; ``None`` for all.
+            labels: ``(labels,)`` bool, the labels to keep on both sides; at least one.
+            min_score: of the predictions to keep; ``None`` for all.
 
         Returns:
-            The ledger; ``None`` when only a new match can tell.
+            The ledger; ``None`` when a new match is needed.
         """
         return ledger if labels.all() and min_score is None else None
 
@@ -166,7 +166,7 @@ class SharesOfDatums:
     def outcomes(
         self, ledger: Ledger, metric: str, label: Label | None
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
-        """Which datums a metric is a share of, if it is one: right ones among those tried.
+        """The datums that a metric is a share of: the correct ones, and all that count.
 
         Args:
             ledger: as :meth:`Evaluator.match` made it.
@@ -174,14 +174,14 @@ class SharesOfDatums:
             label: the class that it is about; ``None`` for a headline metric.
 
         Returns:
-            Both ``(datums,)``: those that count as right, and those that count at all, which the
+            Both ``(datums,)``: those that are correct, and those that count at all, which the
             predictions do not change; ``None`` where a metric is no share of datums.
         """
         return None
 
 
 def _each_once(positions: NDArray[Any]) -> NDArray[np.intp]:
-    """Positions, rising, each once: ``np.unique`` would import ``numpy.ma``."""
+    """Sorted unique values; ``np.unique`` would import ``numpy.ma``."""
     rising = np.sort(positions)
     once: NDArray[np.intp] = rising[np.diff(rising, prepend=-1) != 0]
     return once

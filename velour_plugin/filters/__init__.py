@@ -1,14 +1,14 @@
-"""Filters: OGC CQL2 in text or JSON, or expressions of Python; one tree, one meaning everywhere.
+"""Filters: OGC CQL2 in text or JSON, or Python expressions; one tree, one meaning everywhere.
 
 A comparison with a value that is missing, or of another type, is *unknown*, as in
 SQL: neither it nor its negation selects the datum, and it never aborts a query.
 
-What is asked of different things is joined by AND at the top, and each is asked where it is
-answered: conditions on datums select datums; on labels, both true and predicted annotations; on
-scores, predictions; on annotations, true annotations, all conditions on the same one; on runs,
-models and datasets, which evaluations take part. What is left is judged as if there were nothing
-else: datums without any annotation left still count, and a detection of what is left out finds
-nothing (for sizes, ``mAP_small`` and its like leave both sides out).
+Conditions on different things are joined by AND at the top. Conditions on datums select datums; on
+labels, both true and predicted annotations; on scores, predictions; on annotations, true
+annotations, all conditions on the same one; on runs, models and datasets, which evaluations take
+part. The selection is evaluated as if there were nothing else: datums without any annotation left
+still count, and a detection of an object that is left out is a false positive (for sizes,
+``mAP_small`` and the like leave out both sides).
 
 Properties are of families (:mod:`velour_plugin.filters.properties`); plugins add more:
 
@@ -75,20 +75,20 @@ _HOME = {
 __all__ = [*_HOME, "parse_filter", "split_filter"]
 
 
-def parse_filter(given: Where) -> Node | None:
+def parse_filter(where: Where) -> Node | None:
     """Read a filter (see :func:`velour_plugin.filters.language.parse.parse_filter`).
 
-    Most questions have none, and import none of this.
+    Without a filter, nothing is imported.
     """
-    if given is None:
+    if where is None:
         return None
     from velour_plugin.filters.language.parse import parse_filter
 
-    return parse_filter(given)
+    return parse_filter(where)
 
 
 def split_filter(node: Node | None) -> Split:
-    """Take a filter apart (see :func:`velour_plugin.filters.split.split_filter`)."""
+    """Divide a filter by subject (see :func:`velour_plugin.filters.split.split_filter`)."""
     from velour_plugin.filters.split import Split, split_filter
 
     return Split() if node is None else split_filter(node)

@@ -1,4 +1,4 @@
-"""Answer a filter on numbers and labels for all rows of an annotation table at once.
+"""Evaluate a filter on numbers and labels for all rows of an annotation table at once.
 
 The meaning is that of :mod:`velour_plugin.filters.predicates`: a comparison with a missing number
 is unknown, neither true nor false.
@@ -39,20 +39,20 @@ class LabelSubject:
         """Its key or its value."""
         return self.name[prop.name]
 
-    def place(self, prop: Property) -> shapely.Geometry | None:
-        """Nowhere."""
+    def geometry(self, prop: Property) -> shapely.Geometry | None:
+        """``None``: a label has no geometry."""
         return None
 
 
 def truths_of(node: Node, table: AnnotationTable) -> Truths | None:
-    """Where a filter is true and where it is false.
+    """Rows where a filter is true, and rows where it is false.
 
     Args:
         node: a filter on labels and annotations.
         table: ground truth or predictions.
 
     Returns:
-        two ``(n,)`` masks; ``None`` when the filter asks for more than labels, ``score`` and
+        two ``(n,)`` masks; ``None`` when the filter has more than labels, ``score`` and
         ``annotation.area``, compared with numbers.
     """
     assert isinstance(node, Call)
@@ -89,7 +89,7 @@ def _compared(node: Call, numbers: Sequence[NDArray[np.float64] | None]) -> Trut
         return _comparison(node.op, *known)
     if node.op == "between":
         value, low, high = known
-        return _both(_comparison(">=", value, low), _comparison("<=", value, high))
+        return _and(_comparison(">=", value, low), _comparison("<=", value, high))
     if node.op == "isnull":
         return Truths(np.isnan(known[0]), ~np.isnan(known[0]))
     return None
@@ -102,7 +102,7 @@ def _comparison(op: str, left: NDArray[np.float64], right: NDArray[np.float64]) 
 
 
 def _numbers(node: Node, table: AnnotationTable) -> NDArray[np.float64] | None:
-    """A number for each row, NaN where it is missing; ``None`` for what is no number."""
+    """A number for each row, NaN where it is missing; ``None`` if it is not numeric."""
     if isinstance(node, Literal):
         readings = literal_readings(node.value)
         return np.full(len(table), readings["number"]) if "number" in readings else None
@@ -114,19 +114,19 @@ def _numbers(node: Node, table: AnnotationTable) -> NDArray[np.float64] | None:
 
 
 def _of_labels(node: Call, table: AnnotationTable) -> Truths:
-    """One answer for each label, and the label of each row."""
+    """Evaluate a filter once for each label, and look up the label of each row."""
     truth = compiled(node)
     answers = [truth(LabelSubject(name)) for name in table.labels]
     masks = (np.array([answer is value for answer in answers], bool) for value in (True, False))
     return Truths(*(mask[table.label] for mask in masks))
 
 
-def _both(left: Truths, right: Truths) -> Truths:
+def _and(left: Truths, right: Truths) -> Truths:
     return Truths(left.true & right.true, left.false | right.false)
 
 
-def _either(left: Truths, right: Truths) -> Truths:
+def _or(left: Truths, right: Truths) -> Truths:
     return Truths(left.true | right.true, left.false & right.false)
 
 
-_JUNCTIONS = {"and": _both, "or": _either}
+_JUNCTIONS = {"and": _and, "or": _or}

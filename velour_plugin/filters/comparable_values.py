@@ -1,4 +1,4 @@
-"""Values and how they compare: each is of a type, and only values of one type compare.
+"""How values compare: only values of the same type do.
 
 A value can be read in more than one way. ``DATE('2026-07-01')`` is a date, and the day (in
 UTC) of a moment; ``'20:00'`` is a string, and a time of day; ``'PT2S'`` is a string, and a
@@ -23,7 +23,7 @@ Readings = Mapping[str, Any]
 
 KINDS = ("number", "string", "boolean", "datetime", "day", "date", "time", "duration")
 TAGS = {"datetime": "$datetime", "date": "$date", "time": "$time", "duration": "$duration"}
-"""How metadata spells the types that JSON does not have."""
+"""Keys by which metadata marks the types that JSON does not have."""
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
@@ -47,23 +47,23 @@ _MOMENT = re.compile(
 )
 
 
-def readings(value: Any) -> Readings:
-    """Read a value of metadata as JSON spells it; of lists and mappings there is no reading.
+def readings(encoded: Any) -> Readings:
+    """Read a value of metadata, as JSON; lists and mappings have no reading.
 
     >>> readings({"$datetime": "2026-07-01T12:00:00+00:00"})["day"]
     '2026-07-01'
     """
-    if isinstance(value, bool):
-        return {"boolean": value}
-    if isinstance(value, (int, float)):
-        return {"number": float(value)}
-    if isinstance(value, str):
-        return {"string": value}
-    if isinstance(value, Mapping) and len(value) == 1:
-        ((tag, said),) = value.items()
+    if isinstance(encoded, bool):
+        return {"boolean": encoded}
+    if isinstance(encoded, (int, float)):
+        return {"number": float(encoded)}
+    if isinstance(encoded, str):
+        return {"string": encoded}
+    if isinstance(encoded, Mapping) and len(encoded) == 1:
+        ((tag, value),) = encoded.items()
         kind = _KIND_OF_TAG.get(tag)
         if kind is not None:
-            return {kind: said, "day": said[:10]} if kind == "datetime" else {kind: said}
+            return {kind: value, "day": value[:10]} if kind == "datetime" else {kind: value}
     return {}
 
 
@@ -75,9 +75,9 @@ def literal_readings(value: Any) -> Readings:
         return {"string": value, **_clock(value), **_duration(value)}
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return {"day": value.isoformat(), "date": value.isoformat()}
-    said = dict(readings(encode_metadata({"literal": value})["literal"]))
-    said.pop("day", None)
-    return said
+    result = dict(readings(encode_metadata({"literal": value})["literal"]))
+    result.pop("day", None)
+    return result
 
 
 def compare(op: str, left: Readings, right: Readings) -> bool | None:
@@ -91,7 +91,7 @@ def compare(op: str, left: Readings, right: Readings) -> bool | None:
 
 
 def calculate(op: str, left: float | None, right: float | None) -> float | None:
-    """Add, subtract, multiply or divide; ``None`` for division by zero and what is too large."""
+    """Add, subtract, multiply or divide; ``None`` for division by zero and out of range."""
     if not (_is_moderate(left) and _is_moderate(right)) or left is None or right is None:
         return None
     if op == "/":
@@ -118,11 +118,11 @@ def moment_of(text: object) -> dt.datetime:
     Raises:
         BadFilter: it is no moment.
     """
-    found = _MOMENT.fullmatch(text) if isinstance(text, str) else None
+    match = _MOMENT.fullmatch(text) if isinstance(text, str) else None
     try:
-        if found is None:
+        if match is None:
             raise ValueError("of another form")
-        day, minute, second, fraction, zone = found.groups()
+        day, minute, second, fraction, zone = match.groups()
         fraction = (fraction or ".").ljust(7, "0")
         zone = "+00:00" if (zone or "Z") in "Zz" else f"{zone[:3]}:{zone[-2:]}"
         moment = dt.datetime.fromisoformat(f"{day}T{minute}{second or ':00'}{fraction}{zone}")
@@ -164,12 +164,14 @@ def _clock(text: str) -> Readings:
 
 
 def _duration(text: str) -> Readings:
-    found = _DURATION.fullmatch(text)
-    if not found:
+    match = _DURATION.fullmatch(text)
+    if not match:
         return {}
-    parts = {name: float(said or 0) for name, said in found.groupdict().items() if name != "minus"}
+    parts = {
+        name: float(digits or 0) for name, digits in match.groupdict().items() if name != "minus"
+    }
     try:
         duration = dt.timedelta(**parts)
     except OverflowError:
         return {}
-    return {"duration": (-duration if found["minus"] else duration).total_seconds()}
+    return {"duration": (-duration if match["minus"] else duration).total_seconds()}

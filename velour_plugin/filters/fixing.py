@@ -1,8 +1,8 @@
-"""Fix a filter on facts to the datums that it selects now.
+"""Replace conditions on facts in a filter by the uids that they select now.
 
 Facts may change and digests do not, so an evaluation's certificate cannot name a fact: under
 the same name other datums would be evaluated tomorrow. Conditions on facts become conditions on
-``uid`` before anything is matched; they are then true of the same datums forever.
+``uid`` before anything is matched; the filter then selects the same datums forever.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import compress
 
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.errors import InvalidInput
-from velour_plugin.filters.interpret import FactsOfDatums, matching
+from velour_plugin.filters.interpret import FactsOfDatums, select
 from velour_plugin.filters.language.cql2_text import to_text
 from velour_plugin.filters.language.tree import (
     Call,
@@ -30,11 +30,11 @@ def asks_for_facts(node: Node | None) -> bool:
 
 
 def without_facts(node: Node | None, dataset: Dataset, facts: FactsOfDatums) -> Node | None:
-    """The same selection of a dataset's datums, its conditions on facts spelled as uids.
+    """The same selection of a dataset's datums, with conditions on facts replaced by uids.
 
     Args:
         node: the filter.
-        dataset: whose datums it selects.
+        dataset: whose datums the filter selects.
         facts: of these datums.
 
     Raises:
@@ -47,7 +47,7 @@ def without_facts(node: Node | None, dataset: Dataset, facts: FactsOfDatums) -> 
 
 
 def _uids(part: Node, dataset: Dataset, facts: FactsOfDatums) -> Node:
-    chosen = matching(part, dataset.datums, dataset.name, truth=dataset.truth, facts=facts)
+    chosen = select(part, dataset.datums, dataset.name, truth=dataset.truth, facts=facts)
     uids = list(compress(dataset.uids, chosen))
     if not uids:
         raise InvalidInput(

@@ -1,4 +1,4 @@
-"""Distances on the Earth, for every place where PostGIS does not compute them."""
+"""Geodesic distances on the Earth, where PostGIS does not compute them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _QUARTER = 10_001_966.0  # metres from the equator to a pole, along the ellipsoi
 def distances(
     places: Sequence[shapely.Geometry], longitude: float, latitude: float
 ) -> NDArray[Any]:
-    """Geodesic distance of each place from a point, on the WGS84 ellipsoid.
+    """Geodesic distance of each geometry from a point, on the WGS84 ellipsoid.
 
     Args:
         places: geometries in WGS84, x = longitude in degrees.
@@ -42,9 +42,9 @@ def distances(
     return result
 
 
-def is_on_earth(place: shapely.Geometry) -> bool:
-    """Whether coordinates are within latitude ±90 and longitude ±180; not so of what is empty."""
-    west, south, east, north = place.bounds
+def is_on_earth(geometry: shapely.Geometry) -> bool:
+    """Whether all coordinates are within latitude ±90 and longitude ±180; false if empty."""
+    west, south, east, north = geometry.bounds
     return bool(west >= -180 and east <= 180 and south >= -90 and north <= 90)
 
 
@@ -72,13 +72,13 @@ def _of_areas(areas: NDArray[np.object_], longitude: float, latitude: float) -> 
     origin = shapely.Point(0, 0)
     result: NDArray[np.float64] = shapely.distance(flat, origin)
     corners = shapely.distance(shapely.extract_unique_points(flat), origin)
-    for place in np.flatnonzero(corners > _QUARTER):
-        result[place] = _of_outline(areas[place], longitude, latitude)
+    for row in np.flatnonzero(corners > _QUARTER):
+        result[row] = _of_outline(areas[row], longitude, latitude)
     return result
 
 
 def _of_outline(area: shapely.Geometry, longitude: float, latitude: float) -> float:
-    """Distance of what is far, and if it were drawn could be a ring about the point.
+    """Distance to the outline of a far area, which the projection could draw as a ring.
 
     A tenth of a degree between points of its outline is below 1e-7 of such a distance.
     """

@@ -1,4 +1,4 @@
-"""Answer a filter for datums in memory; the meaning that both stores must agree with."""
+"""Evaluate a filter on datums in memory: the reference that both databases must agree with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.errors import BadFilter, UnknownName
 from velour_plugin.filters.comparable_values import geometry_of
 from velour_plugin.filters.language.swapped import warn_if_swapped
-from velour_plugin.filters.language.tree import Node, Property, properties
+from velour_plugin.filters.language.tree import COMPARISONS, Call, Node, Property, properties
 from velour_plugin.filters.predicates import Truth, compiled
 from velour_plugin.filters.property_names import OWN_NAMES
 from velour_plugin.helpers.libraries import shapely
@@ -25,7 +25,7 @@ FactsOfDatums = Mapping[str, Mapping[str, FactValue]]
 """By uid of the datum, by name of the fact, such as ``fact.quality.blur``."""
 
 
-def matching(
+def select(
     node: Node | None,
     datums: Sequence[Datum],
     dataset: str,
@@ -35,24 +35,24 @@ def matching(
     predictions: AnnotationTable | None = None,
     facts: FactsOfDatums | None = None,
 ) -> NDArray[np.bool_]:
-    """Say which datums a filter selects.
+    """Mask of the datums that a filter selects.
 
     Args:
         node: as :func:`velour_plugin.filters.parse_filter` made it; ``None`` selects all.
         datums: of one dataset.
         dataset: its name.
-        strict: refuse properties that none of these datums has; say no when they are but a part.
+        strict: refuse properties that none of these datums has; false for a part of a dataset.
         truth: ground truth of the datums, for ``datum.labels`` and ``datum.truths``.
         predictions: of one run, for ``datum.predictions``.
         facts: of the datums, as a store has them.
 
     Returns:
-        ``(datums,)`` bool; what is unknown is not selected.
+        ``(datums,)`` bool; a datum for which the filter is unknown is not selected.
 
     Raises:
         UnknownName: no datum has a property that the filter names.
         BadFilter: a property is not about datums, or is of facts, ground truth or predictions,
-            which are not at hand.
+            which were not passed.
 
     Warns:
         SwappedCoordinates: nothing is selected, and would be with latitude and longitude exchanged.
@@ -78,41 +78,51 @@ def matching(
 def check_properties(
     node: Node, known: set[str], strict: bool = True, also: Sequence[str] = ()
 ) -> None:
-    """Refuse a filter on a property that no datum has: its answer would be a silent nothing.
+    """Refuse a filter on a property that no datum has: it would silently select nothing.
 
     Args:
         node: the filter.
         known: names of metadata and of facts that datums have.
-        strict: say no when the datums are but a part of a dataset.
-        also: what else conditions may be about.
+        strict: whether to refuse unknown names; false for a part of a dataset.
+        also: other things that conditions may be about.
 
     Raises:
         UnknownName: no datum has the property.
-        BadFilter: it is about labels, annotations or runs, which are not asked here.
+        BadFilter: it is about labels, annotations or runs.
     """
     for prop in properties(node):
         if prop.about not in ("datum", *also):
             raise BadFilter(
                 f"{prop.name}{_at(prop)} is not about datums, and only datums are selected here; "
-                f"metadata of that name is asked for as metadata.{prop.name}."
+                f"metadata of that name is metadata.{prop.name}."
             )
         if strict and not _is_known(prop, known):
-            error = UnknownName("property", prop.name, known | OWN_NAMES)
+            error = UnknownName("property", prop.name, known | OWN_NAMES, unquoted_hint(node, prop))
             error.args = (f"{error}{_at(prop, ' It is named at ', '.')}",)
             raise error
 
 
+def unquoted_hint(node: Node, prop: Property) -> str | None:
+    """How to write a text that was given without quotes, as in ``area = Vegas``."""
+    if isinstance(node, Call):
+        subject, *others = node.args
+        if node.op in COMPARISONS and prop in others and isinstance(subject, Property):
+            return f"text stands in single quotes: {subject.name} {node.op} '{prop.name}';"
+        return next(filter(None, (unquoted_hint(part, prop) for part in node.args)), None)
+    return None
+
+
 def refuse_facts(node: Node | None) -> None:
-    """Refuse a filter on facts where there is no store that has them.
+    """Refuse a filter on facts where there is no store.
 
     Raises:
-        BadFilter: the filter asks for a fact.
+        BadFilter: the filter has a property that is a fact.
     """
     for prop in properties(node) if node is not None else ():
         if prop.fact is not None:
             raise BadFilter(
                 f"{prop.name}{_at(prop)} is a fact, and facts are in a store: evaluate a dataset "
-                "in memory with store=, or ask with 'velour rank'."
+                "in memory with store=, or use 'velour rank'."
             )
 
 
@@ -125,10 +135,10 @@ def _is_known(prop: Property, known: set[str]) -> bool:
 def _derived(
     node: Node, datums: int, truth: AnnotationTable | None, predictions: AnnotationTable | None
 ) -> dict[str, Sequence[Any]]:
-    """What a filter asks of annotations, datum by datum.
+    """Values of the properties that are computed from annotations, for each datum.
 
     Raises:
-        BadFilter: the annotations are not at hand.
+        BadFilter: the annotations were not passed.
     """
     makers: dict[str, tuple[AnnotationTable | None, Any, str]] = {
         "datum.labels": (truth, labels_of_datums, "ground truth"),
@@ -141,21 +151,21 @@ def _derived(
             table, make, needs = makers[prop.name]
             if table is None:
                 raise BadFilter(
-                    f"{prop.name}{_at(prop)} is of the {needs}, which is not at hand here."
+                    f"{prop.name}{_at(prop)} needs the {needs}, which is not available here."
                 )
             derived[prop.name] = make(table, datums)
     return derived
 
 
 def annotations_of_datums(table: AnnotationTable, datums: int) -> list[int]:
-    """How many annotations each datum has, whatever their labels and scores."""
+    """Number of annotations of each datum, whatever their labels and scores."""
     pairs = np.unique(np.stack([table.datum, table.annotation]), axis=1)
     counts: list[int] = np.bincount(pairs[0], minlength=datums).tolist()
     return counts
 
 
 def labels_of_datums(table: AnnotationTable, datums: int) -> list[list[str]]:
-    """Labels that each datum shows, each as ``value`` and as ``key=value``."""
+    """Labels of each datum's annotations, each as ``value`` and as ``key=value``."""
     held: list[list[str]] = [[] for _ in range(datums)]
     pairs = np.unique(np.stack([table.datum, table.label]), axis=1)
     for datum, label in pairs.T.tolist():
@@ -165,7 +175,7 @@ def labels_of_datums(table: AnnotationTable, datums: int) -> list[list[str]]:
 
 
 def looked_up(metadata: Mapping[str, Any] | None, path: Sequence[str]) -> Any:
-    """The value under a dotted path: of the key as it is written, else of the nested one."""
+    """The value under a dotted path: of the whole path as a key, else of nested keys."""
     value: Any = metadata or {}
     whole = ".".join(path)
     if whole in value:
@@ -177,7 +187,7 @@ def looked_up(metadata: Mapping[str, Any] | None, path: Sequence[str]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _DatumSubject:
-    """A datum, its metadata in JSON, and what else is known of it, by name."""
+    """A datum, its metadata as JSON, and its other properties by name."""
 
     datum: Datum
     record: Mapping[str, Any]
@@ -202,7 +212,7 @@ class _DatumSubject:
         value = self.known.get(prop.fact or prop.name)
         return list(value) if isinstance(value, tuple) else value
 
-    def place(self, prop: Property) -> shapely.Geometry | None:
+    def geometry(self, prop: Property) -> shapely.Geometry | None:
         if prop.name == "location":
             return self.datum.location
         return geometry_of(looked_up(self.record, prop.path))

@@ -1,6 +1,6 @@
-"""From an expression tree to a function that answers it: the meaning of every operator.
+"""Compile a filter's tree to a function: the reference meaning of every operator.
 
-Both databases must agree with what is here; the tests hold them to it.
+Both databases must agree with it; tests compare them.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from velour_plugin.helpers.libraries import shapely
 
 
 class Subject(Protocol):
-    """What a filter is asked of: a datum, a label, an annotation."""
+    """What a filter is evaluated on: a datum, a label, an annotation or a run."""
 
     def value(self, prop: Property) -> Any:
-        """A property as JSON spells it; ``None`` where it is missing."""
+        """A property as JSON; ``None`` where it is missing."""
 
-    def place(self, prop: Property) -> shapely.Geometry | None:
-        """A property as a geometry; ``None`` where it is missing or none."""
+    def geometry(self, prop: Property) -> shapely.Geometry | None:
+        """A property as a geometry; ``None`` where it is missing or no geometry."""
 
 
 Truth = Callable[[Subject], "bool | None"]
@@ -44,12 +44,12 @@ Scalar = Callable[[Subject], Readings]
 
 
 def is_related(op: str, left: shapely.Geometry, right: shapely.Geometry) -> bool:
-    """Whether ``s_within`` or its kin, called as in shapely, holds of two places."""
+    """Whether a spatial operator such as ``s_within`` holds for two geometries."""
     return bool(getattr(shapely, op.removeprefix("s_"))(left, right))
 
 
 def compiled(node: Node) -> Truth:
-    """Make the function that says whether a filter is true of a subject; ``None``: unknown."""
+    """A function that returns whether a filter is true of a subject; ``None`` for unknown."""
     assert isinstance(node, Call)
     if node.op in ("and", "or"):
         parts = [compiled(arg) for arg in node.args]
@@ -63,11 +63,11 @@ def compiled(node: Node) -> Truth:
 
 
 def junction(decisive: bool, truths: Iterable[bool | None]) -> bool | None:
-    """OR (``decisive`` is true) or AND of what is true, false or unknown."""
-    said = list(truths)
-    if decisive in said:
+    """OR (``decisive`` is true) or AND of values that are true, false or unknown."""
+    results = list(truths)
+    if decisive in results:
         return decisive
-    return None if None in said else not decisive
+    return None if None in results else not decisive
 
 
 def like_pattern(pattern: str) -> re.Pattern[str]:
@@ -83,17 +83,17 @@ def like_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def related(op: str, left: shapely.Geometry | None, right: shapely.Geometry | None) -> bool | None:
-    """Compare two places; one that crosses itself, or is a collection, is unknown."""
+    """Compare two geometries; unknown where one crosses itself, is a collection or is missing."""
     if not (is_comparable(left) and is_comparable(right)):
         return None
     return is_related(op, left, right)
 
 
-def is_comparable(place: shapely.Geometry | None) -> bool:
-    """Whether a place is there, does not cross itself, and is no collection."""
-    if place is None or place.geom_type == "GeometryCollection":
+def is_comparable(geometry: shapely.Geometry | None) -> bool:
+    """Whether a geometry is there, does not cross itself, and is no collection."""
+    if geometry is None or geometry.geom_type == "GeometryCollection":
         return False
-    return bool(shapely.is_valid(place))
+    return bool(shapely.is_valid(geometry))
 
 
 def _negated(inner: Truth) -> Truth:
@@ -113,8 +113,8 @@ def _between(node: Call) -> Truth:
     value, low, high = map(_scalar, node.args)
 
     def between(subject: Subject) -> bool | None:
-        said = value(subject)
-        bounds = (compare(">=", said, low(subject)), compare("<=", said, high(subject)))
+        left = value(subject)
+        bounds = (compare(">=", left, low(subject)), compare("<=", left, high(subject)))
         return junction(False, bounds)
 
     return between
@@ -129,8 +129,8 @@ def _in(node: Call) -> Truth:
     scalars, value = [_scalar(item) for item in items], _scalar(first)
 
     def among(subject: Subject) -> bool | None:
-        said = value(subject)
-        return junction(True, (compare("=", said, item(subject)) for item in scalars))
+        left = value(subject)
+        return junction(True, (compare("=", left, item(subject)) for item in scalars))
 
     return among
 
@@ -138,27 +138,27 @@ def _in(node: Call) -> Truth:
 def _among(value: Scalar, literals: Sequence[Readings]) -> Truth:
     """One of many literals; a set for each combination of types that a literal is read as."""
     groups: dict[tuple[str, ...], dict[str, set[Any]]] = {}
-    for said in literals:
-        group = groups.setdefault(tuple(said), {kind: set() for kind in said})
-        for kind, reading in said.items():
+    for literal in literals:
+        group = groups.setdefault(tuple(literal), {kind: set() for kind in literal})
+        for kind, reading in literal.items():
             group[kind].add(reading)
 
     def among(subject: Subject) -> bool | None:
-        said = value(subject)
-        return junction(True, (_is_in(said, group) for group in groups.values()))
+        left = value(subject)
+        return junction(True, (_is_in(left, group) for group in groups.values()))
 
     return among
 
 
-def _is_in(said: Readings, group: dict[str, set[Any]]) -> bool | None:
-    shared = [kind for kind in group if kind in said]
-    return any(said[kind] in group[kind] for kind in shared) if shared else None
+def _is_in(left: Readings, group: dict[str, set[Any]]) -> bool | None:
+    shared = [kind for kind in group if kind in left]
+    return any(left[kind] in group[kind] for kind in shared) if shared else None
 
 
 def _held(literal: Readings, holders: Sequence[Node]) -> Truth:
     """``'x' IN (tags)``: a property equals it, or is a list that holds it."""
 
-    def one(holder: Node) -> Truth:
+    def holds(holder: Node) -> Truth:
         if not isinstance(holder, Property):
             scalar = _scalar(holder)
             return lambda subject: compare("=", scalar(subject), literal)
@@ -171,7 +171,7 @@ def _held(literal: Readings, holders: Sequence[Node]) -> Truth:
 
         return held
 
-    parts = [one(holder) for holder in holders]
+    parts = [holds(holder) for holder in holders]
     return lambda subject: junction(True, (part(subject) for part in parts))
 
 
@@ -179,15 +179,15 @@ def _listed(node: Call) -> Truth:
     """``A_CONTAINS``: the list holds every value; ``A_OVERLAPS``: at least one."""
     prop, *items = node.args
     assert isinstance(prop, Property)
-    wanted = [literal_readings(_value(item)) for item in items]
+    literals = [literal_readings(_value(literal)) for literal in items]
     enough = all if node.op == "a_contains" else any
 
     def listed(subject: Subject) -> bool | None:
         values = subject.value(prop)
         if not isinstance(values, list):
             return None
-        said = [readings(value) for value in values]
-        return enough(any(compare("=", one, item) for one in said) for item in wanted)
+        items = [readings(value) for value in values]
+        return enough(any(compare("=", item, literal) for item in items) for literal in literals)
 
     return listed
 
@@ -196,7 +196,7 @@ def _is_null(node: Call) -> Truth:
     (prop,) = node.args
     assert isinstance(prop, Property)
     if prop.name in ("location", "annotation.geometry"):
-        return lambda subject: subject.place(prop) is None
+        return lambda subject: subject.geometry(prop) is None
     return lambda subject: subject.value(prop) is None
 
 
@@ -211,20 +211,20 @@ def _like(node: Call) -> Truth:
 
 
 def _related(node: Call) -> Truth:
-    left, right = map(_place, node.args)
+    left, right = map(_geometry, node.args)
     return lambda subject: related(node.op, left(subject), right(subject))
 
 
 def _near(node: Call) -> Truth:
-    place = _place(node.args[0])
+    geometry = _geometry(node.args[0])
     point, distance, unit = map(_value, node.args[1:])
     metres = distance * METRES[unit]
 
     def near(subject: Subject) -> bool | None:
-        there = place(subject)
-        if there is None or not is_on_earth(there):
+        location = geometry(subject)
+        if location is None or not is_on_earth(location):
             return None
-        return bool(distances([there], point.x, point.y)[0] <= metres)
+        return bool(distances([location], point.x, point.y)[0] <= metres)
 
     return near
 
@@ -241,8 +241,8 @@ def _scalar(node: Node) -> Scalar:
     return lambda subject: _folded(inner(subject))
 
 
-def _folded(said: Readings) -> Readings:
-    return {"string": said["string"].casefold()} if "string" in said else {}
+def _folded(value: Readings) -> Readings:
+    return {"string": value["string"].casefold()} if "string" in value else {}
 
 
 def _calculated(node: Call) -> Scalar:
@@ -256,9 +256,9 @@ def _calculated(node: Call) -> Scalar:
     return calculated
 
 
-def _place(node: Node) -> Callable[[Subject], shapely.Geometry | None]:
+def _geometry(node: Node) -> Callable[[Subject], shapely.Geometry | None]:
     if isinstance(node, Property):
-        return lambda subject: subject.place(node)
+        return lambda subject: subject.geometry(node)
     constant = _value(node)
     return lambda _: constant
 

@@ -1,4 +1,4 @@
-"""Families of properties: what filters may ask for, by prefix, and where each is answered.
+"""Families of properties that filters may use, by prefix, and where each is evaluated.
 
 A family is answered by one of
 
@@ -28,23 +28,23 @@ KINDS_OF_PROPERTIES = ("string", "number", "strings", "geometry", "fact", "any")
 """``strings`` is a list of texts; ``fact`` a number, a text or a list; ``any`` is metadata."""
 
 RunValue = Callable[[str, str, "str | None"], Any]
-"""Answers for one candidate: of property name, model and run id the value, ``None`` if unknown."""
+"""Maps property name, model and run id to the value for a candidate; ``None`` if unknown."""
 
 _PREFIX = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class PropertyFamily:
-    """Properties that share a prefix, and how filters on them are answered.
+    """Properties that share a prefix, and where filters on them are evaluated.
 
     Args:
         prefix: what names begin with, before a dot; empty only for Velour's own bare names.
         answered_by: ``sql`` or ``candidates`` for a plugin's; see this module.
         properties: kinds by full name: ``string``, ``number`` or ``strings`` (a list).
         open: kinds by the beginning that any number of names share, such as ``mlflow.params.``.
-        about: what conditions are grouped by; follows from ``answered_by`` when left out.
-        revision: changes whenever the same question may have another answer without anything
-            written to the store; ``None`` where nobody can tell, and answers are not cached.
+        about: what its properties belong to; follows from ``answered_by`` when left out.
+        revision: changes whenever the same query may have another answer without anything
+            written to the store; ``None`` if that is unknown: answers are then not cached.
         value: of a plugin's ``candidates`` family: the value of a property for a candidate.
 
     Raises:
@@ -73,7 +73,7 @@ class PropertyFamily:
             object.__setattr__(self, "about", about)
 
     def kind_of(self, name: str) -> str | None:
-        """The kind of one of its properties; ``None`` for a name that is not."""
+        """The kind of a property; ``None`` for a name outside the family."""
         if name in self.properties:
             return self.properties[name]
         return next(
@@ -83,7 +83,7 @@ class PropertyFamily:
 
     @property
     def names(self) -> list[str]:
-        """Its properties as people read them; ``NAME`` stands for any."""
+        """Names of its properties for messages; ``NAME`` stands for any."""
         return [*self.properties, *(f"{start}NAME" for start in self.open)]
 
 
@@ -122,7 +122,7 @@ _TAKEN = frozenset(
 
 
 def checked_offer(family: PropertyFamily) -> PropertyFamily:
-    """Refuse what a plugin cannot offer.
+    """Return the family of a plugin, or refuse it.
 
     Raises:
         PluginConflict: the prefix is one of Velour's own.
@@ -195,12 +195,12 @@ def is_of_runs(name: str) -> bool:
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a bare name means something other than metadata of the datum."""
+    """Whether a name is a property of a family, not metadata of the datum."""
     return any(family.kind_of(name) for family in OWN) or bool(_of_prefix(name))
 
 
 def _of_prefix(name: str) -> list[PropertyFamily]:
-    """Families that all names of a prefix belong to; plugins are asked about dotted names only."""
+    """Families of a name's prefix; those of plugins only for dotted names."""
     prefix, dot, _ = name.partition(".")
     if not (prefix and dot):
         return []

@@ -1,7 +1,7 @@
-"""Names of properties: their one spelling, what each is about, and where it lies.
+"""Canonical names of properties, and the fact or metadata path behind each.
 
 A bare name is metadata of the datum, and ``metadata.NAME`` always is: that is how metadata
-called like a property of a family is asked for, as in ``metadata.score`` or ``metadata.fact.x``.
+called like a property of a family is named, as in ``metadata.score`` or ``metadata.fact.x``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from velour_plugin.errors import BadFilter
 from velour_plugin.filters.properties import OWN, PropertyFamily, family_of, is_reserved
 
 OWN_NAMES = frozenset(name for family in OWN for name in family.properties)
-"""Velour's own properties; of metadata and facts there are as many as datums have."""
+"""Velour's own properties, without metadata and facts."""
 
 _METADATA = "metadata."
 
 
 def canonical_name(name: str) -> str:
-    """The one spelling of a property: ``metadata.`` only where a bare name means another."""
+    """The canonical name: with ``metadata.`` only where the bare name means another property."""
     bare = name.removeprefix(_METADATA)
     if bare == name or bare.startswith(_METADATA) or is_reserved(bare):
         return name
@@ -26,7 +26,7 @@ def canonical_name(name: str) -> str:
 
 
 def checked_name(name: object) -> str:
-    """Refuse what is no property, and what is none of a family though it has its prefix.
+    """Return the name of a property, or refuse it.
 
     Raises:
         BadFilter: it is not a non-empty text, or a fact without a source.
@@ -47,7 +47,7 @@ def checked_name(name: object) -> str:
 def fact_of(name: str, family: PropertyFamily | None) -> str | None:
     """The fact that answers a property, as :func:`velour_plugin.domain.facts.fact_name` names it.
 
-    ``None`` for properties that are answered otherwise, and for ``fact.`` without source or name.
+    ``None`` for properties that are no facts, and for ``fact.`` without source or name.
     """
     if name == TAGS:
         return TAGS
@@ -60,7 +60,7 @@ def fact_of(name: str, family: PropertyFamily | None) -> str | None:
 
 
 def path_of(name: str, family: PropertyFamily | None) -> tuple[str, ...]:
-    """Steps into the metadata of what a property is about; none where it is no metadata."""
+    """Steps into the metadata that a property is in; empty where it is no metadata."""
     if family is None:
         return tuple(name.removeprefix(_METADATA).split("."))
     if family.kind_of(name) != "any" or family.value is not None:

@@ -1,4 +1,4 @@
-"""A dataset with fewer annotations: what a filter's conditions on them leave."""
+"""Apply a filter's conditions on labels, annotations and scores to a dataset."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ _OF_ANNOTATION = "annotation.metadata."
 
 
 def reduced(dataset: Dataset, split: Split) -> Dataset:
-    """Leave out annotations and predictions that a filter does not select; all datums stay.
+    """Remove annotations and predictions that a filter does not select; all datums stay.
 
     Conditions on labels are on both sides; those on annotations are on the ground truth, of which a
     model knows neither the area nor the metadata; those on scores are on predictions.
 
     Args:
         dataset: with or without predictions.
-        split: the filter, taken apart.
+        split: the filter, divided.
     """
-    truth, said = _of_labels(dataset.truth, split), dataset.predictions
+    truth, predictions = _of_labels(dataset.truth, split), dataset.predictions
     if split.annotations is not None:
         truth = truth.take(matching_rows(split.annotations, truth))
-    if said is not None:
-        said = _of_labels(said, split)
+    if predictions is not None:
+        predictions = _of_labels(predictions, split)
         if split.scores is not None:
-            said = said.take(matching_rows(split.scores, said))
+            predictions = predictions.take(matching_rows(split.scores, predictions))
         if split.min_score is not None:
-            said = said.take(said.score >= split.min_score)
-    return replace(dataset, truth=truth, predictions=said)
+            predictions = predictions.take(predictions.score >= split.min_score)
+    return replace(dataset, truth=truth, predictions=predictions)
 
 
 def annotation_properties(dataset: Dataset) -> set[str]:
-    """Names of the metadata of a dataset's true annotations, as a filter spells them."""
-    told = dataset.truth.metadata
-    rows = () if told is None else told
-    return {f"{_OF_ANNOTATION}{name}" for said in rows for name in said or ()}
+    """Names of the metadata of a dataset's true annotations, as properties of a filter."""
+    rows = dataset.truth.metadata
+    rows = () if rows is None else rows
+    return {f"{_OF_ANNOTATION}{name}" for metadata in rows for name in metadata or ()}
 
 
 def check_annotation_properties(split: Split, known: set[str]) -> None:
     """Refuse conditions on metadata that no annotation has.
 
     Args:
-        split: the filter, taken apart.
+        split: the filter, divided.
         known: as :func:`annotation_properties` names them, maybe among others.
 
     Raises:
@@ -66,19 +66,19 @@ def check_annotation_properties(split: Split, known: set[str]) -> None:
 
 
 def check_labels(split: Split, known: Iterable[LabelName]) -> None:
-    """Refuse conditions on labels that no class meets: their answer would be a silent nothing.
+    """Refuse conditions on labels that no class meets: they would silently select nothing.
 
     Args:
-        split: the filter, taken apart.
+        split: the filter, divided.
         known: classes as (key, value).
 
     Raises:
-        UnknownName: none of them is selected; they are named.
+        UnknownName: no class is selected; the message names the nearest.
     """
     names = sorted(known)
     if split.labels is not None and not matching_labels(split.labels, names).any():
-        spelled = [f"{key}={value}" for key, value in names]
-        raise UnknownName("label", to_text(split.labels), spelled)
+        known_labels = [f"{key}={value}" for key, value in names]
+        raise UnknownName("label", to_text(split.labels), known_labels)
 
 
 def _of_labels(table: AnnotationTable, split: Split) -> AnnotationTable:

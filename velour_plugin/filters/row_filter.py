@@ -1,4 +1,4 @@
-"""Answer a filter for rows of an annotation table, for labels and for runs."""
+"""Evaluate a filter on rows of an annotation table, on labels and on runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FAMILIES = ("annotation", "label", "score")
 
 
 def matching_rows(node: Node | None, table: AnnotationTable) -> NDArray[np.bool_]:
-    """Say which rows a filter selects; all conditions are on the same row.
+    """Mask of the rows that a filter selects; all conditions are on the same row.
 
     Args:
         node: a filter on ``label.key``, ``label.value``, ``score``, ``annotation.area`` (of the
@@ -32,7 +32,7 @@ def matching_rows(node: Node | None, table: AnnotationTable) -> NDArray[np.bool_
         table: ground truth or predictions.
 
     Returns:
-        ``(n,)`` bool; what is unknown is not selected: a truth has no score.
+        ``(n,)`` bool; unknown is not selected: ground truth has no score.
 
     Raises:
         BadFilter: a property is not about labels or annotations.
@@ -52,7 +52,7 @@ def matching_rows(node: Node | None, table: AnnotationTable) -> NDArray[np.bool_
 
 
 def matching_labels(node: Node | None, labels: Sequence[LabelName]) -> NDArray[np.bool_]:
-    """Say which classes a filter on ``label.key`` and ``label.value`` selects.
+    """Mask of the classes that a filter on ``label.key`` and ``label.value`` selects.
 
     Raises:
         BadFilter: a property is not about labels.
@@ -71,11 +71,11 @@ def matches_run(
     model_metadata: Mapping[str, Any] | None = None,
     dataset_metadata: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Whether a filter on models, runs and datasets selects a run; without one, it is unknown.
+    """Whether a filter on models, runs and datasets selects a run.
 
     Args:
         node: a filter on ``model``, ``run_id``, ``model.metadata.NAME``, ``dataset.metadata.NAME``
-            and what plugins know of runs; ``None`` selects all.
+            and properties of runs that plugins add; ``None`` selects all.
         model: the model's name.
         run_id: the run's id, where there is a run.
         model_metadata: of the model, as JSON.
@@ -122,7 +122,7 @@ def _check(node: Node, families: Sequence[str]) -> None:
 
 
 class RunSubject:
-    """A run as a filter sees it: a model's name and metadata, and what plugins know of the run."""
+    """A run as a filter sees it: model, metadata, and properties that plugins add."""
 
     def __init__(
         self, model: str, run_id: str | None, metadata: Mapping[str, Mapping[str, Any]]
@@ -138,13 +138,13 @@ class RunSubject:
             return looked_up(self.metadata[prop.name.partition(".")[0]], prop.path)
         return self.model if prop.name == "model" else self.run_id
 
-    def place(self, prop: Property) -> shapely.Geometry | None:
+    def geometry(self, prop: Property) -> shapely.Geometry | None:
         """GeoJSON of metadata as a geometry."""
         return geometry_of(self.value(prop)) if prop.path else None
 
 
 class _RowSubject:
-    """The row of a table that is looked at."""
+    """One row of a table as a filter sees it; set ``row`` to choose it."""
 
     def __init__(self, table: AnnotationTable) -> None:
         self.table = table
@@ -159,15 +159,15 @@ class _RowSubject:
 
     def value(self, prop: Property) -> Any:
         if prop.path:
-            said = None if self.table.metadata is None else self.table.metadata[self.row]
-            return looked_up(said, prop.path)
+            metadata = None if self.table.metadata is None else self.table.metadata[self.row]
+            return looked_up(metadata, prop.path)
         if prop.about == "label":
             name = self.table.labels[self.table.label[self.row]]
             return name[prop.name == "label.value"]
         number = self.numbers[prop.name][self.row]
         return None if number != number else number
 
-    def place(self, prop: Property) -> shapely.Geometry | None:
+    def geometry(self, prop: Property) -> shapely.Geometry | None:
         if prop.path:
             return geometry_of(self.value(prop))
         shape = self._shape()
@@ -181,9 +181,9 @@ class _RowSubject:
 
 
 def region_of(shape: Shape) -> shapely.Geometry:
-    """A region as a geometry in pixels; of a mask the union of its pixels, each a square.
+    """A region as a geometry in pixels; a mask as the union of its pixels, each a square.
 
-    A polygon that crosses itself is mended, as it is for matching.
+    A polygon that crosses itself is made valid, as it is for matching.
     """
     if not isinstance(shape, Raster):
         return shapely.make_valid(shape.shape)

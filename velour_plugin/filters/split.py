@@ -1,6 +1,6 @@
-"""Take a filter apart by what its conditions are about.
+"""Divide a filter by what its conditions are about.
 
-The whole is true where all its top-level conditions are: so each can be answered where it is
+A filter is true where all its top-level conditions are, so each can be evaluated where it is
 cheapest. Datums are selected in SQL, labels and higher scores in the ledger, and annotations
 by matching again.
 """
@@ -26,16 +26,16 @@ from velour_plugin.filters.language.tree import (
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A filter's conditions by what they are about; ``None`` where nothing is asked.
+    """A filter's conditions by what they are about; ``None`` where there is none.
 
     Args:
-        datums: on datums, their metadata and places.
+        datums: on datums, their metadata and locations.
         annotations: on regions and metadata of annotations; all on the same annotation.
         labels: on ``label.key`` and ``label.value``.
-        predictions: on how much one run predicted of a datum, maybe mixed with ``datums``.
+        predictions: on the number of predictions of a datum, maybe mixed with ``datums``.
         min_score: predictions count from this score on, it included.
         scores: other conditions on ``score``, which no ledger answers.
-        runs: on models, runs and datasets: whatever is known of a candidate.
+        runs: on models, runs and datasets.
     """
 
     datums: Node | None = None
@@ -53,10 +53,10 @@ class Split:
 
 
 def split_filter(node: Node | None) -> Split:
-    """Take a filter apart.
+    """Divide a filter.
 
     Raises:
-        BadFilter: a condition below OR or NOT mixes what is answered in different places.
+        BadFilter: a condition below OR or NOT mixes properties of different things.
     """
     parts: dict[str, list[Node]] = {name.name: [] for name in fields(Split)}
     lowest: list[float] = []
@@ -74,10 +74,10 @@ def split_filter(node: Node | None) -> Split:
 def subject_of(part: Node) -> str:
     """What a condition is about, such as a ``datum``, ``label`` or ``run``.
 
-    Predictions of a datum may be compared with what else is known of it.
+    Predictions of a datum may be compared with its other properties.
 
     Raises:
-        BadFilter: it mixes what is answered in different places.
+        BadFilter: it mixes properties of different things.
     """
     named = {prop.about: prop for prop in properties(part)}
     if set(named) == {"datum", "prediction"}:
@@ -92,9 +92,9 @@ def subject_of(part: Node) -> str:
 
 
 def family_revisions(used: Iterable[Property]) -> dict[str, str] | None:
-    """Revisions of the families of properties: part of what names a cached answer.
+    """Revisions of the families of properties: part of the key of a cached answer.
 
-    ``None`` when a family may answer otherwise at any moment: such answers are not cached.
+    ``None`` when a family's values may change at any moment: such answers are not cached.
     """
     families = [prop.family for prop in used]
     revisions = {family.prefix: family.revision for family in families if family is not None}
@@ -103,7 +103,7 @@ def family_revisions(used: Iterable[Property]) -> dict[str, str] | None:
 
 
 def _bound(part: Node) -> float | None:
-    """The lowest score that ``score >= s`` or ``> s`` lets pass; ``None`` for what is neither."""
+    """The lowest score that passes ``score >= s`` or ``> s``; ``None`` for other conditions."""
     if not isinstance(part, Call) or part.op not in (">=", ">"):
         return None
     prop, limit = part.args

@@ -1,1 +1,1 @@
-"""Small tools without a concept of Velour's: progress, lazy imports, parquet files."""
+"""Small helpers: progress, lazy imports, parquet files."""

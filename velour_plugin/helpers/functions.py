@@ -1,4 +1,4 @@
-"""Functions that people name as ``module:function``."""
+"""Import functions named as ``module:function``."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def function_named(name: str) -> Callable[..., Any]:
     Raises:
         NotFound: there is no such module.
         UnknownName: the module has no such function.
-        InvalidInput: the module cannot be imported, or what it has is no function.
+        InvalidInput: the module cannot be imported, or its attribute is no function.
     """
     module_name, _, path = name.partition(":")
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
-        module = found = import_module(module_name)
+        module = target = import_module(module_name)
     except ModuleNotFoundError as error:
         if not f"{module_name}.".startswith(f"{error.name}."):
             raise InvalidInput(f"{name!r}: {module_name} needs {error.name}: {error}.") from error
@@ -33,10 +33,10 @@ def function_named(name: str) -> Callable[..., Any]:
     except Exception as error:
         raise InvalidInput(f"{name!r}: importing {module_name} failed: {error!r}.") from error
     for part in path.split("."):
-        if not hasattr(found, part):
+        if not hasattr(target, part):
             functions = [key for key, value in vars(module).items() if callable(value)]
             raise UnknownName(f"function of {module_name}", path, functions)
-        found = getattr(found, part)
-    if not callable(found):
-        raise InvalidInput(f"{name!r} is a {type(found).__name__}: expected a function.")
-    return found
+        target = getattr(target, part)
+    if not callable(target):
+        raise InvalidInput(f"{name!r} is a {type(target).__name__}: expected a function.")
+    return target

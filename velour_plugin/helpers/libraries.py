@@ -1,7 +1,7 @@
-"""Large libraries that load when something of them is first used.
+"""Lazy imports of large libraries: loaded when an attribute is first used.
 
-Most questions have no place in them, and geometry takes longer to import than they take to answer:
-modules say ``from velour_plugin.helpers.libraries import shapely`` and use it as ever.
+Most queries have no geometry, and shapely takes longer to import than they take to answer: modules
+write ``from velour_plugin.helpers.libraries import shapely`` and use it as usual.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 
 class _Library:
-    """A module that is imported when its first attribute is looked up."""
+    """A module that is imported at its first attribute access."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -30,7 +30,7 @@ else:
 
 
 def is_geometry(value: object) -> bool:
-    """Whether a value is a geometry of shapely: nothing is before shapely was imported.
+    """Whether a value is a shapely geometry; ``False`` while shapely is not imported.
 
     >>> is_geometry("POINT (1 2)"), is_geometry(shapely.Point(1, 2))
     (False, True)

@@ -1,6 +1,6 @@
 """Datasets and predictions in parquet files: artifacts, interchange, and partitions.
 
-Annotations are spelled by :mod:`velour_plugin.domain.encoding.codec`. A row of datums is ``uid``,
+Annotations are encoded by :mod:`velour_plugin.domain.encoding.codec`. A row of datums is ``uid``,
 ``metadata`` (JSON), ``location`` (WKB).
 """
 
@@ -32,13 +32,13 @@ def write_predictions(dataset: Dataset, path: Path) -> None:
 
 
 def read_predictions(path: Path, dataset: Dataset) -> Dataset:
-    """Give a dataset the predictions of a file that :func:`write_predictions` made.
+    """Read predictions that :func:`write_predictions` wrote, into their dataset.
 
     Raises:
         BadDataset: a row is for no datum of the dataset.
     """
-    said, notes = read_table(path, dataset.place, dataset.truth.labels)
-    return dataset.with_predictions(said, notes.get("velour.model", ""))
+    predictions, notes = read_table(path, dataset.index_of, dataset.truth.labels)
+    return dataset.with_predictions(predictions, notes.get("velour.model", ""))
 
 
 def write_table(
@@ -58,7 +58,7 @@ def write_table(
 def read_table(
     path: Path, index_of: Mapping[str, int], labels: Iterable[LabelName] = ()
 ) -> tuple[AnnotationTable, dict[str, str]]:
-    """Read annotations, and the notes that were written with them.
+    """Read annotations, and the notes of their file.
 
     Args:
         path: of the file.
@@ -101,17 +101,17 @@ def read_datums(path: Path) -> DatumColumns:
         table = parquet_to_table(content)
         uids, texts, wkb = (table[name].to_pylist() for name in ("uid", "metadata", "location"))
         metadata = [decode_metadata(known) for known in _parsed(texts)]
-        places = list(shapely.from_wkb(np.array(wkb, object))) if any(wkb) else None
+        locations = list(shapely.from_wkb(np.array(wkb, object))) if any(wkb) else None
     except (KeyError, TypeError, ValueError, AttributeError, shapely.errors.ShapelyError) as error:
         raise BadDataset(
             f"{str(path)!r} holds no datums as Velour writes them ({error}): write the "
             "partitions again."
         ) from error
-    return DatumColumns.of_uids(uids, metadata if any(metadata) else None, places)
+    return DatumColumns.of_uids(uids, metadata if any(metadata) else None, locations)
 
 
 def _parsed(texts: Sequence[str]) -> Sequence[Any]:
-    """What JSON texts say, parsed at once, which takes half as long as one by one."""
+    """Parse JSON texts, all at once: half the time of one by one."""
     together: Sequence[Any] = json.loads(f"[{','.join(texts)}]")
     return together if len(together) == len(texts) else [json.loads(text) for text in texts]
 

@@ -1,6 +1,6 @@
-"""What of Velour is in use in this process: the store opened last, the dataset touched last.
+"""The store and dataset version that this process used last.
 
-Those who describe a process from outside, such as MLflow's run context, read it. It imports
+MLflow's run context, for example, reads them. This module imports
 nothing, as it is read in every process that has a plugin of ours.
 """
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Usage:
-    """What is in use.
+    """The store and the dataset version used last.
 
     Args:
         store: the store's address without its password; ``None`` when none was opened.
-        dataset: name and digest of a version; ``None`` when none was stored or read.
+        dataset: name and digest of the version; ``None`` when none was stored or read.
     """
 
     store: str | None = None
@@ -23,7 +23,7 @@ class Usage:
 
     @property
     def version(self) -> str | None:
-        """The dataset's version as people name it, whichever store it is in: ``name@digest``."""
+        """The dataset version as ``name@digest``, the same in every store."""
         return self.dataset and f"{self.dataset[0]}@{self.dataset[1][:12]}"
 
 

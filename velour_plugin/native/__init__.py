@@ -1,4 +1,4 @@
-"""The compiled kernel of the core, where there is a compiler: masks, files, label images, digests.
+"""The compiled kernel of the core: masks, COCO files, label images, digests.
 
-numpy and Python's ``json`` do the same elsewhere, with the same bits.
+Without a compiler, numpy and Python's ``json`` do the same, with the same bits.
 """

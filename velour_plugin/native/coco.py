@@ -1,4 +1,4 @@
-"""COCO files through the compiled kernel: from bytes to columns, without an object a record.
+"""Read COCO files with the compiled kernel: from bytes to columns, without Python objects.
 
 Any order of keys, unknown keys and white space are read. What Python's ``json`` would read
 and these functions do not (ids that are text, not whole or beyond 64 bits, NaN and Infinity,
@@ -19,7 +19,7 @@ from velour_plugin.native.columns import column
 from velour_plugin.native.library import library, threads
 
 NO_REGION, POLYGONS, COMPRESSED, COUNTS = range(4)
-"""How a record spells its segmentation: not, polygons, RLE with text, RLE with a list."""
+"""Form of a record's segmentation: none, polygons, RLE with text, RLE with a list."""
 
 
 _NO_REGION: Mapping[str, Any] = {
@@ -33,19 +33,19 @@ class MalformedCoco(ValueError):
     """Bytes that are no JSON, or no COCO file.
 
     Args:
-        wanted: what should stand there.
-        offset: where, in bytes from the beginning.
+        expected: the syntax that should be there.
+        offset: of the error, in bytes from the beginning.
         text: the file.
     """
 
-    def __init__(self, wanted: str, offset: int, text: bytes) -> None:
+    def __init__(self, expected: str, offset: int, text: bytes) -> None:
         self.offset = offset
         near = text[max(offset - 20, 0) : offset + 20].decode("utf-8", "replace")
-        super().__init__(f"expected {wanted} at byte {offset}, near {near!r}.")
+        super().__init__(f"expected {expected} at byte {offset}, near {near!r}.")
 
 
 class UseJson(Exception):
-    """A file that Python's ``json`` may read and this reader does not."""
+    """This reader does not support a file; Python's ``json`` may read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class CocoRecords:
         area: ``(n,)``, NaN where there is none; ``None`` in results.
         crowd: ``(n,)`` bool.
         score: ``(n,)``; ``None`` in ground truth.
-        region: ``(n,)`` how the segmentation is spelled, see :data:`NO_REGION`.
+        region: ``(n,)`` form of the segmentation, see :data:`NO_REGION`.
         region_start: ``(n,)`` where it begins in the text: the list, or the text of the counts.
         region_stop: ``(n,)`` where it ends.
         size: ``(n, 2)`` height and width of an RLE; -1 where there is none.
@@ -89,7 +89,7 @@ class Names:
     Args:
         id: ``(n,)`` int64.
         size: ``(n, 2)`` height and width; -1 where unknown.
-        start: where their list begins in the text, for what else they say.
+        start: where their list begins in the text, for their other keys.
         stop: where it ends; both 0 when the file has no such list.
     """
 
@@ -100,7 +100,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class TruthColumns:
     """A COCO file of ground truth."""
 
     images: Names
@@ -112,25 +112,27 @@ def read_results(text: bytes) -> CocoRecords:
     """Read a COCO results file: a list of objects with image_id, category_id and score.
 
     Raises:
-        MalformedCoco: no JSON, or not what a results file is; with the offset.
-        UseJson: let Python's ``json`` read it.
+        MalformedCoco: no JSON, or no results file; with the offset.
+        UseJson: Python's ``json`` should read it.
     """
-    found = library.functions.read_results(text=_checked(text), threads=threads())
-    _check(text, found)
-    return _records(found)
+    columns = library.functions.read_results(text=_checked(text), threads=threads())
+    _check(text, columns)
+    return _records(columns)
 
 
-def read_truth(text: bytes) -> Truth:
+def read_truth(text: bytes) -> TruthColumns:
     """Read a COCO file of ground truth: an object with images, categories and annotations.
 
     Raises:
-        MalformedCoco: no JSON, or not what such a file is; with the offset.
-        UseJson: let Python's ``json`` read it.
+        MalformedCoco: no JSON, or no such file; with the offset.
+        UseJson: Python's ``json`` should read it.
     """
-    found = library.functions.read_truth(text=_checked(text), threads=threads())
-    _check(text, found)
-    return Truth(
-        _names(found, "image", "images"), _names(found, "category", "categories"), _records(found)
+    columns = library.functions.read_truth(text=_checked(text), threads=threads())
+    _check(text, columns)
+    return TruthColumns(
+        _names(columns, "image", "images"),
+        _names(columns, "category", "categories"),
+        _records(columns),
     )
 
 
@@ -152,13 +154,13 @@ def read_polygons(
     Raises:
         MalformedCoco: not a list of lists of coordinates, or fewer than three points.
     """
-    found = library.functions.read_polygons(
+    columns = library.functions.read_polygons(
         text=_checked(text),
         start=column("start", start, np.int64),
         stop=column("stop", stop, np.int64),
     )
-    _check(text, found)
-    return found["point"], found["ring"], found["record"]
+    _check(text, columns)
+    return columns["point"], columns["ring"], columns["record"]
 
 
 def read_counts(
@@ -178,40 +180,42 @@ def read_counts(
 
     Raises:
         MalformedCoco: not a list of whole numbers >= 0, or they do not fill their mask.
-        UseJson: let Python's ``json`` read it.
+        UseJson: Python's ``json`` should read it.
     """
-    found = library.functions.read_counts(
+    columns = library.functions.read_counts(
         text=_checked(text),
         start=column("start", start, np.int64),
         stop=column("stop", stop, np.int64),
         size=column("size", size, np.int64),
     )
-    _check(text, found)
-    return found["edge"], found["mask"]
+    _check(text, columns)
+    return columns["edge"], columns["mask"]
 
 
-def _records(found: dict[str, Any]) -> CocoRecords:
-    if len(found["region"]) < len(found["image"]):  # which says that there is none
+def _records(columns: dict[str, Any]) -> CocoRecords:
+    if len(columns["region"]) < len(columns["image"]):  # there are no regions
         for name, nothing in _NO_REGION.items():
-            found[name] = np.broadcast_to(nothing, len(found["image"]))
+            columns[name] = np.broadcast_to(nothing, len(columns["image"]))
     return CocoRecords(
-        found.get("id"),
-        found["image"],
-        found["label"],
-        found["box"],
-        found.get("area"),
-        found["crowd"],
-        found.get("score"),
-        found["region"],
-        found["region_start"],
-        found["region_stop"],
-        np.stack([found["height"], found["width"]], axis=-1),
+        columns.get("id"),
+        columns["image"],
+        columns["label"],
+        columns["box"],
+        columns.get("area"),
+        columns["crowd"],
+        columns.get("score"),
+        columns["region"],
+        columns["region_start"],
+        columns["region_stop"],
+        np.stack([columns["height"], columns["width"]], axis=-1),
     )
 
 
-def _names(found: dict[str, Any], one: str, many: str) -> Names:
-    size = np.stack([found[f"{one}_height"], found[f"{one}_width"]], axis=-1)
-    return Names(found[f"{one}_id"], size, found[f"{many}_start"], found[f"{many}_stop"])
+def _names(columns: dict[str, Any], singular: str, plural: str) -> Names:
+    size = np.stack([columns[f"{singular}_height"], columns[f"{singular}_width"]], axis=-1)
+    return Names(
+        columns[f"{singular}_id"], size, columns[f"{plural}_start"], columns[f"{plural}_stop"]
+    )
 
 
 def _checked(text: bytes) -> bytes:
@@ -224,12 +228,12 @@ def _checked(text: bytes) -> bytes:
     return text
 
 
-def _check(text: bytes, found: dict[str, Any]) -> None:
-    if found["strange"]:
-        raise UseJson(f"byte {found['wrong_at']}")
-    if found["wrong"] is not None:
-        raise MalformedCoco(found["wrong"], found["wrong_at"], text)
-    if found["high"]:
+def _check(text: bytes, columns: dict[str, Any]) -> None:
+    if columns["strange"]:
+        raise UseJson(f"byte {columns['wrong_at']}")
+    if columns["wrong"] is not None:
+        raise MalformedCoco(columns["wrong"], columns["wrong_at"], text)
+    if columns["high"]:
         try:
             text.decode()
         except UnicodeDecodeError as error:

@@ -14,13 +14,13 @@ def column(name: str, values: NDArray[Any], kind: Any) -> NDArray[Any]:
     Raises:
         ValueError: a value does not fit the type.
     """
-    given = np.asarray(values)
-    if given.dtype != kind:
+    array = np.asarray(values)
+    if array.dtype != kind:
         with np.errstate(invalid="ignore"):
-            exact = given.astype(kind)
-        if not np.array_equal(exact, given, equal_nan=exact.dtype.kind == "f"):
+            exact = array.astype(kind)
+        if not np.array_equal(exact, array, equal_nan=exact.dtype.kind == "f"):
             raise ValueError(
-                f"{name} of type {given.dtype}: its values do not fit {kind.__name__}."
+                f"{name} of type {array.dtype}: its values do not fit {kind.__name__}."
             )
-        given = exact
-    return np.ascontiguousarray(given)
+        array = exact
+    return np.ascontiguousarray(array)

@@ -1,6 +1,6 @@
 """Many SHA-256 digests in one call of the compiled kernel: ``(n, 32)`` uint8.
 
-A digest is of measured parts, as ``domain/encoding/canonical.py`` has it. Check
+A digest is of parts with their lengths, as in ``domain/encoding/canonical.py``. Check
 ``library.available()`` first.
 """
 
@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 from velour_plugin.native.columns import column
 from velour_plugin.native.library import library, threads_for
-from velour_plugin.native.regions import Regions
+from velour_plugin.native.regions import RegionArrays
 
 Values = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strings:
-    """Byte strings one after another.
+    """Concatenated byte strings.
 
     Args:
-        data: all of them; without bounds, the one that stands in every row.
+        data: all strings; without bounds, one string that is the same in every row.
         bounds: ``(n + 1,)`` int64, where each begins, and where the last one ends.
     """
 
@@ -38,28 +38,28 @@ def digest_annotations(
     labels: Strings,
     columns: Mapping[str, NDArray[Any] | None],
     extras: Mapping[str, Strings],
-    regions: Regions | None,
+    regions: RegionArrays | None,
 ) -> Values:
-    """Digest two parts for each datum: its uid, and everything that is said of it.
+    """Digest two parts for each datum: its uid, and its annotations.
 
     Args:
         uids: of the datums, in order.
-        labels: as they are spelled.
+        labels: in canonical JSON.
         columns: ``datum``, ``annotation`` and ``label`` int32; ``score``, ``box``, ``area`` and
             ``crowd``, or ``None`` where no row has a value.
-        extras: ``metadata`` and ``embedding`` as they are spelled.
+        extras: ``metadata`` and ``embedding``, encoded.
         regions: of the rows; ``None`` when no row has one.
 
     Raises:
-        ValueError: datums fall, or a datum or label does not exist.
+        ValueError: datums decrease, or a datum or label does not exist.
     """
     numbers = {
         name: values if values is None else column(name, values, values.dtype)
         for name, values in columns.items()
     }
-    texts = {name: spelled.data for name, spelled in extras.items()}
-    bounds = {f"{name}_bound": spelled.bounds for name, spelled in extras.items()}
-    found = library.functions.digest_annotations(
+    texts = {name: strings.data for name, strings in extras.items()}
+    bounds = {f"{name}_bound": strings.bounds for name, strings in extras.items()}
+    result = library.functions.digest_annotations(
         uid=uids.data,
         uid_bound=uids.bounds,
         name=labels.data,
@@ -70,36 +70,36 @@ def digest_annotations(
         regions=regions,
         threads=threads_for(len(columns["label"])),  # type: ignore[arg-type]
     )
-    digests: Values = found["digests"]
+    digests: Values = result["digests"]
     return digests
 
 
 def digest_strings(before: bytes, strings: Strings, after: bytes) -> Values:
-    """Digest one part for each string, with what stands before and after it."""
-    found = library.functions.digest_texts(
+    """Digest one part for each string: ``before``, the string, ``after``."""
+    result = library.functions.digest_texts(
         before=before,
         text=strings.data,
         bound=strings.bounds,
         after=after,
         threads=threads_for(len(strings.bounds)),  # type: ignore[arg-type]
     )
-    digests: Values = found["digests"]
+    digests: Values = result["digests"]
     return digests
 
 
 def measured_digits(digests: Values) -> Values:
-    """Spell digests as the parts of another digest: ``(n, 72)``, the length and the digits."""
-    found = library.functions.measured_digits(digests=column("digests", digests, np.uint8))
-    parts: Values = found["parts"]
+    """Digests as parts of another digest: ``(n, 72)``, the length and the digits."""
+    result = library.functions.measured_digits(digests=column("digests", digests, np.uint8))
+    parts: Values = result["parts"]
     return parts
 
 
 def digest_pairs(first: Values, second: Values) -> Values:
     """Digest pairs of digests, each as hexadecimal digits."""
-    found = library.functions.digest_pairs(
+    result = library.functions.digest_pairs(
         first=column("first", first, np.uint8),
         second=column("second", second, np.uint8),
         threads=threads_for(len(first)),
     )
-    digests: Values = found["digests"]
+    digests: Values = result["digests"]
     return digests

@@ -1,4 +1,4 @@
-"""Label images through the compiled kernel: :mod:`velour_plugin.domain.columns.label_images` in C.
+"""Run edges of label images: :mod:`velour_plugin.domain.columns.label_images` in C.
 
 Check ``library.available()`` first, see :class:`velour_plugin.native.library.Compiled`.
 """
@@ -23,7 +23,7 @@ class LabelPixels:
     Args:
         bytes: the image's shape and one axis more, uint8.
         lowest: the smallest number of a pixel.
-        labels: how many numbers from it on there may be.
+        labels: number of possible values, from ``lowest`` on.
     """
 
     bytes: NDArray[np.uint8]
@@ -42,7 +42,7 @@ class LabelPixels:
 
     @property
     def is_counted(self) -> bool:
-        """Whether the numbers lie so close that the C code has a place for each."""
+        """Whether the numbers are so close that the C code has a slot for each."""
         return self.labels <= _MOST_LABELS and abs(self.lowest) < 2**63
 
 

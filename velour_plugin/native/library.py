@@ -1,4 +1,4 @@
-"""Compiled modules, if there are any; the numbers are the same without, and come later.
+"""Compiled modules, if there are any; without them, numpy computes the same, slower.
 
 The environment variable ``VELOUR_ENGINE`` chooses: ``auto`` (compiled modules where there are
 any), ``numpy``, or ``native`` (refuse to run without). ``VELOUR_THREADS`` bounds the threads of
@@ -17,9 +17,9 @@ ENGINES = ("auto", "native", "numpy")
 
 
 class Compiled:
-    """A compiled module, or the reason why it is absent.
+    """A compiled module; ``functions`` is ``None`` where it is absent.
 
-    Its functions take arrays by name and give a dictionary of arrays. They raise ``TypeError``
+    Its functions take arrays by name and return a dictionary of arrays. They raise ``TypeError``
     for an array of another type, and ``ValueError`` for another length or a value that is out of
     bounds; the message names it.
 
@@ -40,25 +40,25 @@ class Compiled:
             self.functions, self._why_not = None, str(error)
 
     def available(self) -> bool:
-        """Say whether the module is there and wanted.
+        """Whether the module is there and ``VELOUR_ENGINE`` does not turn it off.
 
         Raises:
             InvalidInput: ``VELOUR_ENGINE`` names no engine.
             MissingExtra: ``VELOUR_ENGINE=native`` and there is no such module.
         """
-        wanted = os.environ.get("VELOUR_ENGINE", "auto")
-        if wanted not in ENGINES:
-            raise InvalidInput(f"VELOUR_ENGINE={wanted!r}: expected one of {', '.join(ENGINES)}.")
-        if wanted == "native" and self.functions is None:
+        engine = os.environ.get("VELOUR_ENGINE", "auto")
+        if engine not in ENGINES:
+            raise InvalidInput(f"VELOUR_ENGINE={engine!r}: expected one of {', '.join(ENGINES)}.")
+        if engine == "native" and self.functions is None:
             raise MissingExtra(
                 f"VELOUR_ENGINE=native, and the compiled kernel is absent ({self._why_not}): "
                 "install a C compiler and reinstall velour-plugin, or unset VELOUR_ENGINE to use "
                 "numpy."
             )
-        return wanted != "numpy" and self.functions is not None
+        return engine != "numpy" and self.functions is not None
 
     def describe(self) -> str:
-        """Say in a few words which engine runs, and why."""
+        """The engine that runs, and why, in a few words."""
         if self.available():
             return f"compiled, up to {threads()} threads"
         if self.functions is not None:
@@ -71,20 +71,20 @@ library = Compiled("velour_plugin.native._native")
 
 
 def threads() -> int:
-    """How many threads one call may use: the processors this process may run on, at most 16.
+    """Number of threads of one call: the processors of this process, at most 16.
 
     Raises:
         InvalidInput: ``VELOUR_THREADS`` is no whole number above 0.
     """
-    wanted = os.environ.get("VELOUR_THREADS")
-    if wanted is None:
+    setting = os.environ.get("VELOUR_THREADS")
+    if setting is None:
         can = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return min(can or 1, 16)
-    if not wanted.isdecimal() or int(wanted) < 1:
-        raise InvalidInput(f"VELOUR_THREADS={wanted!r}: expected a whole number above 0.")
-    return min(int(wanted), 64)
+    if not setting.isdecimal() or int(setting) < 1:
+        raise InvalidInput(f"VELOUR_THREADS={setting!r}: expected a whole number above 0.")
+    return min(int(setting), 64)
 
 
 def threads_for(rows: int) -> int:
-    """How many threads so many rows are worth: starting one costs as much as some thousand."""
+    """Number of threads for so many rows: one below 20,000, as starting threads has a cost."""
     return threads() if rows >= 20_000 else 1

@@ -1,4 +1,4 @@
-"""Masks through the compiled kernel: many decoded, rasterised or compared in one call.
+"""Decode, rasterise and measure many masks in one call of the compiled kernel.
 
 The same bits as ``domain/columns/rle.py`` and the evaluators' ``detection/kernels/overlap.py``.
 Check ``library.available()`` first, see :class:`velour_plugin.native.library.Compiled`.
@@ -24,7 +24,7 @@ class Masks:
     """Many masks as run edges, see :mod:`velour_plugin.domain.columns.rle`.
 
     Args:
-        edges: ``(e,)`` int64, for each mask the rising positions at which its value flips.
+        edges: ``(e,)`` int64, for each mask the increasing positions at which its value flips.
         start: ``(n,)`` int64, where the edges of each mask begin.
         stop: ``(n,)`` int64, where they end.
         height: ``(n,)`` int64 in pixels.
@@ -47,7 +47,7 @@ class Masks:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Many masks as COCO's compressed run lengths, where they stand in a text.
+    """Many masks as COCO's compressed run lengths, at positions of a text.
 
     Args:
         text: maybe a whole JSON file.
@@ -74,7 +74,7 @@ class Texts:
 
 
 def masks_of(rasters: Sequence[Any]) -> Masks:
-    """Put rasters (``edges``, ``height``, ``width``) one after the other."""
+    """Rasters (``edges``, ``height``, ``width``) as one :class:`Masks`."""
     edges = [raster.edges for raster in rasters]
     first = np.cumsum([0, *(edge.size for edge in edges)])
     return Masks(
@@ -86,17 +86,17 @@ def masks_of(rasters: Sequence[Any]) -> Masks:
     )
 
 
-def texts_of(spelled: Sequence[bytes | str], sizes: NDArray[np.int64]) -> Texts:
-    """Put COCO's compressed run lengths one after the other.
+def texts_of(texts: Sequence[bytes | str], sizes: NDArray[np.int64]) -> Texts:
+    """COCO's compressed run lengths as one :class:`Texts`.
 
     Args:
-        spelled: n of them.
+        texts: ``n`` run lengths.
         sizes: ``(n, 2)`` height and width in pixels.
     """
-    letters = [one.encode() if isinstance(one, str) else one for one in spelled]
-    first = np.cumsum([0, *map(len, letters)])
+    encoded = [text.encode() if isinstance(text, str) else text for text in texts]
+    first = np.cumsum([0, *map(len, encoded)])
     sizes = column("sizes", sizes, np.int64).reshape(-1, 2)
-    return Texts(b"".join(letters), first[:-1], first[1:], sizes[:, 0], sizes[:, 1], False)
+    return Texts(b"".join(encoded), first[:-1], first[1:], sizes[:, 0], sizes[:, 1], False)
 
 
 def decode(texts: Texts) -> Masks:
@@ -108,9 +108,9 @@ def decode(texts: Texts) -> Masks:
     >>> decode(texts_of(["5221"], np.array([[3, 4]]))).edges.tolist()  # with a compiled kernel
     [5, 7, 9]
     """
-    found = library.functions.decode_texts(texts=texts, threads=threads_for(100 * len(texts)))
-    first = found["start"]
-    return Masks(found["edges"], first[:-1], first[1:], texts.height, texts.width)
+    result = library.functions.decode_texts(texts=texts, threads=threads_for(100 * len(texts)))
+    first = result["start"]
+    return Masks(result["edges"], first[:-1], first[1:], texts.height, texts.width)
 
 
 def rasterise(
@@ -133,14 +133,14 @@ def rasterise(
         part_start: ``(parts + 1,)`` where the rings of each part begin.
         mask_start: ``(masks + 1,)`` where the parts of each mask begin.
         sizes: ``(masks, 2)`` height and width in pixels.
-        behind: edges of other masks, to stand behind those that are drawn.
+        behind: edges of other masks, appended to those that are drawn.
 
     Raises:
-        ValueError: starts that fall or end elsewhere, a point out of bounds.
+        ValueError: starts decrease or end elsewhere, or a point is out of bounds.
     """
     sizes = column("sizes", sizes, np.int64).reshape(-1, 2)
     height, width = np.ascontiguousarray(sizes.T)
-    found = library.functions.draw_outlines(
+    result = library.functions.draw_outlines(
         point=column("points", points, np.float64),
         ring_start=column("ring_start", ring_start, np.int64),
         part_start=column("part_start", part_start, np.int64),
@@ -150,8 +150,8 @@ def rasterise(
         behind=column("behind", np.empty(0) if behind is None else behind, np.int64),
         threads=threads_for(8 * len(points)),
     )
-    first = found["start"]
-    return Masks(found["edges"], first[:-1], first[1:], height, width)
+    first = result["start"]
+    return Masks(result["edges"], first[:-1], first[1:], height, width)
 
 
 def measure(masks: Masks) -> tuple[Floats, Floats]:

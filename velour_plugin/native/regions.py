@@ -1,4 +1,4 @@
-"""Columns of regions as the compiled kernel reads them.
+"""Region columns as the compiled kernel reads them.
 
 Check ``library.available()`` first.
 """
@@ -14,7 +14,7 @@ from velour_plugin.native.library import library, threads_for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Regions:
+class RegionArrays:
     """The columns of a ``RegionColumn``, under the kernel's names.
 
     Args:
@@ -42,7 +42,7 @@ class Regions:
     edges: NDArray[np.int64]
 
 
-def check(regions: Regions) -> None:
+def check(regions: RegionArrays) -> None:
     """Refuse masks whose run lengths are malformed or do not fill them.
 
     Raises:

@@ -1,1 +1,1 @@
-"""The plugins of this installation: registered, checked, and what they offer by name."""
+"""The plugins of this installation: registered, checked, with their offers by name."""

@@ -1,8 +1,8 @@
-"""Entry points of a group, as ``importlib.metadata`` finds them.
+"""Entry points of a group, as ``importlib.metadata`` finds them, but faster.
 
-That takes longer to import, with ``email`` and ``zipfile``, than a question takes to be answered.
+``importlib.metadata`` takes longer to import, with ``email`` and ``zipfile``, than a cached query.
 Entry points are lines of a text file in each distribution's folder: where all distributions are in
-plain folders they are read here, otherwise there.
+plain folders they are read here, otherwise by ``importlib.metadata``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 
 class EntryPoint(NamedTuple):
-    """What a distribution offers under a name.
+    """An entry point of an installed distribution.
 
     Args:
         name: of the entry point.
-        value: where it is: ``package.module``, or ``package.module:object``.
+        value: the object: ``package.module``, or ``package.module:object``.
         distribution: name and version of the distribution.
     """
 
@@ -30,16 +30,16 @@ class EntryPoint(NamedTuple):
     distribution: str
 
     def load(self) -> Any:
-        """Import it."""
+        """Import the object."""
         module, _, path = self.value.partition("[")[0].partition(":")
-        found = import_module(module.strip())
+        target = import_module(module.strip())
         for attribute in filter(None, path.strip().split(".")):
-            found = getattr(found, attribute)
-        return found
+            target = getattr(target, attribute)
+        return target
 
 
 def entry_points(group: str) -> Iterator[EntryPoint]:
-    """Entry points of all distributions; of two of one name the first on the path counts."""
+    """Entry points of all distributions; of two equal names the first on the path counts."""
     if not _only_folders():
         yield from _of_importlib(group)
         return
@@ -53,8 +53,8 @@ def entry_points(group: str) -> Iterator[EntryPoint]:
 
 
 def _only_folders() -> bool:
-    """Whether no distribution can be in an archive, or known to an importer of its own."""
-    # the library importlib_metadata takes this away from Python's own, and puts in one of its own
+    """Whether no distribution can be in an archive, or found by a custom importer."""
+    # the library importlib_metadata removes this from Python's finder, and adds its own finder
     plain = (None, getattr(PathFinder, "find_distributions", None))
     finds = (getattr(finder, "find_distributions", None) for finder in sys.meta_path)
     return all(find in plain for find in finds) and not any(
@@ -91,7 +91,7 @@ def _of_distribution(folder: str, group: str) -> Iterator[EntryPoint]:
 
 
 def _distribution(folder: str) -> str:
-    """Name and version; by the folder's name where no metadata say them."""
+    """Name and version; from the folder's name where the metadata have none."""
     lines = [*_lines(folder, "METADATA"), *_lines(folder, "PKG-INFO")]
     fields = (re.match(r"(Name|Version):\s*(.*\S)", line) for line in lines)
     known = {field[1]: field[2] for field in reversed([*fields]) if field is not None}

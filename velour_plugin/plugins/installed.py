@@ -1,6 +1,6 @@
-"""What the installed plugins offer, by name and provider, and what they are told.
+"""The installed plugins: their offers by name and provider, and the calls of their hooks.
 
-Hooks are called through pluggy, one plugin at a time where it matters whose answer it is:
+Hooks are called through pluggy, one plugin at a time where it matters which plugin returned what:
 wrappers, ``tryfirst``, ``trylast`` and implementations of fewer arguments work as pluggy
 promises, and two plugins that claim one name are both named.
 """
@@ -34,7 +34,7 @@ SLOW = 1.0
 
 
 class Plugins:
-    """What the plugins of one process offer.
+    """The offers of the plugins of one process.
 
     Args:
         manager: with the plugins registered; :func:`installed` makes the usual one.
@@ -45,7 +45,7 @@ class Plugins:
         self.refresh()
 
     def refresh(self) -> None:
-        """Forget what was collected, after plugins were registered or unregistered.
+        """Clear all collected offers, after plugins were registered or unregistered.
 
         Raises:
             BadPlugin: a plugin implements a hook that does not exist.
@@ -73,7 +73,7 @@ class Plugins:
 
     @cached_property
     def properties(self) -> dict[str, PropertyFamily]:
-        """Families of properties that filters may ask for, by prefix."""
+        """Families of properties for filters, by prefix."""
         from velour_plugin.filters.properties import checked_offer
 
         families = self._collect("velour_properties", "properties", "prefix")
@@ -86,7 +86,7 @@ class Plugins:
 
     @cached_property
     def stores(self) -> dict[str, StoreOpener]:
-        """What opens a store, by the scheme of its URL."""
+        """Functions that open a store, by the scheme of its URL."""
         return self._collect("velour_stores", "store")
 
     @cached_property
@@ -112,19 +112,19 @@ class Plugins:
         return self._providers[kind, name]
 
     def evaluator(self, task: str) -> Evaluator:
-        """Find the evaluator of a task, or say which tasks there are."""
+        """The evaluator of a task; an unknown task is refused, naming those that exist."""
         if not isinstance(task, str) or task not in self.evaluators:
             raise UnknownName("task", task, self.evaluators)
         return self.evaluators[task]
 
     def format(self, name: str) -> Format:
-        """Find a dataset format, or say which there are."""
+        """A dataset format; an unknown name is refused, naming those that exist."""
         if not isinstance(name, str) or name not in self.formats:
             raise UnknownName("format", name, self.formats)
         return self.formats[name]
 
     def commands(self, taken: Iterable[str] = ()) -> dict[str, click.Command]:
-        """Commands by name; those that Velour has itself are taken."""
+        """Commands of plugins by name; names in ``taken`` are Velour's own commands."""
         if self._commands is None:
             self._providers.update({("command", name): "velour itself" for name in taken})
             self._commands = self._collect("velour_commands", "command", "name")
@@ -134,7 +134,7 @@ class Plugins:
         """Switch the autologgers of these libraries, or of all, on or off.
 
         Raises:
-            UnknownName: nothing watches one of the libraries.
+            UnknownName: one of the libraries has no autologger.
             NotFound: no plugin can switch them.
         """
         known = self.autologgers
@@ -143,20 +143,20 @@ class Plugins:
                 raise UnknownName("library to autolog", name, known)
         chosen = [known[name] for name in (known if libraries is None else libraries)]
         if not self.manager.hook.velour_autolog(autologgers=chosen, options=options):
-            raise NotFound("autologging: no plugin has runs to log to; install Velour with MLflow.")
+            raise NotFound("autologging: no plugin has runs to log to: install MLflow.")
 
     def find_runs(self, query: str, experiments: Sequence[str] | None) -> set[str]:
-        """Ids of the runs that a query finds.
+        """Ids of the runs that a query of the tracker matches.
 
         Raises:
-            NotFound: no plugin knows runs.
+            NotFound: no plugin has runs.
         """
-        found = self.manager.hook.velour_find_runs(query=query, experiments=experiments)
-        if found is None:
+        run_ids = self.manager.hook.velour_find_runs(query=query, experiments=experiments)
+        if run_ids is None:
             raise NotFound(
                 f"runs {query!r}: no plugin searches runs; name them: runs=['id', …] (--run)."
             )
-        return set(found)
+        return set(run_ids)
 
     def evaluate_tracked(self, request: TrackedEvaluation) -> Evaluation:
         """Evaluate in a run of a tracker.
@@ -194,16 +194,16 @@ class Plugins:
                 _warn_of_time(provider, seconds, subject)
 
     def _suspects(self, hook: str, provider: str) -> str:
-        """The plugins one of which failed: pluggy runs every wrapper around each call."""
+        """Names of the plugins that may have failed: wrappers run around each call."""
         names = dict.fromkeys([provider, *self.manager.wrappers(hook)])
         return " or ".join(map(repr, names))
 
     def _may_conflict(self, hook: str) -> bool:
-        """A single plugin is called when its answer is needed: evaluators are slow to import."""
+        """Whether several plugins implement a hook: a single one is called only when needed."""
         return len(self.manager.calls(hook)) > 1
 
     def _offers(self, hook: str, kind: str, attribute: str) -> Offers[Any]:
-        """What plugins offer of a kind that is slow to import."""
+        """Offers of a kind that is slow to import."""
 
         def blame(name: str) -> AbstractContextManager[None]:
             return blamed(f"plugin {self.provider(kind, name)!r}", f"when {name!r} was imported")
@@ -211,15 +211,15 @@ class Plugins:
         return Offers(self._collect(hook, kind, attribute), blame)
 
     def _collect(self, hook: str, kind: str, attribute: str | None = None) -> dict[str, Any]:
-        """What all plugins offer through a hook, by name.
+        """The offers of all plugins through a hook, by name.
 
         Args:
             hook: its name.
-            kind: what it collects, for messages.
-            attribute: of an offer, which names it; ``None`` where plugins answer with mappings.
+            kind: of the offers, for messages.
+            attribute: of an offer, its name; ``None`` where plugins return mappings.
 
         Raises:
-            BadPlugin: a plugin fails, or what it offers has no name.
+            BadPlugin: a plugin fails, or an offer has no name.
             PluginConflict: two plugins offer the same name.
         """
         offers: dict[str, Any] = {}
@@ -245,7 +245,7 @@ def installed() -> Plugins:
     """The plugins of this environment, found once per process.
 
     Raises:
-        BadPlugin: a plugin implements a hook that does not exist, or with arguments it has not.
+        BadPlugin: a plugin implements an unknown hook, or a hook with unknown arguments.
         PluginConflict: two plugins offer the same name.
     """
     manager = PluginManager()

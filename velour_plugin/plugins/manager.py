@@ -1,4 +1,4 @@
-"""Register plugins with pluggy, refuse what does not fit the hooks, call one plugin at a time."""
+"""Register plugins with pluggy, refuse those that break hook rules, call one at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PluginManager(pluggy.PluginManager):
         """Register every plugin that an entry point of the group ``velour`` names.
 
         Raises:
-            BadPlugin: a plugin cannot be imported, or has an argument that its hook has not.
+            BadPlugin: a plugin cannot be imported, or has an unknown argument of a hook.
         """
         seen: set[str] = set()
         for entry in entry_points(GROUP):
@@ -42,8 +42,8 @@ class PluginManager(pluggy.PluginManager):
         """Register a plugin whose implementations fit the hooks.
 
         Raises:
-            BadPlugin: an implementation has an argument that its hook has not, or the plugin has
-                no hash, by which pluggy tells plugins apart.
+            BadPlugin: an implementation has an argument unknown to its hook, or the plugin has
+                no hash, which pluggy needs.
         """
         if not isinstance(plugin, Hashable):
             shown = name or type(plugin).__name__
@@ -57,7 +57,7 @@ class PluginManager(pluggy.PluginManager):
             raise BadPlugin(f"{reason}: correct the plugin, or uninstall it.") from error
 
     def check_pending(self) -> None:
-        """Refuse a misspelt hook, which would never be called, naming the nearest.
+        """Refuse a misspelt hook, which would never be called; the nearest is named.
 
         Raises:
             BadPlugin: a plugin implements a hook that does not exist and is not marked optional.
@@ -74,9 +74,9 @@ class PluginManager(pluggy.PluginManager):
                     )
 
     def calls(self, hook: str) -> Sequence[tuple[str, Callable[..., Any]]]:
-        """Each plugin that implements a hook, with a call of it alone inside all wrappers.
+        """Each plugin that implements a hook, with a function that calls it inside all wrappers.
 
-        Where there are but wrappers, one call of these.
+        Where there are only wrappers, one call of these.
         """
         plugins = [call.plugin for call in self._implementations(hook) if not _is_wrapper(call)]
         if not plugins and self.wrappers(hook):
@@ -99,17 +99,17 @@ class PluginManager(pluggy.PluginManager):
         return self.get_name(plugin) or repr(plugin)
 
     def _implementations(self, hook: str) -> Sequence[pluggy.HookImpl]:
-        """In the order in which pluggy calls them."""
+        """Implementations of a hook, in the order in which pluggy calls them."""
         return list(reversed(getattr(self.hook, hook).get_hookimpls()))
 
 
 @contextmanager
 def blamed(owner: str, when: str) -> Iterator[None]:
-    """Turn whatever a plugin raises into an error that names it; errors of Velour pass.
+    """Turn any exception of a plugin into an error that names it; Velour's errors pass.
 
     Args:
-        owner: whose code is called, such as ``plugin 'quality'``.
-        when: it was called.
+        owner: of the called code, such as ``plugin 'quality'``.
+        when: the occasion, for the message.
 
     Raises:
         BadPlugin: the plugin failed.

@@ -17,6 +17,7 @@ from velour_plugin import answers
 from velour_plugin.domain.encoding.canonical import canonical_json, digest
 from velour_plugin.domain.labels import Label
 from velour_plugin.errors import InvalidInput, UnknownName
+from velour_plugin.helpers.representation import short_repr
 from velour_plugin.queries.fields import (
     Confidence,
     Count,
@@ -54,7 +55,7 @@ class AnswerType:
         return answer_type
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Query(ABC, Generic[Answer]):
     """A question to a store; ``answer_type`` is what comes back.
 
@@ -129,6 +130,9 @@ class Query(ABC, Generic[Answer]):
     def __hash__(self) -> int:
         return hash(self.digest)
 
+    def __repr__(self) -> str:
+        return short_repr(self, _text)
+
 
 @cache
 def _checks(kind: type[Query[Any]]) -> dict[str, Callable[[str, Any], Any]]:
@@ -147,6 +151,15 @@ def _to_json(value: Any) -> Any:
     from velour_plugin.filters.language.tree import to_json  # whose loading only a filter is worth
 
     return to_json(value)
+
+
+def _text(value: Any) -> str:
+    """The value of a field in Python; a filter as CQL2 text."""
+    if isinstance(value, (*_PLAIN, tuple, list, Mapping)):
+        return repr(value)
+    from velour_plugin.filters.language.cql2_text import to_text
+
+    return repr(to_text(value))
 
 
 def _properties(value: Any) -> Iterator[Property]:
@@ -169,7 +182,7 @@ def is_uri(name: str) -> bool:
     return ":/" in name
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RankQuery(Query["answers.Leaderboard"]):
     """Which run is best by a metric (:func:`velour_plugin.rank` explains each field)."""
 
@@ -218,7 +231,7 @@ class RankQuery(Query["answers.Leaderboard"]):
         return tuple(self.datasets)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MatrixQuery(Query["answers.Matrix"]):
     """How models do on datasets (:func:`velour_plugin.matrix` explains each field)."""
 
@@ -237,7 +250,7 @@ class MatrixQuery(Query["answers.Matrix"]):
     seed: Count = 0
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SliceQuery(Query["answers.Slices"]):
     """How a run does on slices of its data (:func:`velour_plugin.slices` explains each field)."""
 
@@ -256,7 +269,7 @@ class SliceQuery(Query["answers.Slices"]):
     seed: Count = 0
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CompareQuery(Query["answers.Comparison"]):
     """How two runs differ (:func:`velour_plugin.compare` explains each field)."""
 
@@ -274,7 +287,7 @@ class CompareQuery(Query["answers.Comparison"]):
     seed: Count = 0
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class WorstQuery(Query["answers.Worst"]):
     """Which datums cost a run most (:func:`velour_plugin.worst` explains each field)."""
 
@@ -289,7 +302,7 @@ class WorstQuery(Query["answers.Worst"]):
     dataset: OptionalName = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RecommendQuery(Query["answers.Recommendation"]):
     """Which model to take for a need (:func:`velour_plugin.recommend` explains each field)."""
 

@@ -109,7 +109,7 @@ class _RowSubject:
     def value(self, prop: Property) -> Any:
         return self.values.get(prop.name)
 
-    def place(self, prop: Property) -> shapely.Geometry | None:
+    def geometry(self, prop: Property) -> shapely.Geometry | None:
         return None
 
 

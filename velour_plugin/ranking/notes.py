@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from velour_plugin.filters import parse_filter
+from velour_plugin.filters.existing_values import value_hints
 from velour_plugin.filters.language.kinds import contradictions
 from velour_plugin.queries.query import RankQuery
 from velour_plugin.ranking.candidates.selection import DatasetSelection
 from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measured
+from velour_plugin.store.protocol import Snapshot
 
 
 def leaderboard_notes(
@@ -28,6 +30,17 @@ def leaderboard_notes(
         *(_on_few_datums(measured) if query.resamples else ()),
         *_on_rare_labels(measured),
     ]
+
+
+def selection_hints(
+    reader: Snapshot, selections: Sequence[DatasetSelection], query: RankQuery
+) -> list[str]:
+    """Values that exist, where a filter names others and selects nothing of any dataset."""
+    if query.where is None or any(map(len, (each for s in selections for each in s.selected))):
+        return []
+    versions = {each.candidates[0].version.id: each.candidates[0].version for each in selections}
+    datums = [datum for version in versions.values() for datum in reader.datums(version)]
+    return value_hints(parse_filter(query.where), datums)
 
 
 def _on_sharing(selections: Sequence[DatasetSelection]) -> list[str]:

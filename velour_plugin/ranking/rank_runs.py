@@ -18,7 +18,7 @@ from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.newest import Choice
 from velour_plugin.ranking.candidates.selection import Competitors, select
 from velour_plugin.ranking.leaderboard_columns import Columns, Row
-from velour_plugin.ranking.notes import leaderboard_notes
+from velour_plugin.ranking.notes import leaderboard_notes, selection_hints
 from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measured, measure_all
 from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
 from velour_plugin.store.protocol import Snapshot
@@ -51,6 +51,7 @@ class Ranking:
         )
         self.datasets = datasets_with_candidates(self.access, query.datasets)
         self.selections = [select(self.access, name, choice) for name in self.datasets]
+        self.hints = selection_hints(reader, self.selections, query)
         self.competitors = Competitors(self.selections, self.access)
         self.columns = Columns(reader, query, self.competitors)
         self.ledgers = None if self._is_stored else self.competitors.ledgers()
@@ -76,6 +77,7 @@ class Ranking:
             notes=(
                 *self.access.notes,
                 *leaderboard_notes(measured, self.selections, query, total),
+                *self.hints,
                 *self.columns.notes([row for row in rows if row not in kept]),
             ),
         )

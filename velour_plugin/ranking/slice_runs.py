@@ -70,14 +70,17 @@ def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
     ]
     known = np.nan if whole is None else whole
     costs = np.nan_to_num(sign * (np.concatenate(without) - known))
-    order = np.argsort(-costs, kind="stable")[: query.n]
+    order = np.argsort(-costs, kind="stable")
+    order = order[costs[order] > 0][: query.n]
     uids = [run.ledger.datums[index] for index in indices[order]]
     rows = [
         DatumImpact(uid, float(cost), dict(metadata[uid]))
         for uid, cost in zip(uids, costs[order], strict=True)
     ]
     title = f"what costs {run.name} most {metric} on {run.dataset}"
-    return Worst(title=title, rows=rows, notes=run.notes)
+    fewer = f"{len(rows)} of {len(indices)} selected datums lower {metric}: no more to show."
+    notes = [*run.notes, *([fewer] if len(rows) < min(query.n, len(indices)) else [])]
+    return Worst(title=title, rows=rows, notes=notes)
 
 
 def _mask(reader: Reader, run: EvaluatedLedger, where: Where) -> Mask:

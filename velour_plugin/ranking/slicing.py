@@ -26,7 +26,7 @@ from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.filters import parse_filter
-from velour_plugin.filters.interpret import matching
+from velour_plugin.filters.interpret import select
 from velour_plugin.queries.fields import Cut
 
 Mask = NDArray[np.bool_]
@@ -58,7 +58,7 @@ def masks(
     if not isinstance(cut, str):
         ((_, filters),) = cut.items()
         return {
-            name: matching(parse_filter(where), datums, dataset, truth=truth)
+            name: select(parse_filter(where), datums, dataset, truth=truth)
             for name, where in filters.items()
         }
     name, _, way = cut.partition(":")

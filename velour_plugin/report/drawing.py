@@ -82,7 +82,7 @@ def drawn(
     """
     folders = list(image_folders(folder, dataset.source_path))
     for uid in uids:
-        place = dataset.place[uid]
+        place = dataset.index_of[uid]
         path = image_file(dataset.datums[place], folders)
         image = None if path is None else _opened(path)
         if image is not None:

@@ -128,7 +128,7 @@ def find(evaluation: Evaluation, dataset: Dataset, cuts: Iterable[Cut] | None = 
         UnknownName: no datum has a property that the cuts name.
     """
     evaluator = installed().evaluator(evaluation.task)
-    place = dataset.place
+    place = dataset.index_of
     datums = [dataset.datums[place[uid]] for uid in evaluation.ledger.datums]
     evaluated = np.zeros(len(dataset), bool)
     evaluated[[place[uid] for uid in evaluation.ledger.datums]] = True

@@ -2,7 +2,7 @@
 
 ``sql/`` is the only package that knows SQL; within it, ``sqlite.py`` and ``postgis.py``
 are the only files that know one database from the other. Names load when they are first used:
-plugins say which stores they offer in every process, and few processes open one.
+plugins register their stores in every process, and few processes open one.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Ledgers at rest: one parquet table after another, behind a header that says what they are.
+"""Ledgers as bytes: parquet tables one after another, behind a header that describes them.
 
 Layout: the bytes ``VLD1``, the header's length as four bytes, little-endian, the
-header in JSON, then the tables in the header's order. A table is read when it is first
-asked for: most questions need a third of a ledger.
+header in JSON, then the tables in the header's order. A table is decoded when it is first
+used: most queries need a third of a ledger.
 
-A store keeps a ledger in three pieces (:class:`LedgerPieces`): what is measured, the tables of
-details once somebody has looked at them, and the list of datums, which many ledgers share.
+A store keeps a ledger in three pieces (:class:`LedgerPieces`): the tables for metrics, those of
+details once they were used, and the list of datums, which many ledgers share.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _MAGIC = b"VLD1"
 _UIDS = ""
 """The name of the table of datums, where a ledger is in one piece."""
 _EXPANSION = 8
-"""Columns take up to so many times the bytes of their parquet, where nobody has counted them."""
+"""Estimated ratio of bytes in memory to bytes of parquet, where the header does not say."""
 
 
 def ledger_to_bytes(ledger: Ledger) -> bytes:
-    """Spell a ledger in bytes; :func:`ledger_from_bytes` undoes it exactly."""
+    """A ledger as bytes; :func:`ledger_from_bytes` undoes it exactly."""
     return _packed(_head(ledger), {_UIDS: _uid_column(ledger.datums), **ledger.tables})
 
 
@@ -55,10 +55,10 @@ class LedgerPieces:
     """A ledger as a store keeps it.
 
     Args:
-        digest: names the list of datums: SHA-256 of ``uids``, as hexadecimal.
+        digest: of the list of datums: SHA-256 of ``uids``, as hexadecimal.
         uids: the list of datums.
-        content: what is measured, and the names of the tables of details.
-        details: tables that are looked at once; ``None`` where there are none, or nobody looked.
+        content: the tables for metrics, and the names of the tables of details.
+        details: tables of details; ``None`` where there are none, or they are not computed yet.
     """
 
     digest: str
@@ -70,12 +70,12 @@ class LedgerPieces:
     def of(
         cls, ledger: Ledger, detail_tables: Collection[str], *, measured_only: bool = False
     ) -> LedgerPieces:
-        """Take a ledger apart; tables of details that wait until they are looked at wait on.
+        """Divide a ledger; tables of details that are not computed yet stay so.
 
         Args:
             ledger: of an evaluation.
-            detail_tables: names of the tables that are kept apart, where it has them.
-            measured_only: whether of its metrics those that are measured are kept, and no details.
+            detail_tables: names of the tables of details, where it has them.
+            measured_only: whether only its measured metrics are stored, without those of details.
         """
         apart = [name for name in ledger.tables if name in detail_tables]
         lean = {name: ledger.tables[name] for name in ledger.tables if name not in apart}
@@ -88,14 +88,14 @@ class LedgerPieces:
 
 @dataclass(frozen=True, slots=True)
 class LeanLedger:
-    """What is measured of a ledger at rest, and which tables of details there are beside it.
+    """A stored ledger without its details, and the names of their tables.
 
     Args:
         ledger: without details.
         details: names of their tables.
-        nbytes: that it takes in memory, once all of its tables have been read.
-        measured_only: whether the metrics beside it are those that are measured, so that details
-            are computed; those that older versions of Velour stored are all.
+        nbytes: its size in memory, once all of its tables have been decoded.
+        measured_only: whether only measured metrics are stored with it, so that details
+            are computed; older versions of Velour stored all.
     """
 
     ledger: Ledger
@@ -120,19 +120,19 @@ class LeanLedger:
         return cls(ledger, tuple(header["details"]), nbytes, header.get("measured_only", False))
 
     def with_details(self, load: Callable[[], Mapping[str, Columns]]) -> Ledger:
-        """The whole ledger, whose details are loaded when one of them is looked at."""
+        """The whole ledger; details are loaded when one of their tables is first used."""
         if not self.details:
             return self.ledger
         return replace(self.ledger, tables=LazyTables(self.ledger.tables, self.details, load))
 
 
 def details_to_bytes(tables: Mapping[str, Columns]) -> bytes:
-    """Spell tables of details in bytes: :attr:`LedgerPieces.details`."""
+    """Tables of details as bytes: :attr:`LedgerPieces.details`."""
     return _packed({}, tables)
 
 
 def details_from_bytes(content: bytes) -> Mapping[str, Columns]:
-    """Read tables of details back, each when it is first asked for.
+    """Read tables of details back, each when it is first used.
 
     Raises:
         StoreUnavailable: the bytes are no tables, or those of a newer version of Velour.
@@ -167,15 +167,15 @@ def _uids(table: Columns) -> tuple[str, ...]:
 
 
 def _packed(head: Mapping[str, Any], tables: Mapping[str, Columns]) -> bytes:
-    """Tables behind a header that names each with its bytes here and in memory."""
-    spelled = {name: columns_to_parquet(table, compact=True) for name, table in tables.items()}
+    """Tables behind a header with each one's name, size here and size in memory."""
+    blobs = {name: columns_to_parquet(table, compact=True) for name, table in tables.items()}
     sizes = [
         [name, len(content), sum(column.nbytes for column in tables[name].values())]
-        for name, content in spelled.items()
+        for name, content in blobs.items()
     ]
     header = canonical_json({**head, "tables": sizes}).encode()
     size = len(header).to_bytes(4, "little")
-    return b"".join((_MAGIC, size, header, *spelled.values()))
+    return b"".join((_MAGIC, size, header, *blobs.values()))
 
 
 def _unpacked(content: bytes) -> tuple[dict[str, Any], _Tables]:
@@ -186,40 +186,40 @@ def _unpacked(content: bytes) -> tuple[dict[str, Any], _Tables]:
         )
     at = 8 + int.from_bytes(content[4:8], "little")
     header = json.loads(content[8:at])
-    places: dict[str, tuple[int, int]] = {}
+    spans: dict[str, tuple[int, int]] = {}
     nbytes = 0
     for name, size, *in_memory in header["tables"]:
-        places[name] = (at, size)
+        spans[name] = (at, size)
         at += size
         nbytes += in_memory[0] if in_memory else _EXPANSION * size
-    return header, _Tables(content, places, nbytes)
+    return header, _Tables(content, spans, nbytes)
 
 
 class _Tables(Mapping[str, Columns]):
-    """Tables by name, each read from its parquet when it is first asked for."""
+    """Tables by name, each decoded from its parquet when it is first used."""
 
-    def __init__(self, content: bytes, places: Mapping[str, tuple[int, int]], nbytes: int) -> None:
-        self._content, self._places = content, dict(places)
+    def __init__(self, content: bytes, spans: Mapping[str, tuple[int, int]], nbytes: int) -> None:
+        self._content, self._spans = content, dict(spans)
         self._read: dict[str, Columns] = {}
         self.nbytes = nbytes
 
     def pop(self, name: str) -> Columns:
-        """Read a table that is none of the ledger's own."""
-        return _from_parquet(self._content, *self._places.pop(name))
+        """Read and remove a table that is not part of the ledger."""
+        return _from_parquet(self._content, *self._spans.pop(name))
 
     def __getitem__(self, name: str) -> Columns:
         if name not in self._read:
-            self._read[name] = _from_parquet(self._content, *self._places[name])
+            self._read[name] = _from_parquet(self._content, *self._spans[name])
         return self._read[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._places
+        return name in self._spans
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self._spans)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._spans)
 
 
 def _from_parquet(content: bytes, at: int, size: int) -> dict[str, NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""What an open store keeps in memory, so that the next question does not read it again."""
+"""A cache in memory of what an open store has read, for the next query."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ VERSIONS_IN_MEMORY = 128 << 20
 
 
 class BoundedCache(Generic[Value]):
-    """Values by name, as long as they fit; those that were not used for longest go first.
+    """Values by name, up to a number of bytes; the least recently used go first.
 
-    What is kept never changes in the store, so that what is here is what is there: ledgers by their
+    Its values never change in the store, so they never go stale: ledgers by their
     evaluation, datasets by the digest of their version. Threads may share a cache.
 
     Args:
@@ -36,15 +36,15 @@ class BoundedCache(Generic[Value]):
         return len(self._values)
 
     def known(self, names: Iterable[str]) -> dict[str, Value]:
-        """Those values that are here, by name."""
+        """The cached values among some names, by name."""
         with self._lock:
-            here = {name: self._values[name][0] for name in names if name in self._values}
-            for name in here:
+            cached = {name: self._values[name][0] for name in names if name in self._values}
+            for name in cached:
                 self._values.move_to_end(name)
-            return here
+            return cached
 
     def keep(self, name: str, value: Value, nbytes: int) -> None:
-        """Keep a value that takes so many bytes, in place of others where there is no room."""
+        """Keep a value of ``nbytes`` bytes; others are removed where there is no room."""
         with self._lock:
             if name in self._values or nbytes > self._most:
                 return

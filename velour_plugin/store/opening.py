@@ -1,4 +1,4 @@
-"""Open a store by its URL, whose scheme names the plugin that knows how."""
+"""Open a store by its URL, whose scheme selects the plugin."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ENVIRONMENT = "VELOUR_STORE_URI"
 class StoreOpener(Protocol):
     """Opens the stores of one URL scheme.
 
-    It may have methods that are quicker than opening a store: ``known_answer(url, key, datasets)``
+    It may have methods that are faster than opening a store: ``known_answer(url, key, datasets)``
     in place of ``cached_answer``, ``answer(url, query)`` in place of ``ask``, and ``read(url,
-    read)``, which gives a function a snapshot. They return the answer, or ``None`` where only an
-    open store can tell.
+    read)``, which calls a function with a snapshot. They return the answer; ``None`` if only an
+    open store can answer.
     """
 
     def __call__(self, url: str, *, create: bool) -> Store:
-        """Open a store; one that is not there is made only if ``create`` says so."""
+        """Open a store; a missing one is created only if ``create``."""
 
 
 def open_store(url: str | None = None, create: bool = True) -> Store:
@@ -42,12 +42,12 @@ def open_store(url: str | None = None, create: bool = True) -> Store:
         url: ``sqlite:///path`` or ``postgresql://user@host/database``, or of a scheme that a plugin
             offers; when left out, that of the environment variable ``VELOUR_STORE_URI``, else
             ``sqlite:///velour.db``.
-        create: make an SQLite file that is not there; those who only read say ``False``.
+        create: whether to create a missing SQLite file; ``False`` for reading only.
 
     Raises:
-        NotFound: there is no such file, and it was not to be made.
+        NotFound: there is no such file, and ``create`` is false.
         InvalidInput: no plugin offers stores of the URL's scheme.
-        BadPlugin: what a plugin's opener returns is no store.
+        BadPlugin: a plugin's opener returned something that is no store.
         StoreUnavailable: the database does not answer, lacks PostGIS, or has an old schema.
     """
     address = store_url(url)
@@ -64,12 +64,12 @@ def open_store(url: str | None = None, create: bool = True) -> Store:
 
 
 def known_answer(url: str | None, key: str, datasets: Sequence[str] | None) -> Any | None:
-    """The answer that a store keeps under a key, if it is valid and can be read without opening it.
+    """The cached answer of a key, if it is valid and can be read without opening the store.
 
     Args:
         url: of the store, as for :func:`open_store`.
-        key: of the question.
-        datasets: that it is about; ``None`` for all in the store.
+        key: of the query.
+        datasets: of the query; ``None`` for all in the store.
 
     Raises:
         InvalidInput: no plugin offers stores of the URL's scheme.
@@ -80,11 +80,11 @@ def known_answer(url: str | None, key: str, datasets: Sequence[str] | None) -> A
 
 
 def quick_answer(url: str | None, query: Query[Any]) -> Any | None:
-    """Answer a query, if that can be done without opening the store.
+    """Answer a query without opening the store; ``None`` where that is not possible.
 
     Args:
         url: of the store, as for :func:`open_store`.
-        query: that is asked.
+        query: to answer.
 
     Raises:
         InvalidInput: no plugin offers stores of the URL's scheme.
@@ -95,26 +95,26 @@ def quick_answer(url: str | None, query: Query[Any]) -> Any | None:
 
 
 def read_store(url: str | None, read: Callable[[Snapshot], Value]) -> Value:
-    """What a function reads from one moment of a store; without opening it where that can be done.
+    """Call a function with a snapshot of a store, without opening the store where possible.
 
     Args:
-        url: of the store, as for :func:`open_store`; one that is not there is not made.
-        read: is given the snapshot, and returns anything but ``None``.
+        url: of the store, as for :func:`open_store`; a missing store is not created.
+        read: takes the snapshot, and returns anything but ``None``.
 
     Raises:
         NotFound: there is no store at the URL.
     """
     address = store_url(url)
     quick = getattr(installed().stores[_scheme(address)], "read", None)
-    found: Value | None = _in_use(address, None if quick is None else quick(address, read))
-    if found is not None:
-        return found
+    value: Value | None = _in_use(address, None if quick is None else quick(address, read))
+    if value is not None:
+        return value
     with open_store(url, create=False) as opened, opened.snapshot() as reader:
         return read(reader)
 
 
 def _in_use(address: str, answer: Any | None) -> Any | None:
-    """An answer, and whose it is."""
+    """Return an answer, and note its store as the one in use."""
     if answer is not None:
         in_use.store = masked(address)
     return answer
@@ -128,7 +128,7 @@ def store_url(url: str | None = None) -> str:
 
 
 def masked(url: str) -> str:
-    """A URL that can be shown: its password is hidden."""
+    """A URL with its password hidden, for display."""
     return re.sub(r":[^:@/]*@", ":***@", url)
 
 
@@ -137,8 +137,9 @@ def _scheme(url: str) -> str:
     known = installed().stores
     scheme = re.match(r"[\w.-]+(?=(\+[\w.-]+)?:)", url)
     if scheme is None or scheme[0] not in known:
+        hint = "" if ":" in url else f"did you mean sqlite:///{url}? "
         raise InvalidInput(
-            f"store {masked(url)!r}: expected sqlite:///path/to/file.db or "
+            f"store {masked(url)!r}: {hint}expected sqlite:///path/to/file.db or "
             "postgresql://user:password@host:port/database; known schemes are "
             f"{', '.join(sorted(known))}. A plugin may offer another (hook velour_stores)."
         )
@@ -147,19 +148,19 @@ def _scheme(url: str) -> str:
 
 @contextmanager
 def opened(store: Store | str | None, create: bool = False) -> Iterator[Store]:
-    """A store that was handed over, or the one behind a URL until the block ends.
+    """An open store: the one passed, or one opened from a URL until the block ends.
 
     Args:
         store: an open store, which stays open; a URL; or ``None`` for the default store.
-        create: make an SQLite file that is not there; those who only read do not.
+        create: whether to create a missing SQLite file; ``False`` for reading only.
 
     Raises:
         NotFound: there is no store at the URL.
         InvalidInput: it is neither.
     """
     if store is None or isinstance(store, str):
-        with open_store(store, create=create) as own:
-            yield own
+        with open_store(store, create=create) as opened_store:
+            yield opened_store
     elif isinstance(store, Store):
         yield store
     else:

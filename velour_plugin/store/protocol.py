@@ -1,6 +1,6 @@
-"""What a store is: it is read, written to, and asked questions. SQL is one way to keep one.
+"""The protocol of a store: reading, writing, and answering queries; SQL stores implement it.
 
-``velour_plugin.testing.stores.StoreContract`` holds every store to this.
+``velour_plugin.testing.stores.StoreContract`` tests a store for it.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ Answer = TypeVar("Answer")
 
 
 class Reader(Protocol):
-    """What can be read of a store."""
+    """The reading methods of a store."""
 
     def revision(self, datasets: Sequence[str] | None = None) -> int:
-        """How many writes can have changed an answer about datasets; only ever grows.
+        """Number of writes that can have changed an answer about datasets; it only grows.
 
         Args:
             datasets: their names; ``None`` for the whole store.
         """
 
     def cached_answer(self, key: str, datasets: Sequence[str] | None) -> tuple[int, Any | None]:
-        """The revision of datasets, and the answer kept under a key at that revision, if any."""
+        """The revision of datasets, and the cached answer of a key at that revision, if any."""
 
     def dataset_names(self) -> list[str]:
         """Names of all datasets, sorted."""
@@ -61,7 +61,7 @@ class Reader(Protocol):
     def load_version(self, version: Version) -> Dataset:
         """Read a dataset version back: equal content, the same digest.
 
-        Many questions may share it: its columns cannot be written to.
+        Many queries may share it: its columns cannot be written to.
         """
 
     def datums(self, version: Version) -> list[Datum]:
@@ -85,24 +85,24 @@ class Reader(Protocol):
         Args:
             dataset: its name; or a dataset in memory, whose datums are found by their content.
             version: number of the version; the newest when left out.
-            source: only what this source says; ``None`` for all.
+            source: only facts of this source; ``None`` for all.
 
         Raises:
             UnknownName: there is no dataset of that name.
         """
 
     def models(self) -> list[Model]:
-        """All models that something is known of, by name."""
+        """All stored models, by name."""
 
     def load_model(self, name: str) -> Model:
-        """Read back what is known of a model.
+        """Read a model back.
 
         Raises:
-            UnknownName: nothing is; the nearest name is named.
+            UnknownName: no model has that name; the nearest is named.
         """
 
     def diff(self, name: str, before: int, after: int) -> VersionDiff:
-        """What changed between two versions of a dataset, by their numbers.
+        """Differences between two versions of a dataset, by their numbers.
 
         Raises:
             UnknownName: no dataset has that name.
@@ -124,25 +124,25 @@ class Reader(Protocol):
         """
 
     def load(self, evaluation_id: str) -> Evaluation:
-        """Read an evaluation back exactly as it was saved; details when they are looked at.
+        """Read an evaluation back exactly as it was saved; details when they are first read.
 
         Raises:
             NotFound: no evaluation has that id.
         """
 
     def load_predictions(self, evaluation_id: str) -> AnnotationTable:
-        """Read back the predictions that an evaluation is about."""
+        """Read back the predictions of an evaluation."""
 
     def predictions(
         self, subjects: Sequence[tuple[str, Sequence[str]]]
     ) -> Iterator[AnnotationTable]:
         """Predictions of evaluations on some of their datums, decoded one at a time, in order.
 
-        All are read when this is called; they can be taken after the reader was released.
+        All are read when this is called; the iterator works after the reader was released.
 
         Args:
             subjects: the id of each evaluation, and uids of the datums, in the version's order:
-                rows of others are left out, and what stays refers to these by their index.
+                rows of others are left out, and the rest refers to these by their index.
 
         Raises:
             NotFound: there is no evaluation of one of the ids.
@@ -151,7 +151,7 @@ class Reader(Protocol):
     def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
         """Ledgers of evaluations, decoded one at a time, in the order of their ids.
 
-        All are read when this is called; they can be taken after the reader was released.
+        All are read when this is called; the iterator works after the reader was released.
 
         Raises:
             NotFound: there is no ledger of one of them.
@@ -162,24 +162,24 @@ class Reader(Protocol):
     ) -> dict[str, float | None]:
         """Stored values of a metric, by evaluation; those without it are left out.
 
-        What was measured is stored; details are computed from ledgers.
+        Measured metrics are stored; details are computed from ledgers.
         """
 
     def metric_labels(self, evaluation_ids: Sequence[str], name: str) -> set[tuple[str, str]]:
         """Labels, as (key, value), for which a metric of evaluations is stored."""
 
     def metric_names(self, evaluation_ids: Sequence[str]) -> set[str]:
-        """Names of the metrics that are stored of evaluations."""
+        """Names of the stored metrics of evaluations."""
 
 
 class Snapshot(Reader, Protocol):
-    """A store at one moment: all that is read before :meth:`release` is of one revision."""
+    """A store at one moment: everything read before :meth:`release` is of one revision."""
 
     def release(self) -> None:
         """End the transaction, so that no writer waits for arithmetic.
 
-        What is read later is read as it then is. Versions and evaluations never change, so their
-        content is still the same; one that was deleted meanwhile is :class:`NotFound`.
+        Later reads see later states. Versions and evaluations never change, so their
+        content is the same; one that was deleted meanwhile is :class:`NotFound`.
         """
 
 
@@ -187,7 +187,7 @@ class Snapshot(Reader, Protocol):
 class Store(Reader, Protocol):
     """An open evaluation store: each method is one transaction.
 
-    All of what a method writes is there afterwards, or none.
+    Everything that a method writes is stored, or nothing.
     """
 
     @property
@@ -208,17 +208,17 @@ class Store(Reader, Protocol):
 
         Args:
             addition: the new datums with their truth, under the name of the dataset. A datum
-                whose uid is there already takes that one's place.
+                whose uid is there already replaces the old one.
 
         Raises:
             UnknownName: no dataset has that name.
         """
 
     def save(self, evaluation: Evaluation, dataset: Dataset | PartitionedDataset) -> Version:
-        """Store an evaluation with the dataset and predictions that it is about.
+        """Store an evaluation with its dataset and predictions.
 
         Args:
-            evaluation: the outcome.
+            evaluation: to store.
             dataset: the whole dataset, even if a filter narrowed the evaluation.
         """
 
@@ -230,9 +230,9 @@ class Store(Reader, Protocol):
         """
 
     def write_facts(self, dataset: str, content: Facts, version: int | None = None) -> int:
-        """Store what a source says about datums, in place of all that it said before of them.
+        """Store the facts of a source about datums, replacing its earlier facts about them.
 
-        What older revisions of the source said of other versions is deleted as well.
+        Facts of older revisions of the source about other versions are deleted as well.
 
         Args:
             dataset: its name.
@@ -240,17 +240,17 @@ class Store(Reader, Protocol):
             version: number of the version whose datums they are about; the newest when left out.
 
         Returns:
-            How many values were written.
+            Number of values written.
 
         Raises:
             UnknownName: there is no such dataset, or it has no such datum.
         """
 
     def delete_facts(self, dataset: str, source: str) -> int:
-        """Delete all that a source says about a dataset; returns how many values that were.
+        """Delete all facts of a source about a dataset; returns the number of values.
 
         Raises:
-            UnknownName: there is no such dataset, or the source says nothing about it.
+            UnknownName: there is no such dataset, or it has no facts of the source.
         """
 
     def tag(
@@ -262,7 +262,7 @@ class Store(Reader, Protocol):
         where: Where = None,
         version: int | None = None,
     ) -> int:
-        """Tag datums; filters ask for it as ``'night' IN (fact.tags)``.
+        """Tag datums; filters use the tag as ``'night' IN (fact.tags)``.
 
         Args:
             dataset: its name.
@@ -272,11 +272,11 @@ class Store(Reader, Protocol):
             version: number of the version; the newest when left out.
 
         Returns:
-            How many datums did not have the tag before.
+            Number of datums that did not have the tag before.
 
         Raises:
             UnknownName: there is no such dataset, datum or property.
-            InvalidInput: the tag is empty, or both uids and a filter are given.
+            InvalidInput: the tag is empty, or both uids and a filter are passed.
         """
 
     def untag(
@@ -288,18 +288,18 @@ class Store(Reader, Protocol):
         where: Where = None,
         version: int | None = None,
     ) -> int:
-        """Take a tag from datums that are chosen as for :meth:`tag`; returns how many had it.
+        """Remove a tag from datums, selected as for :meth:`tag`; returns how many had it.
 
         Raises:
             UnknownName: there is no such dataset, tag, datum or property.
-            InvalidInput: the tag is empty, or both uids and a filter are given.
+            InvalidInput: the tag is empty, or both uids and a filter are passed.
         """
 
     def save_model(self, model: Model) -> None:
-        """Store what is known of a model, in place of what was known under its name."""
+        """Store a model, replacing the one of its name."""
 
     def keep_answer(self, key: str, revision: int, content: Any) -> None:
-        """Keep an answer that was computed from what the store was at a revision."""
+        """Cache an answer that was computed from the store at a revision."""
 
     def close(self) -> None:
         """Close its connections."""

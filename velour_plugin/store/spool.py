@@ -1,4 +1,4 @@
-"""Blobs between store and arithmetic: in memory while they are small, the rest in a file."""
+"""A buffer of blobs read from a store: in memory up to a size, the rest in a file."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ MOST_IN_MEMORY = 256 << 20
 
 
 class Spool:
-    """Named blobs, read from a store at once and handed out one at a time.
+    """Named blobs, read from a store at once and returned one at a time.
 
-    So a transaction ends before the arithmetic begins, and no memory is needed for all blobs.
+    The transaction can end before the arithmetic begins, without memory for all blobs.
 
     Args:
         blobs: name and content of each.
@@ -18,16 +18,16 @@ class Spool:
 
     def __init__(self, blobs: Iterable[tuple[str, bytes]] = ()) -> None:
         self._file = None
-        self._here: dict[str, bytes] = {}
+        self._in_memory: dict[str, bytes] = {}
         self._spans: dict[str, tuple[int, int]] = {}
-        taken = 0
+        total = 0
         for name, content in blobs:
-            taken += len(content)
-            if taken <= MOST_IN_MEMORY:
-                self._here[name] = content
+            total += len(content)
+            if total <= MOST_IN_MEMORY:
+                self._in_memory[name] = content
                 continue
             if self._file is None:
-                from tempfile import TemporaryFile  # few questions read so much
+                from tempfile import TemporaryFile  # few queries read so much
 
                 self._file = TemporaryFile()  # noqa: SIM115  open while it is read
             self._spans[name] = (self._file.tell(), len(content))
@@ -38,11 +38,11 @@ class Spool:
             self._file.close()
 
     def __contains__(self, name: object) -> bool:
-        return name in self._here or name in self._spans
+        return name in self._in_memory or name in self._spans
 
     def __getitem__(self, name: str) -> bytes:
-        if name in self._here:
-            return self._here[name]
+        if name in self._in_memory:
+            return self._in_memory[name]
         assert self._file is not None
         start, size = self._spans[name]
         self._file.seek(start)

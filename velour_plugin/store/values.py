@@ -1,4 +1,4 @@
-"""What a store returns beside datasets and evaluations: versions, candidates, differences."""
+"""Values that a store returns: versions, candidates, differences, selections."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from velour_plugin.domain.evaluation import Certificate, EvaluatedRun
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a dataset, as the store knows it.
+    """One stored version of a dataset.
 
     Args:
         id: of its row.
         dataset: the dataset's name.
         number: counted from 1 for each name.
-        digest: what names the content.
+        digest: of the content.
         properties: names of its datums' metadata.
-        datums: how many there are.
-        is_new: whether the call that returned it made it; ``False`` for content stored before.
+        datums: their number.
+        is_new: whether the call that returned it stored it; ``False`` for content stored before.
     """
 
     id: int
@@ -40,17 +40,17 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An evaluation that may be ranked: of which model, by what certificate, and when.
+    """An evaluation that may be ranked, with its model, certificate, run and time.
 
     Args:
-        evaluation_id: names it in the store.
+        evaluation_id: its id in the store.
         version: of the dataset that it is on.
         task: of its evaluator.
         model: the model's name.
-        certificate: what makes it comparable.
+        certificate: of the evaluation.
         run: the MLflow run; ``None`` when it was made outside MLflow.
         created_at: when it was made, or linked to the run.
-        model_metadata: what is known of the model, as JSON.
+        model_metadata: of the model, as JSON.
         dataset_metadata: of the version, as JSON.
     """
 
@@ -67,7 +67,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class VersionDiff:
-    """What changed from one version of a dataset to another, by uid, in natural order.
+    """Datums that differ between two versions of a dataset: uids in natural order.
 
     Args:
         dataset: its name.
@@ -75,8 +75,8 @@ class VersionDiff:
         after: number of the second.
         added: datums of the second only.
         removed: datums of the first only.
-        changed: datums of both, with other metadata, place or annotations.
-        unchanged: how many are the same in both.
+        changed: datums of both, with other metadata, location or annotations.
+        unchanged: number of datums that are the same in both.
     """
 
     dataset: str
@@ -103,7 +103,7 @@ class DatumSelection:
 
     Args:
         uids: their names.
-        positions: ``(selected,)`` where they stand in the version, rising.
+        positions: ``(selected,)`` their indices in the version, increasing.
     """
 
     uids: Sequence[str]
@@ -113,15 +113,15 @@ class DatumSelection:
         return len(self.uids)
 
     def within(self, uids: Collection[str]) -> DatumSelection:
-        """Those that are among some uids as well."""
+        """The selected datums that are also among some uids."""
         kept = np.fromiter((uid in uids for uid in self.uids), bool, len(self.uids))
         return DatumSelection([*compress(self.uids, kept)], self.positions[kept])
 
     def mask(self, datums: Sequence[str]) -> NDArray[np.bool_]:
-        """Which of a ledger's datums are selected: ``(datums,)`` bool.
+        """Mask of a ledger's datums that are selected: ``(datums,)`` bool.
 
         Args:
-            datums: uids, in any order; those of a whole version in its order are found by position.
+            datums: uids, in any order; fast for all uids of the version in its order.
         """
         mask = np.zeros(len(datums), bool)
         if self._stand_in(datums):
@@ -131,7 +131,7 @@ class DatumSelection:
         return np.fromiter((uid in uids for uid in datums), bool, len(datums))
 
     def _stand_in(self, datums: Sequence[str]) -> bool:
-        """Whether the selected uids stand at their positions among these datums."""
+        """Whether the selected uids are at their positions among these datums."""
         if not len(self.positions) or self.positions[-1] >= len(datums):
             return False
         there = itemgetter(*self.positions.tolist())(datums)

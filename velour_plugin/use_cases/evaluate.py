@@ -21,7 +21,8 @@ from velour_plugin.domain.evaluation import (
 from velour_plugin.domain.later_fields import later
 from velour_plugin.errors import BadDataset, InvalidInput, NotFound
 from velour_plugin.filters import parse_filter
-from velour_plugin.matching import Question, match_parts
+from velour_plugin.matching.parallel_match import match_parts
+from velour_plugin.matching.question import Question
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins.installed import installed
 from velour_plugin.store import Store, opened
@@ -109,7 +110,7 @@ def evaluate_question(
     """
     _check_predicted(dataset)
     if isinstance(dataset, Dataset):
-        certificate = question.certificate(dataset.name, dataset.names)
+        certificate = question.certificate(dataset.name, dataset.content_digests)
         known = _stored(store, certificate, dataset, run)
         if known is not None:
             return known
@@ -136,12 +137,12 @@ def compute(
         InvalidInput: predictions are missing, or something breaks a rule.
     """
     _check_predicted(dataset)
-    ledger, names = match_parts(question, dataset, n_jobs)
+    ledger, digests = match_parts(question, dataset, n_jobs)
     return Evaluation(
         question.evaluator.task,
         str(dataset.model),
-        later(lambda: question.certificate(dataset.name, names())),
-        later(lambda: names().predictions),
+        later(lambda: question.certificate(dataset.name, digests())),
+        later(lambda: digests().predictions),
         Metrics(question.evaluator.measure(ledger), partial(question.evaluator.details, ledger)),
         ledger,
         run,

@@ -18,7 +18,7 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.errors import InvalidInput, NotFound
 from velour_plugin.helpers.functions import function_named
-from velour_plugin.matching import Question
+from velour_plugin.matching.question import Question
 from velour_plugin.plugins.installed import installed
 from velour_plugin.store import Store, open_store
 from velour_plugin.use_cases.ask import rank

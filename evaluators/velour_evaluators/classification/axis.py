@@ -1,4 +1,4 @@
-"""One label key of a classification ledger, ready to be asked about any weighting of datums."""
+"""One label key of a classification ledger under any weighting of its datums."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.classification.kernels.class_counts import Counts, count_decisions
+from velour_evaluators.classification.kernels.class_counts import DecisionCounts, count_decisions
 from velour_evaluators.classification.kernels.ranking_curves import Rankings, counts_at
 from velour_evaluators.classification.ledger import LabelKeys
 from velour_evaluators.kernels.sums import Weights, narrowest
@@ -55,13 +55,13 @@ class Axis:
         return replace(axis, answers=answers, truths=truths)
 
     @property
-    def said(self) -> dict[str, str]:
-        """What its headline metrics say beside their names: the key, of all but the first."""
+    def parameters_of_key(self) -> dict[str, str]:
+        """Parameters of its headline metrics: the key, for all keys but the first."""
         return {"key": self.key} if self.prefix else {}
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """What the ledger was matched with."""
+        """Parameters of the ledger."""
         return self.ledger.parameters
 
     @property
@@ -76,7 +76,7 @@ class Axis:
 
     @cached_property
     def total(self) -> int:
-        """How many datums are judged."""
+        """Weight of the datums that have a true label under this key."""
         weights = self.answer_weights
         return len(self.answers["datum"]) if weights is None else int(weights.sum(dtype=np.int64))
 
@@ -105,20 +105,20 @@ class Axis:
         )
 
     @cached_property
-    def counts(self) -> Counts:
-        """Decisions, label by label."""
+    def counts(self) -> DecisionCounts:
+        """Numbers of decisions, truths and right decisions of each label."""
         if self.is_multi_label:
             threshold = np.array([self.parameters["score_threshold"]])
             hits, decided = counts_at(self.rankings, threshold)
-            return Counts(hits[0], self.rankings.positives, decided[0], self.total)
+            return DecisionCounts(hits[0], self.rankings.positives, decided[0], self.total)
         truth, predicted = self.answers["truth"], self.answers["predicted"]
         return count_decisions(truth, predicted, len(self.labels), self.answer_weights)
 
     @cached_property
     def occurs(self) -> NDArray[np.bool_]:
         """Labels that are true or predicted: of sets, all that a prediction names."""
-        said = self.rankings.named if self.is_multi_label else self.counts.decided
-        return (self.counts.truths > 0) | (said > 0)
+        predicted = self.rankings.named if self.is_multi_label else self.counts.decided
+        return (self.counts.truths > 0) | (predicted > 0)
 
 
 def _counting(table: Columns, weights: Weights) -> Columns:
@@ -147,9 +147,9 @@ def _of_key(table: Columns, labels: str, keys: LabelKeys, key: int) -> tuple[Col
     if len(keys.names) == 1:
         return table, 0
     first, last = np.searchsorted(keys.key[table[labels]], [key, key + 1]).tolist()
-    place = np.append(keys.place, np.int32(-1))  # no label stays no label
+    index = np.append(keys.index, np.int32(-1))  # no label stays no label
     columns = {
-        name: place[column[first:last]]
+        name: index[column[first:last]]
         if name in ("label", "truth", "predicted")
         else column[first:last]
         for name, column in table.items()

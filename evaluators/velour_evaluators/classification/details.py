@@ -1,7 +1,7 @@
-"""What is looked at once: the confusion matrix of a label key, reliability, and curves.
+"""Details of a label key: confusion matrix, reliability, and curves of its labels.
 
-Everything is bounded: at most a thousand cells of a matrix are listed, at most a thousand
-labels get curves, and a curve has 101 or 201 points at most.
+Sizes are bounded: at most 1000 cells of a matrix are listed, at most 1000 labels get curves,
+and a curve has at most 101 (ROC) or 201 (precision-recall) points.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 from velour_evaluators.classification.axis import Axis
 from velour_evaluators.classification.kernels import calibration
 from velour_evaluators.classification.kernels.calibration import Reliability
-from velour_evaluators.classification.kernels.class_counts import MISSING, Cells, confusion_cells
+from velour_evaluators.classification.kernels.class_counts import (
+    MISSING,
+    ConfusionCells,
+    confusion_cells,
+)
 from velour_evaluators.classification.kernels.ranking_curves import (
     Curve,
     counts_at,
@@ -28,7 +32,7 @@ from velour_evaluators.kernels.sums import ratio
 from velour_plugin import Label, Metric
 
 DENSE = 200
-"""Up to so many labels, a confusion matrix is also spelled as rows of counts."""
+"""Up to so many labels, a confusion matrix also has rows of counts."""
 
 LISTED = 1_000
 """At most so many cells of a confusion matrix are listed, and so many labels get curves."""
@@ -41,10 +45,12 @@ def detail_metrics(axis: Axis) -> Iterator[Metric]:
     """Matrices of a key, then the curves of its labels, of the most frequent ones."""
     if not axis.is_multi_label:
         matrix = _confusion_matrix(axis)
-        yield Metric(f"{axis.prefix}confusion_matrix", matrix, parameters=axis.said)
+        yield Metric(f"{axis.prefix}confusion_matrix", matrix, parameters=axis.parameters_of_key)
     bins = reliability_of(axis)
     if bins is not None:
-        yield Metric(f"{axis.prefix}reliability", _reliability(bins), parameters=axis.said)
+        yield Metric(
+            f"{axis.prefix}reliability", _reliability(bins), parameters=axis.parameters_of_key
+        )
     if axis.is_scored:
         yield from _curves(axis)
 
@@ -61,26 +67,26 @@ def _confusion_matrix(axis: Axis) -> dict[str, Any]:
         "labels": values,
         "columns": [*values, "missing"],
         "counts": _dense(cells, labels) if labels <= DENSE else None,
-        "errors": [_cell(axis, values, cells, int(place)) for place in most],
+        "errors": [_cell(axis, values, cells, int(index)) for index in most],
         "errors_not_listed": len(wrong) - len(most),
     }
 
 
-def _dense(cells: Cells, labels: int) -> list[list[int]]:
+def _dense(cells: ConfusionCells, labels: int) -> list[list[int]]:
     counts = np.zeros((labels, labels + 1), np.int64)
     counts[cells.truth, cells.predicted] = cells.count  # MISSING is -1, the last column
     rows: list[list[int]] = counts.tolist()
     return rows
 
 
-def _cell(axis: Axis, values: list[str], cells: Cells, place: int) -> dict[str, Any]:
-    first, last = np.searchsorted(cells.example_cell, [place, place + 1])
+def _cell(axis: Axis, values: list[str], cells: ConfusionCells, index: int) -> dict[str, Any]:
+    first, last = np.searchsorted(cells.example_cell, [index, index + 1])
     datums = axis.answers["datum"][cells.example[first:last]]
-    predicted = int(cells.predicted[place])
+    predicted = int(cells.predicted[index])
     return {
-        "truth": values[cells.truth[place]],
+        "truth": values[cells.truth[index]],
         "predicted": None if predicted == MISSING else values[predicted],
-        "count": int(cells.count[place]),
+        "count": int(cells.count[index]),
         "examples": [axis.ledger.datums[datum] for datum in datums],
     }
 
@@ -98,14 +104,14 @@ def _reliability(bins: Reliability) -> dict[str, Any]:
 def _curves(axis: Axis) -> Iterator[Metric]:
     shown = np.argsort(-axis.counts.truths, kind="stable")[:LISTED]
     right, decided = counts_at(axis.rankings, THRESHOLDS)
-    for place in np.sort(shown).tolist():
-        label = Label(*axis.labels[place])
-        steps = steps_of(axis.rankings, place)
+    for index in np.sort(shown).tolist():
+        label = Label(*axis.labels[index])
+        steps = steps_of(axis.rankings, index)
         roc = _curve(roc_curve(steps), "false_positive_rate", "true_positive_rate")
         yield Metric("roc_curve", roc, label)
         precision = _curve(precision_recall_curve(steps), "recall", "precision")
         yield Metric("precision_recall_curve", precision, label)
-        counts = _threshold_counts(axis, place, right[:, place], decided[:, place])
+        counts = _threshold_counts(axis, index, right[:, index], decided[:, index])
         yield Metric("threshold_counts", counts, label)
 
 
@@ -117,10 +123,10 @@ def _curve(curve: Curve | None, x: str, y: str) -> dict[str, Any] | None:
 
 
 def _threshold_counts(
-    axis: Axis, place: int, right: NDArray[np.int64], decided: NDArray[np.int64]
+    axis: Axis, index: int, right: NDArray[np.int64], decided: NDArray[np.int64]
 ) -> dict[str, Any]:
     """Decisions for one label against the rest, at each of :data:`THRESHOLDS`."""
-    truths = axis.counts.truths[place]
+    truths = axis.counts.truths[index]
     return {
         "threshold": THRESHOLDS.tolist(),
         "tp": right.tolist(),

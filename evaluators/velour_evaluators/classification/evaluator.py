@@ -1,4 +1,4 @@
-"""Classification of images and of rows of tables: the same arithmetic under two names."""
+"""Classification of images and of rows of tables: the same metrics for two tasks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from velour_evaluators.classification.axis import Axis, axes_of
 from velour_evaluators.classification.details import detail_metrics
 from velour_evaluators.classification.ledger import concatenated, write_ledger
 from velour_evaluators.classification.metrics import (
-    Measured,
+    KeyMetrics,
     headline_metrics,
     label_metrics,
     number_named,
 )
 from velour_evaluators.classification.outcomes import outcomes_of
+from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.sums import bounds_of
 from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
 from velour_plugin.errors import InvalidInput
@@ -32,11 +33,11 @@ DEFAULTS: Mapping[str, Any] = {
     "score_threshold": 0.5,
     "examples": 5,
 }
-"""What the parameters are when they are not given."""
+"""Default values of the parameters."""
 
 
 class ImageClassification(Evaluator):
-    """Labels of whole images, key by key; equal to scikit-learn wherever that has an answer.
+    """Labels of whole images, key by key; equal to scikit-learn wherever it defines the metric.
 
     A datum takes part in a label key when it has a truth under that key. Undefined
     is ``None``: precision of a label that was never predicted, ROC AUC without scores.
@@ -51,11 +52,11 @@ class ImageClassification(Evaluator):
     against the rest) and ``average_precision_macro`` over the labels for which they are defined.
 
     **Scores.** A label that a prediction does not name scores 0, as do all labels of a
-    datum without prediction. ``top_k_accuracy`` asks only named labels, of equal ones the last
-    label first. ``log_loss`` and ``brier`` need scores that add up to 1 on every predicted
-    datum, to 0.001; ``brier`` is the sum of squares over labels, halved for two labels.
-    ``ece`` and ``reliability`` are about the datums that have a prediction. A label named
-    twice on one datum has the higher score.
+    datum without prediction. ``top_k_accuracy`` looks at named labels only, of equal scores the last
+    label first; it is undefined where there are no more than ``top_k`` labels. ``log_loss`` and
+    ``brier`` need scores that add up to 1 on every predicted datum, to 0.001; ``brier`` is the
+    sum of squares over labels, halved for two labels. ``ece`` and ``reliability`` are about the
+    datums that have a prediction. A label named twice on one datum has the higher score.
 
     **Parameters.**
 
@@ -84,9 +85,9 @@ class ImageClassification(Evaluator):
     }  # fmt: skip
     defaults = DEFAULTS
 
-    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Complete and check parameters; see the class for what they mean."""
-        complete = super().parameters(given)
+        complete = super().parameters(parameters)
         for name, (rule, holds) in _RULES.items():
             if not holds(complete[name]):
                 raise InvalidInput(
@@ -95,12 +96,17 @@ class ImageClassification(Evaluator):
                 )
         return {**complete, "score_threshold": float(complete["score_threshold"])}
 
+    @property
+    def engine(self) -> str:
+        """The compiled kernel, or numpy and why."""
+        return library.describe()
+
     def adds_scores(self, parameters: Mapping[str, Any]) -> bool:
         """Scores of one label key are probabilities, unless there may be many labels."""
         return not parameters["multi_label"]
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
-        """Judge every datum, and sort scores for later; regions are refused."""
+        """Evaluate every datum, and sort scores once for all metrics; regions are refused."""
         return write_ledger(self.task, dataset, parameters)
 
     def measure(
@@ -111,28 +117,28 @@ class ImageClassification(Evaluator):
     ) -> list[Metric]:
         """Headline metrics of each label key, then the metrics of each label."""
         counts = ledger.weights_of(datums, weights)
-        keys = [Measured(axis.weighted(counts)) for axis in axes_of(ledger)]
+        keys = [KeyMetrics(axis.weighted(counts)) for axis in axes_of(ledger)]
         headline = [metric for key in keys for metric in headline_metrics(key)]
         return headline + [metric for key in keys for metric in label_metrics(key)]
 
     def values(
         self, ledger: Ledger, keys: Sequence[MetricKey], weights: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Measure some metrics under many weightings, and nothing else."""
+        """Some metrics under many weightings; nothing else is computed."""
         axes = axes_of(ledger)
         if not axes:
             return np.full((len(weights), len(keys)), np.nan)
-        own = [_axis_of(axes, *key) for key in keys]
-        numbers = [number_named(axis, *key) for axis, key in zip(own, keys, strict=True)]
-        if None in numbers:  # of a detail, or of nothing
+        axis_of_key = [_axis_of(axes, *key) for key in keys]
+        numbers = [number_named(axis, *key) for axis, key in zip(axis_of_key, keys, strict=True)]
+        if None in numbers:  # the name of a detail, or unknown
             return super().values(ledger, keys, weights)
         values = np.empty((len(weights), len(keys)))
         for row, weighting in enumerate(weights):
             counts = ledger.weights_of(None, weighting)
-            measured = {axis.key: Measured(axis.weighted(counts)) for axis in axes}
+            measured = {axis.key: KeyMetrics(axis.weighted(counts)) for axis in axes}
             values[row] = [
                 number(measured[axis.key])
-                for axis, number in zip(own, numbers, strict=True)
+                for axis, number in zip(axis_of_key, numbers, strict=True)
                 if number is not None
             ]
         return values
@@ -173,7 +179,7 @@ class ImageClassification(Evaluator):
         return _BOUNDS.get(metric.rpartition("/")[2], (0.0, 1.0))
 
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
-        """Put ledgers of disjoint datums together, as if all had been judged at once.
+        """Concatenate ledgers of disjoint datums: the ledger of all their datums.
 
         Raises:
             BadDataset: under one key, some have predictions with scores and some without.
@@ -182,7 +188,7 @@ class ImageClassification(Evaluator):
 
 
 class TabularClassification(ImageClassification):
-    """Labels of rows of a table: everything as for images."""
+    """Labels of rows of a table: the same metrics as for images."""
 
     task = "tabular-classification"
 
@@ -198,7 +204,7 @@ _BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
 
 
 def _axis_of(axes: Sequence[Axis], metric: str, label: Label | None) -> Axis:
-    """The key that a metric is about; the first one's names have no prefix."""
+    """The label key of a metric; metrics of the first key have no prefix."""
     for axis in sorted(axes, key=lambda axis: -len(axis.prefix)):  # a/b/ before a/
         if metric.startswith(axis.prefix) if label is None else label.key == axis.key:
             return axis

@@ -1,7 +1,7 @@
-"""From a dataset to questions about whole datums: one for each label key.
+"""True labels and class scores of a dataset, in columns for each label key.
 
-What cannot be asked is refused here: regions, two truths where one is the rule, predictions
-of which only some have scores.
+Refused here: regions, two true labels where a datum may have one, predictions of which only
+some have scores.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.classification.kernels.class_scores import Answers, sorted_answers
+from velour_evaluators.classification.kernels.class_scores import ClassScores, sorted_scores
 from velour_evaluators.kernels.sorting import starts_of_runs
 from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset, UnknownName
@@ -22,41 +22,42 @@ from velour_plugin.plugin import LabelName, Vocabulary, is_absent
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is true under one label key, and what a model answered. Labels count from 0.
+class KeyColumns:
+    """True labels and predictions under one label key, whose labels count from 0.
 
     Args:
-        labels: ``(labels,)`` positions of the key's labels in the ledger, rising.
-        datum: ``(rows,)`` rising positions of the datums that have a truth under this key.
+        labels: ``(labels,)`` indices of the key's labels in the ledger, rising.
+        datum: ``(rows,)`` rising indices of the datums that have a true label under this key.
         truth_row, truth_label: ``(truths,)`` true labels, sorted by row, then label.
-        answers: what was said of these rows.
-        scored: whether answers have scores; otherwise each scores 1.
+        predictions: class scores of these rows.
+        scored: whether predictions have scores; otherwise each has a score of 1.
     """
 
     labels: NDArray[np.int32]
     datum: NDArray[np.int32]
     truth_row: NDArray[np.int32]
     truth_label: NDArray[np.int32]
-    answers: Answers
+    predictions: ClassScores
     scored: bool
 
 
-def questions_of(
+def columns_by_key(
     task: str, dataset: Dataset, parameters: Mapping[str, Any]
-) -> tuple[tuple[LabelName, ...], list[Question]]:
-    """Read a dataset, key by key.
+) -> tuple[tuple[LabelName, ...], list[KeyColumns]]:
+    """Read a dataset, label key by label key.
 
     Returns:
-        All labels, those of the ground truth first; and a question for each of its keys.
+        All labels, those of the ground truth first; and the columns of each of its keys.
 
     Raises:
-        BadDataset: it has no predictions, no label, a region, or what the top of this file says.
+        BadDataset: it has no predictions, no label, a region, two true labels of one key, or
+            scores on some predictions only.
         UnknownName: ``positive_label`` is no label of the dataset.
     """
     if dataset.predictions is None:
         raise BadDataset(f"dataset {dataset.name!r} has no predictions: use with_predictions.")
     if not dataset.truth.labels:
-        raise BadDataset(f"dataset {dataset.name!r} has no ground truth: nothing can be judged.")
+        raise BadDataset(f"dataset {dataset.name!r} has no ground truth: nothing can be evaluated.")
     for table in (dataset.truth, dataset.predictions):
         _refuse_regions(task, dataset, table)
     keys = {key for key, _ in dataset.truth.labels}
@@ -65,11 +66,11 @@ def questions_of(
     _check_positive(parameters["positive_label"], labels)
     _warn_of_other_keys({key for key, _ in labels}, dataset.predictions)
     reader = _Reader(dataset, dataset.predictions, labels, bool(parameters["multi_label"]))
-    return labels, list(reader.questions())
+    return labels, list(reader.columns())
 
 
 def mixture_of_scores(key: str, scored: str, unscored: str) -> BadDataset:
-    """What is said when only some predictions under a key have scores."""
+    """The error for a key under which only some predictions have scores."""
     return BadDataset(
         f"predictions under key {key!r} have a score on datum {scored!r} and none on datum "
         f"{unscored!r}: give every predicted label a score, or none."
@@ -86,7 +87,7 @@ def _refuse_regions(task: str, dataset: Dataset, table: AnnotationTable) -> None
     if rows.size:
         raise BadDataset(
             f"an annotation of datum {dataset.uids[table.datum[rows[0]]]!r} has a region: "
-            f"{task} judges labels of whole datums. Regions are for object-detection, "
+            f"{task} evaluates labels of whole datums. Regions are for object-detection, "
             "instance-segmentation and semantic-segmentation."
         )
 
@@ -97,11 +98,11 @@ def _check_positive(positive: str | None, labels: Sequence[LabelName]) -> None:
         raise UnknownName("positive_label", positive, values)
 
 
-def _warn_of_other_keys(keys: set[str], said: AnnotationTable) -> None:
-    if len(said) and said.labels[said.label[0]][0] in keys:
-        return  # the first row's key is one of theirs: no need to count all
-    times = np.bincount(said.label, minlength=len(said.labels))
-    used = {said.labels[label][0] for label in np.flatnonzero(times)}
+def _warn_of_other_keys(keys: set[str], predictions: AnnotationTable) -> None:
+    if len(predictions) and predictions.labels[predictions.label[0]][0] in keys:
+        return  # the first row's key is in the ground truth: no need to count all rows
+    times = np.bincount(predictions.label, minlength=len(predictions.labels))
+    used = {predictions.labels[label][0] for label in np.flatnonzero(times)}
     if used and used.isdisjoint(keys):
         warnings.warn(
             f"predictions have label keys {sorted(used)}, the ground truth has "
@@ -112,34 +113,34 @@ def _warn_of_other_keys(keys: set[str], said: AnnotationTable) -> None:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Columns of a dataset, and what may stand in them."""
+    """Reads the columns of each label key of a dataset, and checks them."""
 
     dataset: Dataset
-    said: AnnotationTable
+    predictions: AnnotationTable
     labels: Sequence[LabelName]
     multi_label: bool
 
-    def questions(self) -> Iterator[Question]:
-        places: dict[str, list[int]] = {}
-        for place, (key, _) in enumerate(self.labels):
-            places.setdefault(key, []).append(place)
-        return map(self._question, places.values())
+    def columns(self) -> Iterator[KeyColumns]:
+        positions: dict[str, list[int]] = {}
+        for position, (key, _) in enumerate(self.labels):
+            positions.setdefault(key, []).append(position)
+        return map(self._columns_of, positions.values())
 
-    def _question(self, places: Sequence[int]) -> Question:
-        names = [self.labels[place] for place in places]
+    def _columns_of(self, positions: Sequence[int]) -> KeyColumns:
+        names = [self.labels[position] for position in positions]
         datum, label, _ = _of_labels(self.dataset.truth, names)
         datum, label = self._truths(datum, label, names)
-        judged = datum[starts_of_runs(datum)]
+        evaluated = datum[starts_of_runs(datum)]
         row_of = np.full(len(self.dataset), -1, np.int32)
-        row_of[judged] = np.arange(len(judged), dtype=np.int32)
-        answers, scored = self._answers(row_of, judged, names)
-        labels = np.array(places, np.int32)
-        return Question(labels, judged, row_of[datum], label, answers, scored)
+        row_of[evaluated] = np.arange(len(evaluated), dtype=np.int32)
+        predictions, scored = self._scores_of(row_of, evaluated, names)
+        labels = np.array(positions, np.int32)
+        return KeyColumns(labels, evaluated, row_of[datum], label, predictions, scored)
 
     def _truths(
         self, datum: NDArray[np.int32], label: NDArray[np.int32], names: Sequence[LabelName]
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Each pair once, sorted; a second label is refused where one is the rule."""
+        """Each (datum, label) once, sorted; a second label is refused unless ``multi_label``."""
         if (datum[1:] > datum[:-1]).all():
             return datum, label
         order = np.lexsort((label, datum))
@@ -150,42 +151,42 @@ class _Reader:
             pair = [names[label[again[0] + step]] for step in (0, 1)]
             raise BadDataset(
                 f"datum {self.dataset.uids[datum[again[0]]]!r} has two true labels under key "
-                f"{pair[0][0]!r}: {pair[0][1]!r} and {pair[1][1]!r}. One is the rule; where a "
-                "datum may have many, pass the parameter multi_label=True."
+                f"{pair[0][0]!r}: {pair[0][1]!r} and {pair[1][1]!r}. A datum has one label per "
+                "key; where it may have many, pass the parameter multi_label=True."
             )
         return datum, label
 
-    def _answers(
-        self, row_of: NDArray[np.int32], judged: NDArray[np.int32], names: Sequence[LabelName]
-    ) -> tuple[Answers, bool]:
-        datum, label, score = _of_labels(self.said, names)
+    def _scores_of(
+        self, row_of: NDArray[np.int32], evaluated: NDArray[np.int32], names: Sequence[LabelName]
+    ) -> tuple[ClassScores, bool]:
+        datum, label, score = _of_labels(self.predictions, names)
         unscored = np.isnan(score)
         self._refuse_mixture(datum, unscored, names[0][0])
         scored, row = not unscored.any(), datum
-        if len(judged) < len(row_of):
+        if len(evaluated) < len(row_of):
             row = row_of[datum]
-            asked = row >= 0
-            row, label, score = row[asked], label[asked], score[asked]
+            evaluated_row = row >= 0
+            row, label, score = row[evaluated_row], label[evaluated_row], score[evaluated_row]
         score = score if scored else np.ones(len(score))
-        answers = sorted_answers(row, label, score, len(judged), len(names))
+        predictions = sorted_scores(row, label, score, len(evaluated), len(names))
         if not scored and not self.multi_label:
-            self._refuse_rivals(answers, judged, names)
-        return answers, scored
+            self._refuse_rivals(predictions, evaluated, names)
+        return predictions, scored
 
     def _refuse_mixture(
         self, datum: NDArray[np.int32], unscored: NDArray[np.bool_], key: str
     ) -> None:
         if unscored.any() and not unscored.all():
             pair = datum[[unscored.argmin(), unscored.argmax()]]
-            raise mixture_of_scores(key, *(self.dataset.uids[place] for place in pair))
+            raise mixture_of_scores(key, *(self.dataset.uids[position] for position in pair))
 
     def _refuse_rivals(
-        self, answers: Answers, judged: NDArray[np.int32], names: Sequence[LabelName]
+        self, predictions: ClassScores, evaluated: NDArray[np.int32], names: Sequence[LabelName]
     ) -> None:
-        again = np.flatnonzero(answers.row[1:] == answers.row[:-1])
+        again = np.flatnonzero(predictions.row[1:] == predictions.row[:-1])
         if again.size:
-            uid = self.dataset.uids[judged[answers.row[again[0]]]]
-            pair = [names[answers.label[again[0] + step]] for step in (0, 1)]
+            uid = self.dataset.uids[evaluated[predictions.row[again[0]]]]
+            pair = [names[predictions.label[again[0] + step]] for step in (0, 1)]
             raise BadDataset(
                 f"datum {uid!r} is predicted as {pair[0][1]!r} and as {pair[1][1]!r} under key "
                 f"{pair[0][0]!r}, without scores: name one label, or give each a score; where a "
@@ -196,12 +197,12 @@ class _Reader:
 def _of_labels(
     table: AnnotationTable, names: Sequence[LabelName]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-    """Datum, label and score of the rows with these labels, which count from 0."""
+    """Datum, label and score of the rows with these labels, numbered from 0."""
     if list(table.labels) == list(names):
         return table.datum, table.label, table.score
-    position = {name: place for place, name in enumerate(names)}
-    place = np.array([position.get(name, -1) for name in table.labels], np.int32)
-    label = place[table.label] if len(place) else table.label
+    index_of = {name: index for index, name in enumerate(names)}
+    renumbered = np.array([index_of.get(name, -1) for name in table.labels], np.int32)
+    label = renumbered[table.label] if len(renumbered) else table.label
     if (label >= 0).all():
         return table.datum, label, table.score
     kept = label >= 0

@@ -3,18 +3,18 @@
 ===========  ================================================================
 table        columns
 ===========  ================================================================
-``answers``  one row for each datum and label key that has a truth, sorted by key, then datum:
+``answers``  one row for each datum and label key with a true label, sorted by key, then datum:
              datum, truth and predicted (labels, -1 for none), correct, answered, scored,
              confidence (score of the choice), rank (of the true label, 0 when not named),
              log_loss and brier (sums over labels; NaN where scores are no probabilities)
-``scores``   label, datum, score: all that was said, by key and label, then from high to low
+``scores``   label, datum, score: all predictions, by key and label, then from high to low
              score; a label without a score has 1
-``truths``   label, datum, score (0 where nothing was said of it), first and last: the rows of
+``truths``   label, datum, score (0 where it is not predicted), first and last: the rows of
              ``scores`` of the same label and score; by key and label, then from high to low score
 ===========  ================================================================
 
-Where a datum may have many labels, ``truth`` is one of them, ``predicted`` and ``rank`` say
-nothing, and ``correct`` is of its set of labels as a whole.
+Where a datum may have many labels, ``truth`` is one of them, ``predicted`` and ``rank`` are
+undefined, and ``correct`` is of its set of labels as a whole.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.classification import engine
-from velour_evaluators.classification.input import Question, mixture_of_scores, questions_of
-from velour_evaluators.classification.kernels import class_scores as judge
+from velour_evaluators.classification.input import KeyColumns, columns_by_key, mixture_of_scores
+from velour_evaluators.classification.kernels import class_scores
 from velour_evaluators.classification.kernels.class_counts import MISSING
-from velour_evaluators.classification.kernels.class_scores import sorted_answers
+from velour_evaluators.classification.kernels.class_scores import sorted_scores
 from velour_evaluators.classification.kernels.ranking_order import RankedScores, RankedTruths
 from velour_evaluators.kernels.sorting import starts_of_runs
 from velour_plugin import Dataset, Ledger
@@ -38,27 +38,27 @@ from velour_plugin.plugin import Columns, LabelName
 
 
 def write_ledger(task: str, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
-    """Judge every datum under every label key, and sort scores for all later questions.
+    """Evaluate every datum under every label key, and sort scores once for all metrics.
 
     Args:
         task: the evaluator's.
         dataset: with predictions.
         parameters: checked ones.
     """
-    labels, questions = questions_of(task, dataset, parameters)
-    tables = _tables((question, _judged(question, parameters)) for question in questions)
+    labels, keys = columns_by_key(task, dataset, parameters)
+    tables = _tables((columns, _answers_of(columns, parameters)) for columns in keys)
     return Ledger(task, dataset.uids, labels, dict(parameters), tables)
 
 
 def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
-    """Put ledgers of disjoint datums together, as if all had been judged at once.
+    """Concatenate ledgers of disjoint datums: the ledger of all their datums.
 
     Raises:
         BadDataset: under one key, some have predictions with scores and some without.
     """
     together = Ledger.joined(ledgers, labelled=("label", "truth", "predicted"))
     keys = LabelKeys.of(together.labels)
-    tables = _tables(_asked_again(together, keys, key) for key in range(len(keys.names)))
+    tables = _tables(_read_again(together, keys, key) for key in range(len(keys.names)))
     return Ledger(together.task, together.datums, together.labels, together.parameters, tables)
 
 
@@ -69,49 +69,49 @@ class LabelKeys:
     Args:
         names: of the keys, in the order of their first labels.
         key: ``(labels,)`` position of each label's key.
-        place: ``(labels,)`` position of each label among those of its key.
+        index: ``(labels,)`` index of each label among those of its key.
     """
 
     names: tuple[str, ...]
     key: NDArray[np.int32]
-    place: NDArray[np.int32]
+    index: NDArray[np.int32]
 
     @classmethod
     def of(cls, labels: Sequence[LabelName]) -> LabelKeys:
         """Count labels key by key, in their order."""
         members: dict[str, int] = {}
-        place = []
+        index = []
         for key, _ in labels:
-            place.append(members.setdefault(key, 0))
+            index.append(members.setdefault(key, 0))
             members[key] += 1
         number = {key: position for position, key in enumerate(members)}
         return cls(
             tuple(members),
             np.array([number[key] for key, _ in labels], np.int32),
-            np.array(place, np.int32),
+            np.array(index, np.int32),
         )
 
 
-def _judged(question: Question, parameters: Mapping[str, Any]) -> Columns:
-    """The table ``answers`` of one key."""
+def _answers_of(columns: KeyColumns, parameters: Mapping[str, Any]) -> Columns:
+    """The table ``answers`` of one key: decisions and losses of each datum."""
     many = parameters["multi_label"]
-    judged = _sets(question, parameters["score_threshold"]) if many else _choices(question)
-    answered = np.diff(question.answers.bounds) > 0
+    decided = _sets(columns, parameters["score_threshold"]) if many else _choices(columns)
+    answered = np.diff(columns.predictions.bounds) > 0
     return {
-        "datum": question.datum,
-        "truth": question.labels[question.truth_label[starts_of_runs(question.truth_row)]],
+        "datum": columns.datum,
+        "truth": columns.labels[columns.truth_label[starts_of_runs(columns.truth_row)]],
         "answered": answered,
-        "scored": answered & question.scored,
-        **judged,
+        "scored": answered & columns.scored,
+        **decided,
     }
 
 
-def _choices(question: Question) -> Columns:
-    """Judge datums of one label each."""
-    truth = question.truth_label
-    made = engine.decisions(question.answers, truth)
+def _choices(columns: KeyColumns) -> Columns:
+    """Decisions and losses of datums of one label each."""
+    truth = columns.truth_label
+    made = engine.decisions(columns.predictions, truth)
     return {
-        "predicted": np.append(question.labels, np.int32(MISSING))[made.predicted],
+        "predicted": np.append(columns.labels, np.int32(MISSING))[made.predicted],
         "correct": made.predicted == truth,
         "confidence": made.confidence,
         "rank": made.rank,
@@ -120,30 +120,30 @@ def _choices(question: Question) -> Columns:
     }
 
 
-def _sets(question: Question, threshold: float) -> Columns:
-    """Judge datums of many labels each."""
-    truths, said = (question.truth_row, question.truth_label), question.answers
-    log_loss, brier = judge.losses_of_sets(said, *truths)
+def _sets(columns: KeyColumns, threshold: float) -> Columns:
+    """Losses of datums of many labels each, and whether the whole set is right."""
+    truths, predictions = (columns.truth_row, columns.truth_label), columns.predictions
+    log_loss, brier = class_scores.losses_of_sets(predictions, *truths)
     return {
-        "predicted": np.full(said.rows, MISSING, np.int32),
-        "correct": judge.exact_sets(said, *truths, threshold),
-        "confidence": np.full(said.rows, np.nan),
-        "rank": np.zeros(said.rows, np.int32),
+        "predicted": np.full(predictions.rows, MISSING, np.int32),
+        "correct": class_scores.exact_sets(predictions, *truths, threshold),
+        "confidence": np.full(predictions.rows, np.nan),
+        "rank": np.zeros(predictions.rows, np.int32),
         "log_loss": log_loss,
         "brier": brier,
     }
 
 
-def _tables(judged: Iterable[tuple[Question, Columns]]) -> dict[str, Columns]:
+def _tables(decided: Iterable[tuple[KeyColumns, Columns]]) -> dict[str, Columns]:
     """Tables of all keys, one key after another."""
     tables: dict[str, list[Columns]] = {"answers": [], "scores": [], "truths": []}
     rows = 0
-    for question, answers in judged:
-        truths = question.truth_row, question.truth_label
-        ranked = engine.rank(question.answers, question.datum, *truths)
+    for columns, answers in decided:
+        truths = columns.truth_row, columns.truth_label
+        ranked = engine.rank(columns.predictions, columns.datum, *truths)
         tables["answers"].append(answers)
-        tables["scores"].append(_scores(question.labels, ranked[0]))
-        tables["truths"].append(_truths(question.labels, ranked[1], rows))
+        tables["scores"].append(_scores(columns.labels, ranked[0]))
+        tables["truths"].append(_truths(columns.labels, ranked[1], rows))
         rows += len(ranked[0].score)
     return {name: _joined(parts) for name, parts in tables.items()}
 
@@ -172,8 +172,8 @@ def _joined(tables: Sequence[Columns]) -> Columns:
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 
-def _asked_again(ledger: Ledger, keys: LabelKeys, key: int) -> tuple[Question, Columns]:
-    """The question of one key whose answers are known."""
+def _read_again(ledger: Ledger, keys: LabelKeys, key: int) -> tuple[KeyColumns, Columns]:
+    """The columns of one key, and its table ``answers``, read from a ledger."""
     answers = _of_key(ledger.tables["answers"], "truth", keys, key)
     answers = _taken(answers, np.argsort(answers["datum"]))
     _refuse_mixture(ledger, answers, keys.names[key])
@@ -182,22 +182,22 @@ def _asked_again(ledger: Ledger, keys: LabelKeys, key: int) -> tuple[Question, C
     row_of[datum] = np.arange(len(datum), dtype=np.int32)
     scores = _of_key(ledger.tables["scores"], "label", keys, key)
     truths = _of_key(ledger.tables["truths"], "label", keys, key)
-    order = np.lexsort((keys.place[truths["label"]], truths["datum"]))
-    question = Question(
+    order = np.lexsort((keys.index[truths["label"]], truths["datum"]))
+    columns = KeyColumns(
         np.flatnonzero(keys.key == key).astype(np.int32),
         datum,
         row_of[truths["datum"][order]],
-        keys.place[truths["label"][order]],
-        sorted_answers(
+        keys.index[truths["label"][order]],
+        sorted_scores(
             row_of[scores["datum"]],
-            keys.place[scores["label"]],
+            keys.index[scores["label"]],
             scores["score"],
             len(datum),
             int((keys.key == key).sum()),
         ),
         bool(answers["scored"].any()),
     )
-    return question, answers
+    return columns, answers
 
 
 def _of_key(table: Columns, labels: str, keys: LabelKeys, key: int) -> Columns:
@@ -212,5 +212,5 @@ def _refuse_mixture(ledger: Ledger, answers: Columns, key: str) -> None:
     scored = answers["scored"][answers["answered"]]
     if scored.any() and not scored.all():
         datum = answers["datum"][answers["answered"]]
-        pair = [ledger.datums[datum[place]] for place in (scored.argmax(), scored.argmin())]
+        pair = [ledger.datums[datum[index]] for index in (scored.argmax(), scored.argmin())]
         raise mixture_of_scores(key, *pair)

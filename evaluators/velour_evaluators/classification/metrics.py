@@ -1,7 +1,7 @@
-"""The numbers of one label key by name: about all its labels, and about each.
+"""Metrics of one label key by name: headline metrics, and those of each label.
 
-Arithmetic is in :mod:`velour_evaluators.kernels`. A number is computed when it is asked
-for, since a bootstrap asks a thousand times for one. NaN here means undefined, and
+Arithmetic is in :mod:`velour_evaluators.kernels`. A metric is computed when it is read,
+since a bootstrap reads one of them a thousand times. NaN here means undefined, and
 becomes ``None`` in a metric.
 """
 
@@ -16,18 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.classification.axis import Axis
-from velour_evaluators.classification.kernels import calibration, ranking_curves
-from velour_evaluators.classification.kernels import class_counts as decisions
+from velour_evaluators.classification.kernels import calibration, class_counts, ranking_curves
 from velour_evaluators.classification.kernels.calibration import Reliability
-from velour_evaluators.classification.kernels.class_counts import Counts, macro, mean_of_known
+from velour_evaluators.classification.kernels.class_counts import (
+    DecisionCounts,
+    macro,
+    mean_of_known,
+)
 from velour_evaluators.kernels.sums import exact_mean, weight_of
 from velour_plugin import Label, Metric
 
 Floats = NDArray[np.float64]
 
 
-class Measured:
-    """The numbers of one label key; those of each label are ``(labels,)``."""
+class KeyMetrics:
+    """Metrics of one label key, computed when read; those of each label are ``(labels,)``."""
 
     def __init__(self, axis: Axis) -> None:
         self.axis = axis
@@ -35,17 +38,17 @@ class Measured:
     @cached_property
     def precision(self) -> Floats:
         """Of each label."""
-        return decisions.precision(self.axis.counts)
+        return class_counts.precision(self.axis.counts)
 
     @cached_property
     def recall(self) -> Floats:
         """Of each label."""
-        return decisions.recall(self.axis.counts)
+        return class_counts.recall(self.axis.counts)
 
     @cached_property
     def f1(self) -> Floats:
         """Of each label."""
-        return decisions.f1(self.axis.counts)
+        return class_counts.f1(self.axis.counts)
 
     @cached_property
     def roc_auc(self) -> Floats:
@@ -67,11 +70,15 @@ class Measured:
         return self._share(self.axis.answers["correct"])
 
     def top_k_accuracy(self) -> float:
-        """Share of the datums whose true label is among the ``top_k`` that score highest."""
-        if self.axis.is_multi_label or not self.axis.is_scored:
+        """Share of the datums whose true label is among the ``top_k`` that score highest.
+
+        NaN where there are no more than ``top_k`` labels: all of them would be among the best.
+        """
+        most = self.axis.parameters["top_k"]
+        if self.axis.is_multi_label or not self.axis.is_scored or len(self.axis.labels) <= most:
             return math.nan
         rank = self.axis.answers["rank"]
-        return self._share((rank > 0) & (rank <= self.axis.parameters["top_k"]))
+        return self._share((rank > 0) & (rank <= most))
 
     def macro(self, values: Floats) -> float:
         """Mean over the labels that occur."""
@@ -99,8 +106,8 @@ class Measured:
         bins = reliability_of(self.axis)
         return math.nan if bins is None else calibration.expected_calibration_error(bins)
 
-    def of_one_label(self, agreement: Callable[[Counts], float]) -> float:
-        """What is only defined where a datum has one label."""
+    def of_one_label(self, agreement: Callable[[DecisionCounts], float]) -> float:
+        """A metric that is only defined where a datum has one label."""
         return math.nan if self.axis.is_multi_label else agreement(self.axis.counts)
 
     def missing(self) -> float:
@@ -117,25 +124,25 @@ class Measured:
         return metric(self.axis.rankings)
 
 
-_ABOUT_ALL: Mapping[str, Callable[[Measured], float]] = {
-    "accuracy": Measured.accuracy,
-    "top_k_accuracy": Measured.top_k_accuracy,
+_ABOUT_ALL: Mapping[str, Callable[[KeyMetrics], float]] = {
+    "accuracy": KeyMetrics.accuracy,
+    "top_k_accuracy": KeyMetrics.top_k_accuracy,
     "precision_macro": lambda of: of.macro(of.precision),
     "recall_macro": lambda of: of.macro(of.recall),
     "f1_macro": lambda of: of.macro(of.f1),
-    "f1_weighted": lambda of: decisions.weighted_by_truths(of.f1, of.axis.counts),
+    "f1_weighted": lambda of: class_counts.weighted_by_truths(of.f1, of.axis.counts),
     "roc_auc": lambda of: mean_of_known(of.roc_auc),
     "average_precision_macro": lambda of: mean_of_known(of.average_precision),
     "log_loss": lambda of: of.loss("log_loss"),
-    "ece": Measured.calibration_error,
+    "ece": KeyMetrics.calibration_error,
     "balanced_accuracy": lambda of: of.of_one_label(lambda _: mean_of_known(of.recall)),
-    "mcc": lambda of: of.of_one_label(decisions.matthews_correlation),
-    "cohen_kappa": lambda of: of.of_one_label(decisions.cohen_kappa),
-    "brier": Measured.brier,
-    "missing_predictions": Measured.missing,
+    "mcc": lambda of: of.of_one_label(class_counts.matthews_correlation),
+    "cohen_kappa": lambda of: of.of_one_label(class_counts.cohen_kappa),
+    "brier": KeyMetrics.brier,
+    "missing_predictions": KeyMetrics.missing,
 }
 
-_ABOUT_EACH: Mapping[str, Callable[[Measured], NDArray[Any]]] = {
+_ABOUT_EACH: Mapping[str, Callable[[KeyMetrics], NDArray[Any]]] = {
     "precision": lambda of: of.precision,
     "recall": lambda of: of.recall,
     "f1": lambda of: of.f1,
@@ -147,26 +154,26 @@ _ABOUT_EACH: Mapping[str, Callable[[Measured], NDArray[Any]]] = {
 _OF_POSITIVE_LABEL = ("roc_auc", "precision", "recall", "f1", "average_precision")
 
 
-def headline_metrics(measured: Measured) -> Iterator[Metric]:
-    """Numbers about all labels of a key, those that everybody gets first."""
-    for name, number in _headline(measured.axis).items():
-        value = known(number(measured))
-        yield Metric(measured.axis.prefix + name, value, parameters=measured.axis.said)
+def headline_metrics(metrics: KeyMetrics) -> Iterator[Metric]:
+    """Headline metrics of a key, in their order."""
+    for name, number in _headline(metrics.axis).items():
+        value = known(number(metrics))
+        yield Metric(metrics.axis.prefix + name, value, parameters=metrics.axis.parameters_of_key)
 
 
-def label_metrics(measured: Measured) -> Iterator[Metric]:
-    """Numbers about each label of a key, label by label."""
-    columns = {name: numbers(measured).tolist() for name, numbers in _ABOUT_EACH.items()}
-    for place, name in enumerate(measured.axis.labels):
+def label_metrics(metrics: KeyMetrics) -> Iterator[Metric]:
+    """Metrics of each label of a key, label by label."""
+    columns = {name: numbers(metrics).tolist() for name, numbers in _ABOUT_EACH.items()}
+    for index, name in enumerate(metrics.axis.labels):
         label = Label(*name)
         for metric, column in columns.items():
-            yield Metric(metric, known(column[place]), label)
+            yield Metric(metric, known(column[index]), label)
 
 
 def number_named(
     axis: Axis, metric: str, label: Label | None
-) -> Callable[[Measured], float] | None:
-    """How one number of a key is computed; ``None`` where there is none of that name."""
+) -> Callable[[KeyMetrics], float] | None:
+    """The function that computes one metric of a key; ``None`` for an unknown name."""
     if label is None:
         return _headline(axis).get(metric.removeprefix(axis.prefix))
     if metric not in _ABOUT_EACH or label.name not in axis.labels:
@@ -174,21 +181,21 @@ def number_named(
     return _of_label(metric, axis.labels.index(label.name))
 
 
-def _headline(axis: Axis) -> dict[str, Callable[[Measured], float]]:
-    """How the headline numbers of a key are computed, in their order."""
+def _headline(axis: Axis) -> dict[str, Callable[[KeyMetrics], float]]:
+    """The functions that compute the headline metrics of a key, by name, in their order."""
     top_k = f"top_{axis.parameters['top_k']}_accuracy"
     numbers = {
         top_k if name == "top_k_accuracy" else name: number for name, number in _ABOUT_ALL.items()
     }
     positive = (axis.key, axis.parameters["positive_label"])
     if positive in axis.labels:
-        place = axis.labels.index(positive)
-        numbers.update({name: _of_label(name, place) for name in _OF_POSITIVE_LABEL})
+        index = axis.labels.index(positive)
+        numbers.update({name: _of_label(name, index) for name in _OF_POSITIVE_LABEL})
     return numbers
 
 
-def _of_label(name: str, place: int) -> Callable[[Measured], float]:
-    return lambda measured: float(_ABOUT_EACH[name](measured)[place])
+def _of_label(name: str, index: int) -> Callable[[KeyMetrics], float]:
+    return lambda metrics: float(_ABOUT_EACH[name](metrics)[index])
 
 
 def reliability_of(axis: Axis) -> Reliability | None:
@@ -207,5 +214,5 @@ def reliability_of(axis: Axis) -> Reliability | None:
 
 
 def known(value: float) -> float | None:
-    """Spell a number for people and JSON: ``None`` where it is undefined."""
+    """A number for JSON: ``None`` where it is undefined (NaN)."""
     return None if math.isnan(value) else value

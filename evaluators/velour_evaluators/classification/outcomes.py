@@ -1,4 +1,4 @@
-"""Which metrics of classification are shares of datums: right ones among those tried."""
+"""Right datums, and datums that count, of the metrics that are shares of datums."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Flags = NDArray[np.bool_]
 def outcomes_of(
     axis: Axis, metric: str, label: tuple[str, str] | None
 ) -> tuple[Flags, Flags] | None:
-    """Which datums are right, and which are tried; ``None`` where a metric is no share.
+    """Which datums are right, and which count; ``None`` where a metric is no share of datums.
 
     Args:
         axis: of the key that the metric is about, every datum once.
@@ -30,11 +30,11 @@ def outcomes_of(
     right = _right(axis, name, answers)
     if right is None or (name == "recall") != (label in axis.labels):
         return None
-    tried = np.ones(len(right), bool)
+    counted = np.ones(len(right), bool)
     if label is not None:
-        tried = answers["truth"] == axis.labels.index(label)
+        counted = answers["truth"] == axis.labels.index(label)
     datums = len(axis.ledger.datums)
-    return _of_datums(answers, right & tried, datums), _of_datums(answers, tried, datums)
+    return _of_datums(answers, right & counted, datums), _of_datums(answers, counted, datums)
 
 
 def _right(axis: Axis, name: str, answers: Columns) -> Flags | None:
@@ -45,7 +45,7 @@ def _right(axis: Axis, name: str, answers: Columns) -> Flags | None:
     if name == "recall":
         return np.asarray(answers["correct"], bool)
     most = axis.parameters["top_k"]
-    if name == f"top_{most}_accuracy" and axis.is_scored:
+    if name == f"top_{most}_accuracy" and axis.is_scored and len(axis.labels) > most:
         return np.asarray((answers["rank"] > 0) & (answers["rank"] <= most))
     return None
 

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.detection.kernels.assignment import Overlaps
-from velour_evaluators.detection.kernels.confusion_events import NOBODY, Events, events_of
+from velour_evaluators.detection.kernels.confusion_events import NOBODY, ConfusionEvents, events_of
 from velour_evaluators.detection.ledger import BOX
 from velour_evaluators.detection.view import LISTED, DetectionView, Key
 from velour_plugin import Metric
 
 DENSE = 200
-"""Up to so many labels, the matrix is also spelled as rows of counts."""
+"""Up to so many labels, the matrix also has rows of counts."""
 
 
 def confusion_metrics(view: DetectionView) -> Iterator[Metric]:
@@ -31,47 +31,49 @@ def confusion_metrics(view: DetectionView) -> Iterator[Metric]:
     boxes as xmin, ymin, xmax, ymax in pixels, score, IoU, and why.
     """
     settings, matrix = view.settings, _Matrix(view)
-    said = {"score": settings.score_threshold, "iou": settings.iou_threshold}
+    parameters = {"score": settings.score_threshold, "iou": settings.iou_threshold}
     for key in view.keys:
-        yield Metric(f"{key.prefix}confusion_matrix", matrix.of_key(key), parameters=said)
+        yield Metric(f"{key.prefix}confusion_matrix", matrix.of_key(key), parameters=parameters)
 
 
 class _Matrix:
-    """Events of a selection, counted by what was true and what was said."""
+    """Events of a selection, counted by true and predicted label."""
 
     def __init__(self, view: DetectionView) -> None:
         self.view = view
-        score, settings = view.book.detections["score"], view.settings
+        score, settings = view.ledger_rows.detections["score"], view.settings
         self.used = score >= settings.score_threshold
         enough = view.pairs.iou >= min(settings.iou_threshold, 1 - 1e-10)
-        inside = (view.book.detections["areas"] & np.uint8(1)).astype(bool)
+        inside = (view.ledger_rows.detections["areas"] & np.uint8(1)).astype(bool)
         events = events_of(
             view.pairs.where(enough), view.same_label[enough], score, self.used, inside, view.real
         )
         self.events = events.where(self._order(events))
         self.datum = self._datums(self.events)
         self.often = view.often[self.datum]
-        self.row = _looked_up(view.book.truths["label"], self.events.truth)
-        self.column = _looked_up(view.book.detections["label"], self.events.detection)
+        self.row = _looked_up(view.ledger_rows.truths["label"], self.events.truth)
+        self.column = _looked_up(view.ledger_rows.detections["label"], self.events.detection)
 
     def of_key(self, key: Key) -> dict[str, Any]:
         """The matrix of one key."""
-        names = [self.view.ledger.labels[label][1] for label in np.flatnonzero(key.own)]
+        names = [self.view.ledger.labels[label][1] for label in np.flatnonzero(key.labels)]
         cells = self._cells(key, len(names) + 1)
         return {
             "labels": names,
             "rows": [*names, "background"],
             "columns": [*names, "missed"],
             "counts": cells.dense() if len(names) <= DENSE else None,
-            "errors": [self._error(cells, one, [*names, None]) for one in cells.errors[:LISTED]],
+            "errors": [self._error(cells, cell, [*names, None]) for cell in cells.errors[:LISTED]],
             "errors_not_listed": max(len(cells.errors) - LISTED, 0),
         }
 
     def _cells(self, key: Key, size: int) -> _Cells:
         label = np.where(self.row == NOBODY, self.column, self.row)
-        mine = np.flatnonzero(key.own[label] & (self.often > 0))
-        place = np.append(np.cumsum(key.own) - 1, size - 1)  # nobody is -1: the last
-        return _Cells(place[self.row[mine]], place[self.column[mine]], mine, self.often[mine], size)
+        events = np.flatnonzero(key.labels[label] & (self.often > 0))
+        index = np.append(np.cumsum(key.labels) - 1, size - 1)  # NOBODY is -1: the last
+        return _Cells(
+            index[self.row[events]], index[self.column[events]], events, self.often[events], size
+        )
 
     def _error(self, cells: _Cells, cell: int, names: list[str | None]) -> dict[str, Any]:
         events = cells.events_in(cell)[: self.view.ledger.parameters["examples"]]
@@ -82,9 +84,9 @@ class _Matrix:
             "examples": [self._example(event) for event in events.tolist()],
         }
 
-    def _order(self, events: Events) -> NDArray[np.intp]:
-        """The most confident first, the largest first; then as datums stand and boxes lie."""
-        score = _looked_up(self.view.book.detections["score"], events.detection)
+    def _order(self, events: ConfusionEvents) -> NDArray[np.intp]:
+        """Highest scores first, then the largest truths, then by datum and coordinates."""
+        score = _looked_up(self.view.ledger_rows.detections["score"], events.detection)
         boxes = self.view.ledger.tables["truth_boxes"]
         x, y, wide, high = (_looked_up(boxes[name], events.truth) for name in BOX)
         size = np.where(events.truth == NOBODY, 0.0, wide.astype(float) * high)
@@ -92,13 +94,13 @@ class _Matrix:
 
     def _example(self, event: int) -> dict[str, Any]:
         truth, detection = int(self.events.truth[event]), int(self.events.detection[event])
-        said, somebody = self.view.book.detections["score"], detection != NOBODY
+        score, is_detected = self.view.ledger_rows.detections["score"], detection != NOBODY
         return {
             "datum": self.view.ledger.datums[self.datum[event]],
             "truth": None if truth == NOBODY else self._box("truth_boxes", truth),
-            "predicted": self._box("detection_boxes", detection) if somebody else None,
-            "score": float(said[detection]) if somebody else None,
-            "iou": float(self.events.iou[event]) if somebody and truth != NOBODY else None,
+            "predicted": self._box("detection_boxes", detection) if is_detected else None,
+            "score": float(score[detection]) if is_detected else None,
+            "iou": float(self.events.iou[event]) if is_detected and truth != NOBODY else None,
             "why": self._why(truth, detection),
         }
 
@@ -120,7 +122,7 @@ class _Matrix:
         detection, iou = (column[truth] for column in self._nearest_detection)
         if detection == NOBODY:
             return "no detection overlaps by 0.1"
-        name, score = self._name("detections", detection), self.view.book.detections["score"]
+        name, score = self._name("detections", detection), self.view.ledger_rows.detections["score"]
         if iou < self.view.settings.iou_threshold:
             return f"the nearest detection, {name}, overlaps by {iou:.2f} only"
         if not self.used[detection]:
@@ -138,9 +140,9 @@ class _Matrix:
         x, y, width, height = (float(boxes[name][row]) for name in BOX)
         return [round(side, 2) for side in (x, y, x + width, y + height)]
 
-    def _datums(self, events: Events) -> NDArray[np.int32]:
-        by_truth = _looked_up(self.view.book.truths["datum"], events.truth)
-        by_detection = _looked_up(self.view.book.detections["datum"], events.detection)
+    def _datums(self, events: ConfusionEvents) -> NDArray[np.int32]:
+        by_truth = _looked_up(self.view.ledger_rows.truths["datum"], events.truth)
+        by_detection = _looked_up(self.view.ledger_rows.detections["datum"], events.detection)
         return np.where(events.truth == NOBODY, by_detection, by_truth)
 
     @cached_property
@@ -156,7 +158,7 @@ class _Matrix:
 
 
 class _Cells:
-    """Cells of a matrix in which something happened."""
+    """Non-empty cells of a confusion matrix, and the events in each."""
 
     def __init__(
         self,
@@ -176,11 +178,11 @@ class _Cells:
     def errors(self) -> list[int]:
         """The cells off the diagonal, the fullest first."""
         wrong = np.flatnonzero(self.number // self.size != self.number % self.size)
-        found: list[int] = wrong[np.argsort(-self.count[wrong], kind="stable")].tolist()
-        return found
+        cells: list[int] = wrong[np.argsort(-self.count[wrong], kind="stable")].tolist()
+        return cells
 
     def events_in(self, cell: int) -> NDArray[np.intp]:
-        """What happened in a cell."""
+        """The events of a cell."""
         return self._events[self._bounds[cell] : self._bounds[cell + 1]]
 
     def dense(self) -> list[list[int]]:
@@ -192,5 +194,5 @@ class _Cells:
 
 
 def _looked_up(column: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
-    """Values of rows; -1 for nobody."""
+    """Values of rows; -1 for :data:`NOBODY`."""
     return np.append(column, column.dtype.type(-1))[rows]

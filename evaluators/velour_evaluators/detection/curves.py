@@ -1,4 +1,4 @@
-"""What scores mean: curves over them, the best one to cut at, and how far to believe them."""
+"""Curves over score thresholds, the best threshold by F1, and calibration of scores."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def _precision_recall(view: DetectionView) -> Iterator[Metric]:
     levels = len(settings.thresholds)
     curves = curves_of_area(rows, 0, levels, truths[:, 0], settings.max_detections)
     scores = scores_at_recalls(chosen.rows.label, chosen.score, view.true, chosen.truths[:, 0])
-    place = np.cumsum(kept) - 1
+    index = np.cumsum(kept) - 1  # of a label among those with curves
     for number, label in view.labels:
         if not chosen.truths[number, 0]:
             continue
-        precision = curves.precision[:, :, place[number]]
+        precision = curves.precision[:, :, index[number]]
         at = {"recall": RECALLS.tolist(), "precision": precision[view.lane].tolist()}
         at["threshold"] = listed(scores[number])
         mean = precision[settings.averaged].mean(axis=0)
@@ -58,47 +58,47 @@ def _best_f1(view: DetectionView) -> Iterator[Metric]:
     chosen = view.chosen
     steps = steps_of(chosen.rows.label, chosen.score, view.true, view.counted)
     value, score = best_f1(steps, chosen.truths[:, 0])
-    said = {"iou": view.settings.iou_threshold}
+    parameters = {"iou": view.settings.iou_threshold}
     for number, label in view.labels:
-        yield Metric("best_f1", known(value[number]), label, said)
-        yield Metric("best_f1_score", known(score[number]), label, said)
+        yield Metric("best_f1", known(value[number]), label, parameters)
+        yield Metric("best_f1_score", known(score[number]), label, parameters)
 
 
 def _threshold_counts(view: DetectionView) -> Iterator[Metric]:
     chosen, labels = view.chosen, len(view.ledger.labels)
     rows = (chosen.rows.label, chosen.score)
-    found = counts_from(THRESHOLDS, *rows, view.true, labels)
-    claimed = counts_from(THRESHOLDS, *rows, view.counted, labels)
-    said = {"iou": view.settings.iou_threshold}
+    hits = counts_from(THRESHOLDS, *rows, view.true, labels)
+    counted = counts_from(THRESHOLDS, *rows, view.counted, labels)
+    parameters = {"iou": view.settings.iou_threshold}
     for number, label in view.labels:
-        columns = (found[:, number], claimed[:, number], chosen.truths[number, 0])
-        yield Metric("threshold_counts", _counted(*columns), label, said)
+        columns = (hits[:, number], counted[:, number], chosen.truths[number, 0])
+        yield Metric("threshold_counts", _counted(*columns), label, parameters)
 
 
 def _counted(
-    found: NDArray[np.int64], claimed: NDArray[np.int64], truths: NDArray[np.int64]
+    hits: NDArray[np.int64], counted: NDArray[np.int64], truths: NDArray[np.int64]
 ) -> dict[str, Any]:
     return {
         "threshold": THRESHOLDS.tolist(),
-        "tp": found.tolist(),
-        "fp": (claimed - found).tolist(),
-        "fn": (truths - found).tolist(),
-        "precision": listed(ratio(found, claimed)),
-        "recall": listed(ratio(found, np.broadcast_to(truths, found.shape))),
-        "f1": listed(ratio(2 * found, (claimed + truths) * (truths > 0))),
+        "tp": hits.tolist(),
+        "fp": (counted - hits).tolist(),
+        "fn": (truths - hits).tolist(),
+        "precision": listed(ratio(hits, counted)),
+        "recall": listed(ratio(hits, np.broadcast_to(truths, hits.shape))),
+        "f1": listed(ratio(2 * hits, (counted + truths) * (truths > 0))),
     }
 
 
 def _calibration(view: DetectionView) -> Iterator[Metric]:
-    """How often detections of a score are right: their precision should be their score."""
+    """Calibration of each key: precision of detections by bins of their score."""
     bins = view.ledger.parameters["calibration_bins"]
-    said = {"iou": view.settings.iou_threshold}
+    parameters = {"iou": view.settings.iou_threshold}
     for key in view.keys:
-        rows = view.counted & key.own[view.chosen.rows.label]
-        found = calibration.reliability(view.chosen.score[rows], view.true[rows], bins)
-        error = calibration.expected_calibration_error(found)
-        yield Metric(f"{key.prefix}ece", known(error), parameters=said)
-        yield Metric(f"{key.prefix}reliability", _reliability(found), parameters=said)
+        rows = view.counted & key.labels[view.chosen.rows.label]
+        reliability = calibration.reliability(view.chosen.score[rows], view.true[rows], bins)
+        error = calibration.expected_calibration_error(reliability)
+        yield Metric(f"{key.prefix}ece", known(error), parameters=parameters)
+        yield Metric(f"{key.prefix}reliability", _reliability(reliability), parameters=parameters)
 
 
 def _reliability(bins: calibration.Reliability) -> dict[str, Any]:
@@ -112,10 +112,10 @@ def _reliability(bins: calibration.Reliability) -> dict[str, Any]:
 
 
 def known(value: float) -> float | None:
-    """Spell a number for people and JSON: ``None`` where it is undefined."""
+    """A number for JSON: ``None`` where it is undefined (NaN)."""
     return None if math.isnan(value) else float(value)
 
 
 def listed(values: NDArray[np.float64]) -> list[float | None]:
-    """Spell a column likewise."""
+    """A column of numbers for JSON: ``None`` where one is undefined (NaN)."""
     return [known(value) for value in values.tolist()]

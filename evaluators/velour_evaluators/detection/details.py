@@ -1,4 +1,4 @@
-"""The details of detection: looked at once, not a thousand times."""
+"""The details of detection: curves, calibration, confusion matrix and kinds of error."""
 
 from __future__ import annotations
 

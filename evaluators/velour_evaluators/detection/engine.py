@@ -1,4 +1,4 @@
-"""Which arithmetic runs: the compiled kernel where there is one, numpy otherwise; the same bits."""
+"""Run the compiled kernel where there is one, numpy otherwise; both give the same bits."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from velour_evaluators.detection.kernels import matching, sorted_runs
 from velour_evaluators.detection.kernels.accumulate import (
+    AverageQuery,
     Averages,
-    Question,
-    Rows,
+    RankedDetections,
     averages_of_curves,
     curves_of_area,
 )
@@ -23,7 +23,7 @@ from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match
 from velour_evaluators.kernels.native import merge as native_merge
 from velour_evaluators.kernels.native import pairs as native_pairs
-from velour_evaluators.regions import Form, Regions
+from velour_evaluators.regions import Form, RegionArray
 from velour_plugin import AnnotationTable, Ledger
 from velour_plugin.plugin import Columns, RegionColumn, decoded_masks, masks_or_texts
 
@@ -34,7 +34,7 @@ _CONTENT_AT_ONCE = 16_000_000
 
 
 def matches_at_once(form: Form, parameters: Mapping[str, Any]) -> bool:
-    """Whether one call of the compiled kernel does all that a ledger needs."""
+    """Whether one call of the compiled kernel writes the whole ledger."""
     return (
         library.available()
         and form != "polygon"
@@ -45,7 +45,7 @@ def matches_at_once(form: Form, parameters: Mapping[str, Any]) -> bool:
 
 def match_at_once(
     truth: AnnotationTable,
-    said: AnnotationTable,
+    predictions: AnnotationTable,
     sides: tuple[Any, Any],
     settings: Settings,
     datums: int,
@@ -55,7 +55,7 @@ def match_at_once(
 
     Args:
         truth: in the vocabulary of ``labels`` labels.
-        said: likewise.
+        predictions: in the same vocabulary.
         sides: boxes of both, ``(n, 4)`` as x, y, width, height, or columns of masks.
         settings: of the match.
         datums: how many images there are.
@@ -64,21 +64,23 @@ def match_at_once(
     masks, boxes = None, sides
     if isinstance(sides[0], RegionColumn):
         masks = (decoded_masks(sides[0]), masks_or_texts(sides[1]))
-        boxes = (np.zeros((len(truth), 4)), np.zeros((len(said), 4)))  # are not looked at
+        boxes = (np.zeros((len(truth), 4)), np.zeros((len(predictions), 4)))  # are not read
     ours = native_match.BoxColumns(truth.datum, truth.label, boxes[0], truth.area)
-    theirs = native_match.BoxColumns(said.datum, said.label, boxes[1], said.area)
+    theirs = native_match.BoxColumns(
+        predictions.datum, predictions.label, boxes[1], predictions.area
+    )
     most = settings.max_detections[-1]
     tables = native_match.match_boxes(
-        ours, truth.crowd, theirs, said.score,
+        ours, truth.crowd, theirs, predictions.score,
         grid=settings.grid, most=most, datums=datums, labels=labels, masks=masks,
     )  # fmt: skip
     return {**tables, "truths": {**tables["truths"], "crowd": truth.crowd}}
 
 
 def overlapping_pairs(
-    cells: matching.Cells,
+    cells: matching.TruthCells,
     rows: NDArray[np.intp],
-    sides: tuple[Regions, Regions],
+    sides: tuple[RegionArray, RegionArray],
     crowd: NDArray[np.bool_],
     at_least: float,
 ) -> Pairs:
@@ -90,12 +92,15 @@ def overlapping_pairs(
     if library.available() and targets.form == "raster":
         return _overlapping_masks(cells, rows, (targets.values, regions.values), crowd, at_least)
     return matching.overlapping_pairs(
-        cells, rows, lambda mine, their: targets.ious(regions, crowd, mine, their), at_least
+        cells,
+        rows,
+        lambda truth, detection: targets.ious(regions, crowd, truth, detection),
+        at_least,
     )
 
 
 def _overlapping_masks(
-    cells: matching.Cells,
+    cells: matching.TruthCells,
     rows: NDArray[np.intp],
     sides: tuple[RegionColumn, RegionColumn],
     crowd: NDArray[np.bool_],
@@ -107,7 +112,9 @@ def _overlapping_masks(
     cuts = np.searchsorted(length, np.arange(_CONTENT_AT_ONCE, length[-1:].sum(), _CONTENT_AT_ONCE))
     pairs = [(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))]
     for some in np.split(rows, np.unique(cuts)):
-        part = matching.Cells(cells.truth, cells.first[some], cells.count[some], cells.rank[some])
+        part = matching.TruthCells(
+            cells.truth, cells.first[some], cells.count[some], cells.rank[some]
+        )
         masks = (truths, decoded_masks(sides[1].view(some)))
         every = np.arange(len(some))
         detection, truth, iou = native_pairs.overlapping_pairs(part, every, masks, crowd, at_least)
@@ -139,7 +146,7 @@ def merged_runs(
 def averages(
     ledger: Ledger,
     settings: Settings,
-    question: Question,
+    query: AverageQuery,
     weights: NDArray[np.int64] | None = None,
 ) -> Averages:
     """Averages of each label and group under many weightings of the datums.
@@ -147,19 +154,19 @@ def averages(
     See :func:`velour_evaluators.kernels.native.averages.averages`.
     """
     if library.available():
-        return native_averages.averages(_stored(ledger, settings), question, weights)
+        return native_averages.averages(_stored(ledger, settings), query, weights)
     prepared = DetectionLedger(ledger)
     alone = [
-        _averages(prepared.select(counts), settings, question)
+        _averages(prepared.select(counts), settings, query)
         for counts in ([None] if weights is None else weights)
     ]
-    return _stacked(alone, question)
+    return _stacked(alone, query)
 
 
 def omissions(
     ledger: Ledger,
     settings: Settings,
-    question: Question,
+    query: AverageQuery,
     weight: NDArray[np.int64],
     omitted: NDArray[np.intp],
 ) -> Averages:
@@ -168,19 +175,19 @@ def omissions(
     Args:
         ledger: of detections.
         settings: of the ledger.
-        question: which averages.
+        query: which averages.
         weight: ``(datums,)`` how often the others count.
         omitted: ``(replicates,)`` the datum that does not count in each, rising.
     """
     if library.available():
         stored = _stored(ledger, settings)
-        return native_averages.omissions(stored, question, omitted.astype(np.int32), weight)
-    prepared, places = DetectionLedger(ledger), np.arange(len(weight))
+        return native_averages.omissions(stored, query, omitted.astype(np.int32), weight)
+    prepared, indices = DetectionLedger(ledger), np.arange(len(weight))
     alone = [
-        _averages(prepared.select(np.where(places == datum, 0, weight)), settings, question)
+        _averages(prepared.select(np.where(indices == datum, 0, weight)), settings, query)
         for datum in omitted
     ]
-    return _stacked(alone, question)
+    return _stacked(alone, query)
 
 
 def counts_at(
@@ -194,10 +201,10 @@ def counts_at(
     prepared = DetectionLedger(ledger)
     if library.available():
         stored = _stored(ledger, settings)
-        found, counted = native_averages.counts_at(stored, lane, settings.score_threshold, weights)
+        hits, counted = native_averages.counts_at(stored, lane, settings.score_threshold, weights)
     else:
-        found, counted = prepared.select(weights).counts_at(lane, settings.score_threshold)
-    return found, counted, prepared.count_truths(weights)[:, 0]
+        hits, counted = prepared.select(weights).counts_at(lane, settings.score_threshold)
+    return hits, counted, prepared.count_truths(weights, 1)[:, 0]
 
 
 def average_precision(
@@ -224,42 +231,42 @@ def average_precision(
     hits = np.flatnonzero(true)
     one, none = np.ones(len(hits), np.uint64), np.zeros(len(hits), np.uint64)
     inside = np.ones(len(label), np.uint8)
-    rows = Rows(label, np.zeros(len(label), np.uint16), inside, hits, one, none)
+    rows = RankedDetections(label, np.zeros(len(label), np.uint16), inside, hits, one, none)
     return float(curves_of_area(rows, 0, 1, truths[known], (1,)).precision.mean())
 
 
 def _averages(
-    chosen: Selection, settings: Settings, question: Question
+    chosen: Selection, settings: Settings, query: AverageQuery
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """One weighting by numpy; labels without ground truth, or in no group, take no work."""
-    kinds, group = question.kinds, question.group
+    """Averages of one weighting by numpy; labels without truths, or in no group, are skipped."""
+    averages, group = query.averages, query.group
     kept = chosen.truths.any(axis=1) & (group >= 0)
     rows, truths = chosen.of_labels(kept)
-    of_labels = np.full((len(kinds), len(group)), np.nan)
-    of_groups = np.full((len(kinds), question.groups), np.nan)
+    of_labels = np.full((len(averages), len(group)), np.nan)
+    of_groups = np.full((len(averages), query.groups), np.nan)
     levels, limits = len(settings.thresholds), settings.max_detections
-    for area in {average.area for average in kinds}:
-        own = np.array([row for row, average in enumerate(kinds) if average.area == area])
+    for area in {average.area for average in averages}:
+        of_area = np.array([row for row, average in enumerate(averages) if average.area == area])
         curves = curves_of_area(rows, area, levels, truths[:, area], limits)
-        of_labels[np.ix_(own, kept)], of_groups[own] = averages_of_curves(
-            curves, [kinds[row] for row in own], group[kept], question.groups
+        of_labels[np.ix_(of_area, kept)], of_groups[of_area] = averages_of_curves(
+            curves, [averages[row] for row in of_area], group[kept], query.groups
         )
-    return of_labels[: question.detailed], of_groups
+    return of_labels[: query.detailed], of_groups
 
 
 def _stacked(
-    alone: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], question: Question
+    alone: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], query: AverageQuery
 ) -> Averages:
-    """Replicates that were taken one by one."""
+    """Averages of replicates that were computed one by one."""
     labels, means = zip(*alone, strict=True) if alone else ((), ())
     return Averages(
-        np.reshape(labels, (len(alone), question.detailed, len(question.group))),
-        np.reshape(means, (len(alone), len(question.kinds), question.groups)),
+        np.reshape(labels, (len(alone), query.detailed, len(query.group))),
+        np.reshape(means, (len(alone), len(query.averages), query.groups)),
     )
 
 
-def _stored(ledger: Ledger, settings: Settings) -> native_averages.Stored:
-    return native_averages.Stored(
+def _stored(ledger: Ledger, settings: Settings) -> native_averages.StoredLedger:
+    return native_averages.StoredLedger(
         ledger.tables,
         len(ledger.datums),
         len(ledger.labels),

@@ -1,4 +1,4 @@
-"""Why detections are wrong and what that costs: kinds of error, oLRP, recall of any label."""
+"""Kinds of detection error and the AP that each costs; oLRP; recall of any label."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from velour_plugin import Ledger, Metric
 def error_metrics(view: DetectionView) -> Iterator[Metric]:
     """Kinds of error, optimal errors and recall of any label, of each key."""
     costs = _Costs(view)
-    said = {"iou": view.settings.iou_threshold, "background_iou": error_costs.BACKGROUND_IOU}
+    parameters = {"iou": view.settings.iou_threshold, "background_iou": error_costs.BACKGROUND_IOU}
     for key in view.keys:
-        yield Metric(f"{key.prefix}error_kinds", costs.of_key(key), parameters=said)
+        yield Metric(f"{key.prefix}error_kinds", costs.of_key(key), parameters=parameters)
     yield from _optimal_errors(view)
     yield from _recalls_of_any_label(view)
 
@@ -38,35 +38,35 @@ def errors_by_kind(
         counts: ``(datums,)`` how often each datum counts; ``None`` for once.
 
     Returns:
-        By kind, those of a second key under its name; empty where no overlaps were kept.
+        By kind, those of a second key under its name; empty where the ledger keeps no overlaps.
     """
     view = DetectionView(ledger, counts)
     if not view.has_pairs:
         return {}
     costs = _Costs(view)
     return {
-        key.prefix + kind: (found["count"], found["dAP"])
+        key.prefix + kind: (cost["count"], cost["dAP"])
         for key in view.keys
-        for kind, found in costs.of_key(key)["kinds"].items()
+        for kind, cost in costs.of_key(key)["kinds"].items()
     }
 
 
 class _Costs:
-    """AP that each kind of error costs: what is gained when only these are corrected."""
+    """AP that each kind of error costs: the gain when only this kind is corrected."""
 
     def __init__(self, view: DetectionView) -> None:
         self.view = view
-        true, counted = view.verdicts
-        truth = view.found[0][true]
-        found = np.zeros(len(view.real), bool)
-        found[truth[truth >= 0]] = True  # of datums that do not count, nothing is known
+        true, counted = view.true_and_counted
+        truth = view.matched[0][true]
+        detected = np.zeros(len(view.real), bool)
+        detected[truth[truth >= 0]] = True  # unknown for datums that do not count
         self.errors = error_costs.errors_of(
             view.pairs,
             view.same_label,
             counted & ~true,
-            view.book.detections["score"],
+            view.ledger_rows.detections["score"],
             view.real,
-            found,
+            detected,
             view.settings.iou_threshold,
         )
         self.kind = self.errors.kind[view.origin]
@@ -84,36 +84,39 @@ class _Costs:
             "AP": now,
             "kinds": kinds,
             "false_positives": self._cost(key, now, wrong, self._ap(key, removed=wrong)),
-            "false_negatives": self._cost_of_truths(key, now, self.errors.unfound),
+            "false_negatives": self._cost_of_truths(key, now, self.errors.undetected),
         }
 
     def _cost(
-        self, key: Key, now: float | None, these: NDArray[np.bool_], then: float | None
+        self, key: Key, now: float | None, of_kind: NDArray[np.bool_], then: float | None
     ) -> dict[str, Any]:
-        own = key.own[self.view.chosen.rows.label]
-        return {"count": int(np.count_nonzero(own & these)), "dAP": _gain(now, then)}
+        of_key = key.labels[self.view.chosen.rows.label]
+        return {"count": int(np.count_nonzero(of_key & of_kind)), "dAP": _gain(now, then)}
 
     def _cost_of_truths(
-        self, key: Key, now: float | None, these: NDArray[np.bool_]
+        self, key: Key, now: float | None, of_kind: NDArray[np.bool_]
     ) -> dict[str, Any]:
-        fewer = self._truths(these)
-        return {"count": int(fewer[key.own].sum()), "dAP": _gain(now, self._ap(key, fewer=fewer))}
+        fewer = self._truths(of_kind)
+        return {
+            "count": int(fewer[key.labels].sum()),
+            "dAP": _gain(now, self._ap(key, fewer=fewer)),
+        }
 
     def _truths(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
         """How many of the chosen truths each label has in the selection."""
-        table, labels = self.view.book.truths, len(self.view.ledger.labels)
+        table, labels = self.view.ledger_rows.truths, len(self.view.ledger.labels)
         often = self.view.often[table["datum"][chosen]]
         return np.bincount(table["label"][chosen], often, labels).astype(np.int64)
 
     def _ap_without(self, key: Key, kind: int) -> float | None:
         """AP when errors of a kind are corrected, or removed where they cannot be."""
-        these = self.kind == kind
-        right = these & self.corrected
+        of_kind = self.kind == kind
+        right = of_kind & self.corrected
         label = None
         if kind == error_costs.CLASSIFICATION and right.any():
-            target, own = self.errors.target[self.view.origin], self.view.chosen.rows.label
-            label = np.where(right, self.view.book.truths["label"][target], own)
-        return self._ap(key, removed=these & ~right, added=right, label=label)
+            target, labels = self.errors.target[self.view.origin], self.view.chosen.rows.label
+            label = np.where(right, self.view.ledger_rows.truths["label"][target], labels)
+        return self._ap(key, removed=of_kind & ~right, added=right, label=label)
 
     def _ap(
         self,
@@ -123,7 +126,7 @@ class _Costs:
         label: NDArray[np.int32] | None = None,
         fewer: NDArray[np.int64] | None = None,
     ) -> float | None:
-        """Mean AP of a key at the IoU threshold, with some verdicts changed."""
+        """Mean AP of a key at the IoU threshold, with some detections changed."""
         view = self.view
         true = view.true if added is None else view.true | added
         stay = view.counted if removed is None else view.counted & ~removed
@@ -134,40 +137,40 @@ class _Costs:
             order = order[np.lexsort((-view.chosen.score[order], label[order]))]
             label, true, stay = label[order], true[order], stay[order]
         truths = view.chosen.truths[:, 0] - (0 if fewer is None else fewer)
-        return engine.average_precision(label, true, stay, np.where(key.own, truths, 0))
+        return engine.average_precision(label, true, stay, np.where(key.labels, truths, 0))
 
 
 def _gain(now: float | None, then: float | None) -> float | None:
-    """What a correction brings; never less than nothing, as in TIDE."""
+    """AP gained by a correction; never below 0, as in TIDE."""
     return None if now is None or then is None else max(then - now, 0.0)
 
 
 def _optimal_errors(view: DetectionView) -> Iterator[Metric]:
     """Mean optimal error of each key, then those of each label with their parts."""
     chosen, truths = view.chosen, view.chosen.truths[:, 0]
-    loss = 1 - view.found[1][view.origin]
+    loss = 1 - view.matched[1][view.origin]
     steps = steps_of(chosen.rows.label, chosen.score, view.true, view.counted, loss)
-    found = optimal_errors(steps, truths, view.settings.iou_threshold)
-    said = {"iou": view.settings.iou_threshold}
+    optimal = optimal_errors(steps, truths, view.settings.iou_threshold)
+    parameters = {"iou": view.settings.iou_threshold}
     for key in view.keys:
-        real = found.error[key.own & (truths > 0)]
+        real = optimal.error[key.labels & (truths > 0)]
         mean = float(real.mean()) if real.size else None
-        yield Metric(f"{key.prefix}oLRP", mean, parameters=said)
+        yield Metric(f"{key.prefix}oLRP", mean, parameters=parameters)
     for number, label in view.labels:
-        for name, value in _parts(found, number):
-            yield Metric(name, known(value), label, said)
+        for name, value in _parts(optimal, number):
+            yield Metric(name, known(value), label, parameters)
 
 
-def _parts(found: OptimalErrors, label: int) -> Iterator[tuple[str, float]]:
-    yield "oLRP", found.error[label]
-    yield "oLRP_localisation", found.localisation[label]
-    yield "oLRP_FP", found.false_positive[label]
-    yield "oLRP_FN", found.false_negative[label]
-    yield "oLRP_score", found.score[label]
+def _parts(optimal: OptimalErrors, label: int) -> Iterator[tuple[str, float]]:
+    yield "oLRP", optimal.error[label]
+    yield "oLRP_localisation", optimal.localisation[label]
+    yield "oLRP_FP", optimal.false_positive[label]
+    yield "oLRP_FN", optimal.false_negative[label]
+    yield "oLRP_score", optimal.score[label]
 
 
 def _recalls_of_any_label(view: DetectionView) -> Iterator[Metric]:
-    """Recall when a truth may be found under any label of its key, as COCO without categories."""
+    """Recall when a detection of any label of the key may match, as COCO without categories."""
     recalls = _AnyLabel(view)
     for key in view.keys:
         for most in view.settings.max_detections:
@@ -183,7 +186,7 @@ class _AnyLabel:
         self.row, self.hit = self._matched()
 
     def _matched(self) -> tuple[NDArray[np.intp], NDArray[np.uint64]]:
-        view, grid, truths = self.view, self.view.settings.grid, self.view.book.truths
+        view, grid, truths = self.view, self.view.settings.grid, self.view.ledger_rows.truths
         early = view.rank_in_image < view.settings.max_detections[-1]
         pairs = view.pairs.where(early[view.pairs.detection])
         row, hit, _ = engine.match_lanes(
@@ -197,23 +200,23 @@ class _AnyLabel:
 
     @cached_property
     def _order(self) -> NDArray[np.intp]:
-        """COCO lines up the truths of an image by label; of equal overlaps the last one wins."""
-        truths = self.view.book.truths
+        """Truths of an image by label, as in COCO: of equal overlaps the last one is matched."""
+        truths = self.view.ledger_rows.truths
         return np.lexsort((truths["label"], truths["datum"]))
 
     @cached_property
     def _by_label(self) -> NDArray[np.intp]:
-        place = np.empty(len(self._order), np.intp)
-        place[self._order] = np.arange(len(self._order))
-        return place
+        index = np.empty(len(self._order), np.intp)
+        index[self._order] = np.arange(len(self._order))
+        return index
 
     def mean(self, key: Key, most: int) -> float | None:
         """Mean recall over the IoU thresholds, of so many detections of an image."""
-        view, table = self.view, self.view.book.detections
-        truths = int(view.chosen.truths[key.own, 0].sum())
+        view, table = self.view, self.view.ledger_rows.detections
+        truths = int(view.chosen.truths[key.labels, 0].sum())
         if not truths:
             return None
-        rows = (view.rank_in_image[self.row] < most) & key.own[table["label"][self.row]]
+        rows = (view.rank_in_image[self.row] < most) & key.labels[table["label"][self.row]]
         often = view.often[table["datum"][self.row[rows]]]
         lanes = view.settings.averaged.astype(np.uint64)[:, None]
         hits = ((self.hit[rows] >> lanes) & np.uint64(1)).astype(np.int64) @ often

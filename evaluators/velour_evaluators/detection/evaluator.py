@@ -20,7 +20,7 @@ from velour_plugin.plugin import MetricKey
 
 
 class ObjectDetection(Evaluator):
-    """COCO's twelve numbers, per label numbers, and precision and recall at a threshold.
+    """COCO's twelve metrics, metrics of each label, and precision and recall at a threshold.
 
     Thresholds are inclusive: an overlap of exactly 0.5 matches at 0.5. A label
     without ground truth has no AP (``None``) and does not enter means.
@@ -40,9 +40,9 @@ class ObjectDetection(Evaluator):
     decorative = frozenset({"details", "examples", "calibration_bins"})
     detail_tables = frozenset(DETAIL_TABLES)
 
-    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Complete and check parameters (see :mod:`velour_evaluators.detection.parameters`)."""
-        return checked(super().parameters(given))
+        return checked(super().parameters(parameters))
 
     @property
     def engine(self) -> str:
@@ -54,7 +54,7 @@ class ObjectDetection(Evaluator):
         return (0.0, 1.0)
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
-        """Match every detection with what it found, in all area ranges and at all thresholds."""
+        """Match every detection with ground truth, in all area ranges and at all IoU thresholds."""
         predictions = dataset.predictions
         assert predictions is not None
         unscored = np.flatnonzero(np.isnan(predictions.score))
@@ -78,7 +78,7 @@ class ObjectDetection(Evaluator):
     def values(
         self, ledger: Ledger, keys: Sequence[MetricKey], weights: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Measure some metrics under many weightings; of COCO's, only what they take."""
+        """Some metrics under many weightings; of COCO's, only the curves they need."""
         from velour_evaluators.detection.weighted_values import CocoValues
 
         coco = CocoValues(ledger)
@@ -97,7 +97,7 @@ class ObjectDetection(Evaluator):
         selected: NDArray[np.bool_],
         omitted: NDArray[np.intp],
     ) -> NDArray[np.float64]:
-        """Measure without each of some datums; only the labels that a datum shows change."""
+        """Metrics without each of some datums; only labels of the datum are computed again."""
         from velour_evaluators.detection.weighted_values import CocoValues
 
         coco = CocoValues(ledger)
@@ -142,11 +142,11 @@ class ObjectDetection(Evaluator):
         return by_datum.of_detection(ledger)
 
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
-        """Put ledgers of disjoint datums together, as if all had been matched at once.
+        """Concatenate ledgers of disjoint datums: the ledger of all their datums.
 
         Raises:
             InvalidInput: there is none, or they were matched with different parameters.
-            BadDataset: two of them know the same datum.
+            BadDataset: two of them hold the same datum.
         """
         from velour_evaluators.detection.merging import concatenated
 
@@ -159,7 +159,7 @@ class ObjectDetection(Evaluator):
         return not any(unanswered(ledger, self.parameters(parameters)))
 
     def narrow(self, ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
-        """Make of a ledger the one that a match with other parameters would have made.
+        """The ledger that a match with narrower parameters would give, without a new match.
 
         Raises:
             InvalidInput: it cannot (see :mod:`velour_evaluators.detection.ledger_narrowing`): why.
@@ -171,7 +171,7 @@ class ObjectDetection(Evaluator):
     def reduce(
         self, ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None
     ) -> Ledger | None:
-        """Leave out labels and low scores: neither changes what the others find.
+        """Leave out labels and low scores: neither changes the matches of the others.
 
         Federated ledgers are matched again: what counts there depends on other labels.
         """
@@ -185,7 +185,7 @@ class ObjectDetection(Evaluator):
 
 
 class InstanceSegmentation(ObjectDetection):
-    """The same numbers over masks or polygons; boxes alone are refused."""
+    """The same metrics over masks or polygons; boxes alone are refused."""
 
     task = "instance-segmentation"
 

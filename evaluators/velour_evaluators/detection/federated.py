@@ -1,15 +1,15 @@
 """Federated data sets: of each image only some labels are known to be annotated.
 
-An image's metadata says what else is known beside its annotations:
+An image's metadata lists what else is known beside its annotations:
 
 ==================  ================================================================
-``absent_labels``   labels that people looked for and did not find in it
+``absent_labels``   labels that annotators looked for and that are not in it
 ``partial_labels``  labels of which not every instance in it is annotated
 ==================  ================================================================
 
 Both are lists of label values, or of ``[key, value]``. A detection of a label that is
-neither annotated nor absent is left out, since nobody knows; a detection of a partial
-label that finds no truth counts neither way.
+neither annotated nor absent is left out, since it may be right; a detection of a partial
+label that matches no truth counts neither way.
 
 Source: Gupta et al. 2019, LVIS, and ``LVISEval`` of the LVIS API, where the two are
 ``neg_category_ids`` and ``not_exhaustive_category_ids``.
@@ -31,21 +31,24 @@ ABSENT, PARTIAL = "absent_labels", "partial_labels"
 
 
 def known_detections(
-    dataset: Dataset, labels: Sequence[LabelName], truth: AnnotationTable, said: AnnotationTable
+    dataset: Dataset,
+    labels: Sequence[LabelName],
+    truth: AnnotationTable,
+    predictions: AnnotationTable,
 ) -> NDArray[np.bool_]:
-    """Say which detections are of a label that their image is known to have or not.
+    """Which detections are of a label that is known to be present or absent in their image.
 
     Args:
         dataset: the datums.
         labels: the vocabulary of both tables.
         truth: its annotations.
-        said: its predictions.
+        predictions: its predictions.
 
     Returns:
-        ``(n,)`` for the rows of ``said``.
+        ``(n,)`` for the rows of ``predictions``.
 
     Raises:
-        BadDataset: no datum says anything of its labels, or one says it in a wrong form.
+        BadDataset: no datum has these metadata, or one has them in a wrong form.
     """
     if not any(name in datum.metadata for datum in dataset.datums for name in (ABSENT, PARTIAL)):
         raise BadDataset(
@@ -54,40 +57,40 @@ def known_detections(
         )
     present = _cells(truth.datum, truth.label, len(labels))
     absent = _listed(dataset, labels, ABSENT)
-    cell = _cells(said.datum, said.label, len(labels))
+    cell = _cells(predictions.datum, predictions.label, len(labels))
     return np.isin(cell, np.concatenate([present, absent]))
 
 
 def partial_detections(
-    dataset: Dataset, labels: Sequence[LabelName], said: AnnotationTable
+    dataset: Dataset, labels: Sequence[LabelName], predictions: AnnotationTable
 ) -> NDArray[np.bool_]:
-    """Say which detections are of a label that is only partly annotated: ``(n,)``."""
-    cell = _cells(said.datum, said.label, len(labels))
+    """Which detections are of a label that is only partly annotated in their image: ``(n,)``."""
+    cell = _cells(predictions.datum, predictions.label, len(labels))
     return np.isin(cell, _listed(dataset, labels, PARTIAL))
 
 
 def _listed(dataset: Dataset, labels: Sequence[LabelName], name: str) -> NDArray[np.int64]:
     """Cells that the metadata lists."""
-    places: dict[Any, list[int]] = {}
-    for place, label in enumerate(labels):
-        places.setdefault(label, []).append(place)
-        places.setdefault(label[1], []).append(place)
+    indices: dict[Any, list[int]] = {}
+    for index, label in enumerate(labels):
+        indices.setdefault(label, []).append(index)
+        indices.setdefault(label[1], []).append(index)
     cells = [
-        datum * len(labels) + place
-        for datum, spelled in _spelled(dataset, name)
-        for place in places.get(spelled, ())
+        datum * len(labels) + index
+        for datum, name_or_pair in _listed_names(dataset, name)
+        for index in indices.get(name_or_pair, ())
     ]
     return np.array(cells, np.int64)
 
 
-def _spelled(dataset: Dataset, name: str) -> Iterator[tuple[int, Any]]:
-    for place, datum in enumerate(dataset.datums):
+def _listed_names(dataset: Dataset, name: str) -> Iterator[tuple[int, Any]]:
+    for index, datum in enumerate(dataset.datums):
         listed = datum.metadata.get(name, [])
         for item in listed if isinstance(listed, (list, tuple)) else [None]:
             if isinstance(item, str):
-                yield place, item
+                yield index, item
             elif isinstance(item, (list, tuple)) and len(item) == 2:
-                yield place, tuple(item)
+                yield index, tuple(item)
             else:
                 raise BadDataset(
                     f"{name} {listed!r} of datum {datum.uid!r}: expected a list of label values, "

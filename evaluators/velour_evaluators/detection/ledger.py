@@ -11,7 +11,7 @@ table                columns
                      counts; none for a crowd), crowd
 ``pairs``            detection, truth (positions), iou: of one image and label
                      key, of any labels, that overlap by 0.1 or more; sorted
-``truth_boxes``      x, y, width, height in pixels, for people to look at
+``truth_boxes``      x, y, width, height in pixels, for display
 ``detection_boxes``  detection (position; those that reach the score
                      threshold), x, y, width, height
 ===================  ========================================================
@@ -31,7 +31,7 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.detection.kernels.accumulate import Rows
+from velour_evaluators.detection.kernels.accumulate import RankedDetections
 from velour_evaluators.kernels.sorting import count_within, starts_of_runs
 from velour_plugin import Ledger
 from velour_plugin.plugin import Columns
@@ -48,33 +48,33 @@ _MANY_LABELS = 1000
 
 @dataclass(frozen=True)
 class Selection:
-    """What is left of a ledger when some datums count, maybe several times.
+    """Detections and numbers of truths of the datums that count, maybe several times.
 
     Args:
         rows: detections that count.
         score: ``(n,)`` their scores.
         truths: ``(labels, areas)`` how many truths count.
-        origin: ``(n,)`` position of each in the ledger; ``None`` when these are all, in turn.
+        origin: ``(n,)`` row of each in the ledger; ``None`` when these are all rows, in order.
     """
 
-    rows: Rows
+    rows: RankedDetections
     score: NDArray[np.float64]
     truths: NDArray[np.int64]
     origin: NDArray[np.intp] | None = None
 
     @property
     def labels_to_accumulate(self) -> NDArray[np.bool_]:
-        """``(labels,)``: all, or, where they are very many, those with anything to find."""
+        """``(labels,)``: all; of more than a thousand, those that have ground truth."""
         real = np.asarray(self.truths.any(axis=1), np.bool_)
         return real if len(real) > _MANY_LABELS else np.ones(len(real), np.bool_)
 
-    def of_labels(self, kept: NDArray[np.bool_]) -> tuple[Rows, NDArray[np.int64]]:
+    def of_labels(self, kept: NDArray[np.bool_]) -> tuple[RankedDetections, NDArray[np.int64]]:
         """Rows and truths of some labels, which are numbered anew."""
         if kept.all():
             return self.rows, self.truths
         rows, stay = self.rows, kept[self.rows.label]
         matched = np.flatnonzero(stay[rows.matched])
-        kept_rows = Rows(
+        kept_rows = RankedDetections(
             (np.cumsum(kept) - 1).astype(np.int32)[rows.label[stay]],
             rows.rank[stay],
             rows.areas[stay],
@@ -84,7 +84,7 @@ class Selection:
         )
         return kept_rows, self.truths[kept]
 
-    def verdicts(self, lane: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def true_and_counted(self, lane: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which detections are true positives, and which count at all.
 
         Args:
@@ -104,7 +104,7 @@ class Selection:
 
     def counts_at(self, lane: int, score: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Per label, true positives and counted detections that reach a score, in one lane."""
-        true, counted = self.verdicts(lane)
+        true, counted = self.true_and_counted(lane)
         high, labels = self.score >= score, len(self.truths)
         return (
             np.bincount(self.rows.label[true & high], minlength=labels),
@@ -125,7 +125,7 @@ def with_datums(ledger: Ledger, kept: NDArray[np.bool_]) -> Ledger:
     matched = stay[matches["detection"]]
     datum, detection = (np.cumsum(some) - 1 for some in (kept, stay))
 
-    def taken(
+    def selected(
         table: Columns, rows: NDArray[np.bool_], name: str, number: NDArray[np.intp]
     ) -> Columns:
         chosen = np.flatnonzero(rows)
@@ -138,15 +138,15 @@ def with_datums(ledger: Ledger, kept: NDArray[np.bool_]) -> Ledger:
         ledger.labels,
         ledger.parameters,
         {
-            "detections": taken(detections, stay, "datum", datum),
-            "matches": taken(matches, matched, "detection", detection),
-            "truths": taken(truths, real, "datum", datum),
+            "detections": selected(detections, stay, "datum", datum),
+            "matches": selected(matches, matched, "detection", detection),
+            "truths": selected(truths, real, "datum", datum),
         },
     )
 
 
 class DetectionLedger:
-    """A detection ledger, ready to be asked about selections of datums."""
+    """A detection ledger, from which selections of datums are taken."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.labels = len(ledger.labels)
@@ -167,10 +167,10 @@ class DetectionLedger:
             self.detections[name][every] for name in ("label", "score", "rank", "areas")
         )
         matched, of = self._matched(origin)
-        rows = Rows(
+        rows = RankedDetections(
             label, rank, areas, matched, self.matches["hit"][of], self.matches["ignored"][of]
         )
-        return Selection(rows, score, self.count_truths(counts), origin)
+        return Selection(rows, score, self.count_truths(counts, self.areas), origin)
 
     def _rows(self, counts: NDArray[np.int64]) -> NDArray[np.intp]:
         if counts.size == 0 or counts.max() <= 1:
@@ -179,14 +179,14 @@ class DetectionLedger:
         return self._copies_in_turn(rows)
 
     def _copies_in_turn(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Order equal scores of one datum as its copies would stand: one after another."""
+        """Sort equal scores of one datum copy by copy, as in a data set that holds the copies."""
         tied = self._tied[rows]
         if not tied.any():
             return rows
-        place = np.flatnonzero(tied)
-        copy = count_within(starts_of_runs(rows), len(rows))[place]
-        order = np.lexsort((copy, self._tie_group[rows[place]]))
-        rows[place] = rows[place][order]
+        positions = np.flatnonzero(tied)
+        copy = count_within(starts_of_runs(rows), len(rows))[positions]
+        order = np.lexsort((copy, self._tie_group[rows[positions]]))
+        rows[positions] = rows[positions][order]
         return rows
 
     @cached_property
@@ -203,7 +203,7 @@ class DetectionLedger:
         return np.asarray(np.bincount(group)[group] > 1) if group.size else np.zeros(0, bool)
 
     def _matched(self, rows: NDArray[np.intp] | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Positions of the selected rows that matched, and which match each is."""
+        """Indices of the selected rows that matched, and the match of each."""
         if rows is None:
             matched = self.matches["detection"].astype(np.intp)
             return matched, np.arange(len(matched))
@@ -217,12 +217,17 @@ class DetectionLedger:
         match[self.matches["detection"]] = np.arange(len(self.matches["detection"]))
         return match
 
-    def count_truths(self, counts: NDArray[np.int64] | None) -> NDArray[np.int64]:
-        """How many truths count, ``(labels, areas)``; arguments as for :meth:`select`."""
+    def count_truths(self, counts: NDArray[np.int64] | None, areas: int) -> NDArray[np.int64]:
+        """How many ground truths count in the first so many area ranges, ``(labels, areas)``.
+
+        Args:
+            counts: as for :meth:`select`.
+            areas: how many ranges are counted.
+        """
         label, bits = self.truths["label"], self.truths["areas"]
         often = 1 if counts is None else counts[self.truths["datum"]]
         columns = [
             np.bincount(label, ((bits >> np.uint8(area)) & 1) * often, self.labels)
-            for area in range(self.areas)
+            for area in range(areas)
         ]
         return np.stack(columns, axis=-1).astype(np.int64)

@@ -1,4 +1,4 @@
-"""What a ledger can answer that was matched with other parameters or more data, and how.
+"""Narrow a ledger to fewer IoU thresholds, area ranges, detections or labels, without a match.
 
 A subset of its IoU thresholds and area ranges, fewer detections, another score
 threshold (a higher one, where details are asked for) need no new match; nor do fewer labels,
@@ -22,7 +22,7 @@ from velour_plugin.plugin import Columns, LazyTables
 
 
 def unanswered(ledger: Ledger, parameters: Mapping[str, Any]) -> Iterator[str]:
-    """Name what a ledger cannot answer; nothing when it can answer all.
+    """Reasons why a ledger cannot be narrowed to some parameters; none where it can.
 
     Args:
         ledger: of detection.
@@ -65,16 +65,16 @@ def narrowed(ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
             f"this ledger cannot answer these parameters: {'; '.join(reasons)}. "
             "Evaluate the predictions again with them."
         )
-    narrowing = _Narrowing(ledger, parameters)
+    narrowing = _NarrowTables(ledger, parameters)
     said = {**parameters, "iou_type": ledger.parameters["iou_type"]}
     return Ledger(ledger.task, ledger.datums, ledger.labels, said, narrowing.tables())
 
 
 def reduced(ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None) -> Ledger:
-    """Make of a ledger the one that a match of less data would have made.
+    """The ledger that a match of fewer labels and detections would give.
 
-    Detections find truths of their own label, best scores first, so those that
-    stay find what they found.
+    Detections match truths of their own label, best scores first, so the matches of those
+    that stay do not change.
 
     Args:
         ledger: of detection, not federated.
@@ -118,8 +118,8 @@ def _relabelled(table: Columns, label: NDArray[np.int32]) -> Columns:
     return {**table, "label": label[table["label"]].astype(table["label"].dtype)}
 
 
-class _Narrowing:
-    """Lanes, ranges and rows that stay."""
+class _NarrowTables:
+    """Selects the threshold lanes, area ranges and detections of the narrower parameters."""
 
     def __init__(self, ledger: Ledger, parameters: Mapping[str, Any]) -> None:
         self.old_tables = ledger.tables
@@ -128,7 +128,7 @@ class _Narrowing:
         self.ranges = [_range_of(self.old, low, high) or 0 for _, low, high in self.new.areas]
         self.levels = [int(self.old.lane_of(level)[0]) for level in self.new.thresholds]
         self.kept = ledger.tables["detections"]["rank"] < self.new.max_detections[-1]
-        self.place = (np.cumsum(self.kept) - 1).astype(np.int32)
+        self.new_index = (np.cumsum(self.kept) - 1).astype(np.int32)
 
     def tables(self) -> Mapping[str, Columns]:
         """The tables of the narrowed ledger."""
@@ -157,7 +157,7 @@ class _Narrowing:
 
     def _of_kept(self, table: Columns) -> Columns:
         rows = _rows(table, self.kept[table["detection"]])
-        return {**rows, "detection": self.place[rows["detection"]]}
+        return {**rows, "detection": self.new_index[rows["detection"]]}
 
     def _lanes(self, bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
         step = len(self.old.thresholds)
@@ -173,10 +173,10 @@ def _range_of(settings: Settings, low: float, high: float) -> int | None:
 
 
 def _moved(bits: NDArray[Any], old: list[int]) -> NDArray[Any]:
-    """Bit ``new`` of the answer is bit ``old[new]`` of what was given."""
+    """Reorder bits: bit ``new`` of the result is bit ``old[new]`` of the argument."""
     moved, one = np.zeros_like(bits), bits.dtype.type(1)
-    for new, place in enumerate(old):
-        moved |= ((bits >> bits.dtype.type(place)) & one) << bits.dtype.type(new)
+    for new, new_index in enumerate(old):
+        moved |= ((bits >> bits.dtype.type(new_index)) & one) << bits.dtype.type(new)
     return moved
 
 

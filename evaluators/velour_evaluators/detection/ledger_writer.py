@@ -1,4 +1,4 @@
-"""Write the ledger of a dataset: the one place where regions are compared."""
+"""Write the ledger of a dataset: regions of both sides are compared only here."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ENDLESS = float(np.finfo(np.float32).max)
 def write_ledger(
     task: str, dataset: Dataset, predictions: AnnotationTable, parameters: Mapping[str, Any]
 ) -> Ledger:
-    """Match a dataset's predictions and keep what any later question needs.
+    """Match a dataset's predictions, and keep all that metrics are computed from.
 
     Args:
         task: the evaluator's.
@@ -49,30 +49,30 @@ def write_ledger(
     if form == "auto":
         form = finest_common_form(dataset.truth, predictions)
     if engine.matches_at_once(form, {**parameters, "details": False}):
-        ledger = _at_once(task, dataset, predictions, {**parameters, "iou_type": form})
+        ledger = _ledger_at_once(task, dataset, predictions, {**parameters, "iou_type": form})
         return _with_details(ledger, dataset, predictions) if parameters["details"] else ledger
     comparison = _Comparison(dataset, predictions, parameters)
     stored = {**parameters, "iou_type": comparison.form}
     return Ledger(task, dataset.uids, comparison.labels, stored, comparison.tables())
 
 
-def _at_once(
+def _ledger_at_once(
     task: str, dataset: Dataset, predictions: AnnotationTable, parameters: Mapping[str, Any]
 ) -> Ledger:
     """Boxes or masks, from columns to a lean ledger in one call of the compiled kernel."""
-    labels, truth, said = one_vocabulary(dataset.truth, predictions)
+    labels, truth, predictions = one_vocabulary(dataset.truth, predictions)
     if parameters["iou_type"] == "box":
-        sides: tuple[Any, Any] = (boxes_of(truth, dataset), boxes_of(said, dataset))
+        sides: tuple[Any, Any] = (boxes_of(truth, dataset), boxes_of(predictions, dataset))
     else:
-        sizes = image_sizes(dataset, truth, said)
-        sides = (masks_of(truth, dataset, sizes), masks_of(said, dataset, sizes))
+        sizes = image_sizes(dataset, truth, predictions)
+        sides = (masks_of(truth, dataset, sizes), masks_of(predictions, dataset, sizes))
     settings = Settings.of(parameters)
-    tables = engine.match_at_once(truth, said, sides, settings, len(dataset), len(labels))
+    tables = engine.match_at_once(truth, predictions, sides, settings, len(dataset), len(labels))
     return Ledger(task, dataset.uids, labels, parameters, tables)
 
 
 def _with_details(ledger: Ledger, dataset: Dataset, predictions: AnnotationTable) -> Ledger:
-    """A ledger that compares regions of all labels once its details are looked at."""
+    """A ledger whose tables of details are computed when they are first read."""
 
     def details() -> Mapping[str, Columns]:
         return _Comparison(dataset, predictions, ledger.parameters).details()
@@ -80,10 +80,10 @@ def _with_details(ledger: Ledger, dataset: Dataset, predictions: AnnotationTable
     return replace(ledger, tables=LazyTables(ledger.tables, DETAIL_TABLES, details))
 
 
-def detection_order(said: AnnotationTable) -> NDArray[np.intp]:
+def detection_order(predictions: AnnotationTable) -> NDArray[np.intp]:
     """Order of detections in a ledger: by label, falling score, datum, then as given."""
-    order = descending_order(said.score)
-    return order[stable_order(said.label[order], len(said.labels))]
+    order = descending_order(predictions.score)
+    return order[stable_order(predictions.label[order], len(predictions.labels))]
 
 
 class _Comparison:
@@ -95,19 +95,21 @@ class _Comparison:
         self.dataset = dataset
         self.settings = Settings.of(parameters)
         self.with_details = parameters["details"]
-        self.labels, self.truth, said = one_vocabulary(dataset.truth, predictions)
+        self.labels, self.truth, predictions = one_vocabulary(dataset.truth, predictions)
         self.federated = parameters["federated"]
         if self.federated:
-            said = said.take(known_detections(dataset, self.labels, self.truth, said))
-        self.said = said.take(detection_order(said))
+            predictions = predictions.take(
+                known_detections(dataset, self.labels, self.truth, predictions)
+            )
+        self.predictions = predictions.take(detection_order(predictions))
         form = parameters["iou_type"]
-        self.form = finest_common_form(self.truth, said) if form == "auto" else form
-        sizes = image_sizes(dataset, self.truth, said) if self.form == "raster" else None
+        self.form = finest_common_form(self.truth, predictions) if form == "auto" else form
+        sizes = image_sizes(dataset, self.truth, predictions) if self.form == "raster" else None
         self.targets = regions_of(self.truth, self.form, dataset, sizes)
-        self.regions = regions_of(self.said, self.form, dataset, sizes)
-        self.cells = self._cells(self.truth.label, self.said.label)
+        self.regions = regions_of(self.predictions, self.form, dataset, sizes)
+        self.cells = self._cells(self.truth.label, self.predictions.label)
         self.kept = self.cells.rank < self.settings.max_detections[-1]
-        self.place = (np.cumsum(self.kept) - 1).astype(np.int32)
+        self.new_index = (np.cumsum(self.kept) - 1).astype(np.int32)
 
     def tables(self) -> dict[str, Columns]:
         """Everything that the ledger holds."""
@@ -121,47 +123,53 @@ class _Comparison:
         return self._detail_tables(self._pairs_of_keys())
 
     def _tables(self, pairs: Pairs) -> dict[str, Columns]:
-        said, truth, kept, grid = self.said, self.truth, self.kept, self.settings.grid
-        countable = np.where(truth.crowd, np.uint8(0), grid.bits_of_areas(self.targets.areas))
+        predictions, truth, kept, grid = self.predictions, self.truth, self.kept, self.settings.grid
+        counting_areas = np.where(truth.crowd, np.uint8(0), grid.bits_of_areas(self.targets.areas))
         row, hit, ignored = engine.match_lanes(
-            self.cells.rank, pairs, grid.of_ious(pairs[2]), ~grid.of_areas(countable), truth.crowd
+            self.cells.rank,
+            pairs,
+            grid.of_ious(pairs[2]),
+            ~grid.of_areas(counting_areas),
+            truth.crowd,
         )
         detections: Columns = {
-            "label": said.label[kept],
-            "datum": said.datum[kept],
-            "score": said.score[kept],
+            "label": predictions.label[kept],
+            "datum": predictions.datum[kept],
+            "score": predictions.score[kept],
             "rank": self.cells.rank[kept].astype(np.uint16),
             "areas": self._areas_that_count(),
         }
         truths: Columns = {
             "label": truth.label,
             "datum": truth.datum,
-            "areas": countable,
+            "areas": counting_areas,
             "crowd": truth.crowd,
         }
-        matches: Columns = {"detection": self.place[row], "hit": hit, "ignored": ignored}
+        matches: Columns = {"detection": self.new_index[row], "hit": hit, "ignored": ignored}
         return {"detections": detections, "matches": matches, "truths": truths}
 
     def _areas_that_count(self) -> NDArray[np.uint8]:
-        """Ranges in which a detection that finds nothing is wrong."""
+        """Area ranges in which a detection without a match is a false positive."""
         inside = self.settings.grid.bits_of_areas(self.regions.areas)
         if self.federated:
-            inside[partial_detections(self.dataset, self.labels, self.said)] = 0
+            inside[partial_detections(self.dataset, self.labels, self.predictions)] = 0
         return inside[self.kept]
 
     def _detail_tables(self, pairs: Pairs) -> dict[str, Columns]:
         detection, truth, iou = pairs
-        shown = np.flatnonzero(self.kept & (self.said.score >= self.settings.score_threshold))
+        shown = np.flatnonzero(
+            self.kept & (self.predictions.score >= self.settings.score_threshold)
+        )
         return {
             "pairs": {
-                "detection": self.place[detection],
+                "detection": self.new_index[detection],
                 "truth": truth.astype(np.int32),
                 "iou": iou,
             },
             "truth_boxes": self._boxes(self.truth),
             "detection_boxes": {
-                "detection": self.place[shown],
-                **self._boxes(self.said.take(shown)),
+                "detection": self.new_index[shown],
+                **self._boxes(self.predictions.take(shown)),
             },
         }
 
@@ -171,7 +179,7 @@ class _Comparison:
 
     @property
     def _least(self) -> float:
-        """The IoU that the lowest threshold asks for; COCO takes 1 as a hair less."""
+        """The lowest IoU threshold; 1 is taken as slightly less, as COCO does."""
         return min(self.settings.thresholds[0], 1 - 1e-10)
 
     def _pairs(self, cells: matching.Cells, at_least: float) -> Pairs:
@@ -184,26 +192,28 @@ class _Comparison:
 
     def _of_equal_labels(self, pairs: Pairs) -> Pairs:
         detection, truth, iou = pairs
-        near = (self.said.label[detection] == self.truth.label[truth]) & (iou >= self._least)
+        near = (self.predictions.label[detection] == self.truth.label[truth]) & (iou >= self._least)
         return detection[near], truth[near], iou[near]
 
-    def _cells(self, truth: NDArray[np.int32], said: NDArray[np.int32]) -> matching.Cells:
-        return matching.cells_of(self.truth.datum, truth, self.said.datum, said, len(self.dataset))
+    def _cells(self, truth: NDArray[np.int32], predictions: NDArray[np.int32]) -> matching.Cells:
+        return matching.cells_of(
+            self.truth.datum, truth, self.predictions.datum, predictions, len(self.dataset)
+        )
 
     def _cells_of_keys(self) -> matching.Cells:
         key = keys_of(self.labels)
-        return self._cells(key[self.truth.label], key[self.said.label])
+        return self._cells(key[self.truth.label], key[self.predictions.label])
 
 
 def keys_of(labels: tuple[LabelName, ...]) -> NDArray[np.int32]:
-    """Number of each label's key, counted as they occur: ``(labels,)``."""
+    """Index of each label's key, in order of occurrence: ``(labels,)``."""
     keys = {key: number for number, key in enumerate(dict.fromkeys(key for key, _ in labels))}
     return np.array([keys[key] for key, _ in labels], np.int32)
 
 
 def one_vocabulary(
-    truth: AnnotationTable, said: AnnotationTable
+    truth: AnnotationTable, predictions: AnnotationTable
 ) -> tuple[tuple[LabelName, ...], AnnotationTable, AnnotationTable]:
     """Number the labels of both sides alike: the truth's first, then others, sorted."""
-    vocabulary = Vocabulary(truth.labels, said.labels)
-    return vocabulary.names, truth.in_vocabulary(vocabulary), said.in_vocabulary(vocabulary)
+    vocabulary = Vocabulary(truth.labels, predictions.labels)
+    return vocabulary.names, truth.in_vocabulary(vocabulary), predictions.in_vocabulary(vocabulary)

@@ -1,4 +1,4 @@
-"""Put ledgers of disjoint datums together: the same ledger as of all the datums at once."""
+"""Concatenate ledgers of disjoint datums: the same ledger as of all the datums at once."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from velour_plugin.plugin import (
 
 Rows = NDArray[Any]
 Changes = Mapping[str, Any]
-"""What a column becomes, by its name: new numbers of what it refers to, or a number to add."""
+"""By column: new indices of what it refers to, or a number to add to each."""
 
 
 def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
-    """Put partitions together, in whatever order they come.
+    """Concatenate the ledgers of partitions, in any order.
 
     Args:
         ledgers: at least one, matched with the same parameters, of different datums.
 
     Raises:
         InvalidInput: there is none, or they were matched with different parameters.
-        BadDataset: two of them know the same datum.
+        BadDataset: two of them hold the same datum.
     """
     parameters = _common_parameters(ledgers)
     uids, datums = _all_datums(ledgers)
     labels = _common_labels(ledgers)
-    whole = _Whole(ledgers, _changes(ledgers, labels, datums), len(labels))
+    whole = _Concatenation(ledgers, _changes(ledgers, labels, datums), len(labels))
     return Ledger(ledgers[0].task, tuple(uids), labels, parameters, whole.tables())
 
 
@@ -60,8 +60,8 @@ def _common_parameters(ledgers: Sequence[Ledger]) -> Mapping[str, Any]:
     return first.parameters
 
 
-def _check_equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
-    for name, value in one.items():
+def _check_equal(parameters: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+    for name, value in parameters.items():
         if canonical_json(other.get(name)) != canonical_json(value):
             raise InvalidInput(
                 f"ledgers matched with {name} {value!r} and {other.get(name)!r}: match all "
@@ -82,10 +82,10 @@ def _common_labels(ledgers: Sequence[Ledger]) -> tuple[LabelName, ...]:
 
 
 def _all_datums(ledgers: Sequence[Ledger]) -> tuple[list[str], list[Any]]:
-    """Datums of all, in order, and for each ledger their numbers, or one to add to its own.
+    """Datums of all ledgers, in order, and for each ledger their new indices, or an offset.
 
     Raises:
-        BadDataset: two ledgers know the same datum.
+        BadDataset: two ledgers hold the same datum.
     """
     ends = [
         (natural_order(ledger.datums[0]), natural_order(ledger.datums[-1]), number)
@@ -104,7 +104,7 @@ def _all_datums(ledgers: Sequence[Ledger]) -> tuple[list[str], list[Any]]:
 
 
 def _datums_in_turn(ledgers: Sequence[Ledger], turns: Sequence[int]) -> tuple[list[str], list[Any]]:
-    """The same of ledgers of which each begins where another has ended."""
+    """Datums and offsets of ledgers whose ranges of uids do not overlap."""
     uids: list[str] = []
     before: list[Any] = [0] * len(ledgers)
     for number in turns:
@@ -116,7 +116,7 @@ def _datums_in_turn(ledgers: Sequence[Ledger], turns: Sequence[int]) -> tuple[li
 def _changes(
     ledgers: Sequence[Ledger], labels: Sequence[LabelName], datums: Sequence[Any]
 ) -> list[Changes]:
-    """For each ledger, the common numbers of its labels and datums, and how far rows move on."""
+    """For each ledger, new indices of its labels and datums, and offsets of its rows."""
     of_label = {name: number for number, name in enumerate(labels)}
     columns = (
         [np.array([of_label[name] for name in ledger.labels], np.int32) for ledger in ledgers],
@@ -131,18 +131,18 @@ def _rows(ledgers: Sequence[Ledger], table: str) -> list[int]:
     return [len(next(iter(ledger.tables[table].values()))) for ledger in ledgers]
 
 
-class _Whole:
-    """The tables of all ledgers, with common numbers of labels, datums and rows."""
+class _Concatenation:
+    """The tables of all ledgers, with new indices of labels, datums and rows."""
 
     def __init__(self, ledgers: Sequence[Ledger], changes: Sequence[Changes], labels: int) -> None:
         self.ledgers, self.changes, self.labels = ledgers, changes, labels
 
     def tables(self) -> Mapping[str, Columns]:
-        """The tables of the whole; those of details when they are looked at."""
+        """The concatenated tables; those of details are computed when first read."""
         known = {
             "detections": self._detections(),
             "matches": self._matches(),
-            "truths": _taken(self._stacked("truths"), self.truth_order),
+            "truths": _reordered(self._stacked("truths"), self.truth_order),
         }
         later = [name for name in self.ledgers[0].tables if name in DETAIL_TABLES]
         if not later:  # and the ledgers need not stay in memory
@@ -152,14 +152,14 @@ class _Whole:
     def _detections(self) -> Columns:
         columns = self._stacked("detections")
         self.order = self._order_of(columns)
-        return _taken(columns, self.order)
+        return _reordered(columns, self.order)
 
     def _order_of(self, columns: Columns) -> NDArray[np.int64]:
         """By label, then falling score, then datum, equal ones as they came."""
         label, score, datum = (columns[name] for name in ("label", "score", "datum"))
-        if all((np.diff(np.atleast_1d(one["datum"])) > 0).all() for one in self.changes):
+        if all((np.diff(np.atleast_1d(changes["datum"])) > 0).all() for changes in self.changes):
             return engine.merged_runs(self._runs(), score, datum)
-        # new names of datums changed their order: rows of a ledger are in none
+        # datums changed their order, so the rows of a ledger are not sorted any more
         order = stable_order(datum, int(datum.max(initial=0)) + 1)
         order = order[descending_order(score[order])]
         return order[stable_order(label[order], self.labels)]
@@ -171,18 +171,18 @@ class _Whole:
         return None if (datum[1:] >= datum[:-1]).all() else np.argsort(datum, kind="stable")
 
     @cached_property
-    def place(self) -> NDArray[np.int32]:
-        """Where each detection goes to."""
+    def new_detection(self) -> NDArray[np.int32]:
+        """New index of each detection."""
         return _inverse(self.order)
 
     @cached_property
-    def truth_place(self) -> NDArray[np.int32]:
-        """Where each truth goes to."""
+    def new_truth(self) -> NDArray[np.int32]:
+        """New index of each ground truth."""
         rows = sum(_rows(self.ledgers, "truths"))
         return _inverse(np.arange(rows) if self.truth_order is None else self.truth_order)
 
     def _runs(self) -> Runs:
-        """Rows of one ledger and label are sorted."""
+        """The rows of each ledger and label, which are sorted, as runs to merge."""
         begins, ends, labels = [], [], []
         for ledger, changes in zip(self.ledgers, self.changes, strict=True):
             numbers = np.arange(len(ledger.labels) + 1)
@@ -201,18 +201,18 @@ class _Whole:
         match = np.full(len(self.order), -1, np.int32)
         match[detection] = np.arange(len(detection), dtype=np.int32)
         match = match[self.order]
-        found = np.flatnonzero(match >= 0)
-        return {"detection": found.astype(np.int32), **_taken(columns, match[found])}
+        matched = np.flatnonzero(match >= 0)
+        return {"detection": matched.astype(np.int32), **_reordered(columns, match[matched])}
 
     def _detail_table(self, name: str) -> Columns:
         """A table of details: rows that name others are sorted by these."""
         columns = self._stacked(name)
         if name == "truth_boxes":
-            return _taken(columns, self.truth_order)
-        places = {"detection": self.place, "truth": self.truth_place}
-        named = [column for column in places if column in columns]
-        columns |= {column: places[column][columns[column]] for column in named}
-        return _taken(columns, _by_position(*(columns[column] for column in reversed(named))))
+            return _reordered(columns, self.truth_order)
+        new_index = {"detection": self.new_detection, "truth": self.new_truth}
+        named = [column for column in new_index if column in columns]
+        columns |= {column: new_index[column][columns[column]] for column in named}
+        return _reordered(columns, _by_position(*(columns[column] for column in reversed(named))))
 
     def _stacked(self, table: str) -> dict[str, Rows]:
         """The columns of a table, one ledger after another."""
@@ -227,8 +227,8 @@ class _Whole:
         )
 
 
-def _taken(columns: dict[str, Rows], order: NDArray[np.integer] | None) -> dict[str, Rows]:
-    """Columns in an order, which takes them out of where they are; as they stand without one."""
+def _reordered(columns: dict[str, Rows], order: NDArray[np.integer] | None) -> dict[str, Rows]:
+    """Columns in a new order, removed from ``columns`` to save memory; unchanged without one."""
     if order is None:
         return columns
     names = list(columns)
@@ -237,7 +237,7 @@ def _taken(columns: dict[str, Rows], order: NDArray[np.integer] | None) -> dict[
 
 
 def _changed(column: Rows, change: Any) -> Rows:
-    """What names a label or datum is looked up, what names a row is moved on."""
+    """A column with new indices: looked up in an array, or moved by an offset."""
     if change is None:
         return column
     return change[column] if np.ndim(change) else column + np.int32(change)
@@ -252,6 +252,6 @@ def _by_position(*keys: Rows) -> NDArray[np.intp]:
 
 
 def _inverse(order: NDArray[np.intp]) -> NDArray[np.int32]:
-    place = np.empty(len(order), np.int32)
-    place[order] = np.arange(len(order), dtype=np.int32)
-    return place
+    inverse = np.empty(len(order), np.int32)
+    inverse[order] = np.arange(len(order), dtype=np.int32)
+    return inverse

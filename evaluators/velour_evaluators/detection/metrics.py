@@ -1,7 +1,7 @@
-"""The metrics of detection that are measured a thousand times: COCO's, and those at a threshold.
+"""COCO's metrics of detection, and precision, recall and F1 at a threshold.
 
 Each of COCO's is an average over IoU thresholds, recalls and labels in one area range. The kernel
-takes averages; here they get their names: ``AP_50`` of one label, ``mAP_50`` over all of a key.
+computes averages; here they get their names: ``AP_50`` of one label, ``mAP_50`` over all of a key.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.detection import engine
-from velour_evaluators.detection.kernels.accumulate import Average, Averages, Question
+from velour_evaluators.detection.kernels.accumulate import Average, AverageQuery, Averages
 from velour_evaluators.detection.ledger_writer import keys_of
 from velour_evaluators.detection.parameters import Settings
 from velour_plugin import Label, Ledger, Metric
-from velour_plugin.plugin import LabelName
 
 
 def coco_averages(settings: Settings) -> list[tuple[str, Average]]:
@@ -37,7 +36,7 @@ def coco_averages(settings: Settings) -> list[tuple[str, Average]]:
 
 
 def label_keys(ledger: Ledger) -> list[str]:
-    """Every label key, as they occur; one without name where there is no label."""
+    """Every label key, in order of occurrence; ``[""]`` where there is no label."""
     return list(dict.fromkeys(key for key, _ in ledger.labels)) or [""]
 
 
@@ -52,55 +51,57 @@ def lean_metrics(
         counts: ``(datums,)`` how often each datum counts; ``None`` when each counts once.
     """
     names = [name for name, _ in coco_averages(settings)]
-    found = _averages(ledger, settings, counts)
+    means = _averages(ledger, settings, counts)
     for number, key in enumerate(label_keys(ledger)):
         prefix, parameters = (f"{key}/", {"key": key}) if number else ("", {})
-        for name, value in zip(names, found.groups[0, :, number].tolist(), strict=True):
+        for name, value in zip(names, means.groups[0, :, number].tolist(), strict=True):
             yield Metric(f"{prefix}m{name}", _known(value), parameters=parameters)
     of_label = ("AP", "AP_50", "AP_75", f"AR_{settings.max_detections[-1]}")
-    columns = {name: found.labels[0, names.index(name)].tolist() for name in of_label}
-    yield from _label_metrics(ledger.labels, columns)
-    yield from _threshold_metrics(
-        settings, ledger.labels, engine.counts_at(ledger, settings, counts)
-    )
+    columns = {name: means.labels[0, names.index(name)].tolist() for name in of_label}
+    labels = [Label(*name) for name in ledger.labels]
+    yield from _label_metrics(labels, columns)
+    yield from _threshold_metrics(settings, labels, engine.counts_at(ledger, settings, counts))
 
 
 def _averages(ledger: Ledger, settings: Settings, counts: NDArray[np.int64] | None) -> Averages:
     """All of COCO's averages, of every label and key."""
-    kinds = [average for _, average in coco_averages(settings)]
-    question = Question(
+    averages = [average for _, average in coco_averages(settings)]
+    query = AverageQuery(
         settings.max_detections,
-        kinds,
+        averages,
         keys_of(ledger.labels),
         len(label_keys(ledger)),
-        detailed=len(kinds),
+        detailed=len(averages),
     )
-    return engine.averages(ledger, settings, question, None if counts is None else counts[None])
+    return engine.averages(ledger, settings, query, None if counts is None else counts[None])
 
 
 def _label_metrics(
-    labels: Sequence[LabelName], columns: Mapping[str, Sequence[float]]
+    labels: Sequence[Label], columns: Mapping[str, Sequence[float]]
 ) -> Iterator[Metric]:
     rows = zip(*columns.values(), strict=True)
-    for name, row in zip(labels, rows, strict=True):
-        label = Label(*name)
+    for label, row in zip(labels, rows, strict=True):
         for metric, value in zip(columns, row, strict=True):
             yield Metric(metric, _known(value), label)
 
 
 def _threshold_metrics(
     settings: Settings,
-    labels: Sequence[LabelName],
+    labels: Sequence[Label],
     counted: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
 ) -> Iterator[Metric]:
-    """Precision, recall and F1 of the detections that score high enough to be used."""
+    """Precision, recall and F1 of each label, of detections from the score threshold on."""
     parameters = {"score": settings.score_threshold, "iou": settings.iou_threshold}
     rows = zip(*(column.tolist() for column in counted), strict=True)
-    for name, (right, claimed, real) in zip(labels, rows, strict=True):
-        label = Label(*name)
-        yield Metric("precision", right / claimed if claimed else None, label, parameters)
+    for label, (right, detected, real) in zip(labels, rows, strict=True):
+        yield Metric(
+            "precision",
+            right / detected if detected else None,
+            label,
+            parameters,
+        )
         yield Metric("recall", right / real if real else None, label, parameters)
-        yield Metric("f1", 2 * right / (claimed + real) if real else None, label, parameters)
+        yield Metric("f1", 2 * right / (detected + real) if real else None, label, parameters)
 
 
 def _known(value: float) -> float | None:

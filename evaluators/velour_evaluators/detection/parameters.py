@@ -55,43 +55,43 @@ _LANES = 64
 _MOST_DETECTIONS = 65_535
 
 
-def checked(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters in their one JSON spelling.
+def checked(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parameters, and return them in canonical JSON types.
 
     Raises:
         InvalidInput: a value breaks its rule, or there are more lanes than bits.
         UnknownName: ``iou_type`` is none of those that exist.
     """
-    parameters = {
-        "iou_thresholds": _rising("iou_thresholds", given["iou_thresholds"], 0.0, 1.0),
+    complete: dict[str, Any] = {
+        "iou_thresholds": _rising("iou_thresholds", parameters["iou_thresholds"], 0.0, 1.0),
         "max_detections": [
             int(most)
-            for most in _rising("max_detections", given["max_detections"], 0, _MOST_DETECTIONS)
+            for most in _rising("max_detections", parameters["max_detections"], 0, _MOST_DETECTIONS)
         ],
-        "area_ranges": _ranges(given["area_ranges"]),
-        "score_threshold": _share("score_threshold", given["score_threshold"]),
-        "iou_threshold": _share("iou_threshold", given["iou_threshold"]),
-        "iou_type": given["iou_type"],
-        "details": _yes_or_no("details", given["details"]),
-        "federated": _yes_or_no("federated", given["federated"]),
-        "examples": _whole("examples", given["examples"], 0),
-        "calibration_bins": _whole("calibration_bins", given["calibration_bins"], 1),
+        "area_ranges": _ranges(parameters["area_ranges"]),
+        "score_threshold": _share("score_threshold", parameters["score_threshold"]),
+        "iou_threshold": _share("iou_threshold", parameters["iou_threshold"]),
+        "iou_type": parameters["iou_type"],
+        "details": _yes_or_no("details", parameters["details"]),
+        "federated": _yes_or_no("federated", parameters["federated"]),
+        "examples": _whole("examples", parameters["examples"], 0),
+        "calibration_bins": _whole("calibration_bins", parameters["calibration_bins"], 1),
     }
-    if parameters["iou_type"] not in ("auto", *FORMS):
-        raise UnknownName("iou_type", parameters["iou_type"], ("auto", *FORMS))
-    settings = Settings.of(parameters)
+    if complete["iou_type"] not in ("auto", *FORMS):
+        raise UnknownName("iou_type", complete["iou_type"], ("auto", *FORMS))
+    settings = Settings.of(complete)
     lanes = len(settings.areas) * len(settings.thresholds)
     if lanes > _LANES:
         raise InvalidInput(
             f"{len(settings.areas)} area_ranges x {len(settings.thresholds)} IoU thresholds are "
             f"{lanes} lanes, and a ledger holds {_LANES}: evaluate them in two calls."
         )
-    return parameters
+    return complete
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Checked parameters, as the arithmetic wants them."""
+    """Checked parameters as arrays and sequences of numbers."""
 
     thresholds: Sequence[float]
     averaged: NDArray[np.intp]
@@ -103,12 +103,12 @@ class Settings:
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> Settings:
         """Read :func:`checked` parameters; ``iou_threshold`` gets a lane even if not averaged."""
-        wanted = parameters["iou_thresholds"]
-        thresholds = sorted({*wanted, parameters["iou_threshold"]}, key=float)
-        thresholds = _without_twins(thresholds, wanted)
+        averaged = parameters["iou_thresholds"]
+        thresholds = sorted({*averaged, parameters["iou_threshold"]}, key=float)
+        thresholds = _without_twins(thresholds, averaged)
         return cls(
             thresholds,
-            np.array([thresholds.index(value) for value in wanted], np.intp),
+            np.array([thresholds.index(value) for value in averaged], np.intp),
             parameters["max_detections"],
             [(name, low, high) for name, low, high in parameters["area_ranges"]],
             parameters["score_threshold"],
@@ -122,12 +122,12 @@ class Settings:
 
     def lane_of(self, threshold: float) -> NDArray[np.intp]:
         """Lane of a threshold in the first area range; empty when it was not matched."""
-        near = [place for place, value in enumerate(self.thresholds) if _same(value, threshold)]
+        near = [index for index, value in enumerate(self.thresholds) if _same(value, threshold)]
         return np.array(near[:1], np.intp)
 
 
 def _without_twins(values: list[float], kept: Sequence[float]) -> list[float]:
-    """0.6 and 0.6000000000000001 are one threshold; the spelling of ``kept`` stays."""
+    """Drop values that equal one of ``kept`` but for rounding, such as 0.6000000000000001."""
     return [v for v in values if v in kept or not any(_same(v, other) for other in kept)]
 
 
@@ -135,39 +135,39 @@ def _same(a: float, b: float) -> bool:
     return math.isclose(a, b, abs_tol=1e-9)
 
 
-def _rising(name: str, given: Any, above: float, most: float) -> list[float]:
+def _rising(name: str, value: Any, above: float, most: float) -> list[float]:
     try:
-        values = [float(value) for value in given]
+        values = [float(number) for number in value]
     except (TypeError, ValueError):
         values = []
     rises = all(a < b for a, b in pairwise(values))
     if not values or not rises or not all(above < value <= most for value in values):
         raise InvalidInput(
-            f"{name} {given!r}: expected rising numbers above {above:g} and up to {most:g}."
+            f"{name} {value!r}: expected rising numbers above {above:g} and up to {most:g}."
         )
     return values
 
 
-def _share(name: str, given: Any) -> float:
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 <= given <= 1:
-        raise InvalidInput(f"{name} {given!r}: expected a number in [0, 1].")
-    return float(given)
+def _share(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise InvalidInput(f"{name} {value!r}: expected a number in [0, 1].")
+    return float(value)
 
 
-def _yes_or_no(name: str, given: Any) -> bool:
-    if not isinstance(given, bool):
-        raise InvalidInput(f"{name} {given!r}: expected True or False.")
-    return given
+def _yes_or_no(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{name} {value!r}: expected True or False.")
+    return value
 
 
-def _whole(name: str, given: Any, least: int) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= 1000:
-        raise InvalidInput(f"{name} {given!r}: expected a whole number from {least} to 1000.")
-    return given
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 1000:
+        raise InvalidInput(f"{name} {value!r}: expected a whole number from {least} to 1000.")
+    return value
 
 
-def _ranges(given: Any) -> list[list[Any]]:
-    rows = [(name, *span) for name, span in given.items()] if isinstance(given, Mapping) else given
+def _ranges(value: Any) -> list[list[Any]]:
+    rows = [(name, *span) for name, span in value.items()] if isinstance(value, Mapping) else value
     try:
         ranges = [(str(name), float(low), float(high)) for name, low, high in rows]
     except (TypeError, ValueError):
@@ -175,7 +175,7 @@ def _ranges(given: Any) -> list[list[Any]]:
     sound = all(0 <= low < high for _, low, high in ranges)
     if not 1 <= len(ranges) <= 8 or not sound or len({row[0] for row in ranges}) < len(ranges):
         raise InvalidInput(
-            f"area_ranges {given!r}: expected one to eight {{name: (low, high)}} in square pixels, "
+            f"area_ranges {value!r}: expected one to eight {{name: (low, high)}} in square pixels, "
             "0 <= low < high, the overall range first."
         )
     return [list(row) for row in ranges]

@@ -1,4 +1,4 @@
-"""A selection of a detection ledger, seen at one IoU threshold, for the details of it."""
+"""A selection of a detection ledger at one IoU threshold, from which details are computed."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class Key:
         name: of the key.
         number: of the key, as the labels have them.
         prefix: of its metrics' names; none for the first key.
-        own: ``(labels,)`` which labels are of it.
+        labels: ``(labels,)`` bool, the labels of this key.
     """
 
     name: str
     number: int
     prefix: str
-    own: NDArray[np.bool_]
+    labels: NDArray[np.bool_]
 
 
 class DetectionView:
-    """What details are computed from.
+    """Columns that details are computed from.
 
     ``chosen``, ``true``, ``counted`` and ``origin`` are rows of the selection; everything
     else has the rows of the whole ledger, and is right for those of datums that count.
@@ -53,9 +53,9 @@ class DetectionView:
         self.ledger = ledger
         self.settings = Settings.of(ledger.parameters)
         self.lane = int(self.settings.lane_of(self.settings.iou_threshold)[0])
-        self.book = DetectionLedger(ledger)
-        self.chosen = self.book.select(counts)
-        self.true, self.counted = self.chosen.verdicts(self.lane)
+        self.ledger_rows = DetectionLedger(ledger)
+        self.chosen = self.ledger_rows.select(counts)
+        self.true, self.counted = self.chosen.true_and_counted(self.lane)
         self.often = np.ones(len(ledger.datums), np.int64) if counts is None else counts
         self.key_of_label = keys_of(ledger.labels)
 
@@ -64,8 +64,8 @@ class DetectionView:
         """Every label key, as they occur; one without name where there is no label."""
         names = list(dict.fromkeys(key for key, _ in self.ledger.labels)) or [""]
         for number, name in enumerate(names):
-            own = np.asarray(self.key_of_label == number)
-            yield Key(name, number, f"{name}/" if number else "", own)
+            labels = np.asarray(self.key_of_label == number)
+            yield Key(name, number, f"{name}/" if number else "", labels)
 
     @property
     def labels(self) -> Iterator[tuple[int, Label]]:
@@ -74,22 +74,22 @@ class DetectionView:
         seen = np.bincount(self.chosen.rows.label, minlength=len(truths))
         occur = np.flatnonzero(truths + seen)
         most = occur[np.argsort(-truths[occur], kind="stable")][:LISTED]
-        for place in np.sort(most).tolist():
-            yield place, Label(*self.ledger.labels[place])
+        for number in np.sort(most).tolist():
+            yield number, Label(*self.ledger.labels[number])
 
     @property
     def has_pairs(self) -> bool:
-        """Whether the ledger keeps what overlaps what."""
+        """Whether the ledger has the table of overlapping pairs."""
         return "pairs" in self.ledger.tables
 
     @cached_property
     def pairs(self) -> Overlaps:
         """Overlaps of detections and truths of one label key, of any labels, on chosen datums.
 
-        What overlaps what on one datum says nothing of another: the others need not be looked at.
+        Pairs of one datum do not depend on others: those of datums that do not count are dropped.
         """
         table = self.ledger.tables["pairs"]
-        chosen = self.often[self.book.detections["datum"][table["detection"]]] > 0
+        chosen = self.often[self.ledger_rows.detections["datum"][table["detection"]]] > 0
         pairs = Overlaps(
             table["detection"].astype(np.intp), table["truth"].astype(np.intp), table["iou"]
         )
@@ -98,30 +98,30 @@ class DetectionView:
     @cached_property
     def same_label(self) -> NDArray[np.bool_]:
         """``(pairs,)`` whether both have one label."""
-        label, truth = self.book.detections["label"], self.book.truths["label"]
+        label, truth = self.ledger_rows.detections["label"], self.ledger_rows.truths["label"]
         return np.asarray(label[self.pairs.detection] == truth[self.pairs.truth])
 
     @cached_property
     def real(self) -> NDArray[np.bool_]:
         """``(truths,)`` those that count: no crowd, and in the overall area range."""
-        return np.asarray(self.book.truths["areas"] & np.uint8(1), np.bool_)
+        return np.asarray(self.ledger_rows.truths["areas"] & np.uint8(1), np.bool_)
 
     @cached_property
-    def verdicts(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def true_and_counted(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Of the whole ledger: true positives, and detections that count."""
-        return self.book.select(None).verdicts(self.lane)
+        return self.ledger_rows.select(None).true_and_counted(self.lane)
 
     @cached_property
-    def found(self) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """The truth that each detection of the ledger matched, and their IoU."""
+    def matched(self) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """The truth that each detection of the ledger matches, and their IoU."""
         reach = self.same_label & (self.pairs.iou >= self._threshold)
-        crowd, rank = self.book.truths["crowd"], self.book.detections["rank"]
+        crowd, rank = self.ledger_rows.truths["crowd"], self.ledger_rows.detections["rank"]
         return assigned(self.pairs.where(reach), rank, ~self.real, crowd)
 
     @cached_property
     def rank_in_image(self) -> NDArray[np.intp]:
-        """Place of each detection among those of its image and key, by falling score."""
-        table = self.book.detections
+        """Rank of each detection among those of its image and key, by falling score."""
+        table = self.ledger_rows.detections
         keys = int(self.key_of_label.max(initial=0)) + 1
         cell = table["datum"].astype(np.int64) * keys
         cell += self.key_of_label[table["label"]]
@@ -133,7 +133,7 @@ class DetectionView:
 
     @property
     def origin(self) -> NDArray[np.intp]:
-        """Position in the ledger of each row of the selection."""
+        """Row in the ledger of each row of the selection."""
         rows = self.chosen.origin
         return np.arange(len(self.chosen.score)) if rows is None else rows
 

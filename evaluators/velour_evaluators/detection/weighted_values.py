@@ -1,6 +1,6 @@
-"""COCO's metrics under many weightings of the images, with no more work than they take.
+"""COCO's metrics under many weightings of the images; only the curves they need are computed.
 
-Lanes, area ranges and labels that no key is about are not followed.
+Lanes, area ranges and labels that no metric key needs are skipped.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.detection import engine
-from velour_evaluators.detection.kernels.accumulate import Average, Averages, Question
+from velour_evaluators.detection.kernels.accumulate import Average, AverageQuery, Averages
 from velour_evaluators.detection.ledger_writer import keys_of
 from velour_evaluators.detection.metrics import coco_averages, label_keys
 from velour_evaluators.detection.parameters import Settings
@@ -40,11 +40,11 @@ class CocoValues:
 
     def is_coco(self, metric: str) -> bool:
         """Whether a metric of all labels or of one is among COCO's."""
-        own = metric.rpartition("/")[2]
-        return own in self._named or (own.startswith("m") and own[1:] in self._named)
+        name = metric.rpartition("/")[2]
+        return name in self._named or (name.startswith("m") and name[1:] in self._named)
 
     def values(self, keys: Sequence[MetricKey], weights: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Measure each key under each weighting.
+        """The value of each metric under each weighting.
 
         Args:
             keys: those that :meth:`knows`.
@@ -55,7 +55,7 @@ class CocoValues:
         """
         self._check(weights)
         return self._values(
-            keys, lambda question: engine.averages(self.ledger, self.settings, question, weights)
+            keys, lambda query: engine.averages(self.ledger, self.settings, query, weights)
         )
 
     def omissions(
@@ -64,7 +64,7 @@ class CocoValues:
         weight: NDArray[np.int64],
         omitted: NDArray[np.intp],
     ) -> NDArray[np.float64]:
-        """Measure each key without each of some datums, in turn: ``(omitted, keys)``.
+        """The value of each metric without each of some datums: ``(omitted, keys)``.
 
         Args:
             keys: those that :meth:`knows`.
@@ -74,28 +74,28 @@ class CocoValues:
         self._check(weight[None])
         return self._values(
             keys,
-            lambda question: engine.omissions(
-                self.ledger, self.settings, question, weight, omitted
-            ),
+            lambda query: engine.omissions(self.ledger, self.settings, query, weight, omitted),
         )
 
     def _values(
-        self, keys: Sequence[MetricKey], measure: Callable[[Question], Averages]
+        self, keys: Sequence[MetricKey], measure: Callable[[AverageQuery], Averages]
     ) -> NDArray[np.float64]:
         averages = [self._average(*key) for key in keys]
         of_labels = [average for (_, label), average in zip(keys, averages, strict=True) if label]
-        kinds = [kind for kind in dict.fromkeys((*of_labels, *averages)) if kind is not None]
+        distinct = [average for average in dict.fromkeys((*of_labels, *averages)) if average]
         detailed = len(set(of_labels))  # labels come first
         groups = len(self._label_keys)
         means = measure(
-            Question(self.settings.max_detections, kinds, self._groups_of(keys), groups, detailed)
+            AverageQuery(
+                self.settings.max_detections, distinct, self._groups_of(keys), groups, detailed
+            )
         )
         values = np.full((len(means.groups), len(keys)), np.nan)
         for column, (key, average) in enumerate(zip(keys, averages, strict=True)):
             number = self._number(*key)
             if number is not None and average is not None:
                 source = means.groups if key[1] is None else means.labels
-                values[:, column] = source[:, kinds.index(average), number]
+                values[:, column] = source[:, distinct.index(average), number]
         return values
 
     def _check(self, weights: NDArray[np.int64]) -> None:

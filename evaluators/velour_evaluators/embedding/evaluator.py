@@ -1,11 +1,11 @@
-"""Embeddings: does a model put like with like?
+"""Embeddings: are items of one label each other's nearest neighbours?
 
-An item is a predicted annotation with an embedding; what it is of, the ground truth of
-its datum says. Every item seeks its neighbours among all others; or, where ``role_key`` names
-metadata that says ``query`` or ``candidate``, queries seek among candidates.
+An item is a predicted annotation with an embedding; its label is the true label of its datum.
+Neighbours of every item are searched among all others; or, where ``role_key`` names metadata
+that is ``query`` or ``candidate``, those of queries among candidates.
 
-Neighbours are among the chosen datums, so a filter changes who they are: the ledger keeps
-the vectors, and a selection is measured anew. A datum that counts twice stands in the data
+Neighbours are searched among the selected datums, so a filter changes them: the ledger keeps
+the vectors, and every selection is searched anew. A datum that counts twice is in the data
 twice, and its copies are each other's nearest.
 """
 
@@ -34,10 +34,11 @@ _ROLES = {"candidate": 0, "query": 1}
 class EmbeddingEvaluator(Evaluator):
     """Recall and purity of the nearest neighbours, and how far labels are apart.
 
-    ``recall_k``: share of queries with one of their label among the ``k`` nearest, of those that
-    have one at all. ``purity_k``: mean share of the ``k`` nearest that are of the query's label.
+    ``recall_k``: share of queries with a candidate of their label among the ``k`` nearest, of those
+    that have one at all. ``purity_k``: mean share of the ``k`` nearest that have the query's label.
     ``separation``: probability that a pair of one label is more alike, by cosine, than a pair of
-    two; 0.5 where labels do not matter. Undefined (``None``) where nobody has anything to find.
+    two; 0.5 where labels do not matter. Undefined (``None``) where no query has a candidate of its
+    label.
     """
 
     task = "embedding"
@@ -51,30 +52,30 @@ class EmbeddingEvaluator(Evaluator):
         "role_key": None,
     }
 
-    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Complete and check parameters.
 
         ``neighbours``: rising whole numbers >= 1. ``distance``: ``cosine`` or ``euclidean``.
-        ``role_key``: name of the metadata that says ``query`` or ``candidate``; ``None`` when every
+        ``role_key``: name of the metadata that is ``query`` or ``candidate``; ``None`` when every
         item is both.
         """
-        said = super().parameters(given)
-        counts = said["neighbours"]
+        complete = super().parameters(parameters)
+        counts = complete["neighbours"]
         sound = isinstance(counts, (list, tuple)) and all(
             isinstance(k, int) and not isinstance(k, bool) and k >= 1 for k in counts
         )
         if not sound or not counts or sorted(set(counts)) != list(counts):
             raise InvalidInput(f"neighbours {counts!r}: expected rising whole numbers >= 1.")
-        if said["distance"] not in _DISTANCES:
-            raise UnknownName("distance", said["distance"], _DISTANCES)
-        return {**said, "neighbours": list(counts)}
+        if complete["distance"] not in _DISTANCES:
+            raise UnknownName("distance", complete["distance"], _DISTANCES)
+        return {**complete, "neighbours": list(counts)}
 
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
         """Every metric is a share."""
         return (0.0, 1.0)
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
-        """Collect the vectors, with what each is of."""
+        """Collect the vectors with their labels and roles."""
         predictions = dataset.predictions
         assert predictions is not None
         rows, vectors = _vectors(predictions, dataset)
@@ -85,11 +86,10 @@ class EmbeddingEvaluator(Evaluator):
         rows, vectors = rows[known], vectors[known]
         items: list[tuple[int, int, int, int]] = []
         for true in truths:
-            datum = predictions.datum[rows]
             items += [
-                (int(place), int(true[place]), int(roles[place]), item)
-                for item, place in enumerate(datum)
-                if true[place] >= 0
+                (int(datum), int(true[datum]), int(roles[datum]), item)
+                for item, datum in enumerate(predictions.datum[rows])
+                if true[datum] >= 0
             ]
         columns = np.array(items, np.int32).reshape(-1, 4).T
         return Ledger(
@@ -113,14 +113,14 @@ class EmbeddingEvaluator(Evaluator):
         counts = ledger.weights_of(datums, weights)
         metrics: list[Metric] = []
         keys = dict.fromkeys(key for key, _ in ledger.labels) or {"": None}
-        for place, key in enumerate(keys):
+        for number, key in enumerate(keys):
             queries, candidates = _sides(ledger, key, counts)
             for name, value in _scores(queries, candidates, ledger.parameters):
-                metrics.append(Metric(f"{key}/{name}" if place else name, value))
+                metrics.append(Metric(f"{key}/{name}" if number else name, value))
         return metrics
 
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
-        """Put partitions together: items by key and datum, vectors by datum."""
+        """Concatenate ledgers of disjoint datums: items by key and datum, vectors by datum."""
         return _in_order(Ledger.joined(_numbered_on(ledgers)))
 
 
@@ -153,38 +153,38 @@ def _roles(dataset: Dataset, key: str | None) -> NDArray[np.int8]:
     if key is None:
         return np.full(len(dataset), 2, np.int8)
     roles = np.empty(len(dataset), np.int8)
-    for place, datum in enumerate(dataset.datums):
+    for index, datum in enumerate(dataset.datums):
         role = datum.metadata.get(key)
         if role not in _ROLES:
             raise BadDataset(
-                f"datum {datum.uid!r}: metadata {key!r} is {role!r}; role_key expects it to say "
+                f"datum {datum.uid!r}: metadata {key!r} is {role!r}; role_key expects "
                 "'query' or 'candidate'."
             )
-        roles[place] = _ROLES[role]
+        roles[index] = _ROLES[role]
     return roles
 
 
-def _true_labels(dataset: Dataset, own: NDArray[np.bool_], key: str) -> NDArray[np.intp]:
+def _true_labels(dataset: Dataset, labels_of_key: NDArray[np.bool_], key: str) -> NDArray[np.intp]:
     """The one true label of each datum under a key; -1 where it has none."""
     true = np.full(len(dataset), -1, np.intp)
-    for row in np.flatnonzero(own[dataset.truth.label]):
-        place, label = dataset.truth.datum[row], dataset.truth.label[row]
-        if true[place] not in (-1, label):
+    for row in np.flatnonzero(labels_of_key[dataset.truth.label]):
+        datum, label = dataset.truth.datum[row], dataset.truth.label[row]
+        if true[datum] not in (-1, label):
             raise BadDataset(
-                f"datum {dataset.uids[place]!r} has two true labels under {key!r}: an embedding "
+                f"datum {dataset.uids[datum]!r} has two true labels under {key!r}: an embedding "
                 "is of one; evaluate the other key with label_keys."
             )
-        true[place] = label
+        true[datum] = label
     return true
 
 
 def _sides(
     ledger: Ledger, key: str, counts: NDArray[np.int64] | None
 ) -> tuple[Labelled, Labelled | None]:
-    """Queries and candidates of a key; no candidates when everyone is both."""
+    """Queries and candidates of a key; ``None`` for candidates where every item is both."""
     items = ledger.tables["items"]
-    own = np.array([name[0] == key for name in ledger.labels], bool)
-    often = own[items["label"]].astype(np.int64)
+    labels_of_key = np.array([name[0] == key for name in ledger.labels], bool)
+    often = labels_of_key[items["label"]].astype(np.int64)
     if counts is not None:
         often *= counts[items["datum"]]
     rows = np.repeat(np.arange(len(often)), often)
@@ -214,13 +214,13 @@ def _scores(
 
 
 def _numbered_on(ledgers: Sequence[Ledger]) -> list[Ledger]:
-    """Let the vectors of each ledger be numbered after those of the ones before it."""
+    """Ledgers whose vectors are numbered after those of the ledgers before."""
     numbered, before = [], 0
-    for one in ledgers:
-        items = one.tables["items"]
+    for ledger in ledgers:
+        items = ledger.tables["items"]
         moved = {**items, "vector": items["vector"] + np.int32(before)}
         before += _count(items)
-        numbered.append(replace(one, tables={**one.tables, "items": moved}))
+        numbered.append(replace(ledger, tables={**ledger.tables, "items": moved}))
     return numbered
 
 
@@ -230,9 +230,9 @@ def _in_order(ledger: Ledger) -> Ledger:
     datum_of = np.zeros(count, np.int32)
     datum_of[items["vector"]] = items["datum"]
     order = np.argsort(datum_of, kind="stable")
-    place = np.empty(count, np.int32)
-    place[order] = np.arange(count, dtype=np.int32)
-    moved = {**items, "vector": place[items["vector"]]}
+    new_index = np.empty(count, np.int32)
+    new_index[order] = np.arange(count, dtype=np.int32)
+    moved = {**items, "vector": new_index[items["vector"]]}
     keys = list(dict.fromkeys(key for key, _ in ledger.labels))
     key = np.array([keys.index(name[0]) for name in ledger.labels], np.int32)[items["label"]]
     rows = np.lexsort((moved["vector"], moved["datum"], key))
@@ -242,5 +242,5 @@ def _in_order(ledger: Ledger) -> Ledger:
 
 
 def _count(items: Mapping[str, NDArray[Any]]) -> int:
-    """How many vectors a ledger holds: every one is an item's."""
+    """Number of vectors in a ledger: each belongs to an item."""
     return int(items["vector"].max(initial=-1)) + 1

@@ -1,4 +1,4 @@
-"""Sums that are the same to the bit in any order, with zero weights, and for weights or copies.
+"""Sums that are equal to the bit in any order, and for weights as for copies of rows.
 
 Floats add up differently in another order, so a slice by weights and the same slice of
 the data would differ in their last digit. Here they are rounded once to multiples of
@@ -78,12 +78,12 @@ def bounds_of(groups: NDArray[np.integer], size: int) -> NDArray[np.int64]:
     >>> bounds_of(np.array([0, 0, 2]), 3)
     array([0, 2, 2, 3])
     """
-    wanted = np.arange(size + 1, dtype=groups.dtype)  # of another type, numpy would copy groups
-    return np.searchsorted(groups, wanted).astype(np.int64, copy=False)
+    values = np.arange(size + 1, dtype=groups.dtype)  # of another type, numpy would copy groups
+    return np.searchsorted(groups, values).astype(np.int64, copy=False)
 
 
 def running_sum(values: NDArray[np.signedinteger]) -> NDArray[np.int64]:
-    """Sum of what stands before each position, and of all: ``(n + 1,)``, first 0.
+    """Sum of the values before each position, and of all: ``(n + 1,)``, first 0.
 
     >>> running_sum(np.array([1, 2, 4]))
     array([0, 1, 3, 7])
@@ -94,7 +94,7 @@ def running_sum(values: NDArray[np.signedinteger]) -> NDArray[np.int64]:
 
 
 def narrowest(most: int) -> type[np.signedinteger]:
-    """The smallest type that holds whole numbers up to ``most``: less memory is more speed.
+    """The smallest integer type that holds numbers up to ``most``: less memory is faster.
 
     >>> narrowest(100), narrowest(128)
     (<class 'numpy.int8'>, <class 'numpy.int32'>)
@@ -147,7 +147,7 @@ def exact_mean(values: NDArray[np.float64], weights: Weights | None = None) -> f
 def _pieces(
     values: NDArray[np.float64], weights: Weights | None
 ) -> Iterator[tuple[slice, tuple[NDArray[np.int64], NDArray[np.int64]]]]:
-    """Halves of some values after another: whole columns of them would take much memory."""
+    """Halves of values, piece by piece: halves of whole columns would take much memory."""
     for start in range(0, len(values), _AT_ONCE):
         piece = slice(start, start + _AT_ONCE)
         yield piece, _halves(values[piece], None if weights is None else weights[piece])

@@ -1,4 +1,4 @@
-"""Which arithmetic runs: the compiled kernel where there is one, numpy otherwise; the same bits."""
+"""Run the compiled kernel where there is one, numpy otherwise; both give the same bits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from velour_evaluators.kernels.native import labels as compiled
 from velour_evaluators.kernels.native import library
 from velour_evaluators.semantic.kernels import boundaries, pixel_confusion
-from velour_evaluators.semantic.kernels.pixel_confusion import Counts, LabelRuns
+from velour_evaluators.semantic.kernels.pixel_confusion import LabelRuns, PixelPairCounts
 from velour_plugin.plugin import Edges, LabelPixels
 
 
@@ -22,8 +22,8 @@ def runs_of_masks(masks: Sequence[Edges], labels: Sequence[int], size: int) -> L
     return pixel_confusion.runs_of_masks(masks, labels, size)
 
 
-def confusion_of_runs(truth: LabelRuns, predicted: LabelRuns, labels: int) -> Counts:
-    """Count the pixels of each pair of owners.
+def confusion_of_runs(truth: LabelRuns, predicted: LabelRuns, labels: int) -> PixelPairCounts:
+    """Count the pixels of each pair of labels.
 
     Args:
         truth: of an image, with labels up to ``labels`` itself.
@@ -35,7 +35,7 @@ def confusion_of_runs(truth: LabelRuns, predicted: LabelRuns, labels: int) -> Co
     return pixel_confusion.confusion_of_runs(truth, predicted)
 
 
-def confusion_of_labels(truth: NDArray[Any], predicted: NDArray[Any]) -> Counts:
+def confusion_of_labels(truth: NDArray[Any], predicted: NDArray[Any]) -> PixelPairCounts:
     """Count the pixels of each pair of numbers of two label images.
 
     Args:
@@ -58,7 +58,7 @@ def boundary_counts(
     """Count the pixels that boundary scores follow from: ``kernels/boundaries.py``.
 
     Args:
-        truth: labels below ``labels``; ``labels`` itself is nobody's on both sides.
+        truth: labels below ``labels``; ``labels`` itself counts on neither side.
         predicted: of the same image; labels below ``labels``.
         height: of the image, in pixels.
         labels: how many there are.

@@ -1,8 +1,8 @@
-"""Semantic segmentation: which label every pixel has.
+"""Semantic segmentation: one label for every pixel.
 
 A label without true pixels has no IoU (``None``) and does not enter means. Pixels
-that nobody labels are background, which is no label: it has no IoU, yet what is
-predicted there is wrong, and what is missed there is missed. Counts are summed
+without a label are background, which is no label and has no IoU; a label predicted
+there is wrong, and a true label predicted as background is missed. Counts are summed
 over datums before they are divided, so a large image weighs more than a small one.
 
 ==================  ===============================================================
@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators import by_datum
+from velour_evaluators.kernels.native import library
 from velour_evaluators.semantic.ledger import concatenated, write_ledger
 from velour_evaluators.semantic.scores import (
     Sums,
@@ -55,14 +56,19 @@ class SemanticSegmentation(Evaluator):
     of_label: ClassVar[Mapping[str, str]] = {"mIoU": "IoU", "mDice": "Dice"}
     defaults = {"ignore_label": None, "boundary_width": 0.02, "examples": 5}  # noqa: RUF012
 
-    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Complete and check parameters, as the head of this module describes them."""
-        complete = super().parameters(given)
+        complete = super().parameters(parameters)
         return {
             "ignore_label": _checked_label(complete["ignore_label"]),
             "boundary_width": _checked_width(complete["boundary_width"]),
             "examples": _checked_examples(complete["examples"]),
         }
+
+    @property
+    def engine(self) -> str:
+        """The compiled kernel, or numpy and why."""
+        return library.describe()
 
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
         """Every metric is a share."""
@@ -73,7 +79,7 @@ class SemanticSegmentation(Evaluator):
 
         Raises:
             BadDataset: there are no predictions, or regions break the rules of
-                :func:`velour_evaluators.semantic.scenes.scenes`.
+                :func:`velour_evaluators.semantic.labelled_images.labelled_images`.
         """
         if dataset.predictions is None:
             raise BadDataset(f"dataset {dataset.name!r} has no predictions: use with_predictions.")
@@ -99,7 +105,7 @@ class SemanticSegmentation(Evaluator):
     def values(
         self, ledger: Ledger, keys: Sequence[MetricKey], weights: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Measure some metrics under many weightings; sums of pixels, and their shares."""
+        """Some metrics under many weightings, from sums of pixels."""
         values = np.full((len(weights), len(keys)), np.nan)
         label_keys = list(_keys(ledger.labels))
         for row, counts in enumerate(weights):
@@ -107,8 +113,8 @@ class SemanticSegmentation(Evaluator):
             scores = label_scores(sums)
             about_all = {
                 prefix + name: value
-                for number, (prefix, _, own) in enumerate(label_keys)
-                for name, value in headline_scores(sums, scores, number, own).items()
+                for number, (prefix, _, of_key) in enumerate(label_keys)
+                for name, value in headline_scores(sums, scores, number, of_key).items()
             }
             for column, (metric, label) in enumerate(keys):
                 if label is None:
@@ -122,7 +128,7 @@ class SemanticSegmentation(Evaluator):
         return by_datum.of_segmentation(ledger)
 
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
-        """Put partitions together: rows by datum, as in the ledger of the whole."""
+        """Concatenate ledgers of disjoint datums: the ledger of all their datums."""
         return concatenated(ledgers)
 
     def details(
@@ -140,35 +146,35 @@ class SemanticSegmentation(Evaluator):
         counted = ledger.weights_of(datums, weights)
         matrices = confusion_matrices(ledger, counted, ledger.parameters["examples"])
         return [
-            Metric(prefix + "confusion_matrix", matrix, parameters=said)
-            for (prefix, said, _), matrix in zip(_keys(ledger.labels), matrices, strict=True)
+            Metric(prefix + "confusion_matrix", matrix, parameters=parameters)
+            for (prefix, parameters, _), matrix in zip(_keys(ledger.labels), matrices, strict=True)
         ]
 
 
 def _headlines(
     labels: Sequence[LabelName], sums: Sums, scores: Mapping[str, NDArray[np.float64]]
 ) -> Iterator[Metric]:
-    for key, (prefix, said, own) in enumerate(_keys(labels)):
-        values = headline_scores(sums, scores, key, own)
+    for key, (prefix, parameters, of_key) in enumerate(_keys(labels)):
+        values = headline_scores(sums, scores, key, of_key)
         for name in SemanticSegmentation.headline:
-            yield Metric(prefix + name, _known(values[name]), parameters=said)
+            yield Metric(prefix + name, _known(values[name]), parameters=parameters)
 
 
 def _label_metrics(
     labels: Sequence[LabelName], scores: Mapping[str, NDArray[np.float64]]
 ) -> Iterator[Metric]:
     columns = [(name, values.tolist()) for name, values in scores.items()]
-    for place, name in enumerate(labels):
+    for index, name in enumerate(labels):
         label = Label(*name)
         for score, values in columns:
-            yield Metric(score, _known(values[place]), label)
+            yield Metric(score, _known(values[index]), label)
 
 
 def _keys(labels: Sequence[LabelName]) -> Iterator[tuple[str, dict[str, Any], NDArray[np.bool_]]]:
-    """Prefix of names, what to say, and own labels of each key; the first has no prefix."""
-    for place, key in enumerate(dict.fromkeys(key for key, _ in labels) or [""]):
-        own = np.array([name[0] == key for name in labels], bool)
-        yield (f"{key}/", {"key": key}, own) if place else ("", {}, own)
+    """Prefix and parameters of metrics, and labels (bool), of each key; the first has no prefix."""
+    for index, key in enumerate(dict.fromkeys(key for key, _ in labels) or [""]):
+        of_key = np.array([name[0] == key for name in labels], bool)
+        yield (f"{key}/", {"key": key}, of_key) if index else ("", {}, of_key)
 
 
 def _known(value: float) -> float | None:
@@ -179,41 +185,41 @@ def _is_ignored(name: LabelName, ignored: Any) -> bool:
     return name[1] == ignored if isinstance(ignored, str) else list(name) == ignored
 
 
-def _checked_label(given: Any) -> Any:
-    if given is None or (isinstance(given, str) and given):
-        return given
-    pair = list(given) if isinstance(given, (list, tuple)) else []
+def _checked_label(value: Any) -> Any:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    pair = list(value) if isinstance(value, (list, tuple)) else []
     if len(pair) == 2 and all(isinstance(text, str) and text for text in pair):
         return pair
     raise InvalidInput(
-        f"ignore_label {given!r}: expected a label's value, a (key, value) pair or None; "
+        f"ignore_label {value!r}: expected a label's value, a (key, value) pair or None; "
         "write str(...) around a number."
     )
 
 
-def _checked_width(given: Any) -> float | None:
-    if given is None:
+def _checked_width(value: Any) -> float | None:
+    if value is None:
         return None
-    number = math.nan if isinstance(given, (bool, str)) else _number(given)
+    number = math.nan if isinstance(value, (bool, str)) else _number(value)
     if 0 < number < 1:
         return number
     if number >= 1 and number.is_integer():
         return int(number)
     raise InvalidInput(
-        f"boundary_width {given!r}: expected a share of the diagonal in (0, 1), whole pixels >= 1, "
+        f"boundary_width {value!r}: expected a share of the diagonal in (0, 1), whole pixels >= 1, "
         "or None to leave boundaries out."
     )
 
 
-def _checked_examples(given: Any) -> int:
-    number = math.nan if isinstance(given, (bool, str)) else _number(given)
+def _checked_examples(value: Any) -> int:
+    number = math.nan if isinstance(value, (bool, str)) else _number(value)
     if number >= 0 and number.is_integer():
         return int(number)
-    raise InvalidInput(f"examples {given!r}: expected a whole number of datums >= 0.")
+    raise InvalidInput(f"examples {value!r}: expected a whole number of datums >= 0.")
 
 
-def _number(given: Any) -> float:
+def _number(value: Any) -> float:
     try:
-        return float(given)
+        return float(value)
     except (TypeError, ValueError):
         return math.nan

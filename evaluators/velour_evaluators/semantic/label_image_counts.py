@@ -1,4 +1,4 @@
-"""Label images, one number a pixel: counted, and annotations painted as one."""
+"""Label images (one number a pixel): their confusion, and annotations painted as one."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def label_image_of_annotations(
     key: str = DEFAULT_KEY,
     background: int = 0,
 ) -> NDArray[np.int64]:
-    """Paint annotations as a label image; where two claim a pixel, the later one has it.
+    """Paint annotations as a label image; a pixel of two annotations gets the later one.
 
     Args:
         annotations: with rasters of the image's size, or polygons.

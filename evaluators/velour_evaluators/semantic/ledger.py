@@ -1,10 +1,10 @@
-"""Write the ledger of semantic segmentation: what is counted of each datum.
+"""The ledger of semantic segmentation: pixel counts of each datum.
 
 =============  ==================================================================
 ``counts``     datum, key, truth, predicted, pixels: the confusion of labels, -1
                being the background
 ``labels``     datum, label, truth, predicted, right: pixels that truly have the
-               label, that are said to, and that are both
+               label, that are predicted to have it, and that are both
 ``datums``     datum, key, agreed, pixels: all that count, and those on which both
                sides agree, be it on the background
 ``boundaries`` datum, label, and the columns of
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from velour_evaluators.semantic.engine import boundary_counts, confusion_of_runs
 from velour_evaluators.semantic.kernels.boundaries import COLUMNS
 from velour_evaluators.semantic.kernels.pixel_confusion import NOBODY
-from velour_evaluators.semantic.scenes import Scene, scenes
+from velour_evaluators.semantic.labelled_images import LabelledImage, labelled_images
 from velour_plugin import Dataset, Ledger
 from velour_plugin.plugin import Columns, LabelName
 
@@ -44,17 +44,17 @@ def write_ledger(
     """Count every datum once for each label key.
 
     Args:
-        task: whose ledger it is.
+        task: of the ledger.
         dataset: with predictions.
         labels: those that are evaluated.
         ignored: those whose true pixels do not count.
         parameters: complete and checked.
     """
     parts, boundaries = [_NO_COUNTS], [_NO_BOUNDARIES]
-    for scene in scenes(dataset, labels, ignored):
-        parts.append(_counts_of(scene))
-        if parameters["boundary_width"] is not None and scene.labels.size:
-            boundaries.append(_boundaries_of(scene, parameters["boundary_width"]))
+    for image in labelled_images(dataset, labels, ignored):
+        parts.append(_counts_of(image))
+        if parameters["boundary_width"] is not None and image.labels.size:
+            boundaries.append(_boundaries_of(image, parameters["boundary_width"]))
     counts = _stacked(parts)
     tables = {
         "counts": counts,
@@ -66,43 +66,43 @@ def write_ledger(
 
 
 def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
-    """Put ledgers of different datums together; every table is by datum, as in the whole."""
+    """Concatenate ledgers of disjoint datums; tables are sorted by datum, as in one match."""
     together = Ledger.joined(ledgers, ("label", "counts.truth", "counts.predicted"))
     tables = {
-        name: _taken(columns, np.argsort(columns["datum"], kind="stable"))
+        name: _rows_of(columns, np.argsort(columns["datum"], kind="stable"))
         for name, columns in together.tables.items()
     }
     return replace(together, tables=tables)
 
 
-def _taken(columns: Columns, rows: NDArray[np.intp]) -> Rows:
+def _rows_of(columns: Columns, rows: NDArray[np.intp]) -> Rows:
     return {name: column[rows] for name, column in columns.items()}
 
 
-def _counts_of(scene: Scene) -> Rows:
-    cells = confusion_of_runs(scene.truth, scene.predicted, scene.labels.size)
+def _counts_of(image: LabelledImage) -> Rows:
+    cells = confusion_of_runs(image.truth, image.predicted, image.labels.size)
     nothing = (cells.truth == NOBODY) & (cells.predicted == NOBODY)
-    # an image whose size only a model knows may not score for agreeing on its emptiness
-    kept = (cells.truth != scene.labels.size) & (scene.known | ~nothing)
-    places = np.append(scene.labels, NOBODY).astype(np.int32)
+    # where only a prediction gives the size, agreement on background would score for free
+    kept = (cells.truth != image.labels.size) & (image.known | ~nothing)
+    labels = np.append(image.labels, NOBODY).astype(np.int32)
     return {
-        "datum": np.full(int(kept.sum()), scene.datum, np.int32),
-        "key": np.full(int(kept.sum()), scene.key, np.int32),
-        "truth": places[cells.truth[kept]],
-        "predicted": places[cells.predicted[kept]],
+        "datum": np.full(int(kept.sum()), image.datum, np.int32),
+        "key": np.full(int(kept.sum()), image.key, np.int32),
+        "truth": labels[cells.truth[kept]],
+        "predicted": labels[cells.predicted[kept]],
         "pixels": cells.pixels[kept],
     }
 
 
-def _boundaries_of(scene: Scene, width: float) -> Rows:
-    """Boundaries where something counts: what is ignored is nobody's on both sides."""
-    labels = scene.labels.size
-    pixels = int(width) if width >= 1 else round(width * math.hypot(scene.height, scene.width))
-    counts = boundary_counts(scene.truth, scene.predicted, scene.height, labels, max(1, pixels))
+def _boundaries_of(image: LabelledImage, width: float) -> Rows:
+    """Boundary counts of each label; ignored pixels belong to neither side."""
+    labels = image.labels.size
+    pixels = int(width) if width >= 1 else round(width * math.hypot(image.height, image.width))
+    counts = boundary_counts(image.truth, image.predicted, image.height, labels, max(1, pixels))
     return {
-        "datum": np.full(labels, scene.datum, np.int32),
-        "label": scene.labels.astype(np.int32),
-        **{name: counts[:, place] for place, name in enumerate(COLUMNS)},
+        "datum": np.full(labels, image.datum, np.int32),
+        "label": image.labels.astype(np.int32),
+        **{name: counts[:, column] for column, name in enumerate(COLUMNS)},
     }
 
 
@@ -110,36 +110,36 @@ def _by_label(counts: Rows, labels: int) -> Rows:
     """Sum the rows, the columns and the diagonal of each datum's confusion."""
     width = labels + 1  # the background sits at 0 and is dropped
     first = counts["datum"] * np.int64(width) + 1
-    cells, place = np.unique(
+    cells, cell = np.unique(
         np.concatenate((first + counts["truth"], first + counts["predicted"])), return_inverse=True
     )
-    real, said = np.split(place, 2)
+    true, predicted = np.split(cell, 2)
     right = np.where(counts["truth"] == counts["predicted"], counts["pixels"], 0)
     kept = cells % width > 0
     return {
         "datum": (cells // width)[kept].astype(np.int32),
         "label": (cells % width - 1)[kept].astype(np.int32),
-        "truth": _sums(real, counts["pixels"], cells.size)[kept],
-        "predicted": _sums(said, counts["pixels"], cells.size)[kept],
-        "right": _sums(real, right, cells.size)[kept],
+        "truth": _sums(true, counts["pixels"], cells.size)[kept],
+        "predicted": _sums(predicted, counts["pixels"], cells.size)[kept],
+        "right": _sums(true, right, cells.size)[kept],
     }
 
 
 def _by_datum(counts: Rows) -> Rows:
     """Sum all of each datum's confusion, and its diagonal."""
     keys = int(counts["key"].max(initial=0)) + 1
-    cells, place = np.unique(counts["datum"] * np.int64(keys) + counts["key"], return_inverse=True)
+    cells, cell = np.unique(counts["datum"] * np.int64(keys) + counts["key"], return_inverse=True)
     agreed = np.where(counts["truth"] == counts["predicted"], counts["pixels"], 0)
     return {
         "datum": (cells // keys).astype(np.int32),
         "key": (cells % keys).astype(np.int32),
-        "agreed": _sums(place, agreed, cells.size),
-        "pixels": _sums(place, counts["pixels"], cells.size),
+        "agreed": _sums(cell, agreed, cells.size),
+        "pixels": _sums(cell, counts["pixels"], cells.size),
     }
 
 
-def _sums(place: NDArray[np.int64], pixels: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    return np.bincount(place, pixels, size).astype(np.int64)
+def _sums(cell: NDArray[np.int64], pixels: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    return np.bincount(cell, pixels, size).astype(np.int64)
 
 
 def _stacked(parts: Sequence[Rows]) -> Rows:

@@ -1,6 +1,6 @@
-"""From the counts of a semantic ledger to scores: sum over datums, then divide.
+"""Scores from the counts of a semantic ledger: sums over datums, then shares.
 
-Scores are float64 arrays with NaN where nothing can be said; NaN stays in here.
+Scores are float64 arrays with NaN where undefined; NaN stays in here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Sums:
     Args:
         truth: ``(labels,)`` true pixels of each label.
         predicted: ``(labels,)`` predicted pixels.
-        right: ``(labels,)`` pixels that are both.
+        right: ``(labels,)`` pixels of which it is both the true and the predicted label.
         agreed: ``(keys,)`` pixels on which both sides agree, the background among them.
         pixels: ``(keys,)`` all pixels that count.
         boundaries: ``(7, labels)``, a row a column of
@@ -74,7 +74,7 @@ def label_scores(sums: Sums) -> dict[str, Floats]:
 
 
 def headline_scores(
-    sums: Sums, scores: Mapping[str, Floats], key: int, own: NDArray[np.bool_]
+    sums: Sums, scores: Mapping[str, Floats], key: int, of_key: NDArray[np.bool_]
 ) -> dict[str, float]:
     """Scores of one label key, by name.
 
@@ -82,25 +82,25 @@ def headline_scores(
         sums: of all keys.
         scores: of all labels.
         key: position of the key.
-        own: ``(labels,)`` which labels are the key's.
+        of_key: ``(labels,)`` which labels are the key's.
     """
-    truth = sums.truth[own]
-    weighted = np.where(truth > 0, scores["IoU"][own], 0) * truth
+    truth = sums.truth[of_key]
+    weighted = np.where(truth > 0, scores["IoU"][of_key], 0) * truth
     return {
-        "mIoU": _mean(scores["IoU"][own]),
-        "mDice": _mean(scores["Dice"][own]),
+        "mIoU": _mean(scores["IoU"][of_key]),
+        "mDice": _mean(scores["Dice"][of_key]),
         "pixel_accuracy": float(_share(sums.agreed, sums.pixels, sums.pixels)[key]),
         "fwIoU": float(weighted.sum() / truth.sum()) if truth.any() else np.nan,
-        "mean_accuracy": _mean(scores["recall"][own]),
-        "boundary_iou": _mean(scores["boundary_iou"][own]),
-        "boundary_f1": _mean(scores["boundary_f1"][own]),
+        "mean_accuracy": _mean(scores["recall"][of_key]),
+        "boundary_iou": _mean(scores["boundary_iou"][of_key]),
+        "boundary_f1": _mean(scores["boundary_f1"][of_key]),
     }
 
 
 def confusion_matrices(
     ledger: Ledger, weights: Weights | None, examples: int
 ) -> Iterator[dict[str, Any]]:
-    """Confusion of each label key, as JSON.
+    """Confusion matrix of each label key, as JSON.
 
     Args:
         ledger: of the whole evaluation.
@@ -110,37 +110,37 @@ def confusion_matrices(
     rows = ledger.tables["counts"]
     pixels = _weighted(rows["pixels"], rows, weights)
     for key in range(len({key for key, _ in ledger.labels}) or 1):
-        own = np.flatnonzero((rows["key"] == key) & (pixels > 0))
-        chosen = {name: column[own] for name, column in rows.items()}
-        yield _matrix(ledger, chosen, pixels[own], examples)
+        of_key = np.flatnonzero((rows["key"] == key) & (pixels > 0))
+        chosen = {name: column[of_key] for name, column in rows.items()}
+        yield _matrix(ledger, chosen, pixels[of_key], examples)
 
 
 def _matrix(
     ledger: Ledger, rows: Columns, pixels: NDArray[np.int64], examples: int
 ) -> dict[str, Any]:
     """One key's matrix: labels that occur, in the ledger's order, then the background."""
-    places = np.unique(np.concatenate((rows["truth"], rows["predicted"])))
-    places = np.append(places[places >= 0], -1)
-    at = np.empty(len(ledger.labels) + 1, np.int64)
-    at[places] = np.arange(places.size)
-    cells = at[rows["truth"]] * places.size + at[rows["predicted"]]
-    matrix = np.bincount(cells, pixels, places.size**2).astype(np.int64)
+    indices = np.unique(np.concatenate((rows["truth"], rows["predicted"])))
+    indices = np.append(indices[indices >= 0], -1)
+    row_of = np.empty(len(ledger.labels) + 1, np.int64)
+    row_of[indices] = np.arange(indices.size)
+    cells = row_of[rows["truth"]] * indices.size + row_of[rows["predicted"]]
+    matrix = np.bincount(cells, pixels, indices.size**2).astype(np.int64)
     return {
-        "labels": [_name(ledger, place) for place in places],
-        "matrix": matrix.reshape(places.size, places.size).tolist(),
+        "labels": [_name(ledger, index) for index in indices],
+        "matrix": matrix.reshape(indices.size, indices.size).tolist(),
         "examples": _examples(ledger, rows, examples),
     }
 
 
 def _examples(ledger: Ledger, rows: Columns, most: int) -> list[dict[str, Any]]:
     """For each pair of labels the datums with most pixels, the earlier first among equals."""
-    found: dict[tuple[int, int], dict[str, Any]] = {}
+    examples: dict[tuple[int, int], dict[str, Any]] = {}
     for row in _worst(rows, most):
         truth, predicted = int(rows["truth"][row]), int(rows["predicted"][row])
         names = {"truth": _name(ledger, truth), "predicted": _name(ledger, predicted)}
         datum = {"datum": ledger.datums[rows["datum"][row]], "pixels": int(rows["pixels"][row])}
-        found.setdefault((truth, predicted), {**names, "datums": []})["datums"].append(datum)
-    return list(found.values())
+        examples.setdefault((truth, predicted), {**names, "datums": []})["datums"].append(datum)
+    return list(examples.values())
 
 
 def _worst(rows: Columns, most: int) -> NDArray[np.int64]:
@@ -156,8 +156,8 @@ def _worst(rows: Columns, most: int) -> NDArray[np.int64]:
     return wrong[order[rank < most]]
 
 
-def _name(ledger: Ledger, place: int) -> str | None:
-    return None if place < 0 else ledger.labels[place][1]
+def _name(ledger: Ledger, index: int) -> str | None:
+    return None if index < 0 else ledger.labels[index][1]
 
 
 def _summed(
@@ -183,12 +183,14 @@ def _share(part: Floats, whole: Floats, needed: Floats) -> Floats:
     return share
 
 
-def _boundary_f1(truth: Floats, predicted: Floats, found: Floats, right: Floats) -> Floats:
-    """Harmonic mean of how much true contour is found and how much predicted one is right."""
-    recall = found / np.maximum(truth, 1)
+def _boundary_f1(
+    truth: Floats, predicted: Floats, matched_contour: Floats, right: Floats
+) -> Floats:
+    """Harmonic mean of the shares of true contour that is matched and predicted one that is."""
+    recall = matched_contour / np.maximum(truth, 1)
     precision = right / np.maximum(predicted, 1)
-    both = np.where(recall + precision > 0, recall + precision, 1)
-    return np.where(truth > 0, 2 * recall * precision / both, np.nan)
+    total = np.where(recall + precision > 0, recall + precision, 1)
+    return np.where(truth > 0, 2 * recall * precision / total, np.nan)
 
 
 def _mean(scores: Floats) -> float:

@@ -56,6 +56,7 @@ _logged: WeakKeyDictionary[Any, dict[Any, frozenset[Any]]] = WeakKeyDictionary()
 def watch_truth(module: ModuleType, watch: Watch) -> None:
     """Watch the ``COCO`` of a module."""
     watch(module.COCO, "__init__", _note_file)
+    watch(module.COCO, "loadRes", _note_results)
 
 
 def watch_evaluation(module: ModuleType, watch: Watch) -> None:
@@ -70,6 +71,15 @@ def _note_file(original: Callable[..., Any], self: Any, *args: Any, **kwargs: An
     path = args[0] if args else kwargs.get("annotation_file")
     if isinstance(path, (str, os.PathLike)):
         self._velour_name = Path(path).stem  # torchvision copies its COCO: a copy keeps this
+
+
+def _note_results(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> Any:
+    """What a model is called: after the file of its results."""
+    results = original(self, *args, **kwargs)
+    path = args[0] if args else kwargs.get("resFile")
+    if isinstance(path, (str, os.PathLike)):
+        results._velour_model = Path(path).stem
+    return results
 
 
 def _note_detections(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> None:
@@ -151,7 +161,8 @@ def _captured(evaluation: Any) -> Captured:
     name = recording.dataset_name(getattr(evaluation.cocoGt, "_velour_name", None), dataset)
     judged = dataset.with_name(name).with_predictions(said, "autologged")
     said_there = {} if _is_rounded(params) else _stats(evaluation)
-    return Captured("COCOeval", judged, TASKS[kind], parameters, said_there)
+    model = getattr(evaluation.cocoDt, "_velour_model", None)
+    return Captured("COCOeval", judged, TASKS[kind], parameters, said_there, model=model)
 
 
 def _is_rounded(params: Any) -> bool:

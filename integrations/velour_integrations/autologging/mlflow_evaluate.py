@@ -85,17 +85,20 @@ def _evaluator() -> type:
 
 def _evaluate(*, dataset: Any, run_id: str, model: Any, predictions: Any, **asked: Any) -> None:
     """As if the configuration had named a task of Velour's."""
+    from velour_integrations.mlflow.evaluation.collecting import collecting
     from velour_integrations.mlflow.evaluation.evaluator import VelourEvaluator
 
     chosen = {key: recording.option(key) for key in ("store", "dataset")}
-    VelourEvaluator().evaluate(
-        model_type=TASK,
-        dataset=dataset,
-        run_id=run_id,
-        model=model,
-        predictions=predictions,
-        evaluator_config={key: value for key, value in chosen.items() if value is not None},
-    )
+    with collecting() as evaluations:
+        VelourEvaluator().evaluate(
+            model_type=TASK,
+            dataset=dataset,
+            run_id=run_id,
+            model=model,
+            predictions=predictions,
+            evaluator_config={key: value for key, value in chosen.items() if value is not None},
+        )
+    recording.announce("mlflow.models.evaluate", evaluations[-1])
 
 
 AUTOLOGGER = Autologger("mlflow", {"mlflow.models": _watch}, ">=3.5")

@@ -16,6 +16,7 @@ that a run is made only for what there is to log.
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,12 +25,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import velour_plugin as velour
+from velour_integrations.mlflow.datasets.frame_names import experiment_name
 from velour_plugin.errors import VelourError
 from velour_plugin.plugin import publish
 
 logger = logging.getLogger("mlflow.velour")  # below MLflow's own, which silent=True turns off
 
 _ROUNDING = 1e-9  # libraries add in different orders
+_unnamed: dict[tuple[str, str], list[str]] = {}
+"""Digests of datasets without a name in this process, by tracking URI and experiment."""
+
 _quiet: ContextVar[bool] = ContextVar("velour_quiet", default=False)
 
 
@@ -45,6 +50,7 @@ class Captured:
         said: the library's own numbers, by the names that Velour has for them, where both are
             to be the same.
         step: the trainer's; ``None`` when it has none.
+        model: its name, by its weights or class; the run's name when the library knows no model.
     """
 
     source: str
@@ -53,6 +59,7 @@ class Captured:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     said: Mapping[str, float] = field(default_factory=dict)
     step: int | None = None
+    model: str | None = None
 
 
 def is_listening() -> bool:
@@ -92,8 +99,22 @@ def active_run_id() -> str | None:
 
 
 def dataset_name(known: str | None, dataset: velour.Dataset) -> str:
-    """What to call a dataset: as people said, as its library does, or after its content."""
-    return option("dataset") or known or f"autologged-{dataset.digest[:8]}"
+    """The name of a dataset: the caller's, that of its file, or of the MLflow experiment.
+
+    Where an experiment sees several datasets without a name, such as the rows for training and
+    those for testing, the second is ``NAME-2``: they are no versions of one another.
+    """
+    chosen = option("dataset") or known
+    if chosen:
+        return str(chosen)
+    import mlflow
+
+    experiment = experiment_name()
+    digests = _unnamed.setdefault((mlflow.get_tracking_uri(), experiment), [])
+    if dataset.digest not in digests:
+        digests.append(dataset.digest)
+    number = digests.index(dataset.digest) + 1
+    return experiment if number == 1 else f"{experiment}-{number}"
 
 
 def record(found: Sequence[Captured]) -> None:
@@ -139,8 +160,8 @@ def _log(judged: Sequence[tuple[Captured, velour.Evaluation]]) -> None:
     if run_id is None:  # in a worker thread of a training that MLflow watches
         return
     run = run_of(run_id)
-    model = run.name or run.run_id
     for found, evaluation in judged:
+        model = found.model or run.name or run.run_id
         logged = replace(evaluation, run=run, model=model)  # names the content, once for all
         _log_one(found, logged, found.dataset.with_model(model), run)
 
@@ -177,7 +198,30 @@ def _log_one(
     elif option("log_artifacts", True):
         with _hushed(bool(owner) or option("silent", False)):
             log_artifacts(run.run_id, evaluation, dataset, seen)
-    logger.info("%s: evaluated %s in run %s.", found.source, dataset.name, dataset.model)
+    announce(found.source, evaluation)
+
+
+def announce(source: str, evaluation: velour.Evaluation) -> None:
+    """Say what was evaluated in which run, and the command that ranks it."""
+    assert evaluation.run is not None
+    logger.info(
+        "%s: evaluated %s on %s in run %s. Next: %s",
+        source,
+        evaluation.model,
+        evaluation.certificate.dataset,
+        evaluation.run.name or evaluation.run.run_id,
+        _rank_command(evaluation),
+    )
+
+
+def _rank_command(evaluation: velour.Evaluation) -> str:
+    """The line that ranks what was just evaluated, by the first metric that has a value."""
+    headline = evaluation.headline
+    metric = next((name for name, value in headline.items() if value is not None), "")
+    words = ["velour", "rank", *([metric] if metric else [])]
+    words += ["--dataset", evaluation.certificate.dataset]
+    words += ["--store", option("store")] if option("store") else []
+    return shlex.join(words)
 
 
 @contextmanager

@@ -127,7 +127,20 @@ def _captured(model: Any, features: Any, truth: Any, score: float) -> recording.
         said = np.asarray(model.predict(features)).ravel()
     dataset = judged(None, classes.tolist(), true, said, facts_of(features))
     own = {"accuracy": float(score)}
-    return recording.Captured(type(model).__name__, dataset, "tabular-classification", {}, own)
+    source, task = type(model).__name__, "tabular-classification"
+    return recording.Captured(source, dataset, task, {}, own, model=_class_name(model))
+
+
+def _class_name(model: Any) -> str:
+    """The classifier's class; of a search or pipeline, that of what decides within it.
+
+    A pipeline's ``steps`` are pairs of a name and a step.
+    """
+    best = getattr(model, "best_estimator_", None)
+    if best is not None:
+        return _class_name(best)
+    steps = getattr(model, "steps", None)
+    return _class_name(steps[-1][1]) if steps else type(model).__name__
 
 
 def _scores(model: Any, features: Any, classes: int) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_integrations.autologging import recording
+from velour_integrations.mlflow.datasets.frame_names import experiment_name
 from velour_plugin import Autologger
 from velour_plugin.plugin import Watch
 
@@ -49,12 +51,12 @@ def _capture(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any)
         _outputs.reset(token)
     if not wanted or len(found) != 1:  # several datasets come as an evaluation each, within
         return
-    captured = _captured(self, found[0], _name(self, given))
+    captured = _captured(self, found[0], given)
     if captured is not None:
         recording.record([captured])
 
 
-def _captured(trainer: Any, output: Any, name: str) -> recording.Captured | None:
+def _captured(trainer: Any, output: Any, given: Any) -> recording.Captured | None:
     from velour_integrations.autologging.classification import judged, softmax
 
     said, truth = _array(output.predictions), _array(output.label_ids)
@@ -87,11 +89,18 @@ def _captured(trainer: Any, output: Any, name: str) -> recording.Captured | None
     main = getattr(trainer.model, "main_input_name", "")
     return recording.Captured(
         "Trainer",
-        judged(name, classes.tolist(), truth, said),
+        judged(_name(trainer, given), classes.tolist(), truth, said),
         "image-classification" if main == "pixel_values" else "tabular-classification",
         {} if one else {"multi_label": True},
         step=int(trainer.state.global_step),
+        model=_model_name(trainer.model),
     )
+
+
+def _model_name(model: Any) -> str:
+    """The last part of what its weights are called (``vit-base``); else its class."""
+    weights = getattr(getattr(model, "config", None), "_name_or_path", None)
+    return PurePath(str(weights or "")).name or type(model).__name__
 
 
 def _array(values: Any) -> NDArray[Any] | None:
@@ -119,8 +128,11 @@ def _classes(trainer: Any, count: int) -> NDArray[Any]:
     return np.array(distinct([str(known.get(number, number)) for number in range(count)]))
 
 
-def _name(trainer: Any, given: Any) -> str:
-    """As a ``datasets.Dataset`` says; else as metrics are called: ``eval``, or ``eval_`` a key."""
+def _name(trainer: Any, given: Any) -> str | None:
+    """The name of a ``datasets.Dataset``; ``None`` where the experiment's will do.
+
+    Of several without a name, the experiment's and the key of each, as in ``birds-spring``.
+    """
     chosen = given.get("eval_dataset")
     dataset = chosen if chosen is not None else trainer.eval_dataset
     if isinstance(chosen, str) and isinstance(trainer.eval_dataset, dict):
@@ -128,7 +140,10 @@ def _name(trainer: Any, given: Any) -> str:
     said = getattr(getattr(dataset, "info", None), "dataset_name", None)
     split = getattr(dataset, "split", None)
     prefix = str(given.get("metric_key_prefix", "eval"))
-    return f"{said}-{split}" if said and split else prefix
+    if said and split:
+        return f"{said}-{split}"
+    key = prefix.removeprefix("eval").removeprefix("_")
+    return f"{experiment_name()}-{key}" if key else None
 
 
 AUTOLOGGER = Autologger("transformers", {"transformers.trainer": _watch}, ">=4.40")

@@ -121,7 +121,7 @@ def _captured(validator: Any, found: _Seen, step: int | None) -> recording.Captu
         truth = np.array(labels)[np.concatenate(found.truth)]
         dataset = judged(name, labels, truth, np.concatenate(found.scores))
         task = "image-classification"
-    return recording.Captured("Ultralytics", dataset, task, step=step)
+    return recording.Captured("Ultralytics", dataset, task, step=step, model=_weights(validator))
 
 
 def _dataset(labels: Sequence[str], images: Sequence[_Image], name: str | None) -> Any:
@@ -209,6 +209,16 @@ def _name(validator: Any) -> str | None:
     data = getattr(validator.args, "data", None)
     split = getattr(validator.args, "split", None) or "val"
     return f"{PurePath(str(data)).stem}-{split}" if data else None
+
+
+def _weights(validator: Any) -> str | None:
+    """``yolo11n`` of ``yolo11n.pt``; ``train3-best`` of ``runs/detect/train3/weights/best.pt``."""
+    weights = getattr(validator.args, "model", None)
+    if not isinstance(weights, (str, PurePath)) or not str(weights):
+        return None
+    path = PurePath(str(weights))
+    trained = path.stem in ("best", "last") and path.parent.name == "weights"
+    return "-".join(filter(None, [trained and path.parent.parent.name, path.stem]))
 
 
 AUTOLOGGER = Autologger(

@@ -1,1 +1,1 @@
-"""Formats of annotation files: one file a format. They read and check; they judge nothing."""
+"""Formats of annotation files: one file a format. They read and check; they evaluate nothing."""

@@ -21,7 +21,7 @@ from velour_integrations.formats.coco_columns import (
     table_of,
 )
 from velour_plugin import AnnotationTable, Dataset, MultiPolygon, Polygon, Raster
-from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.errors import BadDataset, InvalidInput, unreadable
 from velour_plugin.plugin import (
     DEFAULT_KEY,
     DatumColumns,
@@ -54,9 +54,9 @@ class CocoFormat:
         images = _unique(content, "images", "image", path)
         categories = _unique(content, "categories", "category", path)
         uids = list(map(str, images))
-        numbered = {number: place for place, number in enumerate(images)}
+        numbered = {number: index for index, number in enumerate(images)}
         labels = _labels(categories, path)
-        classes = {number: place for place, number in enumerate(categories)}
+        classes = {number: index for index, number in enumerate(categories)}
         reader = _Results(uids, numbered, classes)
         table = table_of(columns[1], text, numbered, classes, labels) if columns else None
         if table is None:
@@ -93,14 +93,16 @@ class _Results:
             table = table_of(records, text, self.images, self.categories, labels)
         if table is None:
             table = self._table(_text(path), labels, path)
-        known = np.array([uid in dataset.place for uid in self.uids])
+        known = np.array([uid in dataset.index_of for uid in self.uids])
         return table if known.all() else table.on_datums(known)
 
     def _table(self, text: bytes, labels: Sequence[LabelName], path: Path) -> AnnotationTable:
         results = _parsed(text, path, list, "a list of results")
-        for place, result in enumerate(results):
+        for position, result in enumerate(results):
             if not isinstance(result, Mapping) or "score" not in result:
-                raise BadDataset(f"{_at(path, 'result', place)}: expected an object with a score.")
+                raise BadDataset(
+                    f"{_at(path, 'result', position)}: expected an object with a score."
+                )
         return _table(results, self.images, self.categories, labels, path, results=True)
 
 
@@ -109,7 +111,7 @@ def _text(path: Path) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise InvalidInput(f"{os.fspath(path)!r} cannot be read: {error.strerror}.") from error
+        raise unreadable(repr(os.fspath(path)), error) from error
 
 
 def _instances(text: bytes, path: Path) -> Any:
@@ -148,33 +150,33 @@ def _unique(content: Json, part: str, what: str, path: Path) -> dict[Any, Json]:
         raise BadDataset(f"{os.fspath(path)!r} has no list {part!r} of objects, as COCO has.")
     numbers = [entry.get("id") for entry in entries]
     if set(map(type, numbers)) <= {int} and len(set(numbers)) == len(numbers):
-        found = dict(zip(numbers, entries, strict=True))
+        by_id = dict(zip(numbers, entries, strict=True))
     else:
-        found = _one_by_one(entries, what, path)
+        by_id = _one_by_one(entries, what, path)
     if what == "annotation":
-        return found
-    names = list(found)
+        return by_id
+    names = list(by_id)
     order = natural_argsort(list(map(str, names)))
-    return {names[place]: found[names[place]] for place in order}
+    return {names[index]: by_id[names[index]] for index in order}
 
 
 def _one_by_one(entries: Sequence[Json], what: str, path: Path) -> dict[Any, Json]:
-    found: dict[Any, Json] = {}
+    by_id: dict[Any, Json] = {}
     seen: set[str] = set()
-    for place, entry in enumerate(entries):
+    for position, entry in enumerate(entries):
         number = entry.get("id")
         if number is None and what == "annotation":  # nothing refers to it
-            found[None, place] = entry
+            by_id[None, position] = entry
             continue
         if isinstance(number, bool) or not isinstance(number, (int, str)):
             raise BadDataset(
-                f"{_at(path, what, place)}: id {number!r}: expected a whole number or text."
+                f"{_at(path, what, position)}: id {number!r}: expected a whole number or text."
             )
         if str(number) in seen:
-            raise BadDataset(f"{_at(path, what, place)}: id {number!r} occurs twice.")
+            raise BadDataset(f"{_at(path, what, position)}: id {number!r} occurs twice.")
         seen.add(str(number))
-        found[number] = entry
-    return found
+        by_id[number] = entry
+    return by_id
 
 
 def _labels(categories: Mapping[Any, Json], path: Path) -> list[LabelName]:
@@ -189,14 +191,14 @@ def _labels(categories: Mapping[Any, Json], path: Path) -> list[LabelName]:
 
 
 def _datums(uids: Sequence[str], images: Sequence[Json], records: Records) -> DatumColumns:
-    said = [{key: image[key] for key in _SAID if key in image} for image in images]
+    metadata_of_image = [{key: image[key] for key in _SAID if key in image} for image in images]
     if not records.records:
-        return DatumColumns.of_uids(uids, said)
+        return DatumColumns.of_uids(uids, metadata_of_image)
     names = [str(image.get("file_name", uid)) for uid, image in zip(uids, images, strict=True)]
     extra = list(map(records.of, uids, names))
     datums = DatumColumns.of_uids(
         uids,
-        [{**known, **more} for known, (more, _) in zip(said, extra, strict=True)],
+        [{**known, **more} for known, (more, _) in zip(metadata_of_image, extra, strict=True)],
         [location for _, location in extra],
     )
     records.check_used(uids, names)
@@ -307,17 +309,17 @@ def _numbers(entries: Sequence[Json], key: str, path: Path, what: str) -> np.nda
 
 
 def _shape(entry: Json, path: Path, what: str, at: int) -> Shape | None:
-    given = entry.get("segmentation")
-    if not given:
+    segmentation = entry.get("segmentation")
+    if not segmentation:
         return None
     try:
-        if isinstance(given, Mapping):
-            return Raster(given)
-        rings = [np.asarray(ring, np.float64).reshape(-1, 2) for ring in given]
+        if isinstance(segmentation, Mapping):
+            return Raster(segmentation)
+        rings = [np.asarray(ring, np.float64).reshape(-1, 2) for ring in segmentation]
         return Polygon([rings[0]]) if len(rings) == 1 else MultiPolygon([[ring] for ring in rings])
     except (InvalidInput, ValueError, TypeError) as error:
         raise BadDataset(f"{_at(path, what, at)}: segmentation: {error}") from error
 
 
-def _at(path: Path, what: str, place: int) -> str:
-    return f"{os.fspath(path)!r}, {what} number {place + 1}"
+def _at(path: Path, what: str, position: int) -> str:
+    return f"{os.fspath(path)!r}, {what} number {position + 1}"

@@ -41,7 +41,7 @@ class Places:
     """
 
     def __init__(self, known: Mapping[Any, int]) -> None:
-        whole = {key: place for key, place in known.items() if _is_whole(key)}
+        whole = {key: index for key, index in known.items() if _is_whole(key)}
         ids = np.fromiter(whole, np.int64, len(whole))
         order = np.argsort(ids)
         self.ids = ids[order]
@@ -58,8 +58,8 @@ class Places:
             return self._searched(ids)
         table = np.full(last - first + 1, -1, np.int32)
         table[self.ids - first] = self.places
-        found = table[ids - first]
-        return None if (found < 0).any() else found
+        positions = table[ids - first]
+        return None if (positions < 0).any() else positions
 
     def _searched(self, ids: NDArray[np.int64]) -> NDArray[np.int32] | None:
         at = np.searchsorted(self.ids, ids)
@@ -129,8 +129,8 @@ def _is_whole(key: Any) -> bool:
 def _are_sound(records: CocoRecords) -> bool:
     """Whether no id occurs twice, and what a table does not ask of its columns."""
     if records.id is not None:
-        given = np.sort(records.id[records.id != -1])  # np.unique imports numpy.ma
-        if (given[1:] == given[:-1]).any():
+        ids = np.sort(records.id[records.id != -1])  # np.unique imports numpy.ma
+        if (ids[1:] == ids[:-1]).any():
             return False
     return records.area is None or not (records.area < 0).any()
 

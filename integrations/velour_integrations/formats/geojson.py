@@ -26,14 +26,14 @@ import shapely
 from velour_integrations.formats.geojson_content import (
     DEGREES,
     IMAGE,
-    Content,
     Feature,
+    GeoJsonContent,
     first_of,
     read_content,
 )
 from velour_integrations.formats.row_builder import (
     NO_BOX,
-    Rows,
+    RowBuilder,
     checked_score,
     class_names,
     place_of,
@@ -61,7 +61,7 @@ class GeoJsonFormat:
         """Read a folder or a file."""
         content, records = read_content(FilePath(path)), read_records(metadata)
         uids = sorted(content.images, key=natural_order)
-        places = {uid: place for place, uid in enumerate(uids)}
+        places = {uid: index for index, uid in enumerate(uids)}
         geometries = _geometries(content)
         centres = _centres(content, geometries) if content.crs else {}
         datums = []
@@ -109,16 +109,16 @@ def _only(known: Collection[str]) -> str | None:
     return next(iter(known)) if len(known) == 1 else None
 
 
-def _geometries(content: Content) -> np.ndarray[Any, Any]:
+def _geometries(content: GeoJsonContent) -> np.ndarray[Any, Any]:
     """``(features,)`` shapely polygons in the file's coordinates; ``None`` where there is none."""
-    found: np.ndarray[Any, Any] = shapely.force_2d(_parsed(content))
-    found[shapely.is_empty(found)] = None
-    kinds = shapely.get_type_id(found)
-    bounds = shapely.bounds(found)
+    shapes: np.ndarray[Any, Any] = shapely.force_2d(_parsed(content))
+    shapes[shapely.is_empty(shapes)] = None
+    kinds = shapely.get_type_id(shapes)
+    bounds = shapely.bounds(shapes)
     west, south, east, north = bounds.T
     for at in np.flatnonzero(~np.isin(kinds, _WITH_AREA)).tolist():
         raise BadDataset(
-            f"{content.features[at].where}: a {found[at].geom_type} has no area: expected a "
+            f"{content.features[at].where}: a {shapes[at].geom_type} has no area: expected a "
             "Polygon or a MultiPolygon."
         )
     outside = (west < -180) | (east > 180) | (south < -90) | (north > 90)
@@ -128,10 +128,10 @@ def _geometries(content: Content) -> np.ndarray[Any, Any]:
             f"{content.features[at].where}: {corners} are no longitudes and latitudes: for pixels "
             'write "crs": null beside "features", or name its crs.'
         )
-    return found
+    return shapes
 
 
-def _parsed(content: Content) -> np.ndarray[Any, Any]:
+def _parsed(content: GeoJsonContent) -> np.ndarray[Any, Any]:
     """All geometries at once; one by one only to say which of them is none."""
     texts = np.array([json.dumps(feature.geometry) for feature in content.features], object)
     texts[texts == "null"] = None
@@ -148,7 +148,7 @@ def _parsed(content: Content) -> np.ndarray[Any, Any]:
         raise
 
 
-def _centres(content: Content, geometries: np.ndarray[Any, Any]) -> dict[str, Any]:
+def _centres(content: GeoJsonContent, geometries: np.ndarray[Any, Any]) -> dict[str, Any]:
     """Where each image lies, by longitude and latitude."""
     degrees = _projected(geometries, content, DEGREES)
     together: dict[str, list[Any]] = {}
@@ -159,7 +159,7 @@ def _centres(content: Content, geometries: np.ndarray[Any, Any]) -> dict[str, An
 
 
 def _projected(
-    geometries: np.ndarray[Any, Any], content: Content, target: str
+    geometries: np.ndarray[Any, Any], content: GeoJsonContent, target: str
 ) -> np.ndarray[Any, Any]:
     """Geometries in another system of coordinates, all at once."""
     import pyproj
@@ -179,18 +179,18 @@ def _pairs(change: Any, points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _rows(
-    content: Content,
+    content: GeoJsonContent,
     geometries: np.ndarray[Any, Any],
-    place: Callable[[Feature], int | None],
+    index_of: Callable[[Feature], int | None],
     scored: bool = False,
     classed: bool = False,
-) -> Rows:
+) -> RowBuilder:
     """Annotations of all features; either all of them have a class, or none has.
 
     Args:
         content: the features.
         geometries: ``(features,)`` of them.
-        place: the position of a feature's datum; ``None`` to leave the feature out.
+        index_of: the position of a feature's datum; ``None`` to leave the feature out.
         scored: they are predictions.
         classed: every feature has to have a class, as the ground truth has classes.
     """
@@ -200,18 +200,18 @@ def _rows(
     classed = classed or any(
         first_of(feature.properties, LABEL) is not None for feature in content.features
     )
-    rows = Rows()
+    rows = RowBuilder()
     for feature, geometry in zip(content.features, geometries, strict=True):
-        said = first_of(feature.properties, LABEL)
-        if geometry is None and said is None:
+        label = first_of(feature.properties, LABEL)
+        if geometry is None and label is None:
             continue  # the image was looked at, and there is nothing
-        at = place(feature)
+        at = index_of(feature)
         if at is None:
             continue
         score = first_of(feature.properties, SCORE)
         rows.add(
             at,
-            _class(said, feature) if classed else UNCLASSED,
+            _class(label, feature) if classed else UNCLASSED,
             NO_BOX,
             _region(geometry),
             checked_score(score, feature.where) if scored else None,
@@ -221,11 +221,11 @@ def _rows(
     return rows
 
 
-def _class(said: Any, feature: Feature) -> str:
-    name = said.get("name") if isinstance(said, Mapping) else said
+def _class(label: Any, feature: Feature) -> str:
+    name = label.get("name") if isinstance(label, Mapping) else label
     if isinstance(name, (bool, float, list, Mapping)) or name is None or str(name) == "":
         raise BadDataset(
-            f"{feature.where}: has no class ({said!r}); expected a text or a whole number in one "
+            f"{feature.where}: has no class ({label!r}); expected a text or a whole number in one "
             f"of the properties {', '.join(LABEL)}."
         )
     return str(name)

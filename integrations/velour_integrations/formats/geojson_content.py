@@ -33,7 +33,7 @@ class Feature:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class GeoJsonContent:
     """Features of all files, the images in their order, and the system of the coordinates."""
 
     features: Sequence[Feature]
@@ -41,7 +41,7 @@ class Content:
     crs: str | None
 
 
-def read_content(path: Path, only: str | None = None) -> Content:
+def read_content(path: Path, only: str | None = None) -> GeoJsonContent:
     """Read a file or a folder; ``only`` is the image of a file whose features name none."""
     if path.is_dir():
         files = by_name(path, {".geojson", ".json"})
@@ -64,7 +64,7 @@ def read_content(path: Path, only: str | None = None) -> Content:
         ]
         images = dict.fromkeys([item.image for item in features] if named else [only or path.stem])
     crs = _one_crs([(_crs(loaded[uid], file), file) for uid, file in files.items()])
-    return Content(features, list(images), crs)
+    return GeoJsonContent(features, list(images), crs)
 
 
 def _one_crs(systems: Sequence[tuple[str | None, Path]]) -> str | None:
@@ -95,14 +95,14 @@ def _load(path: Path) -> Mapping[str, Any]:
 def _crs(content: Mapping[str, Any], path: Path) -> str | None:
     if "crs" not in content:
         return DEGREES
-    given = content["crs"]
-    if given is None:
+    crs_member = content["crs"]
+    if crs_member is None:
         return None
-    named = given.get("properties") if isinstance(given, Mapping) else None
-    name = named.get("name") if isinstance(named, Mapping) else given
+    named = crs_member.get("properties") if isinstance(crs_member, Mapping) else None
+    name = named.get("name") if isinstance(named, Mapping) else crs_member
     if not isinstance(name, str):
         raise BadDataset(
-            f'{os.fspath(path)!r}: crs {given!r}: expected {{"type": "name", "properties": '
+            f'{os.fspath(path)!r}: crs {crs_member!r}: expected {{"type": "name", "properties": '
             f'{{"name": "EPSG:32611"}}}}, or null for pixels.'
         )
     return DEGREES if name.endswith("CRS84") else name
@@ -119,8 +119,8 @@ def first_of(properties: Mapping[str, Any], keys: Sequence[str]) -> Any:
 
 
 def _image(item: Any) -> str | None:
-    said = first_of(_properties(item), IMAGE)
-    return None if said is None else str(said)
+    image = first_of(_properties(item), IMAGE)
+    return None if image is None else str(image)
 
 
 def _feature(item: Any, image: str | None, at: int, path: Path) -> Feature:

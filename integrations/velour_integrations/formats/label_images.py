@@ -104,14 +104,14 @@ def _files(folder: FilePath) -> dict[str, FilePath]:
 
 def _list_beside(folder: FilePath) -> FilePath:
     """The file of names in the folder, or the one beside it."""
-    places = [place / name for place in (folder, folder.resolve().parent) for name in _LISTS]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
+    places = [path / name for path in (folder, folder.resolve().parent) for name in _LISTS]
+    names_file = next((path for path in places if path.is_file()), None)
+    if names_file is None:
         raise BadDataset(
             f"{os.fspath(folder)!r}: the numbers of label images have no names: give labels "
             "(--labels FILE), or put classes.txt beside them, with a name a line from 0 on."
         )
-    return found
+    return names_file
 
 
 def _datum(uid: str, file: FilePath, size: Size, records: Records) -> Datum:

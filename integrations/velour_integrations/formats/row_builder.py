@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from velour_plugin import AnnotationTable, Dataset
-from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.errors import BadDataset, unreadable
 from velour_plugin.plugin import DEFAULT_KEY, Shape, Vocabulary
 
 Box = tuple[float, float, float, float]
@@ -19,7 +19,7 @@ NO_BOX: Box = (np.nan,) * 4
 
 
 @dataclass
-class Rows:
+class RowBuilder:
     """Annotations of one label each, gathered one after another.
 
     ``boxes`` are x, y, width, height in pixels; ``scores`` are NaN on ground truth.
@@ -31,7 +31,7 @@ class Rows:
     shapes: list[Shape | None] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     crowds: list[bool] = field(default_factory=list)
-    said: list[Mapping[str, Any]] = field(default_factory=list)
+    metadata_of_rows: list[Mapping[str, Any]] = field(default_factory=list)
 
     def add(
         self,
@@ -50,7 +50,7 @@ class Rows:
         self.shapes.append(shape)
         self.scores.append(np.nan if score is None else score)
         self.crowds.append(crowd)
-        self.said.append(metadata or {})
+        self.metadata_of_rows.append(metadata or {})
 
     def table(self, known: Sequence[str] = ()) -> AnnotationTable:
         """Make columns; ``known`` classes come first, in their order, others follow, sorted."""
@@ -64,7 +64,7 @@ class Rows:
             score=np.array(self.scores, np.float64),
             crowd=np.array(self.crowds, bool),
             shape=self.shapes,
-            metadata=self.said,
+            metadata=self.metadata_of_rows,
         )
 
 
@@ -78,17 +78,17 @@ def place_of(uid: str, dataset: Dataset, known: Collection[str], where: str) -> 
 
     Args:
         uid: the datum's name.
-        dataset: what is judged.
+        dataset: that the predictions are about.
         known: uids of the whole dataset that was read.
         where: the file, for the message.
     """
-    place = dataset.place.get(uid)
-    if place is None and uid not in known:
+    index = dataset.index_of.get(uid)
+    if index is None and uid not in known:
         raise BadDataset(
             f"{where}: predictions for {uid!r}, which is not in dataset {dataset.name!r} "
             f"({next(iter(known), None)!r}, …)."
         )
-    return place
+    return index
 
 
 def read_bytes(path: Path) -> bytes:
@@ -96,7 +96,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidInput(f"{os.fspath(path)!r} cannot be read: {error.strerror}.") from error
+        raise unreadable(repr(os.fspath(path)), error) from error
 
 
 def read_lines(path: Path) -> list[str]:
@@ -107,18 +107,18 @@ def read_lines(path: Path) -> list[str]:
         raise BadDataset(f"{os.fspath(path)!r} is no text in UTF-8: {error}.") from error
 
 
-def checked_score(given: Any, where: str) -> float:
+def checked_score(text: Any, where: str) -> float:
     """A model's confidence.
 
     Raises:
         BadDataset: it is no number in [0, 1].
     """
     try:
-        score = float(given)
+        score = float(text)
     except (TypeError, ValueError):
         score = np.nan
-    if isinstance(given, bool) or not 0 <= score <= 1:
-        raise BadDataset(f"{where}: confidence {given!r}: expected a number in [0, 1].")
+    if isinstance(text, bool) or not 0 <= score <= 1:
+        raise BadDataset(f"{where}: confidence {text!r}: expected a number in [0, 1].")
     return score
 
 
@@ -128,7 +128,7 @@ def by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
     Raises:
         BadDataset: two files have one name.
     """
-    found: dict[str, Path] = {}
+    by_uid: dict[str, Path] = {}
     for parent, folders, files in os.walk(folder, followlinks=True):
         folders.sort()
         inside = Path(parent).relative_to(folder)
@@ -137,10 +137,10 @@ def by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
             if suffix.lower() not in suffixes or file.startswith("."):
                 continue
             uid = (inside / stem).as_posix()
-            if uid in found:
+            if uid in by_uid:
                 raise BadDataset(
-                    f"{os.fspath(folder)!r}: {found[uid].name} and {file} are both {uid!r}; give "
+                    f"{os.fspath(folder)!r}: {by_uid[uid].name} and {file} are both {uid!r}; give "
                     "each a name of its own."
                 )
-            found[uid] = Path(parent, file)
-    return found
+            by_uid[uid] = Path(parent, file)
+    return by_uid

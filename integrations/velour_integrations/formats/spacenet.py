@@ -32,7 +32,7 @@ from velour_plugin import (
     Polygon,
     Prediction,
 )
-from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.errors import BadDataset, unreadable
 from velour_plugin.plugin import DEFAULT_KEY, Path, read_records
 
 BUILDING = Label(DEFAULT_KEY, "building")
@@ -54,8 +54,8 @@ class SpaceNetFormat:
         truths = []
         for uid, rows in images.items():
             extra, location = records.of(uid)
-            said = {**TILE.to_metadata(), "area_of_interest": uid.rpartition("_")[0], **extra}
-            datum = Datum(uid, said, location or _centre(rows, path))
+            properties = {**TILE.to_metadata(), "area_of_interest": uid.rpartition("_")[0], **extra}
+            datum = Datum(uid, properties, location or _centre(rows, path))
             truths.append(GroundTruth(datum, [Annotation([BUILDING], polygon=polygon)
                                               for polygon in _polygons(rows, path)]))  # fmt: skip
         stem = os.path.splitext(os.path.basename(os.fspath(path)))[0]
@@ -76,19 +76,19 @@ def read_proposals(dataset: Dataset, path: Path, known: Collection[str] = ()) ->
     rows = list(_rows(path, ("ImageId", "PolygonWKT_Pix", "Confidence")))
     confidence = np.array([_confidence(row, path) for row in rows])
     scores = confidence / max(confidence.max(initial=0.0), 1.0)
-    said: dict[str, list[Annotation]] = {}
+    annotations: dict[str, list[Annotation]] = {}
     left_out = set(known).difference(dataset.uids)
     for row, score in zip(rows, scores.tolist(), strict=True):
         if row["ImageId"] in left_out:
             continue
         label = Label(*BUILDING.name, score=score)
-        said.setdefault(row["ImageId"], []).extend(
+        annotations.setdefault(row["ImageId"], []).extend(
             Annotation([label], polygon=polygon) for polygon in _polygons([row], path)
         )
-    predictions = [Prediction(Datum(uid), items) for uid, items in said.items()]
-    judged = dataset.with_predictions(predictions, "")
-    assert judged.predictions is not None
-    return judged.predictions
+    predictions = [Prediction(Datum(uid), items) for uid, items in annotations.items()]
+    predicted = dataset.with_predictions(predictions, "")
+    assert predicted.predictions is not None
+    return predicted.predictions
 
 
 def _confidence(row: Mapping[str, str], path: Path) -> float:
@@ -116,7 +116,7 @@ def _rows(path: Path, columns: Iterable[str]) -> Iterable[Mapping[str, str]]:
                 )
             yield from reader
     except OSError as error:
-        raise InvalidInput(f"{os.fspath(path)!r} cannot be read: {error.strerror}.") from error
+        raise unreadable(repr(os.fspath(path)), error) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadDataset(f"{os.fspath(path)!r} is no CSV in UTF-8: {error}.") from error
 
@@ -130,7 +130,9 @@ def _polygons(rows: Iterable[Mapping[str, str]], path: Path) -> Iterable[Polygon
 
 def _centre(rows: Iterable[Mapping[str, str]], path: Path) -> shapely.Point | None:
     places = [_from_wkt(row["PolygonWKT_Geo"], row, path) for row in rows]
-    together = shapely.GeometryCollection([place for place in places if not place.is_empty])
+    together = shapely.GeometryCollection(
+        [location for location in places if not location.is_empty]
+    )
     return None if together.is_empty else shapely.force_2d(together.centroid)
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from velour_integrations.formats.row_builder import (
     Box,
-    Rows,
+    RowBuilder,
     by_name,
     checked_score,
     class_names,
@@ -48,7 +48,7 @@ class VocFormat:
         files = _files(FilePath(path))
         records = read_records(metadata)
         uids = sorted(files, key=natural_order)
-        rows, datums, names = Rows(), [], set()
+        rows, datums, names = RowBuilder(), [], set()
         for at, uid in enumerate(uids):
             root = _parsed(files[uid])
             datums.append(_datum(uid, root, files[uid], records))
@@ -74,15 +74,15 @@ def read_predictions(dataset: Dataset, path: Path, known: Collection[str]) -> An
     folder = FilePath(path)
     if not folder.is_dir():
         raise InvalidInput(f"{os.fspath(path)!r}: expected a folder of XML files or lists: VOC.")
-    rows = Rows()
+    rows = RowBuilder()
     files = by_name(_annotations(folder), {".xml"})
     for uid, file in files.items():
         at = place_of(uid, dataset, known, repr(os.fspath(file)))
         if at is not None:
             for item, where in _objects(_parsed(file), file):
-                said = item.findtext("confidence", item.findtext("score"))
+                confidence = item.findtext("confidence", item.findtext("score"))
                 rows.add(at, _label(item, where), _box(item, where),
-                         score=checked_score(said, where))  # fmt: skip
+                         score=checked_score(confidence, where))  # fmt: skip
     for uid, label, box, score, where in () if files else _listed(folder):
         at = place_of(uid, dataset, known, where)
         if at is not None:
@@ -98,14 +98,14 @@ def _annotations(folder: FilePath) -> FilePath:
 def _files(path: FilePath) -> dict[str, FilePath]:
     """Annotation files by the uid of their image."""
     if path.is_dir():
-        found = by_name(_annotations(path), {".xml"})
-        if not found:
+        files = by_name(_annotations(path), {".xml"})
+        if not files:
             raise BadDataset(f"{os.fspath(path)!r} holds no XML file: expected VOC's Annotations.")
-        return found
+        return files
     if path.suffix.lower() == ".xml":
         return {path.stem: path}
     root = next((up for up in path.resolve().parents if (up / "Annotations").is_dir()), None)
-    found = {}
+    files = {}
     for number, line in enumerate(read_lines(path), 1):
         if line.strip():
             uid = line.split()[0]
@@ -114,8 +114,8 @@ def _files(path: FilePath) -> dict[str, FilePath]:
                     f"{_line(path, number)}: no folder above it has Annotations/{uid}.xml: "
                     "expected a list in VOC's ImageSets/Main."
                 )
-            found[uid] = root / "Annotations" / f"{uid}.xml"
-    return found
+            files[uid] = root / "Annotations" / f"{uid}.xml"
+    return files
 
 
 def _parsed(path: FilePath) -> ElementTree.Element:
@@ -129,26 +129,26 @@ def _parsed(path: FilePath) -> ElementTree.Element:
 
 
 def _datum(uid: str, root: ElementTree.Element, path: FilePath, records: Records) -> Datum:
-    said: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
     file_name = (root.findtext("filename") or "").strip()
     if file_name:
-        said["file_name"] = file_name
+        properties["file_name"] = file_name
     for side in ("height", "width"):
         size = _number(root.findtext(f"size/{side}", "0"), f"{os.fspath(path)!r}, {side}")
         if size > 0:  # some tools write 0 where they do not know
-            said[side] = int(size)
+            properties[side] = int(size)
     extra, location = records.of(uid, file_name or uid)
-    return Datum(uid, {**said, **extra}, location)
+    return Datum(uid, {**properties, **extra}, location)
 
 
-def _add_truths(rows: Rows, at: int, root: ElementTree.Element, path: FilePath) -> None:
+def _add_truths(rows: RowBuilder, at: int, root: ElementTree.Element, path: FilePath) -> None:
     for item, where in _objects(root, path):
-        said: dict[str, Any] = {flag: True for flag in _FLAGS if _flag(item, flag, where)}
+        properties: dict[str, Any] = {flag: True for flag in _FLAGS if _flag(item, flag, where)}
         pose = (item.findtext("pose") or "").strip()
         if pose and pose != "Unspecified":
-            said["pose"] = pose
-        crowd = "difficult" in said
-        rows.add(at, _label(item, where), _box(item, where), crowd=crowd, metadata=said)
+            properties["pose"] = pose
+        crowd = "difficult" in properties
+        rows.add(at, _label(item, where), _box(item, where), crowd=crowd, metadata=properties)
 
 
 def _objects(
@@ -166,10 +166,10 @@ def _label(item: ElementTree.Element, where: str) -> str:
 
 
 def _flag(item: ElementTree.Element, flag: str, where: str) -> bool:
-    said = (item.findtext(flag) or "0").strip()
-    if said not in ("0", "1"):
-        raise BadDataset(f"{where}: {flag} {said!r}: expected 0 or 1.")
-    return said == "1"
+    text = (item.findtext(flag) or "0").strip()
+    if text not in ("0", "1"):
+        raise BadDataset(f"{where}: {flag} {text!r}: expected 0 or 1.")
+    return text == "1"
 
 
 def _box(item: ElementTree.Element, where: str) -> Box:

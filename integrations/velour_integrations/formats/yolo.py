@@ -19,7 +19,7 @@ import numpy as np
 import shapely
 
 from velour_integrations.formats.row_builder import (
-    Rows,
+    RowBuilder,
     checked_score,
     class_names,
     place_of,
@@ -80,15 +80,15 @@ def read_predictions(
 
 
 def _called(path: Path) -> str:
-    given = FilePath(path).resolve()
-    stem = given.parent.name if given.suffix.lower() in (".yaml", ".yml") else given.stem
+    resolved = FilePath(path).resolve()
+    stem = resolved.parent.name if resolved.suffix.lower() in (".yaml", ".yml") else resolved.stem
     return stem or "yolo"
 
 
 def _datum(uid: str, layout: Layout, records: Records, path: Path) -> Datum:
     extra, location = records.of(*_names_of(uid, layout))
     image = layout.images.get(uid)
-    said = {} if image is None else {"file_name": image.name}
+    properties = {} if image is None else {"file_name": image.name}
     if not {"width", "height"} <= extra.keys():
         if image is None:
             raise BadDataset(
@@ -96,8 +96,8 @@ def _datum(uid: str, layout: Layout, records: Records, path: Path) -> Datum:
                 "are shares of it: put the images into the folder 'images' beside 'labels', or "
                 "give metadata= a table with the columns file_name, width, height."
             )
-        said.update(_measured(image).to_metadata())
-    datum = Datum(uid, {**said, **extra}, location)
+        properties.update(_measured(image).to_metadata())
+    datum = Datum(uid, {**properties, **extra}, location)
     _size_of(datum)
     return datum
 
@@ -108,8 +108,8 @@ def _names_of(uid: str, layout: Layout) -> tuple[str, ...]:
 
 
 def _size_of(datum: Datum) -> Size:
-    said = datum.metadata
-    size = ImageMetadata(height=said["height"], width=said["width"])
+    properties = datum.metadata
+    size = ImageMetadata(height=properties["height"], width=properties["width"])
     return size.height, size.width
 
 
@@ -131,9 +131,11 @@ def _measured(path: FilePath) -> ImageMetadata:
     return ImageMetadata(*((width, height) if turned else (height, width)))
 
 
-def _read(files: Iterable[tuple[int, Size, FilePath]], names: Sequence[str], scored: bool) -> Rows:
+def _read(
+    files: Iterable[tuple[int, Size, FilePath]], names: Sequence[str], scored: bool
+) -> RowBuilder:
     """Read label files, each with its datum's position and its image's height and width."""
-    rows = Rows()
+    rows = RowBuilder()
     for at, (height, width), path in files:
         for number, line in enumerate(read_lines(path), 1):
             words = line.split()
@@ -148,10 +150,10 @@ def _read(files: Iterable[tuple[int, Size, FilePath]], names: Sequence[str], sco
 def _numbers(words: Sequence[str], scored: bool, path: FilePath, number: int) -> list[float]:
     regular = len(words) - scored
     if regular != 5 and (regular < 7 or regular % 2 == 0):
-        told = "a confidence" if scored else "no confidence"
+        confidence = "a confidence" if scored else "no confidence"
         raise BadDataset(
             f"{_at(path, number)}: {len(words)} numbers: expected class x y width height, or "
-            f"class and a polygon's points, with {told}"
+            f"class and a polygon's points, with {confidence}"
             + (" last: predict with save_conf=True." if scored else ".")
         )
     try:
@@ -160,17 +162,17 @@ def _numbers(words: Sequence[str], scored: bool, path: FilePath, number: int) ->
         raise BadDataset(f"{_at(path, number)}: {error}: expected numbers.") from error
 
 
-def _class(word: str, said: float, names: Sequence[str], path: FilePath, number: int) -> str:
-    if not said.is_integer() or said < 0 or (names and said >= len(names)):
+def _class(word: str, value: float, names: Sequence[str], path: FilePath, number: int) -> str:
+    if not value.is_integer() or value < 0 or (names and value >= len(names)):
         last = f" to {len(names) - 1}, one of the {len(names)} classes" if names else ""
         raise BadDataset(
             f"{_at(path, number)}: class {word}: expected a whole number from 0{last}."
         )
-    return names[int(said)] if names else str(int(said))
+    return names[int(value)] if names else str(int(value))
 
 
 def _add(
-    rows: Rows,
+    rows: RowBuilder,
     at: int,
     label: str,
     numbers: list[float],

@@ -49,7 +49,7 @@ def find_layout(path: Path) -> Layout:
     if not path.exists():
         raise InvalidInput(f"{os.fspath(path)!r} cannot be read: no such file or folder.")
     path = path.resolve()  # …/labels is looked for in the names of the folders above
-    layout = _found(path)
+    layout = _first_layout(path)
     if not layout.labels:
         raise BadDataset(
             f"{os.fspath(path)!r}: none of its {len(layout.images)} images has a label file: "
@@ -58,7 +58,7 @@ def find_layout(path: Path) -> Layout:
     return layout
 
 
-def _found(path: Path) -> Layout:
+def _first_layout(path: Path) -> Layout:
     if path.suffix.lower() in (".yaml", ".yml"):
         return _of_yaml(path)
     if path.is_dir():
@@ -77,8 +77,8 @@ def _found(path: Path) -> Layout:
 def label_files(folder: Path) -> dict[str, Path]:
     """A folder's label files by uid; those of its folder ``labels``, when it has one."""
     inner = folder / "labels"
-    found = by_name(inner if inner.is_dir() else folder, {".txt"})
-    return {uid: path for uid, path in found.items() if path.name not in _CLASSES}
+    files = by_name(inner if inner.is_dir() else folder, {".txt"})
+    return {uid: path for uid, path in files.items() if path.name not in _CLASSES}
 
 
 def names_in(folder: Path) -> tuple[str, ...]:
@@ -126,48 +126,48 @@ def _of_yaml(path: Path) -> Layout:
 def _located(entry: str, content: Mapping[str, Any], path: Path) -> Path:
     """The folder or list that a split names; Roboflow's ``../val`` means the folder beside."""
     roots = [path.parent / str(content.get("path") or "."), path.parent]
-    spelled = [entry, entry.removeprefix("../")]
-    tried = [root / name for name in spelled for root in roots]
-    for place in tried:
-        if place.exists() or _swapped(place, "images", "labels").is_dir():
-            return place.resolve()
+    entries = [entry, entry.removeprefix("../")]
+    tried = [root / name for name in entries for root in roots]
+    for candidate in tried:
+        if candidate.exists() or _swapped(candidate, "images", "labels").is_dir():
+            return candidate.resolve()
     raise InvalidInput(
         f"{os.fspath(path)!r}: {entry!r} leads nowhere: there is no {os.fspath(tried[0])!r}."
     )
 
 
-def _files_of(place: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+def _files_of(path: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     """Labels and images by uid, of a folder of either or a list of images."""
-    if place.is_file():
-        return _listed(place)
-    if (place / "labels").is_dir():
-        return label_files(place), by_name(place / "images", IMAGES)
-    labels, images = label_files(place), by_name(place, IMAGES)
+    if path.is_file():
+        return _listed(path)
+    if (path / "labels").is_dir():
+        return label_files(path), by_name(path / "images", IMAGES)
+    labels, images = label_files(path), by_name(path, IMAGES)
     if images and not labels:
-        return label_files(_swapped(place, "images", "labels")), images
+        return label_files(_swapped(path, "images", "labels")), images
     if labels and not images:
-        return labels, by_name(_swapped(place, "labels", "images"), IMAGES)
+        return labels, by_name(_swapped(path, "labels", "images"), IMAGES)
     if not images and not labels:
-        labels = label_files(_swapped(place, "images", "labels"))
+        labels = label_files(_swapped(path, "images", "labels"))
     if not images and not labels:
-        raise BadDataset(f"{os.fspath(place)!r} holds neither labels (.txt) nor images: no YOLO.")
+        raise BadDataset(f"{os.fspath(path)!r} holds neither labels (.txt) nor images: no YOLO.")
     return labels, images
 
 
-def _listed(place: Path) -> tuple[dict[str, Path], dict[str, Path]]:
-    lines = [(number, line.strip()) for number, line in enumerate(read_lines(place), 1)]
+def _listed(path: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    lines = [(number, line.strip()) for number, line in enumerate(read_lines(path), 1)]
     images: dict[str, Path] = {}
     labels: dict[str, Path] = {}
     for number, line in lines:
         if not line:
             continue
-        image = place.parent / line
+        image = path.parent / line
         if image.suffix.lower() not in IMAGES:
             raise BadDataset(
-                f"{os.fspath(place)!r}, line {number}: {line[:60]!r} is no image's path."
+                f"{os.fspath(path)!r}, line {number}: {line[:60]!r} is no image's path."
             )
         if image.stem in images:
-            raise BadDataset(f"{os.fspath(place)!r}, line {number}: {image.stem!r} occurs twice.")
+            raise BadDataset(f"{os.fspath(path)!r}, line {number}: {image.stem!r} occurs twice.")
         images[image.stem] = image
         label = _swapped(image, "images", "labels").with_suffix(".txt")
         if label.is_file():
@@ -178,9 +178,9 @@ def _listed(place: Path) -> tuple[dict[str, Path], dict[str, Path]]:
 def _swapped(path: Path, old: str, new: str) -> Path:
     """Exchange the last folder of a name, as Ultralytics goes from images to labels."""
     parts = list(path.parts)
-    for place in reversed(range(len(parts))):
-        if parts[place] == old:
-            return Path(*parts[:place], new, *parts[place + 1 :])
+    for index in reversed(range(len(parts))):
+        if parts[index] == old:
+            return Path(*parts[:index], new, *parts[index + 1 :])
     return path
 
 
@@ -197,22 +197,22 @@ def _content(path: Path) -> Mapping[str, Any]:
 
 
 def _names(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
-    given = content.get("names")
-    if isinstance(given, Mapping):
-        if sorted(given, key=str) != sorted(range(len(given)), key=str):
+    names = content.get("names")
+    if isinstance(names, Mapping):
+        if sorted(names, key=str) != sorted(range(len(names)), key=str):
             raise BadDataset(
                 f"{os.fspath(path)!r}: names: expected a name for every number from 0 to "
-                f"{len(given) - 1}."
+                f"{len(names) - 1}."
             )
-        given = [given[number] for number in range(len(given))]
-    if given is not None and not isinstance(given, list):
-        raise BadDataset(f"{os.fspath(path)!r}: names {given!r}: expected the list of classes.")
-    return _unique(map(str, given or ()), path)
+        names = [names[number] for number in range(len(names))]
+    if names is not None and not isinstance(names, list):
+        raise BadDataset(f"{os.fspath(path)!r}: names {names!r}: expected the list of classes.")
+    return _unique(map(str, names or ()), path)
 
 
-def _unique(given: Iterable[str], path: Path) -> tuple[str, ...]:
-    names = tuple(given)
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+def _unique(listed: Iterable[str], path: Path) -> tuple[str, ...]:
+    names = tuple(listed)
+    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
     if twice is not None:
         raise BadDataset(f"{os.fspath(path)!r}: two classes are called {twice!r}.")
     return names

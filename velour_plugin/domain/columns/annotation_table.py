@@ -1,4 +1,4 @@
-"""Annotations of many datums in columns: what is matched, stored and digested.
+"""Annotations of many datums in columns: the form that is matched, stored and digested.
 
 Objects are for people; a quarter of a million boxes are columns. A row is one
 label of one annotation; rows are sorted by datum and keep the order in which a
@@ -30,10 +30,10 @@ class AnnotationTable:
     """Rows of labels on regions of datums.
 
     Args:
-        labels: the classes, as (key, value); columns refer to them by position.
-        datum: ``(n,)`` int32, position of the datum in its dataset, never falling.
+        labels: the classes, as (key, value); columns refer to them by index.
+        datum: ``(n,)`` int32, index of the datum in its dataset, non-decreasing.
         annotation: ``(n,)`` int32; the rows of one annotation share a number.
-        label: ``(n,)`` int32, position in ``labels``.
+        label: ``(n,)`` int32, index in ``labels``.
         score: ``(n,)`` float64 in [0, 1]; NaN where there is none.
         box: ``(n, 4)`` float64 as x, y, width, height in pixels; NaN where there is none.
         area: ``(n,)`` float64 in square pixels; NaN where it follows from the region.
@@ -77,7 +77,7 @@ class AnnotationTable:
         annotation: NDArray[Any] | None = None,
         embedding: Sequence[Embedding | None] | None = None,
     ) -> AnnotationTable:
-        """Make a table from columns in any order of datums; what is left out is absent.
+        """Make a table from columns in any order of datums; columns left out are absent.
 
         Raises:
             BadAnnotation: a score is outside [0, 1] or a label does not exist, naming its row.
@@ -115,10 +115,10 @@ class AnnotationTable:
         Args:
             labels: the classes, as (key, value), in the order of the columns.
             scores: ``(rows, labels)`` in [0, 1]; float64 is not copied.
-            datum: ``(rows,)`` position of each row's datum; ``None`` for row by row.
+            datum: ``(rows,)`` index of each row's datum; ``None`` where row i is datum i.
 
         Raises:
-            BadAnnotation: a score is outside [0, 1], naming its place row by row.
+            BadAnnotation: a score is outside [0, 1], naming its position row by row.
         """
         if datum is not None and (datum[1:] < datum[:-1]).any():
             order = np.argsort(datum, kind="stable")
@@ -136,18 +136,20 @@ class AnnotationTable:
 
     @classmethod
     def from_annotations(
-        cls, said: Iterable[tuple[int, Sequence[Annotation]]], labels: Sequence[LabelName] = ()
+        cls,
+        annotations: Iterable[tuple[int, Sequence[Annotation]]],
+        labels: Sequence[LabelName] = (),
     ) -> AnnotationTable:
         """Make a table from objects.
 
         Args:
-            said: pairs of a datum's position and its annotations.
-            labels: classes to keep a place for, in this order; others follow, sorted.
+            annotations: pairs of a datum's index and its annotations.
+            labels: classes that come first, in this order; others follow, sorted.
         """
         rows = [
             (datum, item, label, number)
             for number, (datum, item) in enumerate(
-                (datum, item) for datum, items in said for item in items
+                (datum, item) for datum, items in annotations for item in items
             )
             for label in item.labels
         ]
@@ -171,7 +173,7 @@ class AnnotationTable:
     def joined(
         cls, parts: Sequence[AnnotationTable], labels: Iterable[LabelName] = ()
     ) -> AnnotationTable:
-        """Put tables about different datums of one dataset together.
+        """Concatenate tables of different datums of one dataset.
 
         Args:
             parts: in any order of datums.
@@ -194,7 +196,7 @@ class AnnotationTable:
         return whole.take(np.argsort(whole.datum, kind="stable"))
 
     def take(self, rows: NDArray[Any] | slice) -> AnnotationTable:
-        """Rows by position or mask, in the order asked for."""
+        """Some rows, by index or mask, in that order."""
         columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _WHOLE}
         kept = len(columns["datum"])
         for name in _NOTHING:
@@ -210,12 +212,12 @@ class AnnotationTable:
             chosen: ``(datums,)`` bool.
         """
         kept = self.take(chosen[self.datum])
-        place = (np.cumsum(chosen) - 1).astype(np.int32)
-        return replace(kept, datum=place[kept.datum])
+        index = (np.cumsum(chosen) - 1).astype(np.int32)
+        return replace(kept, datum=index[kept.datum])
 
-    def relabelled(self, labels: Sequence[LabelName], place: NDArray[Any]) -> AnnotationTable:
-        """Exchange the classes: ``place[old]`` is the new position, -1 drops the row."""
-        label = np.asarray(place, np.int32)[self.label] if len(self.labels) else self.label
+    def relabelled(self, labels: Sequence[LabelName], index: NDArray[Any]) -> AnnotationTable:
+        """Replace the labels: ``index[old]`` is a label's new index, -1 drops its rows."""
+        label = np.asarray(index, np.int32)[self.label] if len(self.labels) else self.label
         table = replace(self, labels=tuple(labels), label=label)
         return table if (label >= 0).all() else table.take(label >= 0)
 
@@ -266,7 +268,7 @@ _NOTHING: Mapping[str, Any] = {
     "area": np.float64(np.nan),
     "crowd": np.False_,
 }
-"""Columns that may be absent, and what every row of them holds then."""
+"""Columns that may be absent, and the value that every row has then."""
 
 
 def is_absent(column: NDArray[Any]) -> bool:
@@ -275,7 +277,7 @@ def is_absent(column: NDArray[Any]) -> bool:
 
 
 def _absent(name: str, rows: int) -> NDArray[Any]:
-    """A column without values: one nothing, read for every row."""
+    """A column without values: one missing value, broadcast to every row."""
     nothing = np.asarray(_NOTHING[name])
     return np.broadcast_to(nothing, (rows, *nothing.shape))
 
@@ -361,7 +363,7 @@ def _checked_labels(label: NDArray[Any], count: int) -> NDArray[np.int32]:
     wrong = np.flatnonzero((label < 0) | (label >= count))
     if wrong.size:
         raise BadAnnotation(
-            f"label {label[wrong[0]]} in row {wrong[0]}: expected the position of one of the "
+            f"label {label[wrong[0]]} in row {wrong[0]}: expected the index of one of the "
             f"{count} labels, counted from 0."
         )
     return label

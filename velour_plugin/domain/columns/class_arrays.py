@@ -1,4 +1,4 @@
-"""Classification datasets straight from arrays, as scikit-learn takes them: no object a row."""
+"""Annotation tables from arrays of classes and scores, as scikit-learn takes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from velour_plugin.errors import BadDataset
 
 
 def class_text(value: Any) -> str:
-    """Spell a class as the value of a label: 1, 1.0 and "1" are one class.
+    """A class as the value of a label: 1, 1.0 and "1" are one class.
 
     >>> class_text(1.0), class_text(True), class_text("fire")
     ('1', 'True', 'fire')
@@ -28,8 +28,8 @@ def class_names(classes: Iterable[Any], key: str) -> list[LabelName]:
     """Labels of classes, in their order.
 
     Raises:
-        BadAnnotation: a class is spelled as nothing, or the key is no text.
-        BadDataset: two classes have one spelling.
+        BadAnnotation: a class is an empty text, or the key is no text.
+        BadDataset: two classes have the same text.
     """
     names = [Label(key, class_text(value)).name for value in classes]
     if len(set(names)) < len(names):
@@ -71,7 +71,7 @@ def labels_table(values: NDArray[Any], names: Sequence[LabelName], what: str) ->
 
 
 def predictions_table(predictions: NDArray[Any], names: Sequence[LabelName]) -> AnnotationTable:
-    """What a model said of rows: a score of every class, or one class each.
+    """Predictions of rows: a score of every class, or one class each.
 
     Raises:
         BadDataset: the shape is another, or a class is not among the names.

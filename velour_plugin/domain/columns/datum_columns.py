@@ -1,4 +1,4 @@
-"""Datums in columns: uids, metadata and locations; objects are made of them when one is looked at.
+"""Datums in columns: uids, metadata and locations; a datum becomes an object when it is read.
 
 A million rows of a table are a million names, without metadata or location: as objects they
 would take longer to make than to evaluate.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DatumColumns(Sequence[Datum]):
-    """A sequence of datums that rests in columns.
+    """A sequence of datums, kept in columns.
 
     Args:
         uids: names of the datums.
@@ -45,14 +45,14 @@ class DatumColumns(Sequence[Datum]):
     def numbered(
         cls, rows: int, metadata: Sequence[Mapping[str, Any]] | None = None
     ) -> DatumColumns:
-        """Datums that are called by their numbers, from 0 on; see :meth:`of_uids`."""
+        """Datums whose uids are the numbers from 0 on; see :meth:`of_uids`."""
         uids = tuple(map(str, range(rows)))
         columns = cls(uids) if metadata is None else cls.of_uids(uids, metadata)
         return replace(columns, is_numbered=True)
 
     @classmethod
     def of(cls, datums: Iterable[Datum]) -> DatumColumns:
-        """Take objects apart; columns are returned as they are."""
+        """Datum objects as columns; columns are returned as they are."""
         if isinstance(datums, DatumColumns):
             return datums
         datums = tuple(datums)
@@ -90,7 +90,7 @@ class DatumColumns(Sequence[Datum]):
                 return cls(uids, tuple(metadata) if any(metadata) else None)
         nothing: Sequence[Any] = (None,) * len(uids)
         columns = zip(uids, metadata or nothing, locations or nothing, strict=True)
-        return cls.of(Datum(uid, known or {}, place) for uid, known, place in columns)
+        return cls.of(Datum(uid, known or {}, location) for uid, known, location in columns)
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -126,12 +126,12 @@ class DatumColumns(Sequence[Datum]):
         return f"<DatumColumns of {len(self):,} datums>"
 
     def where(self, chosen: NDArray[np.bool_]) -> DatumColumns:
-        """Those that a mask of shape ``(n,)`` chooses."""
+        """The datums that a mask of shape ``(n,)`` selects."""
         return self._each(lambda column: tuple(compress(column, chosen)))
 
     def take(self, order: Sequence[int]) -> DatumColumns:
-        """Those at some positions, in their order."""
-        return self._each(lambda column: tuple(column[place] for place in order))
+        """The datums at some indices, in that order."""
+        return self._each(lambda column: tuple(column[index] for index in order))
 
     @property
     def properties(self) -> set[str]:

@@ -15,38 +15,38 @@ from velour_plugin.domain.columns.label_png import read_label_png
 from velour_plugin.errors import BadAnnotation, BadDataset, InvalidInput
 
 
-def as_label_image(given: Any, names: Mapping[int, str]) -> NDArray[Any]:
+def as_label_image(image: Any, names: Mapping[int, str]) -> NDArray[Any]:
     """The number of each pixel's class.
 
     Args:
-        given: ``(height, width)`` whole numbers; ``(classes, height, width)`` or ``(height, width,
-            classes)`` scores or one-hot, of which each pixel's first highest is its class; either
+        image: ``(height, width)`` whole numbers; ``(classes, height, width)`` or ``(height, width,
+            classes)`` scores or one-hot, where the first highest is a pixel's class; either
             as anything that numpy reads; or the path of a PNG file.
         names: of the numbers; those from 0 without a gap are the classes of a volume.
 
     Raises:
-        BadAnnotation: it is something else, or a volume whose classes are not clear.
+        BadAnnotation: it is something else, or a volume whose class axis is ambiguous.
         BadDataset, InvalidInput: a file is no label image.
 
     >>> as_label_image([[[0.9, 0.2, 0.4]], [[0.1, 0.8, 0.6]]], {0: "road", 1: "car"})
     array([[0, 1, 1]])
     """
-    if isinstance(given, (str, os.PathLike)):
-        return read_label_png(given)
-    detached = given.detach().cpu() if hasattr(given, "detach") else given
+    if isinstance(image, (str, os.PathLike)):
+        return read_label_png(image)
+    detached = image.detach().cpu() if hasattr(image, "detach") else image
     try:
-        image = np.asarray(detached)
+        array = np.asarray(detached)
     except ValueError as error:  # rows of different lengths
         raise BadAnnotation(f"label image: {error}.") from error
-    if image.ndim == 3:
-        return _classes_of(image, class_count(names))
-    return checked_label_image(image)
+    if array.ndim == 3:
+        return _classes_of(array, class_count(names))
+    return checked_label_image(array)
 
 
 def label_image_rows(
     images: Iterable[Any], uids: Sequence[str] | None, names: Mapping[int, str], side: str
 ) -> tuple[LabelImageRows, list[tuple[int, int]]]:
-    """Gather label images one after the other, and the height and width of each.
+    """Read label images one after the other into rows, and return each height and width.
 
     Args:
         images: as :func:`as_label_image` takes them.
@@ -58,16 +58,16 @@ def label_image_rows(
         BadDataset: one is no label image, naming its datum, or they are not as many as uids.
     """
     rows, sizes = LabelImageRows(names), []
-    for place, given in enumerate(images):
-        if uids is not None and place >= len(uids):
+    for index, image in enumerate(images):
+        if uids is not None and index >= len(uids):
             raise _not_as_many(side, f"more than {len(uids):,}", len(uids))
         try:
-            image = as_label_image(given, names)
-            rows.add(place, image)
+            array = as_label_image(image, names)
+            rows.add(index, array)
         except InvalidInput as error:
-            uid = str(place) if uids is None else uids[place]
+            uid = str(index) if uids is None else uids[index]
             raise BadDataset(f"{side} of datum {uid!r}: {error}") from error
-        sizes.append((image.shape[0], image.shape[1]))
+        sizes.append((array.shape[0], array.shape[1]))
     if uids is not None and len(sizes) < len(uids):
         raise _not_as_many(side, f"{len(sizes):,}", len(uids))
     return rows, sizes
@@ -99,7 +99,7 @@ def _classes_of(volume: NDArray[Any], classes: int) -> NDArray[Any]:
 
 
 def _check_scores(volume: NDArray[Any], axis: int) -> None:
-    """Refuse what has no highest class: NaN among scores, not just one in one-hot."""
+    """Refuse pixels without a highest class: NaN scores, or not exactly one class in one-hot."""
     if volume.dtype.kind == "f":
         unclear = int(np.isnan(volume).any(axis=axis).sum())
         rule = "a score is NaN: expected finite scores, or the argmax over classes"

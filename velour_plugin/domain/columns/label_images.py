@@ -1,4 +1,4 @@
-"""Label images, one number a pixel, as masks: those of all labels at once, as run edges."""
+"""Label images (a class number for each pixel) as masks: run edges of all labels at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def annotations_of_label_image(
     key: str = DEFAULT_KEY,
     ignore: Collection[int] = (),
 ) -> list[Annotation]:
-    """Read a label image as one annotation a label that occurs, in the order of the numbers.
+    """A label image as annotations: one for each label that occurs, in the order of the numbers.
 
     Args:
         image: ``(height, width)`` whole numbers.
@@ -53,7 +53,7 @@ def annotations_of_label_image(
 
 @dataclass
 class LabelImageRows:
-    """Label images as rows of a table, gathered one after another: one mask a label that occurs.
+    """Rows of a table from label images: a mask for each label that occurs in an image.
 
     Of each image only the run edges of its labels are kept, four bytes an edge.
 
@@ -93,15 +93,15 @@ class LabelImageRows:
             self._sizes.append(image.shape)
             self._edges.append(edges.astype(kind))
 
-    def table(self, places: NDArray[Any] | None = None) -> AnnotationTable:
-        """All of them as columns; the labels are those of ``names``, in the order of numbers.
+    def table(self, datum_index: NDArray[Any] | None = None) -> AnnotationTable:
+        """All rows as a table; its labels are those of ``names``, in the order of numbers.
 
         Args:
-            places: position in the dataset of each datum that was added; ``None`` for the same.
+            datum_index: index in the dataset of each added datum; ``None`` for the same.
         """
         datums = np.array(self._datums, np.int32)
         values = list(dict.fromkeys(self.names[number] for number in sorted(self.names)))
-        position = {value: place for place, value in enumerate(values)}
+        index_of = {value: index for index, value in enumerate(values)}
         bounds = np.cumsum([0, *map(len, self._edges)], dtype=np.int64)
         regions = RegionColumn(
             np.full(len(self._edges), EDGES, np.uint8),
@@ -112,8 +112,8 @@ class LabelImageRows:
         )
         return AnnotationTable.from_columns(
             [Label(self.key, value).name for value in values],
-            datums if places is None else places[datums],
-            np.array([position[value] for value in self._labels], np.int32),
+            datums if datum_index is None else datum_index[datums],
+            np.array([index_of[value] for value in self._labels], np.int32),
             shape=regions,
         )
 
@@ -162,7 +162,7 @@ def transposed(image: NDArray[Any], rows: int = 16) -> NDArray[Any]:
 
 
 def checked_label_image(image: NDArray[Any]) -> NDArray[Any]:
-    """Refuse what is no label image.
+    """Return a label image, or refuse an array that is none.
 
     Raises:
         BadAnnotation: it is not two-dimensional whole numbers, or has no pixel.

@@ -1,4 +1,4 @@
-"""What the numbers of label images mean: names in their order, by number, or in a file.
+"""Class names of the numbers in label images: a list, a mapping by number, or a file.
 
 A file is text with a name a line, from 0 on; a line ``255: void`` names a number of its own. Or it
 is JSON, a list of names or an object of numbers and names.
@@ -75,13 +75,13 @@ def _lines(text: str) -> list[str]:
 
 
 def _listed(names: Iterable[Any], where: str) -> Iterator[tuple[Any, Any]]:
-    """Number names from 0; one that brings its number does not count."""
+    """Number names from 0; names that have a number of their own are not counted."""
     following = 0
     seen: set[Any] = set()
     for name in names:
-        found = _NUMBERED.fullmatch(name) if isinstance(name, str) else None
-        if found:
-            yield int(found[1]), found[2]
+        numbered = _NUMBERED.fullmatch(name) if isinstance(name, str) else None
+        if numbered:
+            yield int(numbered[1]), numbered[2]
             continue
         if isinstance(name, str) and name in seen:
             raise BadDataset(
@@ -95,15 +95,15 @@ def _listed(names: Iterable[Any], where: str) -> Iterator[tuple[Any, Any]]:
 
 def _checked(pairs: Iterable[tuple[Any, Any]], where: str) -> dict[int, str]:
     names: dict[int, str] = {}
-    for given, name in pairs:
-        number = _number(given)
+    for key, name in pairs:
+        number = _number(key)
         if number is None:
             raise BadDataset(
-                f"{where}: number {given!r}: expected a whole number from 0 to {MOST:,}."
+                f"{where}: number {key!r}: expected a whole number from 0 to {MOST:,}."
             )
         if number in names:
-            both = f"{names[number]!r}, {name!r}"
-            raise BadDataset(f"{where}: number {number} is named twice: {both}.")
+            names_twice = f"{names[number]!r}, {name!r}"
+            raise BadDataset(f"{where}: number {number} is named twice: {names_twice}.")
         try:
             names[number] = Label(DEFAULT_KEY, name).value
         except BadAnnotation as error:
@@ -113,8 +113,8 @@ def _checked(pairs: Iterable[tuple[Any, Any]], where: str) -> dict[int, str]:
     return names
 
 
-def _number(given: Any) -> int | None:
-    if isinstance(given, bool):
+def _number(key: Any) -> int | None:
+    if isinstance(key, bool):
         return None
-    text = str(given).strip()
+    text = str(key).strip()
     return int(text) if re.fullmatch("[0-9]{1,5}", text) and int(text) <= MOST else None

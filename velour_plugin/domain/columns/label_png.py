@@ -1,4 +1,4 @@
-"""Label images in PNG files: the numbers that were written, one a pixel.
+"""Label images in PNG files: the class number of each pixel.
 
 A palette's index is the class, whatever its colour; greys are read as they were written, of 1 to
 16 bits. One file is decoded at a time.
@@ -24,7 +24,7 @@ _COLOURS = {2: "RGB", 4: "grey and alpha", 6: "RGBA"}
 
 @dataclass(frozen=True, slots=True)
 class PngHeader:
-    """What the head of a PNG file tells.
+    """Size and kind of pixels, from the header of a PNG file.
 
     Args:
         height: in pixels.
@@ -65,7 +65,7 @@ def read_label_png(path: str | os.PathLike[str]) -> NDArray[Any]:
 
 
 def png_header(path: str | os.PathLike[str]) -> PngHeader:
-    """Read the head of a file, and refuse what is no label image before it is decoded.
+    """Read the header of a file; refuse a file that is no label image, before it is decoded.
 
     Raises:
         InvalidInput: the file cannot be read.

@@ -1,7 +1,7 @@
 """Regions finer than boxes in one column: polygons as points, masks as COCO's RLE or as run edges.
 
 A quarter of a million masks are one text and two arrays; a :class:`Polygon`, :class:`MultiPolygon`
-or :class:`Raster` is made when somebody looks at its row.
+or :class:`Raster` is made when its row is read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from velour_plugin.domain.geometry import MultiPolygon, Polygon, Raster, Shape
 
 NO_REGION, POLYGON, MULTIPOLYGON, TEXT, EDGES = range(5)
-"""How a row's region rests: not at all, as an outline with holes, as several of them, as COCO's
+"""How a row's region is stored: none, an outline with holes, several of them, COCO's
 compressed RLE, as run edges (see :mod:`velour_plugin.domain.columns.rle`)."""
 
 
@@ -43,7 +43,7 @@ class Outlines:
 
     @property
     def parts(self) -> int:
-        """How many there are."""
+        """Number of parts."""
         return len(self.part_start) - 1
 
     def rings_of(self, part: int) -> list[NDArray[np.float64]]:
@@ -53,24 +53,24 @@ class Outlines:
         return [self.points[low:high] for low, high in pairwise(bounds)]
 
     def take(self, parts: NDArray[np.int64]) -> Outlines:
-        """Some parts, in the order asked for."""
+        """Some parts, in that order."""
         rings, part_start = ranges(self.part_start[:-1][parts], self.part_start[1:][parts])
         points, ring_start = ranges(self.ring_start[:-1][rings], self.ring_start[1:][rings])
         return Outlines(self.points[points], ring_start, part_start)
 
     @classmethod
     def joined(cls, several: Sequence[Outlines]) -> Outlines:
-        """One after the other."""
+        """Concatenate outlines."""
         return cls(
-            np.concatenate([one.points for one in several]),
-            _joined_starts([one.ring_start for one in several]),
-            _joined_starts([one.part_start for one in several]),
+            np.concatenate([outlines.points for outlines in several]),
+            _joined_starts([outlines.ring_start for outlines in several]),
+            _joined_starts([outlines.part_start for outlines in several]),
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionColumn:
-    """The region of each row of a table, or none.
+    """The region of each row of a table; rows may have none.
 
     Args:
         kind: ``(n,)`` uint8, see :data:`NO_REGION`.
@@ -130,7 +130,7 @@ class RegionColumn:
 
     @property
     def is_text(self) -> NDArray[np.bool_]:
-        """``(n,)`` which rows have a mask that rests as compressed RLE."""
+        """``(n,)`` which rows have a mask that is stored as compressed RLE."""
         return np.asarray(self.kind == TEXT)
 
     @property
@@ -146,7 +146,7 @@ class RegionColumn:
 
     @classmethod
     def of_shapes(cls, shapes: Sequence[Shape | None]) -> RegionColumn:
-        """A column of objects."""
+        """A column of region objects."""
         kind = np.array(list(map(_kind_of, shapes)), np.uint8)
         masks = [shape for shape in shapes if isinstance(shape, Raster)]
         geometries = [shape.shape for shape in shapes if isinstance(shape, (Polygon, MultiPolygon))]
@@ -211,7 +211,7 @@ class RegionColumn:
     def scattered(
         cls, rows: int, parts: Sequence[tuple[NDArray[np.intp], RegionColumn]]
     ) -> RegionColumn:
-        """A column of parts that share no kind of buffer: polygons, texts and run edges.
+        """Join parts that use different buffers: polygons, texts and run edges.
 
         Args:
             rows: of the column.
@@ -271,7 +271,7 @@ class RegionColumn:
         )  # fmt: skip
 
     def text_of(self, row: int) -> bytes:
-        """COCO's compressed run lengths of a mask that rests as text."""
+        """COCO's compressed run lengths of a mask that is stored as text."""
         text = self.text[self.start[row] : self.stop[row]]
         return text.replace(b"\\\\", b"\\") if self.escaped else text
 

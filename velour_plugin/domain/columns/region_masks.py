@@ -17,10 +17,10 @@ from velour_plugin.domain.columns.region_column import EDGES, TEXT, RegionColumn
 from velour_plugin.domain.geometry import Raster
 from velour_plugin.native import masks
 from velour_plugin.native.library import library
-from velour_plugin.native.regions import Regions, check
+from velour_plugin.native.regions import RegionArrays, check
 
 AT_ONCE = 4_000_000
-"""Characters of RLE, or edges, that are looked at together; an edge takes eight bytes."""
+"""Characters of RLE, or edges, that are processed together; an edge takes eight bytes."""
 
 
 def decoded_in_pieces(column: RegionColumn) -> Iterator[tuple[slice, RegionColumn]]:
@@ -72,9 +72,9 @@ def with_boxes(column: RegionColumn, box: NDArray[np.float64]) -> RegionColumn:
     if not rows.size:
         return column
     boxes = _columns_of_boxes(box[rows])
-    own = np.arange(len(column))
-    own[rows] = len(column) + np.arange(len(rows))
-    return RegionColumn.joined([column, boxes])[own]
+    index = np.arange(len(column))
+    index[rows] = len(column) + np.arange(len(rows))
+    return RegionColumn.joined([column, boxes])[index]
 
 
 def boxes_around(column: RegionColumn) -> NDArray[np.float64]:
@@ -109,10 +109,10 @@ def check_texts(column: RegionColumn) -> None:
         pass
 
 
-def compiled_regions(column: RegionColumn) -> Regions:
+def compiled_regions(column: RegionColumn) -> RegionArrays:
     """The column as the compiled kernel reads it."""
     outlines = column.outlines
-    return Regions(
+    return RegionArrays(
         column.kind, column.start, column.stop, np.ascontiguousarray(column.size),
         np.ascontiguousarray(outlines.points), outlines.ring_start, outlines.part_start,
         column.text, int(column.escaped), column.edges.astype(np.int64, copy=False),
@@ -120,7 +120,7 @@ def compiled_regions(column: RegionColumn) -> Regions:
 
 
 def decoded_masks(column: RegionColumn) -> masks.Masks:
-    """Masks as the compiled kernel compares them; every row is one."""
+    """Masks as the compiled kernel compares them; every row must be a mask."""
     column = decoded(column)
     height, width = column.size.T
     edges = column.edges.astype(np.int64, copy=False)
@@ -128,7 +128,7 @@ def decoded_masks(column: RegionColumn) -> masks.Masks:
 
 
 def masks_or_texts(column: RegionColumn) -> masks.Masks | masks.Texts:
-    """The same as they rest: the kernel decodes a text when it comes to it, and keeps nothing."""
+    """Masks as stored: the kernel decodes an RLE text when it needs it, and keeps nothing."""
     if not column.is_text.all():
         return decoded_masks(column)
     height, width = column.size.T
@@ -142,7 +142,7 @@ Several = tuple[NDArray[np.int64], NDArray[np.int64]]
 def _with_edges(
     column: RegionColumn, rows: NDArray[np.intp], several: Several, size: NDArray[np.int64]
 ) -> RegionColumn:
-    """The column with some rows as run edges; those of the column stand behind them, or shall."""
+    """The column with some rows as run edges; the column's own edges follow them."""
     edges, bounds = several
     kind, start, stop = column.kind.copy(), column.start.copy(), column.stop.copy()
     sizes = column.size.copy()
@@ -162,8 +162,8 @@ def _decode(column: RegionColumn, rows: NDArray[np.intp]) -> Several:
         return _joined_edges([raster.edges for raster in rasters])
     texts = masks_or_texts(column.view(rows))
     assert isinstance(texts, masks.Texts)
-    found = masks.decode(texts)
-    return found.edges, np.append(found.start, len(found.edges))
+    decoded_edges = masks.decode(texts)
+    return decoded_edges.edges, np.append(decoded_edges.start, len(decoded_edges.edges))
 
 
 def _draw(column: RegionColumn, rows: NDArray[np.intp], size: NDArray[np.int64]) -> Several:
@@ -172,11 +172,11 @@ def _draw(column: RegionColumn, rows: NDArray[np.intp], size: NDArray[np.int64])
     if library.available():
         starts = outlines.ring_start, outlines.part_start, np.append(part.start, outlines.parts)
         try:
-            found = masks.rasterise(outlines.points, *starts, size, behind=column.edges)
+            drawn = masks.rasterise(outlines.points, *starts, size, behind=column.edges)
         except ValueError:  # a point far away, an image without a pixel: numpy takes its time
             pass
         else:
-            return found.edges, np.append(found.start, found.stop[-1:])
+            return drawn.edges, np.append(drawn.start, drawn.stop[-1:])
     return _joined_edges([_draw_slowly(part, row, size[row]) for row in range(len(part))])
 
 

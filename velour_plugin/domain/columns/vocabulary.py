@@ -1,4 +1,4 @@
-"""Labels and the index of each: the one order in which columns refer to them."""
+"""Labels and the index of each, by which columns refer to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LabelName = tuple[str, str]
 
 
 class Vocabulary:
-    """Labels that come first, in their order; then the others, sorted.
+    """Known labels in their order, then all others, sorted.
 
     Args:
         first: such as the labels of the ground truth.

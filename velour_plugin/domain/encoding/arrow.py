@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LARGE = 1 << 19
-"""From so many bytes on, it pays to read the columns of a table at once."""
+"""Tables of at least so many bytes are read with threads."""
 _DECIMALS = b"velour.decimals"
-"""A field's note: how many decimals make its whole numbers the floats that were written."""
+"""Metadata of a field: the number of decimals by which its integers are floats."""
 _MOST_DECIMALS = 6
 _FLOATS = {"double": "float64", "float": "float32", "halffloat": "float16"}
 """Types by their name in pyarrow; of whole numbers it is numpy's."""
@@ -37,8 +37,8 @@ def columns_to_parquet(
     import pyarrow.parquet as pq
 
     arrays = {name: numbers_to_arrow(column) for name, column in columns.items()}
-    found = {name: _as_decimals(array) for name, array in arrays.items()} if compact else {}
-    decimals = {name: known for name, known in found.items() if known is not None}
+    candidates = {name: _as_decimals(array) for name, array in arrays.items()} if compact else {}
+    decimals = {name: known for name, known in candidates.items() if known is not None}
     floats = [
         name
         for name, array in arrays.items()
@@ -94,7 +94,7 @@ def parquet_to_table(content: Any, texts: Collection[str] = ()) -> Any:
 
 
 def numbers_to_arrow(values: Any, *, nan_is_absent: bool = False) -> Any:
-    """A numpy array as pyarrow's, numbers without a copy; what is no array of numpy's stays.
+    """A numpy array as a pyarrow array, numbers without a copy; others are returned as they are.
 
     Args:
         values: ``(n,)`` numbers, booleans, or objects that pyarrow knows the type of.
@@ -122,17 +122,17 @@ def texts_to_arrow(texts: Sequence[str]) -> Any:
     """Texts as a pyarrow array."""
     import pyarrow as pa
 
-    spelled = [text.encode() for text in texts]
-    offsets = np.cumsum([0, *map(len, spelled)], dtype=np.int64)
-    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(b"".join(spelled))]
+    encoded = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(b"".join(encoded))]
     if offsets[-1] <= np.iinfo(np.int32).max:
-        return pa.Array.from_buffers(pa.string(), len(spelled), buffers)
+        return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
     buffers[1] = pa.py_buffer(offsets)
-    return pa.Array.from_buffers(pa.large_string(), len(spelled), buffers)
+    return pa.Array.from_buffers(pa.large_string(), len(encoded), buffers)
 
 
 def column_to_numpy(column: Any) -> NDArray[Any]:
-    """The values of a pyarrow column or array, without a copy where they lie as numpy's do.
+    """The values of a pyarrow column or array, without a copy where numpy has the same layout.
 
     A missing number is NaN; text and bytes become objects.
     """
@@ -150,13 +150,13 @@ def column_to_numpy(column: Any) -> NDArray[Any]:
 
 
 def _bits_of(array: Any, number: int) -> NDArray[np.bool_]:
-    """Booleans of a buffer, which keeps eight in a byte: 0 says what is there, 1 are values."""
+    """Unpack the bits of a buffer: buffer 0 holds validity, buffer 1 the values."""
     bits = np.frombuffer(array.buffers()[number], np.uint8)
     return np.unpackbits(bits, bitorder="little")[array.offset :][: len(array)].view(bool)
 
 
 def _values_of(array: Any) -> NDArray[Any]:
-    """Numbers of an array, whatever stands where they are missing."""
+    """Numbers of an array; missing ones have arbitrary values."""
     dtype = np.dtype(_FLOATS.get(str(array.type), str(array.type)))
     return np.frombuffer(array.buffers()[1], dtype)[array.offset :][: len(array)]
 
@@ -166,7 +166,7 @@ def _as_array(column: Any) -> Any:
 
 
 def _filled(array: Any, missing: float) -> NDArray[Any]:
-    """Numbers of an array, and one of its type wherever one is missing."""
+    """Numbers of an array, with ``missing`` in place of missing ones."""
     values = _values_of(array)
     return np.where(_bits_of(array, 0), values, values.dtype.type(missing))
 
@@ -176,12 +176,12 @@ def _are_texts(values: Sequence[Any]) -> bool:
 
 
 def _repeats(column: Any) -> bool:
-    """Numbers that repeat, as scores of few decimals do, are smaller in a dictionary."""
+    """Whether numbers repeat, as scores of few decimals do: a dictionary makes them smaller."""
     return isinstance(column, np.ndarray) and 2 * len(np.unique(column)) < len(column)
 
 
 def _rises(column: Any) -> bool:
-    """Integers that never fall are a tenth as large by their differences."""
+    """Whether a column is of non-decreasing integers, which delta encoding makes 10x smaller."""
     return (
         isinstance(column, np.ndarray)
         and column.dtype in (np.int32, np.int64)
@@ -221,7 +221,7 @@ def _of_decimals(column: Any, note: str) -> Any:
 
 
 def _decimals_of(values: NDArray[Any]) -> int | None:
-    """How many decimals spell all numbers exactly; ``None`` where that takes too many."""
+    """Number of decimals that represents all numbers exactly; ``None`` if more than six."""
     for digits in range(_MOST_DECIMALS + 1):
         if _are_decimals(values[:100], digits) and _are_decimals(values, digits):
             return digits
@@ -229,7 +229,7 @@ def _decimals_of(values: NDArray[Any]) -> int | None:
 
 
 def _are_decimals(values: NDArray[Any], digits: int) -> bool:
-    """Whether whole numbers of 32 bits, divided by a power of ten, give these bits again.
+    """Whether 32-bit integers, divided by a power of ten, give these floats to the bit.
 
     The quotient of two exact numbers is rounded as the text of the decimal is when it is read.
     """

@@ -1,4 +1,4 @@
-"""One spelling for equal things: canonical JSON, and the digests that name content by it."""
+"""Canonical JSON (equal values, equal text), and SHA-256 digests of content."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def canonical_json(value: Any) -> str:
-    """Spell a JSON value in the one way that all equal values share.
+    """A JSON value as canonical text: equal values have equal texts.
 
     Keys are sorted, white space is absent, and a whole number is written the same
     whether it came as ``1`` or ``1.0``. NaN and infinity raise :class:`ValueError`.
@@ -20,7 +20,7 @@ def canonical_json(value: Any) -> str:
 
 
 def exact_json(value: Any) -> str:
-    """Spell a JSON value as short as can be; unlike in canonical JSON, 2.0 stays a fraction.
+    """A JSON value as short text; unlike in canonical JSON, 2.0 stays a float.
 
     >>> exact_json({"b": 1.0, "a": [True, None]})
     '{"b":1.0,"a":[true,null]}'
@@ -29,12 +29,12 @@ def exact_json(value: Any) -> str:
 
 
 def digest(*parts: str | bytes) -> str:
-    """Name content by 64 hexadecimal digits of SHA-256; parts cannot run into each other."""
+    """SHA-256 of parts as 64 hexadecimal digits; lengths keep the parts apart."""
     return hashlib.sha256(b"".join(map(measured, parts))).hexdigest()
 
 
 def measured(part: str | bytes) -> bytes:
-    """A part of a digest: its length as 8 bytes, little endian, then the part."""
+    """A part of a digest with its length in front: 8 bytes, little endian."""
     data = part.encode() if isinstance(part, str) else part
     return len(data).to_bytes(8, "little") + data
 

@@ -1,4 +1,4 @@
-"""Annotations at rest: the only spelling of an :class:`AnnotationTable` in columns.
+"""Annotations as parquet: the stored form of an :class:`AnnotationTable`.
 
 A set of predictions is one parquet file: a blob of the store, ``velour/predictions.parquet`` of a
 run, a file of a partition. A row is one label of one annotation:
@@ -11,7 +11,7 @@ run, a file of a partition. A row is one label of one annotation:
 | ``score`` | in [0, 1] |
 | ``x``, ``y``, ``width``, ``height`` | the box in pixels |
 | ``area`` | in square pixels, where it does not follow from the region |
-| ``crowd`` | whether it is a group that no detector has to take apart |
+| ``crowd`` | whether it is a group that a detector need not separate |
 | ``shape`` | a polygon or multipolygon in pixels, as WKB |
 | ``raster`` | a mask: height, width, and the pixels, down the columns, where it begins and ends |
 | ``metadata`` | JSON |
@@ -19,7 +19,7 @@ run, a file of a partition. A row is one label of one annotation:
 
 A column without a value in any row is absent. A store writes the same compactly: floats of few
 decimals as whole numbers, no areas where all are those of the boxes. Where the store keeps
-annotations as rows, regions are spelled by the same functions
+annotations as rows, regions are encoded by the same functions
 (:mod:`velour_plugin.domain.encoding.regions_at_rest`).
 """
 
@@ -56,7 +56,7 @@ from velour_plugin.errors import BadDataset
 BOX = ("x", "y", "width", "height")
 _TEXTS = ("uid", "key", "value")
 _AREA_OF_BOX = "velour.area"
-"""The note of a compact table whose areas are all width times height, and are not written."""
+"""Marks a compact table whose areas are all width times height: they are not written."""
 
 
 def table_to_bytes(
@@ -72,7 +72,7 @@ def table_to_bytes(
         table: of the datums named by ``uids``.
         uids: of the datums, in order.
         notes: kept in the file's own metadata.
-        compact: a third as large, for nobody but :func:`table_from_bytes` to read.
+        compact: a third as large; only :func:`table_from_bytes` can read it.
     """
     keys, values = zip(*table.labels, strict=True) if table.labels else ((), ())
     columns = {
@@ -96,12 +96,12 @@ def table_from_bytes(
     *,
     some: bool = False,
 ) -> tuple[AnnotationTable, dict[str, str]]:
-    """Read annotations, and the notes that were written with them.
+    """Read annotations, and the notes of their file.
 
     Args:
         content: of a parquet file.
         index_of: index of each datum by its uid.
-        labels: those that come first, in this order; others follow, sorted.
+        labels: that come first, in this order; others follow, sorted.
         some: rows for datums that are not in ``index_of`` are left out, not refused; labels are
             those of all rows.
 
@@ -145,7 +145,7 @@ def table_from_bytes(
 
 
 def _areas_are_of_boxes(table: AnnotationTable) -> bool:
-    """Whether every area is, to the bit, what width times height gives."""
+    """Whether every area equals width times height, to the bit."""
     areas = table.box[:, 2] * table.box[:, 3]
     return bool(np.isfinite(areas).all()) and areas.tobytes() == table.area.tobytes()
 
@@ -181,7 +181,7 @@ def _object_columns(table: AnnotationTable) -> dict[str, Any]:
 
 
 def _coded(indices: NDArray[np.int32], names: Sequence[str]) -> Any:
-    """A column of names, each spelled once."""
+    """A dictionary-encoded column: each name is written once."""
     import pyarrow as pa
 
     return pa.DictionaryArray.from_arrays(numbers_to_arrow(indices), texts_to_arrow(names))
@@ -229,9 +229,9 @@ def _datums_of(
     """Index of each row's datum; -1 where it has none and only some are read."""
     codes, uids = _codes_of(columns, "uid")
     datums = np.array([index_of.get(uid, -1) for uid in uids], np.int32)[codes]
-    strange = np.flatnonzero(datums < 0)
-    if strange.size and not some:
-        raise BadDataset(f"datum {uids[codes[strange[0]]]!r} is not in the dataset.")
+    unknown = np.flatnonzero(datums < 0)
+    if unknown.size and not some:
+        raise BadDataset(f"datum {uids[codes[unknown[0]]]!r} is not in the dataset.")
     return datums
 
 
@@ -243,7 +243,7 @@ def _labels_of(
         _codes_of(columns, "value"),
     )
     pairs = keys.astype(np.int64) * len(value_names) + values
-    # a count for each possible pair, as sorting a million rows would take longer
+    # counting each possible pair is faster than sorting a million rows
     used = np.flatnonzero(np.bincount(pairs, minlength=0))
     names = [(key_names[at // len(value_names)], value_names[at % len(value_names)]) for at in used]
     vocabulary = Vocabulary(first, names)
@@ -270,7 +270,7 @@ def _each_of(columns: Mapping[str, Any], name: str, make: Callable[[Any], Any]) 
 def _vectors_of(
     columns: Mapping[str, Any], name: str, make: Callable[[NDArray[Any]], Any]
 ) -> list[Any] | None:
-    """Undo :func:`_lists`, and make something of each."""
+    """Undo :func:`_lists`; ``make`` turns each vector into an object."""
     if name not in columns:
         return None
     numbers, bounds = _lists_of(columns, name)
@@ -296,7 +296,7 @@ def _shapes_of(columns: Mapping[str, Any]) -> Sequence[Shape | None] | RegionCol
         return column_at_rest(wkb, None)
     if str(columns["raster"].type) not in ("string", "large_string"):
         return column_at_rest(wkb, _lists_of(columns, "raster"))
-    # COCO's RLE in JSON, as artifacts of runs once had them
+    # COCO's RLE in JSON, as older artifacts of runs have it
     rasters = _each_of(columns, "raster", lambda text: Raster(json.loads(text))) or []
     polygons = column_at_rest(wkb, None) or [None] * len(rasters)
     return [shape or raster for shape, raster in zip(polygons, rasters, strict=True)]

@@ -1,8 +1,8 @@
-"""How content is spelled in bytes, so that equal content is equal bytes, and its digests.
+"""Content as canonical bytes, so that equal content has equal bytes, and its digests.
 
 Nothing in the bytes of a datum depends on other datums: not how their annotations are numbered,
 and not whether any of them has a shape. Where there is a compiled kernel, the bytes are put
-together and digested there; :func:`datum_bytes` says what they are.
+together and digested there; :func:`datum_bytes` defines them.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ if TYPE_CHECKING:
 def datum_digests(datums: DatumColumns) -> Digests:
     """SHA-256 of each datum with its metadata and location."""
     if not library.available():
-        return Digests.of([digest(spelled) for spelled in _spelled(datums)])
+        return Digests.of([digest(content) for content in _datum_contents(datums)])
     if datums.metadata is None and datums.locations is None:
         names = strings_of(datums.uids)
         if _ESCAPED.search(names.data):
             names = strings_of([encode_basestring(uid)[1:-1] for uid in datums.uids])
         return Digests(compiled.digest_strings(b'{"metadata":{},"uid":"', names, b'"}\x00'))
-    return Digests(compiled.digest_strings(b"", _joined(list(_spelled(datums))), b""))
+    return Digests(compiled.digest_strings(b"", _joined(list(_datum_contents(datums))), b""))
 
 
 def annotation_digests(table: AnnotationTable, uids: Sequence[str]) -> Digests:
-    """SHA-256 of everything that a table says of each datum, with the datum's uid.
+    """SHA-256 of all annotations of each datum, with the datum's uid.
 
     Args:
         table: of the datums named by ``uids``.
@@ -77,8 +77,8 @@ def _compiled_digests(table: AnnotationTable, uids: Sequence[str]) -> NDArray[np
         **{name: None if is_absent(column) else column for name, column in numbers.items()},
     }
     extras = {
-        name: Strings(spell(None)) if column is None else _joined(list(map(spell, column)))
-        for name, spell, column in _extras(table)
+        name: Strings(encode(None)) if column is None else _joined(list(map(encode, column)))
+        for name, encode, column in _extras(table)
     }
     regions = None if table.shape is None else compiled_regions(table.shape)
     return compiled.digest_annotations(
@@ -94,7 +94,7 @@ def content_digests(first: Sequence[str], second: Sequence[str]) -> Digests:
 
 
 def datum_bytes(table: AnnotationTable, datums: int) -> Iterator[bytes]:
-    """Everything that a table says of each datum in turn.
+    """The annotations of each datum in turn, as bytes.
 
     The numbers of its annotations, from 0; its labels; score, box, area and crowd as float64;
     then shapes, metadata and embeddings: of each, row by row.
@@ -106,7 +106,7 @@ def datum_bytes(table: AnnotationTable, datums: int) -> Iterator[bytes]:
         yield from _bytes_of_piece(piece, names, bounds)
 
 
-def _spelled(datums: DatumColumns) -> Iterator[bytes]:
+def _datum_contents(datums: DatumColumns) -> Iterator[bytes]:
     nothing = (None,) * len(datums)
     columns = (datums.uids, datums.metadata or nothing, datums.locations or nothing)
     for uid, metadata, location in zip(*columns, strict=True):
@@ -115,18 +115,18 @@ def _spelled(datums: DatumColumns) -> Iterator[bytes]:
 
 
 def location_bytes(location: BaseGeometry | None) -> bytes:
-    """Spell a place so that equal places are equal bytes: WKB; nothing where there is none."""
+    """A location as WKB, so that equal locations have equal bytes; empty without one."""
     return b"" if location is None else bytes(shapely.to_wkb(location, byte_order=1))
 
 
 def label_bytes(table: AnnotationTable) -> list[bytes]:
-    """Spell each label of a table."""
+    """Each label of a table as canonical JSON."""
     return [canonical_json(name).encode() for name in table.labels]
 
 
 def _pieces(table: AnnotationTable, datums: int) -> Iterator[tuple[slice, slice]]:
-    """Neighbouring datums and their rows: about a million at once, to copy them in little room."""
-    # the edges of a mask take more room than its row
+    """Slices of datums and of their rows, about a million rows each, to save memory."""
+    # the edges of a mask take more memory than its row
     content = 0 if table.shape is None else int((table.shape.stop - table.shape.start).sum())
     step = max(1, _AT_ONCE * datums // max(len(table), content // 8, 1))
     for start in range(0, datums, step):
@@ -142,14 +142,14 @@ def _bytes_of_piece(
     annotation = np.cumsum(follows, dtype=np.int32)
     annotation -= np.repeat(np.append(annotation, 0)[bounds[:-1]], np.diff(bounds)).astype(np.int32)
     numbers = np.column_stack([table.score, table.box, table.area, table.crowd]) + 0.0
-    numbers[np.isnan(numbers)] = np.nan  # NaN has many spellings, -0.0 became 0.0 above
+    numbers[np.isnan(numbers)] = np.nan  # NaN has many bit patterns; -0.0 became 0.0 above
     values, labels = numbers.tobytes(), table.label.tolist()
     which, wide = annotation.tobytes(), numbers.shape[1] * numbers.itemsize
     nothing = RegionColumn.empty(len(table))
     extras = [list(region_bytes(nothing if table.shape is None else table.shape))]
     extras += [
-        [spell(None)] * len(table) if column is None else list(map(spell, column))
-        for _, spell, column in _extras(table)
+        [encode(None)] * len(table) if column is None else list(map(encode, column))
+        for _, encode, column in _extras(table)
     ]
     for first, last in pairwise(bounds.tolist()):
         yield b"".join(
@@ -163,13 +163,13 @@ def _bytes_of_piece(
 
 
 def _extras(table: AnnotationTable) -> Iterator[tuple[str, Callable[[Any], bytes], Any]]:
-    """Columns of objects, and how one of them is spelled."""
+    """Columns of objects, and the function that encodes one object."""
     yield "metadata", metadata_bytes, table.metadata
     yield "embedding", embedding_bytes, table.embedding
 
 
 def strings_of(texts: Sequence[str]) -> Strings:
-    """Texts one after another, in UTF-8."""
+    """Texts concatenated, in UTF-8, with their bounds."""
     whole = "".join(texts)
     if not whole.isascii():
         return _joined([text.encode() for text in texts])
@@ -187,15 +187,15 @@ def _bounds(parts: Sequence[str | bytes]) -> NDArray[np.int64]:
 
 
 def metadata_bytes(metadata: Mapping[str, Any] | None) -> bytes:
-    """Spell metadata in canonical JSON."""
+    """Metadata in canonical JSON."""
     return canonical_json(metadata or {}).encode()
 
 
 def embedding_bytes(embedding: Embedding | None) -> bytes:
-    """Spell an embedding so that equal vectors are equal bytes: how long it is, its numbers."""
+    """An embedding as its length and its numbers, so that equal vectors have equal bytes."""
     vector = np.empty(0) if embedding is None else embedding.vector + 0.0  # no -0.0
     return b"%d;" % len(vector) + vector.astype("<f8").tobytes()
 
 
 _AT_ONCE = 1_000_000
-_ESCAPED = re.compile(rb'["\\\x00-\x1f]')  # what JSON spells otherwise
+_ESCAPED = re.compile(rb'["\\\x00-\x1f]')  # characters that JSON escapes

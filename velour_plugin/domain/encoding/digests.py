@@ -1,4 +1,4 @@
-"""SHA-256 digests of many things at once: 32 bytes each, hexadecimal where one is looked at."""
+"""SHA-256 digests of many things at once: kept as 32 bytes each, read as hexadecimal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Bytes32 = NDArray[np.uint8]
 
 
 class Digests(Sequence[str]):
-    """Digests in order; each is read as 64 hexadecimal digits and kept as 32 bytes.
+    """A sequence of digests: each is kept as 32 bytes and read as 64 hexadecimal digits.
 
     Args:
         values: ``(n, 32)`` uint8.
@@ -36,7 +36,7 @@ class Digests(Sequence[str]):
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Digests:
-        """From hexadecimal digits; digests are returned as they are."""
+        """Make them from hexadecimal digits; digests are returned as they are."""
         if isinstance(names, Digests):
             return names
         return cls(np.frombuffer(bytes.fromhex("".join(names)), np.uint8).reshape(-1, 32))
@@ -72,43 +72,43 @@ class Digests(Sequence[str]):
 
     @property
     def digits(self) -> bytes:
-        """All of them in hexadecimal, one after another."""
+        """All digests in hexadecimal, concatenated."""
         return hexlify(self.values.tobytes())
 
     def where(self, chosen: NDArray[Any]) -> Digests:
-        """Those that a mask of shape ``(n,)`` chooses."""
+        """The digests that a mask of shape ``(n,)`` selects."""
         return Digests(self.values[chosen])
 
 
 class Digest:
-    """A :func:`digest` whose parts come one after another, however many there are."""
+    """A :func:`digest` that is updated part by part."""
 
     def __init__(self, *parts: str | bytes) -> None:
         self._total = hashlib.sha256()
         self.add(*parts)
 
     def add(self, *parts: str | bytes) -> None:
-        """Take in more parts."""
+        """Add parts."""
         self._total.update(_measured_names(parts) or b"".join(map(measured, parts)))
 
     def add_all(self, names: Sequence[str]) -> None:
-        """Take in digests, however many: in pieces, so that their digits take little memory."""
+        """Add many digests, in pieces, so that their digits take little memory."""
         for start in range(0, len(names), _PIECE):
             self._total.update(_measured_digests(names[start : start + _PIECE]))
 
     @property
     def hex(self) -> str:
-        """The name of everything that was taken in."""
+        """The digest of all parts, as 64 hexadecimal digits."""
         return self._total.hexdigest()
 
 
 def chosen_names(names: Sequence[str], chosen: NDArray[np.bool_]) -> Sequence[str]:
-    """Names that a mask chooses, digests as digests."""
+    """The digests that a mask selects, of the same type."""
     return names.where(chosen) if isinstance(names, Digests) else tuple(compress(names, chosen))
 
 
 def _measured_names(parts: Sequence[str | bytes]) -> bytes | None:
-    """The same at once for many parts of one length, such as digests; ``None`` for others."""
+    """All parts with their lengths, at once for many parts of one length; ``None`` for others."""
     lengths = set(map(len, parts))
     if len(parts) < _MANY or len(lengths) > 1 or not all(type(part) is str for part in parts):
         return None
@@ -119,15 +119,15 @@ def _measured_names(parts: Sequence[str | bytes]) -> bytes | None:
 
 
 def _measured_digests(names: Sequence[str]) -> bytes | memoryview:
-    """The same of digests, which are all of one length."""
+    """Digests with their lengths in front, as :func:`measured` writes each."""
     if not isinstance(names, Digests):
         return b"".join(map(measured, names))
     if library.available():
         return measured_digits(names.values).data
-    spelled = np.empty((len(names), 72), np.uint8)
-    spelled[:, :8] = np.frombuffer((64).to_bytes(8, "little"), np.uint8)
-    spelled[:, 8:] = np.frombuffer(names.digits, np.uint8).reshape(-1, 64)
-    return spelled.tobytes()
+    measured_rows = np.empty((len(names), 72), np.uint8)
+    measured_rows[:, :8] = np.frombuffer((64).to_bytes(8, "little"), np.uint8)
+    measured_rows[:, 8:] = np.frombuffer(names.digits, np.uint8).reshape(-1, 64)
+    return measured_rows.tobytes()
 
 
 _PIECE = 1 << 14

@@ -1,6 +1,6 @@
-"""Regions at rest: polygons as WKB, masks as numbers; alike in columns and in rows of the store.
+"""Stored regions: polygons as WKB, masks as numbers; the same in columns and in store rows.
 
-Also the bytes that digests are made of. All of it is written from a column, a bounded amount of
+Also the bytes that are digested. Everything is written from a column, a bounded amount of
 masks at a time, without an object for a row.
 """
 
@@ -32,7 +32,7 @@ _LITTLE_ENDIAN, _POLYGON, _MULTIPOLYGON = 1, 3, 6
 
 
 def region_bytes(column: RegionColumn) -> Iterator[bytes]:
-    """Spell each region so that equal regions are equal bytes: WKB, or a mask's size and edges."""
+    """Each region as bytes, equal for equal regions: WKB, or a mask's size and edges."""
     for _, part in decoded_in_pieces(column):
         where = zip(part.start.tolist(), part.stop.tolist(), part.size.tolist(), strict=True)
         for wkb, is_mask, (start, stop, size) in zip(
@@ -45,7 +45,7 @@ def region_bytes(column: RegionColumn) -> Iterator[bytes]:
 
 
 def polygons_to_wkb(column: RegionColumn) -> list[bytes | None]:
-    """Polygons and multipolygons as WKB, the bytes of shapely; ``None`` for other rows."""
+    """Polygons and multipolygons as WKB, as shapely writes it; ``None`` for other rows."""
     chosen = column.is_polygon
     if not chosen.any():
         return [None] * len(column)
@@ -126,7 +126,7 @@ def _polygons_of(wkb: Sequence[bytes | None]) -> RegionColumn:
 
 
 def _shape_of(geometry: Any) -> Shape | None:
-    """The region that a geometry is, or a refusal."""
+    """A geometry as a region; other geometries are refused."""
     import shapely
 
     if geometry is None:
@@ -147,7 +147,7 @@ def _masks_of(numbers: NDArray[np.int32], bounds: NDArray[np.int64]) -> RegionCo
 
 
 def check_rasters(numbers: NDArray[Any], bounds: NDArray[np.int64]) -> None:
-    """Refuse masks that break the rules of run edges, looking at all of them at once."""
+    """Refuse masks that break the rules of run edges; checks all rows at once."""
     rows = np.flatnonzero(np.diff(bounds))
     first, count = bounds[rows], np.diff(bounds)[rows]
     wrong = count < 2
@@ -161,6 +161,6 @@ def check_rasters(numbers: NDArray[Any], bounds: NDArray[np.int64]) -> None:
         wrong = beyond | ~np.logical_and.reduceat(rises, first)
     if wrong.any():
         raise BadDataset(
-            f"the mask in row {rows[wrong][0]} is none: expected its height and width, above 0, "
-            "then rising positions of pixels within it."
+            f"the mask in row {rows[wrong][0]} is invalid: expected its height and width, above 0, "
+            "then increasing positions of pixels within it."
         )

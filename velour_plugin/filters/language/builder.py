@@ -1,4 +1,4 @@
-"""Filters as expressions of Python, which make the same tree as CQL2.
+"""Filters as Python expressions; they make the same tree as CQL2.
 
 An example::
 
@@ -6,7 +6,7 @@ An example::
     near = velour.field("location").within(50, "mi", of=(42.36, -71.03))
     velour.rank("mAP", dataset="fires", where=night & near)
 
-What is refused in CQL2 is refused here, when the expression is made.
+The rules of CQL2 are checked when the expression is made.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from velour_plugin.filters.property_names import checked_name
 
 
 def field(name: str) -> Field:
-    """A property to ask about.
+    """A property, to be compared in a filter.
 
     Args:
         name: of metadata, with a dotted path into nested metadata; or a property of a family
@@ -72,7 +72,7 @@ class Expression:
 
 
 class Condition(Expression):
-    """True, false or unknown of each datum; join conditions with ``&``, ``|`` and ``~``."""
+    """A filter that is true, false or unknown for a datum; join with ``&``, ``|``, ``~``."""
 
     __slots__ = ()
 
@@ -128,7 +128,7 @@ class Value(Expression):
         return self._calculated("*", -1, self)
 
     def isin(self, values: Iterable[object]) -> Condition:
-        """One of some values."""
+        """Equal to one of some values."""
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
             raise BadFilter(f"isin({values!r}): expected a list of values.")
         return Condition(call("in", [self.node, *map(_node, values)]))
@@ -138,7 +138,7 @@ class Value(Expression):
         return Condition(call("between", [self.node, _node(low), _node(high)]))
 
     def like(self, pattern: str) -> Condition:
-        """Text of a pattern: ``%`` is any text, ``_`` one character; case counts."""
+        """Matches a pattern: ``%`` is any text, ``_`` one character; case counts."""
         return Condition(call("like", [self.node, _node(pattern)]))
 
     def casei(self) -> Value:
@@ -147,7 +147,7 @@ class Value(Expression):
 
     def _compared(self, op: str, other: object) -> Condition:
         if other is None:
-            raise BadFilter(f"{to_text(self.node)} {op} None: .is_null() asks what is missing.")
+            raise BadFilter(f"{to_text(self.node)} {op} None: use .is_null() for missing values.")
         return Condition(call(op, [self.node, self._operand(other)]))
 
     def _operand(self, other: object) -> Node:
@@ -159,7 +159,7 @@ class Value(Expression):
 
 
 class _CaseInsensitive(Value):
-    """Text without its case: what it is compared with loses its case too."""
+    """Text compared without case: the other side is folded too."""
 
     __slots__ = ()
 
@@ -179,7 +179,7 @@ class Field(Value):
     __slots__ = ()
 
     def is_null(self) -> Condition:
-        """It is missing, or null."""
+        """The property is missing, or null."""
         return Condition(call("isnull", [self.node]))
 
     def within(self, distance: float, unit: str = "m", *, of: object) -> Condition:
@@ -190,8 +190,8 @@ class Field(Value):
             unit: ``m``, ``km``, ``mi`` or ``nmi``.
             of: ``(latitude, longitude)``, GeoJSON or a shapely point.
         """
-        place = Literal(checked_location(of))
-        return Condition(call("dwithin", [self.node, place, Literal(distance), Literal(unit)]))
+        point = Literal(checked_location(of))
+        return Condition(call("dwithin", [self.node, point, Literal(distance), Literal(unit)]))
 
     def intersects(self, geometry: object) -> Condition:
         """Has a point in common with a geometry."""
@@ -223,14 +223,14 @@ class Field(Value):
         return Condition(call(op, [self.node, Literal(_geometry(geometry, self.node))]))
 
 
-def _geometry(given: Any, asked: Node) -> Any:
-    """A region of an image is shapely's or GeoJSON; a place may be (latitude, longitude) too."""
-    pixels = asked == Property(REGION)
-    if not pixels:
-        return checked_geometry(checked_location(given), False)
+def _geometry(geometry: Any, compared: Node) -> Any:
+    """A checked geometry: shapely or GeoJSON in pixels; a location may be (latitude, longitude)."""
+    in_pixels = compared == Property(REGION)
+    if not in_pixels:
+        return checked_geometry(checked_location(geometry), False)
     from shapely.geometry import shape
 
-    region = getattr(given, "shape", given)
+    region = getattr(geometry, "shape", geometry)
     return checked_geometry(shape(region) if isinstance(region, dict) else region, True)
 
 
@@ -251,7 +251,7 @@ def _node(value: object) -> Node:
 
 
 def _plain(value: Any) -> Any:
-    """Python's own value for one of numpy's; it has no nanoseconds."""
+    """A numpy scalar as Python's value, which has no nanoseconds."""
     if getattr(value, "ndim", None) != 0:
         return value
     kind = value.dtype.kind

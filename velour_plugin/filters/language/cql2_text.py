@@ -1,4 +1,4 @@
-"""An expression tree as CQL2 text, for messages and for people; it parses to the same filter."""
+"""Write an expression tree as CQL2 text, which parses to the same filter."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _BINDING = {
     **dict.fromkeys("+-", 4),
     **dict.fromkeys("*/", 5),
 }
-"""How tightly operators hold their operands together."""
+"""Precedence of operators: higher binds tighter."""
 
 
 def to_text(node: Node) -> str:
-    """Spell an expression as CQL2 text.
+    """An expression as CQL2 text.
 
     >>> to_text(Call(">", (Property("hour"), Literal(20.0))))
     'hour > 20'
@@ -66,7 +66,7 @@ def _call(op: str, args: list[str]) -> str:
 
 
 def _operand(op: str, arg: Node) -> str:
-    """In brackets where it would otherwise be read with its neighbour."""
+    """An operand as text, in brackets where precedence needs them."""
     text = to_text(arg)
     if not isinstance(arg, Call):
         return text

@@ -20,9 +20,9 @@ from velour_plugin.helpers.libraries import is_geometry
 ANY = frozenset((*KINDS, "geometry", "strings"))
 """Metadata may be of any type."""
 FACT = frozenset(("number", "string", "strings"))
-"""What a fact may be."""
+"""Facts may be of these types."""
 
-_SAID = {
+_DESCRIPTIONS = {
     "geometry": "a place",
     "condition": "a condition",
     "datetime": "a moment",
@@ -43,7 +43,7 @@ def kinds_of(node: Node) -> frozenset[str]:
 
 
 def shared(*nodes: Node) -> frozenset[str]:
-    """Types that all of these can have, other than that of a place."""
+    """Types that all of these can have, other than geometry."""
     return frozenset.intersection(frozenset(KINDS), *map(kinds_of, nodes))
 
 
@@ -54,7 +54,7 @@ def may_hold(holder: Node, item: Node) -> bool:
 
 
 def described(node: Node) -> str:
-    """Say what an expression is, for a message: ``uid is a string``."""
+    """Describe an expression's type, for a message: ``uid is a string``."""
     kinds = kinds_of(node)
     if kinds == ANY:
         return f"{to_text(node)} is metadata"
@@ -64,23 +64,23 @@ def described(node: Node) -> str:
         (kind for kind in (*KINDS, "geometry", "strings", "condition") if kind in kinds), "value"
     )
     first = "date" if {"day", "date"} <= kinds else first
-    return f"{to_text(node)} is {_SAID.get(first, f'a {first}')}"
+    return f"{to_text(node)} is {_DESCRIPTIONS.get(first, f'a {first}')}"
 
 
 def contradictions(node: Node | None) -> list[str]:
-    """Say of which properties a filter asks for two types at once: it can select nothing.
+    """Describe properties that a filter compares with two types at once: it selects nothing.
 
     Only conditions that must all be true are looked at.
     """
-    asked: dict[str, list[Node]] = {}
+    literals_of: dict[str, list[Node]] = {}
     for part in conjuncts(node):
         if isinstance(part, Call) and part.op in COMPARISONS:
             named = [arg for arg in part.args if isinstance(arg, Property)]
-            said = [arg for arg in part.args if isinstance(arg, Literal)]
-            if len(named) == len(said) == 1:
-                asked.setdefault(named[0].name, []).append(said[0])
+            literals = [arg for arg in part.args if isinstance(arg, Literal)]
+            if len(named) == len(literals) == 1:
+                literals_of.setdefault(named[0].name, []).append(literals[0])
     return [
-        f"No {name} can be all at once: {', '.join(map(described, said))}."
-        for name, said in asked.items()
-        if not shared(*said)
+        f"No {name} can be all at once: {', '.join(map(described, literals))}."
+        for name, literals in literals_of.items()
+        if not shared(*literals)
     ]

@@ -1,4 +1,4 @@
-"""What every operator takes: a call is made here, or refused with what would be valid.
+"""Operand rules of every operator: make a call, or refuse it naming the valid operands.
 
 Text, JSON and Python expressions all come through :func:`call`, so they make one tree.
 """
@@ -50,7 +50,7 @@ def call(op: str, operands: Sequence[Node | Interval]) -> Node:
     Raises:
         BadFilter: an operand is of the wrong type, or there are too many or too few.
         UnknownName: there is no such operator.
-        BadGeometry: a geometry is none that a place can be compared with.
+        BadGeometry: a geometry is empty, invalid or a collection.
     """
     if op in _TEMPORAL:
         return _TEMPORAL[op](op, operands)
@@ -63,7 +63,7 @@ def call(op: str, operands: Sequence[Node | Interval]) -> Node:
 
 
 def as_condition(node: Node) -> Call:
-    """A bare property stands for a boolean that is true.
+    """A node as a condition; a bare property means that it is true.
 
     Raises:
         BadFilter: it is a value, not a condition.
@@ -76,7 +76,7 @@ def as_condition(node: Node) -> Call:
 
 
 def _junction(op: str, nodes: Sequence[Node]) -> Node:
-    """``(a AND b) AND c`` is ``a AND b AND c``."""
+    """Join conditions by AND or OR: ``(a AND b) AND c`` is ``a AND b AND c``."""
     flat: list[Node] = []
     for node in nodes:
         flat.extend(node.args if isinstance(node, Call) and node.op == op else (node,))
@@ -156,7 +156,7 @@ def _case_insensitive(op: str, nodes: Sequence[Node]) -> Node:
 
 
 def _arithmetic(op: str, nodes: Sequence[Node]) -> Node:
-    takes = "two numbers: properties, literals or what is calculated from them"
+    takes = "two numbers: properties, literals or arithmetic on them"
     _expect(len(nodes) == 2, op, takes)
     _expect("number" in shared(*nodes), op, takes, nodes)
     values = [node.value for node in nodes if isinstance(node, Literal)]
@@ -221,7 +221,7 @@ def _refuse_places(op: str, nodes: Sequence[Node]) -> None:
     for node in nodes:
         if kinds_of(node) == {"geometry"}:
             raise BadFilter(
-                f"{described(node)} and {op.upper()} does not ask about places: DWITHIN, "
+                f"{described(node)} and {op.upper()} does not compare places: DWITHIN, "
                 "S_INTERSECTS, S_WITHIN, S_CONTAINS and S_DISJOINT do."
             )
 
@@ -231,14 +231,14 @@ def _refuse_lists(op: str, nodes: Sequence[Node]) -> None:
         if kinds_of(node) == {"strings"}:
             name = to_text(node)
             raise BadFilter(
-                f"{described(node)} and {op.upper()} compares single values: 'x' IN ({name}) asks "
+                f"{described(node)} and {op.upper()} compares single values: use 'x' IN ({name}) "
                 f"for an item, A_CONTAINS({name}, ('x', 'y')) for all of some, A_OVERLAPS for any."
             )
 
 
-def _expect(holds: bool, op: str, takes: str, given: Sequence[Node] = ()) -> None:
+def _expect(holds: bool, op: str, takes: str, operands: Sequence[Node] = ()) -> None:
     if not holds:
-        here = f"; here {' and '.join(map(described, given))}" if given else ""
+        here = f"; here {' and '.join(map(described, operands))}" if operands else ""
         raise BadFilter(f"operator {op.upper()} takes {takes}{here}.")
 
 

@@ -1,7 +1,7 @@
-"""From CQL2 text or JSON to the expression tree, refusing what has no meaning.
+"""Parse CQL2 text or JSON to an expression tree; refuse filters without a meaning.
 
 The grammar is the ``cql2`` package's; what operators take is in
-:mod:`velour_plugin.filters.language.operators`. A refusal says where in the filter it stands.
+:mod:`velour_plugin.filters.language.operators`. Errors name the position in the filter.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from velour_plugin.errors import BadFilter, BadGeometry, InvalidInput
 from velour_plugin.filters.comparable_values import date_of, moment_of
 from velour_plugin.filters.language.builder import Expression
 from velour_plugin.filters.language.operators import Interval, as_condition, call
-from velour_plugin.filters.language.positions import Positions, place_of
+from velour_plugin.filters.language.positions import Positions, position_in
 from velour_plugin.filters.language.spatial_operators import REGION, checked_geometry
 from velour_plugin.filters.language.tree import ARRAYS, Call, Literal, Node, Property
 from velour_plugin.filters.property_names import checked_name
 from velour_plugin.helpers.libraries import is_geometry, shapely
 
 MOST_NESTED, MOST_OPERATORS = 100, 500
-"""What is deeper or longer is refused: parsers and databases have stacks that end."""
+"""Deeper or longer filters are refused: the stacks of parsers and databases are limited."""
 
 Where = str | Mapping[str, Any] | Node | Expression | None
-"""What people filter by: CQL2 text or JSON, an expression of Python, a tree; ``None`` for all."""
+"""A filter: CQL2 text or JSON, a Python expression, a tree; ``None`` for all datums."""
 
 _MALFORMED = (ValueError, TypeError, LookupError, AttributeError)
 _WORDS = re.compile(r"'(?:[^']|'')*'|\b(?:and|or|not)\b|[-+*/^%()]", re.IGNORECASE)
 
 
-def parse_filter(given: Where) -> Node | None:
+def parse_filter(where: Where) -> Node | None:
     """Read a filter.
 
     Args:
-        given: CQL2 text, CQL2 JSON, an expression of Python, a tree, or ``None`` for no filter.
+        where: CQL2 text, CQL2 JSON, a Python expression, a tree, or ``None`` for no filter.
 
     Raises:
-        BadFilter: it does not parse, or an operand has the wrong type; and where.
-        UnknownName: an operator, property or unit is none of those that exist.
+        BadFilter: it does not parse, or an operand has the wrong type; the position is named.
+        UnknownName: an operator, property or unit does not exist.
         BadGeometry: a coordinate is outside latitude ±90 or longitude ±180.
     """
-    if isinstance(given, Expression):
-        return as_condition(given.node)
-    if given is None or isinstance(given, (Property, Literal, Call)):
-        return given if given is None else as_condition(given)
-    if isinstance(given, str):
-        return _Reader(Positions(given)).filter(_json_of_text(given), given)
-    return _Reader(None).filter(given, given)
+    if isinstance(where, Expression):
+        return as_condition(where.node)
+    if where is None or isinstance(where, (Property, Literal, Call)):
+        return where if where is None else as_condition(where)
+    if isinstance(where, str):
+        return _Reader(Positions(where)).filter(_json_of_text(where), where)
+    return _Reader(None).filter(where, where)
 
 
 def _json_of_text(text: str) -> Any:
@@ -63,83 +63,83 @@ def _json_of_text(text: str) -> Any:
     try:
         return cql2.parse_text(text).to_json()
     except Exception as error:
-        said = str(error).strip()
-        found = re.search(r"--> (\d+):(\d+)", said)
-        at = f" at line {found[1]}, column {found[2]}" if found else ""
+        message = str(error).strip()
+        match = re.search(r"--> (\d+):(\d+)", message)
+        at = f" at line {match[1]}, column {match[2]}" if match else ""
         raise BadFilter(
-            f"the filter does not parse as CQL2{at}:\n{said}\n"
+            f"the filter does not parse as CQL2{at}:\n{message}\n"
             "An example: city = 'Boston' AND hour >= 20"
         ) from error
 
 
 def _refuse_depth(text: str) -> None:
     depth = operators = 0
-    for found in _WORDS.finditer(text):
-        word = found.group()
+    for match in _WORDS.finditer(text):
+        word = match.group()
         depth += (word == "(") - (word == ")")
         operators += word[0] not in "'()"
         if depth > MOST_NESTED or operators > MOST_OPERATORS:
-            raise _too_long(place_of(text, found.start()))
+            raise _too_long(position_in(text, match.start()))
 
 
-def _too_long(place: str) -> BadFilter:
+def _too_long(position: str) -> BadFilter:
     return BadFilter(
         f"the filter nests deeper than {MOST_NESTED} or has more than {MOST_OPERATORS} operators "
-        f"at {place}: ask for one of many values with IN ('a', 'b', …)."
+        f"at {position}: compare with many values by IN ('a', 'b', …)."
     )
 
 
 class _Reader:
-    """Reads CQL2 JSON; keeps its place, so that the innermost refusal can name it."""
+    """Reads CQL2 JSON, and adds the position to the innermost error."""
 
     def __init__(self, positions: Positions | None) -> None:
         self.positions = positions
-        self.placed = False
+        self.is_located = False
         self.operators = 0
 
-    def filter(self, spelled: Any, given: object) -> Node:
-        """Read the whole."""
-        node = self.node(spelled, "")
+    def filter(self, json_node: Any, where: object) -> Node:
+        """Read a whole filter."""
+        node = self.node(json_node, "")
         if isinstance(node, Literal):
-            raise BadFilter(f"filter {given!r} is a constant: compare a property with it.")
+            raise BadFilter(f"filter {where!r} is a constant: compare a property with it.")
         return as_condition(node)
 
-    def node(self, spelled: Any, path: str, pixels: bool = False) -> Node:
-        """Read one part of it; ``pixels`` says that a geometry is in an image."""
-        place = self.place(path)
+    def node(self, json_node: Any, path: str, pixels: bool = False) -> Node:
+        """Read a part of a filter; ``pixels``: its geometries are in image coordinates."""
+        position = self.position_of(path)
         try:
-            return self._node(spelled, path, pixels, place)
+            return self._node(json_node, path, pixels, position)
         except InvalidInput as error:
-            if not self.placed:
-                self.placed = True
-                error.args = (f"{error}\nIn the filter, at {place}{self._shown(place)}",)
+            if not self.is_located:
+                self.is_located = True
+                error.args = (f"{error}\nIn the filter, at {position}{self._shown(position)}",)
             raise
 
-    def place(self, path: str) -> str:
-        """Where we are: a column of a text, a path into JSON."""
+    def position_of(self, path: str) -> str:
+        """The current position: a column of the text, or a path into JSON."""
         return self.positions.here() if self.positions else path.lstrip(".") or "its top"
 
-    def _shown(self, place: str) -> str:
-        if self.positions is None or not place.startswith("column"):
+    def _shown(self, position: str) -> str:
+        if self.positions is None or not position.startswith("column"):
             return "."
-        return f":\n  {self.positions.text}\n  {'^':>{int(place.split()[1])}}"
+        return f":\n  {self.positions.text}\n  {'^':>{int(position.split()[1])}}"
 
-    def _node(self, spelled: Any, path: str, pixels: bool, place: str) -> Node:
-        if isinstance(spelled, Mapping) and "op" in spelled:
-            return self._call(spelled, path)
+    def _node(self, json_node: Any, path: str, pixels: bool, position: str) -> Node:
+        if isinstance(json_node, Mapping) and "op" in json_node:
+            return self._call(json_node, path)
         if self.positions is not None:
-            self.positions.passed(spelled)
-        if isinstance(spelled, Mapping) and "property" in spelled:
-            return Property(checked_name(spelled["property"]), place)
-        return Literal(_literal(spelled, pixels))
+            self.positions.passed(json_node)
+        if isinstance(json_node, Mapping) and "property" in json_node:
+            return Property(checked_name(json_node["property"]), position)
+        return Literal(_literal(json_node, pixels))
 
-    def _call(self, spelled: Mapping[str, Any], path: str) -> Node:
-        op, args = str(spelled["op"]).lower(), spelled.get("args", ())
+    def _call(self, json_node: Mapping[str, Any], path: str) -> Node:
+        op, args = str(json_node["op"]).lower(), json_node.get("args", ())
         if not isinstance(args, (list, tuple)):
             raise BadFilter(f"args {args!r} of {op!r}: expected a list.")
         self.operators += 1
         if self.operators > MOST_OPERATORS or path.count("args") > MOST_NESTED:
-            raise _too_long(self.place(path))
+            raise _too_long(self.position_of(path))
         if self.positions is not None:
             self.positions.passed({"op": op})
         return call(op, self._args(op, args, path))
@@ -150,7 +150,7 @@ class _Reader:
         for number, arg in enumerate(args):
             at = f"{path}.args[{number}]"
             if number == 1 and (op == "in" or op in ARRAYS) and isinstance(arg, (list, tuple)):
-                nodes += [self.node(item, f"{at}[{place}]") for place, item in enumerate(arg)]
+                nodes += [self.node(item, f"{at}[{position}]") for position, item in enumerate(arg)]
             elif isinstance(arg, Mapping) and "interval" in arg:
                 nodes.append(self._interval(arg["interval"]))
             else:
@@ -165,55 +165,55 @@ class _Reader:
         return Interval(*map(_end, ends))
 
 
-def _end(spelled: Any) -> dt.date | None:
+def _end(json_node: Any) -> dt.date | None:
     """One end of an interval; ``None`` where it is open."""
-    if spelled == "..":
+    if json_node == "..":
         return None
-    if isinstance(spelled, str):
-        return date_of(spelled) if len(spelled) == 10 else moment_of(spelled)
-    if isinstance(spelled, (dt.date, dt.datetime)):
-        return spelled
-    value = _literal(spelled, False)
+    if isinstance(json_node, str):
+        return date_of(json_node) if len(json_node) == 10 else moment_of(json_node)
+    if isinstance(json_node, (dt.date, dt.datetime)):
+        return json_node
+    value = _literal(json_node, False)
     if isinstance(value, dt.date):
         return value
-    raise BadFilter(f"INTERVAL end {spelled!r}: expected a date, a moment or '..'.")
+    raise BadFilter(f"INTERVAL end {json_node!r}: expected a date, a moment or '..'.")
 
 
-def _literal(spelled: Any, pixels: bool) -> Any:
-    if isinstance(spelled, Mapping):
-        return _typed(spelled, pixels)
-    if is_geometry(spelled):
-        return checked_geometry(spelled, pixels)
-    if isinstance(spelled, str) and is_storable(spelled):
-        return spelled
-    if isinstance(spelled, (bool, dt.date)):
-        return spelled
-    if isinstance(spelled, (int, float)) and _is_finite(spelled):
-        return spelled
-    way_out = "IS NULL asks whether a value is missing" if spelled is None else "CQL2 has these"
+def _literal(json_node: Any, pixels: bool) -> Any:
+    if isinstance(json_node, Mapping):
+        return _typed(json_node, pixels)
+    if is_geometry(json_node):
+        return checked_geometry(json_node, pixels)
+    if isinstance(json_node, str) and is_storable(json_node):
+        return json_node
+    if isinstance(json_node, (bool, dt.date)):
+        return json_node
+    if isinstance(json_node, (int, float)) and _is_finite(json_node):
+        return json_node
+    way_out = "IS NULL tests for missing values" if json_node is None else "CQL2 has these"
     raise BadFilter(
-        f"{spelled!r} in a filter: expected a property, literal or operator; {way_out}."
+        f"{json_node!r} in a filter: expected a property, literal or operator; {way_out}."
     )
 
 
-def _typed(spelled: Mapping[str, Any], pixels: bool) -> Any:
-    """A literal that CQL2 JSON spells as a mapping."""
-    if "timestamp" in spelled:
-        return moment_of(spelled["timestamp"])
-    if "date" in spelled:
-        return date_of(spelled["date"])
-    if "bbox" in spelled:
-        return checked_geometry(_box(spelled["bbox"]), pixels)
-    if spelled.get("type") in GEOJSON_TYPES:
-        return checked_geometry(_geometry(spelled), pixels)
-    raise BadFilter(f"{dict(spelled)!r} in a filter: expected a property, literal or operator.")
+def _typed(json_node: Mapping[str, Any], pixels: bool) -> Any:
+    """A literal that is a mapping in CQL2 JSON."""
+    if "timestamp" in json_node:
+        return moment_of(json_node["timestamp"])
+    if "date" in json_node:
+        return date_of(json_node["date"])
+    if "bbox" in json_node:
+        return checked_geometry(_box(json_node["bbox"]), pixels)
+    if json_node.get("type") in GEOJSON_TYPES:
+        return checked_geometry(_geometry(json_node), pixels)
+    raise BadFilter(f"{dict(json_node)!r} in a filter: expected a property, literal or operator.")
 
 
-def _geometry(spelled: Mapping[str, Any]) -> shapely.Geometry:
+def _geometry(json_node: Mapping[str, Any]) -> shapely.Geometry:
     try:
-        return shapely.geometry.shape(dict(spelled))
+        return shapely.geometry.shape(dict(json_node))
     except (shapely.errors.ShapelyError, *_MALFORMED) as error:
-        raise BadGeometry(f"geometry {dict(spelled)!r} in a filter: {error}") from error
+        raise BadGeometry(f"geometry {dict(json_node)!r} in a filter: {error}") from error
 
 
 def _box(corners: Any) -> shapely.Geometry:

@@ -1,7 +1,7 @@
-"""Where in the text of a filter a part of it stands.
+"""Positions of a filter's parts in its text, for messages.
 
 The grammar's tree has no positions, but its leaves come in the order of the text: so each
-leaf takes the next token that spells it.
+leaf takes the next token that matches it.
 """
 
 from __future__ import annotations
@@ -36,81 +36,81 @@ class Positions:
     next: int = 0
 
     def __post_init__(self) -> None:
-        found = [_token(match) for match in _TOKEN.finditer(self.text)]
-        words = ["" if kind == "text" else str(value).lower() for kind, value, _ in found]
+        tokens = [_token(match) for match in _TOKEN.finditer(self.text)]
+        words = ["" if kind == "text" else str(value).lower() for kind, value, _ in tokens]
         null = [
             word == "null" and before in ("is", "not") for before, word in pairwise(["", *words])
         ]
         self.tokens = [
             ("name" if kind == "quoted" else kind, value, offset)
-            for (kind, value, offset), word, skip in zip(found, words, null, strict=True)
+            for (kind, value, offset), word, skip in zip(tokens, words, null, strict=True)
             if kind != "name" or not (skip or word in _BETWEEN_OPERANDS)
         ]
 
     def here(self) -> str:
-        """Where the next leaf stands: ``column 7``, counted from 1."""
+        """Position of the next leaf: ``column 7``, counted from 1."""
         if self.next >= len(self.tokens):
             return "its end"
-        return place_of(self.text, self.tokens[self.next][2])
+        return position_in(self.text, self.tokens[self.next][2])
 
-    def passed(self, spelled: Any) -> None:
+    def passed(self, leaf: Any) -> None:
         """Go past a leaf, or past the name of a function whose operands follow."""
-        if isinstance(spelled, str):
-            self._go_past("text", spelled)
-        elif isinstance(spelled, bool) or spelled is None:
-            self._go_past("name", "null" if spelled is None else str(spelled).lower())
-        elif isinstance(spelled, (int, float)):
-            self._go_past_number(abs(float(spelled)))
-        elif isinstance(spelled, Mapping):
-            self._go_past_mapping(spelled)
+        if isinstance(leaf, str):
+            self._go_past("text", leaf)
+        elif isinstance(leaf, bool) or leaf is None:
+            self._go_past("name", "null" if leaf is None else str(leaf).lower())
+        elif isinstance(leaf, (int, float)):
+            self._go_past_number(abs(float(leaf)))
+        elif isinstance(leaf, Mapping):
+            self._go_past_mapping(leaf)
 
-    def _go_past_mapping(self, spelled: Mapping[str, Any]) -> None:
-        if "property" in spelled:
-            return self._go_past("name", str(spelled["property"]), exact=True)
-        word = next((name for name in _TYPED if name in spelled), None)
+    def _go_past_mapping(self, leaf: Mapping[str, Any]) -> None:
+        if "property" in leaf:
+            return self._go_past("name", str(leaf["property"]), exact=True)
+        word = next((name for name in _TYPED if name in leaf), None)
         if word is None:
             return None
-        self._go_past("name", str(spelled[word]) if word in ("op", "type") else word)
+        self._go_past("name", str(leaf[word]) if word in ("op", "type") else word)
         if word != "op":
-            self.next += _leaves(spelled.get("coordinates", spelled.get("geometries", spelled)))
+            self.next += _leaves(leaf.get("coordinates", leaf.get("geometries", leaf)))
         return None
 
     def _go_past(self, kind: str, value: str, exact: bool = False) -> None:
-        wanted = value if exact or kind == "text" else value.lower()
-        for place in range(self.next, len(self.tokens)):
-            found, said, _ = self.tokens[place]
-            said = said if exact or kind == "text" else str(said).lower()
-            if found == kind and said == wanted:
-                self.next = place + 1
+        expected = value if exact or kind == "text" else value.lower()
+        for index in range(self.next, len(self.tokens)):
+            token_kind, token, _ = self.tokens[index]
+            token = token if exact or kind == "text" else str(token).lower()
+            if token_kind == kind and token == expected:
+                self.next = index + 1
                 return
 
     def _go_past_number(self, number: float) -> None:
-        """Only the very next one: a sign before a name is read as ``-1 *``, without a token."""
+        """Go past the next token only: a sign before a name becomes ``-1 *``, without a token."""
         if self.tokens[self.next : self.next + 1]:
             kind, value, _ = self.tokens[self.next]
             self.next += kind == "number" and value == number
 
 
-def place_of(text: str, offset: int) -> str:
-    """Name a place in a text: ``column 7``, or with its line where there are several."""
+def position_in(text: str, offset: int) -> str:
+    """Describe a position in a text: ``column 7``, with the line where there are several."""
     line = text.count("\n", 0, offset) + 1
     column = offset - (text.rfind("\n", 0, offset) + 1) + 1
     return f"line {line}, column {column}" if "\n" in text else f"column {column}"
 
 
-def _token(found: re.Match[str]) -> tuple[str, Any, int]:
-    kind = str(found.lastgroup)
-    said = found.group()
+def _token(match: re.Match[str]) -> tuple[str, Any, int]:
+    kind = str(match.lastgroup)
+    text = match.group()
     if kind == "number":
-        return kind, float(said), found.start()
+        return kind, float(text), match.start()
     if kind in ("text", "quoted"):
-        mark = said[0]
-        said = said[1:-1].replace(mark * 2, mark)
-    return kind, said, found.start()
+        mark = text[0]
+        text = text[1:-1].replace(mark * 2, mark)
+    return kind, text, match.start()
 
 
-def _leaves(spelled: Any) -> int:
-    """How many tokens a literal has after its name."""
-    if isinstance(spelled, Mapping):
-        return sum(map(_leaves, spelled.values()))
-    return sum(map(_leaves, spelled)) if isinstance(spelled, (list, tuple)) else 1
+def _leaves(literal: Any) -> int:
+    """Number of tokens of a literal after its name."""
+    if isinstance(literal, Mapping):
+        return sum(map(_leaves, literal.values()))
+    return sum(map(_leaves, literal)) if isinstance(literal, (list, tuple)) else 1

@@ -1,4 +1,4 @@
-"""Operators on places: what they take."""
+"""Operand rules of the spatial operators."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REGION = "annotation.geometry"
 
 
 def spatial(op: str, nodes: Sequence[Node]) -> Call:
-    """``S_INTERSECTS`` and its kin, between two places of which one at least is a property."""
+    """A call of ``S_INTERSECTS`` or the like on two geometries, at least one a property."""
     fits = len(nodes) == 2 and all(map(_is_place, nodes))
     if not fits or all(isinstance(node, Literal) for node in nodes):
         raise BadFilter(
@@ -51,7 +51,7 @@ def dwithin(op: str, nodes: Sequence[Node]) -> Call:
 
 
 def checked_geometry(geometry: shapely.Geometry, pixels: bool) -> shapely.Geometry:
-    """Refuse a geometry that no place can be compared with.
+    """Return a geometry that can be compared, or refuse it.
 
     Raises:
         BadGeometry: it is empty, crosses itself, is a collection, or leaves the Earth.
@@ -65,7 +65,7 @@ def checked_geometry(geometry: shapely.Geometry, pixels: bool) -> shapely.Geomet
         reason = "is empty" if geometry.is_empty else shapely.is_valid_reason(geometry)
         raise BadGeometry(f"geometry {geometry} in a filter: {reason}.")
     if geometry.geom_type == "GeometryCollection":
-        raise BadGeometry(f"{geometry} in a filter: ask for each part of a collection by itself.")
+        raise BadGeometry(f"{geometry} in a filter: use each part of a collection by itself.")
     return shapely.force_2d(geometry)
 
 

@@ -1,4 +1,4 @@
-"""Notice when the coordinates of a filter seem to be the wrong way round."""
+"""Warn when latitude and longitude of a filter seem to be exchanged."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from velour_plugin.helpers.libraries import is_geometry, shapely
 
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 FLIPPED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-"""What a comparison is called when its sides are exchanged."""
+"""Each comparison with its sides exchanged."""
 ARITHMETIC = ("+", "-", "*", "/")
 SPATIAL = ("s_intersects", "s_within", "s_contains", "s_disjoint")
 TURNED = {"s_within": "s_contains", "s_contains": "s_within"}
-"""What a spatial operator is called when its sides are exchanged; others keep their names."""
+"""Spatial operators with their sides exchanged; others keep their names."""
 ARRAYS = ("a_contains", "a_overlaps")
 METRES = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "nmi": 1852.0}
 """Length of each unit that ``DWITHIN`` knows."""
@@ -28,14 +28,14 @@ _UNORDERED = ("and", "or")
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A property, and what its name means.
+    """A property of a filter, with its family, kind and path.
 
     Args:
-        name: in its one spelling, without a ``metadata.`` that says nothing.
-        at: where in the filter it was named, for messages; two of one name are equal.
+        name: canonical, without a redundant ``metadata.``.
+        at: position in the filter, for messages; properties of one name are equal.
         family: that it belongs to; ``None`` for metadata of datums.
         kind: of its values, as families name kinds; ``any`` for metadata.
-        path: steps into the metadata of what it is about; empty where it is no metadata.
+        path: steps into the metadata that it is in; empty where it is no metadata.
         fact: the fact that answers it, such as ``fact.quality.blur``; ``None`` for all others.
     """
 
@@ -61,7 +61,7 @@ class Property:
 
     @property
     def about(self) -> str:
-        """What it is about, such as a ``datum``, ``label`` or ``run``: a key of ``Split``."""
+        """What it belongs to, such as a ``datum``, ``label`` or ``run``: a field of ``Split``."""
         return "datum" if self.family is None else self.family.about
 
 
@@ -84,7 +84,7 @@ Node = Union[Property, Literal, Call]
 
 
 def properties(node: Node) -> Iterator[Property]:
-    """Every property that an expression asks for."""
+    """Every property in an expression."""
     if isinstance(node, Property):
         yield node
     elif isinstance(node, Call):
@@ -93,7 +93,7 @@ def properties(node: Node) -> Iterator[Property]:
 
 
 def conjuncts(node: Node | None) -> tuple[Node, ...]:
-    """Conditions that must all be true for the whole to be."""
+    """The conditions joined by AND at the top."""
     if isinstance(node, Call) and node.op == "and":
         return tuple(part for arg in node.args for part in conjuncts(arg))
     return () if node is None else (node,)
@@ -105,7 +105,7 @@ def conjunction(parts: list[Node]) -> Node | None:
 
 
 def to_json(node: Node) -> Any:
-    """Spell an expression as CQL2 JSON in canonical form: what has no order is sorted."""
+    """An expression as canonical CQL2 JSON: operands without an order are sorted."""
     if isinstance(node, Property):
         return {"property": node.name}
     if isinstance(node, Literal):
@@ -115,7 +115,7 @@ def to_json(node: Node) -> Any:
         args = _sorted([part for arg in args for part in _parts(node.op, arg)])
         return args[0] if len(args) == 1 else {"op": node.op, "args": args}
     if node.op == "not" and isinstance(args[0], dict) and args[0].get("op") == "not":
-        return args[0]["args"][0]  # which was hidden while equal operands stood in it twice
+        return args[0]["args"][0]  # a double NOT appears once equal operands are merged
     if node.op == "in" or node.op in ARRAYS:
         return {"op": node.op, "args": [args[0], _sorted(args[1:])]}
     op, args = _turned(node.op, args)
@@ -123,7 +123,7 @@ def to_json(node: Node) -> Any:
 
 
 def filter_digest(node: Node | None) -> str | None:
-    """Name a filter; the order of operands does not matter. ``None`` for no filter."""
+    """Digest of a filter, whatever the order of its operands; ``None`` for no filter."""
     return None if node is None else digest(canonical_json(to_json(node)))
 
 
@@ -143,13 +143,13 @@ def _literal_json(value: Any) -> Any:
     return value
 
 
-def _parts(op: str, spelled: Any) -> list[Any]:
-    nested = isinstance(spelled, dict) and spelled.get("op") == op
-    return list(spelled["args"]) if nested else [spelled]
+def _parts(op: str, json_node: Any) -> list[Any]:
+    nested = isinstance(json_node, dict) and json_node.get("op") == op
+    return list(json_node["args"]) if nested else [json_node]
 
 
 def _turned(op: str, args: list[Any]) -> tuple[str, list[Any]]:
-    """Exchange two operands that stand the wrong way round, where that changes nothing."""
+    """Exchange two operands that are not in canonical order, where the meaning stays."""
     new = _EXCHANGED.get(op)
     if new is None or len(args) != 2 or _rank(args[0]) <= _rank(args[1]):
         return op, args
@@ -164,19 +164,19 @@ _EXCHANGED: dict[str, str] = {
 }
 
 
-def _rank(spelled: Any) -> tuple[bool, str]:
-    """Literals stand behind properties."""
-    literal = not isinstance(spelled, dict) or not {"op", "property"} & set(spelled)
-    return literal, canonical_json(spelled)
+def _rank(operand: Any) -> tuple[bool, str]:
+    """Sort key of operands: properties come before literals."""
+    literal = not isinstance(operand, dict) or not {"op", "property"} & set(operand)
+    return literal, canonical_json(operand)
 
 
-def _sorted(spelled: list[Any]) -> list[Any]:
-    """Sort by spelling and keep equal operands once."""
-    return [value for _, value in sorted({canonical_json(item): item for item in spelled}.items())]
+def _sorted(operands: list[Any]) -> list[Any]:
+    """Operands sorted by their canonical JSON, equal ones once."""
+    return [value for _, value in sorted({canonical_json(item): item for item in operands}.items())]
 
 
 def mapped(node: Node, change: Callable[[Literal], Node]) -> Node:
-    """The same expression with other literals."""
+    """The expression with each literal changed."""
     if isinstance(node, Call):
         return Call(node.op, tuple(mapped(arg, change) for arg in node.args))
     return change(node) if isinstance(node, Literal) else node

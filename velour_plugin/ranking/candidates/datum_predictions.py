@@ -13,7 +13,7 @@ from itertools import compress
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.errors import BadFilter
 from velour_plugin.filters.fixing import asks_for_facts
-from velour_plugin.filters.interpret import check_properties, matching
+from velour_plugin.filters.interpret import check_properties, select
 from velour_plugin.filters.language.cql2_text import to_text
 from velour_plugin.filters.language.tree import Node
 from velour_plugin.filters.split import Split, split_filter
@@ -85,7 +85,7 @@ def select_in_run(reader: Reader, item: Candidate, node: Node | None) -> DatumSe
 
 def _selected(reader: Reader, item: Candidate, dataset: Dataset, split: Split) -> set[str]:
     facts = reader.facts(dataset) if asks_for_facts(split.predictions) else {}
-    chosen = matching(
+    chosen = select(
         split.predictions,
         dataset.datums,
         dataset.name,

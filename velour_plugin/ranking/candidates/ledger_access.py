@@ -31,7 +31,8 @@ from velour_plugin.filters.reduce import (
 )
 from velour_plugin.filters.row_filter import matches_run, matching_labels
 from velour_plugin.filters.split import subject_of
-from velour_plugin.matching import Question, label_mapping
+from velour_plugin.matching.label_map import label_mapping
+from velour_plugin.matching.question import Question
 from velour_plugin.plugins.installed import installed
 from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Candidate, DatumSelection
@@ -98,9 +99,7 @@ class LedgerAccess:
         if not self.parameters:
             return own
         question = self._question(item, own.parameters)
-        return replace(
-            own, parameters=question.all_parameters, label_map=question.spelled_label_map
-        )
+        return replace(own, parameters=question.all_parameters, label_map=question.json_label_map)
 
     def expect(self, subjects: Iterable[Subject]) -> None:
         """Say whose ledgers will be asked for, in order: what is matched again is read at once."""

@@ -13,6 +13,7 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.filters import Where
+from velour_plugin.filters.existing_values import value_hints
 from velour_plugin.plugins.installed import installed
 from velour_plugin.queries.query import is_uri
 from velour_plugin.ranking.candidates.comparability import name_of
@@ -81,10 +82,12 @@ def find_run(reader: Reader, run: str, where: Where, dataset: str | None = None)
         selection = selection.within(predicted)
     selection = selection.within(frozenset(ledger.datums))
     if not len(selection):
-        raise InvalidInput(
+        hints = value_hints(access.split.datums, reader.datums(candidate.version))
+        none = (
             f"the filter selects none of the {len(ledger.datums)} datums that run {run!r} was "
-            f"judged on in {candidate.certificate.dataset!r}."
+            f"evaluated on in {candidate.certificate.dataset!r}."
         )
+        raise InvalidInput("\n".join([none, *hints]))
     ledger = access.ledger(candidate, ledger, selection)
     evaluator = installed().evaluator(candidate.task)
     uri = run if is_uri(run) else None

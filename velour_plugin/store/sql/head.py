@@ -1,6 +1,6 @@
-"""The schema that this Velour needs: its newest revision, and the table that holds a database's."""
+"""The newest revision of the schema, and the table that holds a database's revision."""
 
 HEAD = "0005"
-"""A test holds it to the migrations."""
+"""A test compares it with the migrations."""
 
 VERSION_TABLE = "velour_schema"

@@ -1,8 +1,8 @@
-"""Keep the tables of a store at the versions that this installation needs.
+"""Create and upgrade the tables of a store to the versions that this installation needs.
 
 A store holds Velour's own tables and those of plugins (hook ``velour_tables``). Each group
 has a chain of migrations and a version table of its own; all are upgraded in one transaction.
-Velour's own are made at once where there are none; a test holds that to what migrations lead to.
+A new schema is created at once; a test compares it with the result of all migrations.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Chain:
 
     Args:
         subject: the group, for messages.
-        owner: whose tables they are, for messages.
+        owner: of the tables, for messages.
         remedy: how to get a newer version of the owner, for messages.
         version_table: the table that holds the revision in a database.
         migrations: the package of the migration files.
@@ -85,7 +85,7 @@ CORE = Chain(
 
 @contextmanager
 def reachable(label: str) -> Iterator[None]:
-    """Turn a database's silence into an error with a way out."""
+    """Turn errors of the database driver into :class:`StoreUnavailable` with a way out."""
     try:
         yield
     except DBAPIError as error:
@@ -99,7 +99,7 @@ def reachable(label: str) -> Iterator[None]:
 
 
 def prepare(engine: Engine, backend: Backend, label: str) -> None:
-    """Make sure of all tables: SQLite is upgraded on the spot, PostgreSQL by its owner.
+    """Check all tables: SQLite is upgraded on the spot, PostgreSQL by ``velour db upgrade``.
 
     Raises:
         NewerSchema: some of them were made by a newer version than the one that is installed.
@@ -125,7 +125,7 @@ def upgrade(engine: Engine, backend: Backend, label: str) -> str:
 
     Raises:
         NewerSchema: some tables were made by a newer version than the one that is installed.
-        BadPlugin: the migrations of a plugin do not end where the plugin says.
+        BadPlugin: the migrations of a plugin do not end at its head.
         StoreUnavailable: the database does not answer.
     """
     chains = _chains()
@@ -141,7 +141,7 @@ def upgrade(engine: Engine, backend: Backend, label: str) -> str:
 
 
 def _create(connection: Connection, backend: Backend) -> None:
-    """Make all tables as they are at the newest revision."""
+    """Create all tables at the newest revision."""
     backend.prepare_database(connection)
     for table in schema.metadata.sorted_tables:
         connection.execute(CreateTable(table))
@@ -158,7 +158,7 @@ _VERSIONS = Table(
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
 )
-"""As Alembic makes it."""
+"""The version table as Alembic creates it."""
 
 
 def _migrate(connection: Connection, chain: Chain) -> None:
@@ -231,7 +231,7 @@ def _known_revisions(chain: Chain) -> set[str]:
     """Revisions of a chain's migrations, which must end at its head.
 
     Raises:
-        BadPlugin: they do not, or cannot be read.
+        BadPlugin: they end elsewhere, or cannot be read.
     """
     from alembic.script import ScriptDirectory
 
@@ -272,7 +272,7 @@ def _select_revisions(
 
 
 def _refuse_shared_tables() -> None:
-    """Refuse a plugin that names a table of Velour's or of another plugin as its own."""
+    """Refuse a plugin whose table has the name of one of Velour's or of another plugin."""
     owners = dict.fromkeys(schema.metadata.tables, "Velour")
     for name, tables in installed().tables.items():
         for table in tables.metadata.tables:

@@ -1,8 +1,9 @@
-"""Open an SQL database as a store, and look after the tables in it."""
+"""Open an SQL database as a store, and upgrade or delete its tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from os.path import isdir
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -19,25 +20,25 @@ def open_sql_store(url: str, *, create: bool) -> SqlStore:
 
     Args:
         url: ``sqlite:///path`` or ``postgresql://user@host/database``.
-        create: whether an SQLite file that is not there may be made.
+        create: whether a missing SQLite file is created.
 
     Raises:
         InvalidInput: the URL names no SQL database that Velour knows.
-        NotFound: there is no such file, and it was not to be made.
+        NotFound: there is no such file, and ``create`` is false.
         StoreUnavailable: the database does not answer, lacks PostGIS, or has an old schema.
     """
     store = _connect(url)
     if not create and not store.backend.exists(store.engine.url):
         raise NotFound(
-            f"there is no store {store.display_url} yet: velour evaluate makes it; another one is "
-            f"named with --store or {ENVIRONMENT}."
+            f"there is no store {store.display_url} yet: run 'velour evaluate' to create it, or "
+            f"pass another with --store URL or {ENVIRONMENT}."
         )
     migrate.prepare(store.engine, store.backend, store.display_url)
     return store
 
 
 def upgrade_store(url: str | None = None) -> str:
-    """Bring all tables of an SQL store up to what is installed; returns the schema's revision.
+    """Upgrade all tables of an SQL store to the installed versions; returns the schema's revision.
 
     Raises:
         InvalidInput: the URL names no SQL database that Velour knows.
@@ -69,6 +70,11 @@ def _connect(url: str) -> SqlStore:
             f"store {masked(url)!r} is no SQL database: expected sqlite:///path/to/file.db or "
             "postgresql://user:password@host:port/database."
         ) from None  # the cause would show the password
+    if parsed.drivername.startswith("sqlite") and parsed.database and isdir(parsed.database):
+        raise InvalidInput(
+            f"store {masked(url)!r}: {parsed.database} is a directory: name a file in it, such as "
+            f"{url.rstrip('/')}/velour.db."
+        )
     return SqlStore(parsed, backend())
 
 

@@ -1,4 +1,4 @@
-"""SQLite and PostgreSQL, offered through the same door as a stranger's store."""
+"""The SQL stores as a plugin: SQLite and PostgreSQL, by the hook that any store uses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _SqlOpener:
         return open_sql_store(url, create=create)
 
     def known_answer(self, url: str, key: str, datasets: Sequence[str] | None) -> Any | None:
-        """An answer that is kept under a key and still valid, without opening the store."""
+        """The valid cached answer of a key, without opening the store."""
         from velour_plugin.store.sql.plain.known_answer import known_answer
 
         return known_answer(url, key, datasets, _heads())
@@ -44,7 +44,7 @@ class _SqlOpener:
         return self._plainly(url, lambda store: answer(cast("Store", store), query))
 
     def read(self, url: str, read: Callable[[Any], Any]) -> Any | None:
-        """What a function reads of a snapshot; ``None`` where it takes an open store."""
+        """Call a function with a snapshot; ``None`` where only an open store can answer."""
 
         def look(store: PlainStore) -> Any:
             with store.snapshot() as reader:
@@ -64,7 +64,7 @@ class _SqlOpener:
 
 
 def _heads() -> dict[str, str]:
-    """By version table, the revision that each group of tables must have."""
+    """The revision that each group of tables must have, by version table."""
     from velour_plugin.plugins.installed import installed
     from velour_plugin.store.sql.head import HEAD, VERSION_TABLE
 

@@ -51,7 +51,7 @@ from velour_plugin.store.values import Candidate, DatumSelection, Version, Versi
 
 
 class SqlReader(ABC):
-    """What can be read of a store in an SQL database (:class:`velour_plugin.store.Reader`)."""
+    """Reading methods of an SQL store (:class:`velour_plugin.store.Reader`)."""
 
     backend: Backend
     known_ledgers: BoundedCache[LeanLedger]
@@ -62,12 +62,12 @@ class SqlReader(ABC):
         """A connection in a transaction."""
 
     def revision(self, datasets: Sequence[str] | None = None) -> int:
-        """How many writes can have changed an answer about datasets; only ever grows."""
+        """Number of writes that can have changed an answer about datasets; it only grows."""
         with self._reading() as connection:
             return int(connection.scalars(select(revision_of(datasets))).one())
 
     def cached_answer(self, key: str, datasets: Sequence[str] | None) -> tuple[int, Any | None]:
-        """The revision of datasets, and the answer kept under a key at that revision, if any."""
+        """The revision of datasets, and the cached answer of a key at that revision, if any."""
         with self._reading() as connection:
             return answer_cache.find_answer(connection, key, datasets)
 
@@ -84,9 +84,9 @@ class SqlReader(ABC):
     def load_dataset(self, name: str, version: int | None = None) -> Dataset:
         """Read a dataset version back by its number, the newest by default."""
         with self._reading() as connection:
-            found = datasets.numbered(connection, name, version)
-            in_use.dataset = (found.dataset, found.digest)
-            return datasets.load_dataset(connection, found)
+            selected = datasets.numbered(connection, name, version)
+            in_use.dataset = (selected.dataset, selected.digest)
+            return datasets.load_dataset(connection, selected)
 
     def load_version(self, version: Version) -> Dataset:
         """Read a dataset version back: equal content, the same digest.
@@ -125,10 +125,10 @@ class SqlReader(ABC):
                 condition = conditions.condition(node, self.backend, version.dataset)
                 return datasets.select_datums(connection, version, condition)
 
-            found = selected(where)
-            if not len(found):
+            selection = selected(where)
+            if not len(selection):
                 warn_if_swapped(where, lambda other: len(selected(other)) > 0)
-            return found
+            return selection
 
     def facts(
         self, dataset: str | Dataset, version: int | None = None, source: str | None = None
@@ -144,17 +144,17 @@ class SqlReader(ABC):
             return facts.facts_of_contents(connection, dataset.name, contents)
 
     def models(self) -> list[Model]:
-        """All models that something is known of, by name."""
+        """All stored models, by name."""
         with self._reading() as connection:
             return models.load_models(connection)
 
     def load_model(self, name: str) -> Model:
-        """Read back what is known of a model."""
+        """Read a model back."""
         with self._reading() as connection:
             return models.load_model(connection, name)
 
     def diff(self, name: str, before: int, after: int) -> VersionDiff:
-        """What changed between two versions of a dataset, by their numbers."""
+        """Differences between two versions of a dataset, by their numbers."""
         with self._reading() as connection:
             numbered = [datasets.numbered(connection, name, number) for number in (before, after)]
             return growth.diff_versions(connection, *numbered)
@@ -162,21 +162,21 @@ class SqlReader(ABC):
     def candidates(self, dataset: str) -> list[Candidate]:
         """Every evaluation of a dataset, once for each run; the newest first."""
         with self._reading() as connection:
-            found = evaluations.candidates(connection, dataset)
-            if not found:
+            items = evaluations.candidates(connection, dataset)
+            if not items:
                 datasets.known_versions(connection, dataset)
-            return found
+            return items
 
     def evaluations_of(self, name: str) -> list[Candidate]:
         """Evaluations of a run by its id or name, of a model, or by their own id; newest first."""
         with self._reading() as connection:
-            found = evaluations.candidates_named(connection, name)
-            if not found:
+            items = evaluations.candidates_named(connection, name)
+            if not items:
                 raise UnknownName("run", name, evaluations.run_names(connection))
-            return found
+            return items
 
     def load(self, evaluation_id: str) -> Evaluation:
-        """Read an evaluation back exactly as it was saved; details when they are looked at."""
+        """Read an evaluation back exactly as it was saved; details when they are first read."""
         ((_, lean),) = self._lean_ledgers([evaluation_id])
         ledger = self._with_details(evaluation_id, lean)
         with self._reading() as connection:
@@ -184,7 +184,7 @@ class SqlReader(ABC):
         return details.with_computed_details(evaluation) if lean.measured_only else evaluation
 
     def load_predictions(self, evaluation_id: str) -> AnnotationTable:
-        """Read back the predictions that an evaluation is about."""
+        """Read back the predictions of an evaluation."""
         with self._reading() as connection:
             return evaluations.load_predictions(connection, evaluation_id)
 
@@ -203,13 +203,13 @@ class SqlReader(ABC):
     def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
         """Ledgers of evaluations, decoded one at a time, in the order of their ids.
 
-        Details are read or made when they are looked at, each ledger's by itself.
+        Details are read or computed when they are first used, for each ledger by itself.
         """
         leans = self._lean_ledgers(evaluation_ids)
         return (self._with_details(number, lean) for number, lean in leans)
 
     def _lean_ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[tuple[str, LeanLedger]]:
-        """What is measured, by evaluation; all that is not in memory is read in one statement."""
+        """Ledgers without details, by evaluation; those not in memory are read in one statement."""
         known = self.known_ledgers.known(evaluation_ids)
         missing = [number for number in dict.fromkeys(evaluation_ids) if number not in known]
         spool = Spool()
@@ -224,7 +224,7 @@ class SqlReader(ABC):
     def _decoded(
         self, evaluation_ids: Sequence[str], known: dict[str, LeanLedger], spool: Spool
     ) -> Iterator[tuple[str, LeanLedger]]:
-        """Ledgers that are known or were read; those that were read are kept in memory."""
+        """Decode ledgers that were read, and keep them in memory."""
         uids = cache(lambda digest: uids_from_bytes(spool[digest]))
         for number in evaluation_ids:
             lean = known.get(number) or LeanLedger.of(spool[number], uids)
@@ -232,7 +232,7 @@ class SqlReader(ABC):
             yield number, lean
 
     def _with_details(self, evaluation_id: str, lean: LeanLedger) -> Ledger:
-        """The whole ledger: its tables of details are stored, or matched again and then stored."""
+        """The whole ledger; details are read, or matched again and then stored, when first used."""
 
         def load() -> Mapping[str, Columns]:
             with self._reading() as connection:
@@ -259,7 +259,7 @@ class SqlReader(ABC):
 
     @abstractmethod
     def _keep_details(self, contents: Mapping[str, bytes]) -> None:
-        """Store tables of details by evaluation, as soon as that is possible and if it is."""
+        """Store tables of details by evaluation, as soon as possible, if possible."""
 
     def metric_values(
         self, evaluation_ids: Sequence[str], name: str, label: Label | None = None
@@ -274,7 +274,7 @@ class SqlReader(ABC):
             return evaluations.metric_labels(connection, evaluation_ids, name)
 
     def metric_names(self, evaluation_ids: Sequence[str]) -> set[str]:
-        """Names of the metrics that are stored of evaluations."""
+        """Names of the stored metrics of evaluations."""
         with self._reading() as connection:
             return evaluations.metric_names(connection, evaluation_ids)
 
@@ -288,7 +288,7 @@ def _predictions(spool: Spool, evaluation_id: str, uids: Sequence[str]) -> Annot
 
 
 def _frozen(dataset: Dataset) -> Dataset:
-    """A dataset that many questions share: its columns cannot be written to any more."""
+    """Make a dataset's columns read-only, as many queries share it."""
     for each in fields(dataset.truth):
         column = getattr(dataset.truth, each.name)
         if isinstance(column, np.ndarray):
@@ -311,7 +311,7 @@ class SqlSnapshot(SqlReader):
 
     Args:
         store: opens connections once this is released.
-        transaction: that all is read in.
+        transaction: for all reads.
     """
 
     def __init__(self, store: SqlReader, transaction: AbstractContextManager[Connection]) -> None:
@@ -339,7 +339,7 @@ class SqlSnapshot(SqlReader):
                 yield connection
 
     def _keep_details(self, contents: Mapping[str, bytes]) -> None:
-        """Store them once the transaction has ended, which a file's writer waits for."""
+        """Store details once the transaction has ended, as a writer to a file waits for it."""
         if self._connection is None:
             self._store._keep_details(contents)
         else:

@@ -1,6 +1,6 @@
-"""The tables of the store; both databases have the same.
+"""The tables of the store, the same in both databases.
 
-A dataset has versions; a version lists datums; a datum row is content, named by
+A dataset has versions; a version lists datums; a datum row is content, identified by
 its digest and shared by every version that holds it. Nothing is edited in place.
 """
 
@@ -75,8 +75,8 @@ class Spatial(TypeDecorator[Any]):
         return known
 
 
-Place = Spatial("Geography", 4326)
-"""A place on Earth."""
+Location = Spatial("Geography", 4326)
+"""A location on the Earth."""
 Shape = Spatial("Geometry")
 """A region of an image, in pixels."""
 
@@ -92,7 +92,7 @@ class Moment(TypeDecorator[dt.datetime]):
         return None if value is None else value.astimezone(dt.UTC)
 
     def process_result_value(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
-        """Give back moments with their zone."""
+        """Return moments with their zone."""
         if value is None or value.tzinfo is not None:
             return value
         return value.replace(tzinfo=dt.UTC)
@@ -126,7 +126,7 @@ versions = Table(
     Column("properties", Json, nullable=False),
     Column("datums", Integer, nullable=False),
     _created(),
-    Column("location", LargeBinary),  # WKB: of the whole, so no query asks for it
+    Column("location", LargeBinary),  # WKB: of the whole dataset, so no query uses it
     UniqueConstraint("dataset_id", "number"),
     UniqueConstraint("dataset_id", "digest"),
 )
@@ -139,7 +139,7 @@ datums = Table(
     Column("digest", String(64), nullable=False),
     Column("uid", Text, nullable=False),
     Column("metadata", Json, nullable=False),
-    Column("location", Place),
+    Column("location", Location),
     UniqueConstraint("dataset_id", "digest"),
     Index("ix_datums_uid", "dataset_id", "uid"),
 )
@@ -174,7 +174,7 @@ annotations = Table(
     Column("raster", LargeBinary),
     Column("metadata", Json),
     Column("embedding", LargeBinary),
-    # covers what filters ask of a datum's ground truth: its labels, how many annotations there are
+    # covers the filters on a datum's ground truth: its labels, its number of annotations
     Index("ix_annotations_datum_id", "datum_id", "label_id", "annotation"),
 )
 """Ground truth: a row is one label of one annotation; a box is x, y, width, height in pixels."""
@@ -222,7 +222,7 @@ prediction_contents = Table(
     Column("content", LargeBinary, nullable=False),
 )
 """Columns of a set as ``domain/encoding/codec.py`` writes them: one blob, or one for each part
-of a partitioned dataset. In a table of their own, so that who lists sets reads no blobs."""
+of a partitioned dataset. In a table of their own, so that listing sets reads no blobs."""
 
 evaluations = Table(
     "evaluations",
@@ -273,7 +273,7 @@ uid_lists = Table(
     Column("digest", String(64), primary_key=True),
     Column("content", LargeBinary, nullable=False),
 )
-"""Lists of datums, each stored once for all ledgers that are about the same."""
+"""Lists of datums, each stored once for all ledgers of the same datums."""
 
 ledger_contents = Table(
     "ledger_contents",
@@ -282,7 +282,7 @@ ledger_contents = Table(
     Column("uids", String(64), ForeignKey("uid_lists.digest"), nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
-"""What is measured of each evaluation, as :mod:`velour_plugin.store.ledgers` spells it."""
+"""The ledger of each evaluation without details, see :mod:`velour_plugin.store.ledgers`."""
 
 ledger_details = Table(
     "ledger_details",
@@ -290,7 +290,7 @@ ledger_details = Table(
     _evaluation(),
     Column("content", LargeBinary, nullable=False),
 )
-"""What is looked at once, apart from what is measured: who ranks reads none of it."""
+"""Tables of details of ledgers, kept apart: rankings do not read them."""
 
 expanded_predictions = Table(
     "expanded_predictions",
@@ -308,7 +308,7 @@ expanded_predictions = Table(
     Column("shape", Shape),
     Column("metadata", Json),
 )
-"""Predictions laid out for SQL and QGIS by ``velour db expand``; Velour itself never reads them."""
+"""Predictions as rows, for SQL and QGIS (``velour db expand``); Velour never reads them."""
 
 answers = Table(
     "answers",

@@ -1,4 +1,4 @@
-"""A store in an SQL database, that can be read, written to and asked."""
+"""An evaluation store in an SQL database."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Answer = TypeVar("Answer")
 class SqlStore(SqlReader):
     """An evaluation store in an SQL database (:class:`velour_plugin.store.Store`).
 
-    Every method is one transaction: all of what it writes is there afterwards, or none.
+    Every method is one transaction: everything that it writes is stored, or nothing.
     """
 
     def __init__(self, url: URL, backend: Backend) -> None:
@@ -62,7 +62,7 @@ class SqlStore(SqlReader):
 
     def ask(self, query: Query[Answer]) -> Answer:
         """Answer a query, from the cache while nothing has changed."""
-        from velour_plugin.ranking import answer  # which stands on what a store is
+        from velour_plugin.ranking import answer  # it imports the store's protocol
 
         return answer(self, query)
 
@@ -81,7 +81,7 @@ class SqlStore(SqlReader):
         return self._announced(version)
 
     def save(self, evaluation: Evaluation, dataset: Dataset | PartitionedDataset) -> Version:
-        """Store an evaluation with the dataset and predictions that it is about."""
+        """Store an evaluation with its dataset and predictions."""
         _check_kind(evaluation, Evaluation)
         _check_kind(dataset, Dataset, PartitionedDataset)
         digest = evaluation.certificate.dataset_digest
@@ -99,14 +99,14 @@ class SqlStore(SqlReader):
             advance(connection, [dataset])
 
     def write_facts(self, dataset: str, content: Facts, version: int | None = None) -> int:
-        """Store what a source says about datums, in place of all that it said before of them."""
+        """Store the facts of a source about datums, replacing its earlier facts about them."""
         _check_kind(content, Facts)
         with self._writing(dataset) as connection:
             about = datasets.numbered(connection, dataset, version)
             return facts.save_facts(connection, self.backend, about, content)
 
     def delete_facts(self, dataset: str, source: str) -> int:
-        """Delete all that a source says about a dataset; returns how many values that were."""
+        """Delete all facts of a source about a dataset; returns the number of values."""
         with self._writing(dataset) as connection:
             datasets.known_versions(connection, dataset)
             return facts.delete_facts(connection, dataset, source)
@@ -120,7 +120,7 @@ class SqlStore(SqlReader):
         where: Where = None,
         version: int | None = None,
     ) -> int:
-        """Tag datums; filters ask for it as ``'night' IN (fact.tags)``."""
+        """Tag datums; filters use the tag as ``'night' IN (fact.tags)``."""
         about, chosen = self._chosen(dataset, tag, uids, where, version)
         with self._writing(dataset) as connection:
             return facts.tag(connection, self.backend, about, tag, chosen)
@@ -134,19 +134,19 @@ class SqlStore(SqlReader):
         where: Where = None,
         version: int | None = None,
     ) -> int:
-        """Take a tag from datums that are chosen as for :meth:`tag`; returns how many had it."""
+        """Remove a tag from datums, selected as for :meth:`tag`; returns how many had it."""
         about, chosen = self._chosen(dataset, tag, uids, where, version)
         with self._writing(dataset) as connection:
             return facts.untag(connection, self.backend, about, tag, chosen)
 
     def save_model(self, model: Model) -> None:
-        """Store what is known of a model, in place of what was known under its name."""
+        """Store a model, replacing the one of its name."""
         _check_kind(model, Model)
         with self._writing(STORE) as connection:
             models.save_model(connection, self.backend, model)
 
     def expand_predictions(self, evaluation_id: str) -> int:
-        """Lay predictions out as rows with geometry, for SQL and QGIS; returns how many.
+        """Write predictions as rows with geometry, for SQL and QGIS; returns their number.
 
         Raises:
             NotFound: no evaluation has that id.
@@ -155,12 +155,12 @@ class SqlStore(SqlReader):
             return expanded.expand_predictions(connection, self.backend, evaluation_id)
 
     def drop_expanded(self, evaluation_id: str) -> int:
-        """Remove the rows that :meth:`expand_predictions` laid out; returns how many."""
+        """Remove the rows that :meth:`expand_predictions` wrote; returns their number."""
         with self._writing() as connection:
             return expanded.drop_expanded(connection, evaluation_id)
 
     def keep_answer(self, key: str, revision: int, content: Any) -> None:
-        """Keep an answer that was computed from what the store was at a revision."""
+        """Cache an answer that was computed from the store at a revision."""
         with self._writing() as connection:
             answer_cache.save_answer(connection, key, revision, content)
 
@@ -206,14 +206,14 @@ class SqlStore(SqlReader):
         return about, list(self.select_datums(about, parse_filter(where)).uids)
 
     def _announced(self, version: Version) -> Version:
-        """Plugins hear of a new version after the commit, whoever saved it."""
+        """Announce a new version to plugins, after the commit."""
         in_use.dataset = (version.dataset, version.digest)
         if version.is_new:
             installed().announce_dataset(version, self)
         return version
 
     def _keep_details(self, contents: Mapping[str, bytes]) -> None:
-        """Who may only read, or has details that no database takes, sees them all the same."""
+        """Store details if possible; a user who may only read gets them all the same."""
         with suppress(StoreUnavailable, InvalidInput), self._writing() as connection:
             for evaluation_id, content in contents.items():
                 evaluations.save_details(connection, self.backend, evaluation_id, content)
@@ -241,10 +241,10 @@ class SqlStore(SqlReader):
 
 
 def _check_kind(item: object, *kinds: type) -> None:
-    """Refuse what is of none of these classes.
+    """Refuse an item that is of none of these classes.
 
     Raises:
-        InvalidInput: it is not.
+        InvalidInput: it is of another class.
     """
     if not isinstance(item, kinds):
         names = " or ".join(f"velour.{kind.__name__}" for kind in kinds)

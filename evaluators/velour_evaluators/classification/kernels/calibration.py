@@ -1,4 +1,4 @@
-"""How far scores can be believed: losses of each datum, and reliability by confidence.
+"""Calibration of scores: log loss of a probability, and accuracy by bins of confidence.
 
 NaN stands for "undefined" inside arrays; it never leaves the evaluators.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from velour_evaluators.kernels.sums import Weights, count_by, exact_sums, ratio
 
 SUMS_TO_ONE = 1e-3
-"""How far the scores of a datum may be from a sum of 1 and still be probabilities.
+"""Tolerance: scores of a datum whose sum is this close to 1 are probabilities.
 
 Wide enough for float16 and for scores written with four decimals.
 """
@@ -22,7 +22,7 @@ _SMALLEST = np.finfo(np.float64).eps
 
 
 def surprise(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Negative logarithm of the probability given to what happened, in nats.
+    """Negative logarithm of the probability of the true label, in nats.
 
     Args:
         probability: any shape, in [0, 1]; clipped to [2**-52, 1 - 2**-52] as scikit-learn does,
@@ -36,7 +36,7 @@ def surprise(probability: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Datums by confidence, in bins of equal width.
+    """Number of datums, number right and sum of confidences, in bins of equal width.
 
     Args:
         edges: ``(bins + 1,)`` from 0 to 1; a bin holds its upper edge, the first holds 0 too.
@@ -57,7 +57,7 @@ def reliability(
     bins: int,
     weights: Weights | None = None,
 ) -> Reliability:
-    """Sort datums into bins of confidence.
+    """Count datums, and those that are right, by bins of confidence.
 
     Args:
         confidence: ``(n,)`` in [0, 1], score of the label decided for.
@@ -69,12 +69,12 @@ def reliability(
     array([1, 2])
     """
     edges = np.linspace(0.0, 1.0, bins + 1)
-    place = np.maximum(np.searchsorted(edges, confidence) - 1, 0)
+    bin_of = np.maximum(np.searchsorted(edges, confidence) - 1, 0)
     return Reliability(
         edges,
-        count_by(place, bins, weights),
-        count_by(place[correct], bins, None if weights is None else weights[correct]),
-        exact_sums(confidence, place, bins, weights),
+        count_by(bin_of, bins, weights),
+        count_by(bin_of[correct], bins, None if weights is None else weights[correct]),
+        exact_sums(confidence, bin_of, bins, weights),
     )
 
 

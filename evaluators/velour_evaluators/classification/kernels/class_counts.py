@@ -1,4 +1,4 @@
-"""From decisions to precision, recall and agreement: counts per label, and what follows.
+"""Counts of decisions per label, and precision, recall and agreement computed from them.
 
 NaN stands for "undefined" inside arrays; it never leaves the evaluators.
 """
@@ -14,18 +14,18 @@ from velour_evaluators.kernels.sorting import count_within, starts_of_runs
 from velour_evaluators.kernels.sums import Weights, count_by, ratio
 
 MISSING = -1
-"""What stands for the predicted label of a datum that has no prediction."""
+"""Predicted label of a datum that has no prediction."""
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """Decisions counted, label by label.
+class DecisionCounts:
+    """Number of decisions, true labels and right decisions of each label.
 
     Args:
         hits: ``(labels,)`` how often a label was decided and true.
         truths: ``(labels,)`` how often it was true.
         decided: ``(labels,)`` how often it was decided.
-        total: how many datums were judged.
+        total: how many datums were evaluated.
     """
 
     hits: NDArray[np.int64]
@@ -39,7 +39,7 @@ def count_decisions(
     predicted: NDArray[np.integer],
     labels: int,
     weights: Weights | None = None,
-) -> Counts:
+) -> DecisionCounts:
     """Count decisions for one label each.
 
     Args:
@@ -56,20 +56,20 @@ def count_decisions(
     right = np.where(truth == predicted, truth, labels)
     hits = count_by(right, labels + 1, weights)[:-1]
     total = len(truth) if weights is None else int(weights.sum(dtype=np.int64))
-    return Counts(hits, count_by(truth, labels, weights), decided, total)
+    return DecisionCounts(hits, count_by(truth, labels, weights), decided, total)
 
 
-def precision(counts: Counts) -> NDArray[np.float64]:
+def precision(counts: DecisionCounts) -> NDArray[np.float64]:
     """Share of decisions for a label that are right: ``(labels,)``; NaN where none was made."""
     return ratio(counts.hits, counts.decided)
 
 
-def recall(counts: Counts) -> NDArray[np.float64]:
-    """Share of a label's truths that were found: ``(labels,)``; NaN where there is none."""
+def recall(counts: DecisionCounts) -> NDArray[np.float64]:
+    """Share of a label's truths that were decided right: ``(labels,)``; NaN where there is none."""
     return ratio(counts.hits, counts.truths)
 
 
-def f1(counts: Counts) -> NDArray[np.float64]:
+def f1(counts: DecisionCounts) -> NDArray[np.float64]:
     """Harmonic mean of the two: ``(labels,)``; NaN for a label neither true nor decided."""
     return ratio(2 * counts.hits, counts.decided + counts.truths)
 
@@ -102,8 +102,8 @@ def mean_of_known(values: NDArray[np.float64]) -> float:
     return float(known.mean()) if known.size else np.nan
 
 
-def weighted_by_truths(values: NDArray[np.float64], counts: Counts) -> float:
-    """Mean over labels, each as heavy as it has truths; NaN without truths.
+def weighted_by_truths(values: NDArray[np.float64], counts: DecisionCounts) -> float:
+    """Mean over labels, weighted by their number of truths; NaN without truths.
 
     Source: scikit-learn, ``average="weighted", zero_division=0``.
     """
@@ -112,15 +112,15 @@ def weighted_by_truths(values: NDArray[np.float64], counts: Counts) -> float:
     return float(np.average(np.nan_to_num(values), weights=counts.truths))
 
 
-def matthews_correlation(counts: Counts) -> float:
-    """Correlation of truths and decisions in [-1, 1]; NaN when either never varies.
+def matthews_correlation(counts: DecisionCounts) -> float:
+    """Correlation of true and decided labels in [-1, 1]; NaN when either is constant.
 
     Datums without a decision count as decided for one more label, which is never true.
 
     Source: Gorodkin 2004, the multi-class form of Matthews' coefficient.
 
-    >>> both = np.array([0, 0, 1, 1])
-    >>> matthews_correlation(count_decisions(both, both, 2))
+    >>> labels = np.array([0, 0, 1, 1])
+    >>> matthews_correlation(count_decisions(labels, labels, 2))
     1.0
     """
     missing = counts.total - int(counts.decided.sum())
@@ -133,8 +133,8 @@ def matthews_correlation(counts: Counts) -> float:
     return together / float(np.sqrt(float(spread_truths) * float(spread_decided)))
 
 
-def cohen_kappa(counts: Counts) -> float:
-    """Agreement beyond chance, at most 1; NaN when chance alone agrees always.
+def cohen_kappa(counts: DecisionCounts) -> float:
+    """Agreement beyond chance, at most 1; NaN when agreement by chance is certain.
 
     Source: Cohen 1960; datums without a decision as in :func:`matthews_correlation`.
 
@@ -148,15 +148,15 @@ def cohen_kappa(counts: Counts) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
-    """The cells of a confusion matrix that are not empty; memory grows with them alone.
+class ConfusionCells:
+    """Non-empty cells of a confusion matrix, and example datums of each.
 
     Args:
         truth: ``(cells,)`` true label.
         predicted: ``(cells,)`` label decided for, or :data:`MISSING`.
         count: ``(cells,)`` weight of the datums in it, > 0.
-        example_cell: ``(examples,)`` a cell's position, never falling.
-        example: ``(examples,)`` position of a datum in it, rising within a cell.
+        example_cell: ``(examples,)`` index of a cell, never falling.
+        example: ``(examples,)`` index of a datum in it, rising within a cell.
     """
 
     truth: NDArray[np.int64]
@@ -172,7 +172,7 @@ def confusion_cells(
     labels: int,
     weights: Weights | None = None,
     examples: int = 0,
-) -> Cells:
+) -> ConfusionCells:
     """Count pairs of true and decided label, and keep the first few datums of each.
 
     Args:
@@ -190,12 +190,12 @@ def confusion_cells(
     code = truth[counted].astype(np.int64) * (labels + 1) + (predicted[counted] + 1)
     order = np.argsort(code, kind="stable")
     starts = starts_of_runs(code[order])
-    place = count_within(starts, len(order))
-    cell = np.cumsum(place == 0) - 1
+    rank = count_within(starts, len(order))  # of a datum in its cell
+    cell = np.cumsum(rank == 0) - 1
     count = count_by(cell, len(starts), None if weights is None else weights[counted[order]])
-    kept = place < examples
+    kept = rank < examples
     codes = code[order[starts]]
-    return Cells(
+    return ConfusionCells(
         codes // (labels + 1),
         codes % (labels + 1) - 1,
         count,

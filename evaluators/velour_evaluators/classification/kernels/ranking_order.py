@@ -1,7 +1,7 @@
-"""Bring scores into the order in which every ranking metric reads them, once.
+"""Sort scores once, in the order that every ranking metric reads.
 
-Rows rest label by label, from high to low score. A truth then only has to know between
-which positions its score lies: ROC AUC and average precision follow from that for
+Rows are sorted by label, then from high to low score. Of a true label, only the positions
+between which its score lies are needed: ROC AUC and average precision follow from that for
 any weights, without another sort.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.classification.kernels.class_scores import Answers, places_of
+from velour_evaluators.classification.kernels.class_scores import ClassScores, positions_of
 from velour_evaluators.kernels.sorting import stable_order
 from velour_evaluators.kernels.sums import count_by, running_sum
 
@@ -95,11 +95,11 @@ def sort_segments(
 
 @dataclass(frozen=True, slots=True)
 class RankedScores:
-    """Answers, label by label from high to low score.
+    """Class scores, label by label from high to low score.
 
     Args:
         bounds: ``(labels + 1,)`` rows of each label.
-        datum: ``(n,)`` whom the score is of, rising where scores are equal.
+        datum: ``(n,)`` datum of the score, rising where scores are equal.
         score: ``(n,)``.
     """
 
@@ -110,12 +110,12 @@ class RankedScores:
 
 @dataclass(frozen=True, slots=True)
 class RankedTruths:
-    """Truths, label by label from high to low score, with the rows that score the same.
+    """True labels, label by label from high to low score, with the rows of equal score.
 
     Args:
         label: ``(t,)`` never falling.
         datum: ``(t,)``.
-        score: ``(t,)`` what the model gave this label; 0 where it did not name it.
+        score: ``(t,)`` predicted for this label; 0 where the label is not named.
         first: ``(t,)`` position of the first ranked score of the label that equals it.
         last: ``(t,)`` position after the last one.
     """
@@ -128,52 +128,54 @@ class RankedTruths:
 
 
 def rank(
-    answers: Answers,
+    predictions: ClassScores,
     datum: NDArray[np.int32],
     truth_row: NDArray[np.int32],
     truth_label: NDArray[np.int32],
 ) -> tuple[RankedScores, RankedTruths]:
-    """Rank answers label by label, and find the place of each truth.
+    """Rank class scores label by label, and locate each true label among them.
 
     Args:
-        answers: of all rows.
-        datum: ``(rows,)`` rising, whom each row is of.
+        predictions: of all rows.
+        datum: ``(rows,)`` rising, datum of each row.
         truth_row: ``(t,)`` rows of the pairs that are true.
         truth_label: ``(t,)`` labels of these.
 
     >>> row, label = np.array([0, 1, 2], np.int32), np.zeros(3, np.int32)
-    >>> said = Answers(row, label, np.array([0.25, 0.75, 0.25]), 3, 1)
-    >>> scores, truths = rank(said, row, row[:1], label[:1])
-    >>> scores.datum, truths.first, truths.last  # the truth shares places 1 and 2
+    >>> predictions = ClassScores(row, label, np.array([0.25, 0.75, 0.25]), 3, 1)
+    >>> scores, truths = rank(predictions, row, row[:1], label[:1])
+    >>> scores.datum, truths.first, truths.last  # the truth is tied at positions 1 and 2
     (array([1, 0, 2], dtype=int32), array([1]), array([3]))
     """
-    place = places_of(answers, truth_row, truth_label)
-    by_label = _matrix_by_label if answers.is_matrix else _rows_by_label
-    scores, true = by_label(answers, datum, place[place >= 0])
+    position = positions_of(predictions, truth_row, truth_label)
+    by_label = _matrix_by_label if predictions.is_matrix else _rows_by_label
+    scores, true = by_label(predictions, datum, position[position >= 0])
     sort_segments(scores.bounds, scores.score, scores.datum, true)
-    unnamed = place < 0
+    unnamed = position < 0
     return scores, _ranked_truths(scores, true, truth_label[unnamed], datum[truth_row[unnamed]])
 
 
 def _rows_by_label(
-    answers: Answers, datum: NDArray[np.int32], named: NDArray[np.intp]
+    predictions: ClassScores, datum: NDArray[np.int32], named: NDArray[np.intp]
 ) -> tuple[RankedScores, NDArray[np.bool_]]:
-    """Copies of the columns label by label, not ranked yet; ``named`` rows are true."""
-    true = np.zeros(len(answers.row), bool)
+    """The columns copied label by label, unsorted; rows of true labels are marked."""
+    true = np.zeros(len(predictions.row), bool)
     true[named] = True
-    order = stable_order(answers.label, answers.labels)
-    bounds = running_sum(count_by(answers.label, answers.labels))
-    return RankedScores(bounds, datum[answers.row][order], answers.score[order]), true[order]
+    order = stable_order(predictions.label, predictions.labels)
+    bounds = running_sum(count_by(predictions.label, predictions.labels))
+    return RankedScores(bounds, datum[predictions.row][order], predictions.score[order]), true[
+        order
+    ]
 
 
 def _matrix_by_label(
-    answers: Answers, datum: NDArray[np.int32], named: NDArray[np.intp]
+    predictions: ClassScores, datum: NDArray[np.int32], named: NDArray[np.intp]
 ) -> tuple[RankedScores, NDArray[np.bool_]]:
-    """The same where every datum has a score for every label: a transposition."""
-    rows, labels = answers.rows, answers.labels
+    """As :func:`_rows_by_label`, for a full matrix of scores: a transposition."""
+    rows, labels = predictions.rows, predictions.labels
     true = np.zeros((labels, rows), bool)
     true[named % labels, named // labels] = True
-    score = answers.score.reshape(rows, labels).T.flatten()
+    score = predictions.score.reshape(rows, labels).T.flatten()
     bounds = np.arange(labels + 1) * rows
     return RankedScores(bounds, np.tile(datum, labels), score), true.ravel()
 
@@ -184,7 +186,7 @@ def _ranked_truths(
     unnamed_label: NDArray[np.int32],
     unnamed_datum: NDArray[np.int32],
 ) -> RankedTruths:
-    """Truths that scores name; then, for each label, those that they do not, which score 0."""
+    """Truths that scores name; then, for each label, those not named, whose score is 0."""
     labels = len(scores.bounds) - 1
     named = np.flatnonzero(true)
     label = (np.searchsorted(scores.bounds, named, side="right") - 1).astype(np.int32)
@@ -203,16 +205,16 @@ def _ranked_truths(
 
 
 def _ties(
-    scores: RankedScores, place: NDArray[np.intp]
+    scores: RankedScores, position: NDArray[np.intp]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First row, and row after the last, of the scores of one label that equal one of them."""
     new = np.append(_starts_of_ties(scores.score), True)
     new[scores.bounds] = True
-    first, last = place.copy(), place + 1
+    first, last = position.copy(), position + 1
     tied = np.flatnonzero(~(new[first] & new[last]))
     if tied.size:
         starts = np.flatnonzero(new)
-        run = np.searchsorted(starts, place[tied], side="right")
+        run = np.searchsorted(starts, position[tied], side="right")
         first[tied], last[tied] = starts[run - 1], starts[run]
     return first, last
 

@@ -1,4 +1,4 @@
-"""From matches to precision and recall and their averages, for any selection of images.
+"""Precision, recall and their averages from matches, for any selection of images.
 
 Source: ``COCOeval.accumulate`` of pycocotools 2.0. The precision at a recall
 is the highest precision at that recall or a higher one; those maxima lie at true
@@ -22,14 +22,14 @@ _SPACING = np.spacing(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Detections that count, sorted by label and then by falling score.
+class RankedDetections:
+    """Detections that count, sorted by label, then by falling score, and their matches.
 
     Args:
         label: ``(n,)`` never falling.
-        rank: ``(n,)`` place among the detections of one image and label.
+        rank: ``(n,)`` from 0, among the detections of one image and label.
         areas: ``(n,)`` one bit for each area range that the detection lies in.
-        matched: ``(m,)`` rising positions of the rows that matched something.
+        matched: ``(m,)`` rising indices of the rows that matched a ground truth.
         hit: ``(m,)`` lanes in which they are true positives.
         ignored: ``(m,)`` lanes in which what they matched does not count.
     """
@@ -44,7 +44,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """What COCO reads its numbers from, for one area range.
+    """Precision at 101 recalls, and recall, of each label and IoU threshold, for one area range.
 
     Args:
         precision: ``(thresholds, 101, labels)``; -1 where a label has no truth in range.
@@ -57,7 +57,7 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """A number that COCO averages: precision over the 101 recalls, or recall; over IoU thresholds.
+    """One of COCO's averages: precision over the 101 recalls, or recall; over IoU thresholds.
 
     Args:
         area: number of the area range.
@@ -71,19 +71,19 @@ class Average:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Which averages, over which labels.
+class AverageQuery:
+    """Which averages are computed, over which labels.
 
     Args:
         max_detections: how many detections of an image and label count for each recall, rising.
-        kinds: the averages; lanes that none is over are not followed.
-        group: ``(labels,)`` which group's mean a label enters; -1 leaves it out.
+        averages: the averages; lanes outside all of them are skipped.
+        group: ``(labels,)`` the group whose mean a label enters; -1 leaves it out.
         groups: how many groups there are, such as label keys.
         detailed: of how many of the averages, from the first on, the values of labels are needed.
     """
 
     max_detections: Sequence[int]
-    kinds: Sequence[Average]
+    averages: Sequence[Average]
     group: NDArray[np.int32]
     groups: int
     detailed: int
@@ -110,7 +110,7 @@ def averages_of_curves(
     Args:
         curves: of the range that the averages are of.
         averages: which ones.
-        group: ``(labels,)`` which group's mean a label enters; -1 leaves it out.
+        group: ``(labels,)`` the group whose mean a label enters; -1 leaves it out.
         groups: how many there are.
 
     Returns:
@@ -123,8 +123,8 @@ def averages_of_curves(
         values = _averaged(curves, average)
         of_labels[row] = np.where(group >= 0, _means_of_labels(values), np.nan)
         for number in range(groups):
-            own = values[:, :, group == number]
-            known = own[own > -1]
+            of_group = values[:, :, group == number]
+            known = of_group[of_group > -1]
             of_groups[row, number] = known.mean() if known.size else np.nan
     return of_labels, of_groups
 
@@ -147,7 +147,7 @@ def _means_of_labels(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def curves_of_area(
-    rows: Rows,
+    rows: RankedDetections,
     area: int,
     thresholds: int,
     truths: NDArray[np.int64],
@@ -156,7 +156,7 @@ def curves_of_area(
     """Accumulate one area range.
 
     Args:
-        rows: what was detected.
+        rows: detections that count.
         area: number of the range.
         thresholds: how many IoU thresholds there are.
         truths: ``(labels,)`` how many truths of each label count in this range.
@@ -166,7 +166,7 @@ def curves_of_area(
     hits, seen = _hits(rows, area, thresholds)
     lane, row = np.nonzero(hits)
     group = lane * labels + rows.label[rows.matched[row]]
-    found = np.stack(
+    hits_of_limit = np.stack(
         [
             np.bincount(group[rows.rank[rows.matched[row]] < most], minlength=thresholds * labels)
             for most in max_detections
@@ -174,8 +174,8 @@ def curves_of_area(
         axis=-1,
     ).reshape(thresholds, labels, len(max_detections))
     known = truths > 0
-    recall = np.full(found.shape, -1.0)
-    recall[:, known] = found[:, known] / truths[known][:, None].astype(float)
+    recall = np.full(hits_of_limit.shape, -1.0)
+    recall[:, known] = hits_of_limit[:, known] / truths[known][:, None].astype(float)
 
     precision = np.full((thresholds, len(RECALLS), labels), -1.0)
     precision[:, :, known] = 0.0
@@ -201,7 +201,9 @@ def hits_needed(truths: NDArray[np.int64]) -> NDArray[np.int64]:
     return hits
 
 
-def _hits(rows: Rows, area: int, thresholds: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _hits(
+    rows: RankedDetections, area: int, thresholds: int
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """True positives, and how many detections counted up to each, inside its label.
 
     Returns:
@@ -240,8 +242,8 @@ def _envelopes(
         ``(groups, 101)`` precisions, and which group each row is.
     """
     starts = starts_of_runs(group)
-    place = count_within(starts, len(group)) + 1
-    precision = place / (seen + _SPACING)
+    hits = count_within(starts, len(group)) + 1
+    precision = hits / (seen + _SPACING)  # the spacing is in COCO's code: it changes the last bit
     groups = group[starts]
     length = np.diff(np.append(starts, len(group)))
     needed = hits_needed(np.maximum(truths, 1))[groups % len(truths)]

@@ -1,7 +1,7 @@
-"""Which truth each detection found, at one IoU threshold, from pairs that overlap enough.
+"""The ground truth that each detection matches at one IoU threshold.
 
-:mod:`velour_evaluators.detection.kernels.matching` says in which lanes a detection found something;
-here it is one lane, and what it found. The rules are the same, COCO's.
+:mod:`velour_evaluators.detection.kernels.matching` gives the lanes in which a detection matches;
+here it is one lane, and the truth is returned. The rules are the same, COCO's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from velour_evaluators.kernels.sorting import stable_order, starts_of_runs
 
-Places = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +21,20 @@ class Overlaps:
     """Pairs of a detection and a truth of one image.
 
     Args:
-        detection: ``(P,)`` positions.
-        truth: ``(P,)`` positions.
+        detection: ``(P,)`` indices.
+        truth: ``(P,)`` indices.
         iou: ``(P,)``.
     """
 
-    detection: Places
-    truth: Places
+    detection: Indices
+    truth: Indices
     iou: NDArray[np.float64]
 
-    def where(self, chosen: NDArray[np.bool_] | Places) -> Overlaps:
+    def where(self, chosen: NDArray[np.bool_] | Indices) -> Overlaps:
         """Some of the pairs."""
         return Overlaps(self.detection[chosen], self.truth[chosen], self.iou[chosen])
 
-    def best_of_each_detection(self, detections: int) -> tuple[Places, NDArray[np.float64]]:
+    def best_of_each_detection(self, detections: int) -> tuple[Indices, NDArray[np.float64]]:
         """The truth that each detection overlaps most, of equals the one that stands first.
 
         Returns:
@@ -61,14 +61,14 @@ def assigned(
     rank: NDArray[np.integer],
     ignored: NDArray[np.bool_],
     crowd: NDArray[np.bool_],
-) -> tuple[Places, NDArray[np.float64]]:
-    """Let detections choose in turn among the truths they overlap.
+) -> tuple[Indices, NDArray[np.float64]]:
+    """Match greedily: each detection takes the best free truth, in the order of ranks.
 
     Args:
         pairs: of one image and label, that reach the threshold.
-        rank: ``(D,)`` whose turn it is; detections of one rank never want the same truth.
+        rank: ``(D,)`` order of choice; detections of one rank never overlap the same truth.
         ignored: ``(T,)`` truths that are chosen only when no other is left.
-        crowd: ``(T,)`` truths that many may choose.
+        crowd: ``(T,)`` truths that any number of detections may match.
 
     Returns:
         ``(D,)`` truth of each detection, -1 for none; and the IoU with it, 0 for none.
@@ -94,14 +94,14 @@ def assigned(
             chosen[still[free]] = starts[still[free]] + step
             taken[target[free]] = True
     truth, iou = np.full(len(rank), -1, np.intp), np.zeros(len(rank))
-    found = chosen >= 0
-    truth[rows[found]] = pairs.truth[chosen[found]]
-    iou[rows[found]] = pairs.iou[chosen[found]]
+    matched = chosen >= 0
+    truth[rows[matched]] = pairs.truth[chosen[matched]]
+    iou[rows[matched]] = pairs.iou[chosen[matched]]
     return truth, iou
 
 
-def paired_up(first: Places, second: Places) -> NDArray[np.bool_]:
-    """Take pairs one after the other, each member once.
+def paired_up(first: Indices, second: Indices) -> NDArray[np.bool_]:
+    """Select pairs greedily, best first, each member at most once.
 
     Args:
         first: ``(P,)`` one member of each pair, the best pair first.
@@ -123,7 +123,7 @@ def paired_up(first: Places, second: Places) -> NDArray[np.bool_]:
     return taken
 
 
-def _first_of_each(values: Places) -> NDArray[np.bool_]:
+def _first_of_each(values: Indices) -> NDArray[np.bool_]:
     first = np.zeros(len(values), bool)
     first[np.unique(values, return_index=True)[1]] = True
     return first

@@ -1,4 +1,4 @@
-"""Put detections and truths together by falling overlap, and count what came of it."""
+"""Pair detections and ground truths by falling overlap, for the confusion matrix."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.detection.kernels.assignment import Overlaps, Places, paired_up
+from velour_evaluators.detection.kernels.assignment import Indices, Overlaps, paired_up
 
 NOBODY = -1
 """Stands for the truth of a background detection, and for the detection of a missed truth."""
@@ -17,22 +17,22 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Events:
-    """What happened: a truth was said to be something, or missed, or there was none.
+class ConfusionEvents:
+    """Pairs of truth and detection, missed truths and background detections.
 
     Args:
-        truth: ``(n,)`` positions, or :data:`NOBODY`.
-        detection: ``(n,)`` positions, or :data:`NOBODY`.
+        truth: ``(n,)`` indices, or :data:`NOBODY`.
+        detection: ``(n,)`` indices, or :data:`NOBODY`.
         iou: ``(n,)`` of the two; 0 where one is nobody.
     """
 
-    truth: Places
-    detection: Places
+    truth: Indices
+    detection: Indices
     iou: NDArray[np.float64]
 
-    def where(self, chosen: NDArray[Any]) -> Events:
+    def where(self, chosen: NDArray[Any]) -> ConfusionEvents:
         """Some of the events."""
-        return Events(self.truth[chosen], self.detection[chosen], self.iou[chosen])
+        return ConfusionEvents(self.truth[chosen], self.detection[chosen], self.iou[chosen])
 
 
 def events_of(
@@ -42,8 +42,8 @@ def events_of(
     used: Flags,
     inside: Flags,
     real: Flags,
-) -> Events:
-    """Tell what happened to every truth and every detection that is used.
+) -> ConfusionEvents:
+    """Pair every truth and every detection that is used, or leave one of them alone.
 
     Pairs are put together by falling IoU, whatever their labels, each side once; of
     equal overlaps first those of one label, then the higher score. What is left of the
@@ -55,7 +55,7 @@ def events_of(
         same: ``(P,)`` whether both have one label.
         score: ``(D,)``.
         used: ``(D,)`` detections from the score threshold on.
-        inside: ``(D,)`` detections that count when they find nothing.
+        inside: ``(D,)`` detections that count when they match nothing.
         real: ``(T,)`` truths that count.
     """
     near = used[pairs.detection]
@@ -67,13 +67,13 @@ def events_of(
     background, missed = used & inside, real.copy()
     background[excused.detection] = background[met.detection[taken]] = False
     missed[met.truth[taken]] = False
-    together = Events(met.truth[taken], met.detection[taken], met.iou[taken])
+    together = ConfusionEvents(met.truth[taken], met.detection[taken], met.iou[taken])
     return _joined(together, np.flatnonzero(background), np.flatnonzero(missed))
 
 
-def _joined(together: Events, background: Places, missed: Places) -> Events:
+def _joined(together: ConfusionEvents, background: Indices, missed: Indices) -> ConfusionEvents:
     nobody = np.full(max(len(background), len(missed)), NOBODY)
-    return Events(
+    return ConfusionEvents(
         np.concatenate([together.truth, nobody[: len(background)], missed]),
         np.concatenate([together.detection, background, nobody[: len(missed)]]),
         np.concatenate([together.iou, np.zeros(len(background) + len(missed))]),

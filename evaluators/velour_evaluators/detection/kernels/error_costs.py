@@ -1,12 +1,12 @@
-"""Why detections are wrong, and how much each reason costs.
+"""Kinds of detection errors: the reason of each false positive, and missed ground truths.
 
-Each false positive has the first reason that fits, each truth that no detection
-found and no localisation or classification error explains is missed:
+Each false positive has the first reason that fits; a ground truth that no detection matches
+and no localisation or classification error explains is missed:
 
 ==================  =============================================================
 ``localisation``    its own label's best truth overlaps by 0.1 to the threshold
 ``classification``  another label's truth overlaps by the threshold or more
-``duplicate``       its own label's truth was found by a better detection
+``duplicate``       its own label's truth is matched by a better detection
 ``background``      no truth overlaps by more than 0.1
 ``both``            the rest: of another label, and badly placed
 ==================  =============================================================
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.detection.kernels.assignment import Overlaps, Places
+from velour_evaluators.detection.kernels.assignment import Indices, Overlaps
 
 KINDS = ("classification", "localisation", "both", "duplicate", "background")
 
@@ -34,23 +34,23 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Errors:
-    """Reasons of wrong detections.
+class DetectionErrors:
+    """The kind of error of each detection, and the ground truths that are missed.
 
     Args:
-        kind: ``(D,)`` place in :data:`KINDS`, or -1.
+        kind: ``(D,)`` index in :data:`KINDS`, or -1 for no error.
         corrected: ``(D,)`` whether correcting it makes a true positive; otherwise the
-            truth is found already, by a detection or by a better correction.
-        target: ``(D,)`` the truth that it should have found, -1 for none.
-        missed: ``(T,)`` truths that no detection found and no correction would find.
-        unfound: ``(T,)`` truths that no detection found.
+            truth is matched already, by a detection or by a better correction.
+        target: ``(D,)`` the truth that it should have matched, -1 for none.
+        missed: ``(T,)`` truths that no detection matches and no correction would match.
+        undetected: ``(T,)`` truths that no detection matches.
     """
 
     kind: NDArray[np.int8]
     corrected: Flags
-    target: Places
+    target: Indices
     missed: Flags
-    unfound: Flags
+    undetected: Flags
 
 
 def errors_of(
@@ -59,9 +59,9 @@ def errors_of(
     wrong: Flags,
     score: NDArray[np.float64],
     real: Flags,
-    found: Flags,
+    detected: Flags,
     threshold: float,
-) -> Errors:
+) -> DetectionErrors:
     """Find the reason of each false positive.
 
     Args:
@@ -70,14 +70,14 @@ def errors_of(
         wrong: ``(D,)`` the false positives.
         score: ``(D,)``.
         real: ``(T,)`` truths that count.
-        found: ``(T,)`` truths that a true positive found.
+        detected: ``(T,)`` truths that a true positive matches.
         threshold: IoU from which on a detection matches.
     """
     known = wrong[pairs.detection] & real[pairs.truth]
-    own, other = pairs.where(known & same), pairs.where(known & ~same)
-    mine, near = own.best_of_each_detection(len(wrong))
-    theirs, beside = other.best_of_each_detection(len(wrong))
-    _, again = own.where(found[own.truth]).best_of_each_detection(len(wrong))
+    same_label, other_label = pairs.where(known & same), pairs.where(known & ~same)
+    same_truth, near = same_label.best_of_each_detection(len(wrong))
+    other_truth, beside = other_label.best_of_each_detection(len(wrong))
+    _, again = same_label.where(detected[same_label.truth]).best_of_each_detection(len(wrong))
     reasons = [
         (near >= BACKGROUND_IOU) & (near <= threshold),
         beside >= threshold,
@@ -86,18 +86,20 @@ def errors_of(
     ]
     kinds = [LOCALISATION, CLASSIFICATION, DUPLICATE, BACKGROUND]
     kind = np.where(wrong, np.select(reasons, kinds, BOTH), NO_ERROR).astype(np.int8)
-    target = np.select([kind == LOCALISATION, kind == CLASSIFICATION], [mine, theirs], -1)
-    corrected = _best_claims(target, score, found)
+    target = np.select(
+        [kind == LOCALISATION, kind == CLASSIFICATION], [same_truth, other_truth], -1
+    )
+    corrected = _best_claims(target, score, detected)
     claimed = np.zeros(len(real), bool)
     claimed[target[corrected]] = True
-    return Errors(kind, corrected, target, real & ~found & ~claimed, real & ~found)
+    return DetectionErrors(kind, corrected, target, real & ~detected & ~claimed, real & ~detected)
 
 
-def _best_claims(target: Places, score: NDArray[np.float64], found: Flags) -> Flags:
-    """Of the detections that should have found one truth, the one with the highest score."""
+def _best_claims(target: Indices, score: NDArray[np.float64], detected: Flags) -> Flags:
+    """Of the detections that should have matched one truth, the one with the highest score."""
     best = np.zeros(len(target), bool)
     claims = np.flatnonzero(target >= 0)
-    claims = claims[~found[target[claims]]]
+    claims = claims[~detected[target[claims]]]
     order = claims[np.lexsort((-score[claims], target[claims]))]
     best[order[np.unique(target[order], return_index=True)[1]]] = True
     return best

@@ -1,12 +1,12 @@
-"""Give each detection the ground truth that it found, in all lanes at once.
+"""Match detections with ground truths, in all lanes at once.
 
 A *lane* is one pair of area range and IoU threshold, one bit of a 64-bit word:
 ``area * thresholds + threshold``. COCO matches each lane by itself; here one pass
 over the overlapping pairs matches them all.
 
 Order: detections of one image and label by falling score, equal scores as given;
-each takes the free truth it overlaps most, of equals the last. Truths that
-are out of range or crowds are taken only when nothing better is left, and
+each matches the free truth it overlaps most, of equals the last. Truths that
+are out of range or crowds are matched only when no other is left, and
 then the detection is ignored: it counts neither for nor against.
 
 Source: ``COCOeval.evaluateImg`` of pycocotools 2.0.
@@ -61,8 +61,8 @@ class LaneGrid:
     def bits_of_areas(self, areas: NDArray[np.float64]) -> NDArray[np.uint8]:
         """One bit for each range that an area lies in, ``(n,)``; at most 8 ranges."""
         bits = np.zeros(len(areas), np.uint8)
-        for place, (low, high) in enumerate(self.areas):
-            bits |= ((areas >= low) & (areas <= high)).astype(np.uint8) << np.uint8(place)
+        for index, (low, high) in enumerate(self.areas):
+            bits |= ((areas >= low) & (areas <= high)).astype(np.uint8) << np.uint8(index)
         return bits
 
     @property
@@ -72,14 +72,14 @@ class LaneGrid:
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
-    """Which truths each detection may find: those of its image and label.
+class TruthCells:
+    """Ground truths that each detection may match: those of its cell, one image and label.
 
     Args:
         truth: ``(T,)`` truths grouped by cell, in given order inside.
         first: ``(D,)`` where a detection's truths begin in ``truth``.
         count: ``(D,)`` how many they are.
-        rank: ``(D,)`` place of a detection in its cell by falling score, from 0.
+        rank: ``(D,)`` rank of a detection in its cell by falling score, from 0.
     """
 
     truth: NDArray[np.intp]
@@ -94,7 +94,7 @@ def cells_of(
     datum: NDArray[np.int32],
     label: NDArray[np.int32],
     datums: int,
-) -> Cells:
+) -> TruthCells:
     """Group both sides by image and label.
 
     Args:
@@ -113,23 +113,23 @@ def cells_of(
     key = truth_datum.astype(np.int64) * labels + truth_label
     truth = np.argsort(key, kind="stable")
     grouped = key[truth]
-    asked = datum[by_image][starts].astype(np.int64) * labels + label[by_image][starts]
-    low = np.searchsorted(grouped, asked, side="left")
-    high = np.searchsorted(grouped, asked, side="right")
+    cell_keys = datum[by_image][starts].astype(np.int64) * labels + label[by_image][starts]
+    low = np.searchsorted(grouped, cell_keys, side="left")
+    high = np.searchsorted(grouped, cell_keys, side="right")
     lengths = np.diff(np.append(starts, len(datum)))
     first, count = np.empty_like(rank), np.empty_like(rank)
     first[by_image] = np.repeat(low, lengths)
     count[by_image] = np.repeat(high - low, lengths)
-    return Cells(truth, first, count, rank)
+    return TruthCells(truth, first, count, rank)
 
 
 def overlapping_pairs(
-    cells: Cells, rows: NDArray[np.intp], ious: PairIous, at_least: float
+    cells: TruthCells, rows: NDArray[np.intp], ious: PairIous, at_least: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
     """Pairs of a detection and a truth of its cell that overlap enough to matter.
 
     Args:
-        cells: who may meet whom.
+        cells: the truths that each detection may match.
         rows: ``(n,)`` detections to look at.
         ious: gives the IoU of pairs (truth, detection).
         at_least: smaller overlaps are left out.
@@ -137,15 +137,15 @@ def overlapping_pairs(
     Returns:
         Detection, truth and IoU of each pair.
     """
-    found = [
+    pieces = [
         (detection[near], truth[near], overlap[near])
         for detection, truth in _pairs(cells, rows[cells.count[rows] > 0])
         for overlap in (ious(truth, detection),)
         for near in (np.flatnonzero(overlap >= at_least),)
     ]
-    if not found:
+    if not pieces:
         return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0)
-    detection, truth, overlap = (np.concatenate(column) for column in zip(*found, strict=True))
+    detection, truth, overlap = (np.concatenate(column) for column in zip(*pieces, strict=True))
     return detection, truth, overlap
 
 
@@ -159,8 +159,8 @@ def match_lanes(
     """Match greedily, all lanes at once.
 
     Args:
-        cell_rank: ``(D,)`` place of each detection in its cell.
-        pairs: detection, truth and IoU, as :func:`overlapping_pairs` found them.
+        cell_rank: ``(D,)`` rank of each detection in its cell.
+        pairs: detection, truth and IoU, as :func:`overlapping_pairs` returns them.
         lanes: ``(P,)`` lanes whose threshold each pair reaches.
         ignored_in: ``(T,)`` lanes in which a truth is out of range or a crowd.
         crowd: ``(T,)`` truths that any number of detections may lie in.
@@ -179,29 +179,29 @@ def match_lanes(
     taken = np.zeros(len(ignored_in), np.uint64)
     for turn in _turns(cell_rank[rows]):
         for counted in (True, False):
-            mine = hit if counted else ignored
+            matched_lanes = hit if counted else ignored
             for step in range(int(length[turn].max())):
                 still = turn[length[turn] > step]
                 pair = starts[still] + step
                 target = truth[pair]
-                wanted = ignored_in[target] if not counted else ~ignored_in[target]
+                eligible = ignored_in[target] if not counted else ~ignored_in[target]
                 busy = np.where(crowd[target], np.uint64(0), taken[target])
-                free = lanes[pair] & wanted & ~busy & ~(hit[still] | ignored[still])
-                mine[still] |= free
+                free = lanes[pair] & eligible & ~busy & ~(hit[still] | ignored[still])
+                matched_lanes[still] |= free
                 taken[target] |= free
     matched = np.flatnonzero(hit | ignored)
     return rows[matched], hit[matched], ignored[matched]
 
 
 def _turns(rank: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    """Detections that may choose at the same time: no two of them share a cell."""
+    """Detections grouped by rank: no two of a group share a cell, so they match at once."""
     order = np.argsort(rank, kind="stable")
     starts = starts_of_runs(rank[order])
     yield from np.split(order, starts[1:]) if len(order) else ()
 
 
 def _pairs(
-    cells: Cells, rows: NDArray[np.intp]
+    cells: TruthCells, rows: NDArray[np.intp]
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Every detection with every truth of its cell, a bounded number at a time."""
     total = np.cumsum(cells.count[rows])
@@ -210,5 +210,5 @@ def _pairs(
         if not part.size:
             continue
         count = cells.count[part]
-        place = count_within(np.cumsum(count) - count, int(count.sum()))
-        yield np.repeat(part, count), cells.truth[np.repeat(cells.first[part], count) + place]
+        step = count_within(np.cumsum(count) - count, int(count.sum()))
+        yield np.repeat(part, count), cells.truth[np.repeat(cells.first[part], count) + step]

@@ -1,4 +1,4 @@
-"""What happens when only detections of a score or more are used, at every score.
+"""True positives and detections of each label at every score threshold.
 
 Rows are detections sorted by label and then by falling score, as in a ledger.
 """
@@ -18,27 +18,27 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
-    """Every score at which something changes, label by label, falling.
+class ScoreSteps:
+    """Counts at every score that occurs, label by label, falling.
 
     Args:
         label: ``(s,)`` never falling.
         score: ``(s,)``.
-        found: ``(s,)`` true positives of this score or more.
-        claimed: ``(s,)`` detections that count, of this score or more.
-        loss: ``(s,)`` sum of what the true positives lose by where they lie.
+        hits: ``(s,)`` true positives of this score or more.
+        counted: ``(s,)`` detections that count, of this score or more.
+        loss: ``(s,)`` sum of the localisation losses, 1 - IoU, of these true positives.
     """
 
     label: NDArray[np.int32]
     score: Floats
-    found: NDArray[np.int64]
-    claimed: NDArray[np.int64]
+    hits: NDArray[np.int64]
+    counted: NDArray[np.int64]
     loss: Floats
 
 
 def steps_of(
     label: NDArray[np.int32], score: Floats, true: Flags, counted: Flags, loss: Floats | None = None
-) -> Steps:
+) -> ScoreSteps:
     """Count from the highest score of each label down; equal scores are one step.
 
     Args:
@@ -50,10 +50,10 @@ def steps_of(
     """
     starts = starts_of_runs(label, (score + 0.0).view(np.int64))  # + 0.0: no -0.0
     last = np.append(starts[1:], len(label))[: len(starts)] - 1
-    of = label[last]
+    label_of_step = label[last]
     lost = np.zeros(len(label)) if loss is None else np.where(true, loss, 0.0)
-    return Steps(
-        of,
+    return ScoreSteps(
+        label_of_step,
         score[last],
         _running(true, label, last).astype(np.int64),
         _running(counted, label, last).astype(np.int64),
@@ -64,12 +64,12 @@ def steps_of(
 def _running(
     values: NDArray[np.generic], label: NDArray[np.int32], last: NDArray[np.intp]
 ) -> Floats:
-    """Sums from the first row of each label to the rows asked for."""
+    """Sums from the first row of each label to some rows, inclusive."""
     sums = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
     return np.asarray(sums[last + 1] - sums[np.searchsorted(label, label[last])])
 
 
-def best_f1(steps: Steps, truths: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def best_f1(steps: ScoreSteps, truths: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """The highest F1 that a score threshold can give each label, and the highest such score.
 
     Args:
@@ -77,9 +77,9 @@ def best_f1(steps: Steps, truths: NDArray[np.int64]) -> tuple[Floats, Floats]:
         truths: ``(labels,)``.
 
     Returns:
-        ``(labels,)`` F1, NaN without truths; ``(labels,)`` scores, NaN where nothing was found.
+        ``(labels,)`` F1, NaN without truths; ``(labels,)`` scores, NaN without a true positive.
     """
-    f1 = 2 * steps.found / np.maximum(steps.claimed + truths[steps.label], 1)
+    f1 = 2 * steps.hits / np.maximum(steps.counted + truths[steps.label], 1)
     best = _best_of_each_label(steps.label, f1)
     value = np.where(truths > 0, 0.0, np.nan)
     score = np.full(len(truths), np.nan)

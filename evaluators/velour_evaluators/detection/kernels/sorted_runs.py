@@ -1,4 +1,4 @@
-"""Sorted runs of rows in one order: the reference of :mod:`.native.merge`, in numpy."""
+"""Merge sorted runs of rows, in numpy: the reference of the compiled ``merge``."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _falls_within_ties(score: NDArray[np.float64], datum: NDArray[np.int32]) -> 
 
 
 def each(work: Callable[[Any], Any], items: Iterable[Any], rows: int) -> list[Any]:
-    """Do the same with all items, on all cores where there are many rows.
+    """Apply a function to all items, in threads where there are many rows.
 
     Numpy lets go of the interpreter's lock while it sorts and gathers; each has an array of its
     own to write, so the number of threads changes nothing.

@@ -1,8 +1,8 @@
 """Nearest neighbours of vectors, exact, in memory that does not grow with all pairs.
 
 Vectors are compared a block of pairs at a time by matrix products, which are fast but
-round as they like. The few that may be nearest are then put in order by sums that
-depend on nothing but the two vectors. Ties: cosines that agree to 2**-30, and squared
+round in an order of their own. The few candidates that may be nearest are then sorted by
+sums that depend on nothing but the two vectors. Ties: cosines that agree to 2**-30, and squared
 distances that agree to 30 binary digits, are equal, for rounding moves equal ones apart
 by less; of equally near candidates the one that comes first is nearer.
 """
@@ -60,15 +60,15 @@ def nearest(
     most = min(_checked_k(k), len(right) - (candidates is None))
     if most < 1 or not len(left):
         return np.zeros((len(left), 0), np.int64)
-    theirs = _Side.of(right, distance, right.mean(axis=0))
-    mine = theirs if candidates is None else _Side.of(left, distance, right.mean(axis=0))
+    candidate = _Side.of(right, distance, right.mean(axis=0))
+    query = candidate if candidates is None else _Side.of(left, distance, right.mean(axis=0))
     parts = []
     for rows in blocks(len(left), len(right), block):
-        own = _Side(*(column[rows] for column in mine))
-        near = 2 * (own.seen @ theirs.seen.T) - theirs.squares
+        queries_of_block = _Side(*(column[rows] for column in query))
+        near = 2 * (queries_of_block.multiplied @ candidate.multiplied.T) - candidate.squares
         if candidates is None:
             near[np.arange(len(near)), np.arange(rows.start, rows.stop)] = -np.inf
-        parts.append(_first(near, own, theirs, distance, most))
+        parts.append(_first(near, queries_of_block, candidate, distance, most))
     return np.concatenate(parts)
 
 
@@ -80,7 +80,7 @@ def blocks(rows: int, columns: int, block: int) -> Iterator[slice]:
 
 
 def checked(vectors: ArrayLike, length: int | None = None) -> Floats:
-    """Vectors as a ``(n, d)`` array of numbers that can be squared, or a refusal."""
+    """Vectors as a ``(n, d)`` float64 array, checked: numbers whose squares do not overflow."""
     array = np.asarray(vectors, np.float64)
     if array.ndim != 2 or (length is not None and array.shape[1] != length):
         raise InvalidInput(
@@ -114,34 +114,34 @@ class _Side(NamedTuple):
     """
 
     exact: Floats
-    seen: Floats
+    multiplied: Floats
     squares: Floats
 
     @classmethod
     def of(cls, vectors: Floats, distance: Distance, centre: Floats) -> _Side:
         exact = unit(vectors) if distance == "cosine" else vectors
-        seen = exact if distance == "cosine" else vectors - centre
-        return cls(exact, seen, (seen**2).sum(axis=1))
+        multiplied = exact if distance == "cosine" else vectors - centre
+        return cls(exact, multiplied, (multiplied**2).sum(axis=1))
 
 
 def _first(
-    near: Floats, mine: _Side, theirs: _Side, distance: Distance, most: int
+    near: Floats, query: _Side, candidate: _Side, distance: Distance, most: int
 ) -> NDArray[np.int64]:
-    """Put those that may be nearest in order, row by row, and keep the first of each row.
+    """Sort the candidates that may be nearest, row by row, and keep the first of each row.
 
     Args:
         near: ``(q, c)`` squared length of a query less its squared distance: larger is nearer.
-        mine: queries of these rows.
-        theirs: all candidates.
+        query: queries of these rows.
+        candidate: all candidates.
         distance: how they are compared.
         most: how many to keep.
     """
     worst = np.partition(near, near.shape[1] - most, axis=1)[:, near.shape[1] - most]
-    row, column = np.nonzero(near >= (worst - _doubt(worst, mine, theirs, distance))[:, None])
+    row, column = np.nonzero(near >= (worst - _doubt(worst, query, candidate, distance))[:, None])
     exact = np.concatenate(
         [
-            _exact(mine.exact[row[part]], theirs.exact[column[part]], distance)
-            for part in blocks(len(row), mine.exact.shape[1], BLOCK)
+            _exact(query.exact[row[part]], candidate.exact[column[part]], distance)
+            for part in blocks(len(row), query.exact.shape[1], BLOCK)
         ]
     )
     order = np.lexsort((column, -exact, row))
@@ -149,19 +149,19 @@ def _first(
     return column[order[rank < most]].reshape(len(near), most)
 
 
-def _doubt(worst: Floats, mine: _Side, theirs: _Side, distance: Distance) -> Floats:
-    """``(q,)`` how much farther a candidate may seem than the worst, and yet tie with it."""
-    margin = 8 * (mine.seen.shape[1] + 2) * _EPSILON
-    rounding = margin * (np.sqrt(mine.squares) + np.sqrt(theirs.squares.max())) ** 2
-    far = 1.0 if distance == "cosine" else mine.squares - worst + rounding
+def _doubt(worst: Floats, query: _Side, candidate: _Side, distance: Distance) -> Floats:
+    """``(q,)`` rounding margin: a candidate this much farther than the worst may tie with it."""
+    margin = 8 * (query.multiplied.shape[1] + 2) * _EPSILON
+    rounding = margin * (np.sqrt(query.squares) + np.sqrt(candidate.squares.max())) ** 2
+    far = 1.0 if distance == "cosine" else query.squares - worst + rounding
     return np.asarray(rounding + np.ldexp(far, 2 - _DIGITS))
 
 
-def _exact(mine: Floats, theirs: Floats, distance: Distance) -> Floats:
+def _exact(query: Floats, candidate: Floats, distance: Distance) -> Floats:
     """Nearness of pairs, row by row, summed in an order that depends on ``d`` alone."""
     if distance == "cosine":
-        return np.asarray(np.rint(np.ldexp((mine * theirs).sum(axis=1), _DIGITS)))
-    digits, exponent = np.frexp(((mine - theirs) ** 2).sum(axis=1))
+        return np.asarray(np.rint(np.ldexp((query * candidate).sum(axis=1), _DIGITS)))
+    digits, exponent = np.frexp(((query - candidate) ** 2).sum(axis=1))
     return np.asarray(-np.ldexp(np.rint(np.ldexp(digits, _DIGITS)), exponent))
 
 

@@ -1,4 +1,4 @@
-"""How well embeddings keep like with like: purity, recall and separation.
+"""Purity, recall and separation of embeddings.
 
 Sources: Manning et al. 2008, Introduction to Information Retrieval, 16.3 (purity);
 Jégou et al. 2011 (Recall@k); Hanley and McNeil 1982 (area under the ROC curve).
@@ -26,7 +26,7 @@ _STEPS = 2**20
 
 
 class Labelled(NamedTuple):
-    """Vectors and what each is of.
+    """Vectors and the label of each.
 
     Args:
         vectors: ``(n, d)`` finite numbers.
@@ -48,9 +48,9 @@ def purity_at_k(
     Where there are fewer than ``k`` candidates, all of them are its neighbours.
 
     Args:
-        queries: whose neighbours are looked at.
+        queries: vectors whose neighbours are searched.
         k: how many, >= 1.
-        candidates: among which they are; ``None`` for the other queries.
+        candidates: vectors that are searched; ``None`` for the other queries.
         distance: ``cosine`` or ``euclidean``.
 
     Returns:
@@ -61,8 +61,8 @@ def purity_at_k(
     0.5
     """
     near = nearest(queries.vectors, k, candidates and candidates.vectors, distance)
-    mine, theirs = _label_numbers(queries, candidates)
-    return float((theirs[near] == mine[:, None]).mean()) if near.size else None
+    query_labels, candidate_labels = _label_numbers(queries, candidates)
+    return float((candidate_labels[near] == query_labels[:, None]).mean()) if near.size else None
 
 
 def recall_at_k(
@@ -73,23 +73,25 @@ def recall_at_k(
 ) -> float | None:
     """Share of queries that have a candidate of their label among the ``k`` nearest.
 
-    A query whose label no candidate has cannot find one, and does not count.
+    A query whose label no candidate has does not count.
 
     Args:
-        queries: who seek.
+        queries: vectors whose neighbours are searched.
         k: how many nearest candidates are looked at, >= 1.
-        candidates: who may be found; ``None`` for the other queries.
+        candidates: vectors that are searched; ``None`` for the other queries.
         distance: ``cosine`` or ``euclidean``.
 
     Returns:
-        In [0, 1]; ``None`` where no query has anything to find.
+        In [0, 1]; ``None`` where no query has a candidate of its label.
     """
     near = nearest(queries.vectors, k, candidates and candidates.vectors, distance)
-    mine, theirs = _label_numbers(queries, candidates)
-    times = np.bincount(theirs, minlength=int(mine.max(initial=-1)) + 1)[mine]
+    query_labels, candidate_labels = _label_numbers(queries, candidates)
+    times = np.bincount(candidate_labels, minlength=int(query_labels.max(initial=-1)) + 1)[
+        query_labels
+    ]
     possible = times > (1 if candidates is None else 0)
-    found = (theirs[near] == mine[:, None]).any(axis=1)
-    return float(found[possible].mean()) if possible.any() else None
+    matched = (candidate_labels[near] == query_labels[:, None]).any(axis=1)
+    return float(matched[possible].mean()) if possible.any() else None
 
 
 def separation(
@@ -112,16 +114,16 @@ def separation(
     """
     left = unit(checked(queries.vectors))
     right = left if candidates is None else unit(checked(candidates.vectors, left.shape[1]))
-    mine, theirs = _label_numbers(queries, candidates)
+    query_labels, candidate_labels = _label_numbers(queries, candidates)
     counts = np.zeros((2, 2 * _STEPS + 1), np.int64)
     for rows in blocks(len(left), len(right), block):
         first = rows.start if candidates is None else 0
         alike = left[rows] @ right[first:].T
-        places = np.rint(alike * _STEPS).astype(np.int64) + _STEPS
-        places += (mine[rows, None] == theirs[first:]) * np.int64(counts.shape[1])
+        bins = np.rint(alike * _STEPS).astype(np.int64) + _STEPS
+        bins += (query_labels[rows, None] == candidate_labels[first:]) * np.int64(counts.shape[1])
         if candidates is None:  # every pair once, and none with itself
-            places = places[np.logical_not(np.tri(*places.shape, dtype=np.bool_))]
-        counts += np.bincount(places.ravel(), minlength=counts.size).reshape(counts.shape)
+            bins = bins[np.logical_not(np.tri(*bins.shape, dtype=np.bool_))]
+        counts += np.bincount(bins.ravel(), minlength=counts.size).reshape(counts.shape)
     return _auc(counts[1].astype(np.float64), counts[0].astype(np.float64))
 
 
@@ -137,13 +139,13 @@ def _label_numbers(
     queries: Labelled, candidates: Labelled | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Labels of both sides as numbers that are equal when the labels are."""
-    mine = _checked_labels(queries)
+    query_labels = _checked_labels(queries)
     if candidates is None:
-        numbers = np.unique(mine, return_inverse=True)[1]
+        numbers = np.unique(query_labels, return_inverse=True)[1]
         return numbers, numbers
-    both = np.concatenate((mine, _checked_labels(candidates)))
-    numbers = np.unique(both, return_inverse=True)[1]
-    return numbers[: len(mine)], numbers[len(mine) :]
+    all_labels = np.concatenate((query_labels, _checked_labels(candidates)))
+    numbers = np.unique(all_labels, return_inverse=True)[1]
+    return numbers[: len(query_labels)], numbers[len(query_labels) :]
 
 
 def _checked_labels(side: Labelled) -> NDArray[Any]:

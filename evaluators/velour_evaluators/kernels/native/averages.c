@@ -83,11 +83,11 @@ static Fault check_sums(const Pack *pack, int64_t replicate, int number)
     const Averages *job = pack->job;
     int64_t sum = 0;
     for (int64_t row = 0; row < job->detections.rows; row++)
-        if ((sum += pack->often[job->rows.datum[row]].of[number]) > INT32_MAX)
+        if ((sum += pack->often[(int64_t)job->rows.datum[row] * pack->width + number]) > INT32_MAX)
             return fault("weight", replicate * job->datums + job->rows.datum[row]);
     sum = 0;
     for (int64_t row = 0; row < job->truths.rows; row++)
-        if ((sum += pack->often[job->rows.truth_datum[row]].of[number]) > INT32_MAX)
+        if ((sum += pack->often[(int64_t)job->rows.truth_datum[row] * pack->width + number]) > INT32_MAX)
             return fault("weight", replicate * job->datums + job->rows.truth_datum[row]);
     return FINE;
 }
@@ -101,7 +101,7 @@ static Fault lay_weights(Pack *pack, const int64_t *weights, int64_t replicate, 
         const int64_t weight = READ_ONCE(int64_t, weights[datum]);
         if (UNLIKELY(weight < 0 || weight > INT32_MAX))
             return fault("weight", replicate * job->datums + datum);
-        pack->often[datum].of[number] = (int32_t)weight;
+        pack->often[datum * pack->width + number] = (int32_t)weight;
         least = weight < least ? weight : least;
         most = weight > most ? weight : most;
     }
@@ -146,9 +146,9 @@ static void weigh_pack(void *work, int64_t task)
     const int count = left < PACK ? (int)left : PACK;
     Fault wrong = FINE;
     Pack pack;
-    open_pack(&pack, job, &job->range[task % job->ranges], job->rows.count);
+    open_pack(&pack, job, &job->range[task % job->ranges], job->rows.count, count == 1 ? 1 : PACK);
     if (!pack.failed)
-        memset(pack.often, 0, (size_t)job->datums * sizeof *pack.often);
+        memset(pack.often, 0, (size_t)(job->datums * pack.width) * sizeof *pack.often);
     for (int number = 0; number < count && !pack.failed && !wrong.what; number++)
         wrong = lay_weights(&pack, job->weights + (first + number) * job->datums, first + number, number);
     if (!pack.failed && !wrong.what) {
@@ -223,7 +223,7 @@ static int64_t weigh_copies(Omitting *omitting, Pack *pack, const int32_t *copy,
     for (; from < CHUNK && copy[from] / PACK <= slot; from++)
         if (copy[from] >= 0) {
             const int32_t datum = omitting->job->omitted[omitting->first + from];
-            pack->often[datum].of[copy[from] % PACK] = counting ? omitting->all.often[datum].of[0] : 0;
+            pack->often[(int64_t)datum * PACK + copy[from] % PACK] = counting ? omitting->all.often[datum] : 0;
         }
     return from;
 }
@@ -253,10 +253,10 @@ static void omit_from_labels(void *work, int64_t task)
         int32_t *copy = omitting->copy + next * CHUNK;
         slots = (list_copies(omitting, job->rows.listed[next], slots * PACK, copy) + PACK - 1) / PACK;
     }
-    open_pack(pack, job, omitting->range, slots);
+    open_pack(pack, job, omitting->range, slots, PACK);
     for (int64_t datum = 0; datum < job->datums && !pack->failed; datum++)
         for (int number = 0; number < PACK; number++)
-            pack->often[datum].of[number] = omitting->all.often[datum].of[0];
+            pack->often[datum * PACK + number] = omitting->all.often[datum];
     int64_t slot = 0;
     for (int64_t next = begin; next < stop; next++) {
         int32_t last = -1;
@@ -310,7 +310,7 @@ static Fault omit_in_range(Omitting *omitting)
     Averages *job = omitting->job;
     Pack *all = &omitting->all;
     Fault wrong = FINE;
-    open_pack(all, job, omitting->range, job->rows.count);
+    open_pack(all, job, omitting->range, job->rows.count, 1);
     if (!all->failed) {
         memset(all->often, 0, (size_t)job->datums * sizeof *all->often);
         wrong = lay_weights(all, job->weight, 0, 0);

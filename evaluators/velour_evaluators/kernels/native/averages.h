@@ -1,6 +1,6 @@
 /* Averages of precision and recall under many weightings of the images.
  *
- * A pack of replicates goes through the rows of a label together (follow.c): the rows raise counters,
+ * A pack of replicates goes through the rows of a label together (follow.h): the rows raise counters,
  * eight at a time, and the true positives of a lane are then walked from the last to the first, where
  * the best precision so far is the envelope. What is left of a label, lane and replicate are its
  * steps. Their mean over recalls, lanes and labels is summed in numpy's order (means.c).
@@ -11,16 +11,11 @@
 #include "bind.h"
 #include "lanes.h"
 
-enum { PACK = 8 }; /* replicates that go through the rows together */
+#define PACK 8 /* replicates that go through the rows together; the preprocessor reads it */
 
 enum { MOST_TABLED = 1 << 14 }; /* truths of a label whose recalls are looked up, not divided */
 
 enum { MOST_SHARED = 127 }; /* truths whose tables all labels and replicates share */
-
-/* A whole number of each replicate of a pack. */
-typedef struct {
-    int32_t of[PACK];
-} Counts;
 
 /* The tables of a ledger; each value is read once, when they are prepared. */
 #define DETECTIONS(_)                        \
@@ -111,7 +106,6 @@ typedef struct {
 typedef struct {
     int area, lanes, reads_recall;
     int level[MOST_LANES]; /* (lanes,) */
-    Lanes levels;          /* the same as bits */
 } Range;
 
 typedef struct {
@@ -147,27 +141,40 @@ typedef struct {
 typedef struct {
     const Averages *job;
     const Range *range;
-    Counts *often;         /* (datums,) weights */
-    int once;              /* each image counts once, in the only replicate */
-    Counts *weight, *seen; /* (most_matches,) of the label: weights, and rows inside the range so far */
+    int width;              /* replicates: 1 or PACK; see follow.h */
+    int32_t *often;         /* (datums, width) weights */
+    int once;               /* each image counts once, in the only replicate */
+    int32_t *weight, *seen; /* (most_matches, width) of the label: weights; rows inside the range so far */
     int32_t *limit;        /* (most_matches,) or the number of a tie */
     uint32_t *entry;       /* (lanes, most_matches) matches that matter in a lane */
     int64_t entries[MOST_LANES];
     Tie *tie;
     int64_t ties, tie_room;
     const int16_t *reach[PACK]; /* last recall that so many true positives reach; NULL: not tabled */
-    int16_t *table;        /* (PACK, MOST_TABLED + 1) tables of many truths */
+    int16_t *table;        /* (width, MOST_TABLED + 1) tables of many truths */
     int32_t tabled[PACK];  /* truths of which each row of it is; 0: none */
-    Plateau *draft;           /* (PACK, recalls) steps of a lane */
+    Plateau *draft;           /* (width, recalls) steps of a lane */
     int64_t drafted[PACK];
     Plateau *step;            /* of all slots */
     int64_t steps, step_room;
-    Curve *curve;          /* (slots, lanes, PACK) */
-    Counts *real;          /* (slots,) truths that count */
-    int64_t *hits;         /* (slots, lanes, limits, PACK) true positives by the first limit they meet */
+    Curve *curve;          /* (slots, lanes, width) */
+    int32_t *real;         /* (slots, width) truths that count */
+    int64_t *hits;         /* (slots, lanes, limits, width) true positives by the first limit they meet */
     int failed;            /* there was no memory */
     Pool scratch, kept;    /* kept: the steps, and what leads to them */
 } Pack;
+
+/* The last recall that so many true positives reach, -1 for none. */
+int64_t reach_of(const Averages *job, int32_t hits, int32_t real);
+
+/* The reach of 0 to all true positives: the same as `reach_of` each, with few divisions. */
+void table_reach(const Averages *job, int32_t total, int16_t *reach);
+
+/* Where in the shared tables the one of so many truths begins. */
+static inline int64_t shared_table(int32_t total)
+{
+    return (int64_t)total * (total + 1) / 2;
+}
 
 /* Tables of the recalls that true positives reach, for up to MOST_SHARED truths; 0 without memory. */
 int share_reaches(Averages *job, Pool *pool);
@@ -175,15 +182,17 @@ int share_reaches(Averages *job, Pool *pool);
 /* Check and order the tables; list labels. */
 Fault prepare_rows(Averages *job, Pool *pool);
 
-/* Room for a pack; `failed` is set when there is none. */
-void open_pack(Pack *pack, const Averages *job, const Range *range, int64_t slots);
+/* Room for a pack of 1 or PACK replicates; `failed` is set when there is none. */
+void open_pack(Pack *pack, const Averages *job, const Range *range, int64_t slots, int width);
 
 /* Give back what is not needed once all labels were followed; then the rest. */
 void close_scratch(Pack *pack);
 void close_pack(Pack *pack);
 
-/* Follow one label with the weights in `often`. */
+/* Follow one label with the weights in `often`: either, by the width of the pack. */
 void follow_label(Pack *pack, int64_t label, int64_t slot);
+void follow_label_single(Pack *pack, int64_t label, int64_t slot);
+void follow_label_pack(Pack *pack, int64_t label, int64_t slot);
 
 /* Where the curves of a label and replicate are; `real` of its truths count. */
 typedef struct {

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.detection.kernels.accumulate import RECALLS, Average, Averages, Question
+from velour_evaluators.detection.kernels.accumulate import RECALLS, Average, AverageQuery, Averages
 from velour_evaluators.kernels.native import library
 from velour_plugin.plugin import column, threads_for
 
@@ -22,7 +22,7 @@ Tables = Mapping[str, Mapping[str, NDArray[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredLedger:
     """A ledger of detections as the kernel reads it.
 
     Args:
@@ -46,7 +46,7 @@ class Stored:
 
 
 def averages(
-    stored: Stored, question: Question, weights: NDArray[np.int64] | None = None
+    stored: StoredLedger, query: AverageQuery, weights: NDArray[np.int64] | None = None
 ) -> Averages:
     """Average precision and recall of each label and group under many weightings of the datums.
 
@@ -54,8 +54,8 @@ def averages(
     weighting. Memory does not grow with the number of weightings, but for the answer.
 
     Args:
-        stored: what was matched.
-        question: which averages, over what.
+        stored: the ledger.
+        query: which averages, over which labels.
         weights: ``(replicates, datums)`` how often each datum counts; ``None`` for one replicate
             in which each counts once.
 
@@ -66,23 +66,23 @@ def averages(
         weights = np.ones((1, stored.datums), np.int64)
     often = column("weights", weights, np.int64)
     means = library.functions.averages(
-        **_ledger(stored), **_spelled(stored, question), weights=often,
+        **_ledger(stored), **_query_arguments(stored, query), weights=often,
         threads=threads_for(len(weights) * stored.rows // 4),
     )  # fmt: skip
     return Averages(means["label_means"], means["group_means"])
 
 
 def omissions(
-    stored: Stored,
-    question: Question,
+    stored: StoredLedger,
+    query: AverageQuery,
     omitted: NDArray[np.int32],
     weight: NDArray[np.int64],
 ) -> Averages:
-    """The same with each of some datums left out: labels that it does not show stay as they are.
+    """The same averages without each of some datums; only labels of the datum are computed again.
 
     Args:
-        stored: what was matched.
-        question: which averages, over what.
+        stored: the ledger.
+        query: which averages, over which labels.
         omitted: ``(replicates,)`` the datum that does not count in each, rising.
         weight: ``(datums,)`` how often the others count.
 
@@ -90,7 +90,7 @@ def omissions(
         ValueError: columns of different lengths, an index or weight out of bounds.
     """
     means = library.functions.omissions(
-        **_ledger(stored), **_spelled(stored, question),
+        **_ledger(stored), **_query_arguments(stored, query),
         omitted=column("omitted", omitted, np.int32),
         weight=column("weight", weight, np.int64),
         threads=threads_for(len(omitted) * stored.rows // 4),
@@ -104,7 +104,7 @@ def average_precision(
     counted: NDArray[np.bool_],
     truths: NDArray[np.int64],
 ) -> float:
-    """Precision at one threshold, over the labels with truths; of which there is one.
+    """Average precision at one threshold, over the labels with truths; at least one has some.
 
     Args:
         label: ``(n,)`` of each detection, rising; the best of a label first.
@@ -134,20 +134,20 @@ def average_precision(
         },
     }
     one_group = np.zeros(len(truths), np.int32)
-    question = Question((1,), [Average(0, (0,))], one_group, 1, 0)
-    means = averages(Stored(tables, 1, len(truths), 1, 1), question)
+    query = AverageQuery((1,), [Average(0, (0,))], one_group, 1, 0)
+    means = averages(StoredLedger(tables, 1, len(truths), 1, 1), query)
     return float(means.groups[0, 0, 0])
 
 
 def counts_at(
-    stored: Stored, lane: int, score: float, weights: NDArray[np.int64] | None = None
+    stored: StoredLedger, lane: int, score: float, weights: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Per label, true positives and counted detections that reach a score, in one lane.
 
     The same as ``DetectionLedger.select(weights).counts_at(lane, score)``.
 
     Args:
-        stored: what was matched.
+        stored: the ledger.
         lane: of the first area range.
         score: inclusive.
         weights: ``(datums,)`` how often each datum counts; ``None`` when each counts once.
@@ -185,8 +185,8 @@ _COLUMNS = {
 }
 
 
-def _ledger(stored: Stored) -> dict[str, Any]:
-    """A ledger as the kernel's arguments."""
+def _ledger(stored: StoredLedger) -> dict[str, Any]:
+    """A ledger as arguments of the kernel."""
     return {
         "labels": stored.labels,
         "datums": stored.datums,
@@ -196,25 +196,24 @@ def _ledger(stored: Stored) -> dict[str, Any]:
     }
 
 
-def _columns(stored: Stored, table: str) -> dict[str, NDArray[Any]]:
+def _columns(stored: StoredLedger, table: str) -> dict[str, NDArray[Any]]:
     columns = stored.tables[table]
     return {
         name: column(f"{table} {name}", columns[name], _TYPES[name]) for name in _COLUMNS[table]
     }
 
 
-def _spelled(stored: Stored, question: Question) -> dict[str, Any]:
-    """A question as the kernel's arguments; limit -1 stands for precision."""
-    kinds = question.kinds
-    limits = [-1 if kind.limit is None else kind.limit for kind in kinds]
-    levels = [sum(1 << level for level in kind.thresholds) for kind in kinds]
+def _query_arguments(stored: StoredLedger, query: AverageQuery) -> dict[str, Any]:
+    """A query as arguments of the kernel; limit -1 stands for precision."""
+    limits = [-1 if average.limit is None else average.limit for average in query.averages]
+    levels = [sum(1 << level for level in average.thresholds) for average in query.averages]
     return {
         "recall": RECALLS,
-        "limit": np.array([*question.max_detections], np.int64),
-        "area": np.array([kind.area for kind in kinds], np.int64),
+        "limit": np.array([*query.max_detections], np.int64),
+        "area": np.array([average.area for average in query.averages], np.int64),
         "levels": np.array(levels, np.uint64),
         "limit_of": np.array(limits, np.int64),
-        "detailed": question.detailed,
-        "groups": question.groups,
-        "group": column("group", question.group, np.int32),
+        "detailed": query.detailed,
+        "groups": query.groups,
+        "group": column("group", query.group, np.int32),
     }

@@ -1,4 +1,4 @@
-"""Labellings of images by the compiled kernel: confusion of labels, runs of masks, boundaries.
+"""Confusion of labels, runs of masks and boundaries by the compiled kernel.
 
 The same as the functions of these names in ``semantic/kernels``: ``pixel_confusion.py`` and
 ``boundaries.py``.
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.kernels.native import library
-from velour_evaluators.semantic.kernels.pixel_confusion import NOBODY, Counts, LabelRuns
+from velour_evaluators.semantic.kernels.pixel_confusion import NOBODY, LabelRuns, PixelPairCounts
 from velour_plugin.plugin import Edges, LabelPixels
 
 _LARGEST_TABLE = 1 << 20
@@ -24,7 +24,7 @@ def fits_table(rows: int, columns: int) -> bool:
     return rows * columns <= _LARGEST_TABLE
 
 
-def confusion_of_labels(truth: LabelPixels, predicted: LabelPixels) -> Counts:
+def confusion_of_labels(truth: LabelPixels, predicted: LabelPixels) -> PixelPairCounts:
     """Count the pixels of each pair of numbers of two label images.
 
     Args:
@@ -60,8 +60,8 @@ def runs_of_masks(masks: Sequence[Edges], labels: Sequence[int], size: int) -> L
     return LabelRuns(runs["starts"], runs["labels"], size) if runs["disjoint"] else None
 
 
-def confusion_of_runs(truth: LabelRuns, predicted: LabelRuns, labels: int) -> Counts:
-    """Count the pixels of each pair of owners, ``NOBODY`` among them.
+def confusion_of_runs(truth: LabelRuns, predicted: LabelRuns, labels: int) -> PixelPairCounts:
+    """Count the pixels of each pair of labels, ``NOBODY`` among them.
 
     Args:
         truth: of an image, with labels up to ``labels`` itself.
@@ -80,7 +80,7 @@ def boundary_counts(
     """Count what boundary IoU and boundary F1 of each label follow from.
 
     Args:
-        truth: labels below ``labels``; ``labels`` itself is nobody's on both sides.
+        truth: labels below ``labels``; ``labels`` itself counts on neither side.
         predicted: of the same image; labels below ``labels``.
         height: of the image, in pixels.
         labels: how many there are.
@@ -93,7 +93,7 @@ def boundary_counts(
     return counts
 
 
-def _cells(pixels: NDArray[np.int64], first: int, other: int) -> Counts:
+def _cells(pixels: NDArray[np.int64], first: int, other: int) -> PixelPairCounts:
     """The cells of a confusion matrix that are not empty."""
     truth, predicted = np.nonzero(pixels)
-    return Counts(truth + first, predicted + other, pixels[truth, predicted])
+    return PixelPairCounts(truth + first, predicted + other, pixels[truth, predicted])

@@ -1,4 +1,4 @@
-"""Detections matched by the compiled kernel: from columns to the tables of a ledger."""
+"""Match detections by the compiled kernel: from columns to the tables of a ledger."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class BoxColumns:
     """Boxes of one side, in columns.
 
     Args:
-        datum: ``(n,)`` int32, position of the image.
-        label: ``(n,)`` int32, position of the label.
+        datum: ``(n,)`` int32, index of the image.
+        label: ``(n,)`` int32, index of the label.
         box: ``(n, 4)`` float64 as x, y, width, height in pixels, sizes >= 0.
         area: ``(n,)`` float64 in square pixels; NaN for width times height.
     """
@@ -33,7 +33,7 @@ class BoxColumns:
 def match_boxes(
     truth: BoxColumns,
     crowd: NDArray[np.bool_],
-    said: BoxColumns,
+    detections: BoxColumns,
     score: NDArray[np.float64],
     *,
     grid: LaneGrid,
@@ -47,7 +47,7 @@ def match_boxes(
     Args:
         truth: T ground truths.
         crowd: ``(T,)`` those that any number of detections may lie in.
-        said: D detections, in any order; equal scores rank as they are given.
+        detections: D detections, in any order; equal scores keep their order.
         score: ``(D,)`` in [0, 1].
         grid: area ranges and IoU thresholds, at most 64 lanes and 8 ranges.
         most: detections of an image and label that are kept, 1 to 65,535.
@@ -64,11 +64,11 @@ def match_boxes(
     """
     columns = {
         **_side("truth_", truth),
-        **_side("", said),
+        **_side("", detections),
         "crowd": column("crowd", crowd, np.bool_),
         "score": column("score", score, np.float64),
     }
-    found = library.functions.match_boxes(
+    matched = library.functions.match_boxes(
         **columns,
         **_masks(*masks or (None, None)),
         range=np.asarray(grid.areas, np.float64),
@@ -76,19 +76,21 @@ def match_boxes(
         most=most,
         datums=datums,
         labels=labels,
-        threads=threads_for(len(said.datum)),
+        threads=threads_for(len(detections.datum)),
     )
     return {
-        "detections": {name: found[name] for name in ("label", "datum", "score", "rank", "areas")},
+        "detections": {
+            name: matched[name] for name in ("label", "datum", "score", "rank", "areas")
+        },
         "matches": {
-            "detection": found["match"],
-            "hit": found["hit"],
-            "ignored": found["ignored"],
+            "detection": matched["match"],
+            "hit": matched["hit"],
+            "ignored": matched["ignored"],
         },
         "truths": {
             "label": columns["truth_label"],
             "datum": columns["truth_datum"],
-            "areas": found["truth_areas"],
+            "areas": matched["truth_areas"],
         },
     }
 
@@ -102,9 +104,9 @@ def _side(prefix: str, side: BoxColumns) -> dict[str, NDArray[Any]]:
 
 
 def _masks(ours: Masks | None, theirs: Masks | Texts | None) -> dict[str, Masks | Texts | None]:
-    spelled = isinstance(theirs, Texts)
+    is_text = isinstance(theirs, Texts)
     return {
         "truth_masks": ours,
-        "masks": None if spelled else theirs,
-        "texts": theirs if spelled else None,
+        "masks": None if is_text else theirs,
+        "texts": theirs if is_text else None,
     }

@@ -22,11 +22,17 @@ typedef struct {
     int64_t at, row, number; /* next value of the row; row of the lane; lane */
 } Table;
 
+/* Truths that count. */
+static int32_t real_of(const Source *from)
+{
+    return from->pack->real[from->slot * from->pack->width + from->replicate];
+}
+
 static const Curve *curve_of(const Table *table, int64_t label)
 {
     const Source *from = table->known[label];
     const int64_t line = from->slot * table->range->lanes + table->lane[table->number];
-    return &from->pack->curve[line * PACK + from->replicate];
+    return &from->pack->curve[line * from->pack->width + from->replicate];
 }
 
 static const Plateau *steps_of(const Table *table, int64_t label)
@@ -90,12 +96,12 @@ static void write_recalls(const Table *table)
     for (int64_t label = 0; label < table->labels; label++) {
         const Source *from = table->known[label];
         const int64_t line = from->slot * table->range->lanes + table->lane[table->number];
-        const int64_t *hits = from->pack->hits + line * limits * PACK + from->replicate;
+        const int64_t width = from->pack->width;
+        const int64_t *hits = from->pack->hits + line * limits * width + from->replicate;
         int64_t sum = 0;
         for (int64_t limit = 0; limit <= table->limit; limit++)
-            sum += hits[limit * PACK];
-        table->means->row[label] =
-            (double)sum / (double)from->pack->real[from->slot].of[from->replicate];
+            sum += hits[limit * width];
+        table->means->row[label] = (double)sum / (double)real_of(from);
     }
 }
 
@@ -181,7 +187,7 @@ static void take_mean(Table *table, int64_t average, const Source *source, int64
         int64_t count = 0;
         for (int64_t next = rows->group_start[group]; next < rows->group_start[group + 1]; next++) {
             const Source *from = &source[next];
-            if (!from->pack->real[from->slot].of[from->replicate])
+            if (!real_of(from))
                 continue;
             known[count++] = from;
             if (detailed)

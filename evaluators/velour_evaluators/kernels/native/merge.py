@@ -1,4 +1,4 @@
-"""Sorted runs of rows in one order, by the compiled kernel."""
+"""Merge sorted runs of rows by the compiled kernel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def merged_runs(
     Raises:
         ValueError: columns of different lengths, or runs that do not cover as many rows.
     """
-    found = library.functions.merge_runs(
+    merged = library.functions.merge_runs(
         group=column("group", runs.group, np.int64),
         begin=column("begin", runs.begin, np.int64),
         end=column("end", runs.end, np.int64),
@@ -26,5 +26,5 @@ def merged_runs(
         datum=column("datum", datum, np.int32),
         threads=threads_for(len(score)),
     )
-    order: NDArray[np.int64] = found["order"]
+    order: NDArray[np.int64] = merged["order"]
     return order

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.detection.kernels.matching import Cells, Lanes
+from velour_evaluators.detection.kernels.matching import Lanes, TruthCells
 from velour_evaluators.kernels.native import library
 from velour_plugin.plugin import Masks, column, threads_for
 
@@ -16,7 +16,7 @@ _PAIRS_AT_ONCE = 20_000_000
 
 
 def overlapping_pairs(
-    cells: Cells,
+    cells: TruthCells,
     rows: NDArray[np.intp],
     regions: tuple[NDArray[np.float64], NDArray[np.float64]] | tuple[Masks, Masks],
     crowd: NDArray[np.bool_],
@@ -49,12 +49,12 @@ def overlapping_pairs(
     rows = column("rows", rows, np.int64)
     room = cell["count"].take(rows, mode="clip").clip(0, len(cells.truth)) if len(rows) else rows
     threads = threads_for(int(room.sum()))
-    found = [
+    pieces = [
         library.functions.find_pairs(**cell, **compared, row=some, least=at_least, threads=threads)
         for some in _in_pieces(rows, room)
     ]
     detection, truth, iou = (
-        found[0][name] if len(found) == 1 else np.concatenate([one[name] for one in found])
+        pieces[0][name] if len(pieces) == 1 else np.concatenate([piece[name] for piece in pieces])
         for name in ("detection", "truth", "iou")
     )
     return detection.astype(np.intp, copy=False), truth.astype(np.intp, copy=False), iou
@@ -62,7 +62,7 @@ def overlapping_pairs(
 
 def _regions(truths: Any, detections: Any) -> dict[str, Any]:
     masks = isinstance(truths, Masks)
-    boxes = [None if masks else column("boxes", one, np.float64) for one in (truths, detections)]
+    boxes = [None if masks else column("boxes", side, np.float64) for side in (truths, detections)]
     return {
         "truth_box": boxes[0],
         "box": boxes[1],
@@ -91,7 +91,7 @@ def match_lanes(
         ValueError: columns of different lengths, an index out of bounds, an IoU that is NaN.
     """
     detection, truth, iou = pairs
-    found = library.functions.match_pairs(
+    matched = library.functions.match_pairs(
         rank=column("cell_rank", cell_rank, np.int64),
         detection=column("detection", detection, np.int64),
         truth=column("truth", truth, np.int64),
@@ -100,4 +100,4 @@ def match_lanes(
         ignored_in=column("ignored_in", ignored_in, np.uint64),
         crowd=column("crowd", crowd, np.bool_),
     )
-    return found["row"].astype(np.intp, copy=False), found["hit"], found["ignored"]
+    return matched["row"].astype(np.intp, copy=False), matched["hit"], matched["ignored"]

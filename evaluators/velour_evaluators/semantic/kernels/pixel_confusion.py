@@ -1,6 +1,6 @@
 """Confusion of two labellings of one image, counted run by run instead of pixel by pixel.
 
-A labelling is held as runs down the columns of its image, in the order of
+A labelling (one label a pixel) is stored as runs down the columns of its image, in the order of
 :mod:`velour_plugin.domain.columns.rle`. A million pixels are some ten thousand runs, and
 two labellings are compared by merging their runs; what a run costs does not depend
 on how long it is.
@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from velour_plugin.plugin import Edges
 
 NOBODY = -1
-"""What owns a pixel that no label claims: the background."""
+"""Label of a pixel that has none: the background."""
 
 _LARGEST_TABLE = 100_000
 
 
 class LabelRuns(NamedTuple):
-    """Which label owns each pixel; neighbouring runs may have one owner.
+    """The label of each pixel, in runs; neighbouring runs may have the same label.
 
     Args:
         starts: ``(n,)`` int64, strictly rising positions; the first is 0.
-        labels: ``(n,)`` int64, who owns the pixels up to the next start; ``NOBODY`` if none does.
+        labels: ``(n,)`` int64, of the pixels up to the next start; ``NOBODY`` for none.
         size: pixels in the image.
     """
 
@@ -41,7 +41,7 @@ class LabelRuns(NamedTuple):
         return np.diff(self.starts, append=self.size)
 
 
-class Counts(NamedTuple):
+class PixelPairCounts(NamedTuple):
     """A sparse confusion matrix: cells in the order (truth, predicted), none of them empty.
 
     Args:
@@ -60,7 +60,7 @@ def runs_of_masks(masks: Sequence[Edges], labels: Sequence[int], size: int) -> L
 
     Args:
         masks: run edges of each mask, all of one image.
-        labels: the owner of each mask, >= 0; masks of one label need not be joined before.
+        labels: of each mask, >= 0; masks of one label need not be joined before.
         size: pixels in the image.
 
     >>> runs_of_masks([np.array([1, 3]), np.array([3, 4])], [7, 5], 6)
@@ -79,7 +79,7 @@ def runs_of_masks(masks: Sequence[Edges], labels: Sequence[int], size: int) -> L
 
 
 def runs_of_layers(masks: Sequence[Edges], labels: Sequence[int], size: int) -> LabelRuns:
-    """Lay masks over one another: where two claim a pixel, the later one owns it.
+    """Join masks into one labelling; a pixel of several masks gets the label of the last one.
 
     >>> runs_of_layers([np.array([0, 4]), np.array([2])], [0, 1], 6)
     LabelRuns(starts=array([0, 2, 4]), labels=array([0, 1, 1]), size=6)
@@ -99,7 +99,7 @@ def image_of_runs(runs: LabelRuns, height: int, background: int) -> NDArray[Any]
     Args:
         runs: labels are below ``background``.
         height: of the image, in pixels.
-        background: written where nobody owns a pixel.
+        background: written where a pixel has no label.
 
     Returns:
         ``(width, height)`` of the smallest unsigned type that holds ``background``.
@@ -109,15 +109,15 @@ def image_of_runs(runs: LabelRuns, height: int, background: int) -> NDArray[Any]
     return np.repeat(owner, runs.lengths).reshape(-1, height)
 
 
-def confusion_of_runs(truth: LabelRuns, predicted: LabelRuns) -> Counts:
-    """Count the pixels of each pair of owners, ``NOBODY`` among them.
+def confusion_of_runs(truth: LabelRuns, predicted: LabelRuns) -> PixelPairCounts:
+    """Count the pixels of each pair of labels, ``NOBODY`` among them.
 
     Args:
         truth: of an image.
         predicted: of the same image.
 
     >>> half, most = (runs_of_masks([np.array([0, end])], [0], 8) for end in (4, 6))
-    >>> confusion_of_runs(half, most).pixels  # nobody and nobody, nobody and 0, 0 and 0
+    >>> confusion_of_runs(half, most).pixels  # NOBODY and NOBODY, NOBODY and 0, 0 and 0
     array([2, 2, 4])
     """
     keys = np.concatenate((truth.starts << 1, (predicted.starts << 1) | 1))
@@ -128,7 +128,7 @@ def confusion_of_runs(truth: LabelRuns, predicted: LabelRuns) -> Counts:
     return _summed(truth.labels[first - 1], predicted.labels[second - 1], pixels)
 
 
-def confusion_of_labels(truth: NDArray[Any], predicted: NDArray[Any]) -> Counts:
+def confusion_of_labels(truth: NDArray[Any], predicted: NDArray[Any]) -> PixelPairCounts:
     """Count the pixels of each pair of values of two label images.
 
     Args:
@@ -136,7 +136,7 @@ def confusion_of_labels(truth: NDArray[Any], predicted: NDArray[Any]) -> Counts:
         predicted: the same shape and type.
 
     >>> confusion_of_labels(np.array([[1, 1, 2]], np.uint8), np.array([[1, 2, 2]], np.uint8))
-    Counts(truth=array([1, 1, 2]), predicted=array([1, 2, 2]), pixels=array([1, 1, 1]))
+    PixelPairCounts(truth=array([1, 1, 2]), predicted=array([1, 2, 2]), pixels=array([1, 1, 1]))
     """
     bits = 8 * truth.dtype.itemsize
     pairs = np.left_shift(truth.ravel(), bits, dtype=np.dtype(f"u{truth.dtype.itemsize * 2}"))
@@ -148,7 +148,7 @@ def confusion_of_labels(truth: NDArray[Any], predicted: NDArray[Any]) -> Counts:
     return _summed((runs >> bits).astype(np.int64), low.astype(np.int64), pixels)
 
 
-def confusion_of_numbers(truth: NDArray[Any], predicted: NDArray[Any]) -> Counts:
+def confusion_of_numbers(truth: NDArray[Any], predicted: NDArray[Any]) -> PixelPairCounts:
     """Count the pixels of each pair of values of two label images of any whole numbers.
 
     Args:
@@ -169,7 +169,9 @@ def confusion_of_numbers(truth: NDArray[Any], predicted: NDArray[Any]) -> Counts
     else:
         rows, columns = (side.ravel() for side in shifted)
         counts = _summed_sparsely(rows, columns, np.ones(rows.size, np.int64))
-    return Counts(counts.truth + int(lowest[0]), counts.predicted + int(lowest[1]), counts.pixels)
+    return PixelPairCounts(
+        counts.truth + int(lowest[0]), counts.predicted + int(lowest[1]), counts.pixels
+    )
 
 
 def _intervals(
@@ -191,7 +193,7 @@ def _without_empty_runs(
 
 def _summed(
     truth: NDArray[np.int64], predicted: NDArray[np.int64], pixels: NDArray[np.int64]
-) -> Counts:
+) -> PixelPairCounts:
     """Sum pixels by pair; sums are exact up to 2**53 pixels."""
     width = int(max(truth.max(), predicted.max())) + 2
     if width * width > _LARGEST_TABLE:
@@ -199,16 +201,18 @@ def _summed(
     cells = (truth + 1) * width + (predicted + 1)
     sums = np.bincount(cells, weights=pixels)
     names = np.flatnonzero(sums)
-    return Counts(names // width - 1, names % width - 1, sums[names].astype(np.int64))
+    return PixelPairCounts(names // width - 1, names % width - 1, sums[names].astype(np.int64))
 
 
 def _summed_sparsely(
     truth: NDArray[np.int64], predicted: NDArray[np.int64], pixels: NDArray[np.int64]
-) -> Counts:
+) -> PixelPairCounts:
     """Sum pixels by pair where numbers are too large for a table of all pairs."""
     truths, rows = np.unique(truth, return_inverse=True)
     others, columns = np.unique(predicted, return_inverse=True)
     cells, place = np.unique(rows * others.size + columns, return_inverse=True)
     sums = np.bincount(place, weights=pixels)
     cells, sums = cells[sums > 0], sums[sums > 0]
-    return Counts(truths[cells // others.size], others[cells % others.size], sums.astype(np.int64))
+    return PixelPairCounts(
+        truths[cells // others.size], others[cells % others.size], sums.astype(np.int64)
+    )

@@ -20,7 +20,7 @@ from velour_plugin.plugin import DEFAULT_KEY, LabelName, Vocabulary
 ITEM_KEYS = ("label", "category", "bbox", "segmentation", "score", "iscrowd", "area")
 """What a mapping may say of one object."""
 _ITEM = frozenset((*ITEM_KEYS, "id", "image_id", "category_id"))
-_ARRAYS = frozenset(("boxes", "labels", "scores"))
+_ARRAYS = frozenset(("boxes", "labels", "scores", "area", "iscrowd", "image_id"))
 
 
 class _NotPlain(Exception):
@@ -101,8 +101,17 @@ def _arrays(cell: Mapping[str, Any], found: _Boxes) -> None:
     found.names.extend(names)
     found.boxes.append(np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]]))
     found.scores.append(scores)
-    found.areas.extend([np.nan] * count)
-    found.crowds.extend([False] * count)
+    found.areas.extend(_of_each(cell, "area", count, np.nan))
+    found.crowds.extend(map(bool, _of_each(cell, "iscrowd", count, 0)))
+
+
+def _of_each(cell: Mapping[str, Any], key: str, count: int, absent: float) -> list[float]:
+    """A number for each object; ``absent`` where the cell has no such array."""
+    numbers = _finite(cell[key]) if key in cell else np.full(count, absent)
+    if numbers.shape != (count,):
+        raise _NotPlain
+    values: list[float] = numbers.tolist()
+    return values
 
 
 def _finite(given: Any) -> NDArray[np.float64]:

@@ -6,9 +6,10 @@ Understood, for one datum:
 - a list of mappings in COCO's terms: ``label`` (or ``category``), ``bbox`` as x, y, width, height
   and/or ``segmentation`` (polygons or RLE), and ``score`` on predictions;
 - a mapping of arrays as torchvision returns: ``boxes`` ``(n, 4)`` as x1, y1, x2, y2, ``labels``,
-  ``scores`` and maybe ``masks`` ``(n, height, width)`` or ``(n, 1, height, width)``;
+  ``scores`` and maybe ``masks`` ``(n, height, width)`` or ``(n, 1, height, width)``; of its
+  targets ``area`` and ``iscrowd``, too;
 - a mapping of lists as in Hugging Face's ``objects``: ``bbox`` as x, y, width, height,
-  ``category`` and maybe ``score``;
+  ``category`` and maybe ``score``, ``area``, ``iscrowd``;
 - one text or whole number: the class of the whole datum; a mapping of class to score: likewise;
 - a label image, where names are given to its numbers: a 2-D array, a volume of scores, a PNG file;
 - any of the lists and mappings as a text in JSON, as frames out of CSV files hold them.
@@ -41,8 +42,8 @@ from velour_plugin.plugin import DEFAULT_KEY, LabelImageRows, LabelName, as_labe
 
 ARRAY_KEYS = ("boxes", "labels", "scores", "masks")
 _COLUMN_KEYS = ("bbox", "category", "label", "labels", "score", "scores")
-# of the targets of torchvision and Hugging Face, and not read
 _OF_TARGETS = ("area", "iscrowd", "bbox_id")
+"""Keys of the targets of torchvision and Hugging Face; ``bbox_id`` says nothing about a match."""
 _ANY_CELL = CellRules()
 
 
@@ -196,11 +197,13 @@ def _segmentation(given: Any) -> dict[str, Any]:
 
 
 def _arrays(cell: Mapping[str, Any]) -> list[Annotation]:
-    columns = {key: np.asarray(cell[key]) for key in ("boxes", "scores", "masks") if key in cell}
+    keys = ("boxes", "scores", "masks", "area", "iscrowd")
+    columns = {key: np.asarray(cell[key]) for key in keys if key in cell}
     labels = [str(getattr(name, "item", lambda name=name: name)()) for name in cell["labels"]]
     lengths = {len(column) for column in columns.values()} | {len(labels)}
     if len(lengths) > 1:
-        raise ValueError(f"boxes, labels, scores and masks of different lengths {sorted(lengths)}")
+        names = ", ".join(["labels", *columns])
+        raise ValueError(f"{names} of different lengths {sorted(lengths)}")
     boxes, masks = columns.get("boxes"), columns.get("masks")
     if boxes is not None and boxes.size and boxes.shape[1:] != (4,):
         raise ValueError(f"boxes of shape {boxes.shape}: expected (n, 4) as x1, y1, x2, y2")
@@ -213,6 +216,8 @@ def _arrays(cell: Mapping[str, Any]) -> list[Annotation]:
             [Label(DEFAULT_KEY, name, score=_at(columns.get("scores"), place))],
             bounding_box=None if boxes is None else BoundingBox(*boxes[place].tolist()),
             raster=None if masks is None else Raster(masks[place] > 0.5),
+            is_crowd=bool(_at(columns.get("iscrowd"), place)),
+            area=_at(columns.get("area"), place),
         )
         for place, name in enumerate(labels)
     ]
@@ -227,6 +232,7 @@ def _objects(cell: Mapping[str, Any]) -> list[dict[str, Any]]:
     scores = next((cell[key] for key in ("score", "scores") if key in cell), None)
     if scores is not None:
         columns["score"] = scores
+    columns |= {key: cell[key] for key in ("area", "iscrowd") if key in cell}
     lengths = {len(column) for column in columns.values()}
     if len(lengths) > 1:
         raise ValueError(f"{', '.join(columns)} of different lengths {sorted(lengths)}")
@@ -235,8 +241,8 @@ def _objects(cell: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _at(scores: np.ndarray[Any, Any] | None, place: int) -> float | None:
-    return None if scores is None else float(scores[place])
+def _at(numbers: np.ndarray[Any, Any] | None, index: int) -> float | None:
+    return None if numbers is None else float(numbers[index])
 
 
 def _classes(cell: Mapping[str, Any]) -> Annotation:

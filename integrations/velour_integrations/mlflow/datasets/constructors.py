@@ -11,7 +11,7 @@ from typing import Any
 
 from mlflow.data.dataset_source import DatasetSource
 
-from velour_integrations.mlflow.datasets.data import VelourDataset
+from velour_integrations.mlflow.datasets.data import Features, VelourDataset
 from velour_integrations.mlflow.datasets.source import SCHEME, Files, VelourDatasetSource
 
 
@@ -30,7 +30,8 @@ def from_velour(
         dataset: a ``velour.Dataset``; the name of a stored one, or ``velour://name@digest``; or a
             pandas frame with a row a datum, of which MLflow then infers no schema.
         source: where it is from; its version in the Velour store when left out.
-        name: what people call it; the dataset's own name when left out.
+        name: what people call it; the dataset's own name when left out. A frame is then named
+            after the file or table in ``source``, or after the MLflow experiment.
         digest: what names its content; computed from all of it when left out.
         predictions: ``velour.Prediction`` objects, a file in the dataset's format, or the column
             of a frame; those that the dataset has when left out.
@@ -39,7 +40,9 @@ def from_velour(
             ``longitude`` may be named. Where cells are label images, ``labels`` names the
             classes in the order of their numbers.
     """
-    known = _known(dataset, name, predictions, model, columns)
+    if hasattr(dataset, "columns"):
+        return _of_frame(dataset, source, name, digest, predictions, model, columns)
+    known = _known(dataset, predictions, model, columns)
     return _made(known, source or VelourDatasetSource.of(known), name, digest)
 
 
@@ -117,33 +120,57 @@ def from_yolo(
     return _read("yolo", path, predictions, model, metadata, name, digest, source)
 
 
-def _known(
-    given: Any, name: str | None, predictions: Any, model: str | None, columns: dict[str, Any]
-) -> Any:
-    """The Velour dataset that somebody means."""
+_ROLES = ("targets", "uid", "latitude", "longitude", "labels")
+"""Arguments of :func:`from_velour` that are about columns of a frame."""
+
+
+def _of_frame(
+    frame: Any,
+    source: Any,
+    name: str | None,
+    digest: str | None,
+    predictions: Any,
+    model: str | None,
+    columns: dict[str, Any],
+) -> VelourDataset:
+    """An MLflow dataset that hands a model the frame's columns as they are."""
+    from velour_integrations.mlflow.datasets.frame_names import frame_name
+    from velour_integrations.mlflow.datasets.frames import dataset_of_frame
+
+    _check_roles(columns)
+    resolved = None if source is None else _resolved(source)
+    known = name or frame_name(resolved and resolved.to_dict())
+    targets = columns.pop("targets", None)
+    dataset, features = dataset_of_frame(frame, targets, predictions, model or "", known, columns)
+    given = resolved or VelourDatasetSource.of(dataset)
+    return VelourDataset(dataset, given, name, digest, Features(features, targets, predictions))
+
+
+def _check_roles(columns: dict[str, Any]) -> None:
+    from velour_plugin.errors import UnknownName
+
+    for key in columns:
+        if key not in _ROLES:
+            raise UnknownName("argument of from_velour", key, _ROLES)
+
+
+def _known(dataset: Any, predictions: Any, model: str | None, columns: dict[str, Any]) -> Any:
+    """The Velour dataset: the one passed, or the stored one of that name."""
     import velour_plugin as velour
 
-    roles = ("targets", "uid", "latitude", "longitude", "labels")
-    for key in columns:
-        if key not in roles:
-            raise velour.errors.UnknownName("argument of from_velour", key, roles)
-    if hasattr(given, "columns"):
-        from velour_integrations.mlflow.datasets.frames import judged_frame
-
-        targets = columns.pop("targets", None)
-        return judged_frame(given, targets, predictions, model or "", name or "dataset", columns)
+    _check_roles(columns)
     if columns:
         raise velour.errors.InvalidInput(
             f"{', '.join(columns)}: columns of a pandas frame, and this is a "
-            f"{type(given).__name__}."
+            f"{type(dataset).__name__}."
         )
-    if isinstance(given, str):
-        given = _loaded(given)
-    if not isinstance(given, velour.Dataset):
+    if isinstance(dataset, str):
+        dataset = _loaded(dataset)
+    if not isinstance(dataset, velour.Dataset):
         raise velour.errors.InvalidInput(
-            f"{given!r}: expected a velour.Dataset, the name of a stored one, or a pandas frame."
+            f"{dataset!r}: expected a velour.Dataset, the name of a stored one, or a pandas frame."
         )
-    return _with_predictions(given, predictions, model)
+    return _with_predictions(dataset, predictions, model)
 
 
 def _loaded(name: str) -> Any:
@@ -184,7 +211,10 @@ def _read(
 
 
 def _made(dataset: Any, source: Any, name: str | None, digest: str | None) -> VelourDataset:
+    return VelourDataset(dataset, _resolved(source), name, digest)
+
+
+def _resolved(source: Any) -> DatasetSource:
     from mlflow.data.dataset_source_registry import resolve_dataset_source
 
-    resolved = source if isinstance(source, DatasetSource) else resolve_dataset_source(source)
-    return VelourDataset(dataset, resolved, name, digest)
+    return source if isinstance(source, DatasetSource) else resolve_dataset_source(source)

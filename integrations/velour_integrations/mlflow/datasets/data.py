@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,21 @@ if TYPE_CHECKING:
 TARGETS, PREDICTIONS = "ground_truth", "prediction"
 
 
+@dataclass(frozen=True)
+class Features:
+    """The frame that a dataset was made of.
+
+    Args:
+        frame: what a model is given: rows in the order of the datums, columns as they were.
+        targets: name of the column of ground truth, which is not in it.
+        predictions: name of the column of predictions, which is not in it either.
+    """
+
+    frame: pd.DataFrame
+    targets: str
+    predictions: str | None = None
+
+
 class VelourDataset(MlflowDataset, PyFuncConvertibleDatasetMixin):
     """A Velour dataset for ``mlflow.models.evaluate(data=...)`` and ``mlflow.log_input``."""
 
@@ -36,9 +52,14 @@ class VelourDataset(MlflowDataset, PyFuncConvertibleDatasetMixin):
         source: DatasetSource,
         name: str | None = None,
         digest: str | None = None,
+        features: Features | None = None,
     ):
         self.velour = velour
+        self._features = features
         super().__init__(source, name=name or velour.name, digest=digest)
+
+    def __repr__(self) -> str:
+        return f"<VelourDataset {self.name!r} for MLflow, of {self.velour!r}>"
 
     def _compute_digest(self) -> str:
         return self.velour.digest[:DIGEST_LENGTH]
@@ -46,18 +67,25 @@ class VelourDataset(MlflowDataset, PyFuncConvertibleDatasetMixin):
     @property
     def targets(self) -> str:
         """Name of the column of ground truths."""
-        return TARGETS
+        return TARGETS if self._features is None else self._features.targets
 
     @property
     def predictions(self) -> str | None:
         """Name of the column of predictions; ``None`` when a model is still to make them."""
-        return None if self.velour.predictions is None else PREDICTIONS
+        if self.velour.predictions is None:
+            return None
+        return PREDICTIONS if self._features is None else self._features.predictions
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """What a model is given, a row a datum: the columns of the frame that it was made of."""
+        return datum_frame(self.velour) if self._features is None else self._features.frame.copy()
 
     @property
     def schema(self) -> dict[str, Any]:
         """What each row says of a datum."""
-        described = [("uid", "string"), ("metadata", "object"), (TARGETS, "object")]
-        described += [(PREDICTIONS, "object")] if self.predictions else []
+        described = [("uid", "string"), ("metadata", "object"), (self.targets, "object")]
+        described += [(self.predictions, "object")] if self.predictions else []
         columns = [{"name": name, "type": kind, "required": True} for name, kind in described]
         return {"mlflow_colspec": columns}
 
@@ -77,7 +105,7 @@ class VelourDataset(MlflowDataset, PyFuncConvertibleDatasetMixin):
 
     def to_pyfunc(self) -> PyFuncInputsOutputs:
         """What a model is given, and what is true."""
-        return PyFuncInputsOutputs(datum_frame(self.velour), truth_cells(self.velour))
+        return PyFuncInputsOutputs(self.features, truth_cells(self.velour))
 
     def to_evaluation_dataset(
         self, path: str | None = None, feature_names: list[str] | None = None
@@ -94,14 +122,14 @@ class VelourEvaluationDataset(EvaluationDataset):
 
     def __init__(self, dataset: VelourDataset, path: str | None, feature_names: list[str] | None):
         self.velour = dataset.velour
-        frame = datum_frame(dataset.velour)
-        columns = feature_names or [str(name) for name in frame.columns]
-        frame[TARGETS] = 0
+        frame = dataset.features
+        columns = feature_names or list(frame.columns)
+        frame[dataset.targets] = 0
         if dataset.predictions:
-            frame[PREDICTIONS] = 0
+            frame[dataset.predictions] = 0
         super().__init__(
             data=frame,
-            targets=TARGETS,
+            targets=dataset.targets,
             predictions=dataset.predictions,
             name=dataset.name,
             path=path,

@@ -17,6 +17,7 @@ import numpy as np
 import velour_plugin as velour
 from velour_integrations.mlflow.datasets.cell_rules import CellRules
 from velour_integrations.mlflow.datasets.cells import table_of
+from velour_integrations.mlflow.datasets.frame_names import name_of_input
 from velour_integrations.mlflow.datasets.metadata_columns import described
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
 from velour_plugin.plugin import DatumColumns, encode_metadata, natural_order
@@ -26,12 +27,15 @@ Column = tuple[str, list[Any]]
 _PLAIN = (str, bool, int, float, np.generic, dt.date, dt.time, dt.timedelta)
 
 
-def dataset_of(dataset: Any, config: Mapping[str, Any]) -> tuple[velour.Dataset, Sequence[str]]:
+def dataset_of(
+    dataset: Any, config: Mapping[str, Any], run_id: str
+) -> tuple[velour.Dataset, Sequence[str]]:
     """The Velour dataset behind MLflow's, or one of a plain frame; and the uid of each row.
 
     Args:
         dataset: MLflow's evaluation dataset.
         config: ``dataset`` names it; ``uid``, ``latitude`` and ``longitude`` name columns.
+        run_id: of the run, whose inputs or experiment name the frame when nothing else does.
     """
     known = getattr(dataset, "velour", None)
     if known is not None:
@@ -42,7 +46,7 @@ def dataset_of(dataset: Any, config: Mapping[str, Any]) -> tuple[velour.Dataset,
             "data: expected mlflow.data.from_velour(dataset), or a pandas frame with a column of "
             "ground truth named by targets=."
         )
-    name, task = config.get("dataset") or dataset.name, str(config.get("task"))
+    name, task = config.get("dataset") or name_of_input(run_id, dataset), str(config.get("task"))
     return read_frame(described(frame, task, config), dataset.labels_data, name, config)
 
 
@@ -71,10 +75,13 @@ def read_frame(
     return velour.Dataset.from_table(name, datums, truth), uids
 
 
-def judged_frame(
+def dataset_of_frame(
     frame: Any, targets: Any, predictions: Any, model: str, name: str, config: Mapping[str, Any]
-) -> velour.Dataset:
+) -> tuple[velour.Dataset, Any]:
     """A Velour dataset of a frame whose columns of ground truth and predictions are named.
+
+    Returns:
+        The dataset, and the frame without these columns, its rows in the order of the datums.
 
     Raises:
         InvalidInput: no column of ground truth is named.
@@ -86,15 +93,16 @@ def judged_frame(
     for column in cells:
         if column not in frame.columns:
             raise UnknownName("column", column, map(str, frame.columns))
-    known = frame.drop(columns=cells)
-    dataset, uids = read_frame(known, frame[targets].to_numpy(), name, config)
+    features = frame.drop(columns=cells)
+    dataset, uids = read_frame(features, frame[targets].to_numpy(), name, config)
+    places = np.array([dataset.index_of[uid] for uid in uids], np.int32)
+    features = features.iloc[np.argsort(places)].reset_index(drop=True)
     if predictions is None:
-        return dataset
-    places = np.array([dataset.place[uid] for uid in uids], np.int32)
+        return dataset, features
     said, labels = frame[predictions].to_numpy(), dataset.truth.labels
     rules = CellRules.of(config)
     table = table_of(said, uids, places, "prediction", labels, numbered=True, rules=rules)
-    return dataset.with_predictions(table, model)
+    return dataset.with_predictions(table, model), features
 
 
 def _used(frame: Any, config: Mapping[str, Any]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from velour_integrations.mlflow.evaluation.endpoints import Endpoint, endpoint_b
 from velour_integrations.mlflow.evaluation.model_outputs import cells_of, cells_table, classes_of
 from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset, UnknownName
-from velour_plugin.plugin import matching, parse_filter, split_filter, track
+from velour_plugin.plugin import parse_filter, select, split_filter, track
 
 BATCH, BATCH_OF_A_TABLE = 256, 10_000
 """Rows asked about at once: images are large, rows of a table are not."""
@@ -115,7 +115,7 @@ class Interview:
         return cells_table(cells, uids, self._places(rows), self.rules)
 
     def _places(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
-        place = self.dataset.place
+        place = self.dataset.index_of
         return np.array([place[self.uids[row]] for row in rows], np.int32)
 
     def _keep(self, said: Sequence[Any] | NDArray[Any]) -> None:
@@ -182,8 +182,8 @@ def selected_rows(dataset: Dataset, uids: Sequence[str], where: Any) -> NDArray[
     A property that no datum has selects none: the evaluation refuses it by name.
     """
     datums = split_filter(parse_filter(where)).datums
-    chosen = matching(datums, dataset.datums, dataset.name, strict=False, truth=dataset.truth)
-    return np.flatnonzero([chosen[dataset.place[uid]] for uid in uids])
+    chosen = select(datums, dataset.datums, dataset.name, strict=False, truth=dataset.truth)
+    return np.flatnonzero([chosen[dataset.index_of[uid]] for uid in uids])
 
 
 def classifier_behind(model: Any) -> Any:

@@ -7,7 +7,8 @@ for Velour's own tasks only, so that other people's evaluations are not disturbe
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
@@ -41,7 +42,8 @@ class VelourEvaluator(ModelEvaluator):
         """Say whether the model type is one of Velour's tasks, or the configuration names one.
 
         A task that a configuration of ours misspells is ours too: :meth:`evaluate` refuses it
-        by name. A misspelt model type may be somebody else's, so it gets a hint only.
+        by name. A misspelt model type may be somebody else's, so it gets a hint only, and only
+        when the caller of MLflow named Velour.
         """
         tasks, config = installed().evaluators, own_config(evaluator_config)
         task = config.get("task")
@@ -53,8 +55,11 @@ class VelourEvaluator(ModelEvaluator):
             and config.keys() <= CONFIG.keys()
         ):
             return True
-        for near in get_close_matches(str(model_type), tasks, n=1, cutoff=0.9):
-            _logger.warning("Velour has no task %r: did you mean %r?", model_type, near)
+        near = nearest_tasks(str(model_type), tasks)
+        if near and _is_named():
+            _logger.warning(
+                "Velour has no task %r: did you mean model_type=%s?", model_type, " or ".join(near)
+            )
         return False
 
     def evaluate(
@@ -92,7 +97,7 @@ class VelourEvaluator(ModelEvaluator):
         extras = Extras(extra_metrics or (), custom_artifacts or (), config, run_id)
         run = run_of(run_id)
         with velour.open_store(config.get("store")) as store:
-            asked = dataset_of(dataset, {**config, "task": task})
+            asked = dataset_of(dataset, {**config, "task": task}, run_id)
             where = fixed_filter(config.get("where"), asked[0], store)
             config = {**config, "where": where}
             question = replace(question, where=where)
@@ -120,3 +125,29 @@ class VelourEvaluator(ModelEvaluator):
             log_metrics(run_id, metrics, dataset.name, dataset.digest, model_id=logged)
         artifacts = log_artifacts(run_id, evaluation, judged, seen) | extras.log()
         return EvaluationResult(metrics=metrics, artifacts=artifacts, run_id=run_id)
+
+
+_OFTEN_MEANT = {
+    "detector": "object-detection",
+    "classifier": "tabular-classification",
+}
+"""Model types that people try, MLflow's own among them, and the task that each may mean."""
+
+
+def nearest_tasks(model_type: str, tasks: Iterable[str]) -> list[str]:
+    """Tasks, in quotes, that a model type nearly is, that end like it or that it may mean.
+
+    >>> nearest_tasks("detection", ["object-detection", "embedding"])
+    ["'object-detection'"]
+    """
+    name = model_type.lower().replace("_", "-").replace(" ", "-")
+    near = [*get_close_matches(name, tasks, n=1, cutoff=0.85), _OFTEN_MEANT.get(name)]
+    return [repr(task) for task in tasks if task in near or task.endswith(f"-{name}")]
+
+
+def _is_named() -> bool:
+    """Whether ``evaluators=`` names Velour.
+
+    Otherwise MLflow asks every evaluator, and does so in a function of its own, two frames up.
+    """
+    return sys._getframe(2).f_code.co_name != "resolve_evaluators_and_configs"

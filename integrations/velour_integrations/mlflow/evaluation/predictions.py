@@ -15,6 +15,7 @@ from velour_integrations.mlflow.datasets.cell_rules import CellRules
 from velour_integrations.mlflow.evaluation.batch_predictor import interview, selected_rows
 from velour_integrations.mlflow.evaluation.endpoints import endpoint_behind
 from velour_integrations.mlflow.evaluation.model_outputs import cells_table
+from velour_integrations.mlflow.registry.versions import SCHEME, named
 from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset
 from velour_plugin.plugin import Question, installed
@@ -100,7 +101,7 @@ def _given(asked: Dataset, uids: Sequence[str], dataset: Any, rules: CellRules) 
             "there is nothing to judge: give a model, or predictions with the data: "
             "mlflow.data.from_velour(dataset.with_predictions(...)) or predictions='column'."
         )
-    places = np.array([asked.place[uid] for uid in uids], np.int32)
+    places = np.array([asked.index_of[uid] for uid in uids], np.int32)
     table = cells_table(dataset.predictions_data, uids, places, rules)
     return asked.with_predictions(AnnotationTable.joined([table], asked.truth.labels), model="")
 
@@ -116,15 +117,24 @@ def link_model(run_id: str, model_id: str | None) -> None:
 
 
 def name_of(model: Any, model_id: str | None) -> str | None:
-    """What to call a model that nobody named: its endpoint, or the name of the logged model.
+    """The name of a model that nobody named: the registry's, the logged one, or its endpoint's.
 
-    Logged models of one name are told apart by the beginning of their ids.
+    Args:
+        model: what MLflow asks.
+        model_id: of the logged model; ``None`` without one.
+
+    Returns:
+        ``fires/3`` of a logged model that was registered, by its first version; of any other its
+        name and the beginning of its id, which tells models of one name apart.
     """
     if model_id is None:
         return endpoint_behind(model)
     try:
+        registered = named(f"{SCHEME}{model_id}")
         name = mlflow.get_logged_model(model_id).name
     except mlflow.MlflowException as error:
         _logger.warning("logged model %s has no name that Velour can read: %s", model_id, error)
         return model_id
+    if registered:
+        return min(registered, key=lambda version: (version.model, version.number)).name
     return f"{name}@{model_id[:10]}" if name else model_id

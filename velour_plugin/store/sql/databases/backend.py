@@ -1,4 +1,4 @@
-"""What the store asks of a database; each database answers in a file of its own."""
+"""The protocol of a database backend; ``sqlite.py`` and ``postgis.py`` implement it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Backend(Protocol):
     """Execution options of a connection that reads from one moment."""
 
     def open(self, url: URL) -> Engine:
-        """Make an engine whose connections understand geometry."""
+        """Create an engine whose connections support geometry."""
 
     def exists(self, url: URL) -> bool:
-        """Whether there is a database to open; a server is asked only when it is opened."""
+        """Whether there is a database to open; true for a server, which is not contacted."""
 
     def insert(self, connection: Connection, table: Table, columns: Columns) -> None:
         """Write many rows at once."""
@@ -43,15 +43,15 @@ class Backend(Protocol):
         """Let one transaction at a time write to a dataset."""
 
     def prepare_database(self, connection: Connection) -> None:
-        """Make what tables of a new schema need."""
+        """Create extensions that the tables of a new schema need."""
 
     def create_indexes(self, connection: Connection) -> None:
-        """Make the indexes of a new schema that are this database's own."""
+        """Create the indexes of a new schema that only this database has."""
 
-    def index_places(
-        self, connection: Connection, ids: Sequence[int], places: Sequence[BaseGeometry | None]
+    def index_locations(
+        self, connection: Connection, ids: Sequence[int], locations: Sequence[BaseGeometry | None]
     ) -> None:
-        """Tell the spatial index of new datums."""
+        """Add new datums to the spatial index."""
 
     # Values; a path is the steps into a datum's metadata. A key that is written with dots
     # comes before what is nested.
@@ -77,10 +77,10 @@ class Backend(Protocol):
     def holds(self, path: Sequence[str], kind: str, value: Any) -> Condition:
         """A list of metadata has an item of a type and value; NULL where there is no list."""
 
-    # Places
+    # Geometries
 
     def location(self) -> Column:
-        """A datum's place, as a geometry that :meth:`related` compares."""
+        """A datum's location, as a geometry that :meth:`related` compares."""
 
     def geometry(self, path: Sequence[str]) -> Column:
         """GeoJSON of metadata as such a geometry, NULL where there is none."""
@@ -89,20 +89,20 @@ class Backend(Protocol):
         """A literal as such a geometry."""
 
     def related(self, op: str, left: Column, right: Column) -> Condition:
-        """``s_intersects`` and its kin; NULL where a place crosses itself or is a collection."""
+        """A spatial operator; NULL where a geometry crosses itself or is a collection."""
 
     def within_distance(
         self, path: Sequence[str], longitude: float, latitude: float, metres: float
     ) -> Condition:
-        """A place is within a geodesic distance of a point; no path is the datum's own place."""
+        """Within a geodesic distance of a point; an empty path is the datum's own location."""
 
-    # What indexes know: each is true wherever the exact condition is, and maybe elsewhere.
+    # For indexes: each is true wherever the exact condition is, and maybe elsewhere.
 
     def near(self, longitude: float, latitude: float, metres: float) -> Condition | None:
         """Datums that may be within a distance of a point."""
 
     def touching(self, geometry: BaseGeometry) -> Condition | None:
-        """Datums whose place may have a point in common with a geometry."""
+        """Datums whose location may have a point in common with a geometry."""
 
     def containing(self, path: Sequence[str], value: Any) -> Condition | None:
         """Datums whose metadata may have a JSON value at a path."""

@@ -1,4 +1,4 @@
-"""Rows in PostgreSQL's binary COPY format, spelled by numpy."""
+"""Rows in PostgreSQL's binary COPY format, written by numpy."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ _DTYPES = {BigInteger: ">i8", Integer: ">i4", Float: ">f8"}
 _COPY_END = struct.pack(">h", -1)
 
 
-def binary_rows(table: Table, columns: Columns) -> bytes:
-    """Spell rows in PostgreSQL's binary COPY format.
+def binary_rows(table: Table, values_of: Columns) -> bytes:
+    """Rows in PostgreSQL's binary COPY format.
 
     Rows are grouped by which of their values are NULL, so that all rows of a group
     have the same layout and numbers are written as one numpy array.
 
     Args:
         table: gives the type of each column.
-        columns: equally long.
+        values_of: values by column, equally long.
     """
-    fields = [_Field(table.c[name].type, values) for name, values in columns.items()]
-    pattern = np.zeros(len(fields[0].null), np.int64)
-    for place, field in enumerate(fields):
-        pattern |= field.null.astype(np.int64) << place
+    columns = [_CopyColumn(table.c[name].type, values) for name, values in values_of.items()]
+    pattern = np.zeros(len(columns[0].null), np.int64)
+    for index, column in enumerate(columns):
+        pattern |= column.null.astype(np.int64) << index
     chunks = [_COPY_HEADER]
     for value in np.unique(pattern):
         rows = np.flatnonzero(pattern == value)
-        chunks.append(_group(fields, int(value), rows))
+        chunks.append(_group(columns, int(value), rows))
     return b"".join([*chunks, _COPY_END])
 
 
-class _Field:
-    """One column on its way into COPY."""
+class _CopyColumn:
+    """One column's values, prepared for COPY."""
 
     def __init__(self, kind: Any, values: Sequence[Any]) -> None:
         self.numbers: NDArray[Any] | None = None
@@ -70,48 +70,48 @@ def _encoder(kind: Any) -> Callable[[Any], bytes]:
     return lambda value: value.encode() if isinstance(value, str) else bytes(value)
 
 
-def _group(fields: Sequence[_Field], nulls: int, rows: NDArray[np.intp]) -> bytes:
+def _group(columns: Sequence[_CopyColumn], nulls: int, rows: NDArray[np.intp]) -> bytes:
     """Rows of one layout: runs of numbers as one structured array, other values between them."""
     layout: list[tuple[str, str]] = [("count", ">i2")]
-    parts: list[tuple[list[tuple[str, str]], _Field | None]] = []
-    for place, field in enumerate(fields):
-        if nulls >> place & 1:
-            layout.append((f"null{place}", ">i4"))
-        elif field.numbers is not None:
-            layout += [(f"size{place}", ">i4"), (f"value{place}", field.numbers.dtype.str)]
+    parts: list[tuple[list[tuple[str, str]], _CopyColumn | None]] = []
+    for index, column in enumerate(columns):
+        if nulls >> index & 1:
+            layout.append((f"null{index}", ">i4"))
+        elif column.numbers is not None:
+            layout += [(f"size{index}", ">i4"), (f"value{index}", column.numbers.dtype.str)]
         else:
-            parts.append((layout, field))
+            parts.append((layout, column))
             layout = []
     parts.append((layout, None))
-    fixed = [_fixed(fields, part, rows) for part, _ in parts]
+    fixed = [_fixed(columns, part, rows) for part, _ in parts]
     if len(parts) == 1:
         return fixed[0].tobytes()
-    spelled: list[list[bytes]] = []
+    pieces: list[list[bytes]] = []
     for numbers, (_, between) in zip(fixed, parts, strict=True):
         width = numbers.dtype.itemsize
         data = numbers.tobytes()
-        spelled.append([data[at * width : (at + 1) * width] for at in range(len(rows))])
+        pieces.append([data[at * width : (at + 1) * width] for at in range(len(rows))])
         if between is not None and between.encode is not None:
             values = [between.encode(between.values[row]) for row in rows]
-            spelled.append([struct.pack(">i", len(value)) + value for value in values])
-    return b"".join(piece for row in zip(*spelled, strict=True) for piece in row)
+            pieces.append([struct.pack(">i", len(value)) + value for value in values])
+    return b"".join(piece for row in zip(*pieces, strict=True) for piece in row)
 
 
 def _fixed(
-    fields: Sequence[_Field], layout: list[tuple[str, str]], rows: NDArray[np.intp]
+    columns: Sequence[_CopyColumn], layout: list[tuple[str, str]], rows: NDArray[np.intp]
 ) -> NDArray[Any]:
     block = np.zeros(len(rows), np.dtype(layout))
     for name, _ in layout:
         if name == "count":
-            block[name] = len(fields)
+            block[name] = len(columns)
         elif name.startswith("null"):
             block[name] = -1
         elif name.startswith("size"):
-            numbers = fields[int(name[4:])].numbers
+            numbers = columns[int(name[4:])].numbers
             assert numbers is not None
             block[name] = numbers.dtype.itemsize
         else:
-            numbers = fields[int(name[5:])].numbers
+            numbers = columns[int(name[5:])].numbers
             assert numbers is not None
             block[name] = numbers[rows]
     return block

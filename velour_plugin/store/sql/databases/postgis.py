@@ -1,4 +1,4 @@
-"""The store in PostgreSQL with PostGIS: places as geography, regions as planar geometry."""
+"""The backend for PostgreSQL with PostGIS: locations as geography, regions as planar geometry."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ _FUNCTIONS = {
     "s_contains": "ST_Contains",
     "s_disjoint": "ST_Disjoint",
 }
-_PLACE: Column = literal_column("datums.location::geometry", NullType())
+_LOCATION: Column = literal_column("datums.location::geometry", NullType())
 """The plain column: its type would wrap it in ST_AsBinary."""
 _EARTH = func.ST_MakeEnvelope(-180, -90, 180, 90, 4326)
 
 
 class PostGIS:
-    """Answers for PostgreSQL with PostGIS."""
+    """The backend for PostgreSQL with PostGIS."""
 
     name = "postgresql"
     upgrades_itself = False
@@ -62,12 +62,12 @@ class PostGIS:
     }
 
     def open(self, url: URL) -> Engine:
-        """Make an engine; the database must exist, with or without tables."""
-        driver = url.set(drivername="postgresql+psycopg2")  # COPY is spoken to this one
+        """Create an engine; the database must exist, with or without tables."""
+        driver = url.set(drivername="postgresql+psycopg2")  # COPY needs this driver
         return create_engine(driver, connect_args={"connect_timeout": 10})
 
     def exists(self, url: URL) -> bool:
-        """Say yes: opening it will tell."""
+        """Return true: opening it finds out."""
         return True
 
     def insert(self, connection: Connection, table: Table, columns: Columns) -> None:
@@ -93,11 +93,11 @@ class PostGIS:
             connection.execute(insert(table).on_conflict_do_nothing(), rows)
 
     def prepare_database(self, connection: Connection) -> None:
-        """Make PostGIS known."""
+        """Create the extension PostGIS."""
         connection.execute(text("CREATE EXTENSION IF NOT EXISTS postgis"))
 
     def create_indexes(self, connection: Connection) -> None:
-        """Make GiST indexes over places and regions, and a GIN index over metadata."""
+        """Create GiST indexes over locations and regions, and a GIN index over metadata."""
         for statement in (
             "CREATE INDEX ix_datums_location ON datums USING gist (location)",
             "CREATE INDEX ix_datums_place ON datums USING gist ((location::geometry))",
@@ -108,27 +108,27 @@ class PostGIS:
         ):
             connection.execute(text(statement))
 
-    def index_places(
-        self, connection: Connection, ids: Sequence[int], places: Sequence[BaseGeometry | None]
+    def index_locations(
+        self, connection: Connection, ids: Sequence[int], locations: Sequence[BaseGeometry | None]
     ) -> None:
-        """Do nothing: the GiST index keeps itself."""
+        """Do nothing: the GiST index updates itself."""
 
     def value(self, path: Sequence[str], kind: str) -> Column:
         """Use ``jsonb_typeof``; numbers are compared as float64, text by its bytes."""
-        there = _there(path)
+        document = _there(path)
         if kind == "duration":
-            return cast(_text_at(there, TAGS[kind]), Float(53))
+            return cast(_text_at(document, TAGS[kind]), Float(53))
         if kind in TAGS or kind == "day":
-            found = _text_at(there, TAGS["datetime" if kind == "day" else kind])
-            return self.text(func.left(found, 10, type_=TEXT) if kind == "day" else found)
-        return _typed(there, kind)
+            extracted = _text_at(document, TAGS["datetime" if kind == "day" else kind])
+            return self.text(func.left(extracted, 10, type_=TEXT) if kind == "day" else extracted)
+        return _typed(document, kind)
 
     def absent(self, path: Sequence[str]) -> Condition:
         """Nothing there, or JSON's null."""
         return func.coalesce(func.jsonb_typeof(_there(path)), "null") == "null"
 
     def text(self, value: Column) -> Column:
-        """By bytes of UTF-8, whatever the database's own order."""
+        """Compare by bytes of UTF-8, whatever the database's collation."""
         return value.collate("C")
 
     def casefold(self, text: Column) -> Column:
@@ -144,24 +144,24 @@ class PostGIS:
         return value.in_(list(values))
 
     def holds(self, path: Sequence[str], kind: str, value: Any) -> Condition:
-        """Look at the items one by one."""
-        there = _there(path)
-        is_list = func.jsonb_typeof(there) == "array"
-        items = func.jsonb_array_elements(case((is_list, there)))
+        """Compare the items one by one."""
+        document = _there(path)
+        is_list = func.jsonb_typeof(document) == "array"
+        items = func.jsonb_array_elements(case((is_list, document)))
         listed = items.table_valued(column("value", JSONB), name="items")
         item = listed.c.value
-        found = _typed(item, kind)
+        extracted = _typed(item, kind)
         if kind in TAGS or kind == "day":
-            found = _text_at(item, TAGS["datetime" if kind == "day" else kind])
-            found = func.left(found, 10, type_=TEXT) if kind == "day" else found
+            extracted = _text_at(item, TAGS["datetime" if kind == "day" else kind])
+            extracted = func.left(extracted, 10, type_=TEXT) if kind == "day" else extracted
         if kind == "duration":
-            found = cast(found, Float(53))
-        held = exists(select(1).select_from(listed).where(found == literal(value)))
+            extracted = cast(extracted, Float(53))
+        held = exists(select(1).select_from(listed).where(extracted == literal(value)))
         return case((is_list, held))
 
     def location(self) -> Column:
         """The geography in degrees on a plane."""
-        return _comparable(_PLACE)
+        return _comparable(_LOCATION)
 
     def geometry(self, path: Sequence[str]) -> Column:
         """GeoJSON and nothing else beside it."""
@@ -182,15 +182,15 @@ class PostGIS:
         self, path: Sequence[str], longitude: float, latitude: float, metres: float
     ) -> Condition:
         """ST_DWithin on geography: on the WGS84 ellipsoid."""
-        point = func.ST_SetSRID(func.ST_MakePoint(longitude, latitude), 4326)
-        there = func.geography(point, type_=NullType())
+        srid_point = func.ST_SetSRID(func.ST_MakePoint(longitude, latitude), 4326)
+        point = func.geography(srid_point, type_=NullType())
         if not path:
-            return func.ST_DWithin(datums.c.location, there, metres, type_=Boolean)
-        place = _geojson(path)
+            return func.ST_DWithin(datums.c.location, point, metres, type_=Boolean)
+        geometry = _geojson(path)
         near = func.ST_DWithin(
-            func.geography(place, type_=NullType()), there, metres, type_=Boolean
+            func.geography(geometry, type_=NullType()), point, metres, type_=Boolean
         )
-        return case((func.ST_CoveredBy(place, _EARTH), near))
+        return case((func.ST_CoveredBy(geometry, _EARTH), near))
 
     def near(self, longitude: float, latitude: float, metres: float) -> Condition | None:
         """ST_DWithin uses its index by itself."""
@@ -198,7 +198,7 @@ class PostGIS:
 
     def touching(self, geometry: BaseGeometry) -> Condition | None:
         """Boxes that overlap."""
-        return _PLACE.op("&&", is_comparison=True)(self.shape(geometry))
+        return _LOCATION.op("&&", is_comparison=True)(self.shape(geometry))
 
     def containing(self, path: Sequence[str], value: Any) -> Condition | None:
         """``@>``, which the index over metadata answers."""
@@ -210,7 +210,7 @@ class PostGIS:
 
 
 def _there(path: Sequence[str]) -> Column:
-    """Metadata at a path, of mappings only: a number is no place in a list."""
+    """Metadata at a path, of mappings only: a step is never an index in a list."""
     nested: Column = datums.c.metadata
     for step in path:
         nested = _member(nested, step)
@@ -229,13 +229,13 @@ def _text_at(document: Column, name: str) -> Column:
 
 def _typed(there: Column, kind: str) -> Column:
     """A number, string or boolean; NULL where JSON has another type."""
-    spelled = there.op("#>>", return_type=TEXT())(literal_column("'{}'::text[]"))
-    found: Column = spelled.collate("C")
+    text = there.op("#>>", return_type=TEXT())(literal_column("'{}'::text[]"))
+    extracted: Column = text.collate("C")
     if kind == "number":
-        found = cast(there, Float(53))
+        extracted = cast(there, Float(53))
     elif kind == "boolean":
-        found = cast(there, Boolean)
-    return case((func.jsonb_typeof(there) == kind, found))
+        extracted = cast(there, Boolean)
+    return case((func.jsonb_typeof(there) == kind, extracted))
 
 
 def _geojson(path: Sequence[str]) -> Column:
@@ -250,7 +250,7 @@ def _geojson(path: Sequence[str]) -> Column:
     return case((func.jsonb_typeof(there) == "object", case((whole, made))))
 
 
-def _comparable(place: Column) -> Column:
-    """NULL where a place crosses itself or is a collection."""
-    collection = func.GeometryType(place, type_=TEXT) == "GEOMETRYCOLLECTION"
-    return case((func.ST_IsValid(place, type_=Boolean) & ~collection, place))
+def _comparable(geometry: Column) -> Column:
+    """A geometry, NULL where it crosses itself or is a collection."""
+    collection = func.GeometryType(geometry, type_=TEXT) == "GEOMETRYCOLLECTION"
+    return case((func.ST_IsValid(geometry, type_=Boolean) & ~collection, geometry))

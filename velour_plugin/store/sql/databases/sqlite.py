@@ -1,6 +1,6 @@
-"""The store in an SQLite file: places as WKB with an R*Tree beside them.
+"""The backend for SQLite: locations as WKB, with an R*Tree beside them.
 
-Python's sqlite3 cannot load SpatiaLite; shapely and pyproj answer what it would.
+Python's sqlite3 cannot load SpatiaLite; shapely and pyproj take its place.
 """
 
 from __future__ import annotations
@@ -50,27 +50,27 @@ _STATISTICS = {
     "sqlite_autoindex_version_datums_1": "1000000 100000 1",
     "ix_version_datums_datum_id": "1000000 2",
 }
-"""Rows of an index, rows of a version, rows of a place in it; and rows of a datum."""
+"""Rows of an index, rows of a version, rows of a position in it; and rows of a datum."""
 _UNSPELLABLE = frozenset(('"', "\\", *map(chr, range(32))))
 _KINDS = {"number": ("integer", "real"), "string": ("text",), "boolean": ("true", "false")}
 
 
 class Sqlite:
-    """Answers for SQLite."""
+    """The backend for SQLite."""
 
     name = "sqlite"
     upgrades_itself = True
     snapshot_options: Mapping[str, Any] = {}  # every transaction is a snapshot
 
     def open(self, url: URL) -> Engine:
-        """Make an engine; the file is made when first written to, its folder must exist."""
+        """Create an engine; the file is created when first written to, its folder must exist."""
         database = url.database
         if database and database != ":memory:" and not Path(database).resolve().parent.is_dir():
             raise StoreUnavailable(
                 f"store {str(url)!r}: the folder {str(Path(database).resolve().parent)!r} does not "
                 "exist; make it first, or name another place with --store or VELOUR_STORE_URI."
             )
-        # keys are looked up as they are spelled, so they are not escaped to ASCII
+        # keys are looked up as they are, so they are not escaped to ASCII
         engine = create_engine(url, json_serializer=json.JSONEncoder(ensure_ascii=False).encode)
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
@@ -81,7 +81,7 @@ class Sqlite:
         return url.database in (None, "", ":memory:") or Path(str(url.database)).is_file()
 
     def lock(self, connection: Connection, name: str) -> None:
-        """Do nothing: a writing transaction began with the only write lock there is."""
+        """Do nothing: a writing transaction already holds the only write lock."""
 
     def insert_missing(
         self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
@@ -106,12 +106,12 @@ class Sqlite:
             connection.exec_driver_sql(statement, rows)
 
     def prepare_database(self, connection: Connection) -> None:
-        """Do nothing: geometry is known to every connection."""
+        """Do nothing: every connection supports geometry."""
 
     def create_indexes(self, connection: Connection) -> None:
-        """Make the R*Tree over the datums' places, and tell the planner when to begin there.
+        """Create the R*Tree over the datums' locations, and statistics for the query planner.
 
-        Without statistics SQLite takes a version for ten datums and walks through them all.
+        Without statistics SQLite assumes that a version has ten datums and scans them all.
         """
         for statement in (
             f"CREATE VIRTUAL TABLE {_PLACES} USING rtree(id, west, east, south, north)",
@@ -124,14 +124,14 @@ class Sqlite:
         ):
             connection.execute(text(statement))
 
-    def index_places(
-        self, connection: Connection, ids: Sequence[int], places: Sequence[BaseGeometry | None]
+    def index_locations(
+        self, connection: Connection, ids: Sequence[int], locations: Sequence[BaseGeometry | None]
     ) -> None:
-        """Add the bounds of new places to the R*Tree."""
+        """Add the bounds of new locations to the R*Tree."""
         rows = [
-            (number, place.bounds[0], place.bounds[2], place.bounds[1], place.bounds[3])
-            for number, place in zip(ids, places, strict=True)
-            if place is not None
+            (number, location.bounds[0], location.bounds[2], location.bounds[1], location.bounds[3])
+            for number, location in zip(ids, locations, strict=True)
+            if location is not None
         ]
         if rows:
             connection.exec_driver_sql(f"INSERT INTO {_PLACES} VALUES (?, ?, ?, ?, ?)", rows)
@@ -139,15 +139,15 @@ class Sqlite:
     def value(self, path: Sequence[str], kind: str) -> Column:
         """Use ``json_type`` and ``json_extract``."""
         document, where = _at(path, TAGS.get("datetime" if kind == "day" else kind))
-        found: Column = func.json_extract(document, where)
+        value: Column = func.json_extract(document, where)
         if kind == "day":
-            return func.substr(found, 1, 10)
+            return func.substr(value, 1, 10)
         if kind in TAGS:
-            return found
-        said = func.json_type(document, where)
+            return value
+        is_kind = func.json_type(document, where)
         if kind == "number":
-            found = cast(found, REAL)
-        return case((said.in_(_KINDS[kind]), found))
+            value = cast(value, REAL)
+        return case((is_kind.in_(_KINDS[kind]), value))
 
     def absent(self, path: Sequence[str]) -> Condition:
         """Nothing there, or JSON's null."""
@@ -158,11 +158,11 @@ class Sqlite:
         return value
 
     def casefold(self, text: Column) -> Column:
-        """Ask Python."""
+        """Call the function in Python."""
         return func.velour_casefold(text)
 
     def like(self, text: Column, pattern: str) -> Condition:
-        """LIKE, made to heed case on every connection."""
+        """LIKE, case-sensitive by a setting of every connection."""
         return text.like(pattern, escape="\\")
 
     def one_of(self, value: Column, values: Sequence[Any]) -> Condition:
@@ -171,50 +171,52 @@ class Sqlite:
         return value.in_(select(items.c.value))
 
     def holds(self, path: Sequence[str], kind: str, value: Any) -> Condition:
-        """Look at the items one by one."""
+        """Compare the items one by one."""
         document, where = _at(path)
         items = func.json_each(document, where).table_valued("value", "type", "fullkey")
-        found: Column = items.c.value
+        extracted: Column = items.c.value
         if kind in TAGS or kind == "day":
-            said = items.c.type == "object"
-            found = func.json_extract(found, f'$."{TAGS["datetime" if kind == "day" else kind]}"')
+            is_kind = items.c.type == "object"
+            extracted = func.json_extract(
+                extracted, f'$."{TAGS["datetime" if kind == "day" else kind]}"'
+            )
         else:
-            said = items.c.type.in_(_KINDS[kind])
-        found = func.substr(found, 1, 10) if kind == "day" else found
-        wanted = literal(value, REAL) if isinstance(value, float) else literal(value)
-        held = exists(select(1).select_from(items).where(case((said, found == wanted))))
+            is_kind = items.c.type.in_(_KINDS[kind])
+        extracted = func.substr(extracted, 1, 10) if kind == "day" else extracted
+        expected = literal(value, REAL) if isinstance(value, float) else literal(value)
+        held = exists(select(1).select_from(items).where(case((is_kind, extracted == expected))))
         return case((func.json_type(document, where) == "array", held))
 
     def location(self) -> Column:
-        """The place's WKB."""
+        """The location's WKB."""
         return datums.c.location
 
     def geometry(self, path: Sequence[str]) -> Column:
-        """Ask Python."""
+        """Call the function in Python."""
         return func.velour_geometry(func.json_extract(*_at(path)))
 
     def shape(self, geometry: BaseGeometry) -> Column:
-        """Its WKB."""
+        """The geometry's WKB."""
         return literal(shapely.to_wkb(geometry), LargeBinary)
 
     def related(self, op: str, left: Column, right: Column) -> Condition:
-        """Ask shapely, place by place."""
+        """Call shapely for each geometry."""
         related: Condition = getattr(func, f"velour_{op}")(left, right)
         return related == 1
 
     def within_distance(
         self, path: Sequence[str], longitude: float, latitude: float, metres: float
     ) -> Condition:
-        """Measure it, place by place."""
-        place = self.geometry(path) if path else datums.c.location
-        return func.velour_distance(place, longitude, latitude) <= metres
+        """Compute the distance of each geometry."""
+        location = self.geometry(path) if path else datums.c.location
+        return func.velour_distance(location, longitude, latitude) <= metres
 
     def near(self, longitude: float, latitude: float, metres: float) -> Condition | None:
-        """Ask the R*Tree."""
+        """Look up the R*Tree."""
         return _in_box(box_around(longitude, latitude, metres))
 
     def touching(self, geometry: BaseGeometry) -> Condition | None:
-        """Ask the R*Tree."""
+        """Look up the R*Tree."""
         return _in_box(geometry.bounds)
 
     def containing(self, path: Sequence[str], value: Any) -> Condition | None:
@@ -234,7 +236,7 @@ def _in_box(bounds: tuple[float, float, float, float]) -> Condition:
 
 
 def _prepare(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # SQLAlchemy says BEGIN, so that schema changes roll back
+    connection.isolation_level = None  # SQLAlchemy issues BEGIN, so that schema changes roll back
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA case_sensitive_like = ON")
     connection.execute("PRAGMA busy_timeout = 30000")
@@ -248,18 +250,18 @@ def _begin(connection: Connection) -> None:
 
 
 def _plain(column: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
-    """Python's own values: the driver knows none of numpy's."""
+    """A column as Python values: the driver does not accept numpy's."""
     return column.tolist() if isinstance(column, np.ndarray) else column
 
 
 def _processed(process: Callable[[Any], Any], column: Sequence[Any]) -> list[Any]:
-    """Spelled for the database; most of what a quarter of a million boxes might say is nothing."""
+    """Convert values for the database; ``None`` is converted once, as most values are."""
     nothing = process(None)
     return [nothing if value is None else process(value) for value in column]
 
 
 def _at(path: Sequence[str], tag: str | None = None) -> tuple[Column, Column]:
-    """A JSON document and a path in it, that lead to metadata and maybe its tagged value."""
+    """A JSON document and a path in it, to metadata or to its tagged value."""
     end = "" if tag is None else f'."{tag}"'
     whole = ".".join(path)
     if any(character in whole for character in _UNSPELLABLE):

@@ -1,4 +1,4 @@
-"""What SQLite asks Python: places, distances, and what its JSON paths cannot spell."""
+"""SQL functions in Python for SQLite: geometry, distances, and keys outside JSON paths."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 
-def _distance(place: bytes | None, longitude: float, latitude: float) -> float | None:
-    there = None if place is None else shapely.from_wkb(place)
-    if there is None or not is_on_earth(there):
+def _distance(wkb: bytes | None, longitude: float, latitude: float) -> float | None:
+    location = None if wkb is None else shapely.from_wkb(wkb)
+    if location is None or not is_on_earth(location):
         return None
-    return float(distances([there], longitude, latitude)[0])
+    return float(distances([location], longitude, latitude)[0])
 
 
-def _geometry(spelled: object) -> bytes | None:
-    value = json.loads(spelled) if isinstance(spelled, str) and spelled[:1] == "{" else None
-    place = geometry_of(value)
-    return None if place is None else bytes(shapely.to_wkb(place))
+def _geometry(text: object) -> bytes | None:
+    value = json.loads(text) if isinstance(text, str) and text[:1] == "{" else None
+    wkb = geometry_of(value)
+    return None if wkb is None else bytes(shapely.to_wkb(wkb))
 
 
 def _casefold(text: str | None) -> str | None:
@@ -36,22 +36,22 @@ def _casefold(text: str | None) -> str | None:
 
 
 def _member(document: str, keys: str) -> str | None:
-    """Metadata under keys that a JSON path cannot spell, as JSON."""
+    """Metadata under keys that a JSON path cannot express, as JSON."""
     value = looked_up(json.loads(document), json.loads(keys))
     return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _relation(op: str) -> Callable[[bytes | None, bytes | None], bool | None]:
     def relation(left: bytes | None, right: bytes | None) -> bool | None:
-        one, other = _comparable(left), _comparable(right)
-        return None if one is None or other is None else is_related(op, one, other)
+        first, second = _comparable(left), _comparable(right)
+        return None if first is None or second is None else is_related(op, first, second)
 
     return relation
 
 
-@lru_cache(maxsize=64)  # a filter's own geometry comes again with every datum
-def _comparable(place: bytes | None) -> BaseGeometry | None:
-    geometry = None if place is None else shapely.from_wkb(place)
+@lru_cache(maxsize=64)  # a filter's geometry is the same for every datum
+def _comparable(wkb: bytes | None) -> BaseGeometry | None:
+    geometry = None if wkb is None else shapely.from_wkb(wkb)
     return geometry if is_comparable(geometry) else None
 
 
@@ -62,4 +62,4 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "velour_member": (2, _member),
     **{f"velour_{op}": (2, _relation(op)) for op in SPATIAL},
 }
-"""Functions of SQL by name: how many arguments they take, and what answers."""
+"""SQL functions by name: number of arguments, and the Python function."""

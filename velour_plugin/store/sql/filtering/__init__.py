@@ -1,1 +1,1 @@
-"""From a filter to SQL conditions on datums."""
+"""Compile filters to SQL conditions on datums."""

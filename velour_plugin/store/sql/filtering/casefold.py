@@ -1,6 +1,6 @@
-"""Python's ``str.casefold`` in SQL, for a database that knows lower case only.
+"""Python's ``str.casefold`` in SQL, for a database that has only ``lower``.
 
-The two agree to the character: what is sent is made from Python's own tables.
+The two agree to the character: the mapping that is sent is made from Python's own tables.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def casefolded(text: ColumnElement[Any]) -> ColumnElement[Any]:
 
 @lru_cache(maxsize=1)
 def _letters() -> str:
-    """What becomes of each letter that changes, as JSON."""
+    """The case folding of each letter that changes, as JSON."""
     letters = map(chr, range(sys.maxunicode + 1))
     changed = {letter: letter.casefold() for letter in letters if letter != letter.casefold()}
     return json.dumps(changed, ensure_ascii=False)

@@ -1,7 +1,7 @@
-"""From a filter's expression tree to an SQL condition on datums.
+"""Compile a filter's expression tree to an SQL condition on datums.
 
-The meaning is that of :mod:`velour_plugin.filters.predicates`, which the tests hold both
-databases to. A value that is missing or of another type is NULL, and so is what follows.
+The reference is :mod:`velour_plugin.filters.predicates`; tests compare both
+databases with it. A value that is missing or of another type is NULL, and so is its comparison.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ _OF_FACTS = ("number", "string")
 
 
 def condition(node: Node, backend: Backend, dataset: str) -> Condition:
-    """Make the condition that selects a filter's datums.
+    """The condition that selects a filter's datums.
 
     Args:
         node: as :func:`velour_plugin.filters.parse_filter` made it.
         backend: of the store's database.
-        dataset: name of the dataset that is asked.
+        dataset: name of the dataset.
     """
     exact = _Compiler(backend, dataset).condition(node)
     known = hint(node, backend)
@@ -66,7 +66,7 @@ def condition(node: Node, backend: Backend, dataset: str) -> Condition:
 class _Compiler:
     def __init__(self, backend: Backend, dataset: str) -> None:
         self.backend = backend
-        self.own = {"dataset": literal(dataset), "uid": datums.c.uid}
+        self.columns = {"dataset": literal(dataset), "uid": datums.c.uid}
 
     def condition(self, node: Node) -> Condition:
         assert isinstance(node, Call)
@@ -76,7 +76,7 @@ class _Compiler:
         if node.op == "not":
             return ~self.condition(node.args[0]).self_group()
         if node.op in SPATIAL:
-            return self.backend.related(node.op, *map(self._place, node.args))
+            return self.backend.related(node.op, *map(self._geometry, node.args))
         if node.op in ARRAYS:
             return self._listed(node)
         ask: Callable[[Call], Condition] = getattr(self, f"_{node.op}", self._compared)
@@ -95,17 +95,17 @@ class _Compiler:
             return or_(*(self._held(first, item) for item in items))
         groups: dict[tuple[str, ...], list[Any]] = {}
         for item in (item for item in items if isinstance(item, Literal)):
-            said = literal_readings(item.value)
-            groups.setdefault(tuple(said), []).append(said)
-        parts = [self._among(first, kinds, said) for kinds, said in groups.items()]
+            readings = literal_readings(item.value)
+            groups.setdefault(tuple(readings), []).append(readings)
+        parts = [self._among(first, kinds, readings) for kinds, readings in groups.items()]
         others = [item for item in items if not isinstance(item, Literal)]
         return or_(*parts, *(self._compare("=", first, item) for item in others))
 
-    def _among(self, node: Node, kinds: Sequence[str], said: Sequence[Any]) -> Condition:
+    def _among(self, node: Node, kinds: Sequence[str], readings: Sequence[Any]) -> Condition:
         """One of many literals that are read as the same types."""
         shared = [kind for kind in kinds if kind in kinds_of(node)]
         return _first_known(
-            self.backend.one_of(self._value(node, kind), [one[kind] for one in said])
+            self.backend.one_of(self._value(node, kind), [value[kind] for value in readings])
             for kind in shared
         )
 
@@ -125,11 +125,11 @@ class _Compiler:
 
     def _item(self, prop: Property, item: Literal) -> Condition:
         """A list holds a literal, read as any of its types."""
-        said = literal_readings(item.value)
+        readings = literal_readings(item.value)
         if not prop.path:
-            kinds = [kind for kind in _OF_FACTS if kind in said]
-            return _first_known(derived.holds(prop, said[kind]) for kind in kinds)
-        return or_(*(self.backend.holds(prop.path, kind, one) for kind, one in said.items()))
+            kinds = [kind for kind in _OF_FACTS if kind in readings]
+            return _first_known(derived.holds(prop, readings[kind]) for kind in kinds)
+        return or_(*(self.backend.holds(prop.path, kind, read) for kind, read in readings.items()))
 
     def _isnull(self, node: Call) -> Condition:
         (prop,) = node.args
@@ -151,15 +151,15 @@ class _Compiler:
         return self.backend.within_distance(prop.path, point.x, point.y, distance * METRES[unit])
 
     def _compare(self, op: str, left: Node, right: Node) -> Condition:
-        both = kinds_of(left) & kinds_of(right)
-        if {"datetime", "day"} <= both:
-            both -= {"day"}
+        kinds = kinds_of(left) & kinds_of(right)
+        if {"datetime", "day"} <= kinds:
+            kinds -= {"day"}
         if op not in ("=", "<>"):
-            both -= {"boolean"}
+            kinds -= {"boolean"}
         return _first_known(
             OPERATORS[op](self._value(left, kind), self._value(right, kind))
             for kind in KINDS
-            if kind in both
+            if kind in kinds
         )
 
     def _value(self, node: Node, kind: str) -> Column:
@@ -169,15 +169,15 @@ class _Compiler:
         if isinstance(node, Property):
             if node.path:
                 return self.backend.value(node.path, kind)
-            own = self.own.get(node.name)
-            if own is not None:
-                return self.backend.text(own)
+            column = self.columns.get(node.name)
+            if column is not None:
+                return self.backend.text(column)
             return derived.value(node, kind, self.backend)
         if node.op in ARITHMETIC:
             return _calculated(node.op, *(self._value(arg, "number") for arg in node.args))
         return self.backend.casefold(self._value(node.args[0], "string"))
 
-    def _place(self, node: Node) -> Column:
+    def _geometry(self, node: Node) -> Column:
         if isinstance(node, Literal):
             return self.backend.shape(node.value)
         assert isinstance(node, Property)
@@ -206,7 +206,7 @@ def _moderate(value: Column) -> Column:
 
 
 def _first_known(truths: Any) -> Condition:
-    """The one that is known, of conditions that are each about another type."""
+    """The first condition that is not NULL; each is about another type."""
     known = list(truths)
     if not known:
         return null() & false()
@@ -214,7 +214,7 @@ def _first_known(truths: Any) -> Condition:
 
 
 def _cheap_first(nodes: Sequence[Node]) -> list[Node]:
-    """Places are looked at last: that is the most work."""
+    """Order conditions by cost: spatial ones come last."""
     return sorted(nodes, key=lambda node: isinstance(node, Call) and _about_places(node))
 
 

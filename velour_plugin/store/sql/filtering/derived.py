@@ -1,4 +1,4 @@
-"""What filters ask of a datum beside its metadata: its facts, and what its ground truth shows.
+"""SQL for properties of a datum beside its metadata: facts, labels, number of annotations.
 
 Every expression is about the row of ``datums`` that a query selects from, and is a look-up in an
 index: of facts by datum, source and name; of annotations by datum and label.
@@ -29,7 +29,7 @@ def value(prop: Property, kind: str, backend: Backend) -> Column:
 def holds(prop: Property, item: object) -> Condition:
     """Whether a list has an item; NULL where a fact is missing or no list.
 
-    Tags and labels are lists of every datum, maybe empty: without the tag is without doubt.
+    Every datum has a list of tags and of labels, maybe empty: these are never NULL.
     """
     if prop.name == "datum.labels":
         return _shows(item)
@@ -40,7 +40,7 @@ def holds(prop: Property, item: object) -> Condition:
 
 
 def absent(prop: Property) -> Condition | None:
-    """Whether a datum lacks a fact; ``None`` for what every datum has."""
+    """Whether a datum lacks a fact; ``None`` for properties that every datum has."""
     if prop.fact is None or prop.fact == TAGS:
         return None
     return ~exists(_facts(prop.fact))

@@ -1,7 +1,7 @@
-"""What an index can say of a filter: a condition that is true wherever the filter is.
+"""Conditions for indexes: true wherever the filter is, and maybe elsewhere.
 
-Three-valued logic hides conditions from a query planner. So the exact condition has one
-beside it that may be too wide, but that indexes answer.
+Three-valued logic hides conditions from a query planner. So the exact condition gets another
+beside it that may be too wide, but that can use an index.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _TOUCHING = ("s_intersects", "s_within", "s_contains")
 
 
 def hint(node: Node, backend: Backend) -> Condition | None:
-    """Make a condition for indexes; ``None`` where they know nothing."""
+    """A condition for indexes; ``None`` where none can help."""
     if not isinstance(node, Call):
         return None
     if node.op in ("and", "or"):
         join = _all if node.op == "and" else _any
         return join([hint(arg, backend) for arg in node.args])
     if node.op == "dwithin" or node.op in _TOUCHING:
-        return _place(node, backend)
+        return _spatial(node, backend)
     if node.op in ("=", "in"):
         return _any(_equal(node.args[0], node.args[1:], backend))
     return _held(node, backend) if node.op in ARRAYS else None
@@ -42,7 +42,7 @@ def _any(parts: Sequence[Condition | None]) -> Condition | None:
     return or_(*known) if known and len(known) == len(parts) else None
 
 
-def _place(node: Call, backend: Backend) -> Condition | None:
+def _spatial(node: Call, backend: Backend) -> Condition | None:
     prop, *others = node.args
     values: list[Any] = [other.value if isinstance(other, Literal) else None for other in others]
     if prop != Property("location") or values[0] is None:
@@ -58,9 +58,9 @@ def _equal(prop: Node, items: Sequence[Node], backend: Backend) -> list[Conditio
     if not isinstance(prop, Property) or not prop.path or len(items) > 100:
         return [None]
     return [
-        _contains(prop, kind, one, backend)
+        _contains(prop, kind, value, backend)
         for item in items
-        for kind, one in (_readings(item) or {"": None}).items()
+        for kind, value in (_readings(item) or {"": None}).items()
     ]
 
 
@@ -70,7 +70,7 @@ def _held(node: Call, backend: Backend) -> Condition | None:
     if not prop.path:
         return None
     parts = [
-        _any([_contains(prop, kind, [one], backend) for kind, one in _readings(item).items()])
+        _any([_contains(prop, kind, [value], backend) for kind, value in _readings(item).items()])
         for item in items
     ]
     return _all(parts) if node.op == "a_contains" else _any(parts)

@@ -1,1 +1,1 @@
-"""Questions answered by the database driver alone, in text statements: commands start sooner."""
+"""Queries answered by the database driver without SQLAlchemy, so that commands start faster."""

@@ -1,8 +1,8 @@
-"""Statements in text by the database's own driver, for questions that need no more than that.
+"""Run text statements by the database's own driver, without SQLAlchemy.
 
-SQLAlchemy takes longer to import than most questions take to be answered. Whatever is not plain
+SQLAlchemy takes longer to import than most queries take. Whatever is not plain
 here – a URL with options, tables that are not at their newest revision, a database that does not
-answer – raises :class:`NotPlain`, and is left to the store, which knows what to say.
+answer – raises :class:`NotPlain`, and is left to the store, which words the error.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Row = tuple[Any, ...]
 
 
 class NotPlain(Exception):
-    """Only an open store can tell."""
+    """Only an open store can answer."""
 
 
 class Transaction(Protocol):
-    """One connection in a transaction; a statement's parameters are spelled ``?``."""
+    """One connection in a transaction; parameters in a statement are written ``?``."""
 
-    place: str
-    """How a datum's location is selected as WKB."""
+    location_sql: str
+    """The SQL expression that selects a datum's location as WKB."""
 
     def rows(
         self, statement: str, values: Sequence[Any] = (), large: bool = False
@@ -42,11 +42,11 @@ class Transaction(Protocol):
         """The rows of a statement; large ones a few at a time."""
 
     def moment(self, moment: dt.datetime) -> Any:
-        """Spell a moment as the store does."""
+        """A moment as the store writes it."""
 
 
 Driver = Callable[[bool], AbstractContextManager[Transaction]]
-"""Connects and begins: to read from one moment, or where it is ``True`` to write and commit."""
+"""Connects and begins a transaction: to read from one moment, or if ``True`` to write."""
 
 
 def driver_of(url: str) -> Driver:
@@ -55,15 +55,15 @@ def driver_of(url: str) -> Driver:
     Raises:
         NotPlain: the URL has options, or is of another database.
     """
-    if found := _SQLITE.fullmatch(url):
-        return partial(_sqlite, f"file:{quote(os.path.abspath(found['path']))}?mode=rw")
-    if found := _POSTGRES.fullmatch(url):
-        return partial(_postgres, f"postgresql{found['rest']}")
+    if match := _SQLITE.fullmatch(url):
+        return partial(_sqlite, f"file:{quote(os.path.abspath(match['path']))}?mode=rw")
+    if match := _POSTGRES.fullmatch(url):
+        return partial(_postgres, f"postgresql{match['rest']}")
     raise NotPlain
 
 
 def check_revisions(transaction: Transaction, heads: Mapping[str, str]) -> None:
-    """Make sure that tables are at their newest revisions, in one statement.
+    """Check that all tables are at their newest revisions, in one statement.
 
     Raises:
         NotPlain: some are not.
@@ -76,7 +76,7 @@ def check_revisions(transaction: Transaction, heads: Mapping[str, str]) -> None:
 
 @contextmanager
 def _sqlite(address: str, writes: bool) -> Iterator[Transaction]:
-    """A file, which is not made where there is none; every transaction is a snapshot."""
+    """A transaction on a file, which is never created; every transaction is a snapshot."""
     try:
         with closing(_connect(address)) as connection:
             connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -87,14 +87,14 @@ def _sqlite(address: str, writes: bool) -> Iterator[Transaction]:
 
 
 def _connect(address: str) -> sqlite3.Connection:
-    """A connection that whichever thread looks at details may use."""
+    """A connection that any thread may use, as details are read lazily."""
     return sqlite3.connect(
         address, _PATIENCE, uri=True, isolation_level=None, check_same_thread=False
     )
 
 
 class _Sqlite:
-    place = "datums.location"
+    location_sql = "datums.location"
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -108,13 +108,13 @@ class _Sqlite:
             raise NotPlain from error
 
     def moment(self, moment: dt.datetime) -> str:
-        """In UTC, which the text does not say."""
+        """In UTC, without a zone in the text."""
         return moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 @contextmanager
 def _postgres(url: str, writes: bool) -> Iterator[Transaction]:
-    """A database of a server."""
+    """A transaction on a server's database."""
     import psycopg2
 
     level = "READ COMMITTED" if writes else "REPEATABLE READ"
@@ -128,7 +128,7 @@ def _postgres(url: str, writes: bool) -> Iterator[Transaction]:
 
 
 class _Postgres:
-    place = "ST_AsBinary(datums.location)"
+    location_sql = "ST_AsBinary(datums.location)"
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -136,7 +136,7 @@ class _Postgres:
     def rows(
         self, statement: str, values: Sequence[Any] = (), large: bool = False
     ) -> Iterable[Row]:
-        """Large ones by a cursor of the server, which would send them all at once otherwise."""
+        """The rows; large ones through a server-side cursor, which does not send all at once."""
         import psycopg2
 
         try:
@@ -152,12 +152,12 @@ class _Postgres:
 
 
 def from_json(value: Any) -> Any:
-    """JSON as either driver gives it back: SQLite's as text."""
+    """JSON as either driver returns it: SQLite's as text."""
     return json.loads(value) if isinstance(value, str) else value
 
 
 def moment_of(value: Any) -> dt.datetime | None:
-    """A moment as either driver gives it back: SQLite's as text, in UTC."""
+    """A moment as either driver returns it: SQLite's as text, in UTC."""
     if not isinstance(value, str):
         known: dt.datetime | None = value
         return known

@@ -1,4 +1,4 @@
-"""An answer that the cache holds, in one statement by the database's own driver."""
+"""Read a cached answer in one statement by the database's own driver."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from velour_plugin.store.sql.plain.driver import NotPlain, driver_of, from_json
 def known_answer(
     url: str, key: str, datasets: Sequence[str] | None, heads: Mapping[str, str]
 ) -> Any | None:
-    """Read an answer that is valid at the present revision of some datasets.
+    """Read the cached answer of a key, valid at the present revision of its datasets.
 
     Args:
         url: of an SQL store.
-        key: of the question.
-        datasets: that it is about; ``None`` for all in the store.
+        key: of the query.
+        datasets: of the query; ``None`` for all in the store.
         heads: by version table, the revision that is needed.
 
     Returns:
         The answer as JSON; ``None`` when there is none, it is out of date, or only an open store
-        can tell.
+        can answer.
     """
     names = None if datasets is None else ["", *datasets]  # "" counts what concerns every dataset
     statement, values = _statement(heads, names), [*(names or ()), key]

@@ -1,8 +1,8 @@
-"""What most questions read of a store, in text statements by the database's own driver.
+"""A snapshot for most queries, in text statements by the database's own driver.
 
-The statements are those of ``records/evaluations.py`` and ``records/datasets.py``; a test holds the
-answers to be the same. What can change and is not read here raises :class:`NotPlain`; what never
-changes, such as ground truth for another match, is read from the store, which is opened then.
+The statements are those of ``records/evaluations.py`` and ``records/datasets.py``; a test compares
+the answers. Reads of mutable data that are not here raise :class:`NotPlain`; data that never
+change, such as ground truth for another match, are read from the store, which is then opened.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class PlainSnapshot:
 
     Args:
         driver: of its database.
-        opened: gives the store itself, for what never changes.
+        opened: returns the store itself, for data that never change.
     """
 
     def __init__(self, driver: Driver, opened: Callable[[], Store]) -> None:
@@ -60,7 +60,7 @@ class PlainSnapshot:
         raise NotPlain(name)
 
     def cached_answer(self, key: str, datasets: Sequence[str] | None) -> tuple[int, Any | None]:
-        """The revision of datasets, and the answer kept under a key at that revision, if any."""
+        """The revision of datasets, and the cached answer of a key at that revision, if any."""
         names = () if datasets is None else ("", *datasets)
         which = f" WHERE name IN ({_marks(names)})" if names else ""
         ((revision,),) = self.transaction.rows(f"SELECT sum(value) FROM revisions{which}", names)
@@ -76,11 +76,11 @@ class PlainSnapshot:
         """Versions of a dataset, the newest first."""
         rows = list(self.transaction.rows(_VERSIONS, (name,)))
         if not rows:
-            raise NotPlain("no such dataset")  # the store names what there is
+            raise NotPlain("no such dataset")  # the store's error names those that exist
         return [_version(row) for row in rows]
 
     def models(self) -> list[Model]:
-        """All models that something is known of, by name."""
+        """All stored models, by name."""
         rows = self.transaction.rows("SELECT name, metadata, location FROM models")
         known = [
             Model(name, decode_metadata(from_json(metadata)), _geometry(wkb))
@@ -100,10 +100,10 @@ class PlainSnapshot:
     def _candidates(self, condition: str, *values: str) -> list[Candidate]:
         versions: dict[int, Version] = {}
         rows = self.transaction.rows(f"{_CANDIDATES} WHERE {condition}", values)
-        found = [_candidate(row, versions) for row in rows]
-        if not found:
-            raise NotPlain("nothing of that name")  # the store names what there is
-        return sorted(found, key=lambda item: (item.created_at, item.evaluation_id), reverse=True)
+        items = [_candidate(row, versions) for row in rows]
+        if not items:
+            raise NotPlain("nothing of that name")  # the store's error names those that exist
+        return sorted(items, key=lambda item: (item.created_at, item.evaluation_id), reverse=True)
 
     def metric_values(
         self, evaluation_ids: Sequence[str], name: str, label: Label | None = None
@@ -149,14 +149,14 @@ class PlainSnapshot:
             yield self._with_details(key, self._ledgers[key])
 
     def _with_details(self, key: str, lean: LeanLedger) -> Ledger:
-        """The whole ledger, whose details are read when one of them is looked at."""
+        """The whole ledger, whose details are read when one of them is first used."""
         if not lean.details:
             return lean.ledger
         tables = LazyTables(lean.ledger.tables, lean.details, lambda: self._details(key))
         return replace(lean.ledger, tables=tables)
 
     def _details(self, key: str) -> Mapping[str, Columns]:
-        """Tables that are stored, by now maybe in a transaction of their own; the store's else."""
+        """Tables of details: stored ones, read in another transaction, else from the open store."""
         with self._driver(False) as transaction:
             for (content,) in transaction.rows(_DETAILS, (key,)):
                 return details_from_bytes(bytes(content))
@@ -165,10 +165,10 @@ class PlainSnapshot:
 
     def datums(self, version: Version) -> list[Datum]:
         """Datums of a version with their metadata and locations, in order."""
-        rows = self._members(version, f"datums.uid, datums.metadata, {self.transaction.place}")
+        columns = f"datums.uid, datums.metadata, {self.transaction.location_sql}"
         return [
-            Datum(uid, decode_metadata(from_json(known)), _geometry(place))
-            for uid, known, place in rows
+            Datum(uid, decode_metadata(from_json(known)), _geometry(wkb))
+            for uid, known, wkb in self._members(version, columns)
         ]
 
     def select_datums(self, version: Version, where: Node | None) -> DatumSelection:
@@ -180,22 +180,22 @@ class PlainSnapshot:
         return DatumSelection([uid for uid, _ in rows], positions)
 
     def _filtered(self, version: Version, where: Node) -> DatumSelection:
-        """What the filter means, datum by datum; the store words what is refused or warned of."""
-        from velour_plugin.filters.interpret import matching
+        """Evaluate a filter datum by datum; errors and warnings are left to the store."""
+        from velour_plugin.filters.interpret import select
         from velour_plugin.filters.language.tree import properties
 
-        own = all(prop.path or prop.name in ("uid", "dataset") for prop in properties(where))
-        if version.datums > FEW or not own:
+        plain = all(prop.path or prop.name in ("uid", "dataset") for prop in properties(where))
+        if version.datums > FEW or not plain:
             raise NotPlain("many datums, or more than their metadata")
         rows = self._members(version, "datums.uid, datums.metadata")
         datums = [Datum(uid, decode_metadata(from_json(known))) for uid, known in rows]
         try:
-            chosen = np.flatnonzero(matching(where, datums, version.dataset))
+            indices = np.flatnonzero(select(where, datums, version.dataset))
         except VelourError as error:
             raise NotPlain from error
-        if not chosen.size:
+        if not indices.size:
             raise NotPlain("nothing is selected")
-        return DatumSelection([datums[row].uid for row in chosen], chosen.astype(np.int64))
+        return DatumSelection([datums[row].uid for row in indices], indices.astype(np.int64))
 
     def _members(self, version: Version, columns: str) -> Iterator[tuple[Any, ...]]:
         statement = f"SELECT {columns} {_MEMBERS}"
@@ -237,7 +237,7 @@ def _marks(values: Sequence[Any]) -> str:
 
 
 _UNCHANGING = frozenset({"load_version", "load_predictions", "predictions"})
-"""What is the same at whatever moment it is read."""
+"""Methods whose results never change."""
 
 _CANDIDATES = """
 SELECT evaluations.id, task, model, certificate, evaluations.created_at, run_id,

@@ -1,4 +1,4 @@
-"""A question answered without SQLAlchemy: what its snapshot reads, and keeping the answer."""
+"""A store for one query without SQLAlchemy: its snapshot, and caching the answer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class PlainStore:
-    """What answering a question asks of a store.
+    """The part of a store that answering a query needs.
 
     Args:
         driver: of its database.
         heads: by version table, the revision that is needed.
-        open_store: opens it, for what is not read here.
+        open_store: opens the whole store, for other reads.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class PlainStore:
             snapshot.release()
 
     def keep_answer(self, key: str, revision: int, content: Any) -> None:
-        """Keep an answer; who may only read is answered all the same."""
-        spelled, now = json.dumps(content, ensure_ascii=False), dt.datetime.now(dt.UTC)
+        """Cache an answer, if possible: a user who may only read gets it all the same."""
+        text, now = json.dumps(content, ensure_ascii=False), dt.datetime.now(dt.UTC)
         with suppress(NotPlain), self._driver(True) as transaction:
-            values = (key, revision, spelled, transaction.moment(now))
+            values = (key, revision, text, transaction.moment(now))
             list(transaction.rows(_KEEP, values))
 
     @cached_property

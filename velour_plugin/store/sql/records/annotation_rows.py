@@ -1,4 +1,4 @@
-"""Annotations as rows of the store, and back: ground truth, of which PostGIS answers questions."""
+"""Ground truth as rows of the store, and back: with geometry, for queries in PostGIS."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def load_truth(
     Args:
         connection: to the store.
         version_id: of the version.
-        labels: those that come first, in this order; others follow, sorted.
+        labels: that come first, in this order; others follow, sorted.
     """
     numbers = _rows_of(version_id, NUMBERS)
-    # as the driver gives them: looking at each of a million numbers takes longer than reading them
+    # as the driver returns them: converting a million numbers takes longer than reading them
     columns = _by_name(("datum", *NUMBERS), connection.execute(numbers).cursor.fetchall())
     names = _objects_of(connection, version_id)
     if names:
@@ -58,12 +58,12 @@ def table_of_rows(
     names: Mapping[int, LabelName],
     labels: Sequence[LabelName] = (),
 ) -> AnnotationTable:
-    """Make a table of what the database gave back.
+    """A table from rows of the database.
 
     Args:
         columns: values of rows by column: ``datum``, ``NUMBERS``, maybe ``score`` and ``OBJECTS``.
         names: labels by their id.
-        labels: those that come first, in this order; others follow, sorted.
+        labels: that come first, in this order; others follow, sorted.
     """
     vocabulary = Vocabulary(labels, names.values())
     index_of = {number: vocabulary.index_of[name] for number, name in names.items()}
@@ -101,7 +101,7 @@ def region_columns(
 
 
 def _object_columns(table: AnnotationTable) -> dict[str, Sequence[Any]]:
-    """Those of :data:`OBJECTS` that a table has."""
+    """The columns among :data:`OBJECTS` that a table has."""
     columns: dict[str, Sequence[Any]] = {}
     if table.shape is not None:
         columns["shape"] = polygons_to_wkb(table.shape)
@@ -117,20 +117,20 @@ def label_ids(
     connection: Connection, backend: Backend, names: Sequence[LabelName]
 ) -> NDArray[np.int64]:
     """Ids of labels, in order; those that are new are stored."""
-    # in one order everywhere, so that two writers wait for each other and not in a circle
-    rows = [{"key": key, "value": value} for key, value in sorted(set(names))]
-    backend.insert_missing(connection, schema.labels, rows)
+    # in one order everywhere, so that two writers cannot deadlock
+    new_rows = [{"key": key, "value": value} for key, value in sorted(set(names))]
+    backend.insert_missing(connection, schema.labels, new_rows)
     keys = sorted({key for key, _ in names})
     columns = schema.labels.c
-    found = connection.execute(
+    rows = connection.execute(
         select(columns.key, columns.value, columns.id).where(columns.key.in_(keys))
     )
-    ids = {(key, value): number for key, value, number in found}
+    ids = {(key, value): number for key, value, number in rows}
     return np.array([ids[name] for name in names], np.int64)
 
 
 def geometry_of(value: Any) -> BaseGeometry | None:
-    """A geometry as either database gives it back."""
+    """A geometry as either database returns it."""
     if value is None:
         return None
     return shapely.from_wkb(bytes(getattr(value, "data", value)))
@@ -154,7 +154,7 @@ def _of_version(version_id: int, *columns: ColumnElement[Any]) -> Select[Any]:
 
 
 def _rows_of(version_id: int, names: Sequence[str]) -> Select[Any]:
-    """The datum's position and some columns of each row, in order."""
+    """The datum's index and some columns of each row, in order."""
     position, columns = schema.version_datums.c.position, schema.annotations.c
     query = _of_version(version_id, position, *(columns[name] for name in names))
     return query.order_by(position, columns.row)
@@ -197,5 +197,5 @@ def _embedding(content: Any) -> Embedding:
     return Embedding(np.frombuffer(content))
 
 
-def _each(values: Iterable[Any], spell: Callable[[Any], Any]) -> list[Any]:
-    return [None if value is None else spell(value) for value in values]
+def _each(values: Iterable[Any], convert: Callable[[Any], Any]) -> list[Any]:
+    return [None if value is None else convert(value) for value in values]

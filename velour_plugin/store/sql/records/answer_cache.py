@@ -1,4 +1,4 @@
-"""Cache of answers: each is valid for the revision of the datasets that it was read at."""
+"""The cache of answers: an answer is valid for one revision of its datasets."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def find_answer(
 
     Args:
         connection: to the store.
-        key: of the question.
-        datasets: that it is about; ``None`` for all in the store.
+        key: of the query.
+        datasets: of the query; ``None`` for all in the store.
 
     Returns:
         The revision; and the answer, ``None`` when there is none or it is out of date.
@@ -35,12 +35,12 @@ def find_answer(
 
 
 def save_answer(connection: Connection, key: str, revision: int, content: Any) -> None:
-    """Keep an answer, in place of an older one to the same question.
+    """Store an answer, replacing an older one of the same query.
 
     Args:
         connection: of the caller's transaction.
-        key: of the question.
-        revision: that :func:`find_answer` gave before the answer was computed.
+        key: of the query.
+        revision: that :func:`find_answer` returned before the answer was computed.
         content: the answer as JSON.
     """
     now = dt.datetime.now(dt.UTC)

@@ -53,7 +53,7 @@ def save_version(
         connection: of the caller's transaction.
         backend: of the store's database.
         dataset: in memory or in partitions.
-        digest: of its content, as :attr:`Dataset.digest` names it.
+        digest: of its content, :attr:`Dataset.digest`.
 
     Raises:
         BadDataset: the parts are no longer those that had this digest.
@@ -76,16 +76,16 @@ def save_version(
         )
     metadata = encode_metadata(dataset.metadata)
     location = wkb_of(dataset.location)
-    described = Content(digest, metadata, dataset.labels, sorted(properties), location)
+    described = VersionContent(digest, metadata, dataset.labels, sorted(properties), location)
     return write_version(connection, backend, dataset.name, described, np.concatenate(ids))
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """What a version is, beside its datums.
+class VersionContent:
+    """The content of a version beside its datums.
 
     Args:
-        digest: what names all of it.
+        digest: of the whole content.
         metadata: of the dataset as a whole, as JSON.
         labels: its classes, in order.
         properties: names of its datums' metadata.
@@ -103,10 +103,10 @@ def write_version(
     connection: Connection,
     backend: Backend,
     name: str,
-    content: Content,
+    content: VersionContent,
     datum_ids: NDArray[np.int64],
 ) -> Version:
-    """Write the next version of a dataset, of datums that are stored; in their order."""
+    """Write the next version of a dataset, from the ids of stored datums in order."""
     newest = find_versions(connection, name)
     statement = insert(schema.versions).values(
         dataset_id=_dataset_id(connection, backend, name),
@@ -145,10 +145,10 @@ def known_versions(connection: Connection, name: str) -> list[Version]:
     Raises:
         UnknownName: no dataset has that name; the nearest is named.
     """
-    found = find_versions(connection, name)
-    if not found:
+    versions = find_versions(connection, name)
+    if not versions:
         raise UnknownName("dataset", name, dataset_names(connection))
-    return found
+    return versions
 
 
 def numbered(connection: Connection, name: str, number: int | None) -> Version:
@@ -186,7 +186,7 @@ def version_uids(connection: Connection, version_id: int) -> list[str]:
 
 
 def members_of(connection: Connection, version: Version) -> list[tuple[str, int, str]]:
-    """Uid, row id and digest of each datum of a version; the digest names its truth as well."""
+    """Uid, row id and digest of each datum of a version; the digest includes its ground truth."""
     columns = schema.datums.c
     query = _members(version, columns.uid, columns.id, columns.digest)
     return [(uid, number, digest) for uid, number, digest in connection.execute(query)]
@@ -209,10 +209,11 @@ def load_dataset(connection: Connection, version: Version) -> Dataset:
 def load_datums(connection: Connection, version: Version) -> list[Datum]:
     """Read the datums of a version, in its order, without their annotations."""
     columns = (schema.datums.c.uid, schema.datums.c.metadata, schema.datums.c.location)
-    members = connection.execute(
-        _members(version, *columns).order_by(schema.version_datums.c.position)
-    )
-    return [Datum(uid, decode_metadata(said), geometry_of(place)) for uid, said, place in members]
+    query = _members(version, *columns).order_by(schema.version_datums.c.position)
+    return [
+        Datum(uid, decode_metadata(metadata), geometry_of(location))
+        for uid, metadata, location in connection.execute(query)
+    ]
 
 
 def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> NDArray[np.int64]:
@@ -223,7 +224,7 @@ def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> N
     new = np.array([name not in stored for name in dataset.contents], bool)
     fresh = dataset.subset(new)
     nothing = [None] * len(fresh)
-    metadata, places = fresh.datums.metadata or nothing, fresh.datums.locations or nothing
+    metadata, locations = fresh.datums.metadata or nothing, fresh.datums.locations or nothing
     backend.insert(
         connection,
         schema.datums,
@@ -232,12 +233,12 @@ def save_datums(connection: Connection, backend: Backend, dataset: Dataset) -> N
             "digest": fresh.contents,
             "uid": fresh.uids,
             "metadata": [encode_metadata(known or {}) for known in metadata],
-            "location": [wkb_of(place) for place in places],
+            "location": [wkb_of(location) for location in locations],
         },
     )
     stored |= _ids_after(connection, owner, newest)
     ids = np.array([stored[name] for name in dataset.contents], np.int64)
-    backend.index_places(connection, ids[new].tolist(), places)
+    backend.index_locations(connection, ids[new].tolist(), locations)
     columns = region_columns(connection, backend, fresh.truth)
     columns = {"datum_id": ids[new][fresh.truth.datum], **columns}
     backend.insert(connection, schema.annotations, columns)
@@ -279,7 +280,7 @@ def _newest_id(connection: Connection) -> int:
 def _ids_after(connection: Connection, owner: int, newest: int) -> dict[str, int]:
     """Row ids of a dataset's datums that were stored since, by their digest."""
     columns = schema.datums.c
-    # + 0: found by their ids; the index of a dataset would lead through all that it has
+    # + 0: keeps the planner from the dataset's index, which would scan all of its datums
     query = select(columns.digest, columns.id).where(
         columns.id > newest, columns.dataset_id + 0 == owner
     )
@@ -287,11 +288,11 @@ def _ids_after(connection: Connection, owner: int, newest: int) -> dict[str, int
 
 
 def _datum_ids(connection: Connection, owner: int, digests: Sequence[str]) -> dict[str, int]:
-    """Row ids of those datums that are stored, by their digest."""
+    """Row ids of the datums that are stored, by their digest."""
     columns = schema.datums.c
     known: dict[str, int] = {}
     if not connection.scalar(select(exists().where(columns.dataset_id == owner))):
-        return known  # a new dataset: no need to look for a million names
+        return known  # a new dataset: no need to look up a million digests
     for start in range(0, len(digests), _AT_ONCE):
         query = select(columns.digest, columns.id).where(
             columns.dataset_id == owner, columns.digest.in_(digests[start : start + _AT_ONCE])

@@ -1,8 +1,8 @@
-"""Where the details of a stored evaluation come from: what nobody has looked at was not saved.
+"""Details of stored evaluations: computed from the ledger, read, or matched again.
 
 Metrics of details are computed from the ledger. Its tables of details are read where they are
-stored; otherwise the stored predictions are matched with the ground truth again, and what that
-gives is stored. Evaluations of older versions of Velour have all of it stored.
+stored; otherwise the stored predictions are matched with the ground truth again, and the
+result is stored. Evaluations of older versions of Velour have all of it stored.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Certificate, Evaluation, Metric, Metrics
 from velour_plugin.domain.ledger import Columns, Ledger
 from velour_plugin.errors import StoreUnavailable
-from velour_plugin.matching import Question
+from velour_plugin.matching.question import Question
 from velour_plugin.plugins.installed import installed
 
 
 def with_computed_details(evaluation: Evaluation) -> Evaluation:
-    """An evaluation whose measured metrics were stored: its evaluator computes the others."""
+    """Add metrics of details, computed when first read, to an evaluation with stored metrics."""
     metrics = Metrics(evaluation.metrics, partial(_detail_metrics, evaluation.ledger))
     return replace(evaluation, metrics=metrics)
 
@@ -33,17 +33,17 @@ def match_again(certificate: Certificate, dataset: Dataset, ledger: Ledger) -> L
     Args:
         certificate: of the evaluation.
         dataset: as it was evaluated, with predictions.
-        ledger: what is stored of it.
+        ledger: as it is stored.
 
     Raises:
-        StoreUnavailable: the evaluator that is installed gives another ledger.
+        StoreUnavailable: the installed evaluator makes another ledger.
     """
     evaluator = installed().evaluator(certificate.evaluator)
     again = Question.certified(evaluator, certificate).match(dataset).ledger
     if again is None or not _agree(ledger, again):
         raise StoreUnavailable(
             f"details of {dataset.model!r} on {dataset.name!r} were not stored, and "
-            f"{certificate.evaluator} {evaluator.version} now matches otherwise than version "
+            f"{certificate.evaluator} {evaluator.version} now matches differently than version "
             f"{certificate.evaluator_version} did: evaluate it again."
         )
     return again
@@ -54,7 +54,7 @@ def _detail_metrics(ledger: Ledger) -> Sequence[Metric]:
 
 
 def _agree(ledger: Ledger, again: Ledger) -> bool:
-    """Whether two ledgers are the same but for their details, to the bit."""
+    """Whether two ledgers are equal to the bit, apart from tables that are not computed yet."""
     if (ledger.datums, ledger.labels) != (again.datums, again.labels):
         return False
     known = [name for name in ledger.tables if name not in ledger.waiting]

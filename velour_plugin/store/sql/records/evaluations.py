@@ -55,8 +55,8 @@ def save_evaluation(
         connection: of the caller's transaction.
         backend: of the store's database.
         version: of the whole dataset.
-        dataset: the whole dataset, with the predictions that were judged.
-        evaluation: the outcome.
+        dataset: the whole dataset, with the evaluated predictions.
+        evaluation: to store.
     """
     if not _exists(connection, evaluation.id):
         predictions = _save_predictions(connection, version, dataset, evaluation)
@@ -78,9 +78,9 @@ def save_evaluation(
 
 
 def link_run(connection: Connection, evaluation_id: str, run: EvaluatedRun) -> None:
-    """Say that an evaluation belongs to an MLflow run; saying it again makes it the newest."""
+    """Link an evaluation to an MLflow run; linking it again makes it the newest."""
     links = schema.evaluation_runs
-    said = {
+    values = {
         "evaluation_id": evaluation_id,
         "run_id": run.run_id,
         "name": run.name,
@@ -90,7 +90,7 @@ def link_run(connection: Connection, evaluation_id: str, run: EvaluatedRun) -> N
     connection.execute(
         delete(links).where(links.c.evaluation_id == evaluation_id, links.c.run_id == run.run_id)
     )
-    connection.execute(insert(links).values(said))
+    connection.execute(insert(links).values(values))
 
 
 def dataset_of(connection: Connection, evaluation_id: str) -> str:
@@ -117,8 +117,8 @@ def load_evaluation(connection: Connection, evaluation_id: str, ledger: Ledger) 
 
     Args:
         connection: to the store.
-        evaluation_id: names it.
-        ledger: of it.
+        evaluation_id: its id.
+        ledger: of the evaluation.
 
     Raises:
         NotFound: no evaluation has that id.
@@ -168,7 +168,7 @@ def candidates_named(connection: Connection, name: str) -> list[Candidate]:
 
 
 def run_names(connection: Connection) -> set[str]:
-    """What :func:`candidates_named` knows, but for ids of evaluations."""
+    """Names that :func:`candidates_named` accepts, without ids of evaluations."""
     runs = schema.evaluation_runs.c
     names = connection.scalars(select(runs.name).union(select(runs.run_id)))
     return {*filter(None, names), *connection.scalars(select(schema.evaluations.c.model))}
@@ -199,8 +199,8 @@ def _candidates(connection: Connection, *conditions: ColumnElement[bool]) -> lis
         .where(*conditions)
     )
     known: dict[int, Version] = {}
-    found = [_candidate(row, known) for row in connection.execute(query).all()]
-    return sorted(found, key=lambda item: (item.created_at, item.evaluation_id), reverse=True)
+    items = [_candidate(row, known) for row in connection.execute(query).all()]
+    return sorted(items, key=lambda item: (item.created_at, item.evaluation_id), reverse=True)
 
 
 def metric_values(
@@ -240,9 +240,9 @@ def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[s
 def prediction_bytes(
     connection: Connection, evaluation_ids: Sequence[str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Read predictions at rest, by their evaluation's id and the number of the part, in any order.
+    """Read encoded predictions, by evaluation id and number of the part, in any order.
 
-    One statement; what is spelled "3f2a 0" is the first part of the predictions of 3f2a.
+    One statement; the name "3f2a 0" is the first part of the predictions of 3f2a.
     """
     evaluations, contents = schema.evaluations.c, schema.prediction_contents.c
     query = (
@@ -288,11 +288,11 @@ def ledger_bytes(
     One statement, that reads no details.
     """
     ledgers, lists = schema.ledger_contents.c, schema.uid_lists.c
-    wanted = ledgers.evaluation_id.in_(evaluation_ids)
+    selected = ledgers.evaluation_id.in_(evaluation_ids)
     query = union_all(
-        select(ledgers.evaluation_id, ledgers.content).where(wanted),
+        select(ledgers.evaluation_id, ledgers.content).where(selected),
         select(lists.digest, lists.content).where(
-            lists.digest.in_(select(ledgers.uids).where(wanted))
+            lists.digest.in_(select(ledgers.uids).where(selected))
         ),
     )
     for name, content in connection.execute(_few_at_a_time(query)):
@@ -300,12 +300,12 @@ def ledger_bytes(
 
 
 def _few_at_a_time(query: Executable) -> Executable:
-    """Blobs: a server would otherwise send them all before the first is taken."""
+    """Stream blobs: a server would otherwise send them all before the first is used."""
     return query.execution_options(stream_results=True, max_row_buffer=4)
 
 
 def details_bytes(connection: Connection, evaluation_id: str) -> bytes | None:
-    """Read the details of a ledger; ``None`` where nobody has looked at them yet."""
+    """Read the details of a ledger; ``None`` where they are not stored yet."""
     details = schema.ledger_details.c
     query = select(details.content).where(details.evaluation_id == evaluation_id)
     content = connection.scalars(query).one_or_none()
@@ -315,7 +315,7 @@ def details_bytes(connection: Connection, evaluation_id: str) -> bytes | None:
 def save_details(
     connection: Connection, backend: Backend, evaluation_id: str, content: bytes
 ) -> None:
-    """Store the details of a ledger, unless somebody else did."""
+    """Store the details of a ledger, unless they are stored already."""
     row = {"evaluation_id": evaluation_id, "content": _storable(content, "details of a ledger")}
     backend.insert_missing(connection, schema.ledger_details, [row])
 
@@ -350,17 +350,17 @@ def _save_predictions(
 ) -> int:
     """Store predictions, unless they are there from another evaluation of them."""
     sets = schema.prediction_sets.c
-    said = {
+    values = {
         "version_id": version.id,
         "model": evaluation.model,
         "digest": evaluation.predictions_digest,
     }
-    query = select(sets.id).filter_by(**said)
+    query = select(sets.id).filter_by(**values)
     known = connection.scalars(query).one_or_none()
     if known is not None:
         return int(known)
     now = dt.datetime.now(dt.UTC)
-    connection.execute(insert(schema.prediction_sets).values(**said, created_at=now))
+    connection.execute(insert(schema.prediction_sets).values(**values, created_at=now))
     number = int(connection.scalars(query).one())
     for part, content in enumerate(parts_of(dataset)):
         assert content.predictions is not None
@@ -392,7 +392,7 @@ def _save_ledger(
 
 
 def _storable(content: bytes, name: str) -> bytes:
-    """Refuse what no database takes as one value.
+    """Return a blob, or refuse one that is too large for a database.
 
     Raises:
         InvalidInput: it is too large.
@@ -432,9 +432,9 @@ def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluati
 
 
 def _value_columns(value: Any) -> tuple[float | None, Any, bytes | None]:
-    """A number for SQL to compare; whatever is no fraction as JSON, so that 3 stays 3.
+    """A number for SQL to compare; everything but floats as JSON too, so that 3 stays 3.
 
-    Where that is long it is packed.
+    Long JSON is compressed.
     """
     plain = value.item() if isinstance(value, np.generic) else value
     if isinstance(plain, (dict, list)):
@@ -453,7 +453,7 @@ def _value_of(row: Any) -> Any:
 
 
 _LONG = 200
-"""Characters of JSON from which on packing makes it smaller."""
+"""Characters of JSON from which on compression makes it smaller."""
 
 
 def _load_metrics(connection: Connection, evaluation_id: str) -> Sequence[Metric]:

@@ -1,4 +1,4 @@
-"""Predictions of one evaluation laid out as rows with geometry, for SQL and QGIS.
+"""Predictions of one evaluation as rows with geometry, for SQL and QGIS.
 
 Velour itself reads predictions from columns; these rows are a copy for people, made and dropped
 on demand. Geometry is in pixels, y downwards: PostGIS geometry, or WKB on SQLite.
@@ -24,7 +24,7 @@ from velour_plugin.store.sql.records.evaluations import load_predictions, versio
 
 
 def expand_predictions(connection: Connection, backend: Backend, evaluation_id: str) -> int:
-    """Lay out the predictions of an evaluation; what was there of it before is replaced.
+    """Write the predictions of an evaluation as rows, replacing its earlier rows.
 
     Returns:
         the number of rows: one for each label of each predicted annotation.
@@ -41,7 +41,7 @@ def expand_predictions(connection: Connection, backend: Backend, evaluation_id: 
 
 
 def drop_expanded(connection: Connection, evaluation_id: str) -> int:
-    """Remove what :func:`expand_predictions` laid out; returns the number of rows."""
+    """Remove the rows that :func:`expand_predictions` wrote; returns their number."""
     rows = schema.expanded_predictions
     return connection.execute(delete(rows).where(rows.c.evaluation_id == evaluation_id)).rowcount
 
@@ -69,14 +69,14 @@ def _box_wkb(box: NDArray[np.float64]) -> list[bytes | None]:
     x, y, width, height = np.where(absent[:, None], 0, box).T
     boxes = shapely.box(x, y, x + width, y + height)
     boxes[absent] = None
-    spelled: list[bytes | None] = shapely.to_wkb(boxes).tolist()
-    return spelled
+    wkb: list[bytes | None] = shapely.to_wkb(boxes).tolist()
+    return wkb
 
 
 def _shape_wkb(shapes: RegionColumn) -> list[bytes | None]:
-    """Polygons as they are; of a mask the union of its pixels."""
+    """Regions as WKB: polygons, and the union of a mask's pixels."""
     regions = [
         region_of(shape) if isinstance(shape, Raster) else shape and shape.shape for shape in shapes
     ]
-    spelled: list[bytes | None] = shapely.to_wkb(np.array(regions, object)).tolist()
-    return spelled
+    wkb: list[bytes | None] = shapely.to_wkb(np.array(regions, object)).tolist()
+    return wkb

@@ -2,8 +2,8 @@
 
 A fact is of a datum's row, not of its uid: a row is content, shared by every version that holds
 it, so a fact is never claimed of a datum whose image or annotations have changed. Facts are beside
-content: no digest knows them. A leaderboard may depend on them, so what is written here to the
-tables ``facts`` and ``models`` must move the store's revision.
+content: no digest includes them. A leaderboard may depend on them, so every write to the
+tables ``facts`` and ``models`` must advance a revision.
 
 Functions take an open connection and never commit.
 """
@@ -25,12 +25,12 @@ from velour_plugin.store.values import Version
 
 
 def save_facts(connection: Connection, backend: Backend, version: Version, facts: Facts) -> int:
-    """Write what a source says about a version's datums, in place of what it said before.
+    """Write the facts of a source about a version's datums, replacing its earlier facts.
 
-    What older revisions of the source said of other versions of the dataset goes as well.
+    Facts of older revisions of the source about other versions of the dataset are deleted as well.
 
     Returns:
-        How many values were written.
+        Number of values written.
 
     Raises:
         UnknownName: a fact is about a datum that the version does not have.
@@ -48,10 +48,10 @@ def save_facts(connection: Connection, backend: Backend, version: Version, facts
 
 
 def delete_facts(connection: Connection, dataset: str, source: str) -> int:
-    """Delete all that a source says about any version of a dataset; returns how many values.
+    """Delete all facts of a source about any version of a dataset; returns their number.
 
     Raises:
-        UnknownName: it says nothing.
+        UnknownName: there are no facts of the source.
     """
     columns = schema.facts.c
     of_dataset = columns.datum_id.in_(_of_dataset(dataset))
@@ -71,7 +71,7 @@ def facts_of_version(
     Args:
         connection: to the store.
         version: of the dataset.
-        source: only what this source says; ``None`` for all.
+        source: only facts of this source; ``None`` for all.
     """
     members = schema.version_datums.c
     query = (
@@ -90,7 +90,7 @@ def facts_of_contents(
     Args:
         connection: to the store.
         dataset: its name.
-        contents: by uid, what names the datum with its ground truth.
+        contents: by uid, the digest of the datum with its ground truth.
     """
     query = _values(schema.datums.c.digest).where(schema.datums.c.id.in_(_of_dataset(dataset)))
     stored = _gathered(connection, query, None)
@@ -98,7 +98,7 @@ def facts_of_contents(
 
 
 def known_facts(connection: Connection, dataset: str, names: Collection[str]) -> set[str]:
-    """Of the facts that a filter asks for those that exist; all that exist where one does not."""
+    """The names, if all of these facts exist; otherwise the names of all facts that exist."""
     if all(_exists(connection, dataset, name) for name in names):
         return set(names)
     columns = schema.facts.c
@@ -126,7 +126,7 @@ def tag(
 def untag(
     connection: Connection, backend: Backend, version: Version, name: str, uids: Iterable[str]
 ) -> int:
-    """Take a tag from datums of a version; returns how many had it.
+    """Remove a tag from datums of a version; returns how many had it.
 
     Raises:
         UnknownName: no datum of the dataset has the tag, or the version has no such datum.
@@ -188,7 +188,7 @@ def _of_version(version: Version) -> Select[Any]:
 
 
 def _tagged(connection: Connection, version: Version, name: str) -> dict[int, int]:
-    """Datums of the version's dataset that have a tag, by the row that says so."""
+    """Datums of the version's dataset that have a tag, by the id of the fact's row."""
     columns = schema.facts.c
     query = select(columns.id, columns.datum_id).where(
         columns.datum_id.in_(_of_dataset(version.dataset)),

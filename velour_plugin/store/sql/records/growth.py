@@ -1,4 +1,4 @@
-"""Dataset versions over time: what changed between two, and new ones made by adding data.
+"""Dataset versions over time: differences between two, and new ones made by adding data.
 
 A version is never edited; adding makes the next one, which shares every datum row
 that did not change.
@@ -18,7 +18,7 @@ from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.databases.backend import Backend
 from velour_plugin.store.sql.records.annotation_rows import geometry_of, wkb_of
 from velour_plugin.store.sql.records.datasets import (
-    Content,
+    VersionContent,
     find_versions,
     known_versions,
     members_of,
@@ -31,8 +31,8 @@ from velour_plugin.store.values import Version, VersionDiff
 def diff_versions(connection: Connection, first: Version, second: Version) -> VersionDiff:
     """Compare two versions of a dataset by their datums' digests."""
     before, after = contents_of(connection, first), contents_of(connection, second)
-    both = before.keys() & after.keys()
-    changed = {uid for uid in both if before[uid] != after[uid]}
+    common = before.keys() & after.keys()
+    changed = {uid for uid in common if before[uid] != after[uid]}
     return VersionDiff(
         first.dataset,
         first.number,
@@ -40,14 +40,14 @@ def diff_versions(connection: Connection, first: Version, second: Version) -> Ve
         _ordered(after.keys() - before.keys()),
         _ordered(before.keys() - after.keys()),
         _ordered(changed),
-        len(both) - len(changed),
+        len(common) - len(changed),
     )
 
 
 def add_datums(connection: Connection, backend: Backend, addition: Dataset) -> Version:
     """Make the next version of a dataset by adding datums to its newest one.
 
-    A datum whose uid is there already takes that one's place. Only the addition is
+    A datum whose uid is there already replaces the old one. Only the addition is
     sent: the rows of all other datums are shared.
 
     Args:
@@ -72,7 +72,7 @@ def add_datums(connection: Connection, backend: Backend, addition: Dataset) -> V
 
 def _content(
     connection: Connection, base: Version, addition: Dataset, digests: Iterable[str]
-) -> Content:
+) -> VersionContent:
     columns = schema.versions.c
     query = select(columns.metadata, columns.labels, columns.location)
     metadata, known, wkb = connection.execute(query.where(columns.id == base.id)).one()
@@ -82,11 +82,11 @@ def _content(
     name = version_digest(decode_metadata(metadata), labels, location)
     name.add(*digests)
     properties = sorted({*base.properties, *added})
-    return Content(name.hex, metadata, labels, properties, wkb_of(location))
+    return VersionContent(name.hex, metadata, labels, properties, wkb_of(location))
 
 
 def contents_of(connection: Connection, version: Version) -> Mapping[str, str]:
-    """What names each datum of a version with its truth, by uid."""
+    """Digest of each datum of a version with its ground truth, by uid."""
     return {uid: digest for uid, _, digest in members_of(connection, version)}
 
 

@@ -1,4 +1,4 @@
-"""Save and find models by name: their metadata and location, which filters ask for.
+"""Save and find models by name, with the metadata and location that filters use.
 
 Functions take an open connection and never commit.
 """
@@ -18,7 +18,7 @@ from velour_plugin.store.sql.records.annotation_rows import geometry_of, wkb_of
 
 
 def save_model(connection: Connection, backend: Backend, model: Model) -> None:
-    """Store what is known of a model, in place of what was known under its name."""
+    """Store a model, replacing the one of its name."""
     content = {"metadata": encode_metadata(model.metadata), "location": wkb_of(model.location)}
     row = {"name": model.name, **content}
     backend.insert_missing(connection, schema.models, [row])
@@ -30,7 +30,7 @@ def load_model(connection: Connection, name: str) -> Model:
     """Read a model back.
 
     Raises:
-        UnknownName: nothing was stored of a model of that name; the nearest is named.
+        UnknownName: no model of that name is stored; the nearest is named.
     """
     row = connection.execute(select(schema.models).filter_by(name=name)).one_or_none()
     if row is None:
@@ -39,7 +39,7 @@ def load_model(connection: Connection, name: str) -> Model:
 
 
 def load_models(connection: Connection) -> list[Model]:
-    """All models that something is known of, by name."""
+    """All stored models, by name."""
     rows = connection.execute(select(schema.models)).all()
     return sorted(map(_model, rows), key=lambda model: model.name)
 

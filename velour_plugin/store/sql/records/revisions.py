@@ -1,8 +1,8 @@
-"""Revisions: numbers that only grow, and grow with every write that can change an answer.
+"""Revisions: counters of the writes that can change an answer.
 
-A dataset has a revision of its own; what concerns every dataset, such as facts about models, moves
+A dataset has a revision of its own; writes that concern every dataset, such as to models, advance
 the revision of the store. The database counts, in the transaction that writes: no clock is read,
-and whoever sees a revision sees every write that it counts.
+and a reader that sees a revision sees every write that it counts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, ScalarSelect, func, or_, select, text
 from velour_plugin.store.sql import schema
 
 STORE = ""
-"""The name under which writes are counted that concern every dataset."""
+"""The name of the counter for writes that concern every dataset."""
 
 _COUNT = text(
     "INSERT INTO revisions (name, value) VALUES (:name, 1) "
@@ -27,12 +27,12 @@ def advance(connection: Connection, names: Iterable[str]) -> None:
 
     Call it last in a transaction: from here on, other writers to these datasets wait.
     """
-    for name in sorted(set(names)):  # in one order everywhere, so that no two wait for each other
+    for name in sorted(set(names)):  # in one order everywhere, so that no two deadlock
         connection.execute(_COUNT, {"name": name})
 
 
 def revision_of(datasets: Iterable[str] | None) -> ScalarSelect[int]:
-    """How many writes can have changed an answer about datasets; ``None`` for the whole store."""
+    """Number of writes that can have changed an answer; ``None`` for the whole store."""
     revisions = schema.revisions.c
     total = select(func.coalesce(func.sum(revisions.value), 0))
     if datasets is not None:

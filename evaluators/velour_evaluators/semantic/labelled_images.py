@@ -1,4 +1,4 @@
-"""Read the datums of a dataset as pairs of labellings: what is true of a pixel, what is said.
+"""Read the datums of a dataset as pairs of labellings: true and predicted label of each pixel.
 
 Masks and polygons of one label are joined. On the truth a pixel has one label of a key
 at most; on predictions the highest score wins it, or the later annotation where
@@ -27,23 +27,23 @@ MOST_PIXELS = 2**31
 """Larger images are refused: most likely a wrong size in the metadata."""
 
 IGNORED = -1
-"""Place of a label that is not in the ledger."""
+"""Index of a label that is not in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """One image seen through one label key.
+class LabelledImage:
+    """One image under one label key: true and predicted label of each pixel.
 
     Args:
-        datum: position in the dataset.
-        key: position among the label keys.
-        labels: ``(n,)`` positions in the ledger of the labels that runs number 0 to n - 1;
-            a truth numbered n is ignored.
-        truth: who owns each pixel.
-        predicted: who is said to.
+        datum: index in the dataset.
+        key: index among the label keys.
+        labels: ``(n,)`` indices in the ledger of the labels that runs number 0 to n - 1;
+            a true label n is ignored.
+        truth: true label of each pixel.
+        predicted: predicted label of each pixel.
         height: of the image, in pixels.
         width: of the image, in pixels.
-        known: whether the dataset itself, not a prediction, says how large the image is.
+        known: whether the size is the dataset's, not that of a predicted mask.
     """
 
     datum: int
@@ -56,9 +56,9 @@ class Scene:
     known: bool
 
 
-def scenes(
+def labelled_images(
     dataset: Dataset, labels: Sequence[LabelName], ignored: Collection[LabelName]
-) -> Iterator[Scene]:
+) -> Iterator[LabelledImage]:
     """Read every datum, once for each label key.
 
     A datum without annotations and without a size in its metadata has no pixels.
@@ -70,7 +70,7 @@ def scenes(
 
     Raises:
         BadDataset: an annotation has no mask or polygon, a mask is not of its image's size,
-            the size is unknown, or two true labels claim a pixel.
+            the size is unknown, or a pixel has two true labels of one key.
     """
     assert dataset.predictions is not None
     keys = list(dict.fromkeys(key for key, _ in labels))
@@ -80,14 +80,14 @@ def scenes(
         size = _size_of(dataset, datum, truth, predicted)
         for key, name in enumerate(keys if size else ()):
             assert size is not None
-            yield _scene(datum, (key, name), truth, predicted, size, ignored)
+            yield _labelled_image(datum, (key, name), truth, predicted, size, ignored)
 
 
 @dataclass(frozen=True, slots=True)
 class _Size:
     height: int
     width: int
-    said_by: str
+    source: str
     known: bool
 
     @property
@@ -102,17 +102,17 @@ class _Side:
     name: str
     uids: Sequence[str]
     table: AnnotationTable
-    places: NDArray[np.int64]
+    indices: NDArray[np.int64]
     bounds: NDArray[np.int64]
 
     @classmethod
     def of(
         cls, name: str, dataset: Dataset, table: AnnotationTable, labels: Sequence[LabelName]
     ) -> _Side:
-        position = {label: place for place, label in enumerate(labels)}
-        places = np.array([position.get(label, IGNORED) for label in table.labels], np.int64)
+        index_of_label = {label: index for index, label in enumerate(labels)}
+        indices = np.array([index_of_label.get(label, IGNORED) for label in table.labels], np.int64)
         bounds = np.searchsorted(table.datum, np.arange(len(dataset) + 1))
-        return cls(name, dataset.uids, table, places, bounds)
+        return cls(name, dataset.uids, table, indices, bounds)
 
     def rows(self, datum: int) -> range:
         return range(int(self.bounds[datum]), int(self.bounds[datum + 1]))
@@ -132,11 +132,11 @@ class _Side:
     def label_of(self, row: int) -> LabelName:
         return self.table.labels[self.table.label[row]]
 
-    def place_of(self, row: int) -> int:
-        return int(self.places[self.table.label[row]])
+    def index_of(self, row: int) -> int:
+        return int(self.indices[self.table.label[row]])
 
-    def said(self, row: int) -> str:
-        """Name an annotation in a message."""
+    def name_of(self, row: int) -> str:
+        """The name of an annotation, for messages."""
         key, value = self.label_of(row)
         return f"{key}={value!r} in the {self.name} of datum {self.uids[self.table.datum[row]]!r}"
 
@@ -146,31 +146,33 @@ class _Side:
             return shape.edges
         if shape is None:
             raise BadDataset(
-                f"{self.said(row)} has no mask or polygon: give it a raster or polygon, leave "
+                f"{self.name_of(row)} has no mask or polygon: give it a raster or polygon, leave "
                 "its key out with label_keys, or use another task for boxes and whole images."
             )
         return Raster.from_geometry(shape, size.height, size.width).edges
 
 
-def _scene(
+def _labelled_image(
     datum: int,
     key: tuple[int, str],
     truth: _Side,
     predicted: _Side,
     size: _Size,
     ignored: Collection[LabelName],
-) -> Scene:
-    mine, theirs = truth.rows_of(datum, key[1]), predicted.rows_of(datum, key[1], ignored)
-    places = {truth.place_of(row) for row in mine} | {predicted.place_of(row) for row in theirs}
-    labels = np.array(sorted(places - {IGNORED}), np.int64)
-    number = {place: at for at, place in enumerate(labels.tolist())}
+) -> LabelledImage:
+    truth_rows = truth.rows_of(datum, key[1])
+    predicted_rows = predicted.rows_of(datum, key[1], ignored)
+    indices = {truth.index_of(row) for row in truth_rows}
+    indices |= {predicted.index_of(row) for row in predicted_rows}
+    labels = np.array(sorted(indices - {IGNORED}), np.int64)
+    number = {index: number for number, index in enumerate(labels.tolist())}
     number[IGNORED] = labels.size
-    return Scene(
+    return LabelledImage(
         datum=datum,
         key=key[0],
         labels=labels,
-        truth=_truth_runs(truth, mine, number, size),
-        predicted=_predicted_runs(predicted, theirs, number, size),
+        truth=_truth_runs(truth, truth_rows, number, size),
+        predicted=_predicted_runs(predicted, predicted_rows, number, size),
         height=size.height,
         width=size.width,
         known=size.known,
@@ -182,7 +184,7 @@ def _truth_runs(
 ) -> LabelRuns:
     """One labelling of all masks; masks of one label may overlap, others may not."""
     masks = [side.mask(row, size) for row in rows]
-    numbers = [number[side.place_of(row)] for row in rows]
+    numbers = [number[side.index_of(row)] for row in rows]
     runs = runs_of_masks(masks, numbers, size.pixels)
     return runs if runs is not None else _joined_runs(side, rows, masks, numbers, size)
 
@@ -204,47 +206,50 @@ def _joined_runs(
 def _predicted_runs(
     side: _Side, rows: Sequence[int], number: Mapping[int, int], size: _Size
 ) -> LabelRuns:
-    """One labelling of all masks; a pixel that several claim goes to the highest score."""
+    """One labelling of all masks; a pixel of several masks gets that of the highest score."""
     masks = [side.mask(row, size) for row in rows]
-    numbers = [number[side.place_of(row)] for row in rows]
+    numbers = [number[side.index_of(row)] for row in rows]
     runs = runs_of_masks(masks, numbers, size.pixels)
     if runs is not None:
         return runs
     scores = np.nan_to_num(side.table.score[list(rows)], nan=-1.0)
     order = np.argsort(scores, kind="stable").tolist()
-    return runs_of_layers([masks[at] for at in order], [numbers[at] for at in order], size.pixels)
+    return runs_of_layers(
+        [masks[row] for row in order], [numbers[row] for row in order], size.pixels
+    )
 
 
 def _claimed_twice(
     side: _Side, rows: Sequence[int], masks: Sequence[Edges], size: _Size
 ) -> BadDataset:
-    """Name two labels that share pixels: the first that another covers, and one that does."""
+    """The error for two true labels that share pixels: the first one that another covers."""
     layers = runs_of_layers(masks, range(len(masks)), size.pixels)
-    alone = [runs_of_layers([mask], [place], size.pixels) for place, mask in enumerate(masks)]
+    alone = [runs_of_layers([mask], [index], size.pixels) for index, mask in enumerate(masks)]
     lower, upper = next(
         (lower, upper)
         for lower, runs in enumerate(alone)
-        for own, upper, _ in zip(*confusion_of_runs(runs, layers), strict=True)
-        if own == lower < upper
+        for label, upper, _ in zip(*confusion_of_runs(runs, layers), strict=True)
+        if label == lower < upper
     )
     shared = confusion_of_runs(alone[lower], alone[upper])
     count = shared.pixels[(shared.truth == lower) & (shared.predicted == upper)].sum()
     return BadDataset(
-        f"{side.said(rows[lower])} shares {count} pixels with {side.said(rows[upper])}: a pixel "
-        "has one true label of a key; cut one of the masks, or give the labels different keys."
+        f"{side.name_of(rows[lower])} shares {count} pixels with {side.name_of(rows[upper])}: "
+        "a pixel has one true label of a key; cut one of the masks, or give the labels different "
+        "keys."
     )
 
 
 def _size_of(dataset: Dataset, datum: int, truth: _Side, predicted: _Side) -> _Size | None:
-    """Size of an image: its metadata or a mask of it says; all that say must agree."""
+    """Size of an image by its metadata or else its masks; all must agree."""
     size = _size_in_metadata(dataset, datum)
     for side in (truth, predicted):
         for row, raster in side.rasters(datum):
-            size = size or _Size(raster.height, raster.width, side.said(row), side is truth)
+            size = size or _Size(raster.height, raster.width, side.name_of(row), side is truth)
             if (raster.height, raster.width) != (size.height, size.width):
                 raise BadDataset(
-                    f"the mask of {side.said(row)} has {raster.height}x{raster.width} pixels, "
-                    f"but its image has {size.height}x{size.width} by {size.said_by}: resize the "
+                    f"the mask of {side.name_of(row)} has {raster.height}x{raster.width} pixels, "
+                    f"but its image has {size.height}x{size.width} by {size.source}: resize the "
                     "mask to its image."
                 )
     if size is None and (truth.rows(datum) or predicted.rows(datum)):

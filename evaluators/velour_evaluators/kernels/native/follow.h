@@ -1,11 +1,27 @@
-/* From the rows of a label to the steps of its precision, for a pack of replicates. */
+/* From the rows of a label to the steps of its precision, for WIDTH replicates together.
+ *
+ * A template: compiled once for packs of eight and once for a single replicate, which would otherwise
+ * pay for seven that nobody reads. Its includer defines WIDTH, and FOLLOW_LABEL as the name of the
+ * only function that is not static.
+ */
 #include <float.h>
 
-#ifdef __SSE2__
+#if defined(__SSE2__) && WIDTH % 2 == 0 /* two doubles at a time */
 #include <emmintrin.h>
 #endif
 
 #include "averages.h"
+
+/* A whole number of each replicate of a pack. */
+typedef struct {
+    int32_t of[WIDTH];
+} Counts;
+
+/* Row `row` of an array of a pack, which is (rows, WIDTH). */
+static inline Counts *counts_at(int32_t *array, int64_t row)
+{
+    return (Counts *)array + row;
+}
 
 /* What a match does in a lane. Inside the range it counts unless ignored, and is among the rows seen;
  * outside it counts only as a true positive. */
@@ -15,14 +31,14 @@ enum { HIT, HIT_OUTSIDE, IGNORED, TIED, KINDS };
 
 static inline void add(Counts *sum, const Counts *weight, int32_t mask)
 {
-    for (int number = 0; number < PACK; number++)
+    for (int number = 0; number < WIDTH; number++)
         sum->of[number] += weight->of[number] & mask;
 }
 
 /* How often an image counts; where all count once, nothing is fetched from all over the memory. */
 static inline const Counts *weight_of(const Pack *pack, int32_t datum)
 {
-    return &pack->often[pack->once ? 0 : datum];
+    return counts_at(pack->often, pack->once ? 0 : datum);
 }
 
 /* Count the rows [first, last) that are inside the range. */
@@ -34,7 +50,7 @@ static void count_rows(const Pack *pack, Counts *seen, int64_t first, int64_t la
     for (int64_t row = first; pack->once && row < last; row++)
         sum.of[0] += rows->areas[row] >> area & 1;
     for (int64_t row = first; !pack->once && row < last; row++)
-        add(&sum, &pack->often[rows->datum[row]], -(int32_t)(rows->areas[row] >> area & 1));
+        add(&sum, counts_at(pack->often, rows->datum[row]), -(int32_t)(rows->areas[row] >> area & 1));
     *seen = sum;
 }
 
@@ -66,8 +82,8 @@ static void lay_match(Pack *pack, int64_t match, int64_t laid, const Counts *see
     const int64_t row = rows->row[match];
     const Lanes hit = lanes_of(pack, rows->hit[match]);
     const int inside = rows->areas[row] >> pack->range->area & 1;
-    pack->weight[laid] = *weight_of(pack, rows->datum[row]);
-    pack->seen[laid] = *seen;
+    *counts_at(pack->weight, laid) = *weight_of(pack, rows->datum[row]);
+    *counts_at(pack->seen, laid) = *seen;
     pack->limit[laid] = rows->limit[match];
     add_entries(pack, hit, laid, inside ? HIT : HIT_OUTSIDE);
     if (inside)
@@ -80,8 +96,8 @@ static void lay_tie(Pack *pack, Tie tie, int64_t laid, const Counts *seen)
         pack->failed = 1;
         return;
     }
-    pack->weight[laid] = *weight_of(pack, pack->job->rows.datum[tie.first]);
-    pack->seen[laid] = *seen;
+    *counts_at(pack->weight, laid) = *weight_of(pack, pack->job->rows.datum[tie.first]);
+    *counts_at(pack->seen, laid) = *seen;
     pack->limit[laid] = (int32_t)pack->ties;
     pack->tie[pack->ties++] = tie;
     add_entries(pack, low_bits(pack->range->lanes), laid, TIED);
@@ -91,7 +107,7 @@ static void lay_tie(Pack *pack, Tie tie, int64_t laid, const Counts *seen)
 static int repeats(const Counts *weight)
 {
     int more = 0;
-    for (int number = 0; number < PACK; number++)
+    for (int number = 0; number < WIDTH; number++)
         more |= weight->of[number] > 1;
     return more;
 }
@@ -129,60 +145,11 @@ static void lay_out(Pack *pack, int64_t label)
 
 /* ---- Steps -------------------------------------------------------------------------------------- */
 
-/* The last recall that so many true positives reach, -1 for none. */
-static int64_t reach_of(const Averages *job, int32_t hits, int32_t real)
-{
-    const double share = (double)hits / (double)real;
-    const int64_t last = job->recalls - 1;
-    int64_t reach = share < 1.0 ? (int64_t)(share * (double)last) : last;
-    while (reach < last && job->recall[reach + 1] <= share)
-        reach++;
-    while (reach >= 0 && job->recall[reach] > share)
-        reach--;
-    return reach;
-}
-
-/* The fewest true positives, `least` or more, whose share reaches a recall; more than all for none. */
-static int32_t fewest_of(double recall, int32_t least, int32_t total)
-{
-    if (!(recall <= 1.0))
-        return total + 1;
-    int32_t hits = recall > 0.0 ? (int32_t)(recall * (double)total) - 1 : 0;
-    hits = hits < least ? least : hits;
-    while (hits <= total && !(recall <= (double)hits / (double)total))
-        hits++;
-    return hits;
-}
-
-/* The reach of 0 to all true positives: the same as `reach_of` each, with few divisions. */
-static void table_reach(const Averages *job, int32_t total, int16_t *reach)
-{
-    int32_t hits = 0;
-    for (int64_t recall = 0; recall < job->recalls && hits <= total; recall++)
-        for (const int32_t fewest = fewest_of(job->recall[recall], hits, total); hits < fewest; hits++)
-            reach[hits] = (int16_t)(recall - 1);
-    for (; hits <= total; hits++)
-        reach[hits] = (int16_t)(job->recalls - 1);
-}
-
-static int64_t shared_table(int32_t total)
-{
-    return (int64_t)total * (total + 1) / 2;
-}
-
-int share_reaches(Averages *job, Pool *pool)
-{
-    job->rows.reach = take(pool, shared_table(MOST_SHARED + 1), sizeof *job->rows.reach);
-    for (int32_t total = 1; total <= MOST_SHARED && !pool->failed; total++)
-        table_reach(job, total, job->rows.reach + shared_table(total));
-    return !pool->failed;
-}
-
 /* Find the table of each replicate; one of many truths serves all lanes, and the next label whose
  * truths are as many. */
 static void find_tables(Pack *pack, const Counts *real)
 {
-    for (int number = 0; number < PACK; number++) {
+    for (int number = 0; number < WIDTH; number++) {
         const int32_t total = real->of[number];
         int16_t *own = pack->table + (int64_t)number * (MOST_TABLED + 1);
         if (total > MOST_SHARED && total <= MOST_TABLED && total != pack->tabled[number]) {
@@ -213,18 +180,18 @@ static inline void draft_step(Pack *pack, int replicate, double precision, int32
 typedef struct {
     Counts hits;   /* true positives up to here */
     Counts adjust; /* to be added to the rows seen */
-    double best[PACK];
+    double best[WIDTH];
 } Lane;
 
 /* Raise the best precisions to those at a true positive: a bit for each replicate that has a better one.
  *
  * A weight of 0 repeats an earlier true positive with more rows seen, so that it is never better. */
-#ifdef __SSE2__
+#if defined(__SSE2__) && WIDTH % 2 == 0
 static inline unsigned raise_best(Lane *lane, const Counts *seen)
 {
     const __m128d epsilon = _mm_set1_pd(DBL_EPSILON);
     unsigned better = 0;
-    for (int number = 0; number < PACK; number += 2) {
+    for (int number = 0; number < WIDTH; number += 2) {
         const __m128i hits = _mm_loadl_epi64((const __m128i *)&lane->hits.of[number]);
         const __m128i rows = _mm_add_epi32(_mm_loadl_epi64((const __m128i *)&seen->of[number]),
                                            _mm_loadl_epi64((const __m128i *)&lane->adjust.of[number]));
@@ -240,7 +207,7 @@ static inline unsigned raise_best(Lane *lane, const Counts *seen)
 static inline unsigned raise_best(Lane *lane, const Counts *seen)
 {
     unsigned better = 0;
-    for (int number = 0; number < PACK; number++) {
+    for (int number = 0; number < WIDTH; number++) {
         const double precision =
             (double)lane->hits.of[number] /
             ((double)(seen->of[number] + lane->adjust.of[number]) + DBL_EPSILON);
@@ -322,46 +289,42 @@ static void visit_tie(Pack *pack, Lane *lane, const Tie *tie, int level, int num
 
 static inline void add_times(Counts *sum, const Counts *weight, int32_t times)
 {
-    for (int number = 0; number < PACK; number++)
+    for (int number = 0; number < WIDTH; number++)
         sum->of[number] += weight->of[number] * times;
 }
 
-/* Count what an entry does `sign` times, 1 or -1. */
+/* Count what an entry does `sign` times, 1 or -1. Masks are cheaper than guessing its kind wrong. */
 static inline void count_entry(const Pack *pack, Lane *lane, uint32_t entry, int level, int32_t sign)
 {
-    const uint32_t match = entry / KINDS;
-    const Counts *weight = &pack->weight[match];
-    int32_t hits, adjust;
-    switch (entry % KINDS) {
-    case HIT_OUTSIDE:
-        add_times(&lane->adjust, weight, sign);
-        add_times(&lane->hits, weight, sign);
-        break;
-    case HIT:
-        add_times(&lane->hits, weight, sign);
-        break;
-    case IGNORED:
-        add_times(&lane->adjust, weight, -sign);
-        break;
-    default:
+    const uint32_t match = entry / KINDS, kind = entry % KINDS;
+    const Counts *weight = counts_at(pack->weight, match);
+    if (UNLIKELY(kind == TIED)) {
+        int32_t hits, adjust;
         sum_tie(pack, &pack->tie[pack->limit[match]], level, &hits, &adjust);
         add_times(&lane->hits, weight, hits * sign);
         add_times(&lane->adjust, weight, adjust * sign);
+        return;
+    }
+    const int32_t hit = -(kind != IGNORED), outside = -(kind == HIT_OUTSIDE), ignored = -(kind == IGNORED);
+    for (int number = 0; number < WIDTH; number++) {
+        const int32_t often = weight->of[number] * sign;
+        lane->hits.of[number] += often & hit;
+        lane->adjust.of[number] += (often & outside) - (often & ignored);
     }
 }
 
 /* Keep the steps that were drafted for a lane. */
 static void keep_steps(Pack *pack, int64_t slot, int number)
 {
-    Curve *curve = pack->curve + (slot * pack->range->lanes + number) * PACK;
+    Curve *curve = pack->curve + (slot * pack->range->lanes + number) * WIDTH;
     int64_t count = 0;
-    for (int replicate = 0; replicate < PACK; replicate++)
+    for (int replicate = 0; replicate < WIDTH; replicate++)
         count += pack->drafted[replicate];
     if (!grow((void **)&pack->step, &pack->step_room, pack->steps + count, sizeof *pack->step)) {
         pack->failed = 1;
         return;
     }
-    for (int replicate = 0; replicate < PACK; replicate++) {
+    for (int replicate = 0; replicate < WIDTH; replicate++) {
         curve[replicate].first = pack->steps;
         curve[replicate].count = pack->drafted[replicate];
         memcpy(pack->step + pack->steps, pack->draft + replicate * pack->job->recalls,
@@ -374,7 +337,7 @@ static void follow_lane(Pack *pack, int64_t slot, int number)
 {
     const uint32_t *entry = pack->entry + number * pack->job->rows.most_matches;
     const int level = pack->range->level[number];
-    const Counts *real = &pack->real[slot];
+    const Counts *real = counts_at(pack->real, slot);
     Lane lane;
     memset(&lane, 0, sizeof lane);
     memset(pack->drafted, 0, sizeof pack->drafted);
@@ -383,11 +346,11 @@ static void follow_lane(Pack *pack, int64_t slot, int number)
     for (int64_t next = pack->entries[number] - 1; next >= 0; next--) {
         const uint32_t match = entry[next] / KINDS, kind = entry[next] % KINDS;
         if (kind == HIT || kind == HIT_OUTSIDE)
-            visit_hit(pack, &lane, &pack->seen[match], real);
+            visit_hit(pack, &lane, counts_at(pack->seen, match), real);
         else if (kind == TIED)
-            for (int copy = 0; copy < PACK; copy++)
+            for (int copy = 0; copy < WIDTH; copy++)
                 visit_tie(pack, &lane, &pack->tie[pack->limit[match]], level, copy,
-                          pack->weight[match].of[copy], pack->seen[match].of[copy], real->of[copy]);
+                          pack->weight[match * WIDTH + copy], pack->seen[match * WIDTH + copy], real->of[copy]);
         count_entry(pack, &lane, entry[next], level, -1);
     }
     keep_steps(pack, slot, number);
@@ -395,26 +358,39 @@ static void follow_lane(Pack *pack, int64_t slot, int number)
 
 /* ---- A label --------------------------------------------------------------------------------------- */
 
+static inline void add_hits(int64_t *hits, int64_t limit, const int32_t *weight)
+{
+    for (int copy = 0; copy < WIDTH; copy++)
+        hits[limit * WIDTH + copy] += weight[copy];
+}
+
+/* The true positives among tied rows: each copy of their image has them all. */
+static void count_tied_hits(const Pack *pack, const Tie *tie, int level, const int32_t *weight,
+                            int64_t *hits)
+{
+    const int32_t *limit = pack->job->rows.limit;
+    for (int64_t match = tie->match; match < tie->last_match; match++) {
+        int hit, counts;
+        read_tied(pack, match, level, &hit, &counts);
+        if (hit && limit[match] < pack->job->limits)
+            add_hits(hits, limit[match], weight);
+    }
+}
+
 /* Count true positives by the first limit that their rank meets. */
 static void count_hits(Pack *pack, int64_t slot, int number)
 {
-    const Rows *rows = &pack->job->rows;
     const int64_t limits = pack->job->limits;
-    const uint32_t *entry = pack->entry + number * rows->most_matches;
-    int64_t *hits = pack->hits + (slot * pack->range->lanes + number) * limits * PACK;
-    memset(hits, 0, (size_t)(limits * PACK) * sizeof *hits);
+    const uint32_t *entry = pack->entry + number * pack->job->rows.most_matches;
+    int64_t *hits = pack->hits + (slot * pack->range->lanes + number) * limits * WIDTH;
+    memset(hits, 0, (size_t)(limits * WIDTH) * sizeof *hits);
     for (int64_t next = 0; next < pack->entries[number]; next++) {
         const uint32_t laid = entry[next] / KINDS, kind = entry[next] % KINDS;
-        const Tie alone = {0, 0, 0, 1};
-        const Tie *tie = kind == TIED ? &pack->tie[pack->limit[laid]] : &alone;
-        for (int64_t match = tie->match; match < tie->last_match; match++) {
-            const int64_t limit = kind == TIED ? rows->limit[match] : pack->limit[laid];
-            int hit = kind != IGNORED, counts;
-            if (kind == TIED)
-                read_tied(pack, match, pack->range->level[number], &hit, &counts);
-            for (int copy = 0; hit && limit < limits && copy < PACK; copy++)
-                hits[limit * PACK + copy] += pack->weight[laid].of[copy];
-        }
+        const int32_t *weight = pack->weight + (int64_t)laid * WIDTH, limit = pack->limit[laid];
+        if (kind == TIED)
+            count_tied_hits(pack, &pack->tie[limit], pack->range->level[number], weight, hits);
+        else if (kind != IGNORED && limit < limits)
+            add_hits(hits, limit, weight);
     }
 }
 
@@ -426,18 +402,19 @@ static int count_truths(Pack *pack, int64_t label, Counts *real)
     for (int64_t row = rows->truth_start[label]; row < rows->truth_start[label + 1]; row++)
         add(&sum, weight_of(pack, rows->truth_datum[row]),
             -(int32_t)(rows->truth_areas[row] >> pack->range->area & 1));
-    for (int number = 0; number < PACK; number++)
+    for (int number = 0; number < WIDTH; number++)
         any |= sum.of[number];
     *real = sum;
     return any;
 }
 
-void follow_label(Pack *pack, int64_t label, int64_t slot)
+void FOLLOW_LABEL(Pack *pack, int64_t label, int64_t slot)
 {
-    if (!count_truths(pack, label, &pack->real[slot]))
+    Counts *real = counts_at(pack->real, slot);
+    if (!count_truths(pack, label, real))
         return; /* nobody reads its curves */
     lay_out(pack, label);
-    find_tables(pack, &pack->real[slot]);
+    find_tables(pack, real);
     for (int number = 0; number < pack->range->lanes && !pack->failed; number++) {
         follow_lane(pack, slot, number);
         if (pack->range->reads_recall)
@@ -445,36 +422,3 @@ void follow_label(Pack *pack, int64_t label, int64_t slot)
     }
 }
 
-void open_pack(Pack *pack, const Averages *job, const Range *range, int64_t slots)
-{
-    const int64_t most = job->rows.most_matches, lines = slots * range->lanes * PACK;
-    memset(pack, 0, sizeof *pack);
-    pack->job = job;
-    pack->range = range;
-    pack->often = take(&pack->scratch, job->datums, sizeof *pack->often);
-    pack->weight = take(&pack->scratch, most, sizeof *pack->weight);
-    pack->seen = take(&pack->scratch, most, sizeof *pack->seen);
-    pack->limit = take(&pack->scratch, most, sizeof *pack->limit);
-    pack->entry = take(&pack->scratch, most * range->lanes, sizeof *pack->entry);
-    pack->draft = take(&pack->scratch, PACK * job->recalls, sizeof *pack->draft);
-    pack->table = take(&pack->scratch, PACK * (MOST_TABLED + 1), sizeof *pack->table);
-    pack->curve = take(&pack->kept, lines, sizeof *pack->curve);
-    pack->real = take(&pack->kept, slots, sizeof *pack->real);
-    pack->hits = take(&pack->kept, range->reads_recall ? lines * job->limits : 0, sizeof *pack->hits);
-    pack->failed = pack->scratch.failed || pack->kept.failed ||
-                   !grow((void **)&pack->step, &pack->step_room, 64, sizeof *pack->step);
-}
-
-void close_scratch(Pack *pack)
-{
-    free(pack->tie);
-    pack->tie = NULL;
-    give_back(&pack->scratch);
-}
-
-void close_pack(Pack *pack)
-{
-    close_scratch(pack);
-    free(pack->step);
-    give_back(&pack->kept);
-}

@@ -1,0 +1,32 @@
+"""Leave out what MLflow says while it creates or upgrades its database.
+
+Commands use this; calls of MLflow that people make themselves keep MLflow's words.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_LOGGERS = ("mlflow.store.db.utils", "alembic.runtime.migration", "alembic.runtime.plugins")
+
+
+@contextmanager
+def quiet_database() -> Iterator[None]:
+    """Drop these loggers' lines below WARNING meanwhile.
+
+    By a filter, because MLflow 3.5 sets the level of alembic's loggers itself as it migrates.
+    """
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    for logger in loggers:
+        logger.addFilter(_is_warning)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(_is_warning)
+
+
+def _is_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING

@@ -1,0 +1,239 @@
+"""Answers in a terminal fit it, in colours that can be turned off; elsewhere they are whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from dataclasses import replace
+from datetime import UTC, datetime
+from fcntl import ioctl
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import velour_plugin as velour
+from tests.fires import fires
+from velour_plugin.answers import DatumImpact, Errors, Leaderboard, LeaderboardRow, Slice
+from velour_plugin.answers.slices import metadata_text
+
+VELOUR = Path(sys.executable).parent / "velour"
+ESCAPE = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
+
+
+def row(rank: int | None, model: str, value: float | None) -> LeaderboardRow:
+    sure = value is not None
+    return LeaderboardRow(
+        rank,
+        model,
+        None,
+        None,
+        value,
+        24,
+        f"id of {model}",
+        interval=(0.25, 0.5) if sure else None,
+        rank_interval=(1, 2) if sure else None,
+        p_best=0.5 if sure else None,
+        tied_with_best=True if sure else None,
+    )
+
+
+BOARD = Leaderboard(
+    metric="mAP",
+    label=None,
+    dataset="fires",
+    where=None,
+    datums=24,
+    of_datums=24,
+    lower_is_better=False,
+    confidence=0.95,
+    rows=[row(1, "night_model", 0.5), row(2, "<day>", 0.375), row(None, "none", None)],
+    notes=["A note."],
+)
+
+
+def test_a_table_without_a_width_has_all_columns_and_explains_each() -> None:
+    heading = "rank ranks model mAP 95% interval P(best) tied with best datums"
+    text = str(BOARD)
+    assert text.splitlines()[2].split() == heading.split()
+    for part in ("95% interval: ", "ranks: ", "P(best): ", "tied with best: ", "–: no interval"):
+        assert part in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 72, 100])
+def test_a_table_fits_its_terminal(width: int) -> None:
+    lines = BOARD.to_text(width).splitlines()
+    assert max(map(len, lines)) <= width
+    head = next(line for line in lines if "model" in line)
+    assert "mAP" in head  # what always stays
+    names = ("ranks", "95% interval", "P(best)", "tied with best", "datums")
+    left_out = [name for name in names if name not in head]
+    end = " ".join(lines).rpartition(f"Left out at {width} columns: ")[2]
+    assert end == ", ".join(left_out) + "." if left_out else "Left out" not in str(lines)
+    assert not any(line.startswith(f"{name}:") for name in left_out for line in lines)
+
+
+def test_columns_of_less_importance_go_first() -> None:
+    kept = [
+        [name for name in ("datums", "ranks", "tied", "P(best)", "interval")
+         if name in BOARD.to_text(width).splitlines()[2]]
+        for width in (100, 85, 72, 60)
+    ]  # fmt: skip
+    assert kept[0] == ["datums", "ranks", "tied", "P(best)", "interval"]
+    assert all(set(after) <= set(before) for before, after in pairwise(kept))
+    assert kept[-1] == ["P(best)", "interval"]
+
+
+def test_a_name_that_is_too_long_is_wrapped_and_none_of_it_is_lost() -> None:
+    name = "a-very-long-name-of-a-model-" * 3
+    text = replace(BOARD, rows=[row(1, name, 0.5)]).to_text(50)
+    table = text[: text.index("A note.")]
+    assert max(map(len, text.splitlines())) <= 50
+    letters = "".join(re.findall(r"[a-z-]{3,}", table.partition("─\n")[2]))
+    assert letters == name
+
+
+def test_the_best_row_is_green_and_an_undefined_one_dim() -> None:
+    lines = BOARD.to_text(100, colour=True).splitlines()
+    styles = {"night_model": "\x1b[1;32m", "<day>": "", "none": "\x1b[2m"}
+    for model, style in styles.items():
+        line = next(line for line in lines if model in line)
+        assert line.startswith(style or " ")
+    plain = [ESCAPE.sub("", line) for line in lines]
+    assert plain == BOARD.to_text(100).splitlines()
+
+
+def test_the_best_run_is_not_tied_with_itself() -> None:
+    ends = [line.split()[-2] for line in str(BOARD).splitlines() if " 24" in line and "0." in line]
+    assert ends == ["best", "yes"]
+
+
+def test_a_notebook_shows_the_cells_notes_and_footnotes_of_the_console() -> None:
+    html = BOARD._repr_html_()
+    text = str(BOARD)
+    cells = re.findall(r"<t[dh](?: [^>]*)?>(.*?)</t[dh]>", html)
+    for cell in cells:
+        assert cell.replace("&lt;", "<").replace("&gt;", ">") in text
+    assert "0.250–0.500" in cells
+    assert "&lt;day&gt;" in cells
+    assert '<tr class="best">' in html
+    assert '<tr class="undefined">' in html
+    assert "<p>A note.</p>" in html
+    assert html.count('class="footnote"') == len(BOARD.footnotes) == 4
+    assert "<day>" not in html
+
+
+def test_an_answer_is_represented_by_its_title_and_size() -> None:
+    assert repr(BOARD) == "<Leaderboard 'mAP on fires: 24 of 24 datums', 3 rows>"
+    assert repr(replace(BOARD, rows=BOARD.rows[:1])).endswith(", 1 row>")
+
+
+def test_slices_without_interval_are_explained() -> None:
+    whole = Slice("hour", "9", 24, 0.5, (0.25, 0.75), 0.0)
+    few = Slice("hour", "10", 2, 0.5, None, 0.0)
+    assert "–: no interval" in str(velour.Slices(title="slices", rows=[whole, few]))
+    assert "–: no interval" not in str(velour.Slices(title="slices", rows=[whole]))
+
+
+def test_a_comparison_without_errors_says_nothing_of_them() -> None:
+    comparison = velour.Comparison(title="two", rows=(), errors=Errors(title="", rows=()))
+    assert comparison.footnotes == ["difference: second less first."]
+
+
+def test_metadata_stand_in_one_line_as_filters_name_them() -> None:
+    moment = datetime(2026, 1, 15, tzinfo=UTC)
+    metadata = {"captured_at": moment, "night": False, "camera": {"height": 2.5}, "tags": ["a"]}
+    text = "captured_at=2026-01-15T00:00:00Z, night=false, camera.height=2.5, tags=['a']"
+    assert metadata_text(metadata) == text
+    worst = velour.Worst(title="worst", rows=[DatumImpact("7", 0.5, metadata)])
+    assert text in str(worst)
+
+
+def test_a_matrix_has_the_names_of_its_slices_as_they_are() -> None:
+    with velour.open_store() as store:
+        velour.evaluate(fires(["2", "20"]), "object-detection", store=store)
+        matrix = velour.matrix("mAP", by={"my_cut": {"at_night": "hour >= 20"}}, store=store)
+    assert "at_night" in str(matrix).splitlines()[2]
+    assert "at_night" in matrix._repr_html_()
+
+
+def test_only_datums_that_cost_something_are_the_worst() -> None:
+    """Without the image that is found, the run does worse; the other three cost it something."""
+    with velour.open_store() as store:
+        velour.evaluate(fires(["2"]), "object-detection", store=store)
+        worst = velour.worst("model", n=10, store=store)
+        assert [item.uid for item in worst] == ["10", "20", "roof"]
+        assert all(item.cost > 0 for item in worst)
+        assert worst.notes == ("3 of 4 selected datums lower mAP: no more to show.",)
+        assert velour.worst("model", n=3, store=store).notes == ()
+
+
+# A terminal of its own
+
+
+def in_terminal(columns: int, *arguments: str, **variables: str) -> tuple[str, int]:
+    """What a command prints on a terminal, and its exit code."""
+    ours, theirs = pty.openpty()
+    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    hidden = ("COLUMNS", "NO_COLOR", "TERM")
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    process = subprocess.Popen(
+        [VELOUR, *arguments],
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        env={**kept, "TERM": "xterm", **variables},
+    )
+    os.close(theirs)
+    output = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # Linux: the other end is closed
+            part = b""
+        if not part:
+            break
+        output += part
+    os.close(ours)
+    return output.decode().replace("\r\n", "\n"), process.wait()
+
+
+@pytest.fixture
+def store_url(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path / 'velour.db'}"
+    with velour.open_store(url) as store:
+        velour.evaluate(fires(["2", "20"], "one-model"), "object-detection", store=store)
+        velour.evaluate(fires(["2"], "other-model"), "object-detection", store=store)
+    return url
+
+
+def test_a_command_fits_its_terminal_in_colour(store_url: str) -> None:
+    command = ("rank", "mAP", "--dataset", "fires", "--column", "mAP_50", "--store", store_url)
+    output, code = in_terminal(44, *command)
+    assert code == 0
+    assert "\x1b[1;32m" in output
+    assert max(len(ESCAPE.sub("", line)) for line in output.splitlines()) <= 44
+    wide, _ = in_terminal(120, *command)
+    assert "mAP_50" in wide.splitlines()[2]
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colour_can_be_turned_off(store_url: str, variables: dict[str, str]) -> None:
+    command = ("rank", "mAP", "--dataset", "fires", "--store", store_url)
+    output, code = in_terminal(80, *command, **variables)
+    assert code == 0
+    assert "one-model" in output
+    assert "\x1b" not in output
+
+
+def test_json_on_a_terminal_is_json(store_url: str) -> None:
+    command = ("rank", "mAP", "--dataset", "fires", "--json", "--store", store_url)
+    output, code = in_terminal(30, *command)
+    assert code == 0
+    assert [item["model"] for item in json.loads(output)["rows"]] == ["one-model", "other-model"]

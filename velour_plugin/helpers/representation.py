@@ -1,0 +1,29 @@
+"""Short texts of values for people who look at them in a console or a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
+from typing import Any
+
+
+def short_repr(value: Any, text: Callable[[Any], str] = repr) -> str:
+    """``Name(field=value, …)`` of a dataclass, without the fields that have their defaults.
+
+    Args:
+        value: an instance of a dataclass.
+        text: of the value of a field.
+    """
+    shown = [
+        f"{item.name}={text(content)}"
+        for item in fields(value)
+        if not _is_default(item, content := getattr(value, item.name))
+    ]
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
+def _is_default(item: Field[Any], content: Any) -> bool:
+    if item.default_factory is not MISSING:
+        return bool(content == item.default_factory())
+    is_empty = item.default is None and content in ((), {})
+    return is_empty or (item.default is not MISSING and bool(content == item.default))

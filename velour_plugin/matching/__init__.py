@@ -1,0 +1,1 @@
+"""What an evaluation computes (the question), and matching a dataset for it, in parallel."""
