@@ -14,7 +14,7 @@ TOOLS := $(VENV)/.tools
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv torch lint test test-lowest coverage sanitize docs changelog demo bench clean
+.PHONY: help venv torch lint test test-lowest coverage sanitize docs changelog screenshots demo bench clean
 
 help:   ## Show these lines
 	@sed -n 's/^\([a-z-]*\): .*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -64,6 +64,11 @@ sanitize: $(TOOLS) ## Attack the compiled kernel for SECONDS=600 by SEED=0, with
 docs: $(TOOLS) ## Build the documentation into build/docs; broken links and other warnings are errors
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "build/docs/index.html"
+
+screenshots: $(TOOLS) ## Take the pictures of README and docs anew, in a browser
+	$(BIN)/python -m pytest tests/end_to_end/test_mlflow_browser.py -k stock_pages
+	cp test-output/mlflow-saved-view.png test-output/mlflow-report.png test-output/mlflow-tour.webp \
+	  examples/screenshots/
 
 demo: $(PRODUCT) ## Find the best detector of simulated fires by place and night; then real images
 	$(BIN)/velour demo

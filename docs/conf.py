@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib.metadata import version as installed_version
 
+from velour_integrations.mlflow.evaluation.config import CONFIG
+
 project = "Velour for MLflow"
 copyright = "the Velour authors"  # noqa: A001, the name that Sphinx reads
 version = release = installed_version("velour-plugin")
@@ -18,7 +20,10 @@ extensions = [
 html_theme = "furo"
 html_title = f"Velour {version}"
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "substitution"]
+myst_substitutions = {
+    "evaluator_config": "\n".join(f"`{key}`\n: {meaning}\n" for key, meaning in CONFIG.items())
+}
 myst_heading_anchors = 3
 nitpicky = False  # types of other libraries have no inventory without a network
 

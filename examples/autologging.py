@@ -1,6 +1,6 @@
-"""Autologging: people use pycocotools and scikit-learn as ever, and Velour evaluates with them.
+"""Autologging: evaluate with pycocotools and scikit-learn as always, rank with Velour.
 
-Two detectors of fires and two classifiers of tumours are judged by other libraries, in MLflow
+Two detectors of fires and two classifiers of tumours are evaluated by other libraries, in MLflow
 runs. Nothing below mentions Velour between ``velour.autolog()`` and the questions at the end.
 
     python examples/autologging.py
@@ -21,7 +21,7 @@ FIRES = Path(__file__).parent / "fires"
 
 
 def detect() -> None:
-    """Judge two detectors by COCO's own code."""
+    """Evaluate two detectors with pycocotools."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -54,12 +54,12 @@ def classify() -> None:
 
 
 def main() -> None:
-    """Switch autologging on, judge, and ask."""
+    """Switch autologging on, evaluate, and rank."""
     velour.autolog()
     detect()
     velour.autolog(dataset="tumours")
     classify()
-    print(velour.rank("mAP", dataset="instances"))  # COCO's datasets are called as their files
+    print(velour.rank("mAP", dataset="instances"))  # a COCO dataset has the name of its file
     print(velour.rank("roc_auc", dataset="tumours"))
     print(velour.rank("roc_auc", dataset="tumours", where='"mean radius" > 14'))
 

@@ -17,12 +17,13 @@ CITIES = {
 
 
 def surer_than(score: float, dataset: velour.Dataset) -> list[velour.Prediction]:
-    """Keep what the model is sure of."""
+    """Keep the predictions with at least this score."""
     return [
         velour.Prediction(
-            said.datum, [one for one in said.annotations if one.labels[0].score >= score]
+            prediction.datum,
+            [box for box in prediction.annotations if box.labels[0].score >= score],
         )
-        for said in dataset.predicted
+        for prediction in dataset.predicted
     ]
 
 
@@ -36,10 +37,10 @@ detectors = [
 ]
 
 mlflow.set_experiment("examples: detection")
-for judged in detectors:
-    with mlflow.start_run(run_name=judged.model):
+for predicted in detectors:
+    with mlflow.start_run(run_name=predicted.model):
         mlflow.models.evaluate(
-            data=mlflow.data.from_velour(judged),
+            data=mlflow.data.from_velour(predicted),
             model_type="object-detection",
             evaluators="velour",
             evaluator_config={"parameters": {"iou_type": "box"}},

@@ -1,7 +1,7 @@
 """Semantic segmentation: what does it cost to draw a building as a box, or with fewer corners?
 
 Real satellite images (SpaceNet-2, six tiles of Las Vegas and Khartoum, CC-BY-SA 4.0) and a
-published model's outlines, judged pixel by pixel; without MLflow, in a store alone.
+published model's outlines, evaluated pixel by pixel; without MLflow, in a store alone.
 """
 
 from collections.abc import Callable
@@ -19,20 +19,20 @@ SHAPES: dict[str, Callable[[shapely.Polygon], shapely.Polygon]] = {
 
 
 def redrawn(dataset: velour.Dataset, model: str) -> velour.Dataset:
-    """Every outline drawn in another way."""
-    said = [
+    """The predictions with every outline drawn in another way."""
+    predictions = [
         velour.Prediction(
-            found.datum,
+            prediction.datum,
             [
                 velour.Annotation(
-                    one.labels, polygon=velour.Polygon(SHAPES[model](one.polygon.shape))
+                    outline.labels, polygon=velour.Polygon(SHAPES[model](outline.polygon.shape))
                 )
-                for one in found.annotations
+                for outline in prediction.annotations
             ],
         )
-        for found in dataset.predicted
+        for prediction in dataset.predicted
     ]
-    return dataset.with_predictions(said, model)
+    return dataset.with_predictions(predictions, model)
 
 
 truth, proposals = fetch()

@@ -1,7 +1,7 @@
 """Tabular classification: which classifier is best for large tumours, and should it be champion?
 
 Real data, which scikit-learn brings: the Wisconsin breast cancer dataset. Two classifiers are
-registered in MLflow and judged there; the better one is promoted if its lead is no chance.
+registered and evaluated in MLflow; the better one is promoted if its lead is more than chance.
 """
 
 import mlflow

@@ -15,12 +15,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
@@ -73,6 +74,19 @@ def picture(page: Page, name: str, whole: bool = False) -> None:
     """Keep a picture of a page, for people to look at."""
     OUTPUT.mkdir(exist_ok=True)
     page.screenshot(path=OUTPUT / f"{name}.png", full_page=whole)
+
+
+def tour(names: Sequence[str], seconds: float = 3.0, width: int = 960) -> Path:
+    """Make one animated picture of those that ``picture`` kept, each shown for some seconds."""
+    frames = []
+    for name in names:
+        with Image.open(OUTPUT / f"{name}.png") as image:
+            scaled = image.convert("RGB").resize((width, width * image.height // image.width))
+        frames.append(scaled)
+    path = OUTPUT / "mlflow-tour.webp"
+    duration = round(seconds * 1000)
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=duration, loop=0)
+    return path
 
 
 @contextmanager

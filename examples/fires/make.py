@@ -1,7 +1,7 @@
 """Make the small fire dataset of this folder: invented boxes on two dozen invented images.
 
 Twelve images lie within 50 miles of Boston, twelve around Denver; half of each are at night.
-``day-model`` sees well by day, ``night-model`` at night.
+``day-model`` detects well by day, ``night-model`` at night.
 """
 
 import csv
@@ -17,13 +17,13 @@ CITIES = {"Boston": (42.36, -71.03), "Denver": (39.74, -104.99)}
 def main() -> None:
     """Write the files anew; the same every time."""
     random = np.random.default_rng(7)
-    images, annotations, places = [], [], []
+    images, annotations, metadata = [], [], []
     for number in range(24):
         city = "Boston" if number < 12 else "Denver"
         latitude, longitude = np.array(CITIES[city]) + random.uniform(-0.3, 0.3, 2).round(3)
         file_name = f"fire-{number:02}.jpg"
         images.append({"id": number, "file_name": file_name, "height": 480, "width": 640})
-        places.append(
+        metadata.append(
             {
                 "file_name": file_name,
                 "latitude": round(float(latitude), 3),
@@ -45,7 +45,7 @@ def main() -> None:
     for model, good_at in (("day-model", "day"), ("night-model", "night")):
         results = []
         for item in annotations:
-            skilled = places[item["image_id"]]["time_of_day"] == good_at
+            skilled = metadata[item["image_id"]]["time_of_day"] == good_at
             jitter = random.normal(0, 0.03 if skilled else 0.12, 4) * (item["bbox"][2:] * 2)
             if random.random() < (0.95 if skilled else 0.7):
                 box = (np.array(item["bbox"]) + jitter).round(1).tolist()
@@ -54,9 +54,9 @@ def main() -> None:
                                 "bbox": box, "score": score})  # fmt: skip
         _dump(model, results)
     with open(HERE / "images.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(places[0]))
+        writer = csv.DictWriter(file, fieldnames=list(metadata[0]))
         writer.writeheader()
-        writer.writerows(places)
+        writer.writerows(metadata)
 
 
 def _dump(name: str, content: object) -> None:

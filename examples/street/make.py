@@ -1,6 +1,6 @@
-"""Invent six street scenes as label images, and what two models say: ``python make.py``.
+"""Invent six street scenes as label images, and two models' predictions: ``python make.py``.
 
-Numbers of classes are in ``classes.txt``; 255 is the frame around each scene, which nobody
+Numbers of classes are in ``classes.txt``; 255 is the frame around each scene, which is not
 labelled.
 """
 
@@ -15,7 +15,7 @@ ROAD, CAR, SKY, VOID = 0, 1, 2, 255
 
 
 def scene(random: np.random.Generator) -> np.ndarray:
-    """A sky, a road below its horizon, some cars on it, a frame around all."""
+    """Draw sky, a road below its horizon, some cars on it, a frame around all."""
     image = np.full((HEIGHT, WIDTH), ROAD, np.uint8)
     horizon = random.integers(15, 30)
     image[:horizon] = SKY
@@ -29,7 +29,7 @@ def scene(random: np.random.Generator) -> np.ndarray:
 def predicted(
     truth: np.ndarray, shift: int, missed: float, random: np.random.Generator
 ) -> np.ndarray:
-    """The scene some pixels aside, a share of its cars taken for road."""
+    """Shift the scene by some pixels and take a share of its cars for road."""
     moved = np.roll(truth, (shift, 1), (0, 1))
     moved[moved == VOID] = ROAD
     moved[(moved == CAR) & (random.random(truth.shape) < missed)] = ROAD

@@ -1,4 +1,4 @@
-"""The example of autologging runs as people run it, and ranks detectors as the README does."""
+"""The example of autologging runs as people run it, and ranks detectors as people rank them."""
 
 from __future__ import annotations
 

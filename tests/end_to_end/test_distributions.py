@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-SOURCES = ("velour_plugin", "evaluators", "integrations", "tests", "examples", "changes")
+SOURCES = ("velour_plugin", "evaluators", "integrations", "tests", "examples", "changes", "docs")
 LEFT_BY_TOOLS = ("__pycache__", "*.pyc", "*.so", "*.pyd", "*.egg-info")
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "Makefile", "pyproject.toml")
 PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")

@@ -1,4 +1,4 @@
-"""The examples run, and what they print is what other libraries say of the same data."""
+"""The examples run, and their numbers are those of other libraries on the same data."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ELSEWHERE = {"autologging": "test_autolog_example.py"}
 """Examples that have a test file of their own."""
 
-BOARD = re.compile(r"^ +(\d)  +(?:\d\S*  +)?(\S+(?: \S+)*)  +(\d\.\d{4})  ", re.MULTILINE)
-"""Rank, model and value of a board's rows."""
+ROW = re.compile(r"^ +(\d)  +(?:\d\S*  +)?(\S+(?: \S+)*)  +(\d\.\d{4})  ", re.MULTILINE)
+"""Rank, model and value of a leaderboard's row."""
 
 
-class Ran:
-    """What an example printed, and where."""
+class Example:
+    """The output of an example, and the folder that it ran in."""
 
     def __init__(self, output: str, folder: Path) -> None:
         self.output, self.folder = output, folder
 
-    def boards(self) -> list[dict[str, float]]:
-        """Values by model, board by board, the best first."""
+    def leaderboards(self) -> list[dict[str, float]]:
+        """Values by model of each leaderboard, the best first."""
         parts = re.split(r"^.* on .*: \d+ of \d+ datums$", self.output, flags=re.MULTILINE)[1:]
-        return [{model: float(value) for _, model, value in BOARD.findall(p)} for p in parts]
+        return [{model: float(value) for _, model, value in ROW.findall(p)} for p in parts]
 
 
-def ran(name: str, folder: Path) -> Ran:
+def run_example(name: str, folder: Path) -> Example:
     """Run an example as a reader would, in an empty directory."""
     hidden = ("VELOUR_STORE_URI", "MLFLOW_TRACKING_URI")
     result = subprocess.run(
@@ -60,7 +60,7 @@ def ran(name: str, folder: Path) -> Ran:
         timeout=180,
     )
     assert result.returncode == 0, result.stderr
-    return Ran(result.stdout, folder)
+    return Example(result.stdout, folder)
 
 
 @pytest.fixture(scope="module")
@@ -87,52 +87,54 @@ def test_every_example_is_short_and_has_a_test() -> None:
 
 
 def coco_map(dataset: velour.Dataset, least: float) -> float:
-    """Mean average precision of boxes, by pycocotools, of proposals that are sure enough."""
+    """Average precision of boxes with at least this score, by pycocotools."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    def entry(place: int, one: velour.Annotation) -> dict[str, Any]:
-        assert one.polygon is not None
-        left, top, right, bottom = one.polygon.shape.bounds
+    def entry(index: int, outline: velour.Annotation) -> dict[str, Any]:
+        assert outline.polygon is not None
+        left, top, right, bottom = outline.polygon.shape.bounds
         box = [left, top, right - left, bottom - top]
         area = box[2] * box[3]
-        return {"image_id": place + 1, "category_id": 1, "bbox": box, "area": area, "iscrowd": 0}
+        return {"image_id": index + 1, "category_id": 1, "bbox": box, "area": area, "iscrowd": 0}
 
-    truth = [
-        entry(place, one) for place, t in enumerate(dataset.groundtruths) for one in t.annotations
+    truths = [
+        entry(index, outline)
+        for index, truth in enumerate(dataset.groundtruths)
+        for outline in truth.annotations
     ]
-    found = [
-        {**entry(place, one), "score": one.labels[0].score}
-        for place, said in enumerate(dataset.predicted)
-        for one in said.annotations
-        if (one.labels[0].score or 0.0) >= least
+    results = [
+        {**entry(index, outline), "score": outline.labels[0].score}
+        for index, prediction in enumerate(dataset.predicted)
+        for outline in prediction.annotations
+        if (outline.labels[0].score or 0.0) >= least
     ]
     with contextlib.redirect_stdout(io.StringIO()):
-        known = COCO()
-        known.dataset = {
-            "images": [{"id": place + 1} for place in range(len(dataset))],
+        coco = COCO()
+        coco.dataset = {
+            "images": [{"id": index + 1} for index in range(len(dataset))],
             "categories": [{"id": 1}],
-            "annotations": [{"id": number, **one} for number, one in enumerate(truth, 1)],
+            "annotations": [{"id": number, **box} for number, box in enumerate(truths, 1)],
         }
-        known.createIndex()
-        judge = COCOeval(known, known.loadRes(found), "bbox")
-        judge.evaluate()
-        judge.accumulate()
-        judge.summarize()
-    return float(judge.stats[0])
+        coco.createIndex()
+        evaluation = COCOeval(coco, coco.loadRes(results), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return float(evaluation.stats[0])
 
 
 def test_detection_ranks_by_city_with_the_numbers_of_coco(
     tiles: velour.Dataset, tmp_path: Path
 ) -> None:
-    example = ran("detection", tmp_path)
-    everywhere, las_vegas, khartoum = example.boards()
+    example = run_example("detection", tmp_path)
+    everywhere, las_vegas, khartoum = example.leaderboards()
     levels = {"every proposal": 0.0, "surer than 0.3": 0.3, "surer than 0.6": 0.6}
-    for board, city in ((everywhere, ""), (las_vegas, "Vegas"), (khartoum, "Khartoum")):
+    for leaderboard, city in ((everywhere, ""), (las_vegas, "Vegas"), (khartoum, "Khartoum")):
         chosen = np.array([city in datum.uid for datum in tiles.datums])
         expected = {name: coco_map(tiles.subset(chosen), least) for name, least in levels.items()}
-        assert board == pytest.approx(expected, abs=5e-5)
-        assert list(board) == sorted(board, key=lambda name: -board[name])
+        assert leaderboard == pytest.approx(expected, abs=5e-5)
+        assert list(leaderboard) == sorted(leaderboard, key=lambda name: -leaderboard[name])
     import mlflow
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
@@ -145,34 +147,36 @@ def test_detection_ranks_by_city_with_the_numbers_of_coco(
 
 
 def overlap(dataset: velour.Dataset) -> float:
-    """Pixels in both of all that are in one, drawn by pycocotools."""
+    """Intersection over union of all pixels, drawn by pycocotools."""
     from pycocotools import mask as masks
 
     def drawn(annotations: Any) -> Any:
         rings = [
-            np.asarray(one.polygon.shape.exterior.coords).ravel().tolist() for one in annotations
+            np.asarray(outline.polygon.shape.exterior.coords).ravel().tolist()
+            for outline in annotations
         ]
         if not rings:
             return np.zeros((650, 650), bool)
         return masks.decode(masks.merge(masks.frPyObjects(rings, 650, 650))).astype(bool)
 
-    both = either = 0
-    for truth, said in zip(dataset.groundtruths, dataset.predicted, strict=True):
-        real, found = drawn(truth.annotations), drawn(said.annotations)
-        both, either = both + int((real & found).sum()), either + int((real | found).sum())
-    return both / either
+    intersection = union = 0
+    for truth, prediction in zip(dataset.groundtruths, dataset.predicted, strict=True):
+        true, predicted = drawn(truth.annotations), drawn(prediction.annotations)
+        intersection += int((true & predicted).sum())
+        union += int((true | predicted).sum())
+    return intersection / union
 
 
 def test_segmentation_ranks_by_the_pixels_that_overlap(
     tiles: velour.Dataset, tmp_path: Path
 ) -> None:
-    example = ran("segmentation", tmp_path)
-    (board,) = example.boards()
-    assert list(board) == ["outlines", "fewer corners", "boxes"]
-    assert board["outlines"] == pytest.approx(overlap(tiles), abs=5e-5)
+    example = run_example("segmentation", tmp_path)
+    (leaderboard,) = example.leaderboards()
+    assert list(leaderboard) == ["outlines", "fewer corners", "boxes"]
+    assert leaderboard["outlines"] == pytest.approx(overlap(tiles), abs=5e-5)
     compared = example.output.partition("boxes (first) and outlines (second) on rooftops")[2]
     first, second, difference = map(float, re.findall(r"-?\d\.\d{4}", compared)[:3])
-    assert (first, second) == (board["boxes"], board["outlines"])
+    assert (first, second) == (leaderboard["boxes"], leaderboard["outlines"])
     assert difference == pytest.approx(second - first, abs=1e-4)
     assert "area_of_interest: AOI_5_Khartoum" in compared
     assert not (tmp_path / "mlflow.db").exists()
@@ -182,7 +186,7 @@ def test_segmentation_ranks_by_the_pixels_that_overlap(
 
 
 def test_tabular_classification_ranks_with_the_numbers_of_scikit_learn(tmp_path: Path) -> None:
-    example = ran("tabular_classification", tmp_path)
+    example = run_example("tabular_classification", tmp_path)
     table, kinds = load_breast_cancer(return_X_y=True, as_frame=True)
     train, test, truth, known = train_test_split(table, kinds, test_size=0.5, random_state=0)
     classifiers = {
@@ -192,10 +196,12 @@ def test_tabular_classification_ranks_with_the_numbers_of_scikit_learn(tmp_path:
     large = test["mean radius"] > 15
     expected: list[dict[str, float]] = [{}, {}]
     for name, classifier in classifiers.items():
-        said = classifier.fit(train, truth).predict(test)
-        expected[0][name] = accuracy_score(known, said)
-        expected[1][name] = accuracy_score(known[large], said[large])
-    assert example.boards() == [pytest.approx(board, abs=5e-5) for board in expected]
+        predicted = classifier.fit(train, truth).predict(test)
+        expected[0][name] = accuracy_score(known, predicted)
+        expected[1][name] = accuracy_score(known[large], predicted[large])
+    assert example.leaderboards() == [
+        pytest.approx(leaderboard, abs=5e-5) for leaderboard in expected
+    ]
     assert "champion moves from tumours/1 to tumours/2: it leads by 0.0386" in example.output
     import mlflow
 

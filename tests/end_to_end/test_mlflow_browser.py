@@ -12,7 +12,7 @@ import mlflow
 import pytest
 
 from tests import mlflow_runs as runs
-from tests.browser import browser, mlflow_server, picture, see, without_assistant
+from tests.browser import browser, mlflow_server, picture, see, tour, without_assistant
 from tests.pictures import LABELS, MODELS, harbour, predicted
 from velour_plugin.report.cell_examples import example_uids
 from velour_plugin.report.drawing import drawn
@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = runs.QUIET
+
+TOUR = (
+    "mlflow-saved-view",
+    "mlflow-saved-view-curves",
+    "mlflow-table",
+    "mlflow-tables-compared",
+    "mlflow-run",
+    "mlflow-report",
+)
+"""Pictures that the documentation shows one after the other."""
 
 
 @pytest.fixture
@@ -106,6 +116,7 @@ def test_the_stock_pages_compare_three_runs(
         leaders = frame.locator("#leaderboard td:nth-child(2)").all_inner_texts()
         assert leaders == sorted(MODELS, key=lambda model: -numbers[model]["mAP"])
         picture(opened.value, "mlflow-report")
+    assert tour(TOUR).stat().st_size < 500_000
 
     runs.evaluate(predicted(dataset, "large"), run, evaluator_config={"slices": []})
     assert "velour_slices.json" not in files_of(run)  # deleted through the server

@@ -2,7 +2,8 @@
 
 A block ```` ```console ```` is a session: lines with ``$`` are run, one after the other, and what
 follows each must be what it prints, on stdout and stderr. A block ```` ```python ```` must run;
-where the text goes on with *prints `something`*, it must print that. The blocks of a page share a
+where the text goes on with *prints `something`*, or *prints:* and a block ```` ```text ````, its
+output must end with that. The blocks of a page share a
 directory, in which there is a copy of ``examples``. A block after a line
 ``<!-- not run: REASON -->`` is skipped for that reason. What changes from call to call is
 compared as a word: see ``CHANGING``.
@@ -25,7 +26,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 BLOCK = re.compile(
     r"(?:<!-- not run: (?P<reason>.+?) -->\n+)?^```(?P<kind>console|python)\n(?P<body>.*?)^```\n+"
-    r"(?:prints `(?P<prints>.+?)`)?",
+    r"(?:prints `(?P<line>.+?)`|prints:\n+```text\n(?P<lines>.*?)^```$)?",
     re.MULTILINE | re.DOTALL,
 )
 CHANGING = (
@@ -65,8 +66,14 @@ def _step(part: str) -> tuple[str, str]:
 def blocks(text: str) -> list[Block]:
     """All fenced blocks of a page that can be run."""
     return [
-        Block(line=text[: found.start("body")].count("\n"), **found.groupdict())
-        for found in BLOCK.finditer(text)
+        Block(
+            kind=match["kind"],
+            body=match["body"],
+            line=text[: match.start("body")].count("\n"),
+            reason=match["reason"],
+            prints=match["line"] or match["lines"],
+        )
+        for match in BLOCK.finditer(text)
     ]
 
 
@@ -96,9 +103,9 @@ def run(command: str | list[str], folder: Path) -> subprocess.CompletedProcess[s
 
 
 PAGES_WITH_BLOCKS = {
-    str(page.relative_to(PROJECT)): found
+    str(page.relative_to(PROJECT)): page_blocks
     for page in PAGES
-    if (found := blocks(page.read_text(encoding="utf-8")))
+    if (page_blocks := blocks(page.read_text(encoding="utf-8")))
 }
 
 
@@ -110,8 +117,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_there_are_sessions_and_there_is_python() -> None:
-    run = [block for found in PAGES_WITH_BLOCKS.values() for block in found if not block.reason]
-    assert {block.kind for block in run} == {"console", "python"}
+    executed = [block for page in PAGES_WITH_BLOCKS.values() for block in page if not block.reason]
+    assert {block.kind for block in executed} == {"console", "python"}
     assert {"README.md", "docs/quickstart.md"} <= {*PAGES_WITH_BLOCKS}
 
 
@@ -125,7 +132,8 @@ def test_a_page_is_true(page: str, folder: Path) -> None:
 def check_python(block: Block, page: str, folder: Path) -> None:
     result = run([sys.executable, "-c", block.body], folder)
     assert result.returncode == 0, f"{page}, line {block.line}:\n{result.stdout}"
-    assert block.prints is None or settled(result.stdout).endswith(block.prints), result.stdout
+    if block.prints is not None:
+        assert settled(result.stdout).endswith(settled(block.prints)), result.stdout
 
 
 def check_session(block: Block, page: str, folder: Path) -> None:
@@ -158,13 +166,25 @@ print(1)
 ```
 
 prints `1`.
+
+```python
+print("a\\nb")
+```
+
+prints:
+
+```text
+a
+b
+```
 """
 
 
 def test_blocks_are_found_with_reasons_commands_and_outputs() -> None:
-    left_out, session, python = blocks(PAGE)
+    left_out, session, python, python_of_lines = blocks(PAGE)
     assert (left_out.reason, session.reason) == ("needs a server", None)
     assert (python.body, python.prints) == ("print(1)\n", "1")
+    assert python_of_lines.prints == "a\nb\n"
     assert session.steps == [
         ("velour rank mAP \\\n    --dataset fires", "mAP on fires\n"),
         ("velour plugins", ""),
@@ -172,5 +192,5 @@ def test_blocks_are_found_with_reasons_commands_and_outputs() -> None:
 
 
 def test_what_changes_is_compared_as_a_word() -> None:
-    one, other = f"run {'a' * 32} in 3.2 s  \n", f"run {'b' * 32} in 14 s\n"
-    assert settled(one) == settled(other) == "run ID in TIME"
+    first, second = f"run {'a' * 32} in 3.2 s  \n", f"run {'b' * 32} in 14 s\n"
+    assert settled(first) == settled(second) == "run ID in TIME"
