@@ -70,11 +70,11 @@ def test_pairs_are_taken_as_one_after_the_other(pairs: list[tuple[int, int]]) ->
     left: set[int] = set()
     right: set[int] = set()
     expected = []
-    for first, other in pairs:
-        expected.append(first not in left and other not in right)
+    for member, other_member in pairs:
+        expected.append(member not in left and other_member not in right)
         if expected[-1]:
-            left.add(first)
-            right.add(other)
+            left.add(member)
+            right.add(other_member)
     assert paired_up(first, second).tolist() == expected
 
 
