@@ -455,15 +455,26 @@ def velour_partitions(folder: str, workers: str) -> Answer:
     return {**spent, "detections": rows, "numbers": numbers}
 
 
+_ENVIRONMENT = "distributed.nanny.pre-spawn-environ"
+CALM = {
+    f"{_ENVIRONMENT}.MALLOC_TRIM_THRESHOLD_": 2**30,
+    f"{_ENVIRONMENT}.MALLOC_MMAP_THRESHOLD_": 2**25,
+    "distributed.worker.profile.enabled": False,
+}
+"""Settings of Dask that ``SCALE.md`` advises: workers keep memory, and do not watch themselves."""
+
+
 @contextlib.contextmanager
 def _workers(number: int) -> Iterator[None]:
     if not number:
         yield
         return
+    import dask
     import joblib
     from distributed import Client, LocalCluster
 
     with (
+        dask.config.set(CALM),
         LocalCluster(
             n_workers=number, threads_per_worker=1, dashboard_address=None, silence_logs=50
         ) as cluster,

@@ -380,7 +380,7 @@ def test_what_is_too_large_for_a_database_is_refused(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite takes a gigabyte as one value; nothing of the rest is stored either."""
-    monkeypatch.setattr("velour_plugin.store.sql.records.evaluations._LARGEST", 100)
+    monkeypatch.setattr("velour_plugin.store.sql.records.columns._LARGEST", 100)
     before = rows(store)
     with pytest.raises(InvalidInput, match=r"at most .* GB\. Write smaller parts"):
         store.save(handmade(), JUDGED)
