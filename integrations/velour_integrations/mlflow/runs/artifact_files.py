@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from velour_integrations.mlflow.runs.display_options import Wanted
+from velour_integrations.mlflow.runs.display_options import DisplayOptions
 from velour_integrations.mlflow.runs.tables import write_table
 from velour_plugin import Dataset
 from velour_plugin.plugin import Drawn, Findings, drawn, label_rows, report, slice_rows, worst_rows
@@ -64,11 +64,11 @@ class Shown:
     images: int = 0
 
 
-def write_all(folder: Path, findings: Findings, dataset: Dataset, wanted: Wanted) -> Shown:
+def write_all(folder: Path, findings: Findings, dataset: Dataset, options: DisplayOptions) -> Shown:
     """Write what there is to show."""
     shown, images = Shown(), []
     with decorating("images of the worst datums"):
-        images = _draw(findings, dataset, wanted)
+        images = _draw(findings, dataset, options)
         _write_images(folder, images)
         shown.images = len(images)
     with decorating(REPORT):
@@ -77,11 +77,11 @@ def write_all(folder: Path, findings: Findings, dataset: Dataset, wanted: Wanted
     rows = {PER_CLASS: label_rows, SLICES: slice_rows, WORST: worst_rows}
     for name, rows_of in rows.items():
         with decorating(name):
-            told = rows_of(findings)[:ROWS]
-            if name == WORST and len(images) == len(told):
-                told = [_with_image(row, step) for step, row in enumerate(told)]
-            if told:
-                shown.tables[name] = write_table(folder / name, told)
+            rows = rows_of(findings)[:ROWS]
+            if name == WORST and len(images) == len(rows):
+                rows = [_with_image(row, step) for step, row in enumerate(rows)]
+            if rows:
+                shown.tables[name] = write_table(folder / name, rows)
                 shown.files.append(name)
     with decorating(MAP):
         places = geojson(findings)
@@ -94,17 +94,17 @@ def write_all(folder: Path, findings: Findings, dataset: Dataset, wanted: Wanted
 def geojson(findings: Findings) -> dict[str, Any]:
     """Where the datums are, those that went worst first; MLflow shows it on a map."""
     score, errors = (findings.by_datum.get(name) for name in ("score", "errors"))
-    located = [place for place, (x, _) in enumerate(findings.places) if not math.isnan(x)]
+    located = [index for index, (x, _) in enumerate(findings.places) if not math.isnan(x)]
     if errors is not None:
-        located.sort(key=lambda place: -int(errors[place]))
+        located.sort(key=lambda index: -int(errors[index]))
     features = []
-    for place in located[:PLACES]:
-        known: dict[str, Any] = {"datum": findings.datums[place].uid}
+    for index in located[:PLACES]:
+        known: dict[str, Any] = {"datum": findings.datums[index].uid}
         if score is not None and errors is not None:
-            value = float(score[place])
+            value = float(score[index])
             known["score"] = None if math.isnan(value) else round(value, 4)
-            known["errors"] = int(errors[place])
-        point = [round(float(one), 6) for one in findings.places[place]]
+            known["errors"] = int(errors[index])
+        point = [round(float(number), 6) for number in findings.places[index]]
         features.append(
             {
                 "type": "Feature",
@@ -115,28 +115,30 @@ def geojson(findings: Findings) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": features}
 
 
-def _draw(findings: Findings, dataset: Dataset, wanted: Wanted) -> list[Drawn]:
-    uids = [findings.datums[place].uid for place in findings.worst]
+def _draw(findings: Findings, dataset: Dataset, options: DisplayOptions) -> list[Drawn]:
+    uids = [findings.datums[index].uid for index in findings.worst]
     threshold = findings.evaluation.certificate.parameters.get("score_threshold", 0.0)
-    found = list(drawn(dataset, uids, wanted.images, threshold))
-    if wanted.images is not None and len(found) < len(uids):
+    drawings = list(drawn(dataset, uids, options.images, threshold))
+    if options.images is not None and len(drawings) < len(uids):
         _logger.warning(
             "Velour found %d of the %d worst images in %s: datums name their file by the metadata "
             "file_name.",
-            len(found),
+            len(drawings),
             len(uids),
-            wanted.images,
+            options.images,
         )
-    return found
+    return drawings
 
 
 def _write_images(folder: Path, images: list[Drawn]) -> None:
     """Under names that MLflow's image charts read, always the same: the next ones replace them."""
-    for step, one in enumerate(images):
+    for step, drawing in enumerate(images):
         whole, small = (folder / name for name in _names(step))
         whole.parent.mkdir(exist_ok=True)
-        one.image.save(whole, quality=85)
-        one.image.resize([max(1, side // 2) for side in one.image.size]).save(small, quality=75)
+        drawing.image.save(whole, quality=85)
+        drawing.image.resize([max(1, side // 2) for side in drawing.image.size]).save(
+            small, quality=75
+        )
 
 
 def _with_image(row: dict[str, Any], step: int) -> dict[str, Any]:

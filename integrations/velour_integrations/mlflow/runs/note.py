@@ -38,7 +38,7 @@ def with_ours(note: str | None, ours: str) -> str | None:
 
 
 def run_note(findings: Findings, run: EvaluatedRun, files: Iterable[str], view: str | None) -> str:
-    """What an evaluation says of itself on its run: numbers, data, links."""
+    """The note on a run: numbers, data, links."""
     evaluation, certificate = findings.evaluation, findings.evaluation.certificate
     known = [(name, value) for name, value in evaluation.headline.items() if value is not None]
     numbers = ", ".join(f"{name} **{value:.4f}**" for name, value in known[:_SHOWN])
