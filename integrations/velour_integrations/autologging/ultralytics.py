@@ -220,7 +220,8 @@ def _weights(validator: Any) -> str | None:
         return None
     path = PurePath(str(weights))
     trained = path.stem in ("best", "last") and path.parent.name == "weights"
-    return "-".join(filter(None, [trained and path.parent.parent.name, path.stem]))
+    training = path.parent.parent.name if trained else ""
+    return f"{training}-{path.stem}" if training else path.stem
 
 
 AUTOLOGGER = Autologger(
