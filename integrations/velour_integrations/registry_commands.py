@@ -1,6 +1,6 @@
-"""``velour promote`` and ``velour versions``: MLflow's model registry, told by what was measured.
+"""``velour promote`` and ``velour versions``: MLflow's model registry, moved by what was measured.
 
-The libraries are imported when a command runs: the command line asks this file for its help.
+The libraries are imported when a command runs: the command line loads this file for its help.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from velour_plugin.plugin import json_option, label_named, print_result, store_o
 @click.argument("model")
 @click.option("--alias", default="champion", show_default=True, help="To give to the best version.")
 @click.option("--metric", default="mAP", show_default=True, help="To rank the versions by.")
-@click.option("--dataset", required=True, metavar="NAME", help="What the versions were judged on.")
+@click.option("--dataset", required=True, metavar="NAME", help="That versions were evaluated on.")
 @where_option
 @click.option("--label", metavar="[KEY=]VALUE", help="Rank by this class, with a metric like AP.")
 @click.option("--confidence", default=0.95, show_default=True, help="That the lead is no chance.")

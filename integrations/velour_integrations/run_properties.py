@@ -18,7 +18,7 @@ def run_value(name: str, model: str, run_id: str | None) -> Any:
 
     Args:
         name: of the property, such as ``mlflow.params.backbone``.
-        model: of the evaluation; MLflow is asked about its run.
+        model: of the evaluation; its run is looked up in MLflow.
         run_id: of the evaluation; ``None`` when it was made outside MLflow.
     """
     from velour_integrations.loading import load_mlflow

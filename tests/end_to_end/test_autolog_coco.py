@@ -263,7 +263,7 @@ def test_numbers_that_differ_are_a_warning_with_both(warned: list[str]) -> None:
     evaluated("pycocotools", truth, found)
     assert all_runs() == []
     (said,) = warned
-    assert "not logged: it says mAP = 0, and Velour 1 of the same" in said
+    assert "not logged: it reports mAP = 0, and Velour 1 of the same" in said
     assert "id is 0" in said
 
 

@@ -174,7 +174,7 @@ def test_images_that_other_devices_judged_are_a_warning(
 ) -> None:
     ultralytics.detect([(FOUND, TRUE)], "detect", 4)()
     assert all_runs() == []
-    assert "2 of 4 images were judged here" in warned[0]
+    assert "2 of 4 images were evaluated here" in warned[0]
 
 
 def test_rotated_boxes_are_left_alone(ultralytics: SimpleNamespace, warned: list[str]) -> None:

@@ -294,7 +294,7 @@ def test_what_cannot_be_judged_is_refused_before_a_run_begins(
 @pytest.mark.parametrize(
     ("message", "arguments"),
     [
-        ("the model gave 3 answers for 4 rows", ["some_models:one_row_less"]),
+        ("the model returned 3 outputs for 4 rows", ["some_models:one_row_less"]),
         ("lacks 'label'", ["some_models:wrong_keys"]),
         ("unknown property 'our'", ["some_models:everything", "--where", "our > 3"]),
     ],

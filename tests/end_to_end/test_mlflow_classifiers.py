@@ -248,7 +248,7 @@ def test_answers_that_are_no_labels_are_refused() -> None:
     _, data = iris()
     with pytest.raises(InvalidInput, match=r"datum '0'.*1\.5"):
         evaluated(lambda frame: [1.5] * len(frame), data)
-    with pytest.raises(InvalidInput, match="74 answers for 75 rows"):
+    with pytest.raises(InvalidInput, match="74 outputs for 75 rows"):
         evaluated(lambda frame: [1] * (len(frame) - 1), data)
     assert runs.metrics(runs.last_run()) == {}
     assert runs.evaluations("iris") == 0

@@ -455,8 +455,8 @@ GOOD = cell([0, 0, 10, 10], score=0.9)
 @pytest.mark.parametrize(
     ("message", "answers"),
     [
-        ("3 answers for 4 rows", [GOOD] * 3),
-        ("5 answers for 4 rows", [GOOD] * 5),
+        ("3 outputs for 4 rows", [GOOD] * 3),
+        ("5 outputs for 4 rows", [GOOD] * 5),
         ("an answer for each row|expected a list", None),
         ("an answer for each row|expected a list", 7),
         ("datum 'roof': None is a NoneType; say", [GOOD, GOOD, GOOD, None]),
@@ -471,7 +471,7 @@ GOOD = cell([0, 0, 10, 10], score=0.9)
             [{"boxes": [[0, 0, 1, 1]], "labels": [], "scores": [1]}, *[GOOD] * 3],
         ),
         ("'2' has no score", [cell([0, 0, 1, 1]), [], [], []]),
-        ("name the one to judge", pd.DataFrame({"a": [GOOD] * 4, "b": [GOOD] * 4})),
+        ("name the one to evaluate", pd.DataFrame({"a": [GOOD] * 4, "b": [GOOD] * 4})),
     ],
 )
 def test_answers_that_cannot_be_read_are_refused(message: str, answers: Any) -> None:
@@ -504,8 +504,8 @@ def test_frames_that_cannot_be_read_are_refused(
 
 def test_a_frame_without_ground_truth_or_predictions_is_refused() -> None:
     refused(BadDataset, "a column of ground truth", plain_frame(), predictions="said")
-    refused(BadDataset, "there is nothing to judge", plain_frame(), targets="truth")
-    refused(BadDataset, "there is nothing to judge", fires())
+    refused(BadDataset, "nothing to evaluate", plain_frame(), targets="truth")
+    refused(BadDataset, "nothing to evaluate", fires())
 
 
 def test_predictions_for_a_datum_that_is_not_there_are_refused() -> None:

@@ -213,7 +213,7 @@ def test_nonsense_is_refused_before_a_model_works() -> None:
 
 
 def test_too_few_answers_to_a_batch_name_the_way_out() -> None:
-    with pytest.raises(BadDataset, match=r"(?s)4 answers for 2 rows.*\{'batch_size': 4\}"):
+    with pytest.raises(BadDataset, match=r"(?s)4 outputs for 2 rows.*\{'batch_size': 4\}"):
         judge(
             "object-detection",
             frame_of("object-detection"),

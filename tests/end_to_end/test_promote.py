@@ -207,8 +207,8 @@ def test_versions_that_were_not_judged_on_these_data_are_left_out_and_named() ->
     promotion = decide()
     assert [row.model for row in promotion.board] == ["fires/3"]
     notes = "\n".join(promotion.board.notes)
-    assert "fires/1 was not judged on fires v2, and is left out." in notes
-    assert "fires/2 was not judged on fires v2, and is left out." in notes
+    assert "fires/1: not evaluated on fires v2, left out." in notes
+    assert "fires/2: not evaluated on fires v2, left out." in notes
 
 
 def test_a_champion_that_was_not_judged_on_these_data_keeps_the_alias() -> None:

@@ -26,7 +26,7 @@ def list_runs(dataset: str | None, model: str | None, as_json: bool, store: str 
     \b
     $ velour runs list --dataset fires
     """
-    from velour_plugin.answers.text import Column, TextTable
+    from velour_plugin.answers.text import TextColumn, TextTable
     from velour_plugin.store.opening import read_store
     from velour_plugin.use_cases import inventory
 
@@ -38,7 +38,7 @@ def list_runs(dataset: str | None, model: str | None, as_json: bool, store: str 
         click.echo("No run is evaluated yet: run 'velour evaluate'.", err=True)
         return
     columns = [
-        Column(heading, heading == "value")
+        TextColumn(heading, heading == "value")
         for heading in ("run", "model", "dataset", "metric", "value", "evaluated")
     ]
     rows = [

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import Evaluator
-from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measured
+from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measurement
 from velour_plugin.ranking.uncertainty.statistics import resample_weights
 
 CONFIDENCE, RESAMPLES, SEED = 0.95, 1000, 0
@@ -54,7 +54,7 @@ def headline_intervals(
 
 def _measured(
     evaluation: Evaluation, evaluator: Evaluator, name: str, replicates: NDArray[np.float64]
-) -> Measured:
+) -> Measurement:
     """One metric under resamples; with how many datums are right where it is a share of them."""
     ledger = evaluation.ledger
     outcomes = evaluator.outcomes(ledger, name, None)
@@ -62,4 +62,4 @@ def _measured(
     if outcomes is not None:
         right, tried = outcomes
         share = int((right & tried).sum()), int(tried.sum())
-    return Measured(evaluation.headline[name], len(ledger.datums), replicates, share=share)
+    return Measurement(evaluation.headline[name], len(ledger.datums), replicates, share=share)

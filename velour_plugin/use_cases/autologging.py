@@ -36,8 +36,8 @@ def autolog(
         silent: no messages and no warnings.
         extra_tags: tags of the runs made for it.
         libraries: only these, by the names that ``velour plugins`` lists.
-        dataset: what evaluated datasets are called; when left out, as the library calls them, or
-            after their content.
+        dataset: name of the evaluated datasets; when left out, that of their file, or of the
+            MLflow experiment.
         store: URL of the store; ``VELOUR_STORE_URI`` or ``sqlite:///velour.db`` when left out.
         log_artifacts: whether runs get predictions and reports beside metrics and tags.
         join: follow ``mlflow.autolog()`` until the next call of this function: it then switches

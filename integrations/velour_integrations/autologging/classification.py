@@ -1,4 +1,4 @@
-"""What a classifier said of rows or images, as a Velour dataset with predictions."""
+"""A classifier's predictions of rows or images, as a Velour dataset."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ MOST_CELLS = 200_000
 """Of a larger frame, columns do not become metadata: making them would be felt."""
 
 
-def judged(
+def classified(
     name: str | None,
     classes: Sequence[Any],
     truth: NDArray[Any],
-    said: NDArray[Any],
+    predictions: NDArray[Any],
     metadata: Sequence[Mapping[str, Any]] | None = None,
 ) -> velour.Dataset:
-    """Make a dataset of what is true of rows and what was said of them; rows are named by number.
+    """A dataset of the true classes of rows and the predictions; rows are named by number.
 
     Args:
         name: what the library calls the data, if it does.
-        classes: those that can be said, as the library spells them.
+        classes: that can be predicted, as the library writes them.
         truth: ``(rows,)`` classes, or ``(rows, classes)`` bool.
-        said: ``(rows,)`` classes, or ``(rows, classes)`` scores in [0, 1].
+        predictions: ``(rows,)`` classes, or ``(rows, classes)`` scores in [0, 1].
         metadata: of the rows.
     """
     places = np.arange(len(truth), dtype=np.int32)
@@ -43,18 +43,18 @@ def judged(
         true = AnnotationTable.from_columns(labels, *np.nonzero(truth))
     else:
         true = labels_table(truth, places, labels)
-        if said.ndim == 2 and said.size > MOST_SCORES:
-            said = np.asarray(classes)[said.argmax(axis=1)]
-    told = (
-        scores_table(said, classes, places)
-        if said.ndim == 2
-        else labels_table(said, places, true.labels)
+        if predictions.ndim == 2 and predictions.size > MOST_SCORES:
+            predictions = np.asarray(classes)[predictions.argmax(axis=1)]
+    table = (
+        scores_table(predictions, classes, places)
+        if predictions.ndim == 2
+        else labels_table(predictions, places, true.labels)
     )
     facts = [{}] * len(truth) if metadata is None else metadata
     datums = [velour.Datum(str(row), fact) for row, fact in enumerate(facts)]
     dataset = velour.Dataset.from_table("autologged", datums, true)
     known = dataset_name(name, dataset)
-    return velour.Dataset.from_table(known, datums, true).with_predictions(told, "autologged")
+    return velour.Dataset.from_table(known, datums, true).with_predictions(table, "autologged")
 
 
 def facts_of(features: Any) -> list[dict[str, Any]] | None:
@@ -82,5 +82,5 @@ def softmax(logits: ArrayLike) -> NDArray[np.float64]:
 
 
 def _is_plain(value: Any) -> bool:
-    """A value that says something: pandas says nothing by None, NaN or NaT."""
+    """Whether a value is plain and not empty (None, NaN or NaT)."""
     return isinstance(value, (str, bool, int, float)) and value == value

@@ -1,10 +1,10 @@
-"""What a ``COCOeval`` object judged, in pycocotools and in what follows its interface.
+"""What a ``COCOeval`` object evaluated, in pycocotools and in what follows its interface.
 
-Most trainers end in its ``summarize``, but some of them (torchvision's references, DETR) judge
+Most trainers end in its ``summarize``, but some of them (torchvision's references, DETR) evaluate
 batch by batch, and what is left in the object by then are the detections of the last
 batch. So detections are noted when they are prepared, image by image.
 
-What cannot be asked of Velour exactly is a warning that names it, and nothing is logged: other
+What Velour cannot evaluate exactly alike is a warning that names it, and nothing is logged: other
 recall levels, detections of other processes, LVIS's rules.
 """
 
@@ -26,7 +26,7 @@ import numpy as np
 
 from velour_integrations.autologging import recording
 from velour_integrations.autologging.coco_reading import (
-    Truth,
+    CocoTruth,
     by_label,
     predictions_of,
     truth_of,
@@ -48,8 +48,8 @@ _RECALLS = np.linspace(0.0, 1.0, 101)
 _AREAS = [["all", 0.0, 1e10], ["small", 0.0, 1024.0], ["medium", 1024.0, 9216.0],
           ["large", 9216.0, 1e10]]  # fmt: skip
 
-_truths: WeakKeyDictionary[Any, Truth] = WeakKeyDictionary()
-_found: WeakKeyDictionary[Any, dict[Any, Sequence[Mapping[str, Any]]]] = WeakKeyDictionary()
+_truths: WeakKeyDictionary[Any, CocoTruth] = WeakKeyDictionary()
+_detections: WeakKeyDictionary[Any, dict[Any, Sequence[Mapping[str, Any]]]] = WeakKeyDictionary()
 _logged: WeakKeyDictionary[Any, dict[Any, frozenset[Any]]] = WeakKeyDictionary()
 
 
@@ -83,13 +83,15 @@ def _note_results(original: Callable[..., Any], self: Any, *args: Any, **kwargs:
 
 
 def _note_detections(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> None:
-    """Remember the truth before COCO's code turns its polygons to masks, and what was found."""
+    """Remember the truth before COCO's code turns its polygons to masks, and the detections."""
     kind = self.params.iouType
     if kind in TASKS and recording.is_listening():
-        with suppress(VelourError):  # said again, and aloud, when it is needed
+        with suppress(VelourError):  # raised again when the evaluation is recorded
             _truth(self.cocoGt, kind == "segm")
-        found = _found.setdefault(self, {})
-        found.update({image: self.cocoDt.imgToAnns.get(image, ()) for image in self.params.imgIds})
+        detections = _detections.setdefault(self, {})
+        detections.update(
+            {image: self.cocoDt.imgToAnns.get(image, ()) for image in self.params.imgIds}
+        )
     original(self, *args, **kwargs)
 
 
@@ -108,9 +110,9 @@ def _capture(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any)
     pending = collecting.get()
     if pending is not None and any(item.task == TASKS[kind] for item in pending):
         return  # of a single class, after all of them
-    categories, place = frozenset(_categories(self)), (recording.active_run_id(), kind)
+    categories, key = frozenset(_categories(self)), (recording.active_run_id(), kind)
     before = _logged.setdefault(self.cocoGt, {})
-    if categories < before.get(place, frozenset()):
+    if categories < before.get(key, frozenset()):
         logger.debug("COCOeval: %d of the categories that were logged.", len(categories))
         return
     try:
@@ -118,7 +120,7 @@ def _capture(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any)
     except VelourError as error:
         logger.warning("COCOeval: not logged: %s", error)
         return
-    before[place] = categories
+    before[key] = categories
     if pending is None:
         recording.record([captured])
     else:
@@ -126,14 +128,14 @@ def _capture(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any)
 
 
 def _unlike(evaluation: Any) -> str | None:
-    """Why Velour cannot be asked the same."""
+    """Why Velour cannot evaluate the same; ``None`` when it can."""
     params = evaluation.params
-    seen = _found.get(evaluation)
+    seen = _detections.get(evaluation)
     missing = [] if seen is None else [image for image in params.imgIds if image not in seen]
     if missing:
         return (
             f"the detections of {len(missing)} images, such as {missing[0]}, were not seen here: "
-            "other processes judged them, or autologging was off. Judge in one process."
+            "other processes evaluated them, or autologging was off. Evaluate in one process."
         )
     if not _near(params.recThrs, _RECALLS):
         return f"{len(params.recThrs)} recall levels (recThrs) of its own: COCO's are 0:0.01:1."
@@ -151,18 +153,19 @@ def _captured(evaluation: Any) -> Captured:
     masks = kind == "segm"
     truth = _truth(evaluation.cocoGt, masks)
     whole = truth.narrowed(set(params.imgIds), set(_categories(evaluation)))
-    seen = _found.get(evaluation) or evaluation.cocoDt.imgToAnns
-    told = chain.from_iterable(seen.get(image, ()) for image in whole.images)
-    said, dataset = predictions_of(whole, told, masks), whole.dataset
+    seen = _detections.get(evaluation) or evaluation.cocoDt.imgToAnns
+    detections = chain.from_iterable(seen.get(image, ()) for image in whole.images)
+    predictions, dataset = predictions_of(whole, detections, masks), whole.dataset
     parameters = _parameters(evaluation)
     if not params.useCats:
-        said, dataset = by_label(said), replace(dataset, truth=by_label(dataset.truth))
+        predictions = by_label(predictions)
+        dataset = replace(dataset, truth=by_label(dataset.truth))
         parameters["label_map"] = {name: "object" for _, name in dataset.truth.labels}
     name = recording.dataset_name(getattr(evaluation.cocoGt, "_velour_name", None), dataset)
-    judged = dataset.with_name(name).with_predictions(said, "autologged")
-    said_there = {} if _is_rounded(params) else _stats(evaluation)
+    predicted = dataset.with_name(name).with_predictions(predictions, "autologged")
+    reported = {} if _is_rounded(params) else _stats(evaluation)
     model = getattr(evaluation.cocoDt, "_velour_model", None)
-    return Captured("COCOeval", judged, TASKS[kind], parameters, said_there, model=model)
+    return Captured("COCOeval", predicted, TASKS[kind], parameters, reported, model=model)
 
 
 def _is_rounded(params: Any) -> bool:
@@ -173,8 +176,8 @@ def _is_rounded(params: Any) -> bool:
     Velour takes the levels that are meant.
     """
     meant = [_RECALLS, *([_THRESHOLDS] if _near(params.iouThrs, _THRESHOLDS) else [])]
-    given = [params.recThrs, params.iouThrs]
-    return not all(map(np.array_equal, meant, given))
+    levels = [params.recThrs, params.iouThrs]
+    return not all(map(np.array_equal, meant, levels))
 
 
 def _categories(evaluation: Any) -> Sequence[Any]:
@@ -205,7 +208,7 @@ def _most(evaluation: Any) -> list[int]:
 
 
 def _stats(evaluation: Any) -> dict[str, float]:
-    """The library's own numbers where it has any: -1 says that it has none."""
+    """The library's own numbers, without -1, which stands for none."""
     labels: Sequence[str] = ("small", "medium", "large")
     if _is_adaptive(evaluation):
         labels = evaluation.params.areaRngLbl[1:]
@@ -220,7 +223,7 @@ def _is_adaptive(evaluation: Any) -> bool:
     return hasattr(evaluation, "all_stats")
 
 
-def _truth(coco: Any, with_shapes: bool) -> Truth:
+def _truth(coco: Any, with_shapes: bool) -> CocoTruth:
     known = _truths.get(coco)
     if known is None:
         known = _truths[coco] = truth_of(coco.dataset, with_shapes)

@@ -22,7 +22,7 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Truth:
+class CocoTruth:
     """The ground truth of a COCO object.
 
     Args:
@@ -35,7 +35,7 @@ class Truth:
     images: Mapping[Any, int]
     categories: Mapping[Any, int]
 
-    def narrowed(self, images: Collection[Any], categories: Collection[Any]) -> Truth:
+    def narrowed(self, images: Collection[Any], categories: Collection[Any]) -> CocoTruth:
         """Only these images and categories; the others are as if they were not there."""
         dataset, kept = self.dataset, {key: at for key, at in self.images.items() if key in images}
         if len(kept) < len(self.images):
@@ -44,15 +44,15 @@ class Truth:
             dataset, kept = dataset.subset(chosen), _renumbered(kept)
         used = {key: at for key, at in self.categories.items() if key in categories}
         if len(used) < len(self.categories):
-            place = np.full(len(self.categories), -1)
-            place[list(used.values())] = np.arange(len(used))
+            new_index = np.full(len(self.categories), -1)
+            new_index[list(used.values())] = np.arange(len(used))
             labels = [dataset.truth.labels[at] for at in used.values()]
-            dataset = replace(dataset, truth=dataset.truth.relabelled(labels, place))
+            dataset = replace(dataset, truth=dataset.truth.relabelled(labels, new_index))
             used = _renumbered(used)
-        return Truth(dataset, kept, used)
+        return CocoTruth(dataset, kept, used)
 
 
-def truth_of(content: Json, with_shapes: bool) -> Truth:
+def truth_of(content: Json, with_shapes: bool) -> CocoTruth:
     """Read what a COCO object holds as its ``dataset``.
 
     Args:
@@ -64,7 +64,7 @@ def truth_of(content: Json, with_shapes: bool) -> Truth:
     names = [str(item.get("name", number)) for number, item in categories.items()]
     if len(set(names)) < len(names):
         names = [f"{name} ({number})" for name, number in zip(names, categories, strict=True)]
-    datums = [velour.Datum(str(number), _said(image)) for number, image in images.items()]
+    datums = [velour.Datum(str(number), _metadata_of(image)) for number, image in images.items()]
     places, labels = _numbered(images), _numbered(categories)
     entries = [
         item
@@ -80,20 +80,22 @@ def truth_of(content: Json, with_shapes: bool) -> Truth:
         crowd=np.array([bool(item.get("iscrowd", 0)) for item in entries], bool),
         shape=[_shape(item, with_shapes) for item in entries],
     )
-    return Truth(velour.Dataset.from_table("autologged", datums, table), places, labels)
+    return CocoTruth(velour.Dataset.from_table("autologged", datums, table), places, labels)
 
 
-def predictions_of(truth: Truth, found: Iterable[Json], with_shapes: bool) -> AnnotationTable:
+def predictions_of(
+    truth: CocoTruth, detections: Iterable[Json], with_shapes: bool
+) -> AnnotationTable:
     """Read detections of these images and categories; those of others are left out.
 
     Args:
         truth: what they are about.
-        found: as a COCO object has them, with its idea of their areas.
+        detections: as a COCO object has them, with its idea of their areas.
         with_shapes: masks, or boxes.
     """
     entries = [
         item
-        for item in found
+        for item in detections
         if item["image_id"] in truth.images and item["category_id"] in truth.categories
     ]
     shapes = [_shape(item, True) for item in entries] if with_shapes else None
@@ -114,21 +116,23 @@ def by_label(table: AnnotationTable) -> AnnotationTable:
 
 
 def _in_order(entries: Iterable[Json]) -> dict[Any, Json]:
-    found = {item["id"]: item for item in entries}
-    return dict(sorted(found.items(), key=lambda item: natural_order(str(item[0]))))
+    by_id = {item["id"]: item for item in entries}
+    return dict(sorted(by_id.items(), key=lambda item: natural_order(str(item[0]))))
 
 
 def _numbered(entries: Iterable[Any]) -> dict[Any, int]:
-    return {number: place for place, number in enumerate(entries)}
+    return {number: index for index, number in enumerate(entries)}
 
 
 def _renumbered(places: Mapping[Any, int]) -> dict[Any, int]:
     return _numbered(sorted(places, key=lambda key: places[key]))
 
 
-def _said(image: Json) -> dict[str, Any]:
-    said = {key: image[key] for key in ("file_name", "height", "width") if key in image}
-    return {key: value.item() if hasattr(value, "item") else value for key, value in said.items()}
+def _metadata_of(image: Json) -> dict[str, Any]:
+    metadata = {key: image[key] for key in ("file_name", "height", "width") if key in image}
+    return {
+        key: value.item() if hasattr(value, "item") else value for key, value in metadata.items()
+    }
 
 
 def _column(entries: Sequence[Json], key: str, places: Mapping[Any, int]) -> NDArray[np.int32]:
@@ -137,20 +141,20 @@ def _column(entries: Sequence[Json], key: str, places: Mapping[Any, int]) -> NDA
 
 def _boxes(entries: Sequence[Json]) -> NDArray[np.float64]:
     boxes = [item.get("bbox") for item in entries]
-    told = [[np.nan] * 4 if box is None or not len(box) else box for box in boxes]
-    return np.array(told, float).reshape(-1, 4)
+    corners = [[np.nan] * 4 if box is None or not len(box) else box for box in boxes]
+    return np.array(corners, float).reshape(-1, 4)
 
 
 def _shape(entry: Json, must_be_sound: bool) -> Shape | None:
-    given = entry.get("segmentation")
-    if given is None or not len(given):
+    segmentation = entry.get("segmentation")
+    if segmentation is None or not len(segmentation):
         return None
     try:
-        if isinstance(given, Mapping):
-            counts = given["counts"]
+        if isinstance(segmentation, Mapping):
+            counts = segmentation["counts"]
             text = counts.decode() if isinstance(counts, bytes) else counts
-            return Raster({"size": list(given["size"]), "counts": text})
-        rings = [np.asarray(ring, np.float64).reshape(-1, 2) for ring in given]
+            return Raster({"size": list(segmentation["size"]), "counts": text})
+        rings = [np.asarray(ring, np.float64).reshape(-1, 2) for ring in segmentation]
         return Polygon([rings[0]]) if len(rings) == 1 else MultiPolygon([[ring] for ring in rings])
     except (InvalidInput, ValueError, TypeError):
         if must_be_sound:

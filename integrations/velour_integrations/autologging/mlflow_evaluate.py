@@ -1,4 +1,4 @@
-"""``mlflow.models.evaluate``: classifiers are judged by Velour as well, beside MLflow's own.
+"""``mlflow.models.evaluate``: classifiers are evaluated by Velour as well, beside MLflow's own.
 
 Model types of Velour's are evaluated by its evaluator anyway, so all that is added there is
 silence: what evaluators and metrics call within is part of the evaluation. For
@@ -49,9 +49,9 @@ def _enter() -> None:
 
 def _capture(original: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     config = kwargs.get("evaluator_config") or ()
-    asked = "velour" in config or "task" in config  # by name, and does not need to be asked again
+    is_velours = "velour" in config or "task" in config  # which evaluates it by itself
     _enter()
-    token = _taking_part.set(recording.is_listening() and not asked)
+    token = _taking_part.set(recording.is_listening() and not is_velours)
     try:
         with recording.quiet():
             original(*args, **kwargs)
@@ -72,9 +72,9 @@ def _evaluator() -> type:
         ) -> bool:
             return _taking_part.get() and model_type == "classifier"
 
-        def evaluate(self, **asked: Any) -> None:
+        def evaluate(self, **kwargs: Any) -> None:
             try:
-                _evaluate(**asked)
+                _evaluate(**kwargs)
             except Exception as error:
                 if is_testing():
                     raise
@@ -83,7 +83,7 @@ def _evaluator() -> type:
     return AutologEvaluator
 
 
-def _evaluate(*, dataset: Any, run_id: str, model: Any, predictions: Any, **asked: Any) -> None:
+def _evaluate(*, dataset: Any, run_id: str, model: Any, predictions: Any, **kwargs: Any) -> None:
     """As if the configuration had named a task of Velour's."""
     from velour_integrations.mlflow.evaluation.collecting import collecting
     from velour_integrations.mlflow.evaluation.evaluator import VelourEvaluator

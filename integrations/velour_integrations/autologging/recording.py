@@ -1,4 +1,4 @@
-"""From what a library judged to an evaluation in the store and in an MLflow run.
+"""Stores and logs what a library evaluated: in Velour's store and in an MLflow run.
 
 A run holds several evaluations: an epoch after the other, masks after boxes.
 
@@ -8,9 +8,9 @@ A run holds several evaluations: an epoch after the other, masks after boxes.
   task, its dataset or both in front (``instance-segmentation/mAP``), and no artifacts: the store
   keeps it under the same run.
 
-Nothing wrong is logged: where the library says a number of its own that Velour's contradicts, the
-evaluation is dropped with a warning that has both. Evaluations are judged before a run is made, so
-that a run is made only for what there is to log.
+Nothing wrong is logged: where Velour's number contradicts one of the library's own, the
+evaluation is dropped with a warning that has both. Evaluations are computed before a run is
+made, so that a run is made only for what there is to log.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _quiet: ContextVar[bool] = ContextVar("velour_quiet", default=False)
 
 @dataclass(frozen=True)
 class Captured:
-    """What a library judged.
+    """What a library evaluated.
 
     Args:
-        source: who judged, for messages, such as ``COCOeval``.
+        source: the library's function or class, for messages, such as ``COCOeval``.
         dataset: with predictions.
-        task: what was judged.
-        parameters: how.
-        said: the library's own numbers, by the names that Velour has for them, where both are
+        task: of the evaluation.
+        parameters: of the task.
+        reported: the library's own numbers, by the names that Velour has for them, where both are
             to be the same.
         step: the trainer's; ``None`` when it has none.
         model: its name, by its weights or class; the run's name when the library knows no model.
@@ -57,7 +57,7 @@ class Captured:
     dataset: velour.Dataset
     task: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    said: Mapping[str, float] = field(default_factory=dict)
+    reported: Mapping[str, float] = field(default_factory=dict)
     step: int | None = None
     model: str | None = None
 
@@ -117,34 +117,34 @@ def dataset_name(known: str | None, dataset: velour.Dataset) -> str:
     return experiment if number == 1 else f"{experiment}-{number}"
 
 
-def record(found: Sequence[Captured]) -> None:
-    """Judge, then store and log what holds: in the active run, or in one made for it."""
+def record(captured: Sequence[Captured]) -> None:
+    """Evaluate; store what agrees with the library, and log it in the active run or a new one."""
     from mlflow.utils.autologging_utils.safety import with_managed_run
     from mlflow.utils.mlflow_tags import MLFLOW_AUTOLOGGING
 
     with quiet():
-        judged = [(item, evaluation) for item in found if (evaluation := _judged(item))]
-        if judged:
+        evaluated = [(item, evaluation) for item in captured if (evaluation := _evaluated(item))]
+        if evaluated:
             tags = {**(option("extra_tags") or {}), MLFLOW_AUTOLOGGING: "velour"}
-            with_managed_run("velour", lambda _: _log(judged), tags)(None)
+            with_managed_run("velour", lambda _: _log(evaluated), tags)(None)
 
 
-def _judged(found: Captured) -> velour.Evaluation | None:
+def _evaluated(captured: Captured) -> velour.Evaluation | None:
     try:
         evaluation = velour.evaluate(
-            found.dataset, found.task, parameters=found.parameters, save=False
+            captured.dataset, captured.task, parameters=captured.parameters, save=False
         )
     except VelourError as error:
-        logger.warning("%s: not logged: %s", found.source, error)
+        logger.warning("%s: not logged: %s", captured.source, error)
         return None
-    for name, theirs in found.said.items():
+    for name, theirs in captured.reported.items():
         ours = evaluation.headline.get(name)
         if ours is None or abs(ours - theirs) > _ROUNDING:
             logger.warning(
-                "%s: not logged: it says %s = %.6g, and Velour %s of the same ground truth and "
+                "%s: not logged: it reports %s = %.6g, and Velour %s of the same ground truth and "
                 "predictions. A cause may be an annotation whose id is 0, which COCO's code takes "
                 "for none.",
-                found.source,
+                captured.source,
                 name,
                 theirs,
                 "none" if ours is None else f"{ours:.6g}",
@@ -153,21 +153,21 @@ def _judged(found: Captured) -> velour.Evaluation | None:
     return evaluation
 
 
-def _log(judged: Sequence[tuple[Captured, velour.Evaluation]]) -> None:
+def _log(evaluated: Sequence[tuple[Captured, velour.Evaluation]]) -> None:
     from velour_integrations.mlflow.runs.run import run_of
 
     run_id = active_run_id()
     if run_id is None:  # in a worker thread of a training that MLflow watches
         return
     run = run_of(run_id)
-    for found, evaluation in judged:
-        model = found.model or run.name or run.run_id
+    for captured, evaluation in evaluated:
+        model = captured.model or run.name or run.run_id
         logged = replace(evaluation, run=run, model=model)  # names the content, once for all
-        _log_one(found, logged, found.dataset.with_model(model), run)
+        _log_one(captured, logged, captured.dataset.with_model(model), run)
 
 
 def _log_one(
-    found: Captured,
+    captured: Captured,
     evaluation: velour.Evaluation,
     dataset: velour.Dataset,
     run: velour.EvaluatedRun,
@@ -176,7 +176,7 @@ def _log_one(
     from mlflow.entities import RunTag
 
     from velour_integrations.mlflow.datasets.constructors import from_velour
-    from velour_integrations.mlflow.runs.display_options import Wanted
+    from velour_integrations.mlflow.runs.display_options import DisplayOptions
     from velour_integrations.mlflow.runs.run import (
         log_artifacts,
         log_metrics,
@@ -187,17 +187,17 @@ def _log_one(
 
     client = mlflow.MlflowClient()
     before = client.get_run(run.run_id)
-    owner = {tag: said for tag, said in before.data.tags.items() if tag.startswith("velour.")}
+    owner = {tag: value for tag, value in before.data.tags.items() if tag.startswith("velour.")}
     with velour.open_store(option("store")) as store:
         publish(evaluation, dataset, store)  # by which the run is tagged
     described = from_velour(dataset)
     mlflow.log_input(described, context="evaluation")
     prefix = _prefix(owner, evaluation)
-    seen = look(evaluation, dataset, Wanted(prefix=prefix))
+    seen = look(evaluation, dataset, DisplayOptions(prefix=prefix))
     numbers = mlflow_metrics(evaluation, seen)
     metrics = {prefix + name: value for name, value in numbers.items()}
     headline = (prefix + name for name in mlflow_metrics(evaluation))
-    step = _next_step(before, headline) if found.step is None else found.step
+    step = _next_step(before, headline) if captured.step is None else captured.step
     log_metrics(run.run_id, metrics, described.name, described.digest, step=step)
     if prefix:
         client.log_batch(run.run_id, tags=[RunTag(*tag) for tag in owner.items()])
@@ -206,7 +206,7 @@ def _log_one(
             with velour.open_store(option("store")) as store:
                 seen = with_leaderboard(seen, evaluation, store)
             log_artifacts(run.run_id, evaluation, dataset, seen)
-    announce(found.source, evaluation)
+    announce(captured.source, evaluation)
 
 
 def announce(source: str, evaluation: velour.Evaluation) -> None:
@@ -234,14 +234,14 @@ def _rank_command(evaluation: velour.Evaluation) -> str:
 
 @contextmanager
 def _hushed(now: bool) -> Iterator[None]:
-    """Without what is said of reports, after the first evaluation of a run has said it."""
-    said_by = logging.getLogger("velour")
-    level = said_by.level
-    said_by.setLevel(logging.ERROR if now else level)
+    """Without warnings about reports, which the first evaluation of a run has given."""
+    core_logger = logging.getLogger("velour")
+    level = core_logger.level
+    core_logger.setLevel(logging.ERROR if now else level)
     try:
         yield
     finally:
-        said_by.setLevel(level)
+        core_logger.setLevel(level)
 
 
 def _prefix(owner: Mapping[str, str], evaluation: velour.Evaluation) -> str:

@@ -1,8 +1,9 @@
 """scikit-learn: ``score(X, y)`` of a fitted classifier, a pipeline or a search.
 
 Scores that scikit-learn computes itself, in cross validation or for a search, are not people's
-evaluations and are left out. One more pass asks the classifier for probabilities; where they
-decide otherwise than its ``predict`` (as an SVC's may), its predictions are judged without scores.
+evaluations and are left out. One more pass computes the classifier's probabilities; where they
+decide otherwise than its ``predict`` (as an SVC's may), its predictions are evaluated without
+scores.
 """
 
 from __future__ import annotations
@@ -62,25 +63,27 @@ def _lay_anew() -> None:
 
 
 def _capture(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> None:
-    given = {**dict(zip(("X", "y", "sample_weight"), args, strict=False)), **kwargs, "self": self}
-    asked = _asked(given) if recording.is_listening() and not _is_training() else None
+    names = ("X", "y", "sample_weight")
+    arguments = {**dict(zip(names, args, strict=False)), **kwargs, "self": self}
+    recorded = recording.is_listening() and not _is_training()
+    call = _outermost_call(arguments) if recorded else None
     with recording.quiet():
         score = original(self, *args, **kwargs)
-    if asked is None:
+    if call is None:
         return
-    if given.get("sample_weight") is not None:
+    if arguments.get("sample_weight") is not None:
         logger.warning("scikit-learn: not logged: sample_weight; Velour weighs rows alike.")
         return
     with recording.quiet():
-        found = _captured(asked["self"], asked["X"], asked["y"], score)
-    if found is not None:
-        recording.record([found])
+        captured = _captured(call["self"], call["X"], call["y"], score)
+    if captured is not None:
+        recording.record([captured])
 
 
-def _asked(given: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Model, X and y of the ``score`` that people called; ``None`` when scikit-learn itself asks.
+def _outermost_call(arguments: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Model, X and y of the ``score`` of a person's call; ``None`` for scikit-learn's own.
 
-    A pipeline's ``score`` ends in that of its last step, and what people asked about are the rows
+    A pipeline's ``score`` ends in that of its last step, and what people evaluate are the rows
     that went in. So the outermost function of scikit-learn on the stack is looked at.
     """
     outermost, frame = None, sys._getframe(1)
@@ -92,7 +95,7 @@ def _asked(given: Mapping[str, Any]) -> Mapping[str, Any] | None:
             break
         frame = frame.f_back  # type: ignore[assignment]
     if outermost is None:
-        return given
+        return arguments
     known = outermost.f_locals
     return (
         known if outermost.f_code.co_name == "score" and {"self", "X", "y"} <= set(known) else None
@@ -103,13 +106,13 @@ def _is_training() -> bool:
     """Whether MLflow's own autologging scores the data that a model is fitted with right now."""
     from mlflow.utils import autologging_utils
 
-    asked = getattr(autologging_utils, "_has_active_training_session", None)
-    return asked is not None and bool(asked())
+    is_active = getattr(autologging_utils, "_has_active_training_session", None)
+    return is_active is not None and bool(is_active())
 
 
 def _captured(model: Any, features: Any, truth: Any, score: float) -> recording.Captured | None:
-    """What a fitted classifier says of rows; ``None`` when each has more than one answer."""
-    from velour_integrations.autologging.classification import facts_of, judged
+    """A fitted classifier's predictions of rows; ``None`` when each has several outputs."""
+    from velour_integrations.autologging.classification import classified, facts_of
 
     true = np.asarray(truth)
     known = getattr(model, "classes_", None)
@@ -119,16 +122,16 @@ def _captured(model: Any, features: Any, truth: Any, score: float) -> recording.
         logger.warning("scikit-learn: not logged: several outputs a row; evaluate each by itself.")
         return None
     classes = np.unique(true) if known is None else np.asarray(known)
-    said = _scores(model, features, len(classes))
-    if said is not None:
-        agree = np.isclose(np.mean(classes[said.argmax(axis=1)] == true), score)
-        said = said if agree else None
-    if said is None:
-        said = np.asarray(model.predict(features)).ravel()
-    dataset = judged(None, classes.tolist(), true, said, facts_of(features))
-    own = {"accuracy": float(score)}
+    predictions = _scores(model, features, len(classes))
+    if predictions is not None:
+        agree = np.isclose(np.mean(classes[predictions.argmax(axis=1)] == true), score)
+        predictions = predictions if agree else None
+    if predictions is None:
+        predictions = np.asarray(model.predict(features)).ravel()
+    dataset = classified(None, classes.tolist(), true, predictions, facts_of(features))
+    reported = {"accuracy": float(score)}
     source, task = type(model).__name__, "tabular-classification"
-    return recording.Captured(source, dataset, task, {}, own, model=_class_name(model))
+    return recording.Captured(source, dataset, task, {}, reported, model=_class_name(model))
 
 
 def _class_name(model: Any) -> str:

@@ -36,8 +36,8 @@ def switch(autologgers: Sequence[Autologger], *, join: bool, **options: Any) -> 
     """Switch these autologgers on, any other off; or all off. See :func:`velour_plugin.autolog`."""
     _autolog(autologgers=autologgers, **options)
 
-    def again(asked: Mapping[str, Any]) -> None:
-        _autolog(autologgers=autologgers, **{**options, **asked})
+    def again(shared: Mapping[str, Any]) -> None:
+        _autolog(autologgers=autologgers, **{**options, **shared})
 
     follow(again if join else None)
 
@@ -84,14 +84,14 @@ def _watch(owner: Any, name: str, watcher: Callable[..., Any]) -> None:
 
 def _is_supported(autologger: Autologger) -> bool:
     try:
-        found = version(autologger.name)
+        installed = version(autologger.name)
     except PackageNotFoundError:  # a copy in somebody's source tree: of what version, who knows
         return True
-    if SpecifierSet(autologger.versions).contains(found, prereleases=True):
+    if SpecifierSet(autologger.versions).contains(installed, prereleases=True):
         return True
-    said = f"{autologger.name} {found}: Velour's autologging is known to work with "
+    tested = f"{autologger.name} {installed}: Velour's autologging is known to work with "
     if get_autologging_config(INTEGRATION, "disable_for_unsupported_versions", False):
-        _logger.debug("%s%s and leaves it alone.", said, autologger.versions)
+        _logger.debug("%s%s and leaves it alone.", tested, autologger.versions)
         return False
-    _logger.warning("%s%s.", said, autologger.versions)
+    _logger.warning("%s%s.", tested, autologger.versions)
     return True

@@ -1,8 +1,8 @@
 """torchmetrics: ``MeanAveragePrecision.compute``, boxes and masks in one run.
 
-The metric asks pycocotools or faster-coco-eval, and what it asks them about everything is captured
-there; that it asks them again about each class (``class_metrics=True``) is part of the
-same. A metric that was made before ``velour.autolog()`` keeps its ``compute``: make it after.
+The metric calls pycocotools or faster-coco-eval, and its call over all classes is captured there;
+further calls for each class (``class_metrics=True``) belong to the same evaluation. A metric that
+was made before ``velour.autolog()`` keeps its ``compute``: make it after.
 
 Its thresholds and recall levels are COCO's, rounded to float32, which moves its numbers wherever
 something is exactly at one. Velour's are COCO's, so that they compare with all others; thresholds
@@ -28,13 +28,13 @@ def _watch(module: ModuleType, watch: Watch) -> None:
 def _capture(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> None:
     from velour_integrations.autologging.coco_eval import collecting
 
-    found: list[recording.Captured] = []
-    token = collecting.set(found)
+    captured: list[recording.Captured] = []
+    token = collecting.set(captured)
     try:
         original(self, *args, **kwargs)
     finally:
         collecting.reset(token)
-    recording.record([replace(item, source="MeanAveragePrecision") for item in found])
+    recording.record([replace(item, source="MeanAveragePrecision") for item in captured])
 
 
 AUTOLOGGER = Autologger("torchmetrics", {"torchmetrics.detection.mean_ap": _watch}, ">=1.0")

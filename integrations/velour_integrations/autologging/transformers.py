@@ -25,7 +25,7 @@ from velour_plugin.plugin import Watch
 logger = logging.getLogger("mlflow.velour")
 
 _outputs: ContextVar[list[Any] | None] = ContextVar("velour_trainer", default=None)
-"""Where the loop of the evaluation that runs now puts what it found."""
+"""Where the loop of the evaluation that runs now puts its output."""
 
 
 def _watch(module: ModuleType, watch: Watch) -> None:
@@ -35,63 +35,71 @@ def _watch(module: ModuleType, watch: Watch) -> None:
 
 def _note(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> None:
     output = original(self, *args, **kwargs)
-    found = _outputs.get()
-    if found is not None:
-        found.append(output)
+    outputs = _outputs.get()
+    if outputs is not None:
+        outputs.append(output)
 
 
 def _capture(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> None:
     names = ("eval_dataset", "ignore_keys", "metric_key_prefix")
-    given = {**dict(zip(names, args, strict=False)), **kwargs}
-    wanted, found = recording.is_listening(), list[Any]()
-    token = _outputs.set(found)
+    arguments = {**dict(zip(names, args, strict=False)), **kwargs}
+    is_listening, outputs = recording.is_listening(), list[Any]()
+    token = _outputs.set(outputs)
     try:
         original(self, *args, **kwargs)
     finally:
         _outputs.reset(token)
-    if not wanted or len(found) != 1:  # several datasets come as an evaluation each, within
+    if not is_listening or len(outputs) != 1:  # several datasets come as an evaluation each, within
         return
-    captured = _captured(self, found[0], given)
+    captured = _captured(self, outputs[0], arguments)
     if captured is not None:
         recording.record([captured])
 
 
-def _captured(trainer: Any, output: Any, given: Any) -> recording.Captured | None:
-    from velour_integrations.autologging.classification import judged, softmax
+def _captured(trainer: Any, output: Any, arguments: Any) -> recording.Captured | None:
+    from velour_integrations.autologging.classification import classified, softmax
 
-    said, truth = _array(output.predictions), _array(output.label_ids)
-    if said is None or truth is None:
+    predictions, truth = _array(output.predictions), _array(output.label_ids)
+    if predictions is None or truth is None:
         logger.debug("Trainer: it keeps predictions only when it has compute_metrics.")
         return None
-    many = truth.shape == said.shape and said.dtype.kind == "f" and np.isin(truth, (0, 1)).all()
-    one = truth.ndim == 1 and truth.dtype.kind in "iu" and _is_of_classes(said)
-    if not (one or (many and truth.ndim == 2)):
+    many = (
+        truth.shape == predictions.shape
+        and predictions.dtype.kind == "f"
+        and np.isin(truth, (0, 1)).all()
+    )
+    single_label = truth.ndim == 1 and truth.dtype.kind in "iu" and _is_of_classes(predictions)
+    if not (single_label or (many and truth.ndim == 2)):
         logger.debug("Trainer: labels of shape %s are no task of Velour's.", truth.shape)
         return None
-    classes = _classes(trainer, said.shape[1] if said.ndim == 2 else _most(truth, said) + 1)
-    odd = truth[(truth < 0) | (truth >= len(classes))] if one else truth[:0]
-    bare = 0 if one else int((truth == 0).all(axis=1).sum())
+    classes = _classes(
+        trainer, predictions.shape[1] if predictions.ndim == 2 else _most(truth, predictions) + 1
+    )
+    odd = truth[(truth < 0) | (truth >= len(classes))] if single_label else truth[:0]
+    bare = 0 if single_label else int((truth == 0).all(axis=1).sum())
     if len(odd):
         logger.warning("Trainer: not logged: label %s is none of the model's classes.", odd[0])
     if bare:
         logger.warning(
-            "Trainer: not logged: %d of %d rows have no true label, and Velour judges those that "
-            "have one. Give them a label of their own, such as 'none'.",
+            "Trainer: not logged: %d of %d rows have no true label, and Velour evaluates only "
+            "rows that have one. Give them a label of their own, such as 'none'.",
             bare,
             len(truth),
         )
     if len(odd) or bare:
         return None
-    if not one:
-        said, truth = 1 / (1 + np.exp(-said.astype(np.float64))), truth == 1
+    if not single_label:
+        predictions, truth = 1 / (1 + np.exp(-predictions.astype(np.float64))), truth == 1
     else:
-        truth, said = classes[truth], softmax(said) if said.ndim == 2 else classes[said]
+        scored = predictions.ndim == 2
+        predictions = softmax(predictions) if scored else classes[predictions]
+        truth = classes[truth]
     main = getattr(trainer.model, "main_input_name", "")
     return recording.Captured(
         "Trainer",
-        judged(_name(trainer, given), classes.tolist(), truth, said),
+        classified(_name(trainer, arguments), classes.tolist(), truth, predictions),
         "image-classification" if main == "pixel_values" else "tabular-classification",
-        {} if one else {"multi_label": True},
+        {} if single_label else {"multi_label": True},
         step=int(trainer.state.global_step),
         model=_model_name(trainer.model),
     )
@@ -109,11 +117,11 @@ def _array(values: Any) -> NDArray[Any] | None:
     return first if isinstance(first, np.ndarray) else None
 
 
-def _is_of_classes(said: NDArray[Any]) -> bool:
+def _is_of_classes(predictions: NDArray[Any]) -> bool:
     """Logits of several classes, or the classes that ``preprocess_logits_for_metrics`` chose."""
-    if said.ndim == 1:
-        return said.dtype.kind in "iu"
-    return said.ndim == 2 and said.shape[1] > 1
+    if predictions.ndim == 1:
+        return predictions.dtype.kind in "iu"
+    return predictions.ndim == 2 and predictions.shape[1] > 1
 
 
 def _most(*classes: NDArray[Any]) -> int:
@@ -128,20 +136,20 @@ def _classes(trainer: Any, count: int) -> NDArray[Any]:
     return np.array(distinct([str(known.get(number, number)) for number in range(count)]))
 
 
-def _name(trainer: Any, given: Any) -> str | None:
+def _name(trainer: Any, arguments: Any) -> str | None:
     """The name of a ``datasets.Dataset``; ``None`` where the experiment's will do.
 
     Of several without a name, the experiment's and the key of each, as in ``birds-spring``.
     """
-    chosen = given.get("eval_dataset")
+    chosen = arguments.get("eval_dataset")
     dataset = chosen if chosen is not None else trainer.eval_dataset
     if isinstance(chosen, str) and isinstance(trainer.eval_dataset, dict):
         dataset = trainer.eval_dataset.get(chosen)
-    said = getattr(getattr(dataset, "info", None), "dataset_name", None)
+    dataset_name = getattr(getattr(dataset, "info", None), "dataset_name", None)
     split = getattr(dataset, "split", None)
-    prefix = str(given.get("metric_key_prefix", "eval"))
-    if said and split:
-        return f"{said}-{split}"
+    prefix = str(arguments.get("metric_key_prefix", "eval"))
+    if dataset_name and split:
+        return f"{dataset_name}-{split}"
     key = prefix.removeprefix("eval").removeprefix("_")
     return f"{experiment_name()}-{key}" if key else None
 

@@ -40,7 +40,7 @@ class _Image:
     width: int
     truth: Rows
     truth_class: NDArray[np.intp]
-    said: Rows
+    predictions: Rows
     said_class: NDArray[np.intp]
     score: Rows
 
@@ -70,56 +70,58 @@ def _classification(module: ModuleType, watch: Watch) -> None:
 def _note_boxes(
     original: Callable[..., Any], self: Any, preds: Any, batch: Any, *args: Any, **kwargs: Any
 ) -> None:
-    found = _seen.get(self)
-    if found is not None and self.args.task != "obb":
+    seen = _seen.get(self)
+    if seen is not None and self.args.task != "obb":
         single = bool(getattr(self.args, "single_cls", False))
-        found.images += [_image(place, said, batch, single) for place, said in enumerate(preds)]
+        seen.images += [
+            _image(index, predictions, batch, single) for index, predictions in enumerate(preds)
+        ]
     original(self, preds, batch, *args, **kwargs)
 
 
 def _note_classes(
     original: Callable[..., Any], self: Any, preds: Any, batch: Any, *args: Any, **kwargs: Any
 ) -> None:
-    found = _seen.get(self)
-    if found is not None:
-        found.truth.append(_numpy(batch["cls"]).astype(np.intp).ravel())
-        found.scores.append(_numpy(preds))
+    seen = _seen.get(self)
+    if seen is not None:
+        seen.truth.append(_numpy(batch["cls"]).astype(np.intp).ravel())
+        seen.scores.append(_numpy(preds))
     original(self, preds, batch, *args, **kwargs)
 
 
 def _capture(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> None:
-    wanted, trainer = recording.is_listening(), args[0] if args else kwargs.get("trainer")
-    found = _seen[self] = _Seen()
+    is_listening, trainer = recording.is_listening(), args[0] if args else kwargs.get("trainer")
+    seen = _seen[self] = _Seen()
     try:
         with recording.quiet():  # it may ask COCOeval as well
             original(self, *args, **kwargs)
     finally:
         del _seen[self]
-    seen = len(found.images) + sum(map(len, found.truth))
-    if not wanted or not seen:
+    count = len(seen.images) + sum(map(len, seen.truth))
+    if not is_listening or not count:
         return
-    if seen != len(self.dataloader.dataset):
+    if count != len(self.dataloader.dataset):
         logger.warning(
-            "Ultralytics: not logged: %d of %d images were judged here, the others by other "
+            "Ultralytics: not logged: %d of %d images were evaluated here, the others by other "
             "processes. Validate on one device.",
-            seen,
+            count,
             len(self.dataloader.dataset),
         )
         return
     step = None if trainer is None else int(trainer.epoch)
-    recording.record([_captured(self, found, step)])
+    recording.record([_captured(self, seen, step)])
 
 
-def _captured(validator: Any, found: _Seen, step: int | None) -> recording.Captured:
-    from velour_integrations.autologging.classification import distinct, judged
+def _captured(validator: Any, seen: _Seen, step: int | None) -> recording.Captured:
+    from velour_integrations.autologging.classification import classified, distinct
 
     names, name = validator.names, _name(validator)
     labels = distinct([str(names[number]) for number in range(len(names))])
-    if found.images:
-        dataset, task = _dataset(labels, found.images, name), "object-detection"
+    if seen.images:
+        dataset, task = _dataset(labels, seen.images, name), "object-detection"
     else:
-        truth = np.array(labels)[np.concatenate(found.truth)]
-        dataset = judged(name, labels, truth, np.concatenate(found.scores))
+        truth = np.array(labels)[np.concatenate(seen.truth)]
+        dataset = classified(name, labels, truth, np.concatenate(seen.scores))
         task = "image-classification"
     return recording.Captured("Ultralytics", dataset, task, step=step, model=_weights(validator))
 
@@ -131,13 +133,13 @@ def _dataset(labels: Sequence[str], images: Sequence[_Image], name: str | None) 
 
     short = [PurePath(image.file).name for image in images]
     uids = short if len(set(short)) == len(short) else [image.file for image in images]
-    order = sorted(range(len(images)), key=lambda place: natural_order(uids[place]))
-    images = [images[place] for place in order]
+    order = sorted(range(len(images)), key=lambda index: natural_order(uids[index]))
+    images = [images[index] for index in order]
     datums = [
         velour.Datum(
-            uids[place], {"file_name": uids[place], "height": image.height, "width": image.width}
+            uids[index], {"file_name": uids[index], "height": image.height, "width": image.width}
         )
-        for place, image in zip(order, images, strict=True)
+        for index, image in zip(order, images, strict=True)
     ]
 
     def table(boxes: Sequence[Rows], classes: Sequence[Any], **columns: Any) -> AnnotationTable:
@@ -150,26 +152,26 @@ def _dataset(labels: Sequence[str], images: Sequence[_Image], name: str | None) 
         )
 
     truth = table([image.truth for image in images], [image.truth_class for image in images])
-    said = table(
-        [image.said for image in images],
+    predictions = table(
+        [image.predictions for image in images],
         [image.said_class for image in images],
         score=np.concatenate([image.score for image in images]),
     )
     dataset = velour.Dataset.from_table(name or "autologged", datums, truth)
     known = recording.dataset_name(name, dataset)
     dataset = velour.Dataset.from_table(known, datums, truth)
-    return dataset.with_predictions(said, model="autologged")
+    return dataset.with_predictions(predictions, model="autologged")
 
 
-def _image(place: int, said: Any, batch: Mapping[str, Any], single: bool) -> _Image:
+def _image(index: int, predictions: Any, batch: Mapping[str, Any], single: bool) -> _Image:
     """One image of a batch: truth is in shares of the letterboxed image, boxes in its pixels."""
     tall, wide = batch["img"].shape[2:]
-    height, width = (int(size) for size in batch["ori_shape"][place])
-    (down, across), pad = batch["ratio_pad"][place]  # by how much it was resized, then moved
-    own = _numpy(batch["batch_idx"]).ravel() == place
-    centred = _numpy(batch["bboxes"])[own].reshape(-1, 4) * [wide, tall, wide, tall]
+    height, width = (int(size) for size in batch["ori_shape"][index])
+    (down, across), pad = batch["ratio_pad"][index]  # by how much it was resized, then moved
+    of_image = _numpy(batch["batch_idx"]).ravel() == index
+    centred = _numpy(batch["bboxes"])[of_image].reshape(-1, 4) * [wide, tall, wide, tall]
     truth = np.column_stack([centred[:, :2] - centred[:, 2:] / 2, centred[:, 2:]])
-    boxes, score, kind = _said(said)
+    boxes, score, kind = _boxes_of(predictions)
     boxes = np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
 
     def original(rows: Rows) -> Rows:
@@ -178,23 +180,23 @@ def _image(place: int, said: Any, batch: Mapping[str, Any], single: bool) -> _Im
         return moved
 
     return _Image(
-        str(batch["im_file"][place]),
+        str(batch["im_file"][index]),
         height,
         width,
         original(truth),
-        _numpy(batch["cls"]).ravel()[own].astype(np.intp),
+        _numpy(batch["cls"]).ravel()[of_image].astype(np.intp),
         original(boxes),
         kind.astype(np.intp) * (not single),  # the validator takes every class for the first
         score,
     )
 
 
-def _said(said: Any) -> tuple[Rows, Rows, Rows]:
+def _boxes_of(predictions: Any) -> tuple[Rows, Rows, Rows]:
     """Corners, scores and classes: a mapping, or of versions before it a table of columns."""
-    if isinstance(said, Mapping):
-        boxes, score, kind = (_numpy(said[key]) for key in ("bboxes", "conf", "cls"))
+    if isinstance(predictions, Mapping):
+        boxes, score, kind = (_numpy(predictions[key]) for key in ("bboxes", "conf", "cls"))
     else:
-        rows = _numpy(said)
+        rows = _numpy(predictions)
         boxes, score, kind = rows[:, :4], rows[:, 4], rows[:, 5]
     return boxes.reshape(-1, 4), score.ravel(), kind.ravel()
 
@@ -218,8 +220,8 @@ def _weights(validator: Any) -> str | None:
         return None
     path = PurePath(str(weights))
     trained = path.stem in ("best", "last") and path.parent.name == "weights"
-    folder = path.parent.parent.name if trained else ""
-    return "-".join(filter(None, [folder, path.stem]))
+    training = path.parent.parent.name if trained else ""
+    return f"{training}-{path.stem}" if training else path.stem
 
 
 AUTOLOGGER = Autologger(

@@ -147,7 +147,7 @@ def _evaluated(dataset: Dataset, store: str | None) -> set[str]:
 
 
 def _conclude(dataset: str, where: str | None, store: str | None) -> None:
-    """Say what a leaderboard says in one sentence; it is stored, and not computed again."""
+    """Print the result of a leaderboard in one sentence; it is stored, and not computed again."""
     import velour_plugin as velour
 
     board = velour.rank("mAP", dataset, where=where, store=store)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from velour_integrations.demo.lookouts import HEIGHT, WIDTH, Scene, Thing
+from velour_integrations.demo.lookouts import HEIGHT, WIDTH, LookoutImage, Thing
 
 LABELS = ("smoke", "fire")
 MISLABELLED = 0.05
@@ -54,7 +54,7 @@ class Detector:
     humid_night: Skill
     sharpness: float = 1.0
 
-    def skill(self, scene: Scene) -> Skill:
+    def skill(self, scene: LookoutImage) -> Skill:
         """The one for a scene."""
         if scene.time_of_day == "day":
             return self.day
@@ -69,8 +69,8 @@ DETECTORS = (
 
 
 def detections(
-    detector: Detector, scenes: list[Scene], seed: int
-) -> Iterator[tuple[Scene, Mapping[str, Any]]]:
+    detector: Detector, scenes: list[LookoutImage], seed: int
+) -> Iterator[tuple[LookoutImage, Mapping[str, Any]]]:
     """What a detector finds in the scenes of a seed, the same at every call.
 
     Returns:

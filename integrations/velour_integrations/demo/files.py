@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from velour_integrations.demo.detectors import DETECTORS, LABELS, detections
-from velour_integrations.demo.lookouts import HEIGHT, WIDTH, Scene
+from velour_integrations.demo.lookouts import HEIGHT, WIDTH, LookoutImage
 
 TRUTH, METADATA, IMAGES = "instances.json", "images.csv", "images"
 NOTE = "Simulated by velour demo: no fire of these burnt, no network ran on them."
 
 
-def write_truth(folder: Path, scenes: list[Scene], seed: int) -> None:
-    """Write ``instances.json`` and ``images.csv``, which tells where and when an image is."""
+def write_truth(folder: Path, scenes: list[LookoutImage], seed: int) -> None:
+    """Write ``instances.json`` and ``images.csv``, with the place and time of each image."""
     categories = [{"id": number, "name": label} for number, label in enumerate(LABELS, 1)]
     images = [
         {"id": scene.number, "file_name": scene.file_name, "height": HEIGHT, "width": WIDTH}
@@ -43,7 +43,7 @@ def write_truth(folder: Path, scenes: list[Scene], seed: int) -> None:
             writer.writerow((scene.file_name, *where, scene.time_of_day))
 
 
-def write_predictions(folder: Path, scenes: list[Scene], seed: int) -> list[Path]:
+def write_predictions(folder: Path, scenes: list[LookoutImage], seed: int) -> list[Path]:
     """Write the results file of each detector; returns their paths."""
     paths = []
     for detector in DETECTORS:

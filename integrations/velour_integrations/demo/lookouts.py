@@ -67,7 +67,7 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class LookoutImage:
     """What one picture shows, where and when."""
 
     number: int
@@ -84,7 +84,7 @@ class Scene:
         return f"lookout-{self.number:03}.jpg"
 
 
-def scenes(seed: int) -> list[Scene]:
+def scenes(seed: int) -> list[LookoutImage]:
     """Make the scenes of a seed, the same at every call: 32 of each site, half of them by day."""
     random = np.random.default_rng([seed, 0])
     return [
@@ -93,12 +93,12 @@ def scenes(seed: int) -> list[Scene]:
     ]
 
 
-def _scene(random: Generator, number: int, site: Site, time_of_day: str) -> Scene:
+def _scene(random: Generator, number: int, site: Site, time_of_day: str) -> LookoutImage:
     north, east = random.uniform(-NEAR, NEAR, 2).round(3).tolist()
     fires = 0 if random.random() < 0.25 else int(random.integers(1, 3))
     # Two fires, or two lures, stand in different halves of the picture.
     halves = random.permutation(2)
-    return Scene(
+    return LookoutImage(
         number,
         site,
         time_of_day,

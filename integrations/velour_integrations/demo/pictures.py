@@ -15,7 +15,15 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from velour_integrations.demo.lookouts import HEIGHT, HORIZON, SITES, WIDTH, Scene, Site, Thing
+from velour_integrations.demo.lookouts import (
+    HEIGHT,
+    HORIZON,
+    SITES,
+    WIDTH,
+    LookoutImage,
+    Site,
+    Thing,
+)
 
 Canvas = NDArray[np.float32]
 Mask = NDArray[Any]
@@ -36,7 +44,7 @@ COLOURS = {
 }
 
 
-def write_pictures(folder: Path, scenes: Iterable[Scene], seed: int) -> Iterator[Path]:
+def write_pictures(folder: Path, scenes: Iterable[LookoutImage], seed: int) -> Iterator[Path]:
     """Write the picture of each scene as JPEG; the same bytes for a seed at every call."""
     from PIL import Image, ImageDraw
 
@@ -49,7 +57,7 @@ def write_pictures(folder: Path, scenes: Iterable[Scene], seed: int) -> Iterator
         yield path
 
 
-def picture(scene: Scene, seed: int) -> Canvas:
+def picture(scene: LookoutImage, seed: int) -> Canvas:
     """Draw one scene."""
     random = np.random.default_rng([seed, 99, scene.number])
     canvas = _landscape(scene.site, scene.time_of_day) * np.float32(random.uniform(0.9, 1.06))

@@ -36,8 +36,8 @@ from velour_plugin.plugin import (
 Json = Mapping[str, Any]
 
 
-_SAID = ("file_name", "height", "width")
-"""What an image says of itself, as metadata of its datum."""
+_METADATA = ("file_name", "height", "width")
+"""Keys of an image that become metadata of its datum."""
 
 
 class CocoFormat:
@@ -191,7 +191,7 @@ def _labels(categories: Mapping[Any, Json], path: Path) -> list[LabelName]:
 
 
 def _datums(uids: Sequence[str], images: Sequence[Json], records: Records) -> DatumColumns:
-    metadata_of_image = [{key: image[key] for key in _SAID if key in image} for image in images]
+    metadata_of_image = [{key: image[key] for key in _METADATA if key in image} for image in images]
     if not records.records:
         return DatumColumns.of_uids(uids, metadata_of_image)
     names = [str(image.get("file_name", uid)) for uid, image in zip(uids, images, strict=True)]

@@ -78,7 +78,7 @@ class GeoJsonFormat:
 def read_predictions(
     dataset: Dataset, path: Path, known: Collection[str], crs: str | None
 ) -> AnnotationTable:
-    """Read what a model said, in files like those of the ground truth; features have a score.
+    """Read a model's predictions, in files like those of the ground truth; features have a score.
 
     Args:
         dataset: the datums that the predictions are for.

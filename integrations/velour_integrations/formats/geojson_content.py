@@ -19,12 +19,12 @@ from velour_plugin.errors import BadDataset
 IMAGE = ("image_id", "image", "file_name", "image_name", "ImageId", "uid")
 """Properties that name a feature's image: the first that it has."""
 DEGREES = "OGC:CRS84"
-"""Longitude and latitude, when a file says nothing else."""
+"""Longitude and latitude, when a file names no other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What a feature says, and where it stands."""
+    """A feature's properties, and its place in the file."""
 
     image: str
     properties: Mapping[str, Any]
@@ -114,7 +114,7 @@ def _properties(item: Any) -> Mapping[str, Any]:
 
 
 def first_of(properties: Mapping[str, Any], keys: Sequence[str]) -> Any:
-    """The first of some properties that says anything, ``None`` when none does."""
+    """The first of some properties that has a value; ``None`` when none has."""
     return next((properties[key] for key in keys if properties.get(key) is not None), None)
 
 

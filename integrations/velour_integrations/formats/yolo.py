@@ -180,7 +180,7 @@ def _add(
     score: float | None,
     where: str,
 ) -> None:
-    slack = _OUTSIDE if score is None else 1.0  # what a model says may well lie outside
+    slack = _OUTSIDE if score is None else 1.0  # predictions may well lie outside
     total = sum(numbers)  # NaN, if any is: comparisons alone may overlook it
     if not (min(numbers) >= -slack and max(numbers) <= 1 + slack and total == total):
         wrong = next(n for n in numbers if not -slack <= n <= 1 + slack)

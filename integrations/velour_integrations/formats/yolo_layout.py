@@ -44,7 +44,7 @@ def find_layout(path: Path) -> Layout:
 
     Raises:
         InvalidInput: there is no such file or folder.
-        BadDataset: it is none of these, or says what cannot be.
+        BadDataset: it is none of these, or contradicts itself.
     """
     if not path.exists():
         raise InvalidInput(f"{os.fspath(path)!r} cannot be read: no such file or folder.")

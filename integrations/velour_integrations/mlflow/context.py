@@ -1,4 +1,4 @@
-"""What every MLflow run says of the Velour that it was made with: its store and dataset version.
+"""Tags every MLflow run with the store and dataset version that were in use.
 
 ``import mlflow`` loads this module in every process, so it imports nothing of its own. It has
 something to say only where Velour is in use: a store is named by VELOUR_STORE_URI, or was opened.
@@ -30,10 +30,10 @@ class VelourRunContext(RunContextProvider):
         """The store, its password hidden, and the version that was stored or read last."""
         usage = _usage()
         store = usage.store if usage and usage.store else os.environ.get(_ENVIRONMENT)
-        said = {} if not store else {STORE: without_password(store)}
+        tags = {} if not store else {STORE: without_password(store)}
         if usage and usage.dataset:
-            said[DATASET] = usage.version
-        return said
+            tags[DATASET] = usage.version
+        return tags
 
 
 def _usage() -> Any:

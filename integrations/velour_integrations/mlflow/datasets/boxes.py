@@ -52,16 +52,16 @@ def boxes_table(
     Returns:
         ``None`` when any cell is something else.
     """
-    found = _Boxes()
+    columns = _Boxes()
     try:
         for cell in cells:
-            (_arrays if isinstance(cell, Mapping) else _list)(cell, found)
-        return _table(found, np.asarray(places), labels)
+            (_arrays if isinstance(cell, Mapping) else _list)(cell, columns)
+        return _table(columns, np.asarray(places), labels)
     except (_NotPlain, InvalidInput, KeyError, TypeError, ValueError):
         return None
 
 
-def _list(cell: Any, found: _Boxes) -> None:
+def _list(cell: Any, columns: _Boxes) -> None:
     if not isinstance(cell, (list, tuple)):
         raise _NotPlain
     numbers: list[Any] = []
@@ -73,19 +73,19 @@ def _list(cell: Any, found: _Boxes) -> None:
         if len(box) != 4:
             raise _NotPlain
         numbers.extend(box)
-        found.names.append(item["label"] if "label" in item else item["category"])
-        found.areas.append(item.get("area", np.nan))
-        found.crowds.append(bool(item.get("iscrowd", False)))
+        columns.names.append(item["label"] if "label" in item else item["category"])
+        columns.areas.append(item.get("area", np.nan))
+        columns.crowds.append(bool(item.get("iscrowd", False)))
         if "score" in item:
             scores.append(item["score"])
     if len(scores) not in (0, len(cell)):
         raise _NotPlain
-    found.counts.append(len(cell))
-    found.boxes.append(_finite(numbers).reshape(-1, 4))
-    found.scores.append(_finite(scores) if scores else np.full(len(cell), np.nan))
+    columns.counts.append(len(cell))
+    columns.boxes.append(_finite(numbers).reshape(-1, 4))
+    columns.scores.append(_finite(scores) if scores else np.full(len(cell), np.nan))
 
 
-def _arrays(cell: Mapping[str, Any], found: _Boxes) -> None:
+def _arrays(cell: Mapping[str, Any], columns: _Boxes) -> None:
     if cell.keys() - _ARRAYS:
         raise _NotPlain
     corners, names = _finite(cell["boxes"]), cell["labels"]
@@ -97,12 +97,12 @@ def _arrays(cell: Mapping[str, Any], found: _Boxes) -> None:
     scores = _finite(cell["scores"]) if "scores" in cell else np.full(count, np.nan)
     if scores.shape != (count,):
         raise _NotPlain
-    found.counts.append(count)
-    found.names.extend(names)
-    found.boxes.append(np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]]))
-    found.scores.append(scores)
-    found.areas.extend(_of_each(cell, "area", count, np.nan))
-    found.crowds.extend(map(bool, _of_each(cell, "iscrowd", count, 0)))
+    columns.counts.append(count)
+    columns.names.extend(names)
+    columns.boxes.append(np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]]))
+    columns.scores.append(scores)
+    columns.areas.extend(_of_each(cell, "area", count, np.nan))
+    columns.crowds.extend(map(bool, _of_each(cell, "iscrowd", count, 0)))
 
 
 def _of_each(cell: Mapping[str, Any], key: str, count: int, absent: float) -> list[float]:
@@ -114,9 +114,9 @@ def _of_each(cell: Mapping[str, Any], key: str, count: int, absent: float) -> li
     return values
 
 
-def _finite(given: Any) -> NDArray[np.float64]:
+def _finite(values: Any) -> NDArray[np.float64]:
     """Numbers as float64; no texts that would be read as numbers, nothing absent."""
-    numbers = np.asarray(given)
+    numbers = np.asarray(values)
     if numbers.size and numbers.dtype.kind not in "fiu":
         raise _NotPlain
     numbers = numbers.astype(np.float64)
@@ -125,18 +125,18 @@ def _finite(given: Any) -> NDArray[np.float64]:
     return numbers
 
 
-def _table(found: _Boxes, places: NDArray[Any], labels: Sequence[LabelName]) -> AnnotationTable:
-    if any(isinstance(area, str) or area is None or area < 0 for area in found.areas):
+def _table(columns: _Boxes, places: NDArray[Any], labels: Sequence[LabelName]) -> AnnotationTable:
+    if any(isinstance(area, str) or area is None or area < 0 for area in columns.areas):
         raise _NotPlain
     vocabulary = Vocabulary(
-        labels, {Label(DEFAULT_KEY, str(name)).name for name in set(found.names)}
+        labels, {Label(DEFAULT_KEY, str(name)).name for name in set(columns.names)}
     )
     return AnnotationTable.from_columns(
         vocabulary.names,
-        np.repeat(places, found.counts),
-        vocabulary.indices((DEFAULT_KEY, str(name)) for name in found.names),
-        box=np.concatenate([np.empty((0, 4)), *found.boxes]),
-        score=np.concatenate([np.empty(0), *found.scores]),
-        area=np.array(found.areas, np.float64),
-        crowd=np.array(found.crowds, bool),
+        np.repeat(places, columns.counts),
+        vocabulary.indices((DEFAULT_KEY, str(name)) for name in columns.names),
+        box=np.concatenate([np.empty((0, 4)), *columns.boxes]),
+        score=np.concatenate([np.empty(0), *columns.scores]),
+        area=np.array(columns.areas, np.float64),
+        crowd=np.array(columns.crowds, bool),
     )

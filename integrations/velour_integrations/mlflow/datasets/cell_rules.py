@@ -37,7 +37,7 @@ class CellRules:
     """How cells are read.
 
     Args:
-        task: what is judged; empty when nobody said.
+        task: of the evaluation; empty when it is not known.
         names: of the numbers of label images; ``None`` when cells are annotations.
     """
 
@@ -62,18 +62,18 @@ class CellRules:
         return _EXPECTED.get(self.task, _ANY) if self.names is None else _IMAGES
 
     def check_keys(self, keys: Iterable[Any], known: Collection[str], what: str) -> None:
-        """Refuse a key that nobody would look at.
+        """Refuse a key that is not read.
 
         Raises:
             UnknownName: there is one; the nearest key of the task is suggested.
         """
         for key in keys:
             if key not in known and key not in _WITHOUT_MEANING:
-                own = [name for name in known if self.task != SEMANTIC or name not in _OF_BOXES]
-                raise UnknownName(f"key of {what}", key, own)
+                allowed = [name for name in known if self.task != SEMANTIC or name not in _OF_BOXES]
+                raise UnknownName(f"key of {what}", key, allowed)
 
     def refuse_label_image(self, cell: Any) -> None:
-        """Refuse a label image whose numbers nobody named.
+        """Refuse a label image when the numbers have no names.
 
         Raises:
             InvalidInput: the cell is one.

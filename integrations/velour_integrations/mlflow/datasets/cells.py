@@ -56,10 +56,10 @@ def table_of(
     numbered: bool = False,
     rules: CellRules = _ANY_CELL,
 ) -> AnnotationTable:
-    """Read a column of cells, or a model's answers: one for each row.
+    """Read a column of cells, or a model's outputs: one for each row.
 
     Args:
-        cells: what was said of each row's datum.
+        cells: one for each row's datum.
         uids: the datums' names, for messages.
         places: ``(rows,)`` positions of the rows' datums in their dataset.
         side: ``ground truth`` or ``prediction``, for messages.
@@ -79,11 +79,11 @@ def table_of(
     boxes = boxes_table(cells, places, labels)
     if boxes is not None:
         return boxes
-    said = [
-        (int(place), annotations_of(cell, uid, side, rules))
-        for place, uid, cell, side in zip(places, uids, cells, sides, strict=True)
+    annotations = [
+        (int(index), annotations_of(cell, uid, side, rules))
+        for index, uid, cell, side in zip(places, uids, cells, sides, strict=True)
     ]
-    return AnnotationTable.from_annotations(sorted(said, key=itemgetter(0)), labels)
+    return AnnotationTable.from_annotations(sorted(annotations, key=itemgetter(0)), labels)
 
 
 def annotations_of(
@@ -92,7 +92,7 @@ def annotations_of(
     """Read one cell.
 
     Args:
-        cell: what was said of the datum.
+        cell: of the datum.
         uid: its name, for messages.
         side: ``ground truth`` or ``prediction``, for messages.
         rules: how it is read.
@@ -121,9 +121,9 @@ def _label_images(
 ) -> AnnotationTable:
     assert rules.names is not None
     rows = LabelImageRows(rules.names)
-    for place, uid, cell, side in zip(places, uids, cells, sides, strict=True):
+    for index, uid, cell, side in zip(places, uids, cells, sides, strict=True):
         try:
-            rows.add(int(place), as_label_image(cell, rules.names))
+            rows.add(int(index), as_label_image(cell, rules.names))
         except InvalidInput as error:
             raise _not_understood(error, uid, side, rules) from error
     return rows.table()
@@ -175,22 +175,22 @@ def _mapping(item: Any, rules: CellRules) -> Annotation:
     )
 
 
-def _box(given: Any) -> BoundingBox | None:
-    if given is None:
+def _box(value: Any) -> BoundingBox | None:
+    if value is None:
         return None
-    if np.ndim(given) != 1 or len(given) != 4:
-        raise ValueError(f"bbox {given!r}: expected [x, y, width, height], in pixels")
-    return BoundingBox.from_xywh(*given)
+    if np.ndim(value) != 1 or len(value) != 4:
+        raise ValueError(f"bbox {value!r}: expected [x, y, width, height], in pixels")
+    return BoundingBox.from_xywh(*value)
 
 
-def _segmentation(given: Any) -> dict[str, Any]:
-    if given is None or (isinstance(given, Sequence) and not given):
+def _segmentation(value: Any) -> dict[str, Any]:
+    if value is None or (isinstance(value, Sequence) and not value):
         return {}
-    if isinstance(given, (Mapping, np.ndarray)):
-        return {"raster": Raster(given)}
-    if not isinstance(given, Sequence):
-        raise TypeError(f"segmentation {given!r}: expected polygons, RLE or a mask")
-    rings = [np.asarray(ring, float).reshape(-1, 2) for ring in given]
+    if isinstance(value, (Mapping, np.ndarray)):
+        return {"raster": Raster(value)}
+    if not isinstance(value, Sequence):
+        raise TypeError(f"segmentation {value!r}: expected polygons, RLE or a mask")
+    rings = [np.asarray(ring, float).reshape(-1, 2) for ring in value]
     if len(rings) == 1:
         return {"polygon": Polygon([rings[0]])}
     return {"multipolygon": MultiPolygon([[ring] for ring in rings])}
@@ -213,13 +213,13 @@ def _arrays(cell: Mapping[str, Any]) -> list[Annotation]:
         raise ValueError(f"masks of shape {masks.shape}: expected (n, height, width)")
     return [
         Annotation(
-            [Label(DEFAULT_KEY, name, score=_at(columns.get("scores"), place))],
-            bounding_box=None if boxes is None else BoundingBox(*boxes[place].tolist()),
-            raster=None if masks is None else Raster(masks[place] > 0.5),
-            is_crowd=bool(_at(columns.get("iscrowd"), place)),
-            area=_at(columns.get("area"), place),
+            [Label(DEFAULT_KEY, name, score=_at(columns.get("scores"), index))],
+            bounding_box=None if boxes is None else BoundingBox(*boxes[index].tolist()),
+            raster=None if masks is None else Raster(masks[index] > 0.5),
+            is_crowd=bool(_at(columns.get("iscrowd"), index)),
+            area=_at(columns.get("area"), index),
         )
-        for place, name in enumerate(labels)
+        for index, name in enumerate(labels)
     ]
 
 

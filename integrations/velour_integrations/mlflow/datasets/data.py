@@ -83,7 +83,7 @@ class VelourDataset(MlflowDataset, PyFuncConvertibleDatasetMixin):
 
     @property
     def schema(self) -> dict[str, Any]:
-        """What each row says of a datum."""
+        """The columns of a row."""
         described = [("uid", "string"), ("metadata", "object"), (self.targets, "object")]
         described += [(self.predictions, "object")] if self.predictions else []
         columns = [{"name": name, "type": kind, "required": True} for name, kind in described]
@@ -91,11 +91,11 @@ class VelourDataset(MlflowDataset, PyFuncConvertibleDatasetMixin):
 
     @property
     def profile(self) -> dict[str, Any]:
-        """How much there is."""
-        truth, said = self.velour.truth, self.velour.predictions
+        """Numbers of datums, annotations and labels."""
+        truth, predictions = self.velour.truth, self.velour.predictions
         counts = {"datums": len(self.velour), "annotations": len(truth)}
-        if said is not None:
-            counts["predictions"] = len(said)
+        if predictions is not None:
+            counts["predictions"] = len(predictions)
         return {**counts, "labels": len(truth.labels), "content_digest": self.velour.digest}
 
     def to_dict(self) -> dict[str, str]:
@@ -104,20 +104,20 @@ class VelourDataset(MlflowDataset, PyFuncConvertibleDatasetMixin):
         return {**base, "schema": json.dumps(self.schema), "profile": json.dumps(self.profile)}
 
     def to_pyfunc(self) -> PyFuncInputsOutputs:
-        """What a model is given, and what is true."""
+        """The model's input, and the ground truth."""
         return PyFuncInputsOutputs(self.features, truth_cells(self.velour))
 
     def to_evaluation_dataset(
         self, path: str | None = None, feature_names: list[str] | None = None
     ) -> EvaluationDataset:
-        """What MLflow hands to evaluators."""
+        """The dataset that MLflow gives to evaluators."""
         return VelourEvaluationDataset(self, path, feature_names)
 
 
 class VelourEvaluationDataset(EvaluationDataset):
     """MLflow's evaluation dataset, with the Velour dataset that it came from.
 
-    Its cells are made when somebody asks: Velour itself reads the columns behind them.
+    Its cells are made at their first use: Velour itself reads the columns behind them.
     """
 
     def __init__(self, dataset: VelourDataset, path: str | None, feature_names: list[str] | None):
@@ -147,7 +147,7 @@ class VelourEvaluationDataset(EvaluationDataset):
         """``(datums,)`` lists of predicted annotations."""
         if self.velour.predictions is None:
             return None
-        return _cells(list(said.annotations) for said in self.velour.predicted)
+        return _cells(list(prediction.annotations) for prediction in self.velour.predicted)
 
 
 def datum_frame(dataset: Dataset) -> pd.DataFrame:
@@ -176,8 +176,8 @@ def truth_cells(dataset: Dataset) -> Any:
 def _cells(lists: Iterable[Any]) -> Any:
     import numpy as np
 
-    told = list(lists)
-    cells = np.empty(len(told), dtype=object)
-    for place, cell in enumerate(told):  # assigned at once, lists of one length become an axis
-        cells[place] = cell
+    rows = list(lists)
+    cells = np.empty(len(rows), dtype=object)
+    for row, cell in enumerate(rows):  # assigned at once, lists of one length become an axis
+        cells[row] = cell
     return cells

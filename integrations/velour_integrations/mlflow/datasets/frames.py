@@ -1,6 +1,6 @@
 """Plain pandas frames as Velour datasets: a row is a datum, a column holds its ground truth.
 
-What a row says beside it in plain values is the datum's metadata; empty cells are absent.
+The other plain values of a row are the datum's metadata; empty cells are absent.
 Refused, naming row and value: rows without a uid or with that of another, ground truth that says
 nothing or breaks a rule, places that are none.
 """
@@ -18,7 +18,7 @@ import velour_plugin as velour
 from velour_integrations.mlflow.datasets.cell_rules import CellRules
 from velour_integrations.mlflow.datasets.cells import table_of
 from velour_integrations.mlflow.datasets.frame_names import name_of_input
-from velour_integrations.mlflow.datasets.metadata_columns import described
+from velour_integrations.mlflow.datasets.metadata_columns import with_metadata
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
 from velour_plugin.plugin import DatumColumns, encode_metadata, natural_order
 
@@ -47,7 +47,7 @@ def dataset_of(
             "ground truth named by targets=."
         )
     name, task = config.get("dataset") or name_of_input(run_id, dataset), str(config.get("task"))
-    return read_frame(described(frame, task, config), dataset.labels_data, name, config)
+    return read_frame(with_metadata(frame, task, config), dataset.labels_data, name, config)
 
 
 def read_frame(
@@ -59,7 +59,7 @@ def read_frame(
         frame: what is known of each datum.
         truths: ``(rows,)`` cells of ground truth.
         name: of the dataset.
-        config: ``uid``, ``latitude`` and ``longitude`` name columns, ``task`` what is judged,
+        config: ``uid``, ``latitude`` and ``longitude`` name columns, ``task`` the task,
             ``labels`` the numbers of label images.
     """
     rules = CellRules.of(config)
@@ -99,9 +99,9 @@ def dataset_of_frame(
     features = features.iloc[np.argsort(places)].reset_index(drop=True)
     if predictions is None:
         return dataset, features
-    said, labels = frame[predictions].to_numpy(), dataset.truth.labels
+    predicted, labels = frame[predictions].to_numpy(), dataset.truth.labels
     rules = CellRules.of(config)
-    table = table_of(said, uids, places, "prediction", labels, numbered=True, rules=rules)
+    table = table_of(predicted, uids, places, "prediction", labels, numbered=True, rules=rules)
     return dataset.with_predictions(table, model), features
 
 
@@ -114,8 +114,8 @@ def _used(frame: Any, config: Mapping[str, Any]) -> dict[str, str]:
     if ("latitude" in used) != ("longitude" in used):
         alone = "latitude" if "latitude" in used else "longitude"
         raise InvalidInput(
-            f"only the column of the {alone} is named, {used[alone]!r}: a place is a latitude and "
-            "a longitude."
+            f"only the column of the {alone} is named, {used[alone]!r}: a location is a latitude "
+            "and a longitude."
         )
     return used
 
@@ -124,7 +124,7 @@ def _uids(frame: Any, used: Mapping[str, str]) -> list[str]:
     """The name of each row's datum: that of its column, or its number."""
     if "uid" not in used:
         return [str(row) for row in range(len(frame))]
-    uids = [_uid(said, row) for row, said in enumerate(frame[used["uid"]].tolist())]
+    uids = [_uid(value, row) for row, value in enumerate(frame[used["uid"]].tolist())]
     first: dict[str, int] = {}
     for row, uid in enumerate(uids):
         if first.setdefault(uid, row) != row:
@@ -135,10 +135,10 @@ def _uids(frame: Any, used: Mapping[str, str]) -> list[str]:
     return uids
 
 
-def _uid(said: Any, row: int) -> str:
-    if not _is_told(said) or said == "":
-        raise BadDataset(f"row {row} has no uid ({said!r}): every datum has a name of its own.")
-    return str(int(said)) if isinstance(said, float) and said.is_integer() else str(said)
+def _uid(value: Any, row: int) -> str:
+    if not _is_present(value) or value == "":
+        raise BadDataset(f"row {row} has no uid ({value!r}): every datum has a name of its own.")
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _datums(frame: Any, used: Mapping[str, str], uids: Sequence[str]) -> DatumColumns:
@@ -169,13 +169,16 @@ def _row_by_row(
     """
     places: Sequence[Any] = [None] * len(uids)
     if "latitude" in used:
-        both = (frame[used[role]].tolist() for role in ("latitude", "longitude"))
-        places = [place if any(map(_is_told, place)) else None for place in zip(*both, strict=True)]
+        columns_of_locations = (frame[used[role]].tolist() for role in ("latitude", "longitude"))
+        places = [
+            location if any(map(_is_present, location)) else None
+            for location in zip(*columns_of_locations, strict=True)
+        ]
     datums = []
     rows = zip(uids, _metadata(columns, len(uids)), places, strict=True)
-    for row, (uid, said, place) in enumerate(rows):
+    for row, (uid, metadata, location) in enumerate(rows):
         try:
-            datums.append(velour.Datum(uid, said, place))
+            datums.append(velour.Datum(uid, metadata, location))
         except InvalidInput as error:
             raise BadDataset(f"row {row}, datum {uid!r}: {error}") from error
     return DatumColumns.of(datums)
@@ -190,11 +193,11 @@ def _check_columns(columns: Sequence[Column]) -> None:
 
 
 def _metadata(columns: Sequence[Column], rows: int) -> Iterator[dict[str, Any]]:
-    """What each row says in plain values; an empty cell says nothing."""
+    """The plain values of each row, without empty cells."""
     names = [name for name, _ in columns]
     for row in zip(*(values for _, values in columns), strict=True) if columns else [()] * rows:
-        said = dict(zip(names, row, strict=True))
-        yield {n: v for n, v in said.items() if v is not None} if None in row else said
+        metadata = dict(zip(names, row, strict=True))
+        yield {n: v for n, v in metadata.items() if v is not None} if None in row else metadata
 
 
 def _plain(column: Any) -> list[Any]:
@@ -204,11 +207,11 @@ def _plain(column: Any) -> list[Any]:
         return list(values)
     if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
         return [None if value != value else value for value in values]
-    return [value if isinstance(value, _PLAIN) and _is_told(value) else None for value in values]
+    return [value if isinstance(value, _PLAIN) and _is_present(value) else None for value in values]
 
 
-def _is_told(value: Any) -> bool:
-    """Pandas says nothing by ``None``, NA, NaN or NaT; the latter two differ from themselves."""
+def _is_present(value: Any) -> bool:
+    """Whether a cell is neither ``None``, NA, NaN nor NaT; the last two differ from themselves."""
     import pandas as pd
 
     return value is not None and value is not pd.NA and bool(value == value)

@@ -1,4 +1,4 @@
-"""Which columns of a plain frame say what a datum is like, to be filtered and sliced by.
+"""Which columns of a plain frame are metadata of datums, to filter and slice by.
 
 All of them, but for tables: there fractions are features, as many as there are measurements, and
 nobody slices by them; texts, whole numbers, booleans and moments are kept. What a filter
@@ -17,12 +17,12 @@ from velour_plugin.errors import UnknownName
 _ROLES = ("uid", "latitude", "longitude")
 
 
-def described(frame: Any, task: str, config: Mapping[str, Any]) -> Any:
+def with_metadata(frame: Any, task: str, config: Mapping[str, Any]) -> Any:
     """The frame with the columns that are uid, place or metadata of its datums.
 
     Args:
         frame: what a model is given.
-        task: what is judged.
+        task: of the evaluation.
         config: ``metadata`` names columns; so do ``where``, ``slices`` and the roles of columns.
 
     Raises:
@@ -36,13 +36,13 @@ def described(frame: Any, task: str, config: Mapping[str, Any]) -> Any:
         if name not in frame.columns:
             raise UnknownName("column of metadata", name, map(str, frame.columns))
     kept = {*listed, *(config.get(role) for role in _ROLES)}
-    asked = f"{config.get('where')} {config.get('slices')}"
+    mentioned = f"{config.get('where')} {config.get('slices')}"
     places = [
-        place
-        for place, name in enumerate(frame.columns)
+        position
+        for position, name in enumerate(frame.columns)
         if name in kept
-        or str(name) in asked
-        or (named is None and not _has_fractions(frame.iloc[:, place]))
+        or str(name) in mentioned
+        or (named is None and not _has_fractions(frame.iloc[:, position]))
     ]
     return frame.iloc[:, places]
 

@@ -42,8 +42,8 @@ class Files:
 
     def to_dict(self) -> dict[str, str]:
         """Spell it in JSON."""
-        said = {"format": self.format, "path": self.path, "metadata": self.metadata}
-        return {key: value for key, value in said.items() if value is not None}
+        fields = {"format": self.format, "path": self.path, "metadata": self.metadata}
+        return {key: value for key, value in fields.items() if value is not None}
 
 
 class VelourDatasetSource(DatasetSource):
@@ -102,9 +102,9 @@ class VelourDatasetSource(DatasetSource):
     @classmethod
     def from_dict(cls, source_dict: Mapping[Any, Any]) -> VelourDatasetSource:
         """Undo :meth:`to_dict`."""
-        said = dict(source_dict)
-        uri = said.pop("uri")
-        return cls(uri, Files(**said) if said else None)
+        fields = dict(source_dict)
+        uri = fields.pop("uri")
+        return cls(uri, Files(**fields) if fields else None)
 
 
 def _stored(name: str, digest: str, url: str | None) -> Dataset:

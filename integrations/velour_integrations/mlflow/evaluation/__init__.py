@@ -1,1 +1,1 @@
-"""``mlflow.models.evaluate(..., evaluators="velour")``: what is asked, of whom, and what came."""
+"""``mlflow.models.evaluate(..., evaluators="velour")``: runs the model, evaluates and logs."""

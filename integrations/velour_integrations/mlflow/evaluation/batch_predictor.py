@@ -1,7 +1,7 @@
-"""Ask a model about a dataset, batch by batch, and read its answers into columns.
+"""Runs a model on a dataset in batches and parses its output into columns.
 
-Of a batch, only columns are kept: masks become runs of pixels, boxes numbers, so memory is that
-of one batch and of what is stored. Nobody is asked about datums that the filter leaves out.
+Of a batch, only columns are kept: masks become RLE, boxes numbers, so memory is that of one
+batch and of what is stored. The model does not see datums that the filter leaves out.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from velour_plugin.errors import BadDataset, UnknownName
 from velour_plugin.plugin import parse_filter, select, split_filter, track
 
 BATCH, BATCH_OF_A_TABLE = 256, 10_000
-"""Rows asked about at once: images are large, rows of a table are not."""
+"""Rows of a batch: images are large, rows of a table are not."""
 
 _logger = logging.getLogger("velour")
 
 
 @dataclass
-class Interview:
-    """Who is asked, about what, and how the answers are read.
+class BatchPredictor:
+    """Runs the model in batches and parses its output.
 
     Args:
         dataset: whose datums the rows are.
         uids: the datum of each row.
-        rows: ``(asked,)`` positions of the rows that are asked about.
-        frame: what the model is given: a frame or array of all rows.
+        rows: ``(selected,)`` positions of the rows that the model is run on.
+        frame: the model's input: a frame or array of all rows.
         model: has ``predict``.
         column: of the model's output, when it has several.
-        batch_size: rows asked about at once.
-        probabilities: judge a classifier's probabilities when it has them.
-        keep: keep the answers as they were given, in ``answers``; memory grows with them.
-        rules: how answers that are cells are read.
+        batch_size: rows of a batch.
+        probabilities: evaluate a classifier's probabilities when it has them.
+        keep: keep the outputs as they are, in ``outputs``; memory grows with them.
+        rules: how outputs that are cells are read.
     """
 
     dataset: Dataset
@@ -55,23 +55,23 @@ class Interview:
     probabilities: bool = True
     keep: bool = False
     rules: CellRules = field(default_factory=CellRules)
-    answers: list[Any] = field(default_factory=list)
-    other_mind: int = 0
+    outputs: list[Any] = field(default_factory=list)
+    disagreements: int = 0
 
     def table(self) -> AnnotationTable:
-        """Ask, and read.
+        """Run the model on all selected rows.
 
         Raises:
-            BadDataset: an answer cannot be read, or there are not as many as rows.
+            BadDataset: an output cannot be read, or there are not as many as rows.
         """
         count = -(-len(self.rows) // self.batch_size)
-        parts = list(track(self._parts(), count, "asking the model"))
-        if self.other_mind:
+        parts = list(track(self._parts(), count, "running the model"))
+        if self.disagreements:
             _logger.warning(
                 "The classifier's labels are not those of the highest probability in %d of %d "
-                "rows. Probabilities are judged; evaluator_config={'probabilities': False} judges "
-                "its labels.",
-                self.other_mind,
+                "rows. Probabilities are evaluated; evaluator_config={'probabilities': False} "
+                "takes its labels.",
+                self.disagreements,
                 len(self.rows),
             )
         return AnnotationTable.joined(parts, self.dataset.truth.labels)
@@ -87,54 +87,53 @@ class Interview:
             elif scores:
                 yield self._probable(classifier, _features_of(classifier, batch), rows)
             else:
-                said = classifier.predict(_features_of(classifier, batch))
-                yield self._read(np.asarray(said), rows)
+                labels = classifier.predict(_features_of(classifier, batch))
+                yield self._read(np.asarray(labels), rows)
 
     def _probable(self, classifier: Any, batch: Any, rows: NDArray[np.int64]) -> AnnotationTable:
-        """A classifier's probabilities, and whether its labels say the same."""
+        """A classifier's probabilities; counts the rows whose label is not the most probable."""
         scores = np.asarray(classifier.predict_proba(batch))
-        table = scores_table(scores, classifier.classes_, self._places(rows))
-        said = np.asarray(classifier.predict(batch))
+        table = scores_table(scores, classifier.classes_, self._indices(rows))
+        labels = np.asarray(classifier.predict(batch))
         likely = np.asarray(classifier.classes_)[scores.argmax(axis=1)]
-        self.other_mind += int((said != likely).sum())
+        self.disagreements += int((labels != likely).sum())
         if self.keep:
-            self.answers.extend(said)
+            self.outputs.extend(labels)
         return table
 
-    def _read(self, said: Any, rows: NDArray[np.int64]) -> AnnotationTable:
-        classes = None if self.column else classes_of(said, self.dataset.truth.labels)
+    def _read(self, outputs: Any, rows: NDArray[np.int64]) -> AnnotationTable:
+        classes = None if self.column else classes_of(outputs, self.dataset.truth.labels)
         if classes is not None:
-            scores = np.asarray(said)
+            scores = np.asarray(outputs)
             self._check_count(len(scores), len(rows))
             self._keep(scores)
-            return scores_table(scores, classes, self._places(rows))
-        cells = cells_of(said, self.column)
+            return scores_table(scores, classes, self._indices(rows))
+        cells = cells_of(outputs, self.column)
         self._check_count(len(cells), len(rows))
         self._keep(cells)
         uids = [self.uids[row] for row in rows]
-        return cells_table(cells, uids, self._places(rows), self.rules)
+        return cells_table(cells, uids, self._indices(rows), self.rules)
 
-    def _places(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
-        place = self.dataset.index_of
-        return np.array([place[self.uids[row]] for row in rows], np.int32)
+    def _indices(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Position of each row's datum in the dataset."""
+        index_of = self.dataset.index_of
+        return np.array([index_of[self.uids[row]] for row in rows], np.int32)
 
-    def _keep(self, said: Sequence[Any] | NDArray[Any]) -> None:
+    def _keep(self, outputs: Sequence[Any] | NDArray[Any]) -> None:
         if self.keep:
-            self.answers.extend(said)
+            self.outputs.extend(outputs)
 
-    def _check_count(self, answers: int, rows: int) -> None:
-        if answers == rows:
+    def _check_count(self, outputs: int, rows: int) -> None:
+        if outputs == rows:
             return
-        at_once = (
-            f" evaluator_config={{'batch_size': {len(self.rows)}}} asks about all rows at once."
-        )
+        at_once = f" evaluator_config={{'batch_size': {len(self.rows)}}} makes one batch of all."
         raise BadDataset(
-            f"the model gave {answers} answers for {rows} rows: one for each, in order; [] where "
-            f"nothing was found.{at_once if rows < len(self.rows) else ''}"
+            f"the model returned {outputs} outputs for {rows} rows: expected one for each, in "
+            f"order; [] for no detections.{at_once if rows < len(self.rows) else ''}"
         )
 
 
-def interview(
+def batch_predictor(
     dataset: Dataset,
     uids: Sequence[str],
     frame: Any,
@@ -143,33 +142,33 @@ def interview(
     task: str,
     config: Mapping[str, Any],
     keep: bool,
-) -> Interview:
-    """Prepare to ask a model what the configuration wants to know.
+) -> BatchPredictor:
+    """A predictor for a model, as the configuration says.
 
     Raises:
         UnknownName: ``features`` names a column that is not there.
         BadFilter: ``where`` has no meaning.
     """
     endpoint = endpoint_behind(model)
-    usual = BATCH_OF_A_TABLE if task == "tabular-classification" else BATCH
-    return Interview(
+    default = BATCH_OF_A_TABLE if task == "tabular-classification" else BATCH
+    return BatchPredictor(
         dataset,
         uids,
         selected_rows(dataset, uids, config.get("where")),
         _columns(frame, config.get("features")),
         model if endpoint is None else Endpoint(model),
         column,
-        config.get("batch_size", usual),
+        config.get("batch_size", default),
         config.get("probabilities", True),
         keep,
         CellRules.of({**config, "task": task}),
     )
 
 
-def _columns(frame: Any, wanted: str | Sequence[str] | None) -> Any:
-    if wanted is None:
+def _columns(frame: Any, features: str | Sequence[str] | None) -> Any:
+    if features is None:
         return frame
-    names = [wanted] if isinstance(wanted, str) else list(wanted)
+    names = [features] if isinstance(features, str) else list(features)
     for name in names:
         if name not in getattr(frame, "columns", ()):
             raise UnknownName("column of features", name, map(str, getattr(frame, "columns", ())))
@@ -189,14 +188,14 @@ def selected_rows(dataset: Dataset, uids: Sequence[str], where: Any) -> NDArray[
 def classifier_behind(model: Any) -> Any:
     """The classifier in a model of the flavour of scikit-learn, XGBoost and the like, or ``None``.
 
-    MLflow's own evaluator asks it too, as predictions of such models are labels only.
+    MLflow's own evaluator uses it too, as predictions of such models are labels only.
     """
     try:
         raw = model.get_raw_model()
     except (AttributeError, NotImplementedError):
         return None
     classes: Any = getattr(raw, "classes_", None)
-    return raw if np.ndim(classes) == 1 else None  # 2: several answers a row
+    return raw if np.ndim(classes) == 1 else None  # 2: several outputs a row
 
 
 def _features_of(classifier: Any, batch: Any) -> Any:

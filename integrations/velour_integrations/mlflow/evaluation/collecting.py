@@ -1,4 +1,4 @@
-"""Hand on evaluations that ``mlflow.models.evaluate`` made: its result holds metrics only."""
+"""Collects the evaluations that ``mlflow.models.evaluate`` made: its result holds metrics only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``evaluator_config``: what may be said to Velour, and that it makes sense."""
+"""Keys of ``evaluator_config``, and the rules for their values."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ from velour_integrations.mlflow.runs import display_options
 from velour_plugin.errors import InvalidInput, UnknownName
 
 CONFIG = {
-    "task": "what is judged, when model_type does not say",
+    "task": "the task, when model_type names none",
     "model": "the model's name; that of the predictions, the logged model or the run if left out",
     "dataset": "the dataset's name, for plain frames",
     "parameters": "the task's parameters",
-    "where": "a filter: only its datums are judged, and a model is asked about no others",
+    "where": "a filter: only its datums are evaluated, and a model is run on no others",
     "store": "URL of the store; VELOUR_STORE_URI or sqlite:///velour.db when left out",
     "uid": "column of the datum's name, for plain frames; the row number when left out",
     "latitude": "column of the latitude, for plain frames",
     "longitude": "column of the longitude, for plain frames",
     "labels": "names of classes in the order of their numbers, or by number, where cells and "
-    "answers are label images: 2-D arrays, volumes of scores, PNG files",
+    "outputs are label images: 2-D arrays, volumes of scores, PNG files",
     "metadata": "columns to filter and slice by, for plain frames, [] for none; when left out all "
     "plain ones, but of a table no fractions that neither where nor slices name",
-    "features": "columns that a model is asked with; all of them when left out",
-    "batch_size": "rows that a model is asked at once; 256 when left out, 10,000 of a table",
-    "probabilities": "False: judge the labels that a classifier predicts, not its probabilities",
+    "features": "columns that a model is given; all of them when left out",
+    "batch_size": "rows of a batch; 256 when left out, 10,000 of a table",
+    "probabilities": "False: evaluate the labels that a classifier predicts, not its probabilities",
     "metric_prefix": "stands before the names of metrics in MLflow; the store keeps bare names",
     "col_mapping": "for extra_metrics: which column an argument of a metric's function means",
     **display_options.KEYS,
 }
-"""Keys of ``evaluator_config``, and what each says."""
+"""Keys of ``evaluator_config``, and what each means."""
 
 _Rule = tuple[str, Callable[[Any], bool]]
 
 
-def own_config(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def velour_config(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Velour's part of a configuration; one of several evaluators has each under its name."""
-    given = config or {}
-    own = given.get("velour")
-    return own if isinstance(own, Mapping) else given
+    whole = config or {}
+    part = whole.get("velour")
+    return part if isinstance(part, Mapping) else whole
 
 
 def checked_config(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Velour's part of a configuration, without what says nothing.
+    """Velour's part of a configuration, without keys that are ``None``.
 
     Raises:
         UnknownName: there is no such key.
         InvalidInput: a value breaks a rule.
     """
-    given = own_config(config)
-    for key in given:
+    part = velour_config(config)
+    for key in part:
         if key not in CONFIG:
             raise UnknownName("key of evaluator_config", key, CONFIG)
-    said = {key: value for key, value in given.items() if value is not None}
-    for key, value in said.items():
+    settings = {key: value for key, value in part.items() if value is not None}
+    for key, value in settings.items():
         rule, holds = _RULES.get(key, _TEXT)
         if not holds(value):
             raise InvalidInput(f"evaluator_config: {key} = {value!r}: expected {rule}.")
-    return said
+    return settings
 
 
 def _are_names(value: Any) -> bool:
@@ -71,7 +71,7 @@ def _is_columns(value: Any) -> bool:
 
 
 _TEXT: _Rule = ("a text that is not empty", lambda value: isinstance(value, str) and value != "")
-_ANYTHING: _Rule = ("a filter", lambda value: True)  # the core says it better
+_ANYTHING: _Rule = ("a filter", lambda value: True)  # the core checks it
 _MAPPING: _Rule = ("a mapping", lambda value: isinstance(value, Mapping))
 _RULES: Mapping[str, _Rule] = {
     **display_options.RULES,

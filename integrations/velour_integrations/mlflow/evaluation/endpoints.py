@@ -13,19 +13,19 @@ from typing import Any
 
 
 def endpoint_behind(model: Any) -> str | None:
-    """The name of the endpoint that a model asks, or ``None`` for models of other kinds.
+    """The name of a model's endpoint, or ``None`` for models of other kinds.
 
     Reads what MLflow 3 keeps in its wrapper; without it, a model counts as one of another kind.
     """
-    asked = getattr(model, "python_model", None)
-    if type(asked).__name__ != "ModelFromDeploymentEndpoint":
+    wrapped = getattr(model, "python_model", None)
+    if type(wrapped).__name__ != "ModelFromDeploymentEndpoint":
         return None
-    name = getattr(asked, "endpoint", None)
+    name = getattr(wrapped, "endpoint", None)
     return None if name is None else str(name)
 
 
 class Endpoint:
-    """A model behind an endpoint, asked with frames."""
+    """A model behind an endpoint that takes frames."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -46,23 +46,23 @@ def _requests(frame: Any) -> Any:
         and all(isinstance(cell, (str, Mapping)) for cell in frame.iloc[:, 0])
     ):
         return frame
-    told = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return pd.DataFrame({"request": pd.Series(told, index=frame.index, dtype=object)})
+    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return pd.DataFrame({"request": pd.Series(records, index=frame.index, dtype=object)})
 
 
 def _unpacked(answer: Any) -> Any:
     if isinstance(answer, str):
         return _said_in_json(answer)
     if isinstance(answer, Mapping) and set(answer) == {"predictions"}:
-        told = answer["predictions"]
-        return told[0] if isinstance(told, list) and len(told) == 1 else told
+        rows = answer["predictions"]
+        return rows[0] if isinstance(rows, list) and len(rows) == 1 else rows
     return answer
 
 
 def _said_in_json(text: str) -> Any:
     """Chat models say lists and mappings in JSON; any other text is a class."""
     try:
-        said = json.loads(text)
+        value = json.loads(text)
     except ValueError:
         return text
-    return said if isinstance(said, (list, dict)) else text
+    return value if isinstance(value, (list, dict)) else text

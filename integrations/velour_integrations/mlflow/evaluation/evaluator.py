@@ -1,6 +1,6 @@
 """The bridge: ``mlflow.models.evaluate(..., evaluators="velour")``.
 
-It reads MLflow's dataset and model, calls the core, and logs back to the run. It answers
+It reads MLflow's dataset and model, calls the core, and logs back to the run. It takes part
 for Velour's own tasks only, so that other people's evaluations are not disturbed.
 """
 
@@ -18,34 +18,34 @@ from mlflow.models.evaluation import EvaluationResult, ModelEvaluator
 import velour_plugin as velour
 from velour_integrations.mlflow.datasets.frames import dataset_of
 from velour_integrations.mlflow.evaluation.collecting import collect
-from velour_integrations.mlflow.evaluation.config import CONFIG, checked_config, own_config
-from velour_integrations.mlflow.evaluation.extras import Extras, Judged
+from velour_integrations.mlflow.evaluation.config import CONFIG, checked_config, velour_config
+from velour_integrations.mlflow.evaluation.extras import EvaluatedRows, Extras
 from velour_integrations.mlflow.evaluation.predictions import (
     checked_question,
     link_model,
     name_of,
     predicted,
 )
-from velour_integrations.mlflow.runs.display_options import Wanted
+from velour_integrations.mlflow.runs.display_options import DisplayOptions
 from velour_plugin.plugin import compute, evaluate_question, fixed_filter, installed, publish
 
 _logger = logging.getLogger("velour")
 
 
 class VelourEvaluator(ModelEvaluator):
-    """Judges what Velour has an evaluator for, and keeps it in the store."""
+    """Evaluates the tasks that Velour has an evaluator for, and stores the evaluations."""
 
     @classmethod
     def can_evaluate(
         cls, *, model_type: str, evaluator_config: Mapping[str, Any] | None, **kwargs: Any
     ) -> bool:
-        """Say whether the model type is one of Velour's tasks, or the configuration names one.
+        """Whether the model type is one of Velour's tasks, or the configuration names one.
 
         A task that a configuration of ours misspells is ours too: :meth:`evaluate` refuses it
         by name. A misspelt model type may be somebody else's, so it gets a hint only, and only
         when the caller of MLflow named Velour.
         """
-        tasks, config = installed().evaluators, own_config(evaluator_config)
+        tasks, config = installed().evaluators, velour_config(evaluator_config)
         task = config.get("task")
         if model_type in tasks or task in tasks:
             return True
@@ -76,9 +76,9 @@ class VelourEvaluator(ModelEvaluator):
         model_id: str | None = None,
         **kwargs: Any,
     ) -> EvaluationResult:
-        """Judge, store, and log: metrics, artifacts, tags.
+        """Evaluate, store, and log: metrics, artifacts, tags.
 
-        What is asked is checked before a model is, and everything is read and judged before
+        Parameters are checked before a model runs, and everything is read and evaluated before
         anything is stored or logged. MLflow itself logs the metrics of a result when it knows
         the logged model; only when it does not are they logged here, so that they stand once.
         """
@@ -98,25 +98,27 @@ class VelourEvaluator(ModelEvaluator):
         extras = Extras(extra_metrics or (), custom_artifacts or (), config, run_id)
         run = run_of(run_id)
         with velour.open_store(config.get("store")) as store:
-            asked = dataset_of(dataset, {**config, "task": task}, run_id)
-            where = fixed_filter(config.get("where"), asked[0], store)
+            truth, uids = dataset_of(dataset, {**config, "task": task}, run_id)
+            where = fixed_filter(config.get("where"), truth, store)
             config = {**config, "where": where}
             question = replace(question, where=where)
-            wanted = Wanted.of(config, asked[0])
-            said = predicted(*asked, dataset, model, predictions, task, config, bool(extras))
+            options = DisplayOptions.of(config, truth)
+            outputs = predicted(
+                truth, uids, dataset, model, predictions, task, config, bool(extras)
+            )
             logged = model_id or getattr(model, "model_id", None)
-            name = config.get("model") or said.dataset.model or name_of(model, logged)
-            judged = said.dataset.with_model(str(name or run.name or run_id))
+            name = config.get("model") or outputs.dataset.model or name_of(model, logged)
+            evaluated = outputs.dataset.with_model(str(name or run.name or run_id))
             if extras:  # which may fail: nothing is kept before them
-                evaluation = compute(judged, question, run)
+                evaluation = compute(evaluated, question, run)
             else:
-                evaluation = evaluate_question(judged, question, store, run)
-            seen = look(evaluation, judged, wanted)
+                evaluation = evaluate_question(evaluated, question, store, run)
+            seen = look(evaluation, evaluated, options)
             metrics = mlflow_metrics(evaluation, seen)
             if extras:
-                rows = Judged.of(dataset, said.rows, said.uids, said.answers)
+                rows = EvaluatedRows.of(dataset, outputs.rows, outputs.uids, outputs.outputs)
                 metrics |= extras.measure(rows, metrics)
-                publish(evaluation, judged, store)
+                publish(evaluation, evaluated, store)
             save_tagged_model(store, run_id, evaluation.model)
             seen = with_leaderboard(seen, evaluation, store)
         collect(evaluation)
@@ -125,7 +127,7 @@ class VelourEvaluator(ModelEvaluator):
         if model_id is None:
             link_model(run_id, logged)
             log_metrics(run_id, metrics, dataset.name, dataset.digest, model_id=logged)
-        artifacts = log_artifacts(run_id, evaluation, judged, seen) | extras.log()
+        artifacts = log_artifacts(run_id, evaluation, evaluated, seen) | extras.log()
         return EvaluationResult(metrics=metrics, artifacts=artifacts, run_id=run_id)
 
 

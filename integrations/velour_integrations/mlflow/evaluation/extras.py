@@ -1,7 +1,7 @@
 """``extra_metrics`` and ``custom_artifacts`` of ``mlflow.models.evaluate``, treated as MLflow does.
 
-A metric is a function of ``predictions`` and ``targets`` – a cell for each row that was judged,
-as it was given – of ``metrics``, and of columns of the data by their names; an artifact one of a
+A metric is a function of ``predictions`` and ``targets`` – a cell for each evaluated row, as the
+data have it – of ``metrics``, and of columns of the data by their names; an artifact one of a
 frame with ``prediction`` and ``target``, of the metrics and a folder. What their signatures mean is
 MLflow's affair, so its own evaluators' base class reads them; it is semi-private, and where a
 version of MLflow has it no more, extras are left out with a warning.
@@ -21,21 +21,21 @@ from velour_integrations.mlflow.runs.names import mlflow_name
 from velour_integrations.mlflow.runs.tables import TAG, tag_of_tables
 
 TABLE = "velour_extra_metrics.json"
-"""What extra metrics say of single rows, as a table in the run."""
+"""Table in the run: the values of extra metrics for single rows."""
 
 _NEEDED = ("evaluate_metrics", "evaluate_and_log_custom_artifacts", "_update_aggregate_metrics")
 _logger = logging.getLogger("velour")
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What MLflow's functions may ask of a dataset: the rows that were judged.
+class EvaluatedRows:
+    """The evaluated rows of a dataset, with the attributes that MLflow's functions read.
 
     Args:
         uids: the datum of each row.
-        features_data: what a model is given.
-        labels_data: the truth of each row.
-        predictions_data: what was said of it, as it was given.
+        features_data: the model's input.
+        labels_data: the ground truth of each row.
+        predictions_data: the prediction of each row, as the model or the data have it.
         targets_name: the truth's column.
         predictions_name: the predictions' column; ``None`` when a model gave them.
         name: of the dataset.
@@ -55,8 +55,8 @@ class Judged:
     @classmethod
     def of(
         cls, dataset: Any, rows: Sequence[int], uids: Sequence[str], answers: Sequence[Any]
-    ) -> Judged:
-        """Some rows of an MLflow dataset, their datums, and what was said of them."""
+    ) -> EvaluatedRows:
+        """Some rows of an MLflow dataset, their datums and predictions."""
         frame = dataset.features_data
         return cls(
             uids,
@@ -90,18 +90,18 @@ class Extras:
     artifacts: Sequence[Any]
     config: Mapping[str, Any]
     run_id: str
-    _judged: Judged | None = None
+    _rows: EvaluatedRows | None = None
     _values: Mapping[str, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.metrics or self.artifacts)
 
-    def measure(self, judged: Judged, own: Mapping[str, float]) -> dict[str, float]:
+    def measure(self, rows: EvaluatedRows, metrics: Mapping[str, float]) -> dict[str, float]:
         """Compute the metrics; nothing is logged.
 
         Args:
-            judged: the rows.
-            own: Velour's metrics.
+            rows: that were evaluated.
+            metrics: Velour's.
 
         Returns:
             Finite ones, under names that MLflow takes.
@@ -111,17 +111,19 @@ class Extras:
         """
         from mlflow.metrics.base import MetricValue
 
-        values = {name: MetricValue(aggregate_results={name: said}) for name, said in own.items()}
-        self._judged, self._values = judged, values
+        values = {
+            name: MetricValue(aggregate_results={name: value}) for name, value in metrics.items()
+        }
+        self._rows, self._values = rows, values
         machine = _machine(values, self.config)
         if machine is None:
             return {}
-        machine.run(judged, self.run_id, extra_metrics=self.metrics)
+        machine.run(rows, self.run_id, extra_metrics=self.metrics)
         self._values = machine.metrics_values
         return {
             mlflow_name(name): float(value)
             for name, value in machine.aggregate_metrics.items()
-            if name not in own and math.isfinite(value)
+            if name not in metrics and math.isfinite(value)
         }
 
     def log(self) -> dict[str, Any]:
@@ -131,21 +133,21 @@ class Extras:
             MlflowException: an artifact is of no kind that MLflow can log; in MLflow's words.
         """
         machine = _machine(self._values, self.config) if self else None
-        if machine is None or self._judged is None:
+        if machine is None or self._rows is None:
             return {}
-        machine.run(self._judged, self.run_id, custom_artifacts=self.artifacts)
-        return {**self._log_scores(self._judged), **machine.artifacts}
+        machine.run(self._rows, self.run_id, custom_artifacts=self.artifacts)
+        return {**self._log_scores(self._rows), **machine.artifacts}
 
-    def _log_scores(self, judged: Judged) -> dict[str, Any]:
-        """What metrics say of single rows; a table of an earlier evaluation is replaced."""
+    def _log_scores(self, rows: EvaluatedRows) -> dict[str, Any]:
+        """Log metrics of single rows; a table of an earlier evaluation is replaced."""
         from mlflow.models.evaluation.artifacts import JsonEvaluationArtifact
 
-        scores = {f"{name}/score": said.scores for name, said in self._values.items()}
-        columns = {name: list(said) for name, said in scores.items() if said}
+        scores = {f"{name}/score": value.scores for name, value in self._values.items()}
+        columns = {name: list(value) for name, value in scores.items() if value}
         if not columns:
             return {}
-        table = judged.features_data.drop(columns="uid", errors="ignore").assign(**columns)
-        table.insert(0, "uid", list(judged.uids))
+        table = rows.features_data.drop(columns="uid", errors="ignore").assign(**columns)
+        table.insert(0, "uid", list(rows.uids))
         text = table.to_json(orient="split", index=False, default_handler=str)
         client = mlflow.MlflowClient()
         client.log_text(self.run_id, text, TABLE)
@@ -174,13 +176,13 @@ def _machine(values: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
         def can_evaluate(cls, **_: Any) -> bool:
             return True
 
-        def run(self, judged: Judged, run_id: str, **extras: Any) -> None:
+        def run(self, rows: EvaluatedRows, run_id: str, **extras: Any) -> None:
             self.evaluate(
                 model_type=None,
-                dataset=judged,
+                dataset=rows,
                 run_id=run_id,
                 evaluator_config=dict(config),
-                predictions=judged.predictions_name,
+                predictions=rows.predictions_name,
                 **extras,
             )
 
@@ -189,16 +191,20 @@ def _machine(values: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
         ) -> None:
             import pandas as pd
 
-            said = pd.Series(list(self.dataset.predictions_data), dtype=_kind_of(self.dataset))
+            cells = list(self.dataset.predictions_data)
+            outputs, targets = (
+                pd.Series(cells, dtype=_kind_of(self.dataset)),
+                self.dataset.labels_data,
+            )
             self.metrics_values = dict(values)
-            self.evaluate_metrics(extra_metrics, said, self.dataset.labels_data)
-            self.evaluate_and_log_custom_artifacts(custom_artifacts, said, self.dataset.labels_data)
+            self.evaluate_metrics(extra_metrics, outputs, targets)
+            self.evaluate_and_log_custom_artifacts(custom_artifacts, outputs, targets)
             self._update_aggregate_metrics()
 
     return Machine()
 
 
-def _kind_of(judged: Judged) -> Any:
+def _kind_of(rows: EvaluatedRows) -> Any:
     """Cells that are lists stay objects; classes get the type that pandas gives them."""
-    first = next(iter(judged.predictions_data), None)
+    first = next(iter(rows.predictions_data), None)
     return object if isinstance(first, (list, dict)) else None

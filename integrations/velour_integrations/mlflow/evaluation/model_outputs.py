@@ -1,4 +1,4 @@
-"""What a model gave for some rows, in columns: labels, scores, or cells of any kind."""
+"""Parses a model's output for some rows: labels, scores, or cells of any kind."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from velour_plugin.errors import BadDataset, UnknownName
 from velour_plugin.plugin import LabelName
 
 
-def classes_of(said: Any, labels: Sequence[LabelName]) -> list[Any] | None:
+def classes_of(outputs: Any, labels: Sequence[LabelName]) -> list[Any] | None:
     """The classes that the columns of a matrix of scores are about.
 
     Args:
-        said: what a model gave.
+        outputs: of a model.
         labels: of the ground truth.
 
     Returns:
         What the columns are called, or their numbers; ``None`` when it is no matrix of fractions,
         or when a column is called unlike any label.
     """
-    shape: tuple[int, ...] = getattr(said, "shape", ())
-    if len(shape) != 2 or shape[1] < 2 or np.asarray(said).dtype.kind != "f":
+    shape: tuple[int, ...] = getattr(outputs, "shape", ())
+    if len(shape) != 2 or shape[1] < 2 or np.asarray(outputs).dtype.kind != "f":
         return None
-    columns = list(getattr(said, "columns", range(shape[1])))
+    columns = list(getattr(outputs, "columns", range(shape[1])))
     known = {value for _, value in labels}
     return columns if known.issuperset(map(label_text, columns)) else None
 
@@ -38,7 +38,7 @@ def classes_of(said: Any, labels: Sequence[LabelName]) -> list[Any] | None:
 def cells_table(
     cells: Any, uids: Sequence[str], places: NDArray[np.int32], rules: CellRules
 ) -> AnnotationTable:
-    """Read what was said of some datums.
+    """Read the predictions of some datums.
 
     Raises:
         BadDataset: a cell cannot be read; the message names its datum.
@@ -46,31 +46,31 @@ def cells_table(
     return table_of(cells, uids, places, "prediction", rules=rules)
 
 
-def cells_of(answers: Any, column: str | None) -> Sequence[Any] | NDArray[Any]:
-    """A model's answers, one for each row; of several columns, that which is named.
+def cells_of(outputs: Any, column: str | None) -> Sequence[Any] | NDArray[Any]:
+    """A model's outputs, one for each row; of several columns, the one that is named.
 
     Raises:
-        BadDataset: it is no list of answers, or nobody said which column.
+        BadDataset: it is no list, or has several columns and none is named.
         UnknownName: there is no such column.
     """
-    if isinstance(answers, Mapping) and column is not None:
-        if column not in answers:
-            raise UnknownName("column of the model's output", column, map(str, answers))
-        answers = answers[column]
-    if not hasattr(answers, "columns"):
-        if isinstance(answers, (str, Mapping)) or not hasattr(answers, "__iter__"):
+    if isinstance(outputs, Mapping) and column is not None:
+        if column not in outputs:
+            raise UnknownName("column of the model's output", column, map(str, outputs))
+        outputs = outputs[column]
+    if not hasattr(outputs, "columns"):
+        if isinstance(outputs, (str, Mapping)) or not hasattr(outputs, "__iter__"):
             raise BadDataset(
-                f"the model gave a {type(answers).__name__}: expected a list with an answer for "
-                "each row, in order; [] where nothing was found."
+                f"the model returned a {type(outputs).__name__}: expected a list with one output "
+                "for each row, in order; [] for no detections."
             )
-        plain = getattr(answers, "dtype", None) is not None and is_plain(np.asarray(answers))
-        return np.asarray(answers) if plain else list(answers)
-    names = list(map(str, answers.columns))
+        plain = getattr(outputs, "dtype", None) is not None and is_plain(np.asarray(outputs))
+        return np.asarray(outputs) if plain else list(outputs)
+    names = list(map(str, outputs.columns))
     if column is None and len(names) != 1:
         raise BadDataset(
-            f"the model gave {len(names)} columns, {', '.join(names)}: name the one to judge with "
-            "predictions='column'."
+            f"the model returned {len(names)} columns, {', '.join(names)}: name the one to "
+            "evaluate with predictions='column'."
         )
     if (column or names[0]) not in names:
         raise UnknownName("column of the model's output", column, names)
-    return cells_of(answers.iloc[:, names.index(column or names[0])], None)
+    return cells_of(outputs.iloc[:, names.index(column or names[0])], None)

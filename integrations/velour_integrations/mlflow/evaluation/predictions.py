@@ -1,4 +1,4 @@
-"""What is judged: predictions that came with the data, or those of a model that is asked."""
+"""The predictions to evaluate: those that came with the data, or those of a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from mlflow.entities import LoggedModelInput
 
 from velour_integrations.mlflow.datasets.cell_rules import CellRules
-from velour_integrations.mlflow.evaluation.batch_predictor import interview, selected_rows
+from velour_integrations.mlflow.evaluation.batch_predictor import batch_predictor, selected_rows
 from velour_integrations.mlflow.evaluation.endpoints import endpoint_behind
 from velour_integrations.mlflow.evaluation.model_outputs import cells_table
 from velour_integrations.mlflow.registry.versions import SCHEME, named
@@ -29,20 +29,20 @@ class Predicted:
 
     Args:
         dataset: whose model is empty when the predictions do not say of which model they are.
-        rows: ``(judged,)`` rows of MLflow's dataset that the filter selects; of no use but to
+        rows: ``(selected,)`` rows of MLflow's dataset that the filter selects; of no use but to
             extras, and empty without them.
         uids: the datum of each of these rows.
-        answers: what was said of each of these rows, as it was given.
+        outputs: the prediction of each of these rows, as the model or the data have it.
     """
 
     dataset: Dataset
     rows: Sequence[int] = ()
     uids: Sequence[str] = ()
-    answers: Sequence[Any] = ()
+    outputs: Sequence[Any] = ()
 
 
 def checked_question(task: str, parameters: Any, where: Any) -> Question:
-    """Refuse what cannot be answered before a model works for an hour.
+    """Check task, parameters and filter before a model works for an hour.
 
     Raises:
         UnknownName: there is no such task or parameter.
@@ -53,61 +53,62 @@ def checked_question(task: str, parameters: Any, where: Any) -> Question:
 
 
 def predicted(
-    asked: Dataset,
+    dataset: Dataset,
     uids: Sequence[str],
-    dataset: Any,
+    source: Any,
     model: Any,
     column: str | None,
     task: str,
     config: Mapping[str, Any],
     keep: bool = False,
 ) -> Predicted:
-    """Ask the model, or take the predictions that came with the data.
+    """Run the model, or take the predictions that came with the data.
 
     Args:
-        asked: the dataset.
+        dataset: the ground truth, maybe with predictions.
         uids: the datum of each row.
-        dataset: MLflow's evaluation dataset, which it came from.
+        source: MLflow's evaluation dataset, which it came from.
         model: what MLflow made of the caller's model; ``None`` for none.
         column: of the model's output, when it has several.
-        task: what is judged.
+        task: whose parameters and rules hold.
         config: checked.
-        keep: extras want the answers as they were given.
+        keep: keep the outputs as they are, for extras.
 
     Raises:
         BadDataset: there are neither predictions nor a model, or something cannot be read.
     """
     if model is not None:
-        talk = interview(asked, uids, dataset.features_data, model, column, task, config, keep)
-        judged = asked.with_predictions(talk.table(), model="")
-        return Predicted(judged, *_kept(talk.rows, uids, talk.answers, keep))
-    judged = _given(asked, uids, dataset, CellRules.of({**config, "task": task}))
+        features = source.features_data
+        predictor = batch_predictor(dataset, uids, features, model, column, task, config, keep)
+        with_predictions = dataset.with_predictions(predictor.table(), model="")
+        return Predicted(with_predictions, *_kept(predictor.rows, uids, predictor.outputs, keep))
+    with_predictions = _from_data(dataset, uids, source, CellRules.of({**config, "task": task}))
     if not keep:
-        return Predicted(judged)
-    rows = selected_rows(asked, uids, config.get("where"))
-    answers = [dataset.predictions_data[row] for row in rows]
-    return Predicted(judged, *_kept(rows, uids, answers, keep))
+        return Predicted(with_predictions)
+    rows = selected_rows(dataset, uids, config.get("where"))
+    outputs = [source.predictions_data[row] for row in rows]
+    return Predicted(with_predictions, *_kept(rows, uids, outputs, keep))
 
 
-def _kept(rows: Any, uids: Sequence[str], answers: Sequence[Any], keep: bool) -> Sequence[Any]:
-    return (rows.tolist(), [uids[row] for row in rows], answers) if keep else ()
+def _kept(rows: Any, uids: Sequence[str], outputs: Sequence[Any], keep: bool) -> Sequence[Any]:
+    return (rows.tolist(), [uids[row] for row in rows], outputs) if keep else ()
 
 
-def _given(asked: Dataset, uids: Sequence[str], dataset: Any, rules: CellRules) -> Dataset:
-    if asked.predictions is not None:
-        return asked
-    if dataset.predictions_data is None:
+def _from_data(dataset: Dataset, uids: Sequence[str], source: Any, rules: CellRules) -> Dataset:
+    if dataset.predictions is not None:
+        return dataset
+    if source.predictions_data is None:
         raise BadDataset(
-            "there is nothing to judge: give a model, or predictions with the data: "
+            "nothing to evaluate: pass a model, or predictions with the data: "
             "mlflow.data.from_velour(dataset.with_predictions(...)) or predictions='column'."
         )
-    places = np.array([asked.index_of[uid] for uid in uids], np.int32)
-    table = cells_table(dataset.predictions_data, uids, places, rules)
-    return asked.with_predictions(AnnotationTable.joined([table], asked.truth.labels), model="")
+    indices = np.array([dataset.index_of[uid] for uid in uids], np.int32)
+    table = cells_table(source.predictions_data, uids, indices, rules)
+    return dataset.with_predictions(AnnotationTable.joined([table], dataset.truth.labels), model="")
 
 
 def link_model(run_id: str, model_id: str | None) -> None:
-    """Say on a run which logged model it is about.
+    """Link a logged model to a run.
 
     MLflow follows the URI of a logged model itself; behind that of a registered version or an
     alias it finds the same model, and does not tell the run.
@@ -120,7 +121,7 @@ def name_of(model: Any, model_id: str | None) -> str | None:
     """The name of a model that nobody named: the registry's, the logged one, or its endpoint's.
 
     Args:
-        model: what MLflow asks.
+        model: what MLflow runs.
         model_id: of the logged model; ``None`` without one.
 
     Returns:

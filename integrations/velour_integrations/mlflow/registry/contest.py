@@ -29,19 +29,19 @@ class Contest:
     def of(
         cls,
         board: Leaderboard,
-        entrants: Mapping[str, ModelVersion],
+        candidates: Mapping[str, ModelVersion],
         holder: ModelVersion | None,
         notes: Sequence[str],
     ) -> Contest:
         """Call the rows of a board by their versions."""
-        ordered = [entrants[str(row.run_id)] for row in board]
+        ordered = [candidates[str(row.run_id)] for row in board]
         if board[0].value is None:
             model = ordered[0].model
             reason = board[0].reason or " ".join(board.notes)
             raise InvalidInput(f"no version of {model!r} has a value of {board.metric}: {reason}")
         called = [
-            replace(row, model=" ".join([one.name, *map("@{}".format, one.aliases)]))
-            for row, one in zip(board, ordered, strict=True)
+            replace(row, model=" ".join([version.name, *map("@{}".format, version.aliases)]))
+            for row, version in zip(board, ordered, strict=True)
         ]
         return cls(replace(board, rows=called, notes=(*board.notes, *notes)), ordered, holder)
 
@@ -54,7 +54,7 @@ class Contest:
     def held(self) -> LeaderboardRow | None:
         """The row of the version that has the alias."""
         rows = zip(self.board, self.versions, strict=True)
-        return next((row for row, one in rows if one == self.holder), None)
+        return next((row for row, version in rows if version == self.holder), None)
 
     def p(self, between: Callable[[LeaderboardRow, LeaderboardRow], float | None]) -> float | None:
         """Of the winner's lead, for as many challengers as there are."""
@@ -73,14 +73,14 @@ class Contest:
             return f"{holder.name} comes first"
         if held is None:
             again = f"velour evaluate models:/{holder.name} --dataset {board.dataset}"
-            return f"{holder.name} was not judged on these data ({again})"
+            return f"{holder.name} was not evaluated on these data ({again})"
         if held.value is None:
             return f"{board.metric} of {holder.name} is undefined ({held.reason})"
         level = 1 - board.confidence
         if (held.tied_with_best is False) if of_label else (p is not None and p <= level):
             return None
-        told = "" if p is None else f": p is {p:.4f}, and {level:.4g} or less would do"
-        return f"the lead of {self.winner.name} by {self.lead:.4f} may be chance{told}"
+        p_text = "" if p is None else f": p is {p:.4f}, and {level:.4g} or less would do"
+        return f"the lead of {self.winner.name} by {self.lead:.4f} may be chance{p_text}"
 
     @property
     def lead(self) -> float:
@@ -93,12 +93,12 @@ class Contest:
     ) -> str:
         """What becomes of the alias, and why."""
         if self.holder is None:
-            given = "would be given" if dry_run else "is given"
-            return f"{alias} {given} to {self.winner.name}, which comes first; none had it before."
+            gets = "would be given" if dry_run else "is given"
+            return f"{alias} {gets} to {self.winner.name}, which comes first; none had it before."
         if not moves:
             way_out = "" if self.winner == self.holder else " --force moves it all the same."
             return f"{alias} stays with {self.holder.name}: {doubt}.{way_out}"
-        told = "" if p is None else f", p {p:.4f}"
-        why = f" by force: {doubt}" if doubt else f": it leads by {self.lead:.4f}{told}"
+        p_text = "" if p is None else f", p {p:.4f}"
+        why = f" by force: {doubt}" if doubt else f": it leads by {self.lead:.4f}{p_text}"
         moved = "would move" if dry_run else "moves"
         return f"{alias} {moved} from {self.holder.name} to {self.winner.name}{why}."

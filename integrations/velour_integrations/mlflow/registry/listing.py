@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from velour_integrations.mlflow.registry.versions import (
     SCHEME,
     ModelVersion,
-    judged,
+    evaluations_of_version,
     named,
     versions,
     versions_of,
@@ -28,7 +28,7 @@ class Listed:
     Args:
         version: such as ``fires/3``.
         aliases: that it has.
-        dataset: that it was judged on; ``None`` when it never was, as all of what follows.
+        dataset: of the evaluation; ``None`` without one, as all of what follows.
         metric: the first headline metric of the task.
         value: of the metric.
         run: the MLflow run's id.
@@ -70,10 +70,10 @@ def listing(name: str, dataset: str | None, store: Store) -> Versions:
         UnknownName: it is none of these.
     """
     rows: list[Listed] = []
-    for one in _versions(name, store):
-        items = judged(one, dataset, store)
-        rows += [_listed(one, item, store) for item in items] or [
-            Listed(one.name, ", ".join(one.aliases))
+    for version in _versions(name, store):
+        items = evaluations_of_version(version, dataset, store)
+        rows += [_listed(version, item, store) for item in items] or [
+            Listed(version.name, ", ".join(version.aliases))
         ]
     return Versions(title=f"Versions and evaluations of {name}", rows=rows)
 
@@ -90,11 +90,11 @@ def _versions(name: str, store: Store) -> list[ModelVersion]:
             raise UnknownName("registered model, run or evaluation", name, ()) from no_model
 
 
-def _listed(one: ModelVersion, item: Candidate, store: Store) -> Listed:
+def _listed(version: ModelVersion, item: Candidate, store: Store) -> Listed:
     metric = installed().evaluator(item.task).headline[0]
     return Listed(
-        version=one.name,
-        aliases=", ".join(one.aliases),
+        version=version.name,
+        aliases=", ".join(version.aliases),
         dataset=item.certificate.dataset,
         metric=metric,
         value=store.metric_values([item.evaluation_id], metric).get(item.evaluation_id),

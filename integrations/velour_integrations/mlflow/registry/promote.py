@@ -1,6 +1,6 @@
 """Promote: move a registry alias to the version that wins a ranking, if its lead is no chance.
 
-The versions of one registered model are ranked by what they were judged to be worth, and the best
+The versions of one registered model are ranked by their evaluations, and the best
 is compared, datum by datum, with the one that has the alias. The best of several challengers
 has had as many chances: its p is multiplied by their number (Bonferroni).
 """
@@ -16,13 +16,17 @@ import mlflow
 
 import velour_plugin as velour
 from velour_integrations.mlflow.registry.contest import Contest
-from velour_integrations.mlflow.registry.versions import ModelVersion, judged, versions
+from velour_integrations.mlflow.registry.versions import (
+    ModelVersion,
+    evaluations_of_version,
+    versions,
+)
 from velour_plugin import Leaderboard, Store
 from velour_plugin.errors import InvalidInput, NotFound
 from velour_plugin.plugin import LeaderboardRow, Where, opened
 
 TAG = "velour.promotion."
-"""Begins the tag of a version that says why it was promoted; the alias follows."""
+"""Prefix of the tag with the reason of a promotion; the alias follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Promotion:
 
     Args:
         model: the registered model.
-        alias: that was asked for.
+        alias: to be moved.
         winner: number of the version that comes first.
         holder: number of the version that had the alias; ``None`` when none had it.
         p: two-sided, of the winner's lead; ``None`` where there is none to tell.
@@ -53,8 +57,8 @@ class Promotion:
 
     def to_dict(self) -> dict[str, Any]:
         """Spell it in JSON."""
-        said = {key: getattr(self, key) for key in self.__slots__ if key != "board"}
-        return {**said, "board": self.board.to_dict()}
+        content = {key: getattr(self, key) for key in self.__slots__ if key != "board"}
+        return {**content, "board": self.board.to_dict()}
 
     def __str__(self) -> str:
         return f"{self.board}\n\n{self.reason}"
@@ -78,7 +82,7 @@ def promote(
     """Give an alias to the best version of a model, when it leads by more than chance.
 
     Versions take part by their newest evaluation on the newest version of the dataset that any
-    of them was judged on. The version that gets the alias gets a tag that says why.
+    of them was evaluated on. The version that gets the alias gets a tag with the reason.
 
     Args:
         model: the registered model's name.
@@ -86,7 +90,7 @@ def promote(
         metric: to rank by.
         dataset: name of the dataset.
         where: only these datums count.
-        label: a class, for a metric of labels; whether it leads is told by the paired interval.
+        label: a class, for a metric of labels; the paired interval shows whether it leads.
         force: move the alias even when the lead may be chance; the tag says so.
         dry_run: only say what would be done.
         confidence: the lead is no chance when p is at most 1 less this.
@@ -96,19 +100,19 @@ def promote(
 
     Raises:
         UnknownName: there is no such model, dataset, metric, label or property.
-        NotFound: no version was judged on the dataset.
-        NotComparable: the versions were not asked the same question.
+        NotFound: no version was evaluated on the dataset.
+        NotComparable: the versions were evaluated on different data or with different parameters.
         InvalidInput: no version has a value, or MLflow takes no such alias.
     """
     known = versions(model)
-    holder = next((one for one in known if alias in one.aliases), None)
+    holder = next((version for version in known if alias in version.aliases), None)
     with opened(store) as reader:
-        entrants, notes = _entrants(known, holder, dataset, reader)
+        candidates, notes = _candidates(known, holder, dataset, reader)
         board = velour.rank(
-            metric, dataset, where=where, label=label, runs=list(entrants),
+            metric, dataset, where=where, label=label, runs=list(candidates),
             confidence=confidence, seed=seed, store=reader,
         )  # fmt: skip
-        contest = Contest.of(board, entrants, holder, notes)
+        contest = Contest.of(board, candidates, holder, notes)
 
         def p_between(first: LeaderboardRow, second: LeaderboardRow) -> float | None:
             comparison = velour.compare(
@@ -136,29 +140,29 @@ def promote(
     return promotion
 
 
-def _entrants(
+def _candidates(
     known: Sequence[ModelVersion], holder: ModelVersion | None, dataset: str, store: Store
 ) -> tuple[dict[str, ModelVersion], list[str]]:
     """Versions by the run of their newest evaluation, and notes on those that have none."""
-    numbers = {one.id: one.number for one in store.versions(dataset)}
-    found = {one: judged(one, dataset, store) for one in known}
+    numbers = {listed.id: listed.number for listed in store.versions(dataset)}
+    evaluations = {version: evaluations_of_version(version, dataset, store) for version in known}
     newest = max(
-        (numbers[item.version.id] for items in found.values() for item in items), default=0
+        (numbers[item.version.id] for items in evaluations.values() for item in items), default=0
     )
     if not newest:
         raise NotFound(
-            f"no version of {known[0].model!r} was judged on {dataset!r} in an MLflow run: "
+            f"no version of {known[0].model!r} was evaluated on {dataset!r} in an MLflow run: "
             f"velour evaluate models:/{known[0].name} --dataset {dataset}"
         )
-    entrants: dict[str, ModelVersion] = {}
+    candidates: dict[str, ModelVersion] = {}
     notes = []
-    for one in sorted(known, key=lambda one: (one == holder, one.number)):
-        items = [item for item in found[one] if numbers[item.version.id] == newest]
+    for version in sorted(known, key=lambda version: (version == holder, version.number)):
+        items = [item for item in evaluations[version] if numbers[item.version.id] == newest]
         if items and items[0].run:  # of versions that share a run, the holder has it
-            entrants[items[0].run.run_id] = one
+            candidates[items[0].run.run_id] = version
         else:
-            notes.append(f"{one.name} was not judged on {dataset} v{newest}, and is left out.")
-    return entrants, notes
+            notes.append(f"{version.name}: not evaluated on {dataset} v{newest}, left out.")
+    return candidates, notes
 
 
 def _move(promotion: Promotion) -> None:

@@ -60,10 +60,10 @@ def versions(model: str) -> list[ModelVersion]:
     quote = '"' if "'" in model else "'"
     query = f"name={quote}{model}{quote}"
     listed = _pages(lambda token: client.search_model_versions(query, page_token=token))
-    found = [_version(one, named.get(int(one.version), ())) for one in listed]
-    if not found:
+    known = [_version(entity, named.get(int(entity.version), ())) for entity in listed]
+    if not known:
         raise NotFound(f"registered model {model!r} has no version yet: mlflow.register_model.")
-    return sorted(found, key=lambda one: -one.number)
+    return sorted(known, key=lambda candidate: -candidate.number)
 
 
 def version(model: str, which: int | str) -> ModelVersion:
@@ -75,10 +75,10 @@ def version(model: str, which: int | str) -> ModelVersion:
     known = versions(model)
     if which == "latest":
         return known[0]
-    for one in known:
-        if str(which) == str(one.number) or which in one.aliases:
-            return one
-    names = [name for one in known for name in (str(one.number), *one.aliases)]
+    for candidate in known:
+        if str(which) == str(candidate.number) or which in candidate.aliases:
+            return candidate
+    names = [name for candidate in known for name in (str(candidate.number), *candidate.aliases)]
     raise UnknownName(f"version of {model!r}", which, names)
 
 
@@ -90,14 +90,14 @@ def named(uri: str) -> list[ModelVersion]:
     Raises:
         UnknownName: there is no such model or version.
     """
-    said = uri.removeprefix(SCHEME)
+    name_and_version = uri.removeprefix(SCHEME)
     if uri.startswith(LOGGED):
         return _versions_like(f"source_path='{uri}'")
-    name, at, alias = said.partition("@")
+    name, at, alias = name_and_version.partition("@")
     if at:
         return [version(name, alias)]
-    name, slash, number = said.rpartition("/")
-    return [version(name, number)] if slash else versions(said)
+    name, slash, number = name_and_version.rpartition("/")
+    return [version(name, number)] if slash else versions(name_and_version)
 
 
 def evaluations_of(
@@ -115,16 +115,22 @@ def evaluations_of(
         UnknownName: there is no such model or version.
     """
     with _opened(store) as opened:
-        return judged(version(model, which), dataset, opened)
+        return evaluations_of_version(version(model, which), dataset, opened)
 
 
-def judged(one: ModelVersion, dataset: str | None, store: Store) -> list[Candidate]:
-    """Evaluations of a version that was found already, on one dataset or any; newest first."""
-    found: list[Candidate] = []
-    for run_id in _runs(one.run_id, one.model_id):
+def evaluations_of_version(
+    version: ModelVersion, dataset: str | None, store: Store
+) -> list[Candidate]:
+    """Evaluations of a version, on one dataset or any; newest first."""
+    evaluations: list[Candidate] = []
+    for run_id in _runs(version.run_id, version.model_id):
         with suppress(UnknownName):  # a run without an evaluation
-            found += [one for one in store.evaluations_of(run_id) if _is_of(one, run_id, dataset)]
-    return sorted(found, key=lambda item: item.created_at, reverse=True)
+            evaluations += [
+                candidate
+                for candidate in store.evaluations_of(run_id)
+                if _is_of(candidate, run_id, dataset)
+            ]
+    return sorted(evaluations, key=lambda item: item.created_at, reverse=True)
 
 
 def versions_of(evaluation: str, store: Store | None = None) -> list[ModelVersion]:
@@ -139,19 +145,23 @@ def versions_of(evaluation: str, store: Store | None = None) -> list[ModelVersio
     """
     with _opened(store) as opened:
         candidates = opened.evaluations_of(evaluation)
-    found: dict[str, ModelVersion] = {}
-    for run_id in {one.run.run_id for one in candidates if one.run is not None}:
+    versions_by_name: dict[str, ModelVersion] = {}
+    for run_id in {candidate.run.run_id for candidate in candidates if candidate.run is not None}:
         models = _models_of(run_id)
-        asked = [f"source_path='{SCHEME}{model}'" for model in models] or [f"run_id='{run_id}'"]
-        found.update({one.name: one for query in asked for one in _versions_like(query)})
-    return sorted(found.values(), key=lambda one: (one.model, -one.number))
+        queries = [f"source_path='{SCHEME}{model}'" for model in models] or [f"run_id='{run_id}'"]
+        versions_by_name.update(
+            {version.name: version for query in queries for version in _versions_like(query)}
+        )
+    return sorted(versions_by_name.values(), key=lambda version: (version.model, -version.number))
 
 
 def runs_of(uri: str) -> list[str]:
-    """Ids of the runs in which the models behind a URI were judged, or may have been."""
+    """Ids of the runs in which the models behind a URI were evaluated, or may have been."""
     if uri.startswith(LOGGED):
         return sorted(_runs(None, uri.removeprefix(SCHEME)))
-    return sorted({run for one in named(uri) for run in _runs(one.run_id, one.model_id)})
+    return sorted(
+        {run for version in named(uri) for run in _runs(version.run_id, version.model_id)}
+    )
 
 
 def _is_of(item: Candidate, run_id: str, dataset: str | None) -> bool:
@@ -161,13 +171,13 @@ def _is_of(item: Candidate, run_id: str, dataset: str | None) -> bool:
 
 def _runs(run_id: str | None, model_id: str | None) -> set[str]:
     """Runs that are about a model: where it is from, and where its metrics are from."""
-    found = {run_id}
+    run_ids = {run_id}
     if model_id is not None:
         with suppress(mlflow.MlflowException):  # it was deleted; its version is still there
             logged = mlflow.get_logged_model(model_id)
-            found |= {logged.source_run_id, *(metric.run_id for metric in logged.metrics or ())}
-    told = {run: _models_of(run) for run in found if run}
-    return {run for run, models in told.items() if not models or model_id in models}
+            run_ids |= {logged.source_run_id, *(metric.run_id for metric in logged.metrics or ())}
+    models_by_run = {run: _models_of(run) for run in run_ids if run}
+    return {run for run, models in models_by_run.items() if not models or model_id in models}
 
 
 def _models_of(run_id: str) -> set[str]:
@@ -176,16 +186,19 @@ def _models_of(run_id: str) -> set[str]:
         inputs = mlflow.MlflowClient().get_run(run_id).inputs
     except mlflow.MlflowException:
         return set()
-    return {one.model_id for one in inputs.model_inputs} if inputs else set()
+    return {entity.model_id for entity in inputs.model_inputs} if inputs else set()
 
 
 def _versions_like(query: str) -> list[ModelVersion]:
     client = mlflow.MlflowClient()
     listed = _pages(lambda token: client.search_model_versions(query, page_token=token))
-    models = {one.name: client.get_registered_model(one.name).aliases for one in listed}
+    models = {entity.name: client.get_registered_model(entity.name).aliases for entity in listed}
     return [
-        _version(one, [a for a, number in models[one.name].items() if int(number) == one.version])
-        for one in listed
+        _version(
+            entity,
+            [a for a, number in models[entity.name].items() if int(number) == entity.version],
+        )
+        for entity in listed
     ]
 
 
@@ -197,23 +210,25 @@ def _registered(model: str) -> Any:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise InvalidInput(f"registered model {model!r}: {error.message}") from error
         known = _pages(lambda token: client.search_registered_models(page_token=token))
-        raise UnknownName("registered model", model, (one.name for one in known)) from error
+        raise UnknownName("registered model", model, (entity.name for entity in known)) from error
 
 
-def _version(said: Any, aliases: Iterable[str]) -> ModelVersion:
+def _version(entity: Any, aliases: Iterable[str]) -> ModelVersion:
     """Read MLflow's own; a search leaves the logged model's id to the source."""
-    logged = said.source.removeprefix(SCHEME) if said.source.startswith(LOGGED) else None
-    number, run_id = int(said.version), said.run_id or None
-    return ModelVersion(said.name, number, run_id, said.model_id or logged, tuple(sorted(aliases)))
+    logged = entity.source.removeprefix(SCHEME) if entity.source.startswith(LOGGED) else None
+    number, run_id = int(entity.version), entity.run_id or None
+    return ModelVersion(
+        entity.name, number, run_id, entity.model_id or logged, tuple(sorted(aliases))
+    )
 
 
 def _pages(ask: Callable[[str | None], Any]) -> list[Any]:
     page = ask(None)
-    found = list(page)
+    entities = list(page)
     while page.token:
         page = ask(page.token)
-        found += page
-    return found
+        entities += page
+    return entities
 
 
 @contextmanager

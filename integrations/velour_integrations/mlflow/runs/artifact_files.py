@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from velour_integrations.mlflow.runs.display_options import Wanted
+from velour_integrations.mlflow.runs.display_options import DisplayOptions
 from velour_integrations.mlflow.runs.tables import write_table
 from velour_plugin import Dataset
 from velour_plugin.plugin import (
@@ -73,12 +73,12 @@ class Shown:
     images: int = 0
 
 
-def write_all(folder: Path, findings: Findings, dataset: Dataset, wanted: Wanted) -> Shown:
+def write_all(folder: Path, findings: Findings, dataset: Dataset, options: DisplayOptions) -> Shown:
     """Write what there is to show."""
     shown, images = Shown(), []
     uids = [findings.datums[index].uid for index in findings.worst]
     with decorating("images of the worst datums"):
-        images = _draw(uids, findings, dataset, wanted)
+        images = _draw(uids, findings, dataset, options)
         _write_images(folder, images)
         shown.images = len(images)
     examples: list[Drawn] = []
@@ -130,25 +130,27 @@ def geojson(findings: Findings) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": features}
 
 
-def _draw(uids: Sequence[str], findings: Findings, dataset: Dataset, wanted: Wanted) -> list[Drawn]:
+def _draw(
+    uids: Sequence[str], findings: Findings, dataset: Dataset, options: DisplayOptions
+) -> list[Drawn]:
     """Draw the worst datums; warns when the caller's folder does not have them all."""
-    images = list(_drawings(uids, findings, dataset, wanted))
-    if wanted.images is not None and len(images) < len(uids):
+    drawings = list(_drawings(uids, findings, dataset, options))
+    if options.images is not None and len(drawings) < len(uids):
         _logger.warning(
             "Velour found %d of the %d worst images in %s: datums name their file by the metadata "
             "file_name.",
-            len(images),
+            len(drawings),
             len(uids),
-            wanted.images,
+            options.images,
         )
-    return images
+    return drawings
 
 
 def _drawings(
-    uids: Sequence[str], findings: Findings, dataset: Dataset, wanted: Wanted
+    uids: Sequence[str], findings: Findings, dataset: Dataset, options: DisplayOptions
 ) -> Iterator[Drawn]:
     threshold = findings.evaluation.certificate.parameters.get("score_threshold", 0.0)
-    return drawn(dataset, uids, wanted.images, threshold)
+    return drawn(dataset, uids, options.images, threshold)
 
 
 def _write_images(folder: Path, images: list[Drawn]) -> None:

@@ -1,4 +1,4 @@
-"""What a caller wants to see in a run: the keys of ``evaluator_config`` that are about showing."""
+"""Keys of ``evaluator_config`` that choose what a run shows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEYS = {
     "working directory and near the files that the dataset was read from",
     "report": "False leaves out report, tables, curves, images, note and saved view",
 }
-"""Keys of ``evaluator_config``, and what each says."""
+"""Keys of ``evaluator_config``, and what each means."""
 
 RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "slices": (
@@ -42,7 +42,7 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DisplayOptions:
     """What to show beside the headline.
 
     Args:
@@ -60,7 +60,7 @@ class Wanted:
     prefix: str = ""
 
     @classmethod
-    def of(cls, config: Mapping[str, Any], dataset: Dataset) -> Wanted:
+    def of(cls, config: Mapping[str, Any], dataset: Dataset) -> DisplayOptions:
         """Read a checked configuration, before anything is evaluated.
 
         Raises:

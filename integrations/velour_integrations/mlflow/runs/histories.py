@@ -28,7 +28,7 @@ Points = Mapping[str, NDArray[np.float64]]
 
 def curves(findings: Findings) -> dict[str, NDArray[np.float64]]:
     """``(101,)`` values of each curve by its metric's name: of the labels most datums show."""
-    found = [
+    sections = [
         (section, curves)
         for section, curves in (
             (PRECISION, precision_curves(findings)),
@@ -36,10 +36,10 @@ def curves(findings: Findings) -> dict[str, NDArray[np.float64]]:
         )
         if curves
     ]
-    share = MOST // max(len(found), 1)
+    share = MOST // max(len(sections), 1)
     return {
         name: values
-        for section, curves in found
+        for section, curves in sections
         for name, values in zip(
             below(section, list(curves)[:share]), list(curves.values())[:share], strict=True
         )
@@ -62,12 +62,12 @@ def log_histories(
         for name, values in points.items()
         for recall, value in zip(RECALLS.tolist(), values.tolist(), strict=True)
     ]
-    spelled = [RunTag(key, value) for key, value in tags.items()]
+    run_tags = [RunTag(key, value) for key, value in tags.items()]
     client = mlflow.MlflowClient()
     store = getattr(getattr(client, "_tracking_client", None), "store", None)
     if store is None:
-        client.log_batch(run_id, metrics=metrics, tags=spelled)
+        client.log_batch(run_id, metrics=metrics, tags=run_tags)
     else:
         for first in range(0, max(len(metrics), 1), _AT_ONCE):
-            batch, told = metrics[first : first + _AT_ONCE], [] if first else spelled
-            store.log_batch(run_id=run_id, metrics=batch, params=[], tags=told)
+            batch, batch_tags = metrics[first : first + _AT_ONCE], [] if first else run_tags
+            store.log_batch(run_id=run_id, metrics=batch, params=[], tags=batch_tags)

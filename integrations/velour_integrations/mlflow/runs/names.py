@@ -1,4 +1,4 @@
-"""What Velour's numbers are called in MLflow.
+"""Names of Velour's metrics in MLflow.
 
 MLflow puts metrics into one section of charts by what stands before the last slash, so the numbers
 about labels are ``AP_50_by_class/fire`` and those about slices ``mAP_by_time_of_day/night``.
@@ -42,16 +42,16 @@ def below(section: str, names: Iterable[str]) -> list[str]:
     ['AP_by_class/a_b', 'AP_by_class/a_b 2']
     """
     seen: dict[str, int] = {}
-    spelled = []
+    unique = []
     for name in names:
         whole = f"{section}/{part(name)}"[: _LONGEST - 5]
         seen[whole] = seen.get(whole, 0) + 1
-        spelled.append(whole if seen[whole] == 1 else f"{whole} {seen[whole]}")
-    return spelled
+        unique.append(whole if seen[whole] == 1 else f"{whole} {seen[whole]}")
+    return unique
 
 
 def class_metrics(findings: Findings, most: int) -> dict[str, float | None]:
-    """What labels are judged by first, of those that most datums show."""
+    """The first metric of labels, for the labels that most datums show."""
     metric, shown = findings.label_metric, findings.labels[:most]
     if metric is None:
         return {}
@@ -61,18 +61,18 @@ def class_metrics(findings: Findings, most: int) -> dict[str, float | None]:
 
 def slice_metrics(findings: Findings) -> dict[str, float | None]:
     """The task's first metric over each slice."""
-    found: dict[str, float | None] = {}
-    for by in dict.fromkeys(one.by for one in findings.slices):
-        shown = [one for one in findings.slices if one.by == by]
+    metrics: dict[str, float | None] = {}
+    for by in dict.fromkeys(item.by for item in findings.slices):
+        shown = [item for item in findings.slices if item.by == by]
         section = f"{part(findings.metric)}_by_{part(by)}"
-        names = below(section, [one.name for one in shown])
-        found |= {name: one.value for name, one in zip(names, shown, strict=True)}
-    return found
+        names = below(section, [item.name for item in shown])
+        metrics |= {name: item.value for name, item in zip(names, shown, strict=True)}
+    return metrics
 
 
 def is_ours(name: str, findings: Findings) -> bool:
     """Whether a metric of a run is one that an evaluation of this task logs."""
-    headline = {mlflow_name(one) for one in findings.evaluation.headline}
+    headline = {mlflow_name(metric) for metric in findings.evaluation.headline}
     about = {f"{part(findings.metric)}_by_", f"{part(findings.label_metric or '')}_by_class/"}
     return name in headline or ("_by_" in name and name.startswith(tuple(about)))
 

@@ -1,4 +1,4 @@
-"""What Velour writes to an MLflow run, and reads of it. Loaded only where a run exists."""
+"""What Velour writes to an MLflow run and reads from it. Loaded only where a run exists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlflow.utils.time import get_current_time_millis
 
 from velour_integrations.mlflow.runs.artifact_files import Shown, decorating, write_all
 from velour_integrations.mlflow.runs.cleanup import delete_outdated_files
-from velour_integrations.mlflow.runs.display_options import Wanted
+from velour_integrations.mlflow.runs.display_options import DisplayOptions
 from velour_integrations.mlflow.runs.names import (
     class_metrics,
     defined,
@@ -32,7 +32,7 @@ FOLDER = "velour"
 
 
 def run_of(run_id: str) -> EvaluatedRun:
-    """What a ranking wants to know of a run."""
+    """Id, name and experiment of a run."""
     info = mlflow.MlflowClient().get_run(run_id).info
     return EvaluatedRun(run_id, info.run_name, info.experiment_id)
 
@@ -58,15 +58,15 @@ def find_runs(query: str, experiments: Sequence[str] | None) -> list[str]:
 
 
 def tag_run(evaluation: Evaluation) -> None:
-    """Say on the run which evaluation is its own, of what task, on which dataset."""
+    """Tag the run with its evaluation, task, model and dataset."""
     assert evaluation.run is not None
-    judged = evaluation.certificate
+    certificate = evaluation.certificate
     tags = {
         "velour.evaluation_id": evaluation.id,
         "velour.task": evaluation.task,
         "velour.model": evaluation.model,
-        "velour.dataset": judged.dataset,
-        "velour.dataset_version": f"{judged.dataset}@{judged.dataset_digest[:12]}",
+        "velour.dataset": certificate.dataset,
+        "velour.dataset_version": f"{certificate.dataset}@{certificate.dataset_digest[:12]}",
     }
     mlflow.MlflowClient().log_batch(
         evaluation.run.run_id, tags=[RunTag(key, value) for key, value in tags.items()]
@@ -78,26 +78,26 @@ class Look:
     """What was looked up in an evaluation, to be logged in several ways.
 
     Args:
-        wanted: what the caller wants to see.
+        options: what the caller wants to see.
         findings: what there is to see; ``None`` when looking failed.
     """
 
-    wanted: Wanted
+    options: DisplayOptions
     findings: Findings | None
 
 
-def look(evaluation: Evaluation, dataset: Dataset, wanted: Wanted | None = None) -> Look:
+def look(evaluation: Evaluation, dataset: Dataset, options: DisplayOptions | None = None) -> Look:
     """Look at labels, slices and single datums; a failure is a warning.
 
     Args:
         evaluation: of ``dataset``.
-        dataset: that was judged.
-        wanted: how many labels, which slices; what is usual when left out.
+        dataset: that was evaluated.
+        options: how many labels, which slices; what is usual when left out.
     """
-    wanted, findings = wanted or Wanted(), None
+    options, findings = options or DisplayOptions(), None
     with decorating("everything but the headline"):
-        findings = find(evaluation, dataset, wanted.slices)
-    return Look(wanted, findings)
+        findings = find(evaluation, dataset, options.slices)
+    return Look(options, findings)
 
 
 def with_leaderboard(seen: Look, evaluation: Evaluation, store: Store) -> Look:
@@ -126,7 +126,7 @@ def mlflow_metrics(evaluation: Evaluation, seen: Look | None = None) -> dict[str
     """
     metrics = {mlflow_name(name): value for name, value in evaluation.headline.items()}
     if seen is not None and seen.findings is not None:
-        metrics |= class_metrics(seen.findings, seen.wanted.classes)
+        metrics |= class_metrics(seen.findings, seen.options.classes)
         metrics |= slice_metrics(seen.findings)
     return defined(metrics)
 
@@ -165,21 +165,21 @@ def log_artifacts(
 
     client = mlflow.MlflowClient()
     seen = seen or look(evaluation, dataset)
-    wanted, findings = seen.wanted, seen.findings
+    options, findings = seen.options, seen.findings
     run, shown = client.get_run(run_id), Shown()
     with tempfile.TemporaryDirectory() as name:
         root, content = Path(name), evaluation.to_dict()
         (root / FOLDER).mkdir()
         write_predictions(dataset, root / FOLDER / "predictions.parquet")
-        told = root / FOLDER / "evaluation.json"
-        told.write_text(json.dumps(content, sort_keys=True, allow_nan=False), encoding="utf-8")
-        if findings is not None and wanted.report:
-            shown = write_all(root, findings, dataset, wanted)
+        path = root / FOLDER / "evaluation.json"
+        path.write_text(json.dumps(content, sort_keys=True, allow_nan=False), encoding="utf-8")
+        if findings is not None and options.report:
+            shown = write_all(root, findings, dataset, options)
         client.log_artifacts(run_id, name)
         written = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
     if findings is not None:
         with decorating("curves, note and saved view"):
-            describe(run, findings, shown, wanted)
+            describe(run, findings, shown, options)
         if SHOWN in run.data.tags:
             with decorating("the removal of older files"):
                 delete_outdated_files(run, written)

@@ -1,4 +1,4 @@
-"""What an evaluation says of itself on its run and experiment: tags, note, curves, saved view."""
+"""Describes an evaluation on its run and experiment: tags, note, curves, saved view."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlflow.entities import Experiment, Run
 from velour_integrations.mlflow.runs import note
 from velour_integrations.mlflow.runs.artifact_files import TABLES, Shown, decorating
 from velour_integrations.mlflow.runs.cleanup import outdated_metrics
-from velour_integrations.mlflow.runs.display_options import Wanted
+from velour_integrations.mlflow.runs.display_options import DisplayOptions
 from velour_integrations.mlflow.runs.histories import curves, log_histories
 from velour_integrations.mlflow.runs.names import (
     class_metrics,
@@ -37,49 +37,49 @@ _RUN_COLOUR, _MOST = "mlflow.runColor", 200
 _logger = logging.getLogger("velour")
 
 
-def describe(run: Run, findings: Findings, shown: Shown, wanted: Wanted) -> None:
+def describe(run: Run, findings: Findings, shown: Shown, options: DisplayOptions) -> None:
     """Log what is about the run as a whole.
 
     Args:
         run: as it was before.
         findings: of the evaluation.
         shown: the files that were logged.
-        wanted: what the caller wants to see.
+        options: what the caller wants to see.
     """
     before, evaluation = run.data.tags.get(SHOWN), findings.evaluation
-    if not wanted.report and before is None:
+    if not options.report and before is None:
         return
-    logged = _logged(findings, wanted, shown.images > 0)
+    logged = _logged(findings, options, shown.images > 0)
     now = {*logged.headline, *logged.labels, *logged.slices}
-    gone = outdated_metrics(run, _ours(run, findings, wanted), now) if before else []
-    said = {SHOWN: evaluation.id, TABLES_TAG: _tables_tag(run, shown)}
-    if wanted.report:
-        said |= _tags(run, findings, shown, logged)
+    gone = outdated_metrics(run, _ours(run, findings, options), now) if before else []
+    new_tags = {SHOWN: evaluation.id, TABLES_TAG: _tables_tag(run, shown)}
+    if options.report:
+        new_tags |= _tags(run, findings, shown, logged)
     if before not in (None, evaluation.id):
         _say_that_curves_stay(run.info.run_id)
-    first = wanted.report and before is None
-    log_histories(run.info.run_id, curves(findings) if first else {}, said, gone)
+    first = options.report and before is None
+    log_histories(run.info.run_id, curves(findings) if first else {}, new_tags, gone)
 
 
-def _logged(findings: Findings, wanted: Wanted, images: bool) -> Logged:
+def _logged(findings: Findings, options: DisplayOptions, images: bool) -> Logged:
     """Names of the metrics of an evaluation, as they are in the run; and whether it has images."""
     headline, labels, slices = (
-        [wanted.prefix + mlflow_name(name) for name in defined(dict(section))]
+        [options.prefix + mlflow_name(name) for name in defined(dict(section))]
         for section in (
             findings.evaluation.headline,
-            class_metrics(findings, wanted.classes),
+            class_metrics(findings, options.classes),
             slice_metrics(findings),
         )
     )
     return Logged(headline, labels, slices, list(curves(findings)), images)
 
 
-def _ours(run: Run, findings: Findings, wanted: Wanted) -> set[str]:
+def _ours(run: Run, findings: Findings, options: DisplayOptions) -> set[str]:
     """Metrics of the run that an evaluation of this task may have logged."""
     return {
         name
         for name in run.data.metrics
-        if name.startswith(wanted.prefix) and is_ours(name.removeprefix(wanted.prefix), findings)
+        if name.startswith(options.prefix) and is_ours(name.removeprefix(options.prefix), findings)
     }
 
 
@@ -89,17 +89,17 @@ def _tables_tag(run: Run, shown: Shown) -> str:
 
 def _tags(run: Run, findings: Findings, shown: Shown, logged: Logged) -> dict[str, str]:
     """The note, the colour, and that there are images; and the view, which the note leads to."""
-    said, view, info, tags = {}, None, run.info, run.data.tags
+    new_tags, view, info, tags = {}, None, run.info, run.data.tags
     task, model = findings.evaluation.task, findings.evaluation.model
     with decorating("the run's colour and the saved view"):
         experiment = mlflow.MlflowClient().get_experiment(info.experiment_id)
         if _RUN_COLOUR not in tags:
-            said[_RUN_COLOUR] = colour_of(model, experiment)
+            new_tags[_RUN_COLOUR] = colour_of(model, experiment)
         view = link_to_view(ensure_view(experiment, findings, logged), task)
     known = EvaluatedRun(info.run_id, info.run_name, info.experiment_id)
     text = note.with_ours(tags.get(note.TAG), note.run_note(findings, known, shown.files, view))
-    said |= {} if text is None else {note.TAG: text}
-    return said | ({"mlflow.loggedImages": "True"} if shown.images else {})
+    new_tags |= {} if text is None else {note.TAG: text}
+    return new_tags | ({"mlflow.loggedImages": "True"} if shown.images else {})
 
 
 def colour_of(model: str, experiment: Experiment) -> str:

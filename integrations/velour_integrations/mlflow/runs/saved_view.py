@@ -133,9 +133,9 @@ def state_of(task: str, logged: Logged) -> dict[str, Any]:
         "columnWidths": {},
         "runsHiddenMode": "FIRST_10_RUNS",
         "compareRunCharts": [
-            {**chart, "uuid": _number(f"{name} {place}"), "metricSectionId": _number(name)}
+            {**chart, "uuid": _number(f"{name} {index}"), "metricSectionId": _number(name)}
             for name, charts in sections.items()
-            for place, chart in enumerate(charts)
+            for index, chart in enumerate(charts)
         ],
         "compareRunSections": [_section(name) for name, charts in sections.items() if charts],
         "viewMaximized": False,
