@@ -140,7 +140,7 @@ def test_large_blobs_wait_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("velour_plugin.store.spool.MOST_IN_MEMORY", 15)
     blobs = {str(number): bytes([number]) * 7 for number in range(5)}
     spool = Spool(iter(blobs.items()))
-    assert list(spool._here) == ["0", "1"]
+    assert list(spool._in_memory) == ["0", "1"]
     assert spool._file is not None
     assert spool._file.tell() == 21
     assert {name: spool[name] for name in reversed(blobs)} == blobs
