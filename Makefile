@@ -27,12 +27,13 @@ torch: $(TOOLS) ## Install PyTorch and friends too: tests that watch them are sk
 	$(PIP) install torch==2.13.0
 	$(PIP) install --editable '.[test,lint,docs,test-torch]'
 
-lint: $(TOOLS) ## Check style, types, who imports whom, and the files of tools
+lint: $(TOOLS) ## Check style, types, names, who imports whom, and the files of tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing/api.py tests/memory_store.py
 	$(BIN)/lint-imports
+	$(BIN)/python tests/style/names.py
 	$(BIN)/actionlint .github/workflows/*.yml
 	$(BIN)/pre-commit validate-config
 	$(BIN)/towncrier build --draft >/dev/null

@@ -84,7 +84,7 @@ def write_all(folder: Path, findings: Findings, dataset: Dataset, options: Displ
     examples: list[Drawn] = []
     with decorating("images of examples in the report"):
         others = [uid for uid in example_uids(findings) if uid not in uids]
-        examples = list(_drawings(others, findings, dataset, wanted))
+        examples = list(_drawings(others, findings, dataset, options))
     with decorating(REPORT):
         (folder / REPORT).write_text(report(findings, [*images, *examples]), encoding="utf-8")
         shown.files.append(REPORT)

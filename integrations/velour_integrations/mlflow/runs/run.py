@@ -109,7 +109,7 @@ def with_leaderboard(seen: Look, evaluation: Evaluation, store: Store) -> Look:
         store: where it and the others are.
     """
     findings = seen.findings
-    if findings is None or not seen.wanted.report:
+    if findings is None or not seen.options.report:
         return seen
     leaderboard = None
     with decorating("the other models in the report"):

@@ -150,7 +150,7 @@ class NewFile(_Sqlite):
         """Write rows: values by column name, equally long; JSON as values, NaN is NULL."""
         names, marks = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
         values = [
-            [_spelled(value) for value in column] if name in _JSON else column
+            [_literal(value) for value in column] if name in _JSON else column
             for name, column in columns.items()
         ]
         plain = (getattr(column, "tolist", column.__iter__)() for column in values)
@@ -163,7 +163,7 @@ _JSON = frozenset(("metadata", "labels", "properties", "certificate", "parameter
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
-def _spelled(value: Any) -> str | bytes | None:
+def _literal(value: Any) -> str | bytes | None:
     return value if value is None or isinstance(value, bytes) else _ENCODER.encode(value)
 
 
