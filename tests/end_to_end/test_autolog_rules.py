@@ -129,7 +129,12 @@ def broken(*args: Any, **kwargs: Any) -> Any:
 @pytest.mark.usefixtures("tolerant")
 @pytest.mark.parametrize(
     ("module", "function"),
-    [(coco_eval, "_captured"), (coco_eval, "_truth"), (recording, "_judged"), (recording, "_log")],
+    [
+        (coco_eval, "_captured"),
+        (coco_eval, "_truth"),
+        (recording, "_evaluated"),
+        (recording, "_log"),
+    ],
 )
 def test_a_failure_of_ours_is_a_warning_and_the_result_is_the_same(
     module: Any, function: str, monkeypatch: pytest.MonkeyPatch, warned: list[str]
