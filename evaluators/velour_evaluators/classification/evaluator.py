@@ -72,7 +72,7 @@ class ImageClassification(Evaluator):
     """
 
     task = "image-classification"
-    version = "1"
+    version = "2"
     headline = (
         "accuracy", "top_5_accuracy", "precision_macro", "recall_macro", "f1_macro", "f1_weighted",
         "roc_auc", "average_precision_macro", "log_loss", "ece", "balanced_accuracy", "mcc",
