@@ -295,7 +295,7 @@ def test_what_cannot_be_judged_is_refused_before_a_run_begins(
     ("message", "arguments"),
     [
         ("the model returned 3 outputs for 4 rows", ["some_models:one_row_less"]),
-        ("lacks 'label'", ["some_models:wrong_keys"]),
+        ("key of an object 'name': did you mean 'label'", ["some_models:wrong_keys"]),
         ("unknown property 'our'", ["some_models:everything", "--where", "our > 3"]),
     ],
 )

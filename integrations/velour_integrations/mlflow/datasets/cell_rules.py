@@ -31,6 +31,14 @@ _WITHOUT_MEANING = frozenset(("id", "image_id", "category_id"))
 """Keys that records of COCO and Hugging Face have, and that say nothing about a match."""
 _OF_BOXES = frozenset(("bbox", "boxes", "bbox_id", "area", "iscrowd"))
 
+_OFTEN_MEANT = {
+    **dict.fromkeys(("name", "class", "class_name"), "label"),
+    "box": "bbox",
+    "mask": "segmentation",
+    "confidence": "score",
+}
+"""Keys of other libraries, and what they are called here."""
+
 
 @dataclass(frozen=True, slots=True)
 class CellRules:
@@ -70,7 +78,9 @@ class CellRules:
         for key in keys:
             if key not in known and key not in _WITHOUT_MEANING:
                 allowed = [name for name in known if self.task != SEMANTIC or name not in _OF_BOXES]
-                raise UnknownName(f"key of {what}", key, allowed)
+                meant = _OFTEN_MEANT.get(str(key))
+                hint = f"did you mean {meant!r}?" if meant in allowed else None
+                raise UnknownName(f"key of {what}", key, allowed, hint)
 
     def refuse_label_image(self, cell: Any) -> None:
         """Refuse a label image when the numbers have no names.
