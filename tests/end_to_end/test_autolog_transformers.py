@@ -256,5 +256,5 @@ def test_a_real_model_of_texts(trainer: Callable[..., Any]) -> None:
     (run,) = all_runs()
     assert run.data.metrics["accuracy"] == pytest.approx(said["eval_accuracy"])
     with velour.open_store() as store:
-        dataset = store.load_dataset("eval")
+        dataset = store.load_dataset("Default")
     assert [value for _, value in dataset.truth.labels] == ["ham", "spam"]

@@ -195,7 +195,7 @@ def test_the_report_shows_drawn_images_with_boxes(online: dict[str, Any]) -> Non
 def test_the_pages_that_are_printed_show_the_runs(online: dict[str, Any]) -> None:
     """The server is started as printed, and stopped as a person would."""
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    lines = r"^\$ (.* ui .*)\n(http\S+)\n(http\S+)$"
+    lines = r"^\$ ((?:.*\\\n)*.*)\n(http\S+)\n(http\S+)$"
     match = re.search(lines, online["outputs"][1], re.MULTILINE)
     assert match
     command, simulated, real = match.groups()

@@ -157,23 +157,24 @@ def heard() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("model_type", "task"),
+    ("model_type", "near"),
     [
-        ("detection", "object-detection"),
-        ("object-detektion", "object-detection"),
-        ("segmentation", "semantic-segmentation"),
-        ("classifier", "tabular-classification"),
-        ("classification", "tabular-classification"),
+        ("detection", "'object-detection'"),
+        ("object-detektion", "'object-detection'"),
+        ("Object_Detection", "'object-detection'"),
+        ("segmentation", "'instance-segmentation' or 'semantic-segmentation'"),
+        ("classifier", "'tabular-classification'"),
+        ("classification", "'image-classification' or 'tabular-classification'"),
     ],
 )
 def test_a_model_type_that_nearly_is_a_task_is_hinted_at(
-    model_type: str, task: str, heard: list[str]
+    model_type: str, near: str, heard: list[str]
 ) -> None:
     """MLflow's own message names no type; the hint beside it does."""
     data = mlflow.data.from_velour(fires(["2"]))
     with pytest.raises(mlflow.MlflowException, match="could not be evaluated"):
         runs.evaluate(data, model_type=model_type)
-    assert heard == [f"Velour has no task {model_type!r}: did you mean {task!r}?"]
+    assert heard == [f"Velour has no task {model_type!r}: did you mean model_type={near}?"]
 
 
 def test_the_evaluators_of_others_hear_no_hint(heard: list[str]) -> None:

@@ -121,7 +121,7 @@ def test_arrays_make_the_dataset_that_objects_make() -> None:
         ]
         predictions.append(velour.Prediction(datum, [velour.Annotation(labels)]))
     theirs = Dataset.from_groundtruths(truths, "pets").with_predictions(predictions, "m")
-    assert (ours.names, ours.datums) == (theirs.names, theirs.datums)
+    assert (ours.content_digests, ours.datums) == (theirs.content_digests, theirs.datums)
 
 
 def test_arrays_come_in_any_order_of_uids() -> None:
@@ -133,7 +133,7 @@ def test_arrays_come_in_any_order_of_uids() -> None:
             ([1, 1, 0], chances[[2, 1, 0]], ["10", "9", "2"], [{"n": 3}, {"n": 2}, {"n": 1}]),
         )
     )
-    assert sorted_.names == mixed.names
+    assert sorted_.content_digests == mixed.content_digests
     assert mixed.uids == ("2", "9", "10")
     assert mixed.datums[2] == Datum("10", {"n": 3})
 

@@ -26,7 +26,7 @@ PLANTS = {
     ),
     "bound that is one too far": (
         *("address", "label_edges", CORE / "label_edges.c"),
-        *("found >= (uint64_t)job->labels", "found > (uint64_t)job->labels"),
+        *("number >= (uint64_t)job->labels", "number > (uint64_t)job->labels"),
     ),
     "answer that several tasks write": (
         *("thread", "measure_rasters", CORE / "masks.c"),

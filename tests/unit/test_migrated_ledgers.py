@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import NullPool, create_engine, inspect, text
@@ -32,7 +33,16 @@ def test_every_question_is_answered_as_before(old_url: str, number: int) -> None
     query, answer = KNOWN["answers"][number]
     with velour.open_store(old_url) as store:
         again = store.ask(velour.Query.from_dict(query)).to_dict()
-    assert json.loads(json.dumps(again)) == answer  # where pairs are lists
+    assert json.loads(json.dumps(again)) == settled(answer)  # where pairs are lists
+
+
+def settled(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer without datums that cost nothing, which are no longer listed but counted."""
+    costly = [row for row in answer["rows"] if row.get("cost", 1) > 0]
+    if len(costly) == len(answer["rows"]):
+        return answer
+    note = f"Only {len(costly)} of {len(answer['rows'])} selected datums cost it mAP."
+    return {**answer, "rows": costly, "notes": [note]}
 
 
 def test_ledgers_lie_in_pieces(old_url: str) -> None:

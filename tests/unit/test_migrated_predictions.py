@@ -85,12 +85,13 @@ def near(values: list[float]) -> Any:
 
 
 def settled(metrics: Iterable[velour.Metric]) -> list[velour.Metric]:
-    """Metrics without that bit."""
+    """Metrics without that bit, and without the one that is undefined for few classes by now."""
     return [
         replace(metric, value=round(metric.value, 14))
         if metric.name == LOGARITHM and metric.value is not None
         else metric
         for metric in metrics
+        if metric.name != "top_5_accuracy"
     ]
 
 
@@ -122,7 +123,8 @@ def test_evaluations_come_back_and_are_matched_again_to_the_same_numbers(old_url
             parameters = dict(known.certificate.parameters)
             where = json.loads(known.certificate.filter or "null")
             again = velour.evaluate(data, item.task, parameters=parameters, where=where, save=False)
-            assert again.id == known.id == item.evaluation_id
+            assert known.id == item.evaluation_id
+            assert (again.id == known.id) == (item.task != "image-classification")
             assert settled(again.metrics) == settled(known.metrics)
 
 
