@@ -89,7 +89,7 @@ def velour_autologgers() -> Iterable[Autologger]:
 
 @hookimpl
 def velour_autolog(autologgers: Sequence[Autologger], options: Mapping[str, Any]) -> bool:
-    """By the rules of MLflow's own autologging."""
+    """Switch Velour's autologging on or off as an integration of MLflow's autologging."""
     from velour_integrations.autologging.switch import switch
 
     switch(autologgers, **options)

@@ -48,7 +48,7 @@ class Cell:
 
     @property
     def text(self) -> str:
-        """The printed cell: the value with its interval, or why there is none."""
+        """The printed cell: value and interval, ``undefined``, or ``–`` without an evaluation."""
         if self.value is None:
             return "undefined" if self.evaluation_id else "–"
         if self.interval is None:

@@ -183,7 +183,11 @@ def check_kind(item: object, kind: type) -> None:
 
 
 def all_of(kind: type[Item], items: Iterable[Item]) -> list[Item]:
-    """Return the items as a list, or refuse what is not of their kind."""
+    """Return the items as a list; a single item becomes a list of one.
+
+    Raises:
+        BadDataset: an item is not of the kind.
+    """
     known = list(items) if isinstance(items, Iterable) else [items]
     for item in known:
         check_kind(item, kind)

@@ -457,7 +457,7 @@ class Dataset:
 
     @cached_property
     def prediction_digests(self) -> Sequence[str]:
-        """SHA-256 of each datum's predictions; empty without predictions."""
+        """SHA-256 of each datum's predictions, in the order of uids; empty without predictions."""
         table = self.predictions
         return () if table is None else annotation_digests(table, self.uids)
 

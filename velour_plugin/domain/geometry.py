@@ -185,7 +185,7 @@ class Raster:
         return BoundingBox.from_xywh(*rle.box_of_edges(self.edges, self.height, self.width))
 
     def to_rle(self) -> dict[str, Any]:
-        """The mask as COCO's compressed RLE."""
+        """The mask as COCO's compressed RLE: ``{"size": [height, width], "counts": str}``."""
         counts = rle.counts_of_edges(self.edges, self.height, self.width)
         return {"size": [self.height, self.width], "counts": rle.text_of_counts(counts)}
 

@@ -43,7 +43,7 @@ class Label:
 
     @property
     def name(self) -> tuple[str, str]:
-        """Key and value: what makes two labels the same class."""
+        """The tuple (key, value): labels with the same one are the same class."""
         return (self.key, self.value)
 
 

@@ -19,17 +19,19 @@ MODELS = 20
 
 
 def leaderboard_beside(evaluation: Evaluation, store: Store) -> Leaderboard | None:
-    """Rank the newest run of each model that was evaluated exactly as this one was.
+    """Rank an evaluation against the newest comparable run of every other model.
 
-    Intervals are as ``velour rank`` has them; where resampling all of the ledgers would take
-    more than about a second, the leaderboard has none.
+    The metric is the first headline metric. There are at most the 20 best rows, and the evaluation
+    itself. Models of one name in different experiments are different models. There are no
+    intervals where resampling all of the ledgers would take more than about a second.
 
     Args:
-        evaluation: that is in the store.
-        store: where the others are.
+        evaluation: to rank; its ledger's size decides whether there are intervals.
+        store: where it and the other evaluations are.
 
     Returns:
-        ``None`` where there is no other model.
+        ``None`` without another comparable model, without a headline metric, or if the evaluation
+        is not in the store.
     """
     metric, dataset = next(iter(evaluation.headline), ""), evaluation.certificate.dataset
     with store.snapshot() as reader:

@@ -136,7 +136,7 @@ class ObjectDetection(Evaluator):
         return detail_metrics(ledger, ledger.weights_of(datums, weights))
 
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
-        """F1 of each image, its false and its missed objects."""
+        """F1, and counts of false positives and negatives of each image, at both thresholds."""
         from velour_evaluators import by_datum
 
         return by_datum.of_detection(ledger)

@@ -20,7 +20,11 @@ from velour_plugin import Label, Ledger, Metric
 
 
 def coco_averages(settings: Settings) -> list[tuple[str, Average]]:
-    """COCO's metrics in the order of its summary, by the names that they have for one label."""
+    """Names and definitions of COCO's metrics, in the order of its summary.
+
+    A definition is an area range, IoU thresholds and a number of detections; a name is that for one
+    label: ``AP``, not ``mAP``.
+    """
     lanes = tuple(settings.averaged.tolist())
     half, three_quarters = (tuple(settings.lane_of(iou).tolist()) for iou in (0.5, 0.75))
     sizes = [(area, name) for area, (name, _, _) in enumerate(settings.areas) if area]

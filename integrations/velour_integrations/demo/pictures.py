@@ -45,7 +45,10 @@ COLOURS = {
 
 
 def write_pictures(folder: Path, scenes: Iterable[LookoutImage], seed: int) -> Iterator[Path]:
-    """Write the picture of each scene as JPEG; the same bytes for a seed at every call."""
+    """Write a JPEG of each scene and yield its path: nothing is written before iteration.
+
+    The same seed gives the same bytes.
+    """
     from PIL import Image, ImageDraw
 
     folder.mkdir(parents=True, exist_ok=True)

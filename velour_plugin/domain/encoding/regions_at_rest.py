@@ -32,7 +32,7 @@ _LITTLE_ENDIAN, _POLYGON, _MULTIPOLYGON = 1, 3, 6
 
 
 def region_bytes(column: RegionColumn) -> Iterator[bytes]:
-    """Each region as bytes, equal for equal regions: WKB, or a mask's size and edges."""
+    """Yield each region as bytes, equal for equal regions: WKB, or a mask's size and edges."""
     for _, part in decoded_in_pieces(column):
         where = zip(part.start.tolist(), part.stop.tolist(), part.size.tolist(), strict=True)
         for wkb, is_mask, (start, stop, size) in zip(

@@ -11,7 +11,9 @@ from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 
 
 def datasets_with_candidates(access: LedgerAccess, datasets: Sequence[str]) -> Sequence[str]:
-    """Datasets with at least one evaluation that the filter on models, runs and datasets selects.
+    """Those of the datasets with an evaluation that the filter on models and runs selects.
+
+    Without such a filter, all of the datasets.
 
     Args:
         access: the filter, and where the evaluations are.

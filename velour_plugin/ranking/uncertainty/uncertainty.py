@@ -40,7 +40,7 @@ class Uncertainty:
             self.chances = statistics.best_probabilities(self.ranks)
 
     def interval(self, row: int) -> tuple[float, float] | None:
-        """Confidence interval of a run's value."""
+        """Bootstrap confidence interval (low, high) of a row; ``None`` without replicates."""
         if not self._is_drawn(row):
             return None
         return self.measured[row].interval(self.confidence, self.bounds)

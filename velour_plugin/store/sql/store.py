@@ -120,7 +120,7 @@ class SqlStore(SqlReader):
         where: Where = None,
         version: int | None = None,
     ) -> int:
-        """Tag datums; filters use the tag as ``'night' IN (fact.tags)``."""
+        """Tag datums, all of them by default; returns how many did not have the tag."""
         about, chosen = self._chosen(dataset, tag, uids, where, version)
         with self._writing(dataset) as connection:
             return facts.tag(connection, self.backend, about, tag, chosen)

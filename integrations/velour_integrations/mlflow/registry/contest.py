@@ -13,7 +13,7 @@ from velour_plugin.plugin import LeaderboardRow
 
 @dataclass(frozen=True)
 class Contest:
-    """A ranking of versions, and who of them has the alias.
+    """A leaderboard of model versions, and the current holder of an alias.
 
     Args:
         board: of one row or more, the first with a value.

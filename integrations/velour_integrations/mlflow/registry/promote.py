@@ -56,7 +56,7 @@ class Promotion:
     board: Leaderboard
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON."""
+        """A dictionary that can be written as JSON."""
         content = {key: getattr(self, key) for key in self.__slots__ if key != "board"}
         return {**content, "board": self.board.to_dict()}
 
@@ -79,7 +79,10 @@ def promote(
     seed: int = 0,
     store: Store | str | None = None,
 ) -> Promotion:
-    """Give an alias to the best version of a model, when it leads by more than chance.
+    """Move an alias to the best version of a model, if it leads the alias's holder significantly.
+
+    If no version has the alias, the best version gets it without a test. If the holder was not
+    evaluated on these data, or its metric is undefined, the alias stays, but for ``force``.
 
     Versions take part by their newest evaluation on the newest version of the dataset that any
     of them was evaluated on. The version that gets the alias gets a tag with the reason.

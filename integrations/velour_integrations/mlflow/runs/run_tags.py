@@ -38,10 +38,13 @@ _logger = logging.getLogger("velour")
 
 
 def describe(run: Run, findings: Findings, shown: Shown, options: DisplayOptions) -> None:
-    """Log what is about the run as a whole.
+    """Log tags and curves on a run, and set metrics of an earlier evaluation to NaN.
+
+    Curves are logged with the first report only. Without ``options.report``, a run that has no
+    report stays as it is.
 
     Args:
-        run: as it was before.
+        run: as fetched before this evaluation was logged.
         findings: of the evaluation.
         shown: the files that were logged.
         options: what the caller wants to see.

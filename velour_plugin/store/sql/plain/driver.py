@@ -191,7 +191,16 @@ class _Postgres:
     def rows(
         self, statement: str, values: Sequence[Any] = (), large: bool = False
     ) -> Iterable[Row]:
-        """The rows; large ones through a server-side cursor, which does not send all at once."""
+        """Execute a statement with ``?`` as placeholder, and yield its rows.
+
+        Args:
+            statement: in text.
+            values: for the placeholders.
+            large: whether the result may not fit in memory: a server-side cursor reads it.
+
+        Raises:
+            NotPlain: the database refused it.
+        """
         import psycopg2
 
         try:
