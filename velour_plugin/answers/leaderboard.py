@@ -118,8 +118,8 @@ class Leaderboard(Answer[LeaderboardRow]):
             return ()
         sure = f"{self.confidence:.0%}"
         lines = [
-            f"{sure} interval: of the value, by bootstrap resamples of the datums; ranks: the same "
-            "of the rank.",
+            f"{sure} interval: of the value, by bootstrap resamples of the datums (Wilson's for "
+            "shares such as accuracy); ranks: the same of the rank.",
             "P(best): share of the resamples in which the run is best.",
             f"tied with best: the {sure} interval of its difference to the best run, over the same "
             "datums, includes 0.",

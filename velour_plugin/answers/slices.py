@@ -48,7 +48,8 @@ class Slices(TitledAnswer[Slice]):
         """What the columns mean, and why an interval may be missing."""
         lines = ["difference: the value less that over all selected datums."]
         if any(row.interval is not None for row in self.rows):
-            lines.insert(0, "interval: of the value, by bootstrap resamples of the slice's datums.")
+            how = "bootstrap resamples of the slice's datums (Wilson's for shares such as accuracy)"
+            lines.insert(0, f"interval: of the value, by {how}.")
         if any(row.interval is None for row in self.rows):
             lines.append("–: no interval: too few datums, no value, or no resamples.")
         return lines

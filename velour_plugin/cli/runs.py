@@ -43,7 +43,7 @@ def list_runs(dataset: str | None, model: str | None, as_json: bool, store: str 
     ]
     rows = [
         [
-            entry["run"] or entry["run_id"] or entry["evaluation_id"][:12],
+            entry["run"] or entry["run_id"] or entry["evaluation_id"],
             entry["model"],
             f"{entry['dataset']} v{entry['version']}",
             entry["metric"],

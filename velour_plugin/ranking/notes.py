@@ -22,6 +22,8 @@ def leaderboard_notes(
     """Notes on a leaderboard of some selections of ``total`` datums."""
     if not any(len(selected) for each in selections for selected in each.selected):
         names = ", ".join(repr(each.dataset) for each in selections)
+        if query.where is None:
+            return [f"No datum of {names} is the same in all evaluations, metadata included."]
         none = f"The filter selects none of the {total} datums of {names}."
         return [none, *contradictions(parse_filter(query.where))]
     return [
@@ -56,7 +58,8 @@ def _on_few_datums(measured: Sequence[Measurement]) -> list[str]:
     fewest = min((each.datums for each in measured if each.datums), default=FEW)
     if fewest >= FEW:
         return []
-    return [f"{fewest} datums are too few to say how sure this is: at least {FEW} are."]
+    datums = "datum is" if fewest == 1 else "datums are"
+    return [f"{fewest} {datums} too few to say how sure this is: at least {FEW} are."]
 
 
 def _on_rare_labels(measured: Sequence[Measurement]) -> list[str]:

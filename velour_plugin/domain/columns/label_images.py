@@ -191,7 +191,7 @@ def _name_of(number: int, names: Mapping[int, str], image: NDArray[Any]) -> str:
     if number not in names:
         raise BadAnnotation(
             f"label image holds {number} in {int((image == number).sum())} pixels, and {number} "
-            "has no name: give it one, or list it in ignore."
+            "has no name: give it one; pixels to ignore are, say, 255: void with ignore_label void."
         )
     return names[number]
 
