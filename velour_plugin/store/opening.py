@@ -133,7 +133,7 @@ def save_first(url: str | None, dataset: Dataset, evaluation: Evaluation) -> Ver
 
     Args:
         url: of the store, as for :func:`open_store`.
-        dataset: the whole dataset, with the predictions that were judged.
+        dataset: the whole dataset, with the predictions that were evaluated.
         evaluation: of no run.
 
     Returns:

@@ -332,30 +332,30 @@ class StoreContract:
         expected = {one.model: one.value("oLRP") for one in (saved, older)}
         best = {one.model: one.value("best_f1", label=label) for one in (saved, older)}
         for where in (None, "hour >= 1"):
-            asked: dict[str, Any] = {"datasets": "fires", "where": where, "resamples": 0}
-            board = store.ask(RankQuery(metric="oLRP", columns=["ece"], **asked))
+            fields: dict[str, Any] = {"datasets": "fires", "where": where, "resamples": 0}
+            board = store.ask(RankQuery(metric="oLRP", columns=["ece"], **fields))
             assert {row.model: row.value for row in board} == expected
             assert {row.model: row.columns["ece"] for row in board} == {
                 one.model: one.value("ece") for one in (saved, older)
             }
-            board = store.ask(RankQuery(metric="best_f1", label=label.name, **asked))
+            board = store.ask(RankQuery(metric="best_f1", label=label.name, **fields))
             assert {row.model: row.value for row in board} == best
             board = store.ask(
-                RankQuery(metric="mAP", columns=["oLRP"], having="oLRP < 0.7", **asked)
+                RankQuery(metric="mAP", columns=["oLRP"], having="oLRP < 0.7", **fields)
             )
             assert [row.model for row in board] == ["first"]
 
     def test_a_metric_that_no_run_has_is_named(self, store: Store) -> None:
         """The nearest is, of what is measured and of details."""
         self.save(store, fires(["2", "10"]))
-        asked: dict[str, Any] = {"datasets": "fires", "resamples": 0}
+        fields: dict[str, Any] = {"datasets": "fires", "resamples": 0}
         for parameters in ({}, {"label_map": {"fire": "flame"}}):
             with pytest.raises(UnknownName, match="did you mean 'oLRP'"):
-                store.ask(RankQuery(metric="oLPR", parameters=parameters, **asked))
+                store.ask(RankQuery(metric="oLPR", parameters=parameters, **fields))
         with pytest.raises(UnknownName, match="did you mean 'fire'"):
-            store.ask(RankQuery(metric="best_f1", label="fira", **asked))
+            store.ask(RankQuery(metric="best_f1", label="fira", **fields))
         with pytest.raises(InvalidInput, match="about all labels"):
-            store.ask(RankQuery(metric="ece", label="fire", **asked))
+            store.ask(RankQuery(metric="ece", label="fire", **fields))
 
     def test_what_is_written_changes_the_answer(self, store: Store) -> None:
         """Tags, metadata of models and evaluations are seen by the next question."""

@@ -23,7 +23,7 @@ def autolog(
     """Evaluate with Velour, too, whatever other libraries evaluate from now on.
 
     When pycocotools, faster-coco-eval, torchmetrics, Ultralytics, a Hugging Face ``Trainer``,
-    scikit-learn or ``mlflow.models.evaluate`` judges predictions, the same ground truth and
+    scikit-learn or ``mlflow.models.evaluate`` evaluates predictions, the same ground truth and
     predictions become a Velour evaluation: in the store, and in the active MLflow run, or in
     one made for it. What these libraries return is left as it is, and so is what they raise;
     a failure of Velour's own is a warning. Call it again to change options.

@@ -9,4 +9,4 @@ STATISTICS = {
     "sqlite_autoindex_version_datums_1": "1000000 100000 1",
     "ix_version_datums_datum_id": "1000000 2",
 }
-"""What SQLite's planner is told: rows of an index, of a version and of a place; and of a datum."""
+"""Statistics for SQLite's planner: rows of an index, a version and a position; and of a datum."""

@@ -52,7 +52,7 @@ def log_histories(
     """Log curves, tags and other metrics of the run alone, in one call.
 
     While a model is evaluated, ``MlflowClient`` puts every metric on the logged model as well;
-    a hundred points of a curve are of no use there. The store below it does as it is told; where
+    a hundred points of a curve are of no use there. The store below it logs to the run alone; where
     a version of MLflow hides it, the client has to do.
     """
     now = get_current_time_millis()

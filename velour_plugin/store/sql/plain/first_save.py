@@ -38,7 +38,7 @@ def write_first(file: NewFile, dataset: Dataset, evaluation: Evaluation) -> Vers
 
     Args:
         file: in whose transaction all is written.
-        dataset: the whole dataset, with the predictions that were judged.
+        dataset: the whole dataset, with the predictions that were evaluated.
         evaluation: the outcome.
 
     Raises:
