@@ -40,6 +40,7 @@ from velour_plugin.domain.labels import DEFAULT_KEY, label_name
 from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.models import Model
 from velour_plugin.domain.order import natural_argsort, natural_order
+from velour_plugin.domain.reading import ReadingReport, reading
 from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadDataset
 
@@ -132,6 +133,10 @@ class Dataset:
     location: BaseGeometry | None = None
     source_path: str | None = field(default=None, repr=False)
     """The file or folder that it was read from, absolute: images are looked up near it."""
+    reading: ReadingReport | None = field(default=None, repr=False)
+    """What was repaired, skipped and unmatched when it was read; ``None`` for what was not read."""
+    predictions_reading: ReadingReport | None = field(default=None, repr=False)
+    """Likewise for its predictions. Neither is content: digests do not depend on them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "datums", DatumColumns.of(self.datums))
@@ -317,6 +322,8 @@ class Dataset:
         self,
         predictions: Iterable[Prediction] | AnnotationTable | str | os.PathLike[str],
         model: str | Model,
+        *,
+        strict: bool = False,
     ) -> Dataset:
         """Return this dataset with the predictions of one model.
 
@@ -325,20 +332,25 @@ class Dataset:
                 read from. A datum without a prediction counts as one on which the model
                 found nothing.
             model: the model, or its name. Its metadata is stored by ``store.save_model``.
+            strict: refuse what would be repaired, skipped or unmatched; see
+                :attr:`predictions_reading`.
 
         Raises:
             BadDataset: something is no prediction, or one is for no datum of this dataset, or
-                for one twice.
+                for one twice; reading is strict and would repair.
         """
         model = model.name if isinstance(model, Model) else model
         if not is_storable(model):
             raise BadDataset(f"model {model!r}: expected its name, a string without U+0000.")
-        if isinstance(predictions, (str, os.PathLike)):
-            predictions = self._read(predictions)
-        if not isinstance(predictions, AnnotationTable):
-            predictions = self._table_of(predictions)
-        _check_places(predictions, len(self))
-        return self._changed(_OF_TRUTH, predictions=predictions, model=model)
+        with reading(strict) as log:
+            if isinstance(predictions, (str, os.PathLike)):
+                predictions = self._read(predictions)
+            if not isinstance(predictions, AnnotationTable):
+                predictions = self._table_of(predictions)
+            _check_places(predictions, len(self))
+        return self._changed(
+            _OF_TRUTH, predictions=predictions, model=model, predictions_reading=log.report
+        )
 
     def with_label_images(
         self, predictions: Iterable[Any], model: str | Model, *, labels: Any
