@@ -373,6 +373,10 @@ class Dataset:
         """Return this dataset with its predictions under another name of their model."""
         return self._changed(_OF_CONTENT, model=model)
 
+    def with_predictions_reading(self, report: ReadingReport) -> Dataset:
+        """Return this dataset with another report of how its predictions were read."""
+        return self._changed(_OF_CONTENT, predictions_reading=report)
+
     def with_name(self, name: str) -> Dataset:
         """Return this dataset under another name; its digest does not change."""
         return self._changed(_OF_CONTENT, name=name)
