@@ -59,6 +59,10 @@ if TYPE_CHECKING:
     from velour_plugin.domain.models import metadata_value as metadata_value
     from velour_plugin.domain.order import natural_argsort as natural_argsort
     from velour_plugin.domain.order import natural_order as natural_order
+    from velour_plugin.domain.reading import note_read as note_read
+    from velour_plugin.domain.reading import note_repaired as note_repaired
+    from velour_plugin.domain.reading import note_skipped as note_skipped
+    from velour_plugin.domain.reading import note_unmatched as note_unmatched
     from velour_plugin.evaluator import Conventions as Conventions
     from velour_plugin.evaluator import Explaining as Explaining
     from velour_plugin.evaluator import MetricKey as MetricKey
@@ -129,6 +133,7 @@ _NAMES = {
     "evaluator": "Conventions Explaining MetricKey Narrowing SharesOfDatums value_over",
     "use_cases.evaluate": "compute evaluate_question fixed_filter publish",
     "contracts.formats": "Path Records read_records",
+    "domain.reading": "note_read note_repaired note_skipped note_unmatched",
     "matching.question": "Question",
     "contracts.offers": "Offer",
     "plugins.installed": "installed",
