@@ -8,17 +8,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
-import shapely
+from label_pngs import write_png
 
 import velour_plugin as velour
-from label_pngs import write_png
 from velour_plugin.errors import VelourError
 from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.helpers.json_text import parse_json
@@ -61,8 +60,13 @@ def _coco(folder: Path) -> None:
     ]
     annotations = [
         {
-            **{"id": n + 1, "image_id": n % 3, "category_id": 1 + n % 2, "iscrowd": 0},
-            **{"bbox": [n, n, 10.5, 20], "area": 210, "segmentation": _SHAPES[n % 4]},
+            "id": n + 1,
+            "image_id": n % 3,
+            "category_id": 1 + n % 2,
+            "iscrowd": 0,
+            "bbox": [n, n, 10.5, 20],
+            "area": 210,
+            "segmentation": _SHAPES[n % 4],
         }
         for n in range(6)
     ]
@@ -118,10 +122,11 @@ def _voc(folder: Path) -> None:
     for number, (name, score) in enumerate((("gt", ""), ("run", "<score>0.5</score>"))):
         for image in "ab":
             (folder / name / f"{image}.xml").write_text(
-                f'<?xml version="1.0" encoding="utf-8"?>\n<annotation><filename>{image}.jpg</filename>'
+                f'<?xml version="1.0" encoding="utf-8"?>\n<annotation><filename>{image}</filename>'
                 "<size><width>50</width><height>40</height><depth>3</depth></size>\n<object>"
-                f"<name>cat</name><difficult>0</difficult>{score}\n<bndbox><xmin>{1 + number}</xmin>"
-                "<ymin>1</ymin><xmax>19</xmax><ymax>9</ymax></bndbox></object></annotation>\n"
+                f"<name>cat</name><difficult>0</difficult>{score}\n<bndbox>"
+                f"<xmin>{1 + number}</xmin><ymin>1</ymin><xmax>19</xmax><ymax>9</ymax>"
+                "</bndbox></object></annotation>\n"
             )
     (folder / "lists" / "cat.txt").write_text("a 0.9 1 1 19 9\nb 0.5 2 2 10 10\n")
 
@@ -141,7 +146,9 @@ def _yolo(folder: Path) -> None:
         (folder / "labels" / "val" / f"{image}.txt").write_text(
             "0 0.5 0.5 0.1 0.1\n1 0.1 0.1 0.2 0.1 0.2 0.2\n"
         )
-        (folder / "run" / f"{image}.txt").write_text("0 0.5 0.5 0.1 0.2 0.9\n1 0.2 0.2 0.1 0.1 0.5\n")
+        (folder / "run" / f"{image}.txt").write_text(
+            "0 0.5 0.5 0.1 0.2 0.9\n1 0.2 0.2 0.1 0.1 0.5\n"
+        )
 
 
 def _read_yolo(folder: Path, rng: Random) -> Any:
@@ -267,22 +274,20 @@ _FILTERS = (
     "A_CONTAINS(tags, ('x', 'y')) OR CASEI(city) = CASEI('ROME') AND -hour * 2 + 1 < 5 / 3",
     "S_WITHIN(annotation.geometry, BBOX(0, 0, 10, 10)) OR label.value = 'cat' AND score > 0.5",
 )
-_CQL2 = (
-    {
-        "op": "or",
-        "args": [
-            {"op": "=", "args": [{"property": "city"}, "Rome"]},
-            {"op": "in", "args": [{"property": "hour"}, [1, 2, 3]]},
-            {
-                "op": "s_intersects",
-                "args": [{"property": "location"}, {"type": "Point", "coordinates": [3, 40.5]}],
-            },
-            {"op": "s_within", "args": [{"property": "location"}, {"bbox": [0, 0, 9, 50]}]},
-            {"op": ">", "args": [{"property": "when"}, {"timestamp": "2024-01-01T00:00:00Z"}]},
-            {"op": "t_during", "args": [{"property": "when"}, {"interval": ["..", "2024-01-01"]}]},
-        ],
-    }
-)
+_CQL2 = {
+    "op": "or",
+    "args": [
+        {"op": "=", "args": [{"property": "city"}, "Rome"]},
+        {"op": "in", "args": [{"property": "hour"}, [1, 2, 3]]},
+        {
+            "op": "s_intersects",
+            "args": [{"property": "location"}, {"type": "Point", "coordinates": [3, 40.5]}],
+        },
+        {"op": "s_within", "args": [{"property": "location"}, {"bbox": [0, 0, 9, 50]}]},
+        {"op": ">", "args": [{"property": "when"}, {"timestamp": "2024-01-01T00:00:00Z"}]},
+        {"op": "t_during", "args": [{"property": "when"}, {"interval": ["..", "2024-01-01"]}]},
+    ],
+}
 
 
 def _filters(folder: Path) -> None:
@@ -306,20 +311,37 @@ def _selected(where: Any) -> Any:
 
 _QUERIES: tuple[dict[str, Any], ...] = (
     {
-        **{"query": "rank", "metric": "mAP", "datasets": ["d"], "where": "hour > 3"},
-        **{"resamples": 100, "confidence": 0.9, "seed": 1, "parameters": {"iou_type": "box"}},
+        "query": "rank",
+        "metric": "mAP",
+        "datasets": ["d"],
+        "where": "hour > 3",
+        "resamples": 100,
+        "confidence": 0.9,
+        "seed": 1,
+        "parameters": {"iou_type": "box"},
     },
     {"query": "slices", "metric": "mAP", "dataset": "d", "by": ["city", "hour:3"], "model": "m"},
-    {"query": "compare", "metric": "mAP", "baseline": "a", "candidate": "b", "label": ["class", "x"]},
+    {
+        "query": "compare",
+        "metric": "mAP",
+        "baseline": "a",
+        "candidate": "b",
+        "label": ["class", "x"],
+    },
 )
 
 
 def _queries(folder: Path) -> None:
     (folder / "query.json").write_text(json.dumps(_QUERIES))
     parameters: dict[str, Any] = {
-        **{"iou_thresholds": [0.5, 0.75], "iou_type": "box", "score_threshold": 0.1},
-        **{"area_ranges": {"all": [0, 1e10], "small": [0, 1024]}, "max_detections": [1, 10]},
-        **{"label_map": {"cat": "dog"}, "label_keys": ["class"], "details": True},
+        "iou_thresholds": [0.5, 0.75],
+        "iou_type": "box",
+        "score_threshold": 0.1,
+        "area_ranges": {"all": [0, 1e10], "small": [0, 1024]},
+        "max_detections": [1, 10],
+        "label_map": {"cat": "dog"},
+        "label_keys": ["class"],
+        "details": True,
     }
     (folder / "parameters.json").write_text(json.dumps(parameters))
 
@@ -364,10 +386,8 @@ def _read_urls(folder: Path, rng: Random) -> Any:
 @contextmanager
 def _refusable() -> Iterator[None]:
     """One of several things that a door reads at once may be refused."""
-    try:
+    with suppress(VelourError):
         yield
-    except VelourError:
-        pass
 
 
 def _used(

@@ -55,7 +55,9 @@ def flipped(content: bytes, rng: Random) -> bytes:
 def cut(content: bytes, rng: Random) -> bytes:
     """The end is missing, or a block inside."""
     start = rng.randrange(len(content) + 1)
-    return content[:start] + (content[start + rng.randrange(1, 60) :] if rng.random() < 0.6 else b"")
+    return content[:start] + (
+        content[start + rng.randrange(1, 60) :] if rng.random() < 0.6 else b""
+    )
 
 
 def inserted(content: bytes, rng: Random) -> bytes:
@@ -69,9 +71,11 @@ def repeated(content: bytes, rng: Random) -> bytes:
     """A block, or all, stands there again."""
     start = rng.randrange(len(content) + 1)
     block = content[start : start + rng.randrange(1, 200)]
-    return content * 2 if rng.random() < 0.1 else content[:start] + block * rng.choice(
-        (2, 2, 5, 200)
-    ) + content[start:]
+    return (
+        content * 2
+        if rng.random() < 0.1
+        else content[:start] + block * rng.choice((2, 2, 5, 200)) + content[start:]
+    )
 
 
 def packed(content: bytes, rng: Random) -> bytes:
@@ -128,7 +132,14 @@ def nested(content: bytes, rng: Random) -> bytes:
     """A tag, a bracket or an indentation is nested deep."""
     depth = rng.choice(_DEPTHS)
     opening, closing = rng.choice(
-        ((b"<a>", b"</a>"), (b"[", b"]"), (b'{"a":', b"}"), (b"(", b")"), (b"NOT ", b""), (b"- ", b""))
+        (
+            (b"<a>", b"</a>"),
+            (b"[", b"]"),
+            (b'{"a":', b"}"),
+            (b"(", b")"),
+            (b"NOT ", b""),
+            (b"- ", b""),
+        )
     )
     at = rng.randrange(len(content) + 1)
     return content[:at] + opening * depth + b"1" + closing * depth + content[at:]
@@ -161,7 +172,9 @@ def _change(root: list[Any], rng: Random, raw: dict[str, str]) -> None:
         del parent[key]
     elif isinstance(parent, dict):
         value = parent[key] if kind < 0.95 else parent.pop(key)
-        parent[rng.choice(("id", "label", "score", "bbox", "size", "", "a\x00", "\ud800", "$x"))] = value
+        parent[
+            rng.choice(("id", "label", "score", "bbox", "size", "", "a\x00", "\ud800", "$x"))
+        ] = value
     else:
         parent[key:key] = [parent[key]] * rng.choice((1, 2, 50))
 
@@ -205,13 +218,17 @@ def _column_changed(table: Any, rng: Random) -> Any:
     if kind == 2:
         return table.slice(0, rng.randrange(rows + 1))
     values, arrow_type = rng.choice(_COLUMNS)
-    return table.set_column(index, name, pa.array([rng.choice(values) for _ in range(rows)], arrow_type))
+    return table.set_column(
+        index, name, pa.array([rng.choice(values) for _ in range(rows)], arrow_type)
+    )
 
 
 def _notes(table: Any, rng: Random) -> Any:
     notes = dict(table.schema.metadata or {})
     if rng.random() < 0.2:
-        notes[rng.choice((b"velour.area", b"velour.model", b"x"))] = rng.choice((b"\xff", b"", b"7"))
+        notes[rng.choice((b"velour.area", b"velour.model", b"x"))] = rng.choice(
+            (b"\xff", b"", b"7")
+        )
     return notes
 
 
@@ -222,8 +239,15 @@ _COLUMNS: tuple[tuple[tuple[Any, ...], Any], ...] = (
     ((None, 0.5, 2.0, -1.0, float("nan"), float("inf"), 1e300), pa.float64()),
     ((True, False, None), pa.bool_()),
     (
-        (None, b"", b"\x01\x03", b"\x01\xeb\x03\x00\x00\xff\xff\xff\x7f", b"\x00" * 50)
-        + (b"\x01\x01\x00\x00\x00" + b"\x00" * 16, b"\x01\x03\x00\x00\x00\xff\xff\xff\xff"),
+        (
+            None,
+            b"",
+            b"\x01\x03",
+            b"\x01\xeb\x03\x00\x00\xff\xff\xff\x7f",
+            b"\x00" * 50,
+            b"\x01\x01\x00\x00\x00" + b"\x00" * 16,
+            b"\x01\x03\x00\x00\x00\xff\xff\xff\xff",
+        ),
         pa.binary(),
     ),
     ((None, [], [1], [2, 2, 1, 3], [-1, 5], [10**9, 10**9, 5]), pa.list_(pa.int64())),

@@ -48,7 +48,7 @@ def _too_slow(*_: Any) -> None:
 
 
 def attempt(door: Door, number: int, seed: int, folder: Path) -> tuple[str, int]:
-    """Spoil a door's files in a folder, and read them: ``read`` or ``refused``, and its megabytes."""
+    """Spoil a file in a folder and read it: ``read`` or ``refused``, and megabytes that took."""
     rng = Random(f"{seed}:{door.name}:{number}")
     name = rng.choice(door.spoiled)
     (folder / name).write_bytes(mutated(name, (folder / name).read_bytes(), rng))
@@ -123,8 +123,11 @@ def walk(count: int, seconds: float, seed: int, only: str | None) -> dict[str, A
             shutil.rmtree(folder, ignore_errors=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return {
-        **{"inputs": outcomes.total(), "outcomes": dict(sorted(outcomes.items()))},
-        **{"failures": failures, "largest": largest, "peak": peak},
+        "inputs": outcomes.total(),
+        "outcomes": dict(sorted(outcomes.items())),
+        "failures": failures,
+        "largest": largest,
+        "peak": peak,
     }
 
 
