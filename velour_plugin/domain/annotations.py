@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from reprlib import repr as shortened
 from typing import Any, TypeVar
 
 from velour_plugin.domain.embedding import Embedding
@@ -15,7 +14,7 @@ from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.storable_text import LONGEST_UID, is_name
 from velour_plugin.errors import BadAnnotation, BadDataset
 from velour_plugin.helpers.libraries import shapely
-from velour_plugin.helpers.representation import short_repr
+from velour_plugin.helpers.representation import short_repr, shortened
 
 Item = TypeVar("Item")
 

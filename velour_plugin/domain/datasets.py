@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from reprlib import repr as shortened
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +46,7 @@ from velour_plugin.domain.order import natural_argsort, natural_order
 from velour_plugin.domain.reading import ReadingReport, reading
 from velour_plugin.domain.storable_text import LONGEST_NAME, is_name
 from velour_plugin.errors import BadDataset
+from velour_plugin.helpers.representation import shortened
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

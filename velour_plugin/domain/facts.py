@@ -11,11 +11,11 @@ import numbers
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from reprlib import repr as shortened
 from typing import Any, Union
 
 from velour_plugin.domain.storable_text import LONGEST_NAME, is_name, is_storable
 from velour_plugin.errors import InvalidInput
+from velour_plugin.helpers.representation import shortened
 
 FactItem = Union[float, str]
 FactValue = Union[float, str, Sequence[FactItem]]

@@ -6,11 +6,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from reprlib import repr as shortened
 
 from velour_plugin.domain.storable_text import LONGEST_NAME, is_name, is_storable
 from velour_plugin.errors import BadAnnotation
-from velour_plugin.helpers.representation import short_repr
+from velour_plugin.helpers.representation import short_repr, shortened
 
 DEFAULT_KEY = "class"
 """The label key in formats that have class names only."""

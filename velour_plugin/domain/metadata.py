@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from reprlib import repr as shortened
 from typing import Any
 
 from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadGeometry, BadMetadata
 from velour_plugin.helpers.libraries import is_geometry, shapely
+from velour_plugin.helpers.representation import shortened
 
 GEOJSON_TYPES = frozenset(
     (

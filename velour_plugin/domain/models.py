@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from reprlib import repr as shortened
 from typing import Any
 
 from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.storable_text import LONGEST_NAME, is_name
 from velour_plugin.errors import InvalidInput
 from velour_plugin.helpers.libraries import shapely
+from velour_plugin.helpers.representation import shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def metadata_value(text: str) -> Any:
     """
     try:
         return json.loads(text, parse_constant=_refuse)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -17,7 +17,6 @@ Understood, for one datum:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -38,7 +37,7 @@ from velour_plugin import (
     Raster,
 )
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import DEFAULT_KEY, LabelImageRows, LabelName, as_label_image
+from velour_plugin.plugin import DEFAULT_KEY, LabelImageRows, LabelName, as_label_image, parse_json
 
 ARRAY_KEYS = ("boxes", "labels", "scores", "masks")
 _COLUMN_KEYS = ("bbox", "category", "label", "labels", "score", "scores")
@@ -133,7 +132,7 @@ def _read(cell: Any, rules: CellRules) -> list[Annotation]:
     if isinstance(cell, Mapping):
         return _mapped(cell, rules)
     if isinstance(cell, str) and cell.startswith(("[{", '{"', "[]")):
-        return _read(json.loads(cell), rules)  # frames out of CSV files
+        return _read(parse_json(cell, "the cell"), rules)  # frames out of CSV files
     if rules.task == SEMANTIC:
         rules.refuse_label_image(cell)
     if isinstance(cell, (str, bool, int, np.integer, np.bool_)) or _is_whole(cell):
