@@ -167,8 +167,9 @@ def _whole(name: str, value: Any, least: int) -> int:
 
 
 def _ranges(value: Any) -> list[list[Any]]:
-    rows = [(name, *span) for name, span in value.items()] if isinstance(value, Mapping) else value
     try:
+        named = isinstance(value, Mapping)
+        rows = [(name, *span) for name, span in value.items()] if named else value
         ranges = [(str(name), float(low), float(high)) for name, low, high in rows]
     except (OverflowError, TypeError, ValueError):
         ranges = []
