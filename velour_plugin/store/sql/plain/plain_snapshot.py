@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from velour_plugin.filters import Node
     from velour_plugin.store.protocol import Store
 
-FEW = 2_000
-"""Datums of a version that are filtered here, rather than by a database."""
+FEW = 10_000
+"""Datums of a version that are filtered here, which takes less time than importing SQLAlchemy."""
 
 
 class PlainSnapshot:
