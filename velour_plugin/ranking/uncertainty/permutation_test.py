@@ -63,19 +63,19 @@ class Pair:
 
     @property
     def notes(self) -> list[str]:
-        """A note where p is from an exact test."""
+        """A line where p is from an exact test; empty otherwise."""
         exact = self.permutations and self._outcomes(self.metric, self.label)
         return [f"p of {self.metric} is by McNemar's exact test."] if exact else []
 
     def differences(self, selected: NDArray[np.bool_], about: str) -> list[Difference]:
-        """The headline first, then labels by how much they changed."""
+        """Compare the metric itself, first, then that of each label, largest change first."""
         sides = self._weights(selected, np.stack([~selected, selected]))
         keys = list(dict.fromkeys(key for weights in sides for key in self._keys(weights)))
         rows = self._differences(keys, sides, selected, about)
         return [*rows[:1], *sorted(rows[1:], key=lambda row: -abs(row.difference or 0.0))]
 
     def headline(self, selected: NDArray[np.bool_], about: str) -> Difference:
-        """The headline alone."""
+        """Compare the metric itself only."""
         sides = self._weights(selected, np.stack([~selected, selected]))
         return self._differences([(self.metric, self.label)], sides, selected, about)[0]
 
@@ -212,7 +212,7 @@ def _renamed(ledger: Ledger, side: str) -> Ledger:
 
 
 def less(a: float | None, b: float | None) -> float | None:
-    """The first number less the second, where both are defined."""
+    """Return the first number less the second; ``None`` where one is undefined."""
     return None if a is None or b is None else a - b
 
 

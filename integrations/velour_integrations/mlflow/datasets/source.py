@@ -31,17 +31,17 @@ class Files:
 
     @classmethod
     def at(cls, format: str, path: Any, metadata: Any = None) -> Files:
-        """Remember paths wherever the process is."""
+        """Make the paths absolute, so that they hold in any working directory."""
         return cls(format, os.path.abspath(path), metadata and os.path.abspath(metadata))
 
     def read(self, name: str | None) -> Dataset:
-        """Read the dataset."""
+        """Read and return the dataset."""
         import velour_plugin as velour
 
         return velour.read_dataset(self.path, self.format, name=name, metadata=self.metadata)
 
     def to_dict(self) -> dict[str, str]:
-        """Spell it in JSON."""
+        """Convert to JSON, without what is ``None``."""
         fields = {"format": self.format, "path": self.path, "metadata": self.metadata}
         return {key: value for key, value in fields.items() if value is not None}
 
@@ -55,7 +55,7 @@ class VelourDatasetSource(DatasetSource):
 
     @classmethod
     def of(cls, dataset: Dataset, files: Files | None = None) -> VelourDatasetSource:
-        """Name a dataset's content."""
+        """Make the source of a dataset, which names its content by digest."""
         return cls(f"{SCHEME}{dataset.name}@{dataset.digest[:DIGEST_LENGTH]}", files)
 
     @staticmethod
@@ -96,7 +96,7 @@ class VelourDatasetSource(DatasetSource):
         return cls(raw_source)
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON."""
+        """Convert to JSON; :meth:`from_dict` undoes it."""
         return {"uri": self.uri, **(self.files.to_dict() if self.files else {})}
 
     @classmethod
