@@ -98,7 +98,7 @@ def mismatch_option(command: Command) -> Command:
 
 
 def description_options(command: Command) -> Command:
-    """Add ``--metadata KEY=VALUE`` and ``--location LAT,LON``, which describe, to a command."""
+    """Add ``--metadata KEY=VALUE`` and ``--location LAT,LON``, of a model or dataset, to it."""
     for option in (
         click.option("--location", metavar="LAT,LON", help="Where it is meant for, in degrees."),
         click.option(

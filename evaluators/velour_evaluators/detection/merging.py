@@ -166,7 +166,7 @@ class _Concatenation:
 
     @cached_property
     def truth_order(self) -> NDArray[np.intp] | None:
-        """Order of the truths; ``None`` for one ledger after another."""
+        """Order of the truths by datum; ``None`` where one ledger after another is that already."""
         datum = self._column("truths", "datum")
         return None if (datum[1:] >= datum[:-1]).all() else np.argsort(datum, kind="stable")
 

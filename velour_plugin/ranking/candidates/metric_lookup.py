@@ -26,7 +26,7 @@ from velour_plugin.store.values import Candidate
 def metric_values(
     reader: Reader, candidates: Sequence[Candidate], metric: str, label: Label | None
 ) -> dict[str, float | None]:
-    """Read the values of a metric, by evaluation; those without it are left out.
+    """Read the values of a metric by evaluation id, ``None`` if undefined; no entry without it.
 
     Args:
         reader: of the store.

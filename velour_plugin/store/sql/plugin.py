@@ -51,7 +51,7 @@ class _SqlOpener:
         return None
 
     def known_answer(self, url: str, key: str, datasets: Sequence[str] | None) -> Any | None:
-        """Return the valid cached answer of a key, without opening the store, or ``None``."""
+        """Return the valid answer cached under a key, as JSON, or ``None``; opens no store."""
         from velour_plugin.store.sql.plain.known_answer import known_answer
 
         return known_answer(url, key, datasets, _heads())

@@ -77,7 +77,7 @@ class EvaluatedRows:
 
 @dataclass
 class Extras:
-    """What a caller adds to one evaluation: measured before anything is kept, logged last.
+    """A caller's own metrics and artifacts: measured before anything is kept, logged last.
 
     Args:
         metrics: of ``mlflow.models.make_metric``.

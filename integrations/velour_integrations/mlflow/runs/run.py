@@ -139,7 +139,7 @@ def log_metrics(
     step: int = 0,
     model_id: str | None = None,
 ) -> None:
-    """Log metrics once, tied to the dataset that they are about, and to a logged model."""
+    """Log metrics to a run in one call, tied to their dataset and maybe to a logged model."""
     now, about = get_current_time_millis(), {"dataset_name": name, "dataset_digest": digest}
     entities = [
         Metric(key, value, now, step, model_id=model_id, run_id=run_id, **about)
