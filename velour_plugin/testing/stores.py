@@ -178,7 +178,7 @@ class StoreContract:
             assert back.measured == tuple(expected[item.model][: len(back.measured)])
 
     def test_what_was_saved_with_its_details_keeps_them(self, store: Store) -> None:
-        """As given: nothing is computed anew."""
+        """Metrics that were saved as a plain list come back as they are, nothing is computed."""
         evaluation = velour.evaluate(fires(["2"]), TASK, save=False)
         metrics = [*evaluation.metrics, velour.Metric("further", 0.25)]
         store.save(replace(evaluation, metrics=metrics), fires(["2"]))

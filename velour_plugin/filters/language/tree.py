@@ -61,7 +61,7 @@ class Property:
 
     @property
     def about(self) -> str:
-        """What it belongs to, such as a ``datum``, ``label`` or ``run``: a field of ``Split``."""
+        """What it belongs to, such as ``datum``, ``label`` or ``run``; ``Split`` divides by it."""
         return "datum" if self.family is None else self.family.about
 
 
