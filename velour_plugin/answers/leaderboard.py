@@ -128,7 +128,7 @@ class Leaderboard(Answer[LeaderboardRow]):
         return [*lines, "–: no interval: too few datums, or no value."] if is_partial else lines
 
     def to_table(self) -> Table:
-        """Convert to a rich table; columns that are empty in every row are left out."""
+        """Convert to a rich table, without columns of intervals or runs that tell nothing."""
         (table,) = self._tables()
         return table.to_rich()
 
