@@ -79,7 +79,7 @@ def checked_score(score: object) -> float:
     """
     try:
         number = float(score)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         number = math.nan
     if not 0.0 <= number <= 1.0:
         raise BadAnnotation(
