@@ -31,6 +31,15 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")(command)
 
 
+def labels_option(command: Command) -> Command:
+    """Add the option ``--labels FILE`` to a command."""
+    return click.option(
+        "--labels",
+        metavar="FILE",
+        help="Names of classes for formats of numbers: a name a line from 0 on, or NUMBER: NAME.",
+    )(command)
+
+
 def strict_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--strict``: the command runs in a strict :func:`reading` block."""
 
