@@ -65,6 +65,13 @@ def parameters_option(command: Command) -> Command:
     )(command)
 
 
+def all_runs_option(command: Command) -> Command:
+    """Add the flag ``--all-runs`` to a command."""
+    return click.option(
+        "--all-runs", is_flag=True, help="A row for every run, not only a model's newest."
+    )(command)
+
+
 def label_named(text: str | None) -> str | tuple[str, str] | None:
     """Read a class: ``VALUE`` as it is, ``KEY=VALUE`` as a pair of both, ``None`` as ``None``."""
     key, equals, value = (text or "").partition("=")

@@ -322,6 +322,7 @@ class RecommendQuery(Query["answers.Recommendation"]):
     metric: OptionalName = None
     where: Filter = None
     datasets: OptionalNames = None
+    all_runs: Flag = False
     confidence: Confidence = 0.95
     resamples: PositiveDraws = 1000
     seed: Count = 0
