@@ -44,6 +44,7 @@ def switch(autologgers: Sequence[Autologger], *, join: bool, **options: Any) -> 
 
 @autologging_integration(INTEGRATION)  # type: ignore[untyped-decorator]
 def _autolog(
+    *,
     autologgers: Sequence[Autologger],
     disable: bool = False,
     exclusive: bool = False,
