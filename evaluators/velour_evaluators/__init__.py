@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def velour_evaluators() -> Iterable[Offer]:
-    """Offer one evaluator a task; a version is that of the class."""
+    """Offer one evaluator for each task, with the version of its class."""
     from velour_plugin.plugin import Offer
 
     return [

@@ -50,7 +50,7 @@ class RegionArray:
         truth: NDArray[Any],
         detection: NDArray[Any],
     ) -> NDArray[np.float64]:
-        """IoU of pairs of these, ground truths, with others, detections.
+        """Compute the IoU of pairs of these, ground truths, with others, detections.
 
         Args:
             others: the detections.
@@ -77,7 +77,7 @@ class RegionArray:
 
 
 def finest_common_form(*tables: AnnotationTable) -> Form:
-    """The finest form that every row of every table has; boxes where there are no rows."""
+    """Return the finest form that every row of every table has; boxes where there are no rows."""
     forms = {_form_of(table) for table in tables if len(table)}
     return min(forms, key=FORMS.index) if forms else "box"
 
@@ -113,7 +113,7 @@ def regions_of(
 
 
 def image_sizes(dataset: Dataset, *tables: AnnotationTable) -> NDArray[np.int64]:
-    """Height and width of each image, from its metadata or else from a raster of it.
+    """Find height and width of each image, from its metadata or else from a raster of it.
 
     Returns:
         ``(datums, 2)`` int64, -1 where unknown.
@@ -131,7 +131,7 @@ def image_sizes(dataset: Dataset, *tables: AnnotationTable) -> NDArray[np.int64]
 
 
 def boxes_of(table: AnnotationTable, dataset: Dataset) -> NDArray[np.float64]:
-    """``(n, 4)`` x, y, width, height: the box of each row, or the one around its region."""
+    """Return the box of each row, or the one around its region: ``(n, 4)`` x, y, width, height."""
     absent = np.flatnonzero(np.isnan(table.box[:, 0]))
     if not absent.size:
         return table.box
@@ -161,7 +161,7 @@ def _shapes(table: AnnotationTable) -> RegionColumn:
 
 
 def masks_of(table: AnnotationTable, dataset: Dataset, sizes: NDArray[np.int64]) -> RegionColumn:
-    """The finest region of each row as a mask of its image; see :func:`regions_of`."""
+    """Return the finest region of each row as a mask of its image; see :func:`regions_of`."""
     shapes = with_boxes(_shapes(table), table.box)
     size = sizes[table.datum]
     fits = np.where(shapes.is_mask, (shapes.size == size).all(axis=1), size[:, 0] >= 0)

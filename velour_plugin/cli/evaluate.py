@@ -10,6 +10,7 @@ import click
 from velour_plugin.cli.options import (
     json_object,
     json_option,
+    labels_option,
     parameters_option,
     print_json,
     printed_text,
@@ -43,11 +44,7 @@ from velour_plugin.cli.options import (
     metavar="FILE",
     help="CSV or JSON, one record a datum: uid, image_id or file_name; latitude, longitude; more.",
 )
-@click.option(
-    "--labels",
-    metavar="FILE",
-    help="Names of classes for formats of numbers: a name a line from 0 on, or NUMBER: NAME.",
-)
+@labels_option
 @click.option(
     "--task", help="See velour plugins; by default that of the format, or object-detection."
 )

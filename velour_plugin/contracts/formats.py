@@ -37,14 +37,14 @@ class Format(Protocol):
 
 
 class Records:
-    """Metadata and location of datums, from a metadata file."""
+    """Metadata and location of datums, by name, from a metadata file."""
 
     def __init__(self, records: Mapping[str, tuple[dict[str, Any], Any]], path: str) -> None:
         self.records = records
         self.path = path
 
     def of(self, *names: str) -> tuple[dict[str, Any], Any]:
-        """Metadata and location of a datum, by any of its names; empty where there is no record."""
+        """Return metadata and location of a datum by any of its names; ``({}, None)`` if none."""
         return next((self.records[name] for name in names if name in self.records), ({}, None))
 
     def check_used(self, *names: Iterable[str]) -> None:
@@ -52,6 +52,9 @@ class Records:
 
         Args:
             names: the uids, file names and other names of all datums.
+
+        Raises:
+            BadDataset: no record has one of the names.
         """
         known = {name for listed in names for name in listed}
         if self.records and known.isdisjoint(self.records):

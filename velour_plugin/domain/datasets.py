@@ -338,7 +338,7 @@ class Dataset:
         )
 
     def subset(self, chosen: NDArray[np.bool_]) -> Dataset:
-        """Keep the chosen datums with their annotations.
+        """Return this dataset with the chosen datums and their annotations only.
 
         Args:
             chosen: ``(datums,)`` bool, in the order of :attr:`datums`.
@@ -377,13 +377,13 @@ class Dataset:
 
     @property
     def groundtruths(self) -> Iterator[GroundTruth]:
-        """Every datum with its ground truth, as objects."""
+        """Yield every datum with its ground truth, as an object."""
         for index, datum in enumerate(self.datums):
             yield GroundTruth(datum, self.truth.annotations_of(index))
 
     @property
     def predicted(self) -> Iterator[Prediction]:
-        """Every datum with the model's annotations, as objects; nothing without predictions."""
+        """Yield every datum with the model's annotations, as objects; none without predictions."""
         for index, datum in enumerate(self.datums if self.predictions is not None else ()):
             yield Prediction(datum, self.predictions.annotations_of(index))  # type: ignore[union-attr]
 
@@ -394,7 +394,7 @@ class Dataset:
 
     @cached_property
     def index_of(self) -> Mapping[str, int]:
-        """Index of each datum by its uid."""
+        """Index of each datum, by its uid."""
         return {uid: position for position, uid in enumerate(self.uids)}
 
     @property
@@ -409,7 +409,7 @@ class Dataset:
 
     @cached_property
     def truth_digests(self) -> Sequence[str]:
-        """SHA-256 of each datum's ground truth."""
+        """SHA-256 of each datum's ground truth, in order, as hexadecimal."""
         return annotation_digests(self.truth, self.uids)
 
     @cached_property
@@ -420,19 +420,19 @@ class Dataset:
 
     @cached_property
     def contents(self) -> Sequence[str]:
-        """SHA-256 of each datum with its ground truth."""
+        """SHA-256 of each datum with its ground truth, in order, as hexadecimal."""
         return content_digests(self.datum_digests, self.truth_digests)
 
     @property
     def fingerprints(self) -> Fingerprints:
-        """Digests of each datum, its ground truth and its predictions, in order."""
+        """Hexadecimal digests of each datum, its ground truth and its predictions, in order."""
         return Fingerprints(
             self.contents, self.datum_digests, self.truth_digests, self.prediction_digests
         )
 
     @cached_property
     def content_digests(self) -> ContentDigests:
-        """Digests of the content as a whole and of its parts."""
+        """Hexadecimal digests of the whole content and of its parts, computed once."""
         whole, predictions = (
             version_digest(self.metadata, self.truth.labels, self.location),
             Digest(),
@@ -464,7 +464,7 @@ class Dataset:
 
     @property
     def predictions_digest(self) -> str:
-        """SHA-256 of all predictions."""
+        """SHA-256 of all predictions, 64 hexadecimal digits; there must be predictions."""
         if self.predictions is None:
             raise BadDataset(f"dataset {self.name!r} has no predictions: use with_predictions.")
         return self.content_digests.predictions
@@ -502,7 +502,11 @@ class Dataset:
 
 
 def check_dataset_name(name: object) -> None:
-    """Refuse a dataset name that is empty or that no store can hold."""
+    """Refuse a dataset name that is empty or that no store can hold.
+
+    Raises:
+        BadDataset: the name is such.
+    """
     if not name or not is_storable(name):
         raise BadDataset(f"dataset name {name!r}: expected a non-empty string without U+0000.")
 

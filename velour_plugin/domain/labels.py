@@ -48,12 +48,12 @@ class Label:
 
 
 def label_text(label: Label) -> str:
-    """A label in one word for titles and rows, such as ``class=fire``."""
+    """Return a label as ``key=value``, such as ``class=fire``, for titles and rows."""
     return f"{label.key}={label.value}"
 
 
 def label_name(label: Label | tuple[str, str] | str) -> tuple[str, str]:
-    """Key and value of a label; a bare value is of the default key.
+    """Return (key, value) of a label; a bare value is of the key ``class``.
 
     Raises:
         BadAnnotation: it is neither a value nor a pair of strings.
@@ -72,7 +72,11 @@ def label_name(label: Label | tuple[str, str] | str) -> tuple[str, str]:
 
 
 def checked_score(score: object) -> float:
-    """Return a score as a float, or refuse it if it is no number in [0, 1]."""
+    """Return a score as a float, or refuse it if it is no number in [0, 1].
+
+    Raises:
+        BadAnnotation: it is no such number.
+    """
     try:
         number = float(score)  # type: ignore[arg-type]
     except (OverflowError, TypeError, ValueError):

@@ -39,7 +39,7 @@ _NUMBERS = (int, float)
 
 
 def encode_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata as JSON, keys sorted.
+    """Convert metadata to JSON, keys sorted; dates and times are tagged, geometries are GeoJSON.
 
     Raises:
         BadMetadata: it is no mapping, a key is no non-empty string, or a value has no JSON form.
@@ -60,7 +60,7 @@ def encode_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_all_plain(metadata: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether :func:`encode_metadata` accepts all of many unchanged; one pass over all values.
+    """Whether :func:`encode_metadata` leaves all of many unchanged; one pass over all values.
 
     ``False`` where it may refuse or convert a value: then each must be encoded.
     """
@@ -76,12 +76,12 @@ def is_all_plain(metadata: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def decode_metadata(encoded: Mapping[str, Any]) -> dict[str, Any]:
-    """Undo :func:`encode_metadata`."""
+    """Convert JSON of :func:`encode_metadata` back to metadata."""
     return {key: _decode(value) for key, value in encoded.items()}
 
 
 def checked_location(location: object) -> shapely.Geometry | None:
-    """A location as a shapely geometry in WGS84, x = longitude, y = latitude.
+    """Convert a location to shapely in WGS84, x = longitude, y = latitude; ``None`` stays.
 
     Args:
         location: a ``(latitude, longitude)`` pair, GeoJSON
@@ -119,7 +119,7 @@ class ImageMetadata:
                 raise BadMetadata(f"image {name} {size!r}: expected a whole number of pixels > 0.")
 
     def to_metadata(self) -> dict[str, Any]:
-        """The image's size as metadata of its datum."""
+        """Return ``{"height": …, "width": …}``, for the image's datum."""
         return {"height": self.height, "width": self.width}
 
 
@@ -135,7 +135,7 @@ class VideoFrameMetadata:
             raise BadMetadata(f"frame {self.frame!r}: expected a whole number >= 0.")
 
     def to_metadata(self) -> dict[str, Any]:
-        """The frame's size and number as metadata of its datum."""
+        """Return ``{"height": …, "width": …, "frame": …}``, for the frame's datum."""
         return {**self.image.to_metadata(), "frame": self.frame}
 
 

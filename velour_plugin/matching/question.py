@@ -68,7 +68,7 @@ class Question:
 
     @classmethod
     def of(cls, evaluator: Evaluator, parameters: Mapping[str, Any], where: Where) -> Question:
-        """Check parameters and filter.
+        """Make a question of an evaluator, with checked parameters and filter.
 
         Raises:
             UnknownName: the task has no such parameter.
@@ -98,7 +98,7 @@ class Question:
 
     @classmethod
     def certified(cls, evaluator: Evaluator, certificate: Certificate) -> Question:
-        """The question of the evaluation that has this certificate."""
+        """Return the question of the evaluation that has this certificate."""
         where = None if certificate.filter is None else json.loads(certificate.filter)
         label_map = label_mapping(certificate.label_map)
         return cls.of(evaluator, {**certificate.parameters, "label_map": label_map}, where)
@@ -109,7 +109,7 @@ class Question:
         return split_filter(self.where)
 
     def certificate(self, dataset: str, digests: ContentDigests) -> Certificate:
-        """The certificate of an evaluation of a dataset's content.
+        """Make the certificate of an evaluation of a dataset's content.
 
         Args:
             dataset: its name.
@@ -145,7 +145,7 @@ class Question:
         return canonical_json([self.json_label_map, keys]) != canonical_json(certified)
 
     def match(self, dataset: Dataset) -> MatchedPart:
-        """Match a dataset with predictions, or a part of one."""
+        """Match a dataset with predictions, or a part of one; nothing is stored."""
         names, selected = dataset.datums.properties, dataset
         if self.where is not None:
             names = names | _annotation_properties(dataset, self.split)

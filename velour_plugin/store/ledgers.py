@@ -36,12 +36,12 @@ _EXPANSION = 8
 
 
 def ledger_to_bytes(ledger: Ledger) -> bytes:
-    """A ledger as bytes; :func:`ledger_from_bytes` undoes it exactly."""
+    """Encode a ledger; :func:`ledger_from_bytes` undoes it exactly."""
     return _packed(_head(ledger), {_UIDS: _uid_column(ledger.datums), **ledger.tables})
 
 
 def ledger_from_bytes(content: bytes) -> Ledger:
-    """Read a ledger back.
+    """Decode what :func:`ledger_to_bytes` made.
 
     Raises:
         StoreUnavailable: the bytes are no ledger, or one of a newer version of Velour.
@@ -105,7 +105,7 @@ class LeanLedger:
 
     @classmethod
     def of(cls, content: bytes, datums: Callable[[str], tuple[str, ...]]) -> LeanLedger:
-        """Read a piece back.
+        """Decode a piece; details are not read.
 
         Args:
             content: :attr:`LedgerPieces.content`.
@@ -120,19 +120,19 @@ class LeanLedger:
         return cls(ledger, tuple(header["details"]), nbytes, header.get("measured_only", False))
 
     def with_details(self, load: Callable[[], Mapping[str, Columns]]) -> Ledger:
-        """The whole ledger; details are loaded when one of their tables is first used."""
+        """Return the whole ledger; details are loaded when one of their tables is first used."""
         if not self.details:
             return self.ledger
         return replace(self.ledger, tables=LazyTables(self.ledger.tables, self.details, load))
 
 
 def details_to_bytes(tables: Mapping[str, Columns]) -> bytes:
-    """Tables of details as bytes: :attr:`LedgerPieces.details`."""
+    """Encode tables of details, for :attr:`LedgerPieces.details`."""
     return _packed({}, tables)
 
 
 def details_from_bytes(content: bytes) -> Mapping[str, Columns]:
-    """Read tables of details back, each when it is first used.
+    """Decode tables of details, each when it is first used.
 
     Raises:
         StoreUnavailable: the bytes are no tables, or those of a newer version of Velour.
@@ -141,7 +141,7 @@ def details_from_bytes(content: bytes) -> Mapping[str, Columns]:
 
 
 def uids_from_bytes(content: bytes) -> tuple[str, ...]:
-    """Read a list of datums back: :attr:`LedgerPieces.uids`."""
+    """Decode a list of datums: :attr:`LedgerPieces.uids`."""
     return _uids(_from_parquet(content, 0, len(content)))
 
 
@@ -204,7 +204,7 @@ class _Tables(Mapping[str, Columns]):
         self.nbytes = nbytes
 
     def pop(self, name: str) -> Columns:
-        """Read and remove a table that is not part of the ledger."""
+        """Remove a table that is not part of the ledger, and return it."""
         return _from_parquet(self._content, *self._spans.pop(name))
 
     def __getitem__(self, name: str) -> Columns:

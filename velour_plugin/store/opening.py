@@ -68,7 +68,9 @@ def open_store(url: str | None = None, create: bool = True) -> Store:
 
 
 def known_answer(url: str | None, key: str, datasets: Sequence[str] | None) -> Any | None:
-    """The cached answer of a key, if it is valid and can be read without opening the store.
+    """Return the cached answer of a key, as JSON; ``None`` without a valid one at hand.
+
+    The store is not opened: an answer that only an open store can read is not at hand.
 
     Args:
         url: of the store, as for :func:`open_store`.
@@ -99,7 +101,7 @@ def quick_answer(url: str | None, query: Query[Any]) -> Any | None:
 
 
 def read_store(url: str | None, read: Callable[[Snapshot], Value]) -> Value:
-    """Call a function with a snapshot of a store, without opening the store where possible.
+    """Call a function with a snapshot of a store, opening it only if need be; return its result.
 
     Args:
         url: of the store, as for :func:`open_store`; a missing store is not created.
@@ -118,7 +120,7 @@ def read_store(url: str | None, read: Callable[[Snapshot], Value]) -> Value:
 
 
 def is_missing(url: str | None) -> bool:
-    """Whether there is no store at a URL, where :func:`save_first` can make one.
+    """Whether there is no store at a URL yet, and :func:`save_first` can make one.
 
     Raises:
         InvalidInput: no plugin offers stores of the URL's scheme.
@@ -157,14 +159,14 @@ def _in_use(address: str, answer: Any | None) -> Any | None:
 
 
 def store_url(url: str | None = None) -> str:
-    """The URL of a store, by default that of the environment or of a file in this folder."""
+    """Return the URL of a store: the one passed, else that of ``VELOUR_STORE_URI``, else a file."""
     if url is not None and not isinstance(url, str):
         raise InvalidInput(f"store {url!r}: expected a URL such as sqlite:///velour.db.")
     return url or os.environ.get(ENVIRONMENT) or DEFAULT_URL
 
 
 def masked(url: str) -> str:
-    """A URL with its password hidden, for display."""
+    """Return a URL with its password hidden, for display."""
     return re.sub(r":[^:@/]*@", ":***@", url)
 
 
@@ -184,7 +186,7 @@ def _scheme(url: str) -> str:
 
 @contextmanager
 def opened(store: Store | str | None, create: bool = False) -> Iterator[Store]:
-    """An open store: the one passed, or one opened from a URL until the block ends.
+    """Context manager of an open store: the one passed, or one opened until the block ends.
 
     Args:
         store: an open store, which stays open; a URL; or ``None`` for the default store.

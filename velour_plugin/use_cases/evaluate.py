@@ -43,7 +43,7 @@ def evaluate(
     save: bool = True,
     store: Store | str | None = None,
 ) -> Evaluation:
-    """Evaluate a model's predictions on a dataset, and store the evaluation.
+    """Evaluate a model's predictions on a dataset, store the evaluation and return it.
 
     Args:
         dataset: with predictions (see :meth:`velour_plugin.Dataset.with_predictions`), in memory
@@ -106,7 +106,7 @@ def evaluate_question(
     run: EvaluatedRun | None = None,
     n_jobs: int | None = None,
 ) -> Evaluation:
-    """Evaluate with checked task, parameters and filter, and store the evaluation.
+    """Evaluate with checked task, parameters and filter; store and return the evaluation.
 
     Args:
         dataset: with predictions.
@@ -135,7 +135,7 @@ def compute(
     run: EvaluatedRun | None = None,
     n_jobs: int | None = None,
 ) -> Evaluation:
-    """Match, measure and certify; nothing is stored.
+    """Match, measure and certify, and return the evaluation; nothing is stored.
 
     Args:
         dataset: with predictions.
@@ -206,7 +206,7 @@ def _is_saved_first(
 def fixed_filter(
     where: Where, dataset: Dataset | PartitionedDataset, store: Store | None
 ) -> Node | None:
-    """Replace conditions on facts by the uids that they select now.
+    """Parse a filter, and replace conditions on facts by the uids that they select now.
 
     Facts may change, and a certificate must select the same datums forever.
 

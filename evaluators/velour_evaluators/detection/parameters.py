@@ -117,11 +117,11 @@ class Settings:
 
     @property
     def grid(self) -> LaneGrid:
-        """Lanes of the matching."""
+        """Area ranges and IoU thresholds of the matching."""
         return LaneGrid(self.thresholds, [(low, high) for _, low, high in self.areas])
 
     def lane_of(self, threshold: float) -> NDArray[np.intp]:
-        """Lane of a threshold in the first area range; empty when it was not matched."""
+        """Return the lane of a threshold in the first area range, ``(1,)``; empty without one."""
         near = [index for index, value in enumerate(self.thresholds) if _same(value, threshold)]
         return np.array(near[:1], np.intp)
 

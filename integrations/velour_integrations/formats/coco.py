@@ -46,7 +46,7 @@ class CocoFormat:
     name = "coco"
 
     def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
-        """Read an instances file; its results files are read by ``with_predictions``."""
+        """Read an instances file as a dataset; its ``with_predictions`` reads results files."""
         text = _text(path)
         columns = read_instances(text)
         content = columns[0] if columns else _instances(text, path)

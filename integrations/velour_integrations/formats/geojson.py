@@ -58,7 +58,7 @@ class GeoJsonFormat:
     name = "geojson"
 
     def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
-        """Read a folder or a file."""
+        """Read ground truth from a folder with a file an image, or from one file of all."""
         content, records = read_content(FilePath(path)), read_records(metadata)
         uids = sorted(content.images, key=natural_order)
         places = {uid: index for index, uid in enumerate(uids)}

@@ -24,7 +24,7 @@ DEGREES = "OGC:CRS84"
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A feature's properties, and its place in the file."""
+    """A feature: its image, properties and geometry, and where it stands, for messages."""
 
     image: str
     properties: Mapping[str, Any]
@@ -34,7 +34,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class GeoJsonContent:
-    """Features of all files, the images in their order, and the system of the coordinates."""
+    """Features of all files, the images in their order, and the coordinates' CRS or ``None``."""
 
     features: Sequence[Feature]
     images: Sequence[str]
@@ -114,7 +114,7 @@ def _properties(item: Any) -> Mapping[str, Any]:
 
 
 def first_of(properties: Mapping[str, Any], keys: Sequence[str]) -> Any:
-    """The first of some properties that has a value; ``None`` when none has."""
+    """Return the value of the first of some properties that has one; ``None`` when none has."""
     return next((properties[key] for key in keys if properties.get(key) is not None), None)
 
 

@@ -53,7 +53,7 @@ class RowBuilder:
         self.metadata_of_rows.append(metadata or {})
 
     def table(self, known: Sequence[str] = ()) -> AnnotationTable:
-        """Make columns; ``known`` classes come first, in their order, others follow, sorted."""
+        """Return a table; ``known`` classes come first, in their order, others follow, sorted."""
         labels = [(DEFAULT_KEY, name) for name in self.labels]
         vocabulary = Vocabulary([(DEFAULT_KEY, name) for name in known], labels)
         return AnnotationTable.from_columns(
@@ -69,12 +69,12 @@ class RowBuilder:
 
 
 def class_names(dataset: Dataset) -> list[str]:
-    """Classes of a dataset in their order, for the predictions of a model."""
+    """Return the classes of a dataset, in their order, for the predictions of a model."""
     return [value for _, value in dataset.truth.labels]
 
 
 def place_of(uid: str, dataset: Dataset, known: Collection[str], where: str) -> int | None:
-    """Position of the datum that a prediction is for; ``None`` when a subset left it out.
+    """Return the index of the datum that a prediction is for; ``None`` if a subset lacks it.
 
     Args:
         uid: the datum's name.
@@ -92,7 +92,7 @@ def place_of(uid: str, dataset: Dataset, known: Collection[str], where: str) -> 
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's content."""
+    """Read a file; one that cannot be read is :class:`UnreadableFile`."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -100,7 +100,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_lines(path: Path) -> list[str]:
-    """A file's lines, as UTF-8, whatever ends them."""
+    """Read a file's lines, as UTF-8, whatever ends them."""
     try:
         return read_bytes(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -108,7 +108,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def checked_score(text: Any, where: str) -> float:
-    """A model's confidence.
+    """Return a model's confidence as a number.
 
     Raises:
         BadDataset: it is no number in [0, 1].
@@ -123,7 +123,7 @@ def checked_score(text: Any, where: str) -> float:
 
 
 def by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
-    """Files below a folder by their path in it, without the suffix: ``{"a/42": …/a/42.txt}``.
+    """Return files below a folder by their path in it, without suffix: ``{"a/42": …/a/42.txt}``.
 
     Raises:
         BadDataset: two files have one name.

@@ -27,7 +27,7 @@ class VelourRunContext(RunContextProvider):
         return bool(self.tags())
 
     def tags(self) -> dict[str, str]:
-        """The store, its password hidden, and the version that was stored or read last."""
+        """Return tags: the store, its password hidden, and the version stored or read last."""
         usage = _usage()
         store = usage.store if usage and usage.store else os.environ.get(_ENVIRONMENT)
         tags = {} if not store else {STORE: without_password(store)}

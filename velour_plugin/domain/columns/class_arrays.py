@@ -14,7 +14,7 @@ from velour_plugin.errors import BadDataset
 
 
 def class_text(value: Any) -> str:
-    """A class as the value of a label: 1, 1.0 and "1" are one class.
+    """Return a class as the value of a label: 1, 1.0 and "1" are one class.
 
     >>> class_text(1.0), class_text(True), class_text("fire")
     ('1', 'True', 'fire')
@@ -44,7 +44,7 @@ def truth_names(truth: NDArray[Any], key: str) -> list[LabelName]:
 
 
 def labels_table(values: NDArray[Any], names: Sequence[LabelName], what: str) -> AnnotationTable:
-    """One label a row, or the columns that are true.
+    """Make a table with one label a row, or with a label for each column that is true.
 
     Args:
         values: ``(rows,)`` classes, or ``(rows, classes)`` bool.
@@ -71,7 +71,7 @@ def labels_table(values: NDArray[Any], names: Sequence[LabelName], what: str) ->
 
 
 def predictions_table(predictions: NDArray[Any], names: Sequence[LabelName]) -> AnnotationTable:
-    """Predictions of rows: a score of every class, or one class each.
+    """Make a table of the predictions of rows: a score of every class, or one class each.
 
     Raises:
         BadDataset: the shape is another, or a class is not among the names.
@@ -84,7 +84,7 @@ def predictions_table(predictions: NDArray[Any], names: Sequence[LabelName]) -> 
 
 
 def as_rows(values: ArrayLike, what: str, rows: int | None = None) -> NDArray[Any]:
-    """An array of one or two dimensions, with as many rows as there must be.
+    """Convert to an array of one or two dimensions, and check that it has so many rows.
 
     Raises:
         BadDataset: it is something else.

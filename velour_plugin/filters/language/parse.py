@@ -35,7 +35,7 @@ _WORDS = re.compile(r"'(?:[^']|'')*'|\b(?:and|or|not)\b|[-+*/^%()]", re.IGNORECA
 
 
 def parse_filter(where: Where) -> Node | None:
-    """Read a filter.
+    """Parse a filter into its tree; ``None`` for no filter.
 
     Args:
         where: CQL2 text, CQL2 JSON, a Python expression, a tree, or ``None`` for no filter.
@@ -98,7 +98,7 @@ class _Reader:
         self.operators = 0
 
     def filter(self, json_node: Any, where: object) -> Node:
-        """Read a whole filter."""
+        """Read a whole filter from CQL2 JSON."""
         node = self.node(json_node, "")
         if isinstance(node, Literal):
             raise BadFilter(f"filter {where!r} is a constant: compare a property with it.")
@@ -116,7 +116,7 @@ class _Reader:
             raise
 
     def position_of(self, path: str) -> str:
-        """The current position: a column of the text, or a path into JSON."""
+        """Return the current position: a column of the text, or a path into JSON."""
         return self.positions.here() if self.positions else path.lstrip(".") or "its top"
 
     def _shown(self, position: str) -> str:

@@ -61,7 +61,7 @@ class Chain:
 
     @classmethod
     def of(cls, tables: StoreTables) -> Chain:
-        """The migrations of a plugin's tables."""
+        """Make the chain of migrations of a plugin's tables."""
         return cls(
             f"tables {tables.name!r}",
             f"plugin {installed().provider('tables', tables.name)!r}",
@@ -189,7 +189,7 @@ def delete_tables(engine: Engine, label: str, name: str) -> None:
 
 
 def configuration(connection: Any, chain: Chain = CORE) -> Config:
-    """Alembic's configuration for one open connection and one chain of migrations."""
+    """Make Alembic's configuration for one open connection and one chain of migrations."""
     from alembic.config import Config
 
     config = Config()

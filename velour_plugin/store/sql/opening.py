@@ -38,7 +38,7 @@ def open_sql_store(url: str, *, create: bool) -> SqlStore:
 
 
 def upgrade_store(url: str | None = None) -> str:
-    """Upgrade all tables of an SQL store to the installed versions; returns the schema's revision.
+    """Upgrade all tables of an SQL store to the installed versions; return the schema's revision.
 
     Raises:
         InvalidInput: the URL names no SQL database that Velour knows.

@@ -67,7 +67,7 @@ class SqlReader(ABC):
             return int(connection.scalars(select(revision_of(datasets))).one())
 
     def cached_answer(self, key: str, datasets: Sequence[str] | None) -> tuple[int, Any | None]:
-        """The revision of datasets, and the cached answer of a key at that revision, if any."""
+        """Return the revision of datasets, and the answer cached at it, as JSON, or ``None``."""
         with self._reading() as connection:
             return answer_cache.find_answer(connection, key, datasets)
 

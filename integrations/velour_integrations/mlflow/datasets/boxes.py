@@ -42,7 +42,7 @@ class _Boxes:
 def boxes_table(
     cells: Sequence[Any], places: NDArray[Any], labels: Sequence[LabelName] = ()
 ) -> AnnotationTable | None:
-    """Read cells that hold labelled boxes and nothing else.
+    """Read cells that hold labelled boxes and nothing else; a fast path of :func:`table_of`.
 
     Args:
         cells: lists of mappings with ``label`` and ``bbox``, or mappings with ``boxes``.

@@ -54,7 +54,7 @@ class CellRules:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> CellRules:
-        """Those of a configuration, by ``task`` and ``labels``.
+        """Make the rules of a configuration, by its ``task`` and ``labels``.
 
         Raises:
             InvalidInput: the labels name no numbers.

@@ -21,7 +21,7 @@ _PLAIN = (str, bool, int, np.integer, np.bool_)
 
 
 def label_text(value: Any) -> str:
-    """Spell a class as the name of a label: 1, 1.0 and "1" are one class, as in scikit-learn."""
+    """Return a class as the name of a label: 1, 1.0 and "1" are one class, as in scikit-learn."""
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
@@ -44,7 +44,7 @@ def labels_table(
     places: NDArray[Any],
     labels: Sequence[LabelName] = (),
 ) -> AnnotationTable:
-    """One label for each row.
+    """Make a table of one label for each row.
 
     Args:
         values: ``(rows,)`` classes, see :func:`is_plain`.
@@ -64,7 +64,7 @@ def labels_table(
 def scores_table(
     scores: NDArray[Any], classes: Sequence[Any], places: NDArray[Any]
 ) -> AnnotationTable:
-    """The score of every class for each row.
+    """Make a table of the score of every class for each row.
 
     Args:
         scores: ``(rows, classes)`` in [0, 1].

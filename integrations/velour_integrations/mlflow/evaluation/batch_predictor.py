@@ -59,7 +59,7 @@ class BatchPredictor:
     disagreements: int = 0
 
     def table(self) -> AnnotationTable:
-        """Run the model on all selected rows.
+        """Run the model on all selected rows, and return its predictions.
 
         Raises:
             BadDataset: an output cannot be read, or there are not as many as rows.
@@ -143,7 +143,7 @@ def batch_predictor(
     config: Mapping[str, Any],
     keep: bool,
 ) -> BatchPredictor:
-    """A predictor for a model, as the configuration says.
+    """Make a predictor for a model, as the configuration says.
 
     Raises:
         UnknownName: ``features`` names a column that is not there.
@@ -176,7 +176,7 @@ def _columns(frame: Any, features: str | Sequence[str] | None) -> Any:
 
 
 def selected_rows(dataset: Dataset, uids: Sequence[str], where: Any) -> NDArray[np.int64]:
-    """Positions of the rows whose datums a filter selects.
+    """Return the positions of the rows whose datums a filter selects.
 
     A property that no datum has selects none: the evaluation refuses it by name.
     """
@@ -186,7 +186,7 @@ def selected_rows(dataset: Dataset, uids: Sequence[str], where: Any) -> NDArray[
 
 
 def classifier_behind(model: Any) -> Any:
-    """The classifier in a model of the flavour of scikit-learn, XGBoost and the like, or ``None``.
+    """Return the classifier in a model of scikit-learn, XGBoost and the like; ``None`` if none.
 
     MLflow's own evaluator uses it too, as predictions of such models are labels only.
     """

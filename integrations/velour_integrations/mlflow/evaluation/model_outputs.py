@@ -17,7 +17,7 @@ from velour_plugin.plugin import LabelName
 
 
 def classes_of(outputs: Any, labels: Sequence[LabelName]) -> list[Any] | None:
-    """The classes that the columns of a matrix of scores are about.
+    """Return the classes that the columns of a matrix of scores are about.
 
     Args:
         outputs: of a model.
@@ -47,7 +47,7 @@ def cells_table(
 
 
 def cells_of(outputs: Any, column: str | None) -> Sequence[Any] | NDArray[Any]:
-    """A model's outputs, one for each row; of several columns, the one that is named.
+    """Return a model's outputs, one for each row; of several columns, the one that is named.
 
     Raises:
         BadDataset: it is no list, or has several columns and none is named.

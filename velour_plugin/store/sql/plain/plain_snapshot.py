@@ -37,7 +37,7 @@ FEW = 10_000
 
 
 class PlainSnapshot:
-    """A store at one moment, until it is released.
+    """A store at one moment, read by text statements, until it is released.
 
     Args:
         driver: of its database.
@@ -60,7 +60,7 @@ class PlainSnapshot:
         raise NotPlain(name)
 
     def cached_answer(self, key: str, datasets: Sequence[str] | None) -> tuple[int, Any | None]:
-        """The revision of datasets, and the cached answer of a key at that revision, if any."""
+        """Return the revision of datasets, and the answer cached at it, as JSON, or ``None``."""
         names = () if datasets is None else ("", *datasets)
         which = f" WHERE name IN ({_marks(names)})" if names else ""
         ((revision,),) = self.transaction.rows(f"SELECT sum(value) FROM revisions{which}", names)

@@ -92,7 +92,7 @@ def link_run(connection: Connection, evaluation_id: str, run: EvaluatedRun) -> N
 
 
 def dataset_of(connection: Connection, evaluation_id: str) -> str:
-    """Name of the dataset that an evaluation is on.
+    """Return the name of the dataset that an evaluation is on.
 
     Raises:
         NotFound: no evaluation has that id.
@@ -147,12 +147,12 @@ def load_evaluation(connection: Connection, evaluation_id: str, ledger: Ledger) 
 
 
 def candidates(connection: Connection, dataset: str) -> list[Candidate]:
-    """Every evaluation of any version of a dataset, once for each run; the newest first."""
+    """Return every evaluation of any version of a dataset, once for each run; the newest first."""
     return _candidates(connection, schema.datasets.c.name == dataset)
 
 
 def candidates_named(connection: Connection, name: str) -> list[Candidate]:
-    """Evaluations of a run by its id or name, of a model, or by their own id; the newest first."""
+    """Return the evaluations of a run (id or name), of a model, or of that id; the newest first."""
     runs, evaluations = schema.evaluation_runs.c, schema.evaluations.c
     return _candidates(
         connection,
@@ -166,7 +166,7 @@ def candidates_named(connection: Connection, name: str) -> list[Candidate]:
 
 
 def run_names(connection: Connection) -> set[str]:
-    """Names that :func:`candidates_named` accepts, without ids of evaluations."""
+    """Return the names that :func:`candidates_named` accepts, without ids of evaluations."""
     runs = schema.evaluation_runs.c
     names = connection.scalars(select(runs.name).union(select(runs.run_id)))
     return {*filter(None, names), *connection.scalars(select(schema.evaluations.c.model))}
@@ -204,7 +204,7 @@ def _candidates(connection: Connection, *conditions: ColumnElement[bool]) -> lis
 def metric_values(
     connection: Connection, evaluation_ids: Iterable[str], name: str, label: Label | None
 ) -> dict[str, float | None]:
-    """Stored values of one metric, by evaluation; those without it are left out."""
+    """Return stored values of one metric, by evaluation; those without it are left out."""
     metrics = schema.metrics.c
     query = select(metrics.evaluation_id, metrics.value).where(
         metrics.evaluation_id.in_(list(evaluation_ids)), metrics.name == name
@@ -221,7 +221,7 @@ def metric_values(
 def metric_labels(
     connection: Connection, evaluation_ids: Iterable[str], name: str
 ) -> set[tuple[str, str]]:
-    """Labels, as (key, value), that evaluations have a metric of."""
+    """Return the labels, as (key, value), that any of the evaluations has a metric of."""
     metrics, labels = schema.metrics.c, schema.labels.c
     query = select(labels.key, labels.value).join_from(schema.labels, schema.metrics)
     query = query.where(metrics.evaluation_id.in_(list(evaluation_ids)), metrics.name == name)
@@ -229,7 +229,7 @@ def metric_labels(
 
 
 def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[str]:
-    """Names of the metrics that evaluations have."""
+    """Return the names of the stored metrics of any of the evaluations."""
     metrics = schema.metrics.c
     query = select(metrics.name).where(metrics.evaluation_id.in_(list(evaluation_ids))).distinct()
     return set(connection.scalars(query))
@@ -238,7 +238,7 @@ def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[s
 def prediction_bytes(
     connection: Connection, evaluation_ids: Sequence[str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Read encoded predictions, by evaluation id and number of the part, in any order.
+    """Yield encoded predictions, by evaluation id and number of the part, in any order.
 
     One statement; the name "3f2a 0" is the first part of the predictions of 3f2a.
     """
@@ -265,7 +265,7 @@ def load_predictions(connection: Connection, evaluation_id: str) -> AnnotationTa
 
 
 def version_id_of(connection: Connection, evaluation_id: str) -> int:
-    """Row id of the dataset version that an evaluation is of.
+    """Return the row id of the dataset version that an evaluation is of.
 
     Raises:
         NotFound: no evaluation has that id.
@@ -281,7 +281,7 @@ def version_id_of(connection: Connection, evaluation_id: str) -> int:
 def ledger_bytes(
     connection: Connection, evaluation_ids: Sequence[str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Read ledgers by their evaluations' ids and lists of datums by their digests, in any order.
+    """Yield ledgers by their evaluations' ids and lists of datums by their digests, in any order.
 
     One statement, that reads no details.
     """
@@ -303,7 +303,7 @@ def _few_at_a_time(query: Executable) -> Executable:
 
 
 def details_bytes(connection: Connection, evaluation_id: str) -> bytes | None:
-    """Read the details of a ledger; ``None`` where they are not stored yet."""
+    """Read the encoded details of a ledger; ``None`` where they are not stored yet."""
     details = schema.ledger_details.c
     query = select(details.content).where(details.evaluation_id == evaluation_id)
     content = connection.scalars(query).one_or_none()
@@ -313,7 +313,7 @@ def details_bytes(connection: Connection, evaluation_id: str) -> bytes | None:
 def save_details(
     connection: Connection, backend: Backend, evaluation_id: str, content: bytes
 ) -> None:
-    """Store the details of a ledger, unless they are stored already."""
+    """Store the encoded details of a ledger, unless they are stored already."""
     row = {"evaluation_id": evaluation_id, "content": storable(content, "details of a ledger")}
     backend.insert_missing(connection, schema.ledger_details, [row])
 
