@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from velour_plugin.contracts.formats import Records as Records
     from velour_plugin.contracts.formats import read_records as read_records
     from velour_plugin.contracts.offers import Offer as Offer
+    from velour_plugin.domain.cell_values import parse_flag as parse_flag
+    from velour_plugin.domain.cell_values import parse_number as parse_number
+    from velour_plugin.domain.cell_values import parse_score as parse_score
+    from velour_plugin.domain.cell_values import parse_typed_number as parse_typed_number
     from velour_plugin.domain.columns.annotation_table import LabelName as LabelName
     from velour_plugin.domain.columns.annotation_table import is_absent as is_absent
     from velour_plugin.domain.columns.datum_columns import DatumColumns as DatumColumns
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.encoding.canonical import canonical_json as canonical_json
     from velour_plugin.domain.facts import FactValue as FactValue
     from velour_plugin.domain.geometry import Shape as Shape
+    from velour_plugin.domain.image_names import ImageNames as ImageNames
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.ledger import LazyTables as LazyTables
@@ -139,9 +144,11 @@ _NAMES = {
     "use_cases.tracked_evaluation": "TrackedEvaluation",
     # Values in columns, their encoding and their order
     "domain.encoding.canonical": "canonical_json",
+    "domain.cell_values": "parse_flag parse_number parse_score parse_typed_number",
     "domain.columns.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
+    "domain.image_names": "ImageNames",
     "domain.columns.label_arrays": "as_label_image",
     "domain.columns.label_images": "LabelImageRows checked_label_image edges_of_label_image",
     "domain.columns.label_names": "class_count numbered_names",
