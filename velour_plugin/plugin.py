@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from velour_plugin.cli.options import store_option as store_option
     from velour_plugin.cli.options import where_option as where_option
     from velour_plugin.contracts.autologger import Watch as Watch
+    from velour_plugin.contracts.csv_rows import decoded as decoded
+    from velour_plugin.contracts.csv_rows import read_csv as read_csv
     from velour_plugin.contracts.formats import Path as Path
-    from velour_plugin.contracts.formats import Records as Records
-    from velour_plugin.contracts.formats import read_records as read_records
     from velour_plugin.contracts.offers import Offer as Offer
+    from velour_plugin.contracts.records import Records as Records
+    from velour_plugin.contracts.records import read_records as read_records
     from velour_plugin.domain.cell_values import parse_flag as parse_flag
     from velour_plugin.domain.cell_values import parse_number as parse_number
     from velour_plugin.domain.cell_values import parse_score as parse_score
+    from velour_plugin.domain.cell_values import parse_typed_flag as parse_typed_flag
     from velour_plugin.domain.cell_values import parse_typed_number as parse_typed_number
     from velour_plugin.domain.columns.annotation_table import LabelName as LabelName
     from velour_plugin.domain.columns.annotation_table import is_absent as is_absent
@@ -137,7 +140,9 @@ _NAMES = {
     "contracts.autologger": "Watch",
     "evaluator": "Conventions Explaining MetricKey Narrowing SharesOfDatums value_over",
     "use_cases.evaluate": "compute evaluate_question fixed_filter publish",
-    "contracts.formats": "Path Records read_records",
+    "contracts.formats": "Path",
+    "contracts.csv_rows": "decoded read_csv",
+    "contracts.records": "Records read_records",
     "domain.reading": "note_read note_repaired note_skipped note_unmatched",
     "matching.question": "Question",
     "contracts.offers": "Offer",
@@ -151,7 +156,9 @@ _NAMES = {
     "helpers.limits": "limit",
     # Values in columns, their encoding and their order
     "domain.encoding.canonical": "canonical_json",
-    "domain.cell_values": "parse_flag parse_number parse_score parse_typed_number",
+    "domain.cell_values": (
+        "parse_flag parse_number parse_score parse_typed_flag parse_typed_number"
+    ),
     "domain.columns.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",

@@ -64,12 +64,21 @@ def parse_flag(value: object) -> bool | None:
     return None
 
 
-def parse_score(value: object, where: str) -> float:
+def parse_typed_flag(value: object, where: str) -> bool | None:
+    """Return what a JSON value says as :func:`parse_flag` does; text is counted as repaired."""
+    flag = parse_flag(value)
+    if flag is not None and isinstance(value, str):
+        note_repaired("flags written as text, read as true or false", where)
+    return flag
+
+
+def parse_score(value: object, where: str, name: str = "score") -> float:
     """Return a model's score; one that left [0, 1] by rounding is set to 0 or 1 and counted.
 
     Args:
         value: a number, or a text that is one.
         where: the file and record, for messages.
+        name: what the file calls it, for messages.
 
     Raises:
         BadDataset: it is no number in [0, 1].
@@ -77,7 +86,7 @@ def parse_score(value: object, where: str) -> float:
     score = parse_number(value)
     if score is None or not -_ROUNDING <= score <= 1 + _ROUNDING:
         raise BadDataset(
-            f"{where}: score {value!r}: a score is a number in [0, 1]; pass logits through a "
+            f"{where}: {name} {value!r}: expected a number in [0, 1]; pass logits through a "
             "sigmoid or softmax first."
         )
     clipped = min(max(score, 0.0), 1.0)

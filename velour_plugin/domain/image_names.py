@@ -66,6 +66,28 @@ class ImageNames:
                 found |= self._closest(left, rule, form, found.values(), where)
         return found
 
+    def find_all(self, names: Iterable[str], where: str, dataset: str) -> dict[str, int]:
+        """Return the positions of all images that predictions name, as :meth:`find` does.
+
+        Args:
+            names: all that a file or folder has.
+            where: the file or folder, for messages.
+            dataset: name of the dataset, for messages.
+
+        Raises:
+            BadDataset: a name is no image's, may be two images', or two may be one's.
+        """
+        names = list(names)
+        found = self.find(names, where)
+        unknown = [name for name in names if name not in found]
+        if unknown:
+            known = repr(self.uids[0]) if self.uids else "none"
+            raise BadDataset(
+                f"{where}: predictions for {unknown[0]!r}, which is not in dataset {dataset!r} "
+                f"({known}, …); {len(unknown)} of {len(names)} names are not."
+            )
+        return found
+
     @cached_property
     def _exact(self) -> Mapping[str, Sequence[int]]:
         """Images by their names as they stand; a uid goes before the file name of another."""
