@@ -5,6 +5,8 @@ variable                         default       bounds
 ===============================  ============  ====================================================
 ``VELOUR_MAX_FILE_BYTES``        17179869184   bytes of one input file
 ``VELOUR_MAX_UNPACKED_RATIO``    200           how many times its size a compressed file unpacks to
+``VELOUR_MAX_IMAGE_SIDE``        1000000       pixels of an image's height or width, where polygons
+                                               become masks
 ===============================  ============  ====================================================
 """
 
@@ -17,6 +19,7 @@ from velour_plugin.errors import InvalidInput
 _DEFAULTS = {
     "VELOUR_MAX_FILE_BYTES": 1 << 34,
     "VELOUR_MAX_UNPACKED_RATIO": 200,
+    "VELOUR_MAX_IMAGE_SIDE": 1_000_000,
 }
 
 
