@@ -2,8 +2,8 @@
 
 A folder holds a collection for each image, named by its file; or one file holds all of them, and
 each feature names its image. A feature without geometry says that the image was looked at, or, with
-a class, what the whole image is. Which properties are read: :data:`IMAGE`, :data:`LABEL`,
-:data:`SCORE` and ``iscrowd``; plain others are the annotation's metadata.
+a class, what the whole image is. Which properties are read says
+:mod:`velour_integrations.formats.geojson_properties`; plain others are the annotation's metadata.
 
 Coordinates are longitude and latitude, as RFC 7946 says, or in the file's ``crs``. They are laid
 out in metres by an equal-area projection (EPSG:6933): areas are square metres, IoU is that on the
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
@@ -25,27 +25,36 @@ import shapely
 
 from velour_integrations.formats.geojson_content import (
     DEGREES,
-    IMAGE,
     Feature,
     GeoJsonContent,
-    first_of,
     read_content,
 )
+from velour_integrations.formats.geojson_properties import (
+    UNCLASSED,
+    check_unclassed,
+    class_of,
+    has_class,
+    is_crowd,
+    note_other_properties,
+    others_of,
+    score_of,
+)
 from velour_integrations.formats.row_builder import (
-    NO_BOX,
     RowBuilder,
-    checked_score,
     class_names,
     place_of,
 )
 from velour_plugin import AnnotationTable, Dataset, Datum, MultiPolygon, Polygon
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import Path, Shape, natural_order, read_records
-
-LABEL = ("label", "class", "category", "classification", "type_id")
-SCORE = ("score", "confidence", "probability")
-UNCLASSED = "object"
-"""The class of features when no feature of a dataset has one."""
+from velour_plugin.plugin import (
+    ImageNames,
+    Path,
+    Shape,
+    natural_order,
+    note_read,
+    note_repaired,
+    read_records,
+)
 
 _GROUND = "EPSG:6933"
 _WITH_AREA = (-1, 3, 6)
@@ -64,29 +73,31 @@ class GeoJsonFormat:
         places = {uid: index for index, uid in enumerate(uids)}
         geometries = _geometries(content)
         centres = _centres(content, geometries) if content.crs else {}
-        datums = []
-        for uid in uids:
-            extra, location = records.of(uid, FilePath(uid).stem)
-            datums.append(Datum(uid, extra, centres.get(uid) if location is None else location))
-        records.check_used(uids, [FilePath(uid).stem for uid in uids])
+        datums = [
+            Datum(uid, extra, centres.get(uid) if location is None else location)
+            for uid, (extra, location) in zip(uids, records.of_images(uids), strict=True)
+        ]
         rows = _rows(content, geometries, lambda feature: places[feature.image])
         called = name or FilePath(path).resolve().stem
-        reader = partial(read_predictions, known=frozenset(uids), crs=content.crs)
-        return Dataset.from_table(called, datums, rows.table(), reader=reader)
+        reader = partial(read_predictions, known=ImageNames(uids), crs=content.crs)
+        table = rows.table()
+        note_read("images", len(uids))
+        note_read("annotations", len(table))
+        return Dataset.from_table(called, datums, table, reader=reader)
 
 
 def read_predictions(
-    dataset: Dataset, path: Path, known: Collection[str], crs: str | None
+    dataset: Dataset, path: Path, known: ImageNames, crs: str | None
 ) -> AnnotationTable:
     """Read a model's predictions, in files like those of the ground truth; features have a score.
 
     Args:
         dataset: the datums that the predictions are for.
         path: of the folder or file.
-        known: images that it may be about though the dataset, a subset, lacks them.
+        known: images that it may be about, also where the dataset, a subset, lacks them.
         crs: of the ground truth; ``None`` for pixels.
     """
-    content = read_content(FilePath(path), only=_only(known))
+    content = read_content(FilePath(path), only=_only(known.uids))
     if (crs is None) != (content.crs is None):
         kinds = {True: "in pixels", False: "on Earth"}
         raise BadDataset(
@@ -95,18 +106,26 @@ def read_predictions(
             "latitude."
         )
     classes = class_names(dataset)
+    found = known.find([feature.image for feature in content.features], repr(os.fspath(path)))
+    uids = {name: known.uids[index] for name, index in found.items()}
     rows = _rows(
         content,
         _geometries(content),
-        lambda feature: place_of(feature.image, dataset, known, feature.where),
+        lambda feature: place_of(
+            uids.get(feature.image, feature.image), dataset, known.uids, feature.where
+        ),
         scored=True,
         classed=bool(set(classes) - {UNCLASSED}),
     )
-    return rows.table(classes)
+    table = rows.table(classes)
+    note_read("predictions", len(table))
+    if not len(table):
+        note_repaired("files without predictions, read as nothing found", repr(os.fspath(path)))
+    return table
 
 
-def _only(known: Collection[str]) -> str | None:
-    return next(iter(known)) if len(known) == 1 else None
+def _only(uids: Sequence[str]) -> str | None:
+    return uids[0] if len(uids) == 1 else None
 
 
 def _geometries(content: GeoJsonContent) -> np.ndarray[Any, Any]:
@@ -197,51 +216,30 @@ def _rows(
     if content.crs:
         ground = _projected(geometries, content, _GROUND)
         geometries = shapely.transform(ground, lambda points: points * (1, -1))  # y goes down
-    classed = classed or any(
-        first_of(feature.properties, LABEL) is not None for feature in content.features
-    )
+    properties = [(feature.properties, feature.where) for feature in content.features]
+    classed = classed or any(has_class(each) for each, _ in properties)
+    if classed:
+        note_other_properties(properties)
+    else:
+        check_unclassed(properties)
     rows = RowBuilder()
     for feature, geometry in zip(content.features, geometries, strict=True):
-        label = first_of(feature.properties, LABEL)
-        if geometry is None and label is None:
+        if geometry is None and not has_class(feature.properties):
             continue  # the image was looked at, and there is nothing
         at = index_of(feature)
-        if at is None:
-            continue
-        score = first_of(feature.properties, SCORE)
-        rows.add(
-            at,
-            _class(label, feature) if classed else UNCLASSED,
-            NO_BOX,
-            _region(geometry),
-            checked_score(score, feature.where) if scored else None,
-            crowd=bool(feature.properties.get("iscrowd")),
-            metadata=_others(feature.properties),
-        )
+        if at is not None:
+            rows.add(
+                at,
+                class_of(feature.properties, feature.where) if classed else UNCLASSED,
+                shape=_region(geometry),
+                score=score_of(feature.properties, feature.where) if scored else None,
+                crowd=is_crowd(feature.properties, feature.where),
+                metadata=others_of(feature.properties),
+            )
     return rows
-
-
-def _class(label: Any, feature: Feature) -> str:
-    name = label.get("name") if isinstance(label, Mapping) else label
-    if isinstance(name, (bool, float, list, Mapping)) or name is None or str(name) == "":
-        raise BadDataset(
-            f"{feature.where}: has no class ({label!r}); expected a text or a whole number in one "
-            f"of the properties {', '.join(LABEL)}."
-        )
-    return str(name)
 
 
 def _region(geometry: Any) -> Shape | None:
     if geometry is None:
         return None
     return Polygon(geometry) if geometry.geom_type == "Polygon" else MultiPolygon(geometry)
-
-
-def _others(properties: Mapping[str, Any]) -> dict[str, Any]:
-    used = {*IMAGE, *LABEL, *SCORE, "iscrowd"}
-    return {
-        key: value
-        for key, value in properties.items()
-        if key and key not in used and not key.startswith("$")
-        and isinstance(value, (str, bool, int, float)) and value == value
-    }  # fmt: skip
