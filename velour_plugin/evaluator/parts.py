@@ -41,6 +41,10 @@ class Conventions:
         """
         return (None, None)
 
+    def stated_parameters(self, ledger: Ledger) -> dict[str, Any]:
+        """The stated parameters that a ledger was matched with, by name."""
+        return {name: ledger.parameters[name] for name in self.stated}
+
     def defaults_for(self, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
         """Defaults of parameters on a dataset that has this metadata, where they depend on it."""
         return {}
