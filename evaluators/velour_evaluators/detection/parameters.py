@@ -186,7 +186,7 @@ def _same(a: float, b: float) -> bool:
 def _rising(name: str, value: Any, above: float, most: float) -> list[float]:
     try:
         values = [float(number) for number in value]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         values = []
     rises = all(a < b for a, b in pairwise(values))
     if not values or not rises or not all(above < value <= most for value in values):
