@@ -41,7 +41,7 @@ def cut_at_antimeridian(shape: Any) -> Any:
         for turn in turns
     ]
     areas = [part for part in shapely.get_parts(shapely.get_parts(pieces)) if part.area > 0]
-    return areas[0] if len(areas) == 1 else shapely.MultiPolygon(areas)
+    return shapely.MultiPolygon(areas) if areas else shape
 
 
 def centroid(shapes: Sequence[Any]) -> Any:
@@ -87,9 +87,10 @@ def meridian_of(shapes: Sequence[Any], centre: Any) -> float:
     west, _, east, _ = shapely.total_bounds(list(shapes)).tolist()
     if east - west < 180:
         return float(centre.x)
+    west, _, east, _ = shapely.bounds(shapely.get_parts(list(shapes))).T
     about = shapely.get_coordinates(list(shapes))[:, 0] - centre.x
     about -= 360 * turns_from(about)
-    return float(centre.x) if np.ptp(about) < 180 else np.nan
+    return float(centre.x) if np.ptp(about) < 180 and (east - west < 180).all() else np.nan
 
 
 def turns_from(difference: Floats) -> Floats:

@@ -152,7 +152,8 @@ def _geometries(content: GeoJsonContent) -> np.ndarray[Any, Any]:
         corners = "({:g}, {:g}) to ({:g}, {:g})".format(*bounds[at])
         raise BadDataset(
             f"{content.features[at].where}: {corners} are no longitudes and latitudes: for pixels "
-            'write "crs": null beside "features", or name its crs.'
+            'write "crs": null beside "features", or name its crs; cut at 180 what lies across the '
+            "antimeridian (RFC 7946, 3.1.9)."
         )
     return shapes
 
