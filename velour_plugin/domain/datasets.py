@@ -336,7 +336,9 @@ class Dataset:
         encode_metadata(metadata)
         unit = {name: self.metadata[name] for name in (AREA_UNIT,) if name in self.metadata}
         return self._changed(
-            (*_OF_DATUMS, "_sides"), metadata={**unit, **metadata}, location=checked_location(location)
+            (*_OF_DATUMS, "_sides"),
+            metadata={**unit, **metadata},
+            location=checked_location(location),
         )
 
     def subset(self, chosen: NDArray[np.bool_]) -> Dataset:

@@ -118,12 +118,14 @@ def _unrolled(polygon: Any) -> Any:
     area = shapely.make_valid(shapely.Polygon(outer))
     for hole in holes:  # beside the outline that it is in
         turn = np.round((area.centroid.x - hole[:, 0].mean()) / 360)
-        area = shapely.difference(area, shapely.make_valid(shapely.Polygon(hole + (360 * turn, 0))))
+        area = shapely.difference(
+            area, shapely.make_valid(shapely.Polygon(np.add(hole, (360 * turn, 0))))
+        )
     return area
 
 
 def _unrolled_ring(ring: Any) -> Floats:
-    points = shapely.get_coordinates(ring)
+    points: Floats = shapely.get_coordinates(ring)
     step = np.diff(points[:, 0])
     points[1:, 0] -= 360 * np.cumsum(np.where(_is_over(step), np.sign(step), 0))
     if abs(points[-1, 0] - points[0, 0]) < 180:
@@ -133,7 +135,7 @@ def _unrolled_ring(ring: Any) -> Floats:
 
 
 def _moved_by(degrees: float) -> Callable[[Floats], Floats]:
-    return lambda points: points + (degrees, 0)
+    return lambda points: np.add(points, (degrees, 0))
 
 
 def _on_sphere(points: Floats) -> Floats:
