@@ -63,6 +63,9 @@ if TYPE_CHECKING:
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.ledger import LazyTables as LazyTables
+    from velour_plugin.domain.metadata import AREA_UNIT as AREA_UNIT
+    from velour_plugin.domain.metadata import PIXELS as PIXELS
+    from velour_plugin.domain.metadata import SQUARE_METRES as SQUARE_METRES
     from velour_plugin.domain.metadata import encode_metadata as encode_metadata
     from velour_plugin.domain.models import metadata_value as metadata_value
     from velour_plugin.domain.order import natural_argsort as natural_argsort
@@ -169,7 +172,7 @@ _NAMES = {
     "domain.columns.label_png": "png_header read_label_png",
     "domain.labels": "DEFAULT_KEY",
     "domain.ledger": "Columns LazyTables",
-    "domain.metadata": "encode_metadata",
+    "domain.metadata": "AREA_UNIT PIXELS SQUARE_METRES encode_metadata",
     "domain.models": "metadata_value",
     "domain.order": "natural_argsort natural_order",
     "domain.columns.region_column": "RegionColumn geometries_of",

@@ -165,8 +165,12 @@ def _usual_task(format: str) -> str:
 
 
 def _headline(evaluation: Any) -> str:
-    """The headline metrics of an evaluation, one a line."""
+    """The headline metrics of an evaluation, one a line, below what they are of."""
+    from velour_plugin.plugins.installed import installed
+
     about = f"{evaluation.model} on {evaluation.certificate.dataset}, {evaluation.task}"
+    stated = installed().evaluator(evaluation.task).stated_parameters(evaluation.ledger)
+    about = ", ".join([about, *(f"{name} {value}" for name, value in stated.items())])
     width = max(12, *map(len, evaluation.headline))
     numbers = [
         f"{metric:<{width}} {'undefined' if value is None else f'{value:.4f}'}"

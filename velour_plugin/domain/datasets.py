@@ -40,7 +40,7 @@ from velour_plugin.domain.encoding.dataset_digests import (
 )
 from velour_plugin.domain.encoding.digests import Digest, chosen_names
 from velour_plugin.domain.labels import DEFAULT_KEY, label_name
-from velour_plugin.domain.metadata import checked_location, encode_metadata
+from velour_plugin.domain.metadata import AREA_UNIT, checked_location, encode_metadata
 from velour_plugin.domain.models import Model
 from velour_plugin.domain.order import natural_argsort, natural_order
 from velour_plugin.domain.reading import ReadingReport, reading
@@ -326,15 +326,19 @@ class Dataset:
         """Return this dataset with other metadata and location: another version of it.
 
         Args:
-            metadata: of the dataset as a whole, replacing the present one.
+            metadata: of the dataset as a whole, replacing the present one, but for the unit of
+                areas (``area_unit``), which stays that of the annotations where none is named.
             location: where it is from, as in :meth:`from_groundtruths`.
 
         Raises:
             BadMetadata, BadGeometry: they break a rule.
         """
         encode_metadata(metadata)
+        unit = {name: self.metadata[name] for name in (AREA_UNIT,) if name in self.metadata}
         return self._changed(
-            (*_OF_DATUMS, "_sides"), metadata=dict(metadata), location=checked_location(location)
+            (*_OF_DATUMS, "_sides"),
+            metadata={**unit, **metadata},
+            location=checked_location(location),
         )
 
     def subset(self, chosen: NDArray[np.bool_]) -> Dataset:

@@ -34,6 +34,11 @@ GEOJSON_TYPES = frozenset(
 )
 
 
+AREA_UNIT = "area_unit"
+"""The name, in a dataset's metadata, of the unit in which areas of its annotations are."""
+PIXELS, SQUARE_METRES = "pixel", "square metre"
+"""Units of area; pixels where a dataset names none."""
+
 _EXACT = 2**53
 _NUMBERS = (int, float)
 

@@ -16,9 +16,14 @@ from velour_plugin.domain.ledger import Ledger
 
 
 class Conventions:
-    """How metrics of a task are read: direction, bounds, and merged scores."""
+    """How metrics of a task are read: direction, bounds, and merged scores.
+
+    Parameters that are ``stated`` are said wherever the numbers are: a reader would take these
+    for something else without them.
+    """
 
     lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    stated: ClassVar[tuple[str, ...]] = ()
 
     @property
     def engine(self) -> str:
@@ -35,6 +40,14 @@ class Conventions:
         ``None`` where it has no bound, or none is known.
         """
         return (None, None)
+
+    def stated_parameters(self, ledger: Ledger) -> dict[str, Any]:
+        """The stated parameters that a ledger was matched with, by name."""
+        return {name: ledger.parameters[name] for name in self.stated}
+
+    def defaults_for(self, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Defaults of parameters on a dataset that has this metadata, where they depend on it."""
+        return {}
 
     def adds_scores(self, parameters: Mapping[str, Any]) -> bool:
         """Whether the scores of merged labels are added (they are shares of 1).

@@ -26,6 +26,7 @@ from velour_plugin.matching.label_map import (
 
 if TYPE_CHECKING:
     from velour_plugin.filters import Node, Split, Where
+    from velour_plugin.partitions import PartitionedDataset
 
 _COMMON = ("label_map", "label_keys")
 """Parameters of every task."""
@@ -58,6 +59,7 @@ class Question:
         label_map: pairs of old and new label: two values, or two (key, value).
         label_keys: the keys that are evaluated; ``None`` for all.
         where: the filter; ``None`` for all datums. Its labels are those after the label map.
+        given: the evaluator's parameters before they were completed.
     """
 
     evaluator: Evaluator
@@ -65,6 +67,7 @@ class Question:
     label_map: Sequence[tuple[Any, Any]] | None
     label_keys: Sequence[str] | None
     where: Node | None
+    given: Mapping[str, Any]
 
     @classmethod
     def of(cls, evaluator: Evaluator, parameters: Mapping[str, Any], where: Where) -> Question:
@@ -94,7 +97,15 @@ class Question:
             label_pairs(parameters.get("label_map")),
             sorted_keys(parameters.get("label_keys")),
             node,
+            of_task,
         )
+
+    def on(self, dataset: Dataset | PartitionedDataset) -> Question:
+        """The question as it is asked of a dataset, whose metadata decides some defaults."""
+        defaults = self.evaluator.defaults_for(dataset.metadata)
+        if not defaults:
+            return self
+        return replace(self, parameters=self.evaluator.parameters({**defaults, **self.given}))
 
     @classmethod
     def certified(cls, evaluator: Evaluator, certificate: Certificate) -> Question:

@@ -119,6 +119,7 @@ def evaluate_question(
         InvalidInput: predictions are missing, or something breaks a rule.
     """
     _check_predicted(dataset)
+    question = question.on(dataset)
     if isinstance(dataset, Dataset):
         certificate = question.certificate(dataset.name, dataset.content_digests)
         known = _stored(store, certificate, dataset, run)
@@ -147,6 +148,7 @@ def compute(
         InvalidInput: predictions are missing, or something breaks a rule.
     """
     _check_predicted(dataset)
+    question = question.on(dataset)
     ledger, digests = match_parts(question, dataset, n_jobs)
     return Evaluation(
         question.evaluator.task,

@@ -180,6 +180,7 @@ def _log_one(
     from velour_integrations.mlflow.runs.run import (
         log_artifacts,
         log_metrics,
+        log_parameters,
         look,
         mlflow_metrics,
         with_leaderboard,
@@ -199,6 +200,7 @@ def _log_one(
     headline = (prefix + name for name in mlflow_metrics(evaluation))
     step = _next_step(before, headline) if captured.step is None else captured.step
     log_metrics(run.run_id, metrics, described.name, described.digest, step=step)
+    log_parameters(run.run_id, evaluation, prefix)
     if prefix:
         client.log_batch(run.run_id, tags=[RunTag(*tag) for tag in owner.items()])
     elif option("log_artifacts", True):

@@ -203,7 +203,7 @@ def _typed(json_node: Mapping[str, Any], pixels: bool) -> Any:
     if "date" in json_node:
         return date_of(json_node["date"])
     if "bbox" in json_node:
-        return checked_geometry(_box(json_node["bbox"]), pixels)
+        return checked_geometry(_box(json_node["bbox"], pixels), pixels)
     if json_node.get("type") in GEOJSON_TYPES:
         return checked_geometry(_geometry(json_node), pixels)
     raise BadFilter(f"{dict(json_node)!r} in a filter: expected a property, literal or operator.")
@@ -216,19 +216,25 @@ def _geometry(json_node: Mapping[str, Any]) -> shapely.Geometry:
         raise BadGeometry(f"geometry {dict(json_node)!r} in a filter: {error}") from error
 
 
-def _box(corners: Any) -> shapely.Geometry:
+def _box(corners: Any, pixels: bool) -> shapely.Geometry:
+    """A box of four corners; on Earth, one whose west is beyond its east is two."""
     if (
         not isinstance(corners, (list, tuple))
         or len(corners) != 4
         or not all(isinstance(corner, (int, float)) for corner in corners)
-        or corners[0] > corners[2]
+        or (pixels and corners[0] > corners[2])
         or corners[1] > corners[3]
     ):
         raise BadGeometry(
-            f"BBOX {corners!r}: expected west, south, east, north with west <= east and "
-            "south <= north; one over the antimeridian is two, joined by OR."
+            f"BBOX {corners!r}: expected west, south, east, north with south <= north, and west "
+            "<= east but for one across the antimeridian."
         )
-    return shapely.box(*corners)
+    west, south, east, north = corners
+    if west <= east:
+        return shapely.box(*corners)
+    halves = [(west, 180.0), (-180.0, east)]  # as RFC 7946 says, 5.2
+    wide = [shapely.box(left, south, right, north) for left, right in halves if left < right]
+    return wide[0] if len(wide) == 1 else shapely.MultiPolygon(wide)
 
 
 def _is_finite(number: float) -> bool:

@@ -46,6 +46,8 @@ _FUNCTIONS = {
     "s_contains": "ST_Contains",
     "s_disjoint": "ST_Disjoint",
 }
+_LEAST = 0.001
+"""Metres: nearer places are found with the index a little wider."""
 _LOCATION: Column = literal_column("datums.location::geometry", NullType())
 """The plain column: its type would wrap it in ST_AsBinary."""
 _EARTH = func.ST_MakeEnvelope(-180, -90, 180, 90, 4326)
@@ -185,7 +187,10 @@ class PostGIS:
         srid_point = func.ST_SetSRID(func.ST_MakePoint(longitude, latitude), 4326)
         point = func.geography(srid_point, type_=NullType())
         if not path:
-            return func.ST_DWithin(datums.c.location, point, metres, type_=Boolean)
+            wide = func.ST_DWithin(datums.c.location, point, max(metres, _LEAST), type_=Boolean)
+            # the index has no width for 0: it would miss 180 at -180
+            exact = func.ST_Distance(datums.c.location, point, type_=Float(53)) <= metres
+            return wide if metres >= _LEAST else wide & exact
         geometry = _geojson(path)
         near = func.ST_DWithin(
             func.geography(geometry, type_=NullType()), point, metres, type_=Boolean
