@@ -32,7 +32,6 @@ from velour_integrations.formats.geojson_content import (
     read_content,
 )
 from velour_integrations.formats.row_builder import (
-    NO_BOX,
     RowBuilder,
     checked_score,
     class_names,
@@ -212,9 +211,8 @@ def _rows(
         rows.add(
             at,
             _class(label, feature) if classed else UNCLASSED,
-            NO_BOX,
-            _region(geometry),
-            checked_score(score, feature.where) if scored else None,
+            shape=_region(geometry),
+            score=checked_score(score, feature.where) if scored else None,
             crowd=bool(feature.properties.get("iscrowd")),
             metadata=_others(feature.properties),
         )

@@ -1,0 +1,94 @@
+"""Sizes of image files as they are shown: only heads are read, whatever the size."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from velour_plugin import ImageMetadata
+from velour_plugin.errors import BadDataset, MissingExtra
+from velour_plugin.plugin import note_repaired
+
+SIZES_FROM_TABLE = (
+    "pass --metadata (in Python metadata=), a table with the columns file_name, width, height"
+)
+_TURNED = range(5, 9)
+"""Orientations of EXIF in which an image is shown with its sides exchanged."""
+_HEAD = 16
+"""Bytes by which Pillow's readers know their files."""
+
+
+def measured(path: Path) -> ImageMetadata:
+    """Height and width of an image file as it is shown.
+
+    Raises:
+        BadDataset: it is no file, or no image that Pillow reads.
+        MissingExtra: Pillow is not installed.
+    """
+    try:
+        from PIL import Image
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"sizes of images are read by Pillow: pip install pillow; or {SIZES_FROM_TABLE}."
+        ) from error
+    try:
+        _check_regular(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is large or odd, but nothing is decoded
+            with _opened(path, Image) as image:
+                width, height = image.size
+                is_turned = image.format in ("JPEG", "MPO") and _is_turned(image, path)
+    except BadDataset:
+        raise
+    except Exception as error:  # readers of sixty formats raise what they like
+        raise BadDataset(
+            f"{os.fspath(path)!r} is no image that Pillow reads: {error}. Mend it, or "
+            f"{SIZES_FROM_TABLE}."
+        ) from error
+    return ImageMetadata(*((width, height) if is_turned else (height, width)))
+
+
+def _check_regular(path: Path) -> None:
+    """Refuse a pipe, which would be waited for."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError("it is no regular file")
+
+
+@contextmanager
+def _opened(path: Path, pillow: Any) -> Iterator[Any]:
+    """An image whose pixels are not decoded, so that Pillow's limit does not matter."""
+    try:
+        image = pillow.open(path)
+    except pillow.DecompressionBombError:
+        with open(path, "rb") as file:
+            yield _beyond_limit(file, os.fspath(path), pillow)
+    else:
+        with image:
+            yield image
+
+
+def _beyond_limit(file: BinaryIO, name: str, pillow: Any) -> Any:
+    """An image by the first of Pillow's readers that takes it, as ``open`` finds it."""
+    head = file.read(_HEAD)
+    for reader, accepts in pillow.OPEN.values():
+        if accepts is None or accepts(head) is True:
+            file.seek(0)
+            try:
+                return reader(file, name)
+            except (SyntaxError, IndexError, TypeError, struct.error):
+                continue
+    raise OSError("no reader takes it")
+
+
+def _is_turned(image: Any, path: Path) -> bool:
+    try:
+        return image.getexif().get(0x0112) in _TURNED
+    except Exception:  # as Ultralytics does
+        note_repaired("images with damaged EXIF, taken as not turned", repr(os.fspath(path)))
+        return False
