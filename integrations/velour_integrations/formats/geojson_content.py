@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from velour_integrations.formats.row_builder import by_name, read_bytes
+from velour_integrations.formats.row_builder import by_name
 from velour_plugin.errors import BadDataset
+from velour_plugin.plugin import read_bytes
 
 IMAGE = ("image_id", "image", "file_name", "image_name", "ImageId", "uid")
 """Properties that name a feature's image: the first that it has."""

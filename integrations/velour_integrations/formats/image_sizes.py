@@ -18,6 +18,7 @@ from velour_plugin.plugin import note_repaired
 SIZES_FROM_TABLE = (
     "pass --metadata (in Python metadata=), a table with the columns file_name, width, height"
 )
+_ORIENTATION = 0x0112
 _TURNED = range(5, 9)
 """Orientations of EXIF in which an image is shown with its sides exchanged."""
 _HEAD = 16
@@ -38,39 +39,36 @@ def measured(path: Path) -> ImageMetadata:
             f"sizes of images are read by Pillow: pip install pillow; or {SIZES_FROM_TABLE}."
         ) from error
     try:
-        _check_regular(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is large or odd, but nothing is decoded
-            with _opened(path, Image) as image:
-                width, height = image.size
-                is_turned = image.format in ("JPEG", "MPO") and _is_turned(image, path)
-    except BadDataset:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise OSError("it is no regular file")  # such as a pipe, which would be waited for
+        try:
+            with Image.open(path) as image:
+                return _shown_size(image, path)
+        except Image.DecompressionBombError:  # a limit of what is decoded, and nothing is
+            with open(path, "rb") as file:
+                return _shown_size(_beyond_limit(file, os.fspath(path), Image), path)
+    except BadDataset:  # strict reading refuses a repair
         raise
     except Exception as error:  # readers of sixty formats raise what they like
         raise BadDataset(
             f"{os.fspath(path)!r} is no image that Pillow reads: {error}. Mend it, or "
             f"{SIZES_FROM_TABLE}."
         ) from error
-    return ImageMetadata(*((width, height) if is_turned else (height, width)))
-
-
-def _check_regular(path: Path) -> None:
-    """Refuse a pipe, which would be waited for."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError("it is no regular file")
 
 
 @contextmanager
-def _opened(path: Path, pillow: Any) -> Iterator[Any]:
-    """An image whose pixels are not decoded, so that Pillow's limit does not matter."""
-    try:
-        image = pillow.open(path)
-    except pillow.DecompressionBombError:
-        with open(path, "rb") as file:
-            yield _beyond_limit(file, os.fspath(path), pillow)
-    else:
-        with image:
-            yield image
+def without_warnings() -> Iterator[None]:
+    """Pillow warns of large and odd images, of which :func:`measured` decodes nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _shown_size(image: Any, path: Path) -> ImageMetadata:
+    width, height = image.size
+    if image.format in ("JPEG", "MPO") and _is_turned(image, path):
+        width, height = height, width
+    return ImageMetadata(height, width)
 
 
 def _beyond_limit(file: BinaryIO, name: str, pillow: Any) -> Any:
@@ -88,7 +86,7 @@ def _beyond_limit(file: BinaryIO, name: str, pillow: Any) -> Any:
 
 def _is_turned(image: Any, path: Path) -> bool:
     try:
-        return image.getexif().get(0x0112) in _TURNED
-    except Exception:  # as Ultralytics does
+        return image.getexif().get(_ORIENTATION) in _TURNED
+    except Exception:
         note_repaired("images with damaged EXIF, taken as not turned", repr(os.fspath(path)))
         return False

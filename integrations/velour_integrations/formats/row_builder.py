@@ -20,6 +20,7 @@ from velour_plugin.plugin import (
     note_repaired,
     note_skipped,
     note_unmatched,
+    read_bytes,
 )
 
 Box = tuple[float, float, float, float]
@@ -102,14 +103,6 @@ def place_of(uid: str, dataset: Dataset, known: Collection[str], where: str) -> 
     return index
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's content."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UnreadableFile(repr(os.fspath(path)), error) from error
-
-
 def read_lines(path: Path) -> list[str]:
     """A file's lines, as UTF-8, or UTF-16 with its mark, whatever ends them."""
     content = read_bytes(path)
@@ -158,12 +151,13 @@ def by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """
     by_uid: dict[str, Path] = {}
     for parent, files in _folders(folder) if os.path.isdir(folder) else ():
-        inside = Path(parent).relative_to(folder)
+        inside = Path(parent).relative_to(folder).as_posix()
+        prefix = "" if inside == "." else f"{inside}/"
         for file in files:
             stem, suffix = os.path.splitext(file)
             if suffix.lower() not in suffixes or file.startswith("."):
                 continue
-            uid = (inside / stem).as_posix()
+            uid = prefix + stem
             if uid in by_uid:
                 raise BadDataset(
                     f"{os.fspath(folder)!r}: {by_uid[uid].name} and {file} are both {uid!r}; give "

@@ -8,9 +8,8 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from velour_integrations.formats.row_builder import read_bytes
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import note_repaired
+from velour_plugin.plugin import note_repaired, read_bytes
 
 DEEPEST = 200
 """Levels of elements inside each other; VOC has five."""

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from velour_integrations.formats.image_sizes import SIZES_FROM_TABLE, measured
+from velour_integrations.formats.image_sizes import SIZES_FROM_TABLE, measured, without_warnings
 from velour_integrations.formats.row_builder import (
     RowBuilder,
     checked_score,
@@ -63,7 +63,10 @@ class YoloFormat:
         records = read_records(metadata)
         strays = _strays(layout, records)
         uids = sorted({*layout.images, *layout.labels} - strays, key=natural_order)
-        datums = [_datum(uid, layout, records, path) for uid in uids]
+        if not uids:
+            raise BadDataset(f"{os.fspath(path)!r} holds neither images nor labels: no YOLO.")
+        with without_warnings():
+            datums = [_datum(uid, layout, records, path) for uid in uids]
         records.check_used(uids, *(_names_of(uid, layout) for uid in uids))
         sizes = {datum.uid: _size_of(datum) for datum in datums}
         files = [(at, sizes[uid], layout.labels[uid]) for at, uid in enumerate(uids)
@@ -166,12 +169,13 @@ def _read(
     """Read label files, each with its datum's position and its image's height and width."""
     rows, keypoints = RowBuilder(), KeypointCheck()
     for at, (height, width), path in files:
+        name = repr(os.fspath(path))
         for number, line in enumerate(read_lines(path), 1):
             words = line.split()
             if words:
-                numbers = _numbers(words, scored, path, number)
-                label = _class(words[0], numbers[0], names, path, number)
-                where = _at(path, number)
+                where = f"{name}, line {number}"
+                numbers = _numbers(words, scored, where)
+                label = _class(words[0], numbers[0], names, where)
                 score = checked_score(numbers.pop(), where) if scored else None
                 if len(numbers) > 5:
                     keypoints.add(numbers[1:], where)
@@ -181,28 +185,26 @@ def _read(
     return rows
 
 
-def _numbers(words: Sequence[str], scored: bool, path: FilePath, number: int) -> list[float]:
+def _numbers(words: Sequence[str], scored: bool, where: str) -> list[float]:
     regular = len(words) - scored
     if regular != 5 and (regular < 7 or regular % 2 == 0):
         confidence = "a confidence" if scored else "no confidence"
         raise BadDataset(
-            f"{_at(path, number)}: {len(words)} numbers: expected class x y width height, or "
+            f"{where}: {len(words)} numbers: expected class x y width height, or "
             f"class and a polygon's points, with {confidence}"
             + (" last: predict with save_conf=True" if scored else "")
             + "; keypoints are not read."
         )
     try:
-        return [float(word) for word in words]
+        return list(map(float, words))
     except ValueError as error:
-        raise BadDataset(f"{_at(path, number)}: {error}: expected numbers.") from error
+        raise BadDataset(f"{where}: {str(error)[:100]}: expected numbers.") from error
 
 
-def _class(word: str, value: float, names: Sequence[str], path: FilePath, number: int) -> str:
+def _class(word: str, value: float, names: Sequence[str], where: str) -> str:
     if not (value.is_integer() and 0 <= value < (len(names) or _MOST_CLASSES)):
         last = f" to {len(names) - 1}, one of the {len(names)} classes" if names else ""
-        raise BadDataset(
-            f"{_at(path, number)}: class {word[:60]}: expected a whole number from 0{last}."
-        )
+        raise BadDataset(f"{where}: class {word[:60]}: expected a whole number from 0{last}.")
     return names[int(value)] if names else str(int(value))
 
 
@@ -221,8 +223,9 @@ def _region(
     if width < 0 or height < 0:
         raise BadDataset(f"{where}: a box of width {width:g} and height {height:g}.")
     across, down = size
-    left, top = (x - width / 2) * across, (y - height / 2) * down
-    return {"box": (_pixels(left), _pixels(top), _pixels(width * across), _pixels(height * down))}
+    box = (x - width / 2) * across, (y - height / 2) * down, width * across, height * down
+    # what was a whole number of pixels is one again: an overlap of exactly 0.5 stays so
+    return {"box": tuple([round(length, _DIGITS) for length in box])}
 
 
 def _outside(numbers: list[float], slack: float, where: str) -> BadDataset:
@@ -233,12 +236,3 @@ def _outside(numbers: list[float], slack: float, where: str) -> BadDataset:
         f"{where}: {wrong:g} is outside [0, 1]: expected shares of the image's width and "
         "height, not pixels."
     )
-
-
-def _pixels(length: float) -> float:
-    """What was a whole number of pixels is one again: an overlap of exactly 0.5 stays so."""
-    return round(length, _DIGITS)
-
-
-def _at(path: FilePath, number: int) -> str:
-    return f"{os.fspath(path)!r}, line {number}"

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from velour_integrations.formats.row_builder import by_name, read_bytes, read_lines
+from velour_integrations.formats.row_builder import by_name, read_lines
 from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.plugin import read_bytes
 
 _USUAL = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 IMAGES = frozenset((*_USUAL, ".avif", ".dng", ".heic", ".jp2", ".mpo", ".pfm"))
