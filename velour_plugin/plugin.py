@@ -20,10 +20,17 @@ if TYPE_CHECKING:
     from velour_plugin.cli.options import store_option as store_option
     from velour_plugin.cli.options import where_option as where_option
     from velour_plugin.contracts.autologger import Watch as Watch
+    from velour_plugin.contracts.csv_rows import decoded as decoded
+    from velour_plugin.contracts.csv_rows import read_csv as read_csv
     from velour_plugin.contracts.formats import Path as Path
-    from velour_plugin.contracts.formats import Records as Records
-    from velour_plugin.contracts.formats import read_records as read_records
     from velour_plugin.contracts.offers import Offer as Offer
+    from velour_plugin.contracts.records import Records as Records
+    from velour_plugin.contracts.records import read_records as read_records
+    from velour_plugin.domain.cell_values import parse_flag as parse_flag
+    from velour_plugin.domain.cell_values import parse_number as parse_number
+    from velour_plugin.domain.cell_values import parse_score as parse_score
+    from velour_plugin.domain.cell_values import parse_typed_flag as parse_typed_flag
+    from velour_plugin.domain.cell_values import parse_typed_number as parse_typed_number
     from velour_plugin.domain.columns.annotation_table import LabelName as LabelName
     from velour_plugin.domain.columns.annotation_table import is_absent as is_absent
     from velour_plugin.domain.columns.datum_columns import DatumColumns as DatumColumns
@@ -52,6 +59,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.encoding.canonical import canonical_json as canonical_json
     from velour_plugin.domain.facts import FactValue as FactValue
     from velour_plugin.domain.geometry import Shape as Shape
+    from velour_plugin.domain.image_names import ImageNames as ImageNames
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.ledger import LazyTables as LazyTables
@@ -132,7 +140,9 @@ _NAMES = {
     "contracts.autologger": "Watch",
     "evaluator": "Conventions Explaining MetricKey Narrowing SharesOfDatums value_over",
     "use_cases.evaluate": "compute evaluate_question fixed_filter publish",
-    "contracts.formats": "Path Records read_records",
+    "contracts.formats": "Path",
+    "contracts.csv_rows": "decoded read_csv",
+    "contracts.records": "Records read_records",
     "domain.reading": "note_read note_repaired note_skipped note_unmatched",
     "matching.question": "Question",
     "contracts.offers": "Offer",
@@ -146,9 +156,13 @@ _NAMES = {
     "helpers.limits": "limit",
     # Values in columns, their encoding and their order
     "domain.encoding.canonical": "canonical_json",
+    "domain.cell_values": (
+        "parse_flag parse_number parse_score parse_typed_flag parse_typed_number"
+    ),
     "domain.columns.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
+    "domain.image_names": "ImageNames",
     "domain.columns.label_arrays": "as_label_image",
     "domain.columns.label_images": "LabelImageRows checked_label_image edges_of_label_image",
     "domain.columns.label_names": "class_count numbered_names",

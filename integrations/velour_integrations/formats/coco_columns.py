@@ -75,7 +75,10 @@ def read_instances(text: bytes) -> tuple[dict[str, Any], CocoRecords] | None:
     if not len(truth.annotations) or not truth.images.stop or not truth.categories.stop:
         return None  # maybe a list is missing
     lists = {"images": truth.images, "categories": truth.categories}
-    content = {name: json.loads(text[part.start : part.stop]) for name, part in lists.items()}
+    try:
+        content = {name: json.loads(text[part.start : part.stop]) for name, part in lists.items()}
+    except ValueError:  # a whole number of thousands of digits
+        return None
     return content, truth.annotations
 
 
