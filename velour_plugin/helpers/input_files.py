@@ -44,8 +44,7 @@ def read_bytes(path: str | os.PathLike[str], name: str | None = None) -> bytes:
     """
     name = name or repr(os.fspath(path))
     try:
-        _check_regular(path)  # before it is opened, which would wait for a pipe's other end
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_open_without_waiting) as file:
             content = _bounded(file)
     except OSError as error:
         raise UnreadableFile(name, error) from error
@@ -53,23 +52,23 @@ def read_bytes(path: str | os.PathLike[str], name: str | None = None) -> bytes:
         raise UnreadableFile(name, OSError(0, str(error))) from error
     if content.startswith(_GZIP):
         return _unpacked(content, name)
-    for magic, (kind, command) in _PACKED.items():
-        if content.startswith(magic):
-            raise BadDataset(f"{name} is {kind}: unpack it with '{command}'; only gzip is read.")
+    if content.startswith(tuple(_PACKED)):
+        kind, command = next(words for magic, words in _PACKED.items() if content.startswith(magic))
+        raise BadDataset(f"{name} is {kind}: unpack it with '{command}'; only gzip is read.")
     return content
 
 
-def _check_regular(path: str | os.PathLike[str]) -> None:
-    mode = os.stat(path).st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError
-    if not stat.S_ISREG(mode):
-        kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
-        raise OSError(0, f"it is {kind}, expected a file: write its content to one first")
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open even a pipe at once, whose other end would be waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _bounded(file: Any) -> bytes:
-    most, size = limit("VELOUR_MAX_FILE_BYTES"), os.fstat(file.fileno()).st_size
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
+        raise OSError(0, f"it is {kind}, expected a file: write its content to one first")
+    most, size = limit("VELOUR_MAX_FILE_BYTES"), status.st_size
     if size > most:
         raise OSError(
             0, f"it is larger than {most:,} bytes; VELOUR_MAX_FILE_BYTES raises the limit"
