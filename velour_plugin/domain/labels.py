@@ -9,8 +9,6 @@ from enum import Enum
 from numbers import Real
 from typing import Any
 
-import numpy as np
-
 from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadAnnotation
 from velour_plugin.helpers.representation import short_repr
@@ -72,7 +70,7 @@ def class_text(value: Any) -> str:
     Raises:
         BadAnnotation: it is no class: missing, a fraction, a date, a list.
 
-    >>> class_text(True), class_text(np.float32(1)), class_text("True"), class_text(b"fire")
+    >>> class_text(True), class_text(1.0), class_text("True"), class_text(b"fire")
     ('1', '1', 'True', 'fire')
     """
     if type(value) is str:
@@ -81,7 +79,7 @@ def class_text(value: Any) -> str:
         return class_text(value.value)
     if isinstance(value, str):  # numpy's, whose repr is not that of a text
         return str(value)
-    if isinstance(value, (Real, Decimal, np.bool_)):
+    if isinstance(value, (Real, Decimal)):
         return _whole_text(value)
     if isinstance(value, bytes):
         return _decoded(value)
@@ -91,8 +89,9 @@ def class_text(value: Any) -> str:
 
 
 def _is_one(value: Any) -> bool:
-    """Whether this is an array or tensor of one value; numpy's own dates are none."""
-    return getattr(value, "shape", ()) == () and not isinstance(value, np.generic)
+    """Whether this is an array, tensor or scalar of one value; numpy's dates become numbers."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "")  # that of torch has none
+    return getattr(value, "shape", ()) == () and kind not in tuple("mMV")
 
 
 def _whole_text(value: Any) -> str:
@@ -118,7 +117,7 @@ def is_missing(value: Any) -> bool:
     """Whether a value stands for none: ``None``, NaN, pandas' ``NA`` and ``NaT``."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, (float, np.floating, Decimal)) and value != value
+    return isinstance(value, (Real, Decimal)) and bool(value != value)
 
 
 def _no_class(value: Any) -> BadAnnotation:

@@ -57,8 +57,8 @@ class ImageClassification(Evaluator):
     ``log_loss`` and ``brier`` need scores that add up to 1 on every predicted datum, to 0.001;
     ``brier`` is the sum of squares over labels, halved for two labels. ``ece`` and
     ``reliability`` are about the datums that have a prediction, and undefined where scores of one
-    add up to more than 1: decision values rank, and are no probabilities. A label named twice on one datum
-    has the higher score.
+    add up to more than 1: decision values rank, and are no probabilities. A label named twice on
+    one datum has the higher score.
 
     **Parameters.**
 

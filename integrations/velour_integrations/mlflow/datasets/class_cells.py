@@ -24,7 +24,7 @@ TRUTH = "ground truth"
 
 
 def parsed(cells: Sequence[Any] | NDArray[Any]) -> Sequence[Any] | NDArray[Any]:
-    """Cells, of which texts that are lists or mappings in JSON are read: frames out of CSV files."""
+    """Cells; texts that hold lists or mappings in JSON, as frames out of CSV files do, are read."""
     if isinstance(cells, np.ndarray) and cells.dtype.kind not in "OU":
         return cells
     if not any(_may_be_json(cell) for cell in cells):

@@ -36,7 +36,7 @@ def is_scalar(value: Any) -> bool:
 
 
 def is_plain(values: Sequence[Any] | NDArray[Any]) -> bool:
-    """Whether these are scalars, one for each row, none missing and no lists or mappings in JSON."""
+    """Whether these are scalars, one for each row: none is missing, and none is a list in JSON."""
     kind = values.dtype.kind if isinstance(values, np.ndarray) else "O"
     if kind in "biuUS":
         return np.ndim(values) == 1 and not (kind == "U" and any(map(_is_json, values.tolist())))

@@ -1,4 +1,4 @@
-"""What a fitted classifier of scikit-learn's kind says of some rows: labels, and scores if it can."""
+"""Labels and scores of fitted classifiers: scikit-learn's and those made like them."""
 
 from __future__ import annotations
 
