@@ -84,6 +84,9 @@ if TYPE_CHECKING:
     from velour_plugin.filters import split_filter as split_filter
     from velour_plugin.filters.interpret import select as select
     from velour_plugin.filters.properties import PropertyFamily as PropertyFamily
+    from velour_plugin.helpers.input_files import read_bytes as read_bytes
+    from velour_plugin.helpers.json_text import parse_json as parse_json
+    from velour_plugin.helpers.limits import limit as limit
     from velour_plugin.helpers.parquet import write_predictions as write_predictions
     from velour_plugin.helpers.progress import track as track
     from velour_plugin.helpers.progress import waiting as waiting
@@ -146,6 +149,10 @@ _NAMES = {
     "store": "DatumSelection Snapshot StoreOpener StoreTables opened",
     "store.sql.store": "SqlStore",
     "use_cases.tracked_evaluation": "TrackedEvaluation",
+    # Input files
+    "helpers.input_files": "read_bytes",
+    "helpers.json_text": "parse_json",
+    "helpers.limits": "limit",
     # Values in columns, their encoding and their order
     "domain.encoding.canonical": "canonical_json",
     "domain.columns.class_arrays": "class_codes class_names is_fractional multi_hot",

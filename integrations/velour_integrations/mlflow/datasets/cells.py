@@ -54,6 +54,8 @@ ARRAY_KEYS = ("boxes", "labels", "scores", "masks")
 _COLUMN_KEYS = ("bbox", "category", "label", "labels", "score", "scores")
 _OF_TARGETS = ("area", "iscrowd", "bbox_id")
 """Keys of the targets of torchvision and Hugging Face; ``bbox_id`` says nothing about a match."""
+_FOREIGN = (KeyError, OverflowError, RecursionError, TypeError, ValueError, IndexError)
+"""What reading a cell of any kind may raise."""
 _ANY_CELL = CellRules()
 
 
@@ -132,7 +134,7 @@ def annotations_of(
     """
     try:
         return _read(cell, side, rules)
-    except (InvalidInput, KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
+    except (InvalidInput, *_FOREIGN) as error:
         raise _not_understood(error, uid, side, rules) from error
 
 
