@@ -19,6 +19,8 @@ class Conventions:
     """How metrics of a task are read: direction, bounds, and merged scores."""
 
     lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    compares_classes: ClassVar[bool] = True
+    """Whether predicted classes are compared with true ones, and must be of the same names."""
 
     @property
     def engine(self) -> str:
