@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from velour_plugin.domain.cell_values import parse_typed_number as parse_typed_number
     from velour_plugin.domain.columns.annotation_table import LabelName as LabelName
     from velour_plugin.domain.columns.annotation_table import is_absent as is_absent
+    from velour_plugin.domain.columns.class_arrays import class_codes as class_codes
+    from velour_plugin.domain.columns.class_arrays import class_names as class_names
+    from velour_plugin.domain.columns.class_arrays import is_fractional as is_fractional
+    from velour_plugin.domain.columns.class_arrays import multi_hot as multi_hot
+    from velour_plugin.domain.columns.class_scores import checked_scores as checked_scores
+    from velour_plugin.domain.columns.class_scores import columns_of_one as columns_of_one
+    from velour_plugin.domain.columns.class_scores import ranking_scores as ranking_scores
     from velour_plugin.domain.columns.datum_columns import DatumColumns as DatumColumns
     from velour_plugin.domain.columns.label_arrays import as_label_image as as_label_image
     from velour_plugin.domain.columns.label_images import LabelImageRows as LabelImageRows
@@ -61,6 +68,8 @@ if TYPE_CHECKING:
     from velour_plugin.domain.geometry import Shape as Shape
     from velour_plugin.domain.image_names import ImageNames as ImageNames
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
+    from velour_plugin.domain.labels import class_text as class_text
+    from velour_plugin.domain.labels import is_missing as is_missing
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.ledger import LazyTables as LazyTables
     from velour_plugin.domain.metadata import AREA_UNIT as AREA_UNIT
@@ -162,6 +171,8 @@ _NAMES = {
     "domain.cell_values": (
         "parse_flag parse_number parse_score parse_typed_flag parse_typed_number"
     ),
+    "domain.columns.class_arrays": "class_codes class_names is_fractional multi_hot",
+    "domain.columns.class_scores": "checked_scores columns_of_one ranking_scores",
     "domain.columns.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
@@ -170,7 +181,7 @@ _NAMES = {
     "domain.columns.label_images": "LabelImageRows checked_label_image edges_of_label_image",
     "domain.columns.label_names": "class_count numbered_names",
     "domain.columns.label_png": "png_header read_label_png",
-    "domain.labels": "DEFAULT_KEY",
+    "domain.labels": "DEFAULT_KEY class_text is_missing",
     "domain.ledger": "Columns LazyTables",
     "domain.metadata": "AREA_UNIT PIXELS SQUARE_METRES encode_metadata",
     "domain.models": "metadata_value",

@@ -21,9 +21,10 @@ from velour_plugin.domain.columns.annotation_table import AnnotationTable, Label
 from velour_plugin.domain.columns.class_arrays import (
     as_rows,
     class_names,
-    labels_table,
+    classes_of_arrays,
+    columns_named,
     predictions_table,
-    truth_names,
+    truth_table,
 )
 from velour_plugin.domain.columns.datum_columns import DatumColumns
 from velour_plugin.domain.columns.label_arrays import label_image_rows
@@ -132,27 +133,32 @@ class Dataset:
 
         Args:
             name: of the dataset.
-            truth: ``(rows,)`` classes, or ``(rows, classes)`` bool where a row may have many.
-            predictions: ``(rows, classes)`` scores in [0, 1], or ``(rows,)`` classes; ``None``
-                leaves them for :meth:`with_predictions`.
+            truth: ``(rows,)`` classes, or ``(rows, classes)`` of 0 and 1 where a row may have many.
+            predictions: ``(rows, classes)`` probabilities or decision values, ``(rows,)`` classes,
+                or ``(rows,)`` probabilities of the second of two classes; ``None`` leaves them
+                for :meth:`with_predictions`.
             model: whose predictions they are.
-            labels: the classes, in the order of the columns; ``None`` for those of ``truth``,
-                sorted. 1, 1.0 and "1" are one class.
+            labels: the classes, in the order of the columns: there are no others, and numbers that
+                none of them is count them from 0. ``None`` for the columns of a frame, else for
+                the classes of ``truth``, sorted. ``True``, 1, 1.0 and "1" are one class.
             key: of the labels.
             uids: ``(rows,)`` names of the datums; ``None`` numbers the rows from 0.
             metadata: of each datum; ``None`` for none.
 
         Raises:
-            BadDataset: lengths differ, a class is not among the labels, or a uid occurs twice.
-            BadAnnotation: a score is outside [0, 1].
+            BadDataset: lengths differ, a value is no class, a class is not among the labels, a
+                score is no number, or a uid occurs twice.
 
         >>> scores = [[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]]
         >>> Dataset.from_arrays("pets", ["cat", "dog", "dog"], scores, model="resnet").labels
         (('class', 'cat'), ('class', 'dog'))
         """
-        true = as_rows(truth, "truth")
-        classes = truth_names(true, key) if labels is None else class_names(labels, key)
-        predicted = None if predictions is None else as_rows(predictions, "predictions", len(true))
+        known = columns_named(truth, predictions) if labels is None else list(labels)
+        true = as_rows(truth, "truth", names=len(known or ()))
+        predicted = None
+        if predictions is not None:
+            predicted = as_rows(predictions, "predictions", len(true), len(known or ()))
+        classes = class_names(classes_of_arrays(true, predicted, known), key)
         if uids is not None:
             uids = list(uids)
             order = natural_argsort(uids)
@@ -164,10 +170,11 @@ class Dataset:
             if uids is None
             else DatumColumns.of_uids(uids, metadata)
         )
-        dataset = cls.from_table(name, datums, labels_table(true, classes, "truth"))
+        dataset = cls.from_table(name, datums, truth_table(true, classes, labels is not None))
         if predicted is None:
             return dataset
-        return dataset.with_predictions(predictions_table(predicted, classes), model)
+        table = predictions_table(predicted, classes, is_closed=labels is not None)
+        return dataset.with_predictions(table, model)
 
     @classmethod
     def from_label_images(

@@ -24,6 +24,8 @@ class Conventions:
 
     lower_is_better: ClassVar[frozenset[str]] = frozenset()
     stated: ClassVar[tuple[str, ...]] = ()
+    compares_classes: ClassVar[bool] = True
+    """Whether predicted classes are compared with true ones, and must be of the same names."""
 
     @property
     def engine(self) -> str:

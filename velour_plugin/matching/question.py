@@ -24,6 +24,8 @@ from velour_plugin.matching.label_map import (
     sorted_keys,
 )
 
+from velour_plugin.matching.vocabulary import ClassCounts
+
 if TYPE_CHECKING:
     from velour_plugin.filters import Node, Split, Where
     from velour_plugin.partitions import PartitionedDataset
@@ -41,12 +43,15 @@ class MatchedPart:
         properties: names of metadata.
         keys: label keys of ground truth and predictions.
         labels: of ground truth and predictions, after the label map.
+        classes: of all its predictions, whatever the filter selects; ``None`` where the
+            evaluator does not compare classes.
     """
 
     ledger: Ledger | None
     properties: set[str]
     keys: set[str]
     labels: set[LabelName]
+    classes: ClassCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +175,12 @@ class Question:
             names,
             {key for table in _sides(dataset) for key, _ in table.labels},
             {name for table in _sides(relabelled) for name in table.labels},
+            self.classes_of(dataset) if self.evaluator.compares_classes else None,
         )
+
+    def classes_of(self, dataset: Dataset) -> ClassCounts:
+        """Count the predictions of a dataset by whether the ground truth has their classes."""
+        return ClassCounts.of(dataset, self.label_map, self.label_keys)
 
     def _selected(self, dataset: Dataset) -> Dataset:
         """The datums that the filter selects."""

@@ -19,6 +19,7 @@ from velour_plugin.domain.evaluation import (
     evaluation_id,
 )
 from velour_plugin.domain.later_fields import later
+from velour_plugin.domain.reading import reading
 from velour_plugin.errors import BadDataset, InvalidInput, NotFound
 from velour_plugin.filters import parse_filter
 from velour_plugin.matching.parallel_match import match_parts
@@ -65,6 +66,8 @@ def evaluate(
     Raises:
         UnknownName: there is no such task, parameter, property or label key.
         InvalidInput: predictions are missing, or something breaks a rule.
+        BadDataset: no prediction is of a class of the ground truth. Where only some are not, a
+            :class:`ReadingWarning` counts them.
     """
     _check_predicted(dataset)
     if run is not None and not isinstance(run, EvaluatedRun):
@@ -78,9 +81,10 @@ def evaluate(
     def question(known: Store | None) -> Question:
         return Question.of(evaluator, parameters or {}, fixed_filter(where, dataset, known))
 
-    if not save:
-        return compute(dataset, question(None), run, n_jobs)
     with ExitStack() as closing:
+        closing.enter_context(reading())
+        if not save:
+            return compute(dataset, question(None), run, n_jobs)
         known = _there(store, closing)
         if known is not None:
             return evaluate_question(dataset, question(known), known, run, n_jobs)
@@ -124,6 +128,8 @@ def evaluate_question(
         certificate = question.certificate(dataset.name, dataset.content_digests)
         known = _stored(store, certificate, dataset, run)
         if known is not None:
+            if question.evaluator.compares_classes:  # as when it was matched
+                question.classes_of(dataset).check()
             return known
     evaluation = compute(dataset, question, run, n_jobs)
     publish(evaluation, dataset, store)
