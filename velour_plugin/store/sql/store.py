@@ -91,6 +91,7 @@ class SqlStore(SqlReader):
         with self._writing(dataset.name) as connection:
             version = datasets.save_version(connection, self.backend, dataset, digest)
             evaluations.save_evaluation(connection, self.backend, version, dataset, evaluation)
+        self.known_ledgers.forget(evaluation.id)  # it may have replaced a damaged one
         return self._announced(version)
 
     def link_run(self, evaluation_id: str, run: EvaluatedRun) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 
-from velour_plugin.errors import InvalidInput, StoreUnavailable, VelourError
+from velour_plugin.errors import DamagedContent, InvalidInput, StoreUnavailable, VelourError
+from velour_plugin.helpers.libraries import shapely
 from velour_plugin.helpers.store_urls import masked_url, without_secrets
 
 _ELSEWHERE = "Another store is named with --store or VELOUR_STORE_URI."
@@ -43,6 +46,7 @@ def reachable(url: str) -> Iterator[None]:
     Raises:
         StoreUnavailable: the database does not answer, or refused to do it.
         InvalidInput: it refused a value.
+        DamagedContent: what it holds is not JSON or WKB that was stored.
     """
     try:
         yield
@@ -52,6 +56,11 @@ def reachable(url: str) -> Iterator[None]:
         # a traceback would show the cause with what it quotes of the URL
         shown = error if reason == said else None
         raise _worded(error, f"store {masked_url(url)}", reason) from shown
+    except (JSONDecodeError, zlib.error, shapely.errors.ShapelyError) as error:
+        raise DamagedContent(
+            f"store {masked_url(url)} holds content that cannot be read back ({error}): restore it "
+            f"from a backup. {_ELSEWHERE}"
+        ) from error
 
 
 def _worded(error: DBAPIError, store: str, reason: str) -> VelourError:
