@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from velour_plugin.helpers.parquet import write_predictions as write_predictions
     from velour_plugin.helpers.progress import track as track
     from velour_plugin.helpers.progress import waiting as waiting
+    from velour_plugin.helpers.store_urls import masked_url as masked_url
     from velour_plugin.matching.question import Question as Question
     from velour_plugin.native.coco import CocoRecords as CocoRecords
     from velour_plugin.native.coco import MalformedCoco as MalformedCoco
@@ -220,6 +221,7 @@ _NAMES = {
     "report.page": "report",
     "report.rows": "interval_text label_rows slice_rows worst_rows",
     "helpers.parquet": "write_predictions",
+    "helpers.store_urls": "masked_url",
     # Commands
     "cli.options": "json_option label_named print_result store_option where_option",
     "helpers.progress": "track waiting",

@@ -20,7 +20,7 @@ from velour_plugin.domain.evaluation import (
 )
 from velour_plugin.domain.later_fields import later
 from velour_plugin.domain.reading import reading
-from velour_plugin.errors import BadDataset, InvalidInput, NotFound
+from velour_plugin.errors import BadDataset, DamagedContent, InvalidInput, NotFound
 from velour_plugin.filters import parse_filter
 from velour_plugin.matching.parallel_match import match_parts
 from velour_plugin.matching.question import Question
@@ -261,7 +261,7 @@ def _stored(
     number = evaluation_id(certificate, str(dataset.model), dataset.predictions_digest)
     try:
         known = store.load(number)
-    except NotFound:
+    except (NotFound, DamagedContent):  # what is damaged is replaced
         return None
     if run is not None:
         store.link_run(number, run)

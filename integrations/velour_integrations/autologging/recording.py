@@ -27,7 +27,7 @@ from typing import Any
 import velour_plugin as velour
 from velour_integrations.mlflow.datasets.frame_names import experiment_name
 from velour_plugin.errors import VelourError
-from velour_plugin.plugin import publish
+from velour_plugin.plugin import masked_url, publish
 
 logger = logging.getLogger("mlflow.velour")  # below MLflow's own, which silent=True turns off
 
@@ -230,7 +230,7 @@ def _rank_command(evaluation: velour.Evaluation) -> str:
     metric = next((name for name, value in headline.items() if value is not None), "")
     words = ["velour", "rank", *([metric] if metric else [])]
     words += ["--dataset", evaluation.certificate.dataset]
-    words += ["--store", option("store")] if option("store") else []
+    words += ["--store", masked_url(option("store"))] if option("store") else []
     return shlex.join(words)
 
 

@@ -31,10 +31,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TEXT, insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
 from velour_plugin.domain.metadata import GEOJSON_TYPES
 from velour_plugin.filters.comparable_values import TAGS
+from velour_plugin.helpers.store_urls import HARMLESS
 from velour_plugin.store.sql.databases.backend import Column, Columns, Condition
 from velour_plugin.store.sql.databases.copying import binary_rows
 from velour_plugin.store.sql.filtering.casefold import casefolded
@@ -65,8 +67,12 @@ class PostGIS:
 
     def open(self, url: URL) -> Engine:
         """Create an engine; the database must exist, with or without tables."""
-        driver = url.set(drivername="postgresql+psycopg2")  # COPY needs this driver
-        return create_engine(driver, connect_args={"connect_timeout": 10})
+        # COPY needs this driver; options that may be secret are not in the engine's URL, which
+        # SQLAlchemy shows
+        secret = {name: url.query[name] for name in url.query if name not in HARMLESS}
+        driver = url.set(drivername="postgresql+psycopg2").difference_update_query([*secret])
+        patience = {} if "connect_timeout" in url.query else {"connect_timeout": 10}
+        return create_engine(driver, connect_args={**patience, **secret})
 
     def exists(self, url: URL) -> bool:
         """Return true: opening it finds out."""
@@ -80,8 +86,17 @@ class PostGIS:
         statement = f"COPY {table.name} ({names}) FROM STDIN WITH (FORMAT binary)"
         driver = connection.connection.driver_connection
         assert driver is not None
-        with driver.cursor() as cursor:
-            cursor.copy_expert(statement, io.BytesIO(binary_rows(table, columns)))
+        errors = connection.dialect.loaded_dbapi
+        try:
+            with driver.cursor() as cursor:
+                cursor.copy_expert(statement, io.BytesIO(binary_rows(table, columns)))
+        except (errors.Error, SystemError) as error:
+            if driver.closed:  # or rolling back would fail as well, and hide this
+                connection.invalidate(error)
+            known = error if isinstance(error, errors.Error) else errors.OperationalError(error)
+            raise DBAPIError.instance(
+                statement, None, known, errors.Error, dialect=connection.dialect
+            ) from error
 
     def lock(self, connection: Connection, name: str) -> None:
         """Let one transaction at a time write to a dataset; readers are not held up."""
