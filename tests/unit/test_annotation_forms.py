@@ -10,6 +10,7 @@ from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.errors import UnknownName
 from velour_plugin.filters import parse_filter
 from velour_plugin.filters.row_filter import matching_rows
+from velour_plugin.store import upgrade_store
 
 BOX = velour.BoundingBox(0, 0, 4, 4)
 TRIANGLE = velour.Polygon([[(0, 0), (4, 0), (0, 4)]])
@@ -66,6 +67,7 @@ def dataset() -> velour.Dataset:
 
 
 def test_an_evaluation_is_of_the_annotations_of_one_form(store_url: str) -> None:
+    upgrade_store(store_url)
     assert velour.evaluate(dataset(), "object-detection", store=store_url)["mAR_100"] == 0.5
     for form, recall in (("box", 1), ("polygon", 0)):
         where = f"annotation.form = '{form}'"

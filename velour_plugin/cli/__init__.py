@@ -21,6 +21,7 @@ COMMANDS = {
     "datasets": "datasets",
     "db": "db",
     "evaluate": "evaluate",
+    "matches": "matches",
     "matrix": "matrix",
     "models": "models",
     "plugins": "plugins",

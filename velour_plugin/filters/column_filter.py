@@ -122,9 +122,8 @@ def _forms(table: AnnotationTable) -> NDArray[np.intp]:
     if table.embedding is not None:
         form[[item is not None for item in table.embedding]] = _EMBEDDING
     if table.shape is not None:
-        of_kind = {NO_REGION: form, POLYGON: _POLYGON, MULTIPOLYGON: _MULTIPOLYGON}
-        kinds = [table.shape.kind == kind for kind in of_kind]
-        form = np.select(kinds, list(of_kind.values()), _RASTER)
+        kinds = [table.shape.kind == kind for kind in (NO_REGION, POLYGON, MULTIPOLYGON)]
+        form = np.select(kinds, [form, _POLYGON, _MULTIPOLYGON], _RASTER)
     return form
 
 

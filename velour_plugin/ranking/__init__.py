@@ -22,6 +22,7 @@ Answer = TypeVar("Answer")
 
 _ANSWERS = {
     "compare": "comparison.answer_comparison",
+    "matches": "match_rows.answer_matches",
     "matrix": "matrix.answer_matrix",
     "rank": "rank_runs.answer_ranking",
     "recommend": "recommendation.answer_recommendation",

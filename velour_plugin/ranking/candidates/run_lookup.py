@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,13 @@ class EvaluatedLedger:
         return self.candidate.certificate.dataset
 
 
-def find_run(reader: Reader, run: str, where: Where, dataset: str | None = None) -> EvaluatedLedger:
+def find_run(
+    reader: Reader,
+    run: str,
+    where: Where,
+    dataset: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> EvaluatedLedger:
     """Find the newest evaluation of a run, and which of its datums a filter selects.
 
     Args:
@@ -65,13 +72,14 @@ def find_run(reader: Reader, run: str, where: Where, dataset: str | None = None)
             runs by, such as ``models:/fires@champion``.
         where: the filter; ``None`` selects all datums.
         dataset: on which it was evaluated; ``None`` for any.
+        parameters: in place of those that it was evaluated with.
 
     Raises:
         UnknownName: no run has that name, or it was not evaluated on that dataset.
         InvalidInput: the filter selects no datum.
     """
     candidate = _newest(reader, run, dataset)
-    access = LedgerAccess(reader, where)
+    access = LedgerAccess(reader, where, parameters)
     refuse_runs(access.split)
     ledger = next(reader.ledgers([candidate.evaluation_id]))
     selection = reader.select_datums(candidate.version, access.split.datums)
