@@ -129,7 +129,7 @@ def test_the_answer_is_kept_where_an_open_store_finds_it(
     assert key is not None
     revision = store.revision(query.read_datasets)
     assert store.cached_answer(key, query.read_datasets) == (revision, as_json(quick))
-    assert known_answer(store_url, key, query.read_datasets) == quick.to_dict()
+    assert known_answer(store_url, key, query.read_datasets) == as_json(quick)
 
 
 def test_an_answer_that_is_out_of_date_is_computed_again(store: SqlStore, store_url: str) -> None:
