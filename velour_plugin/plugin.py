@@ -59,6 +59,10 @@ if TYPE_CHECKING:
     from velour_plugin.domain.models import metadata_value as metadata_value
     from velour_plugin.domain.order import natural_argsort as natural_argsort
     from velour_plugin.domain.order import natural_order as natural_order
+    from velour_plugin.domain.reading import note_read as note_read
+    from velour_plugin.domain.reading import note_repaired as note_repaired
+    from velour_plugin.domain.reading import note_skipped as note_skipped
+    from velour_plugin.domain.reading import note_unmatched as note_unmatched
     from velour_plugin.evaluator import Conventions as Conventions
     from velour_plugin.evaluator import Explaining as Explaining
     from velour_plugin.evaluator import MetricKey as MetricKey
@@ -71,6 +75,9 @@ if TYPE_CHECKING:
     from velour_plugin.filters import split_filter as split_filter
     from velour_plugin.filters.interpret import select as select
     from velour_plugin.filters.properties import PropertyFamily as PropertyFamily
+    from velour_plugin.helpers.input_files import read_bytes as read_bytes
+    from velour_plugin.helpers.json_text import parse_json as parse_json
+    from velour_plugin.helpers.limits import limit as limit
     from velour_plugin.helpers.parquet import write_predictions as write_predictions
     from velour_plugin.helpers.progress import track as track
     from velour_plugin.helpers.progress import waiting as waiting
@@ -126,12 +133,17 @@ _NAMES = {
     "evaluator": "Conventions Explaining MetricKey Narrowing SharesOfDatums value_over",
     "use_cases.evaluate": "compute evaluate_question fixed_filter publish",
     "contracts.formats": "Path Records read_records",
+    "domain.reading": "note_read note_repaired note_skipped note_unmatched",
     "matching.question": "Question",
     "contracts.offers": "Offer",
     "plugins.installed": "installed",
     "store": "DatumSelection Snapshot StoreOpener StoreTables opened",
     "store.sql.store": "SqlStore",
     "use_cases.tracked_evaluation": "TrackedEvaluation",
+    # Input files
+    "helpers.input_files": "read_bytes",
+    "helpers.json_text": "parse_json",
+    "helpers.limits": "limit",
     # Values in columns, their encoding and their order
     "domain.encoding.canonical": "canonical_json",
     "domain.columns.datum_columns": "DatumColumns",

@@ -26,6 +26,7 @@ from tests.fires import BOSTON, NEAR_BOSTON, NIGHT, fires
 from tests.scenes import ITS_LEFT_HALF, annotation
 from velour_plugin.errors import BadDataset, BadFilter, InvalidInput, UnknownName, VelourError
 from velour_plugin.helpers.parquet import read_predictions, write_predictions
+from velour_plugin.plugin import note_repaired
 
 pytestmark = [*runs.QUIET, pytest.mark.usefixtures("tracking")]
 
@@ -109,6 +110,25 @@ def test_the_artifacts_give_back_predictions_and_evaluation() -> None:
     assert (restored.model, told["model"]) == ("sharp", "sharp")
     values = {item["name"]: item["value"] for item in told["metrics"] if item["label"] is None}
     assert (values["mAR_100"], values["mAP_large"]) == (0.5, None)
+
+
+def find_half_and_repair(frame: pd.DataFrame) -> list[Any]:
+    note_repaired("scores above 1 by rounding, set to 1", "'2'")
+    return find_half(frame)
+
+
+def test_what_is_repaired_is_logged_with_the_run(caplog: pytest.LogCaptureFixture) -> None:
+    run = runs.evaluate(fires(), model=find_half_and_repair)
+    path = "velour/reading_of_predictions.json"
+    assert path in runs.artifacts(run)
+    report = json.loads(runs.download(run, path).read_text(encoding="utf-8"))
+    assert [remark["count"] for remark in report["repaired"]] == [1]
+    assert "repaired: 1 scores above 1 by rounding, set to 1 ('2')" in caplog.text
+
+
+def test_a_strict_evaluation_refuses_what_would_be_repaired() -> None:
+    with pytest.raises(BadDataset, match="reading is strict"):
+        runs.evaluate(fires(), model=find_half_and_repair, evaluator_config={"strict": True})
 
 
 def test_predictions_of_every_kind_survive_the_artifact(tmp_path: Any) -> None:

@@ -21,6 +21,7 @@ from velour_plugin.domain.encoding.regions_at_rest import (
     polygons_to_wkb,
     region_bytes,
 )
+from velour_plugin.errors import BadGeometry
 
 HEIGHT, WIDTH = 20, 30
 SQUARE = velour.Polygon([(0, 0), (4, 0), (4, 4), (0, 4)])
@@ -202,3 +203,27 @@ def expected_bytes(shape: Any) -> bytes:
     if isinstance(shape, velour.Raster):
         return b"R%d,%d;" % (shape.height, shape.width) + shape.edges.astype("<i8").tobytes()
     return b"P" + bytes(shapely.to_wkb(shape.shape, byte_order=1))
+
+
+def test_an_image_too_large_for_masks_is_refused_and_the_limit_can_be_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    column = RegionColumn.of_shapes([SQUARE])
+    size = np.array([[5, 2_000_000]])
+    with pytest.raises(BadGeometry, match="image of 5x2,000,000 pixels: expected sides of at most"):
+        region_masks.rasterised(column, size)
+    monkeypatch.setenv("VELOUR_MAX_IMAGE_SIDE", "2000000")
+    assert region_masks.mask_areas(region_masks.rasterised(column, size)).tolist() == [16]
+
+
+def test_masks_beyond_what_is_stored_are_refused() -> None:
+    """Positions of pixels are stored in 32 bits: larger ones came back as others."""
+    size, counts = [100_000, 100_000], [5 * 10**9, 10, 5 * 10**9 - 10]
+    with pytest.raises(BadGeometry, match="a mask has at most 2,147,483,647 pixels"):
+        velour.Raster({"size": size, "counts": counts})
+    edges = np.cumsum(counts[:-1])
+    column = RegionColumn.of_edges(edges, np.array([0, 2]), np.array([size]))
+    with pytest.raises(BadGeometry, match=r"the mask in row 0 is 100,000x100,000"):
+        velour.AnnotationTable.from_columns(
+            [("class", "a")], np.zeros(1), np.zeros(1, int), shape=column
+        )

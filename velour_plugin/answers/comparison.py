@@ -24,8 +24,8 @@ class Difference:
         datums: how many the values are over.
         first, second: values of the two runs; ``None`` where undefined.
         difference: second less first.
-        p: two-sided p-value of McNemar's or of a permutation test, Holm-adjusted among the slices
-            and among the labels; ``None`` where no permutations were drawn.
+        p: two-sided p-value of McNemar's or of a permutation test, adjusted for being one of
+            several slices, or labels; ``None`` where no permutations were drawn.
     """
 
     about: str
@@ -115,8 +115,8 @@ class Comparison(TitledAnswer[Difference]):
         lines = ["difference: second less first."]
         if any(row.p is not None for row in self.rows):
             lines.append(
-                "p: two-sided p-value of the difference; Holm-adjusted among the slices, and among "
-                "the labels."
+                "p: two-sided p-value of the difference; adjusted for being one of several slices, "
+                "or labels."
             )
         if self.errors:
             lines.append(

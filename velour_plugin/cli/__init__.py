@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from velour_plugin.domain.reading import reading
 from velour_plugin.errors import VelourError
 
 COMMANDS = {
@@ -62,6 +63,15 @@ class Commands(click.Group):
 
             raise UnknownName("command", name, self.list_commands(context))
         return super().resolve_command(context, args)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Call a command; what readers repaired, skipped and could not match ends on stderr."""
+        with reading(announce=lambda report: None) as log:
+            try:
+                return super().invoke(context)
+            finally:
+                if not log.report.is_clean:
+                    click.echo(str(log.report), err=True)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; errors of Velour are printed without a traceback."""

@@ -14,6 +14,7 @@ from velour_plugin.cli.options import (
     latitude_longitude,
     print_json,
     store_option,
+    strict_option,
     where_option,
 )
 
@@ -89,6 +90,7 @@ def diff(name: str, before: int, after: int, as_json: bool, store: str | None) -
 @click.argument("truth")
 @click.option("--format", default="coco", show_default=True, help="See velour plugins.")
 @click.option("--metadata", metavar="FILE", help="CSV or JSON, one record a datum.")
+@strict_option
 @store_option
 def add(name: str, truth: str, format: str, metadata: str | None, store: str | None) -> None:
     """Make the next version of NAME by adding the datums of the file TRUTH.

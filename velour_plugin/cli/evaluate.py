@@ -14,6 +14,7 @@ from velour_plugin.cli.options import (
     print_json,
     printed_text,
     store_option,
+    strict_option,
     where_option,
 )
 
@@ -56,6 +57,7 @@ from velour_plugin.cli.options import (
     "--no-store", is_flag=True, help="Only print the metrics: no store is opened or created."
 )
 @where_option
+@strict_option
 @json_option
 @store_option
 def evaluate(

@@ -6,10 +6,13 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from shutil import get_terminal_size
 from typing import Any, TypeVar
 
 import click
+
+from velour_plugin.domain.reading import reading
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -26,6 +29,21 @@ def store_option(command: Command) -> Command:
 def json_option(command: Command) -> Command:
     """``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")(command)
+
+
+def strict_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--strict``: the command runs in a strict :func:`reading` block."""
+
+    @wraps(command)
+    def in_block(*args: Any, strict: bool, **kwargs: Any) -> Any:
+        with reading(strict):
+            return command(*args, **kwargs)
+
+    return click.option(
+        "--strict",
+        is_flag=True,
+        help="Refuse files of which something would be repaired, skipped or left unmatched.",
+    )(in_block)
 
 
 def parameters_option(command: Command) -> Command:

@@ -109,7 +109,7 @@ class Annotation:
 def _checked_area(area: object) -> float:
     try:
         number = float(area)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         number = -1.0
     if not 0 <= number < math.inf:
         raise BadAnnotation(

@@ -28,85 +28,27 @@ from velour_plugin.domain.columns.class_arrays import (
 from velour_plugin.domain.columns.datum_columns import DatumColumns
 from velour_plugin.domain.columns.label_arrays import label_image_rows
 from velour_plugin.domain.columns.label_names import numbered_names
-from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.domain.encoding.content import (
     annotation_digests,
     content_digests,
     datum_digests,
-    location_bytes,
+)
+from velour_plugin.domain.encoding.dataset_digests import (
+    ContentDigests,
+    Fingerprints,
+    version_digest,
 )
 from velour_plugin.domain.encoding.digests import Digest, chosen_names
 from velour_plugin.domain.labels import DEFAULT_KEY, label_name
 from velour_plugin.domain.metadata import checked_location, encode_metadata
 from velour_plugin.domain.models import Model
 from velour_plugin.domain.order import natural_argsort, natural_order
+from velour_plugin.domain.reading import ReadingReport, reading
 from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadDataset
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
-
-
-@dataclass(frozen=True, slots=True)
-class Fingerprints:
-    """SHA-256 of every datum of a part, in order, as hexadecimal.
-
-    Args:
-        contents: of the datum with its ground truth.
-        datums: of the datum alone.
-        truths: of its ground truth.
-        predictions: of its predictions; empty without predictions.
-    """
-
-    contents: Sequence[str]
-    datums: Sequence[str]
-    truths: Sequence[str]
-    predictions: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class ContentDigests:
-    """Digests of a dataset: all but predictions; only datums, ground truth, or predictions."""
-
-    dataset: str
-    datums: str
-    groundtruth: str
-    predictions: str
-
-    @classmethod
-    def of(
-        cls,
-        metadata: Mapping[str, Any],
-        labels: Iterable[LabelName],
-        parts: Iterable[Fingerprints],
-        location: BaseGeometry | None = None,
-    ) -> ContentDigests:
-        """Digest content whose parts come one after another, in the order of their datums.
-
-        The order of labels does not matter.
-        """
-        whole = version_digest(metadata, labels, location)
-        datums, truths, predictions = Digest(), Digest(), Digest()
-        for part in parts:
-            whole.add_all(part.contents)
-            datums.add_all(part.datums)
-            truths.add_all(part.truths)
-            predictions.add_all(part.predictions)
-        return cls(whole.hex, datums.hex, truths.hex, predictions.hex)
-
-
-def version_digest(
-    metadata: Mapping[str, Any], labels: Iterable[LabelName], location: BaseGeometry | None
-) -> Digest:
-    """The digest of a dataset version, to which :attr:`Dataset.contents` are still to be added.
-
-    Args:
-        metadata: of the dataset as a whole.
-        labels: its classes; their order does not matter.
-        location: of the dataset as a whole; a missing one leaves the digest as it is without.
-    """
-    wkb = [] if location is None else [location_bytes(location)]
-    return Digest(canonical_json(encode_metadata(metadata)), canonical_json(sorted(labels)), *wkb)
 
 
 PredictionReader = Callable[["Dataset", "str | os.PathLike[str]"], AnnotationTable]
@@ -132,6 +74,10 @@ class Dataset:
     location: BaseGeometry | None = None
     source_path: str | None = field(default=None, repr=False)
     """The file or folder that it was read from, absolute: images are looked up near it."""
+    reading: ReadingReport | None = field(default=None, repr=False)
+    """What was repaired, skipped and unmatched when it was read; ``None`` for what was not read."""
+    predictions_reading: ReadingReport | None = field(default=None, repr=False)
+    """Likewise for its predictions. Neither is content: digests do not depend on them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "datums", DatumColumns.of(self.datums))
@@ -317,6 +263,8 @@ class Dataset:
         self,
         predictions: Iterable[Prediction] | AnnotationTable | str | os.PathLike[str],
         model: str | Model,
+        *,
+        strict: bool = False,
     ) -> Dataset:
         """Return this dataset with the predictions of one model.
 
@@ -325,20 +273,25 @@ class Dataset:
                 read from. A datum without a prediction counts as one on which the model
                 found nothing.
             model: the model, or its name. Its metadata is stored by ``store.save_model``.
+            strict: refuse what would be repaired, skipped or unmatched; see
+                :attr:`predictions_reading`.
 
         Raises:
             BadDataset: something is no prediction, or one is for no datum of this dataset, or
-                for one twice.
+                for one twice; reading is strict and would repair.
         """
         model = model.name if isinstance(model, Model) else model
         if not is_storable(model):
             raise BadDataset(f"model {model!r}: expected its name, a string without U+0000.")
-        if isinstance(predictions, (str, os.PathLike)):
-            predictions = self._read(predictions)
-        if not isinstance(predictions, AnnotationTable):
-            predictions = self._table_of(predictions)
-        _check_places(predictions, len(self))
-        return self._changed(_OF_TRUTH, predictions=predictions, model=model)
+        with reading(strict) as log:
+            if isinstance(predictions, (str, os.PathLike)):
+                predictions = self._read(predictions)
+            if not isinstance(predictions, AnnotationTable):
+                predictions = self._table_of(predictions)
+            _check_places(predictions, len(self))
+        return self._changed(
+            _OF_TRUTH, predictions=predictions, model=model, predictions_reading=log.report
+        )
 
     def with_label_images(
         self, predictions: Iterable[Any], model: str | Model, *, labels: Any
@@ -360,6 +313,10 @@ class Dataset:
     def with_model(self, model: str) -> Dataset:
         """Return this dataset with its predictions under another name of their model."""
         return self._changed(_OF_CONTENT, model=model)
+
+    def with_predictions_reading(self, report: ReadingReport) -> Dataset:
+        """Return this dataset with another report of how its predictions were read."""
+        return self._changed(_OF_CONTENT, predictions_reading=report)
 
     def with_name(self, name: str) -> Dataset:
         """Return this dataset under another name; its digest does not change."""

@@ -27,7 +27,7 @@ class Embedding:
     def __init__(self, vector: ArrayLike) -> None:
         try:
             array = np.array(vector, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+        except (OverflowError, TypeError, ValueError) as error:
             raise BadAnnotation(f"embedding {vector!r}: expected a list of numbers.") from error
         if array.ndim != 1 or not array.size or not np.isfinite(array).all():
             raise BadAnnotation(

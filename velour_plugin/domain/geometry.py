@@ -18,6 +18,9 @@ from velour_plugin.domain.columns import rle
 from velour_plugin.errors import BadGeometry
 from velour_plugin.helpers.libraries import is_geometry, shapely
 
+MOST_PIXELS = 2**31 - 1
+"""Pixels of a mask: their positions are stored in 32 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class BoundingBox:
@@ -137,7 +140,8 @@ class Raster:
             "counts": ...}`` with compressed text or a list of run lengths.
 
     Raises:
-        BadGeometry: the array is not two-dimensional or the runs do not fill the size.
+        BadGeometry: the array is not two-dimensional, or the runs do not fill the size, or it has
+            more than :data:`MOST_PIXELS`.
     """
 
     __slots__ = ("edges", "height", "width")
@@ -211,7 +215,7 @@ Shape = Union[Polygon, MultiPolygon, Raster]
 def _pixels(name: str, value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise BadGeometry(f"{name} {value!r}: expected a number of pixels.") from None
 
 
@@ -231,7 +235,13 @@ def _polygon_of_rings(shape: Any) -> shapely.Polygon:
         if not all(np.isfinite(ring).all() for ring in arrays):
             raise ValueError("a point is not finite")
         return shapely.Polygon(arrays[0], arrays[1:])
-    except (ValueError, TypeError, IndexError, shapely.errors.GEOSException) as error:
+    except (
+        OverflowError,
+        ValueError,
+        TypeError,
+        IndexError,
+        shapely.errors.GEOSException,
+    ) as error:
         raise BadGeometry(
             f"polygon {shape!r}: expected a shapely polygon, or rings of at least three finite "
             "points (x, y)."
@@ -253,12 +263,17 @@ def _from_rle(encoded: Mapping[str, Any]) -> tuple[int, int, rle.Edges]:
         if lengths.size and lengths.dtype.kind not in "iu":
             raise ValueError("counts are whole numbers")
         lengths = lengths.astype(np.int64)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise BadGeometry(
             f"RLE {str(encoded)[:80]}: expected {{'size': [height, width], 'counts': ...}} "
             f"({error})."
         ) from error
     size = height * width
+    if size > MOST_PIXELS:
+        raise BadGeometry(
+            f"RLE of size {height}x{width}: a mask has at most {MOST_PIXELS:,} pixels; give "
+            "polygons, or cut the image into tiles."
+        )
     outside = (lengths < 0) | (lengths > size)  # sums of enormous runs would overflow
     if height <= 0 or width <= 0 or outside.any() or lengths.sum() != size:
         raise BadGeometry(

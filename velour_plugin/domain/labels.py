@@ -75,7 +75,7 @@ def checked_score(score: object) -> float:
     """Return a score as a float, or refuse it if it is no number in [0, 1]."""
     try:
         number = float(score)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         number = math.nan
     if not 0.0 <= number <= 1.0:
         raise BadAnnotation(

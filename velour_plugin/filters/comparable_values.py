@@ -108,7 +108,7 @@ def geometry_of(value: Any) -> shapely.Geometry | None:
         return None
     try:
         return shapely.geometry.shape(dict(value))
-    except (shapely.errors.ShapelyError, ValueError, TypeError, IndexError):
+    except (shapely.errors.ShapelyError, OverflowError, ValueError, TypeError, IndexError):
         return None
 
 

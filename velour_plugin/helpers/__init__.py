@@ -1,1 +1,1 @@
-"""Small helpers: progress, lazy imports, parquet files."""
+"""Small helpers: input files, JSON, limits, progress, lazy imports, parquet files."""

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from velour_plugin.domain.columns.annotation_table import LabelName
-from velour_plugin.domain.datasets import ContentDigests, Dataset, Fingerprints
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.encoding.dataset_digests import ContentDigests, Fingerprints
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.matching.question import MatchedPart, Question

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
-from velour_plugin.domain.datasets import ContentDigests, Dataset
+from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.encoding.canonical import canonical_json
+from velour_plugin.domain.encoding.dataset_digests import ContentDigests
 from velour_plugin.domain.evaluation import Certificate
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import BadFilter, InvalidInput, UnknownName

@@ -2,7 +2,7 @@
 
 Any order of keys, unknown keys and white space are read. What Python's ``json`` would read
 and these functions do not (ids that are text, not whole or beyond 64 bits, NaN and Infinity,
-escapes in keys, keys that occur twice in a record, nesting beyond 500, other encodings than
+escapes in keys, keys that occur twice in a record, nesting beyond 150, other encodings than
 UTF-8) raises :class:`UseJson`, as does the absence of the compiled kernel.
 """
 

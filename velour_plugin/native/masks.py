@@ -128,7 +128,7 @@ def rasterise(
     :func:`velour_plugin.domain.columns.rle.union_of_edges`.
 
     Args:
-        points: ``(p, 2)`` as x, y in pixels, within ten million of the origin.
+        points: ``(p, 2)`` as x, y in pixels, within 1e15 of the origin.
         ring_start: ``(rings + 1,)`` where the points of each ring begin.
         part_start: ``(parts + 1,)`` where the rings of each part begin.
         mask_start: ``(masks + 1,)`` where the parts of each mask begin.

@@ -3,7 +3,7 @@
 
 /* COCO traces an outline on a grid five times as fine as the pixels. */
 static const int SUBPIXELS = 5;
-static const double FARTHEST = 1e7; /* pixels; beyond, walking would take minutes */
+static const double FARTHEST = 1e15; /* pixels: fine coordinates are whole numbers that a double holds */
 
 #define OUTLINES(_)                                                                     \
     _(LENGTH(points, INT64_MAX))                                                        \
@@ -63,14 +63,27 @@ static inline int64_t fine(double coordinate)
     return (int64_t)(SUBPIXELS * coordinate + 0.5);
 }
 
-/* Tracing an outline: the current fine point, and the crossings of pixel columns so far. */
+/* Tracing an outline: the last fine point, and the crossings of pixel columns so far. */
 typedef struct {
     int64_t height, width;
     int64_t u, v; /* the last fine point */
     int begun;
-    uint64_t *position;
-    int64_t count;
+    uint64_t *position, *spare;
+    int64_t count, room;
 } Walk;
+
+/* Sort the crossings, and keep once those that occur an odd number of times. */
+static void cancel_pairs(Walk *walk)
+{
+    const int64_t size = walk->height * walk->width, count = walk->count;
+    int bits = 1;
+    while (bits < 62 && size >> bits)
+        bits++;
+    sort_words(walk->position, walk->spare, count, 0, bits);
+    walk->count = 0;
+    for (int64_t index = 0; index < count; index++)
+        walk->count = flip((int64_t *)walk->position, walk->count, (int64_t)walk->position[index]);
+}
 
 /* A step between two fine columns counts when it crosses the centre line of a pixel column. */
 static inline void cross(Walk *walk, int64_t u, int64_t low_v)
@@ -84,63 +97,109 @@ static inline void cross(Walk *walk, int64_t u, int64_t low_v)
     y = y < 0 ? 0 : y > (double)walk->height ? (double)walk->height : y;
     int64_t row = (int64_t)y;
     row += (double)row < y;
+    if (UNLIKELY(walk->count == walk->room))
+        cancel_pairs(walk);
     walk->position[walk->count++] = (uint64_t)(column * walk->height + row);
 }
 
-static inline void step_to(Walk *walk, int64_t u, int64_t v)
+/* A side: fine points at whole steps along its longer direction, rounded across it. */
+typedef struct {
+    int64_t along, across; /* where it begins: the lower end of the longer direction */
+    int64_t steps;
+    double rise;
+    int flat; /* wider than tall */
+} Side;
+
+static Side side_between(const int64_t *start, const int64_t *stop, int backwards, int flat)
 {
+    const int64_t *low = backwards ? stop : start, *high = backwards ? start : stop;
+    const int along = flat ? 0 : 1;
+    const int64_t steps = high[along] - low[along];
+    const double rise = steps ? (double)(high[1 - along] - low[1 - along]) / (double)steps : 0.0;
+    return (Side){low[along], low[1 - along], steps, rise, flat};
+}
+
+static inline int64_t across_at(const Side *side, int64_t done)
+{
+    return (int64_t)((double)side->across + side->rise * (double)done + 0.5);
+}
+
+/* Where the side before ended and this one begins may be a fine point apart. */
+static void step_to(Walk *walk, const Side *side, int64_t done)
+{
+    const int64_t along = side->along + done, across = across_at(side, done);
+    const int64_t u = side->flat ? along : across, v = side->flat ? across : along;
     if (walk->begun && u != walk->u)
         cross(walk, u < walk->u ? u : walk->u, v < walk->v ? v : walk->v);
+}
+
+static void stand_at(Walk *walk, const Side *side, int64_t done)
+{
+    const int64_t along = side->along + done, across = across_at(side, done);
     walk->begun = 1;
-    walk->u = u;
-    walk->v = v;
+    walk->u = side->flat ? along : across;
+    walk->v = side->flat ? across : along;
 }
 
-/* The fine coordinate across a side, `done` steps along it. */
-static inline int64_t across_at(int64_t low, double rise, int64_t done)
+/* Whether a steep side has left fine column `u`, on its way to the right or to the left. */
+static inline int is_beyond(const Side *side, int64_t done, int64_t u)
 {
-    return (int64_t)((double)low + rise * (double)done + 0.5);
+    return (across_at(side, done) > u) == (side->rise > 0);
 }
 
-/* A side that is wider than tall: every fine column is a step, and every fifth may count. */
-static void walk_flat(Walk *walk, const int64_t *low, double rise, int64_t steps, int backwards)
+/* The first step of a steep side beyond fine column `u`: computed, searched where that was inexact. */
+static int64_t first_beyond(const Side *side, int64_t u)
 {
-    const int64_t end = across_at(low[1], rise, steps), begin = across_at(low[1], rise, 0);
-    step_to(walk, backwards ? low[0] + steps : low[0], backwards ? end : begin);
-    int64_t first = low[0] > 0 ? low[0] : 0, last = low[0] + steps - 1;
-    const int64_t farthest = walk->width * SUBPIXELS;
-    first += (SUBPIXELS + SUBPIXELS / 2 - first % SUBPIXELS) % SUBPIXELS;
-    last = last < farthest ? last : farthest;
-    for (int64_t u = first; u <= last; u += SUBPIXELS) {
-        const int64_t here = across_at(low[1], rise, u - low[0]);
-        const int64_t next = across_at(low[1], rise, u + 1 - low[0]);
+    int64_t low = 0, high = side->steps; /* beyond at `high`, not yet at `low` */
+    const double guess = ((double)(u - side->across) + 0.5) / side->rise;
+    for (int64_t step = (int64_t)guess - 1; step <= (int64_t)guess + 2; step++)
+        if (step > low && step < high) {
+            if (is_beyond(side, step, u))
+                high = step;
+            else
+                low = step;
+        }
+    while (high - low > 1) {
+        const int64_t middle = low + (high - low) / 2;
+        if (is_beyond(side, middle, u))
+            high = middle;
+        else
+            low = middle;
+    }
+    return high;
+}
+
+/* Cross fine column `u` where the side does, between two of its steps. */
+static inline void cross_side(Walk *walk, const Side *side, int64_t u)
+{
+    if (side->flat) {
+        const int64_t here = across_at(side, u - side->along), next = across_at(side, u + 1 - side->along);
         cross(walk, u, here < next ? here : next);
+        return;
     }
-    walk->u = backwards ? low[0] : low[0] + steps;
-    walk->v = backwards ? begin : end;
+    const int64_t beyond = first_beyond(side, u);
+    if (across_at(side, beyond - (side->rise > 0)) == u)
+        cross(walk, u, side->along + beyond - 1);
 }
 
-/* A side that is taller than wide. */
-static void walk_steep(Walk *walk, const int64_t *low, double rise, int64_t steps, int backwards)
-{
-    for (int64_t number = 0; number <= steps; number++) {
-        const int64_t done = backwards ? steps - number : number;
-        step_to(walk, across_at(low[0], rise, done), low[1] + done);
-    }
-}
-
+/* Only fine columns that may count are looked at: the centre lines of the image's pixel columns. */
 static void walk_side(Walk *walk, const int64_t *start, const int64_t *stop)
 {
     const int64_t wide = llabs(stop[0] - start[0]), tall = llabs(stop[1] - start[1]);
     const int flat = wide >= tall, along = flat ? 0 : 1;
     const int backwards = start[along] > stop[along];
-    const int64_t *low = backwards ? stop : start, *high = backwards ? start : stop;
-    const int64_t steps = flat ? wide : tall;
-    const double rise = steps ? (double)(high[1 - along] - low[1 - along]) / (double)steps : 0.0;
-    if (flat)
-        walk_flat(walk, low, rise, steps, backwards);
-    else
-        walk_steep(walk, low, rise, steps, backwards);
+    const Side side = side_between(start, stop, backwards, flat);
+    step_to(walk, &side, backwards ? side.steps : 0);
+    const int64_t begin = flat ? side.along : across_at(&side, 0);
+    const int64_t end = flat ? side.along + side.steps : across_at(&side, side.steps);
+    const int64_t farthest = walk->width * SUBPIXELS;
+    int64_t first = begin < end ? begin : end, last = begin < end ? end : begin;
+    first = first > 0 ? first : 0;
+    last = last < farthest ? last : farthest;
+    first += (SUBPIXELS + SUBPIXELS / 2 - first % SUBPIXELS) % SUBPIXELS;
+    for (int64_t u = first; u < last; u += SUBPIXELS)
+        cross_side(walk, &side, u);
+    stand_at(walk, &side, backwards ? 0 : side.steps);
 }
 
 static void walk_ring(Walk *walk, const double *point, int64_t points)
@@ -166,8 +225,10 @@ static int64_t room_of_ring(const double *point, int64_t points, int64_t width)
     return room;
 }
 
+/* Upper bound of a mask's edges. Crossings cancel in pairs, so that as many again have room. */
 static int64_t room_of_mask(const Outlines *job, int64_t mask)
 {
+    const int64_t most = 2 * (job->height[mask] + 1) * job->width[mask] + 64;
     const int64_t last = job->part_start[job->mask_start[mask + 1]];
     int64_t room = 0;
     for (int64_t ring = job->part_start[job->mask_start[mask]]; ring < last; ring++) {
@@ -175,7 +236,7 @@ static int64_t room_of_mask(const Outlines *job, int64_t mask)
         room += room_of_ring(job->point + 2 * first, job->ring_start[ring + 1] - first,
                              job->width[mask]);
     }
-    return room;
+    return room < most ? room : most;
 }
 
 /* Check the outlines, and compute an upper bound of the number of edges. */
@@ -209,25 +270,21 @@ static int64_t unite(const int64_t *ours, int64_t our_count, const int64_t *thei
 typedef struct {
     uint64_t *position, *spare;
     int64_t *edges, *united;
+    int64_t room;
 } RasterScratch;
 
 /* Rasterise one part of a mask: its sorted crossings that occur an odd number of times. */
 static int64_t draw_part(const Outlines *job, RasterScratch *scratch, int64_t mask, int64_t part, int64_t *edges)
 {
-    Walk walk = {job->height[mask], job->width[mask], 0, 0, 0, scratch->position, 0};
+    Walk walk = {.height = job->height[mask], .width = job->width[mask],
+                 .position = scratch->position, .spare = scratch->spare, .room = scratch->room};
     for (int64_t ring = job->part_start[part]; ring < job->part_start[part + 1]; ring++) {
         const int64_t first = job->ring_start[ring];
         walk_ring(&walk, job->point + 2 * first, job->ring_start[ring + 1] - first);
     }
-    const int64_t size = walk.height * walk.width;
-    int bits = 1;
-    while (bits < 62 && size >> bits)
-        bits++;
-    sort_words(scratch->position, scratch->spare, walk.count, 0, bits);
-    int64_t count = 0;
-    for (int64_t index = 0; index < walk.count; index++)
-        count = flip(edges, count, (int64_t)scratch->position[index]);
-    return count && edges[count - 1] == size ? count - 1 : count;
+    cancel_pairs(&walk);
+    memcpy(edges, walk.position, (size_t)walk.count * sizeof *edges);
+    return walk.count && edges[walk.count - 1] == walk.height * walk.width ? walk.count - 1 : walk.count;
 }
 
 /* Rasterise a mask; returns the number of edges. */
@@ -259,7 +316,7 @@ static void draw_masks(void *argument, int64_t part)
     }
     Pool pool = {{NULL}, 0, 0};
     RasterScratch scratch = {pool_alloc(&pool, most, sizeof(uint64_t)), pool_alloc(&pool, most, sizeof(uint64_t)),
-                 pool_alloc(&pool, most, sizeof(int64_t)), pool_alloc(&pool, most, sizeof(int64_t))};
+                 pool_alloc(&pool, most, sizeof(int64_t)), pool_alloc(&pool, most, sizeof(int64_t)), most};
     if (pool.failed)
         raise_flag(&job->no_room);
     else

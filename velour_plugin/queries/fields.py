@@ -180,7 +180,7 @@ def _parameters(name: str, value: Any) -> dict[str, Any]:
             for key, item in value.items()
         }
         canonical_json(plain).encode()
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise InvalidInput(f"{name} {value!r}: expected what JSON can hold: {error}.") from error
     return plain
 

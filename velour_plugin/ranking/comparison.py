@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from velour_plugin.answers import Comparison, Difference, ErrorDifference, Errors
 from velour_plugin.domain.labels import label_text
@@ -14,8 +13,7 @@ from velour_plugin.ranking.candidates.datum_predictions import refuse_by_predict
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run, metric_of_run
 from velour_plugin.ranking.slice_runs import cut_masks
 from velour_plugin.ranking.slicing import cut_name
-from velour_plugin.ranking.uncertainty.permutation_test import Pair, less
-from velour_plugin.ranking.uncertainty.statistics import holm
+from velour_plugin.ranking.uncertainty.permutation_test import Pair, less, with_p
 from velour_plugin.store.protocol import Snapshot
 
 
@@ -40,12 +38,12 @@ def answer_comparison(reader: Snapshot, query: CompareQuery) -> Comparison:
         run.ledger.load_details()  # by which errors are split
     reader.release()
     pair = Pair(first, second, (metric, label), query.permutations, query.seed)
-    rows = pair.differences(first.selected, "all")
+    headline, *labels = pair.differences(first.selected, "all")
     sliced = [pair.headline(mask, about) for about, mask in parts]
     about = "" if label is None else f"{label_text(label)}: "
     return Comparison(
         title=f"{about}{first.name} (first) and {second.name} (second) on {first.dataset}",
-        rows=[*rows[:1], *_adjusted(sliced), *_adjusted(rows[1:])],
+        rows=[*with_p([headline]), *_by_change(with_p(sliced)), *_by_change(with_p(labels))],
         notes=tuple(dict.fromkeys((*first.notes, *second.notes, *pair.notes))),
         errors=_errors(first, second),
     )
@@ -72,9 +70,6 @@ def _errors(first: EvaluatedLedger, second: EvaluatedLedger) -> Errors:
     return Errors(title=title, rows=rows)
 
 
-def _adjusted(rows: Sequence[Difference]) -> list[Difference]:
-    """Holm's correction among the lines that have a p; the largest change first."""
-    known = [row for row in rows if row.p is not None]
-    adjusted = dict(zip(map(id, known), holm([row.p or 0.0 for row in known]), strict=True))
-    corrected = [replace(row, p=adjusted.get(id(row), row.p)) for row in rows]
-    return sorted(corrected, key=lambda row: -abs(row.difference or 0.0))
+def _by_change(rows: Sequence[Difference]) -> list[Difference]:
+    """The largest change first."""
+    return sorted(rows, key=lambda row: -abs(row.difference or 0.0))

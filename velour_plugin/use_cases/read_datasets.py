@@ -9,6 +9,7 @@ from typing import Any
 
 from velour_plugin.contracts.formats import Format, Path
 from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.reading import reading
 from velour_plugin.errors import InvalidInput
 from velour_plugin.plugins.installed import installed
 
@@ -20,6 +21,7 @@ def read_dataset(
     name: str | None = None,
     metadata: Path | None = None,
     labels: Any = None,
+    strict: bool = False,
 ) -> Dataset:
     """Read a dataset from files.
 
@@ -33,22 +35,26 @@ def read_dataset(
         labels: names of classes, for a format whose files hold their numbers (``label-images``):
             in the order of numbers from 0, as a mapping of numbers to names, or a file of either;
             ``None`` for the file ``classes.txt`` beside the data.
+        strict: refuse what would be repaired, skipped or unmatched. Otherwise the dataset's
+            ``reading`` lists it, and a :class:`ReadingWarning` shows it.
 
     Raises:
         UnknownName: there is no such format.
         InvalidInput: a path is none, or names what cannot be read; the format takes no labels.
-        BadDataset, BadGeometry, BadAnnotation, BadMetadata: what the file says breaks a rule.
+        BadDataset, BadGeometry, BadAnnotation, BadMetadata: what the file says breaks a rule; or
+            it would be repaired, and reading is strict.
     """
     _check_path("path", path)
     if metadata is not None:
         _check_path("metadata", metadata)
     reader = installed().format(format)
-    if labels is None:
-        dataset = reader.read(path, name, metadata)
-    else:
-        _check_takes_labels(reader)
-        dataset = reader.read(path, name, metadata, labels=labels)  # type: ignore[call-arg]
-    return replace(dataset, source_path=os.path.abspath(path))
+    with reading(strict) as log:
+        if labels is None:
+            dataset = reader.read(path, name, metadata)
+        else:
+            _check_takes_labels(reader)
+            dataset = reader.read(path, name, metadata, labels=labels)  # type: ignore[call-arg]
+    return replace(dataset, source_path=os.path.abspath(path), reading=log.report)
 
 
 def _check_takes_labels(format: Format) -> None:

@@ -138,7 +138,7 @@ def _same(a: float, b: float) -> bool:
 def _rising(name: str, value: Any, above: float, most: float) -> list[float]:
     try:
         values = [float(number) for number in value]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         values = []
     rises = all(a < b for a, b in pairwise(values))
     if not values or not rises or not all(above < value <= most for value in values):
@@ -170,7 +170,7 @@ def _ranges(value: Any) -> list[list[Any]]:
     rows = [(name, *span) for name, span in value.items()] if isinstance(value, Mapping) else value
     try:
         ranges = [(str(name), float(low), float(high)) for name, low, high in rows]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         ranges = []
     sound = all(0 <= low < high for _, low, high in ranges)
     if not 1 <= len(ranges) <= 8 or not sound or len({row[0] for row in ranges}) < len(ranges):

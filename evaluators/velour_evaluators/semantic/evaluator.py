@@ -221,5 +221,5 @@ def _checked_examples(value: Any) -> int:
 def _number(value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return math.nan

@@ -156,7 +156,7 @@ def _shape(entry: Json, must_be_sound: bool) -> Shape | None:
             return Raster({"size": list(segmentation["size"]), "counts": text})
         rings = [np.asarray(ring, np.float64).reshape(-1, 2) for ring in segmentation]
         return Polygon([rings[0]]) if len(rings) == 1 else MultiPolygon([[ring] for ring in rings])
-    except (InvalidInput, ValueError, TypeError):
+    except (InvalidInput, OverflowError, ValueError, TypeError):
         if must_be_sound:
             raise
         return None

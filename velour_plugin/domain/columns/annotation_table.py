@@ -19,7 +19,14 @@ from velour_plugin.domain.columns.region_column import RegionColumn
 from velour_plugin.domain.columns.vocabulary import LabelName as LabelName
 from velour_plugin.domain.columns.vocabulary import Vocabulary
 from velour_plugin.domain.embedding import Embedding
-from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster, Shape
+from velour_plugin.domain.geometry import (
+    MOST_PIXELS,
+    BoundingBox,
+    MultiPolygon,
+    Polygon,
+    Raster,
+    Shape,
+)
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.errors import BadAnnotation, BadGeometry
@@ -313,7 +320,20 @@ def _regions(shape: Sequence[Shape | None] | RegionColumn | None) -> RegionColum
         column = shape
     else:
         column = RegionColumn.of_shapes(shape)
-    return column if column is not None and column.is_present.any() else None
+    if column is None or not column.is_present.any():
+        return None
+    _check_sizes(column)
+    return column
+
+
+def _check_sizes(column: RegionColumn) -> None:
+    wrong = np.flatnonzero(column.size.astype(np.float64).prod(axis=1) > MOST_PIXELS)
+    if wrong.size:
+        height, width = column.size[wrong[0]].tolist()
+        raise BadGeometry(
+            f"the mask in row {wrong[0]} is {height:,}x{width:,}: a mask has at most "
+            f"{MOST_PIXELS:,} pixels; give polygons, or cut the image into tiles."
+        )
 
 
 def _joined_regions(tables: Sequence[AnnotationTable]) -> RegionColumn | None:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from velour_plugin.domain.columns import rle
 from velour_plugin.domain.columns.region_column import EDGES, TEXT, RegionColumn, ranges
 from velour_plugin.domain.geometry import Raster
+from velour_plugin.errors import BadGeometry
+from velour_plugin.helpers.limits import limit
 from velour_plugin.native import masks
 from velour_plugin.native.library import library
 from velour_plugin.native.regions import RegionArrays, check
@@ -54,10 +56,15 @@ def rasterised(column: RegionColumn, size: NDArray[np.int64]) -> RegionColumn:
     Args:
         column: regions.
         size: ``(n, 2)`` height and width of each row's image in pixels.
+
+    Raises:
+        BadGeometry: an image is larger than ``VELOUR_MAX_IMAGE_SIDE``, or a polygon reaches farther
+            than masks can tell.
     """
     rows = np.flatnonzero(column.is_polygon)
     if not rows.size:
         return column
+    _check_sides(size[rows])
     return _with_edges(column, rows, _draw(column, rows, size[rows]), size[rows])
 
 
@@ -166,6 +173,17 @@ def _decode(column: RegionColumn, rows: NDArray[np.intp]) -> Several:
     return decoded_edges.edges, np.append(decoded_edges.start, len(decoded_edges.edges))
 
 
+def _check_sides(size: NDArray[np.int64]) -> None:
+    most = limit("VELOUR_MAX_IMAGE_SIDE")
+    wrong = np.flatnonzero((size > most).any(axis=1))
+    if wrong.size:
+        height, width = size[wrong[0]].tolist()
+        raise BadGeometry(
+            f"an image of {height:,}x{width:,} pixels: expected sides of at most {most:,} where "
+            "polygons become masks; VELOUR_MAX_IMAGE_SIDE raises the limit."
+        )
+
+
 def _draw(column: RegionColumn, rows: NDArray[np.intp], size: NDArray[np.int64]) -> Several:
     part = column.view(rows).compacted()
     outlines = part.outlines
@@ -173,7 +191,7 @@ def _draw(column: RegionColumn, rows: NDArray[np.intp], size: NDArray[np.int64])
         starts = outlines.ring_start, outlines.part_start, np.append(part.start, outlines.parts)
         try:
             drawn = masks.rasterise(outlines.points, *starts, size, behind=column.edges)
-        except ValueError:  # a point far away, an image without a pixel: numpy takes its time
+        except ValueError:  # a point beyond all measure, an image without a pixel: for numpy to say
             pass
         else:
             return drawn.edges, np.append(drawn.start, drawn.stop[-1:])

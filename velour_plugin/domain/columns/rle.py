@@ -16,9 +16,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from velour_plugin.domain.columns.ring_walk import ring_crossings
+
 Edges = NDArray[np.int64]
 
-_SUBPIXELS = 5  # COCO walks a polygon's boundary on a grid five times as fine as the pixels
+_AT_ONCE = 4_000_000
 
 
 def edges_of_mask(mask: NDArray[np.bool_]) -> Edges:
@@ -125,8 +127,19 @@ def edges_of_rings(rings: Sequence[NDArray[np.float64]], height: int, width: int
 
     Returns:
         The edges of its mask; empty when it covers no pixel's centre line.
+
+    Raises:
+        BadGeometry: a point is too far away, see :func:`ring_crossings`.
     """
-    crossings = [_crossings(np.asarray(ring, np.float64), height, width) for ring in rings]
+    crossings: list[Edges] = []
+    room = _AT_ONCE
+    for ring in rings:
+        for more in ring_crossings(np.asarray(ring, np.float64), height, width):
+            crossings.append(more)
+            room -= len(more)
+            if room < 0:  # pairs at one position cancel
+                crossings = [_odd_ones(np.sort(np.concatenate(crossings)), height * width)]
+                room = _AT_ONCE
     return _odd_ones(np.sort(np.concatenate(crossings)), height * width)
 
 
@@ -149,37 +162,3 @@ def _odd_ones(sorted_positions: Edges, size: int) -> Edges:
     values, times = np.unique(sorted_positions, return_counts=True)
     odd: Edges = values[(times % 2 == 1) & (values < size)].astype(np.int64)
     return odd
-
-
-def _crossings(ring: NDArray[np.float64], height: int, width: int) -> Edges:
-    """Positions at which a ring's fine boundary steps from one pixel column to the next."""
-    points = np.trunc(_SUBPIXELS * ring + 0.5).astype(np.int64)
-    u, v = _walk(points, np.roll(points, -1, axis=0))
-    step = np.flatnonzero(u[1:] != u[:-1]) + 1
-    # the column is the one whose centre line the step crosses; steps between centres do not count
-    x = (np.minimum(u[step], u[step - 1]) + 0.5) / _SUBPIXELS - 0.5
-    y = np.clip((np.minimum(v[step], v[step - 1]) + 0.5) / _SUBPIXELS - 0.5, 0, height)
-    counts = (np.floor(x) == x) & (x >= 0) & (x <= width - 1)
-    positions: Edges = x[counts].astype(np.int64) * height + np.ceil(y[counts]).astype(np.int64)
-    return positions
-
-
-def _walk(start: Edges, stop: Edges) -> tuple[Edges, Edges]:
-    """Every fine grid point along each side, both ends included, in the ring's direction."""
-    delta = np.abs(stop - start)
-    flat = delta[:, 0] >= delta[:, 1]
-    longer = np.where(flat, 0, 1)
-    side = np.arange(len(start))
-    backwards = start[side, longer] > stop[side, longer]
-    low = np.where(backwards[:, None], stop, start)
-    high = np.where(backwards[:, None], start, stop)
-    steps = delta[side, longer]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rise = (high - low)[side, 1 - longer] / steps
-    rise = np.where(steps == 0, 0.0, rise)
-    of = np.repeat(side, steps + 1)
-    done = np.arange(of.size) - np.repeat(np.cumsum(steps + 1) - (steps + 1), steps + 1)
-    done = np.where(backwards[of], steps[of] - done, done)
-    along = low[of, longer[of]] + done
-    across = np.trunc(low[of, 1 - longer[of]] + rise[of] * done + 0.5).astype(np.int64)
-    return np.where(flat[of], along, across), np.where(flat[of], across, along)

@@ -1,14 +1,15 @@
 """Permutation test: whether the difference of two runs is chance.
 
-Where a metric is a share of datums, as accuracy is, McNemar's exact test says so. Of
+Where a metric is a share of datums, as accuracy is, McNemar's test says so. Of
 every other metric it is a permutation test: if it did not matter whose predictions are whose,
-exchanging them on a random half of the datums would often make as large a difference.
+exchanging them on a random half of the datums would often make as large a difference. All
+differences of a comparison are drawn under the same permutations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,47 @@ from velour_plugin.errors import UnknownName
 from velour_plugin.evaluator import Evaluator, MetricKey
 from velour_plugin.helpers.progress import track
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger
-from velour_plugin.ranking.uncertainty.statistics import mcnemar
+from velour_plugin.ranking.uncertainty.statistics import holm, mcnemar, step_down
 
 _AT_ONCE = 1 << 21
 """Weights in memory at the same time: 16 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A difference and what decides its p-value.
+
+    Args:
+        row: with McNemar's p where the metric is a share of datums.
+        permuted: ``(permutations,)`` differences under the pair's permutations; empty where p is
+            known, or none were drawn.
+    """
+
+    row: Difference
+    permuted: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+
+def with_p(family: Sequence[Tested]) -> list[Difference]:
+    """Give each difference its p-value, adjusted for being one of several.
+
+    Permuted ones by Westfall and Young's step-down, McNemar's by Holm's method; where a family
+    has both, each p is doubled, as each method then answers for its half of the error.
+    """
+    drawn = [each for each in family if each.permuted.size and each.row.difference is not None]
+    paired = [each for each in family if each.row.p is not None]
+    factor = 2 if drawn and paired else 1
+    chances: dict[int, float] = {}
+    if drawn:
+        differences = np.array([each.row.difference for each in drawn], float)
+        adjusted = step_down(differences, np.stack([each.permuted for each in drawn], axis=1))
+        chances |= zip(map(id, drawn), adjusted.tolist(), strict=True)
+    chances |= zip(map(id, paired), holm([each.row.p or 0.0 for each in paired]), strict=True)
+    return [
+        replace(each.row, p=min(1.0, factor * chances[id(each)]))
+        if id(each) in chances
+        else each.row
+        for each in family
+    ]
 
 
 class Pair:
@@ -63,33 +101,31 @@ class Pair:
 
     @property
     def notes(self) -> list[str]:
-        """A note where p is from an exact test."""
-        exact = self.permutations and self._outcomes(self.metric, self.label)
-        return [f"p of {self.metric} is by McNemar's exact test."] if exact else []
+        """A note where p is not from permutations."""
+        paired = self.permutations and self._outcomes(self.metric, self.label)
+        return [f"p of {self.metric} is by McNemar's mid-p test."] if paired else []
 
-    def differences(self, selected: NDArray[np.bool_], about: str) -> list[Difference]:
-        """The headline first, then labels by how much they changed."""
+    def differences(self, selected: NDArray[np.bool_], about: str) -> list[Tested]:
+        """Return the headline first, then each label, in the order of labels."""
         sides = self._weights(selected, np.stack([~selected, selected]))
         keys = list(dict.fromkeys(key for weights in sides for key in self._keys(weights)))
-        rows = self._differences(keys, sides, selected, about)
-        return [*rows[:1], *sorted(rows[1:], key=lambda row: -abs(row.difference or 0.0))]
+        return self._tested(keys, sides, selected, about)
 
-    def headline(self, selected: NDArray[np.bool_], about: str) -> Difference:
-        """The headline alone."""
+    def headline(self, selected: NDArray[np.bool_], about: str) -> Tested:
+        """Return the headline alone."""
         sides = self._weights(selected, np.stack([~selected, selected]))
-        return self._differences([(self.metric, self.label)], sides, selected, about)[0]
+        return self._tested([(self.metric, self.label)], sides, selected, about)[0]
 
-    def _differences(
+    def _tested(
         self,
         keys: Sequence[MetricKey],
         sides: NDArray[np.int64],
         selected: NDArray[np.bool_],
         about: str,
-    ) -> list[Difference]:
-        """One line a metric; ``sides`` are the weightings of the first and the second run."""
+    ) -> list[Tested]:
+        """One difference a metric; ``sides`` are the weightings of the first and second run."""
         first, second = self.evaluator.values(self.joined, keys, sides)
-        chance = self._chances(keys, second - first, selected, about) if self.permutations else {}
-        return [
+        rows = [
             Difference(
                 about if key[1] in (None, self.label) else label_text(key[1]),
                 key[0],
@@ -97,60 +133,47 @@ class Pair:
                 ours,
                 theirs,
                 less(theirs, ours),
-                chance.get(key),
+                None,
             )
             for key, ours, theirs in zip(keys, _known(first), _known(second), strict=True)
         ]
+        if not self.permutations:
+            return [Tested(row) for row in rows]
+        paired = [self._mcnemar(key, selected) for key in keys]
+        drawn = [key for key, p in zip(keys, paired, strict=True) if p is None]
+        permuted = iter(self._permuted(drawn, selected, about).T)
+        return [
+            Tested(replace(row, p=p)) if p is not None else Tested(row, next(permuted))
+            for row, p in zip(rows, paired, strict=True)
+        ]
 
-    def _chances(
-        self,
-        keys: Sequence[MetricKey],
-        real: NDArray[np.float64],
-        selected: NDArray[np.bool_],
-        about: str,
-    ) -> dict[MetricKey, float]:
-        """How likely chance makes such a difference, of each that is defined."""
-        defined = [key for key, value in zip(keys, real, strict=True) if not np.isnan(value)]
-        chances = self._exact(defined, selected)
-        drawn = [key for key in defined if key not in chances]
-        if not drawn:
-            return chances
-        least = np.abs(real[[keys.index(key) for key in drawn]]) * (1 - 1e-9)
-        as_large = np.ones(len(drawn), np.int64)
-        for swapped in self._permuted(drawn, selected, about):
-            as_large += (np.abs(swapped) >= least).sum(axis=0)
-        often = (as_large / (self.permutations + 1)).tolist()
-        return chances | dict(zip(drawn, often, strict=True))
-
-    def _exact(
-        self, keys: Sequence[MetricKey], selected: NDArray[np.bool_]
-    ) -> dict[MetricKey, float]:
-        """McNemar's p of the metrics that are shares of datums."""
-        chances = {}
-        for key in keys:
-            outcomes = self._outcomes(*key)
-            if outcomes is not None:
-                ours, theirs = (right & tried & selected for right, tried in outcomes)
-                chances[key] = mcnemar(int((ours & ~theirs).sum()), int((theirs & ~ours).sum()))
-        return chances
+    def _mcnemar(self, key: MetricKey, selected: NDArray[np.bool_]) -> float | None:
+        """McNemar's p of a metric that is a share of datums; ``None`` of any other."""
+        outcomes = self._outcomes(*key)
+        if outcomes is None:
+            return None
+        ours, theirs = (right & tried & selected for right, tried in outcomes)
+        return mcnemar(int((ours & ~theirs).sum()), int((theirs & ~ours).sum()))
 
     def _permuted(
         self, keys: Sequence[MetricKey], selected: NDArray[np.bool_], about: str
-    ) -> Iterator[NDArray[np.float64]]:
-        """Differences when predictions are exchanged on a random half, some permutations a time.
+    ) -> NDArray[np.float64]:
+        """Differences when predictions are exchanged on random halves of the datums.
 
-        Yields:
-            ``(some, keys)``; NaN where undefined.
+        Returns:
+            ``(permutations, keys)``; NaN where undefined.
         """
         random = np.random.default_rng(self.seed)
+        permuted = np.empty((self.permutations, len(keys)))
         step = max(1, _AT_ONCE // (2 * max(1, len(self.joined.datums))))
-        starts = range(0, self.permutations, step)
+        starts = range(0, self.permutations if keys else 0, step)
         for start in track(starts, len(starts), f"permuting {about}"):
             some = min(step, self.permutations - start)
             swap = random.random((some, self.count)) < 0.5
             weights = self._weights(selected, np.concatenate([swap, ~swap]))
             first, second = np.split(self.evaluator.values(self.joined, keys, weights), 2)
-            yield second - first
+            permuted[start : start + some] = second - first
+        return permuted
 
     def _outcomes(
         self, metric: str, label: Label | None

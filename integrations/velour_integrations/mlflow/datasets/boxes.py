@@ -57,7 +57,7 @@ def boxes_table(
         for cell in cells:
             (_arrays if isinstance(cell, Mapping) else _list)(cell, columns)
         return _table(columns, np.asarray(places), labels)
-    except (_NotPlain, InvalidInput, KeyError, TypeError, ValueError):
+    except (_NotPlain, InvalidInput, KeyError, OverflowError, TypeError, ValueError):
         return None
 
 

@@ -102,7 +102,7 @@ def annotations_of(
     """
     try:
         return _read(cell, rules)
-    except (InvalidInput, KeyError, TypeError, ValueError, IndexError) as error:
+    except (InvalidInput, KeyError, OverflowError, TypeError, ValueError, IndexError) as error:
         raise _not_understood(error, uid, side, rules) from error
 
 

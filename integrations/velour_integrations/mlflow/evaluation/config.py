@@ -25,6 +25,7 @@ CONFIG = {
     "features": "columns that a model is given; all of them when left out",
     "batch_size": "rows of a batch; 256 when left out, 10,000 of a table",
     "probabilities": "False: evaluate the labels that a classifier predicts, not its probabilities",
+    "strict": "True: refuse what would be repaired, skipped or unmatched",
     "metric_prefix": "stands before the names of metrics in MLflow; the store keeps bare names",
     "col_mapping": "for extra_metrics: which column an argument of a metric's function means",
     **display_options.KEYS,
@@ -73,6 +74,7 @@ def _is_columns(value: Any) -> bool:
 _TEXT: _Rule = ("a text that is not empty", lambda value: isinstance(value, str) and value != "")
 _ANYTHING: _Rule = ("a filter", lambda value: True)  # the core checks it
 _MAPPING: _Rule = ("a mapping", lambda value: isinstance(value, Mapping))
+_FLAG: _Rule = ("True or False", lambda value: isinstance(value, bool))
 _RULES: Mapping[str, _Rule] = {
     **display_options.RULES,
     "parameters": _MAPPING,
@@ -85,6 +87,6 @@ _RULES: Mapping[str, _Rule] = {
         "a whole number of at least 1",
         lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 1,
     ),
-    "probabilities": ("True or False", lambda value: isinstance(value, bool)),
-    **display_options.RULES,
+    "probabilities": _FLAG,
+    "strict": _FLAG,
 }

@@ -97,18 +97,24 @@ class VelourEvaluator(ModelEvaluator):
         question = checked_question(task, config.get("parameters"), config.get("where"))
         extras = Extras(extra_metrics or (), custom_artifacts or (), config, run_id)
         run = run_of(run_id)
-        with velour.open_store(config.get("store")) as store:
+        with (
+            velour.reading(config.get("strict", False), _log_report),
+            velour.open_store(config.get("store")) as store,
+        ):
             truth, uids = dataset_of(dataset, {**config, "task": task}, run_id)
             where = fixed_filter(config.get("where"), truth, store)
             config = {**config, "where": where}
             question = replace(question, where=where)
             options = DisplayOptions.of(config, truth)
-            outputs = predicted(
-                truth, uids, dataset, model, predictions, task, config, bool(extras)
-            )
+            with velour.reading() as log:
+                outputs = predicted(
+                    truth, uids, dataset, model, predictions, task, config, bool(extras)
+                )
             logged = model_id or getattr(model, "model_id", None)
             name = config.get("model") or outputs.dataset.model or name_of(model, logged)
             evaluated = outputs.dataset.with_model(str(name or run.name or run_id))
+            if not log.report.is_clean:
+                evaluated = evaluated.with_predictions_reading(log.report)
             if extras:  # which may fail: nothing is kept before them
                 evaluation = compute(evaluated, question, run)
             else:
@@ -129,6 +135,10 @@ class VelourEvaluator(ModelEvaluator):
             log_metrics(run_id, metrics, dataset.name, dataset.digest, model_id=logged)
         artifacts = log_artifacts(run_id, evaluation, evaluated, seen) | extras.log()
         return EvaluationResult(metrics=metrics, artifacts=artifacts, run_id=run_id)
+
+
+def _log_report(report: velour.ReadingReport) -> None:
+    _logger.warning("Velour did not read everything as it was written.\n%s", report)
 
 
 _OFTEN_MEANT = {

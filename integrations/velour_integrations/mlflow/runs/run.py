@@ -23,7 +23,7 @@ from velour_integrations.mlflow.runs.names import (
     slice_metrics,
 )
 from velour_integrations.mlflow.runs.run_tags import SHOWN, describe
-from velour_plugin import Dataset, EvaluatedRun, Evaluation, Store
+from velour_plugin import Dataset, EvaluatedRun, Evaluation, ReadingReport, Store
 from velour_plugin.errors import BadFilter
 from velour_plugin.plugin import Findings, find, leaderboard_beside, write_predictions
 
@@ -148,6 +148,16 @@ def log_metrics(
     mlflow.MlflowClient().log_batch(run_id, metrics=entities)
 
 
+def _reading_reports(dataset: Dataset) -> dict[str, ReadingReport]:
+    """Reports of the parts of a dataset that were not read just as they were written."""
+    reports = {"dataset": dataset.reading, "predictions": dataset.predictions_reading}
+    return {part: report for part, report in reports.items() if report and not report.is_clean}
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, sort_keys=True, allow_nan=False), encoding="utf-8")
+
+
 def log_artifacts(
     run_id: str, evaluation: Evaluation, dataset: Dataset, seen: Look | None = None
 ) -> dict[str, Any]:
@@ -171,8 +181,9 @@ def log_artifacts(
         root, content = Path(name), evaluation.to_dict()
         (root / FOLDER).mkdir()
         write_predictions(dataset, root / FOLDER / "predictions.parquet")
-        path = root / FOLDER / "evaluation.json"
-        path.write_text(json.dumps(content, sort_keys=True, allow_nan=False), encoding="utf-8")
+        _write_json(root / FOLDER / "evaluation.json", content)
+        for part, report in _reading_reports(dataset).items():
+            _write_json(root / FOLDER / f"reading_of_{part}.json", report.to_dict())
         if findings is not None and options.report:
             shown = write_all(root, findings, dataset, options)
         client.log_artifacts(run_id, name)

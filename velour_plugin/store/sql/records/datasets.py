@@ -17,7 +17,8 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, 
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.columns.annotation_table import LabelName
-from velour_plugin.domain.datasets import Dataset, version_digest
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.encoding.dataset_digests import version_digest
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.errors import BadDataset, NotFound, UnknownName
 from velour_plugin.partitions import PartitionedDataset, parts_of

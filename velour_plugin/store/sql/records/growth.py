@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from sqlalchemy import Connection, select
 
-from velour_plugin.domain.datasets import Dataset, version_digest
+from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.encoding.dataset_digests import version_digest
 from velour_plugin.domain.metadata import decode_metadata
 from velour_plugin.domain.order import natural_order
 from velour_plugin.store.sql import schema

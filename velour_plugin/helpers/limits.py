@@ -1,0 +1,35 @@
+"""Limits that keep the cost of a file in proportion: each can be raised by an environment variable.
+
+===============================  ============  ====================================================
+variable                         default       bounds
+===============================  ============  ====================================================
+``VELOUR_MAX_FILE_BYTES``        17179869184   bytes of one input file
+``VELOUR_MAX_UNPACKED_RATIO``    200           how many times its size a compressed file unpacks to
+``VELOUR_MAX_IMAGE_SIDE``        1000000       pixels of an image's height or width, where polygons
+                                               become masks
+===============================  ============  ====================================================
+"""
+
+from __future__ import annotations
+
+import os
+
+from velour_plugin.errors import InvalidInput
+
+_DEFAULTS = {
+    "VELOUR_MAX_FILE_BYTES": 1 << 34,
+    "VELOUR_MAX_UNPACKED_RATIO": 200,
+    "VELOUR_MAX_IMAGE_SIDE": 1_000_000,
+}
+
+
+def limit(name: str) -> int:
+    """The limit that an environment variable sets, or its default.
+
+    Raises:
+        InvalidInput: the variable is no whole number above 0.
+    """
+    text = os.environ.get(name) or str(_DEFAULTS[name])
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text)):
+        raise InvalidInput(f"{name}={text!r}: expected a whole number above 0.")
+    return int(text)
