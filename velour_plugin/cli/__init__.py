@@ -22,6 +22,7 @@ COMMANDS = {
     "datasets": "datasets",
     "db": "db",
     "evaluate": "evaluate",
+    "matches": "matches",
     "matrix": "matrix",
     "models": "models",
     "plugins": "plugins",

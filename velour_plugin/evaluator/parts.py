@@ -91,6 +91,22 @@ class Explaining:
         """
         return {}
 
+    def matches(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
+        """Pairs of truths and predictions, and what is left of either.
+
+        Args:
+            ledger: as :meth:`Evaluator.match` made it.
+
+        Returns:
+            Columns with a row a pair or what is left over, in the order in which they are shown:
+            ``datum``, an index; ``outcome``, ``true positive``, ``false positive`` or ``false
+            negative``; ``kind`` of error, a text, empty for true positives; ``truth`` and
+            ``prediction``, indices of labels, -1 for none; ``score`` and ``iou``, NaN for none;
+            ``truth_box`` and ``prediction_box``, ``(n, 4)`` as xmin, ymin, xmax, ymax in pixels,
+            NaN for none. Empty if the task has no pairs.
+        """
+        return {}
+
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
         """Return score and errors of each datum by itself, for tables of the worst and for maps.
 

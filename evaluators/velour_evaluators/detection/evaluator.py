@@ -126,7 +126,7 @@ class ObjectDetection(Evaluator):
         self, ledger: Ledger, datums: NDArray[np.bool_] | None = None
     ) -> dict[str, tuple[int, float | None]]:
         """Return by kind the number of errors and the AP that they cost, as in TIDE."""
-        from velour_evaluators.detection.error_kinds import errors_by_kind
+        from velour_evaluators.detection.errors.error_kinds import errors_by_kind
 
         return errors_by_kind(ledger, ledger.weights_of(datums))
 
@@ -140,6 +140,12 @@ class ObjectDetection(Evaluator):
         from velour_evaluators.detection.details import detail_metrics
 
         return detail_metrics(ledger, ledger.weights_of(datums, weights))
+
+    def matches(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
+        """Return true and false positives and false negatives, at the score and IoU threshold."""
+        from velour_evaluators.detection.errors.matches import matches_of
+
+        return matches_of(ledger)
 
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
         """Return F1, false positives and false negatives of each image, at both thresholds."""

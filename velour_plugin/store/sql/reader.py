@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from itertools import count, takewhile
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.columns.annotation_table import AnnotationTable
+from velour_plugin.domain.dataset_changes import DatasetChanges
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.encoding.codec import table_from_bytes
 from velour_plugin.domain.evaluation import Evaluation
@@ -49,6 +50,9 @@ from velour_plugin.store.sql.records import (
 )
 from velour_plugin.store.sql.records.revisions import revision_of
 from velour_plugin.store.values import Candidate, DatumSelection, Version, VersionDiff
+
+MOST_EXPLAINED = 200_000
+"""Datums of a version up to which a difference says what differs: both are read for it."""
 
 
 class SqlReader(ABC):
@@ -158,7 +162,11 @@ class SqlReader(ABC):
         """Differences between two versions of a dataset, by their numbers."""
         with self._reading() as connection:
             numbered = [datasets.numbered(connection, name, number) for number in (before, after)]
-            return growth.diff_versions(connection, *numbered)
+            difference = growth.diff_versions(connection, *numbered)
+        if max(version.datums for version in numbered) > MOST_EXPLAINED:
+            return difference
+        changes = DatasetChanges.between(*map(self.load_version, numbered))
+        return replace(difference, changes=changes)
 
     def candidates(self, dataset: str) -> list[Candidate]:
         """Every evaluation of a dataset, once for each run; the newest first."""
