@@ -45,8 +45,9 @@ from velour_plugin.domain.metadata import AREA_UNIT, checked_location, encode_me
 from velour_plugin.domain.models import Model
 from velour_plugin.domain.order import natural_argsort, natural_order
 from velour_plugin.domain.reading import ReadingReport, reading
-from velour_plugin.domain.storable_text import is_storable
+from velour_plugin.domain.storable_text import LONGEST_NAME, is_name
 from velour_plugin.errors import BadDataset
+from velour_plugin.helpers.representation import shortened
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -288,8 +289,11 @@ class Dataset:
                 for one twice; reading is strict and would repair.
         """
         model = model.name if isinstance(model, Model) else model
-        if not is_storable(model):
-            raise BadDataset(f"model {model!r}: expected its name, a string without U+0000.")
+        if model != "" and not is_name(model):
+            raise BadDataset(
+                f"model {shortened(model)}: expected its name, a string without U+0000, of at most "
+                f"{LONGEST_NAME:,} bytes."
+            )
         with reading(strict) as log:
             if isinstance(predictions, (str, os.PathLike)):
                 predictions = self._read(predictions)
@@ -513,13 +517,16 @@ class Dataset:
 
 
 def check_dataset_name(name: object) -> None:
-    """Refuse a dataset name that is empty or that no store can hold.
+    """Refuse a dataset name that is empty, too long, or that no store can hold.
 
     Raises:
         BadDataset: the name is such.
     """
-    if not name or not is_storable(name):
-        raise BadDataset(f"dataset name {name!r}: expected a non-empty string without U+0000.")
+    if not is_name(name):
+        raise BadDataset(
+            f"dataset name {shortened(name)}: expected a non-empty string without U+0000, of "
+            f"at most {LONGEST_NAME:,} bytes."
+        )
 
 
 _OF_DATUMS = ("datum_digests", "truth_digests", "prediction_digests", "contents")

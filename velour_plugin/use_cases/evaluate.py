@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from numbers import Integral
-from reprlib import repr as shortened
 from typing import TYPE_CHECKING, Any
 
 from velour_plugin.domain.datasets import Dataset
@@ -22,6 +21,7 @@ from velour_plugin.domain.later_fields import later
 from velour_plugin.domain.reading import reading
 from velour_plugin.errors import BadDataset, DamagedContent, InvalidInput, NotFound
 from velour_plugin.filters import parse_filter
+from velour_plugin.helpers.representation import shortened
 from velour_plugin.matching.parallel_match import match_parts
 from velour_plugin.matching.question import Question
 from velour_plugin.partitions import PartitionedDataset

@@ -151,7 +151,7 @@ class ImageClassification(Evaluator):
         datums: NDArray[np.bool_] | None = None,
         weights: NDArray[np.int64] | None = None,
     ) -> list[Metric]:
-        """Compute confusion matrix and reliability of each key; decisions and curves of each label."""
+        """Compute the confusion matrix and reliability of keys, decisions and curves of labels."""
         counts = ledger.weights_of(datums, weights)
         axes = [axis.weighted(counts) for axis in axes_of(ledger)]
         return [metric for axis in axes for metric in detail_metrics(axis)]

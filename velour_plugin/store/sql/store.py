@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from reprlib import repr as shortened
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection
@@ -15,6 +14,7 @@ from velour_plugin.domain.facts import Facts, checked_text
 from velour_plugin.domain.models import Model
 from velour_plugin.errors import InvalidInput, StoreUnavailable
 from velour_plugin.filters import Where, parse_filter
+from velour_plugin.helpers.representation import shortened
 from velour_plugin.helpers.store_urls import masked_url
 from velour_plugin.helpers.usage import in_use
 from velour_plugin.partitions import PartitionedDataset
