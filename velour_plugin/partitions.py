@@ -73,7 +73,7 @@ class PartitionedDataset:
 
     @classmethod
     def write(cls, folder: str | os.PathLike[str], parts: Iterable[Dataset]) -> PartitionedDataset:
-        """Write parts as they come; only one needs to be in memory.
+        """Write parts as they come, and return the whole; only one needs to be in memory.
 
         Args:
             folder: to make; parts of an earlier call are replaced.
@@ -114,7 +114,7 @@ class PartitionedDataset:
         return len(self.parts)
 
     def part(self, number: int) -> Dataset:
-        """Read one part."""
+        """Read one part, by its number from 0, with its predictions."""
         folder = self.folder / self.parts[number]
         datums = read_datums(folder / "datums.parquet")
         index_of = {uid: index for index, uid in enumerate(datums.uids)}
@@ -132,12 +132,12 @@ class PartitionedDataset:
 
 
 def parts_of(dataset: Dataset | PartitionedDataset) -> Iterable[Dataset]:
-    """The parts of a dataset; a dataset in memory is one part."""
+    """Return the parts of a dataset, read as they are iterated; one in memory is its only part."""
     return (dataset,) if isinstance(dataset, Dataset) else dataset
 
 
 def split(dataset: Dataset, parts: int) -> Sequence[Dataset]:
-    """Split a dataset in memory into parts of about equal size."""
+    """Split a dataset in memory into at most so many parts of about equal size, none empty."""
     import numpy as np
 
     bounds = np.linspace(0, len(dataset), parts + 1).astype(int)

@@ -174,7 +174,11 @@ def _each(items: Any) -> tuple[Any, ...]:
 
 
 def check_kind(item: object, kind: type) -> None:
-    """Refuse an item that is not of the expected kind: ground truth or prediction."""
+    """Refuse an item that is not of the expected kind: ground truth or prediction.
+
+    Raises:
+        BadDataset: it is something else.
+    """
     if not isinstance(item, kind):
         raise BadDataset(
             f"{shortened(item)}: expected a velour.{kind.__name__}: a datum with its annotations."

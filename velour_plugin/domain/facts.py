@@ -29,7 +29,7 @@ _SOURCE = re.compile(r"[A-Za-z_][\w-]*")
 
 
 def fact_name(source: str, name: str) -> str:
-    """The name of a fact as a property in filters.
+    """Return the name of a fact as a property in filters.
 
     >>> fact_name("quality", "blur")
     'fact.quality.blur'
@@ -38,7 +38,7 @@ def fact_name(source: str, name: str) -> str:
 
 
 def fact_parts(name: str) -> tuple[str, str]:
-    """Source and name of a fact; undoes :func:`fact_name`."""
+    """Split a name as :func:`fact_name` makes it into source and name of the fact."""
     if name == TAGS:
         return TAG_SOURCE, TAG_SOURCE
     source, _, rest = name.removeprefix("fact.").partition(".")

@@ -35,6 +35,10 @@ GEOJSON_TYPES = frozenset(
 )
 
 
+AREA_UNIT = "area_unit"
+"""The name, in a dataset's metadata, of the unit in which areas of its annotations are."""
+PIXELS, SQUARE_METRES = "pixel", "square metre"
+"""Units of area; pixels where a dataset names none."""
 DEEPEST = 64
 """Lists and mappings of metadata inside each other."""
 _EXACT = 2**53
@@ -42,7 +46,7 @@ _NUMBERS = (int, float)
 
 
 def encode_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata as JSON, keys sorted.
+    """Convert metadata to JSON, keys sorted; dates and times are tagged, geometries are GeoJSON.
 
     Raises:
         BadMetadata: it is no mapping, a key is no non-empty string, or a value has no JSON form.
@@ -79,7 +83,7 @@ def check_encoded(metadata: Sequence[Mapping[str, Any] | None]) -> None:
 
 
 def is_all_plain(metadata: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether :func:`encode_metadata` accepts all of many unchanged; one pass over all values.
+    """Whether :func:`encode_metadata` leaves all of many unchanged; one pass over all values.
 
     ``False`` where it may refuse or convert a value: then each must be encoded.
     """
@@ -95,7 +99,7 @@ def is_all_plain(metadata: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def decode_metadata(encoded: Mapping[str, Any]) -> dict[str, Any]:
-    """Undo :func:`encode_metadata`.
+    """Convert JSON of :func:`encode_metadata` back to metadata.
 
     Raises:
         BadMetadata: it is something else.
@@ -106,7 +110,7 @@ def decode_metadata(encoded: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checked_location(location: object) -> shapely.Geometry | None:
-    """A location as a shapely geometry in WGS84, x = longitude, y = latitude.
+    """Convert a location to shapely in WGS84, x = longitude, y = latitude; ``None`` stays.
 
     Args:
         location: a ``(latitude, longitude)`` pair, GeoJSON
@@ -144,7 +148,7 @@ class ImageMetadata:
                 raise BadMetadata(f"image {name} {size!r}: expected a whole number of pixels > 0.")
 
     def to_metadata(self) -> dict[str, Any]:
-        """The image's size as metadata of its datum."""
+        """Return ``{"height": …, "width": …}``, for the image's datum."""
         return {"height": self.height, "width": self.width}
 
 
@@ -160,7 +164,7 @@ class VideoFrameMetadata:
             raise BadMetadata(f"frame {self.frame!r}: expected a whole number >= 0.")
 
     def to_metadata(self) -> dict[str, Any]:
-        """The frame's size and number as metadata of its datum."""
+        """Return ``{"height": …, "width": …, "frame": …}``, for the frame's datum."""
         return {**self.image.to_metadata(), "frame": self.frame}
 
 

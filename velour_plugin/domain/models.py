@@ -46,7 +46,7 @@ class Model:
 
 
 def metadata_value(text: str) -> Any:
-    """A value of metadata from a command line or a tag: a JSON value where it is one, else text.
+    """Read a value from a command line or a tag: JSON where the text is JSON, else the text.
 
     >>> metadata_value("50"), metadata_value("true"), metadata_value("swin"), metadata_value('"50"')
     (50, True, 'swin', '50')

@@ -49,7 +49,7 @@ _MOMENT = re.compile(
 
 
 def readings(encoded: Any) -> Readings:
-    """Read a value of metadata, as JSON; lists and mappings have no reading.
+    """Return what metadata, as JSON, can be compared as: values by type; none of a list.
 
     >>> readings({"$datetime": "2026-07-01T12:00:00+00:00"})["day"]
     '2026-07-01'
@@ -69,7 +69,7 @@ def readings(encoded: Any) -> Readings:
 
 
 def literal_readings(value: Any) -> Readings:
-    """Read a literal of a filter."""
+    """Return what a literal of a filter can be compared as: values by type."""
     if is_geometry(value):
         return {}
     if isinstance(value, str):

@@ -19,7 +19,7 @@ _METADATA = "metadata."
 
 
 def canonical_name(name: str) -> str:
-    """The canonical name: with ``metadata.`` only where the bare name means another property."""
+    """Drop ``metadata.`` from a name, unless the bare name means another property."""
     bare = name.removeprefix(_METADATA)
     if bare == name or bare.startswith(_METADATA) or is_reserved(bare):
         return name
@@ -48,7 +48,7 @@ def checked_name(name: object) -> str:
 
 
 def fact_of(name: str, family: PropertyFamily | None) -> str | None:
-    """The fact that answers a property, as :func:`velour_plugin.domain.facts.fact_name` names it.
+    """Return the fact that answers a property: ``fact.SOURCE.NAME`` or ``fact.tags``.
 
     ``None`` for properties that are no facts, and for ``fact.`` without source or name.
     """
@@ -63,7 +63,7 @@ def fact_of(name: str, family: PropertyFamily | None) -> str | None:
 
 
 def path_of(name: str, family: PropertyFamily | None) -> tuple[str, ...]:
-    """Steps into the metadata that a property is in; empty where it is no metadata."""
+    """Return the steps into the metadata that a property is in; empty where it is no metadata."""
     if family is None:
         return tuple(name.removeprefix(_METADATA).split("."))
     if family.kind_of(name) != "any" or family.value is not None:

@@ -45,15 +45,19 @@ def read_bytes(path: str | os.PathLike[str], name: str | None = None) -> bytes:
             ``VELOUR_MAX_UNPACKED_RATIO`` times its size.
     """
     name = name or repr(os.fspath(path))
-    check_regular(path, name)  # before it is opened, which would wait for a pipe's other end
-    with _unreadable(name), open(path, "rb") as file:
+    with _unreadable(name), open(path, "rb", opener=_open_without_waiting) as file:
         content = _bounded(file)
     if content.startswith(_GZIP):
         return _unpacked(content, name)
-    for magic, (kind, command) in _PACKED.items():
-        if content.startswith(magic):
-            raise BadDataset(f"{name} is {kind}: unpack it with '{command}'; only gzip is read.")
+    if content.startswith(tuple(_PACKED)):
+        kind, command = next(words for magic, words in _PACKED.items() if content.startswith(magic))
+        raise BadDataset(f"{name} is {kind}: unpack it with '{command}'; only gzip is read.")
     return content
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open even a pipe at once, whose other end would be waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def check_regular(path: str | os.PathLike[str], name: str | None = None) -> None:
@@ -63,12 +67,15 @@ def check_regular(path: str | os.PathLike[str], name: str | None = None) -> None
         UnreadableFile: it is missing, a folder, a pipe or a device.
     """
     with _unreadable(name or repr(os.fspath(path))):
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError
-        if not stat.S_ISREG(mode):
-            kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
-            raise OSError(0, f"it is {kind}, expected a file: write its content to one first")
+        _check_mode(os.stat(path).st_mode)
+
+
+def _check_mode(mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
+        raise OSError(0, f"it is {kind}, expected a file: write its content to one first")
 
 
 @contextmanager
@@ -84,7 +91,9 @@ def _unreadable(name: str) -> Iterator[None]:
 
 
 def _bounded(file: Any) -> bytes:
-    most, size = limit("VELOUR_MAX_FILE_BYTES"), os.fstat(file.fileno()).st_size
+    status = os.fstat(file.fileno())
+    _check_mode(status.st_mode)
+    most, size = limit("VELOUR_MAX_FILE_BYTES"), status.st_size
     if size > most:
         raise OSError(
             0, f"it is larger than {most:,} bytes; VELOUR_MAX_FILE_BYTES raises the limit"

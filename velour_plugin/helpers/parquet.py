@@ -32,13 +32,13 @@ from velour_plugin.helpers.libraries import shapely
 
 
 def write_predictions(dataset: Dataset, path: Path) -> None:
-    """Write a dataset's predictions; the model's name is in the file's own metadata."""
+    """Write a dataset's predictions, and the model's name in the file's own metadata."""
     assert dataset.predictions is not None
     write_table(dataset.predictions, dataset.uids, path, {"velour.model": str(dataset.model)})
 
 
 def read_predictions(path: Path, dataset: Dataset) -> Dataset:
-    """Read predictions that :func:`write_predictions` wrote, into their dataset.
+    """Read what :func:`write_predictions` wrote, and return the dataset with it as predictions.
 
     Raises:
         BadDataset: a row is for no datum of the dataset.
@@ -50,7 +50,7 @@ def read_predictions(path: Path, dataset: Dataset) -> Dataset:
 def write_table(
     table: AnnotationTable, uids: Sequence[str], path: Path, notes: Mapping[str, str] | None = None
 ) -> None:
-    """Write annotations.
+    """Write annotations as a parquet file.
 
     Args:
         table: of the datums named by ``uids``.
@@ -64,7 +64,7 @@ def write_table(
 def read_table(
     path: Path, index_of: Mapping[str, int], labels: Iterable[LabelName] = ()
 ) -> tuple[AnnotationTable, dict[str, str]]:
-    """Read annotations, and the notes of their file.
+    """Read annotations, and the notes of their file, from a parquet file.
 
     Args:
         path: of the file.
@@ -80,7 +80,7 @@ def read_table(
 
 
 def write_datums(datums: Iterable[Datum], path: Path) -> None:
-    """Write datums without their annotations."""
+    """Write datums without their annotations as a parquet file."""
     import pyarrow as pa
 
     rows = [(datum.uid, encode_metadata(datum.metadata), datum.location) for datum in datums]

@@ -25,7 +25,7 @@ def shortened(value: object) -> str:
 
 
 def short_repr(value: Any, text: Callable[[Any], str] = repr) -> str:
-    """``Name(field=value, …)`` of a dataclass, without the fields that have their defaults.
+    """Return ``Name(field=value, …)`` of a dataclass, without the fields that have their defaults.
 
     Args:
         value: an instance of a dataclass.

@@ -151,7 +151,7 @@ class AnnotationTable:
         annotations: Iterable[tuple[int, Sequence[Annotation]]],
         labels: Sequence[LabelName] = (),
     ) -> AnnotationTable:
-        """Make a table from objects.
+        """Make a table from objects, a row for each label of each annotation.
 
         Args:
             annotations: pairs of a datum's index and its annotations.
@@ -207,7 +207,7 @@ class AnnotationTable:
         return whole.take(np.argsort(whole.datum, kind="stable"))
 
     def take(self, rows: NDArray[Any] | slice) -> AnnotationTable:
-        """Some rows, by index or mask, in that order."""
+        """Return some rows, by index or mask, in that order."""
         columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _WHOLE}
         kept = len(columns["datum"])
         for name in _NOTHING:
@@ -217,7 +217,7 @@ class AnnotationTable:
         return replace(self, **columns, **objects)
 
     def on_datums(self, chosen: NDArray[np.bool_]) -> AnnotationTable:
-        """Keep the rows of the chosen datums and renumber them from 0.
+        """Return the rows of the chosen datums, which are renumbered from 0.
 
         Args:
             chosen: ``(datums,)`` bool.
@@ -227,13 +227,13 @@ class AnnotationTable:
         return replace(kept, datum=index[kept.datum])
 
     def relabelled(self, labels: Sequence[LabelName], index: NDArray[Any]) -> AnnotationTable:
-        """Replace the labels: ``index[old]`` is a label's new index, -1 drops its rows."""
+        """Return the rows under other labels: ``index[old]`` is the new one, -1 drops the rows."""
         label = np.asarray(index, np.int32)[self.label] if len(self.labels) else self.label
         table = replace(self, labels=tuple(labels), label=label)
         return table if (label >= 0).all() else table.take(label >= 0)
 
     def in_vocabulary(self, vocabulary: Vocabulary) -> AnnotationTable:
-        """The same rows, with labels as another vocabulary numbers them.
+        """Return the same rows, with labels numbered as in another vocabulary.
 
         Raises:
             KeyError: a label is not in it.
@@ -241,7 +241,7 @@ class AnnotationTable:
         return self.relabelled(vocabulary.names, vocabulary.indices(self.labels))
 
     def annotations_of(self, datum: int) -> list[Annotation]:
-        """The annotations of one datum as objects."""
+        """Return the annotations of one datum, by its index, as objects; maybe none."""
         first, last = np.searchsorted(self.datum, [datum, datum + 1])
         if first == last:
             return []

@@ -46,14 +46,14 @@ class DatumColumns(Sequence[Datum]):
     def numbered(
         cls, rows: int, metadata: Sequence[Mapping[str, Any]] | None = None
     ) -> DatumColumns:
-        """Datums whose uids are the numbers from 0 on; see :meth:`of_uids`."""
+        """Make columns of datums whose uids are ``"0"``, ``"1"``, …; see :meth:`of_uids`."""
         uids = tuple(map(str, range(rows)))
         columns = cls(uids) if metadata is None else cls.of_uids(uids, metadata)
         return replace(columns, is_numbered=True)
 
     @classmethod
     def of(cls, datums: Iterable[Datum]) -> DatumColumns:
-        """Datum objects as columns; columns are returned as they are."""
+        """Convert datum objects to columns; columns are returned as they are."""
         if isinstance(datums, DatumColumns):
             return datums
         datums = tuple(datums)
@@ -72,7 +72,7 @@ class DatumColumns(Sequence[Datum]):
         metadata: Sequence[Mapping[str, Any]] | None = None,
         locations: Sequence[Any] | None = None,
     ) -> DatumColumns:
-        """Check columns as :class:`Datum` checks each object.
+        """Make columns, with the checks that :class:`Datum` makes of each object.
 
         Args:
             uids: names of the datums.
@@ -127,16 +127,16 @@ class DatumColumns(Sequence[Datum]):
         return f"<DatumColumns of {len(self):,} datums>"
 
     def where(self, chosen: NDArray[np.bool_]) -> DatumColumns:
-        """The datums that a mask of shape ``(n,)`` selects."""
+        """Return the datums that a boolean mask of shape ``(n,)`` selects."""
         return self._each(lambda column: tuple(compress(column, chosen)))
 
     def take(self, order: Sequence[int]) -> DatumColumns:
-        """The datums at some indices, in that order."""
+        """Return the datums at some indices, in that order."""
         return self._each(lambda column: tuple(column[index] for index in order))
 
     @property
     def properties(self) -> set[str]:
-        """Names of all metadata."""
+        """Names of metadata that any of the datums has."""
         return {name for known in self.metadata or () for name in known}
 
     def check_unique(self, dataset: str) -> None:

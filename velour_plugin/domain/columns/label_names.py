@@ -22,7 +22,7 @@ _NUMBERED = re.compile(r"(\d+)\s*:\s*(\S.*)")
 
 
 def numbered_names(labels: Any) -> dict[int, str]:
-    """Names by number.
+    """Read the names of classes by their numbers.
 
     Args:
         labels: names in the order of their numbers from 0; a mapping of numbers to names; or the
@@ -48,7 +48,7 @@ def numbered_names(labels: Any) -> dict[int, str]:
 
 
 def class_count(names: Mapping[int, str]) -> int:
-    """How many classes a volume of scores has: those numbered from 0 without a gap.
+    """Return how many classes a volume of scores has: those numbered from 0 without a gap.
 
     >>> class_count({0: "road", 1: "car", 255: "void"})
     2

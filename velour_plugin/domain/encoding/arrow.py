@@ -28,7 +28,7 @@ _FLOATS = {"double": "float64", "float": "float32", "halffloat": "float16"}
 def columns_to_parquet(
     columns: Mapping[str, Any], notes: Mapping[str, str] | None = None, *, compact: bool = False
 ) -> bytes:
-    """Write columns as a compressed parquet file.
+    """Encode columns as a compressed parquet file, and return its bytes.
 
     Args:
         columns: by name, equally long: numpy arrays or pyarrow's.
@@ -126,7 +126,7 @@ def _read_table(content: Any, texts: Collection[str]) -> Any:
 
 
 def numbers_to_arrow(values: Any, *, nan_is_absent: bool = False) -> Any:
-    """A numpy array as a pyarrow array, numbers without a copy; others are returned as they are.
+    """Convert a numpy array to a pyarrow array, numbers without a copy; others stay as they are.
 
     Args:
         values: ``(n,)`` numbers, booleans, or objects that pyarrow knows the type of.
@@ -151,7 +151,7 @@ def numbers_to_arrow(values: Any, *, nan_is_absent: bool = False) -> Any:
 
 
 def texts_to_arrow(texts: Sequence[str]) -> Any:
-    """Texts as a pyarrow array."""
+    """Convert texts to a pyarrow array."""
     import pyarrow as pa
 
     encoded = [text.encode() for text in texts]
@@ -164,7 +164,7 @@ def texts_to_arrow(texts: Sequence[str]) -> Any:
 
 
 def column_to_numpy(column: Any) -> NDArray[Any]:
-    """The values of a pyarrow column or array, without a copy where numpy has the same layout.
+    """Convert a pyarrow column or array to numpy, without a copy where the layout is the same.
 
     A missing number is NaN; text and bytes become objects.
     """

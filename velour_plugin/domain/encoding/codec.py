@@ -79,7 +79,7 @@ def table_to_bytes(
     *,
     compact: bool = False,
 ) -> bytes:
-    """Write annotations as a parquet file; :func:`table_from_bytes` undoes it exactly.
+    """Encode annotations as a parquet file; :func:`table_from_bytes` undoes it exactly.
 
     Args:
         table: of the datums named by ``uids``.
@@ -109,7 +109,7 @@ def table_from_bytes(
     *,
     some: bool = False,
 ) -> tuple[AnnotationTable, dict[str, str]]:
-    """Read annotations, and the notes of their file.
+    """Decode annotations; return them with the notes of their file.
 
     Args:
         content: of a parquet file.

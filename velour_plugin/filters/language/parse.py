@@ -38,7 +38,7 @@ _WORDS = re.compile(r"'(?:[^']|'')*'|\b(?:and|or|not)\b|[-+*/^%()]", re.IGNORECA
 
 
 def parse_filter(where: Where) -> Node | None:
-    """Read a filter.
+    """Parse a filter into its tree; ``None`` for no filter.
 
     Args:
         where: CQL2 text, CQL2 JSON, a Python expression, a tree, or ``None`` for no filter.
@@ -106,7 +106,7 @@ class _Reader:
         self.operators = 0
 
     def filter(self, json_node: Any, where: object) -> Node:
-        """Read a whole filter."""
+        """Read a whole filter from CQL2 JSON."""
         node = self.node(json_node, "")
         if isinstance(node, Literal):
             raise BadFilter(f"filter {shortened(where)} is a constant: compare a property with it.")
@@ -124,7 +124,7 @@ class _Reader:
             raise
 
     def position_of(self, path: str) -> str:
-        """The current position: a column of the text, or a path into JSON."""
+        """Return the current position: a column of the text, or a path into JSON."""
         return self.positions.here() if self.positions else path.lstrip(".") or "its top"
 
     def _shown(self, position: str) -> str:
@@ -218,7 +218,7 @@ def _typed(json_node: Mapping[str, Any], pixels: bool) -> Any:
     if "date" in json_node:
         return date_of(json_node["date"])
     if "bbox" in json_node:
-        return checked_geometry(_box(json_node["bbox"]), pixels)
+        return checked_geometry(_box(json_node["bbox"], pixels), pixels)
     kind = json_node.get("type")
     if isinstance(kind, str) and kind in GEOJSON_TYPES:
         return checked_geometry(_geometry(json_node), pixels)
@@ -234,19 +234,25 @@ def _geometry(json_node: Mapping[str, Any]) -> shapely.Geometry:
         raise BadGeometry(f"geometry {shortened(dict(json_node))} in a filter: {error}") from error
 
 
-def _box(corners: Any) -> shapely.Geometry:
+def _box(corners: Any, pixels: bool) -> shapely.Geometry:
+    """A box of four corners; on Earth, one whose west is beyond its east is two."""
     if (
         not isinstance(corners, (list, tuple))
         or len(corners) != 4
         or not all(isinstance(corner, (int, float)) and _is_finite(corner) for corner in corners)
-        or corners[0] > corners[2]
+        or (pixels and corners[0] > corners[2])
         or corners[1] > corners[3]
     ):
         raise BadGeometry(
-            f"BBOX {shortened(corners)}: expected west, south, east, north with west <= east and "
-            "south <= north; one over the antimeridian is two, joined by OR."
+            f"BBOX {shortened(corners)}: expected west, south, east, north with south <= north, "
+            "and west <= east but for one across the antimeridian."
         )
-    return shapely.box(*corners)
+    west, south, east, north = corners
+    if west <= east:
+        return shapely.box(*corners)
+    halves = [(west, 180.0), (-180.0, east)]  # as RFC 7946 says, 5.2
+    wide = [shapely.box(left, south, right, north) for left, right in halves if left < right]
+    return wide[0] if len(wide) == 1 else shapely.MultiPolygon(wide)
 
 
 def _is_finite(number: float) -> bool:

@@ -16,7 +16,12 @@ REGION = "annotation.geometry"
 
 
 def spatial(op: str, nodes: Sequence[Node]) -> Call:
-    """A call of ``S_INTERSECTS`` or the like on two geometries, at least one a property."""
+    """Check the operands of ``S_INTERSECTS`` or the like, and return the call, a property first.
+
+    Raises:
+        BadFilter: they are not two places, or none of them is a property.
+        BadGeometry: a literal cannot be compared.
+    """
     fits = len(nodes) == 2 and all(map(_is_place, nodes))
     if not fits or all(isinstance(node, Literal) for node in nodes):
         raise BadFilter(
@@ -34,7 +39,13 @@ def spatial(op: str, nodes: Sequence[Node]) -> Call:
 
 
 def dwithin(op: str, nodes: Sequence[Node]) -> Call:
-    """``DWITHIN``: a place, a point, a distance and a unit of length."""
+    """Check the operands of ``DWITHIN``: a place, a point, a distance, a unit; return the call.
+
+    Raises:
+        BadFilter: they are something else, or the distance is out of range.
+        UnknownName: there is no such unit of length.
+        BadGeometry: the point cannot be compared.
+    """
     if not _is_nearness(nodes):
         raise BadFilter(
             "operator DWITHIN takes location or GeoJSON metadata, POINT(lon lat), a distance and "
