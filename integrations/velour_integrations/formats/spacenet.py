@@ -21,6 +21,7 @@ from functools import partial
 import numpy as np
 import shapely
 
+from velour_integrations.formats.earth import centroid, cut_at_antimeridian
 from velour_plugin import (
     Annotation,
     AnnotationTable,
@@ -129,11 +130,8 @@ def _polygons(rows: Iterable[Mapping[str, str]], path: Path) -> Iterable[Polygon
 
 
 def _centre(rows: Iterable[Mapping[str, str]], path: Path) -> shapely.Point | None:
-    places = [_from_wkt(row["PolygonWKT_Geo"], row, path) for row in rows]
-    together = shapely.GeometryCollection(
-        [location for location in places if not location.is_empty]
-    )
-    return None if together.is_empty else shapely.force_2d(together.centroid)
+    places = [shapely.force_2d(_from_wkt(row["PolygonWKT_Geo"], row, path)) for row in rows]
+    return centroid([cut_at_antimeridian(place) for place in places if not place.is_empty])
 
 
 def _from_wkt(text: str, row: Mapping[str, str], path: Path) -> shapely.Polygon:
