@@ -76,15 +76,16 @@ def test_what_does_not_cross_stays_as_it_is(shape: Any) -> None:
 def test_a_centroid_is_the_same_wherever_longitudes_begin() -> None:
     rng = np.random.default_rng(5)
     for _ in range(50):
-        ring = rng.uniform((-8, -8), (8, 8), (3, 2)) + (0, rng.uniform(-70, 70))
+        ring = rng.uniform((-8, -8), (8, 8), (3, 2))
+        ring[:, 1] += rng.uniform(-70, 70)
         here = centroid([shapely.Polygon(ring)])
         other_side = np.column_stack([ring[:, 0] % 360 - 180, ring[:, 1]])
         there = cut_at_antimeridian(shapely.Polygon(other_side))
         moved = centroid([there])
         assert here is not None
         assert moved is not None
-        assert abs((moved.x - here.x) % 360 - 180) < 1e-4  # where sides are bent differs
-        assert moved.y == pytest.approx(here.y, abs=1e-4)
+        assert abs((moved.x - here.x) % 360 - 180) < 1e-3  # where sides are bent differs
+        assert moved.y == pytest.approx(here.y, abs=1e-3)
 
 
 def test_a_centroid_is_by_area_and_may_be_a_pole() -> None:
