@@ -54,7 +54,7 @@ class RegionArray:
         truth: NDArray[Any],
         detection: NDArray[Any],
     ) -> NDArray[np.float64]:
-        """IoU of pairs of these, ground truths, with others, detections.
+        """Compute the IoU of pairs of these, ground truths, with others, detections.
 
         Args:
             others: the detections.
@@ -147,7 +147,7 @@ def areas_of(table: AnnotationTable) -> NDArray[np.float64]:
 
 
 def image_sizes(dataset: Dataset, *tables: AnnotationTable) -> NDArray[np.int64]:
-    """Height and width of each image, from its metadata or else from a raster of it.
+    """Find height and width of each image, from its metadata or else from a raster of it.
 
     Returns:
         ``(datums, 2)`` int64, -1 where unknown.
@@ -165,7 +165,7 @@ def image_sizes(dataset: Dataset, *tables: AnnotationTable) -> NDArray[np.int64]
 
 
 def boxes_of(table: AnnotationTable, dataset: Dataset) -> NDArray[np.float64]:
-    """``(n, 4)`` x, y, width, height: the box of each row, or the one around its region."""
+    """Return the box of each row, or the one around its region: ``(n, 4)`` x, y, width, height."""
     absent = np.flatnonzero(np.isnan(table.box[:, 0]))
     if not absent.size:
         return table.box
@@ -189,7 +189,7 @@ def _shapes(table: AnnotationTable) -> RegionColumn:
 
 
 def masks_of(table: AnnotationTable, dataset: Dataset, sizes: NDArray[np.int64]) -> RegionColumn:
-    """The finest region of each row as a mask of its image; see :func:`regions_of`."""
+    """Return the finest region of each row as a mask of its image; see :func:`regions_of`."""
     if dataset.metadata.get(AREA_UNIT, PIXELS) != PIXELS:
         raise BadDataset(
             f"dataset {dataset.name!r} is not in pixels ({AREA_UNIT} "

@@ -67,7 +67,7 @@ class Ranking:
         self.ledgers = None if self._is_stored else self.competitors.ledgers()
 
     def leaderboard(self) -> Leaderboard:
-        """Compute values, intervals and probabilities."""
+        """Compute values, intervals and probabilities, and return the leaderboard."""
         measured = self._measured()
         self._check_label()
         rows = self.columns.joined(self.competitors.all, measured)

@@ -22,7 +22,7 @@ from velour_plugin.plugin import Columns, LazyTables
 
 
 def unanswered(ledger: Ledger, parameters: Mapping[str, Any]) -> Iterator[str]:
-    """Reasons why a ledger cannot be narrowed to some parameters; none where it can.
+    """Yield reasons why a ledger cannot be narrowed to some parameters; none where it can.
 
     Args:
         ledger: of detection.
@@ -50,7 +50,7 @@ def unanswered(ledger: Ledger, parameters: Mapping[str, Any]) -> Iterator[str]:
 
 
 def narrowed(ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
-    """Make of a ledger the one that a match with other parameters would have made.
+    """Return the ledger that a match with other parameters would have made.
 
     Args:
         ledger: of detection.
@@ -70,7 +70,7 @@ def narrowed(ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
 
 
 def reduced(ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None) -> Ledger:
-    """The ledger that a match of fewer labels and detections would give.
+    """Return the ledger that a match of fewer labels and detections would give.
 
     Detections match truths of their own label, best scores first, so the matches of those
     that stay do not change.
@@ -130,7 +130,7 @@ class _NarrowTables:
         self.new_index = (np.cumsum(self.kept) - 1).astype(np.int32)
 
     def tables(self) -> Mapping[str, Columns]:
-        """The tables of the narrowed ledger."""
+        """Return the tables of the narrowed ledger."""
         tables: dict[str, Columns] = {
             "detections": self._ranged(_rows(self.old_tables["detections"], self.kept)),
             "matches": self._matches(),

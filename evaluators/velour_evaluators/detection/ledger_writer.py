@@ -31,7 +31,7 @@ _ENDLESS = float(np.finfo(np.float32).max)
 def write_ledger(
     task: str, dataset: Dataset, predictions: AnnotationTable, parameters: Mapping[str, Any]
 ) -> Ledger:
-    """Match a dataset's predictions, and keep all that metrics are computed from.
+    """Match a dataset's predictions, and return a ledger of all that metrics are computed from.
 
     Args:
         task: the evaluator's.
@@ -72,7 +72,7 @@ def _with_details(ledger: Ledger, dataset: Dataset, predictions: AnnotationTable
 
 
 def detection_order(predictions: AnnotationTable) -> NDArray[np.intp]:
-    """Order of detections in a ledger: by label, falling score, datum, then as given."""
+    """Return the order of detections in a ledger: label, falling score, datum, then as given."""
     order = descending_order(predictions.score)
     return order[stable_order(predictions.label[order], len(predictions.labels))]
 
@@ -102,14 +102,14 @@ class _Comparison:
         self.new_index = (np.cumsum(self.kept) - 1).astype(np.int32)
 
     def tables(self) -> dict[str, Columns]:
-        """Everything that the ledger holds."""
+        """Return all tables of the ledger, those of details among them."""
         if not self.with_details:
             return self._tables(self._pairs(self.cells, self._least))
         pairs = self._pairs_of_keys()
         return {**self._tables(self._of_equal_labels(pairs)), **self._detail_tables(pairs)}
 
     def details(self) -> dict[str, Columns]:
-        """The tables of details alone."""
+        """Return the tables of details alone."""
         return self._detail_tables(self._pairs_of_keys())
 
     def _tables(self, pairs: Pairs) -> dict[str, Columns]:
@@ -198,7 +198,7 @@ class _Comparison:
 
 
 def keys_of(labels: tuple[LabelName, ...]) -> NDArray[np.int32]:
-    """Index of each label's key, in order of occurrence: ``(labels,)``."""
+    """Return the index of each label's key, in order of occurrence: ``(labels,)``."""
     keys = {key: number for number, key in enumerate(dict.fromkeys(key for key, _ in labels))}
     return np.array([keys[key] for key, _ in labels], np.int32)
 

@@ -131,7 +131,7 @@ class _Concatenation:
         self.ledgers, self.changes, self.labels = ledgers, changes, labels
 
     def tables(self) -> Mapping[str, Columns]:
-        """The concatenated tables; those of details are computed when first read."""
+        """Return the concatenated tables; those of details are computed when first read."""
         known = {
             "detections": self._detections(),
             "matches": self._matches(),
@@ -159,18 +159,18 @@ class _Concatenation:
 
     @cached_property
     def truth_order(self) -> NDArray[np.intp] | None:
-        """Order of the truths; ``None`` for one ledger after another."""
+        """Order of the truths by datum; ``None`` where one ledger after another is that already."""
         datum = self._column("truths", "datum")
         return None if (datum[1:] >= datum[:-1]).all() else np.argsort(datum, kind="stable")
 
     @cached_property
     def new_detection(self) -> NDArray[np.int32]:
-        """New index of each detection."""
+        """New index of each detection, ``(n,)``, of one ledger after another."""
         return _inverse(self.order)
 
     @cached_property
     def new_truth(self) -> NDArray[np.int32]:
-        """New index of each ground truth."""
+        """New index of each ground truth, ``(n,)``, of one ledger after another."""
         rows = sum(_rows(self.ledgers, "truths"))
         return _inverse(np.arange(rows) if self.truth_order is None else self.truth_order)
 

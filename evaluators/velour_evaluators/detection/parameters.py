@@ -165,11 +165,11 @@ class Settings:
 
     @property
     def grid(self) -> LaneGrid:
-        """Lanes of the matching."""
+        """Area ranges and IoU thresholds of the matching."""
         return LaneGrid(self.thresholds, [(low, high) for _, low, high in self.areas])
 
     def lane_of(self, threshold: float) -> NDArray[np.intp]:
-        """Lane of a threshold in the first area range; empty when it was not matched."""
+        """Return the lane of a threshold in the first area range, ``(1,)``; empty without one."""
         near = [index for index, value in enumerate(self.thresholds) if _same(value, threshold)]
         return np.array(near[:1], np.intp)
 
@@ -215,10 +215,11 @@ def _whole(name: str, value: Any, least: int) -> int:
 
 
 def _ranges(value: Any) -> list[list[Any]]:
-    rows = [(name, *span) for name, span in value.items()] if isinstance(value, Mapping) else value
     try:
+        named = isinstance(value, Mapping)
+        rows = [(name, *span) for name, span in value.items()] if named else value
         ranges = [(str(name), float(low), _bound(high)) for name, low, high in rows]
-    except (TypeError, ValueError, OverflowError):
+    except (OverflowError, TypeError, ValueError):
         ranges = []
     sound = all(0 <= low < math.inf and (high is None or low < high) for _, low, high in ranges)
     if not 1 <= len(ranges) <= 8 or not sound or len({row[0] for row in ranges}) < len(ranges):

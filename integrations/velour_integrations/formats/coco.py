@@ -6,37 +6,41 @@ negative or not finite, scores outside [0, 1], masks that do not fill their size
 
 from __future__ import annotations
 
-import gc
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
-from velour_integrations.formats.coco_columns import (
-    read_detections,
-    read_instances,
-    table_of,
+from velour_integrations.formats.coco_columns import read_detections, read_instances, table_of
+from velour_integrations.formats.coco_content import (
+    Json,
+    entries_by_id,
+    labels_of,
+    parse_instances,
+    parse_results,
+    without_twins,
 )
-from velour_plugin import AnnotationTable, Dataset, MultiPolygon, Polygon, Raster
-from velour_plugin.errors import BadDataset, InvalidInput, UnreadableFile
+from velour_integrations.formats.coco_entries import table_of_entries
+from velour_integrations.formats.coco_ids import CocoIds
+from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.plugin import (
-    DEFAULT_KEY,
     DatumColumns,
+    ImageNames,
     LabelName,
     Path,
     Records,
-    Shape,
-    natural_argsort,
+    note_read,
+    note_repaired,
+    note_skipped,
+    parse_typed_number,
+    read_bytes,
     read_records,
 )
 
-Json = Mapping[str, Any]
-
-
-_METADATA = ("file_name", "height", "width")
+_SIZES = ("height", "width")
+_METADATA = ("file_name", *_SIZES)
 """Keys of an image that become metadata of its datum."""
 
 
@@ -46,280 +50,158 @@ class CocoFormat:
     name = "coco"
 
     def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
-        """Read an instances file; its results files are read by ``with_predictions``."""
-        text = _text(path)
+        """Read an instances file as a dataset; its ``with_predictions`` reads results files."""
+        text = read_bytes(path)
         columns = read_instances(text)
-        content = columns[0] if columns else _instances(text, path)
+        content = columns[0] if columns else parse_instances(text, path)
         records = read_records(metadata)
-        images = _unique(content, "images", "image", path)
-        categories = _unique(content, "categories", "category", path)
-        uids = list(map(str, images))
-        numbered = {number: index for index, number in enumerate(images)}
-        labels = _labels(categories, path)
-        classes = {number: index for index, number in enumerate(categories)}
-        reader = _Results(uids, numbered, classes)
-        table = table_of(columns[1], text, numbered, classes, labels) if columns else None
+        images = entries_by_id(content, "images", "image", path)
+        categories = entries_by_id(content, "categories", "category", path)
+        labels = labels_of(categories, path)
+        if len(set(labels)) < len(labels):
+            content = parse_instances(text, path)
+            categories = without_twins(categories, _used(content, path), path)
+            labels = labels_of(categories, path)
+        datums = _datums(images, records, path)
+        reader = _Results(images, categories, labels)
+        table = table_of(columns[1], text, *reader.numbers, labels) if columns else None
         if table is None:
-            content = _instances(text, path)
-            annotations = list(_unique(content, "annotations", "annotation", path).values())
-            table = _table(annotations, numbered, classes, labels, path)
-        datums = _datums(uids, list(images.values()), records)
-        stem = os.path.splitext(os.path.basename(os.fspath(path)))[0]
-        return Dataset.from_table(name or stem, datums, table, reader=reader)
+            content = parse_instances(text, path)
+            annotations = list(entries_by_id(content, "annotations", "annotation", path).values())
+            table = table_of_entries(annotations, reader.images, reader.categories, labels, path)
+        note_read("images", len(images))
+        note_read("annotations", len(table))
+        stem = os.path.basename(os.fspath(path)).removesuffix(".gz")
+        return Dataset.from_table(name or os.path.splitext(stem)[0], datums, table, reader=reader)
 
 
 class _Results:
     """Reads results files for one instances file, by its ids."""
 
     def __init__(
-        self, uids: Sequence[str], images: Mapping[Any, int], categories: Mapping[Any, int]
+        self,
+        images: Mapping[Any, Json],
+        categories: Mapping[Any, Json],
+        labels: Sequence[LabelName],
     ) -> None:
-        self.uids = uids
-        self.images = images
-        self.categories = categories
+        self.uids = list(map(str, images))
+        self.names = ImageNames(self.uids, list(map(_file_name, images.values())))
+        self.classes = {value: index for index, (_, value) in enumerate(labels)}
+        self.images = CocoIds(
+            "image_id", {number: index for index, number in enumerate(images)}, self._find_images
+        )
+        self.categories = CocoIds(
+            "category_id",
+            {number: index for index, number in enumerate(categories)},
+            self._find_classes,
+        )
+
+    @property
+    def numbers(self) -> tuple[Mapping[Any, int], Mapping[Any, int]]:
+        """Positions of images and of categories by their ids."""
+        return self.images.known, self.categories.known
 
     def __call__(self, dataset: Dataset, path: Path) -> AnnotationTable:
         """Read a list of results; a detection's area is its box's where it has one, as in COCO.
 
         Results for images that are no longer in the dataset, as it is a subset, are left out.
         """
-        text = _text(path)
+        text = read_bytes(path)
         labels = dataset.truth.labels
         records = read_detections(text)
         table = None
         if records is not None:
             if not records.region.any():
                 text = b""  # regions alone are looked at again
-            table = table_of(records, text, self.images, self.categories, labels)
+            table = table_of(records, text, *self.numbers, labels)
         if table is None:
-            table = self._table(_text(path), labels, path)
+            table = self._table(read_bytes(path), labels, path)
+        note_read("predictions", len(table))
+        if not len(table):
+            note_repaired("empty lists of results, read as nothing found", repr(os.fspath(path)))
         known = np.array([uid in dataset.index_of for uid in self.uids])
         return table if known.all() else table.on_datums(known)
 
     def _table(self, text: bytes, labels: Sequence[LabelName], path: Path) -> AnnotationTable:
-        results = _parsed(text, path, list, "a list of results")
-        for position, result in enumerate(results):
-            if not isinstance(result, Mapping) or "score" not in result:
-                raise BadDataset(
-                    f"{_at(path, 'result', position)}: expected an object with a score."
-                )
-        return _table(results, self.images, self.categories, labels, path, results=True)
-
-
-def _text(path: Path) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise UnreadableFile(repr(os.fspath(path)), error) from error
-
-
-def _instances(text: bytes, path: Path) -> Any:
-    return _parsed(text, path, dict, "an object with images, annotations and categories")
-
-
-def _parsed(text: bytes, path: Path, kind: type, expected: str) -> Any:
-    try:
-        with _uncollected():
-            content = json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadDataset(f"{os.fspath(path)!r} is no JSON: {error}.") from error
-    if not isinstance(content, kind):
-        raise BadDataset(
-            f"{os.fspath(path)!r} holds a {type(content).__name__}, expected {expected}: COCO."
+        results, around = parse_results(text, path)
+        numbered = (
+            _renumbered(around, "images", "file_name", self._find_images),
+            _renumbered(around, "categories", "name", self._known_classes),
         )
-    return content
+        images, categories = (
+            ids if positions is None else ids.renumbered(positions)
+            for ids, positions in zip((self.images, self.categories), numbered, strict=True)
+        )
+        return table_of_entries(results, images, categories, labels, path, results=True)
+
+    def _find_images(self, names: Iterable[str]) -> Mapping[str, int]:
+        return self.names.find(names, "COCO")
+
+    def _known_classes(self, names: Iterable[str]) -> Mapping[str, int]:
+        return {name: self.classes[name] for name in names if name in self.classes}
+
+    def _find_classes(self, names: Iterable[str]) -> Mapping[str, int]:
+        found = self._known_classes(names)
+        for name in found:
+            note_repaired("categories named by their class instead of their id", repr(name))
+        return found
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without garbage collection, which would walk a million new objects again and again."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
+def _renumbered(
+    around: Json, part: str, key: str, find: Callable[[Iterable[str]], Mapping[str, int]]
+) -> dict[Any, int] | None:
+    """Positions by the ids that a file of results gives images or categories itself.
+
+    ``None`` where it lists none, or not all by name.
+    """
+    entries = around.get(part)
+    if not isinstance(entries, list) or not entries:
+        return None
+    named = {}
+    for entry in entries:
+        if not isinstance(entry, Mapping) or not isinstance(entry.get(key), str):
+            return None
+        if type(entry.get("id")) not in (int, str):
+            return None
+        named[entry["id"]] = entry[key]
+    found = find(named.values())
+    return {number: found[name] for number, name in named.items() if name in found}
 
 
-def _unique(content: Json, part: str, what: str, path: Path) -> dict[Any, Json]:
-    """Entries of one part by their ids, in the order of the ids; annotations as they come."""
-    entries = content.get(part)
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise BadDataset(f"{os.fspath(path)!r} has no list {part!r} of objects, as COCO has.")
-    numbers = [entry.get("id") for entry in entries]
-    if set(map(type, numbers)) <= {int} and len(set(numbers)) == len(numbers):
-        by_id = dict(zip(numbers, entries, strict=True))
-    else:
-        by_id = _one_by_one(entries, what, path)
-    if what == "annotation":
-        return by_id
-    names = list(by_id)
-    order = natural_argsort(list(map(str, names)))
-    return {names[index]: by_id[names[index]] for index in order}
+def _used(content: Json, path: Path) -> set[str]:
+    annotations = entries_by_id(content, "annotations", "annotation", path).values()
+    return {str(annotation.get("category_id")) for annotation in annotations}
 
 
-def _one_by_one(entries: Sequence[Json], what: str, path: Path) -> dict[Any, Json]:
-    by_id: dict[Any, Json] = {}
-    seen: set[str] = set()
-    for position, entry in enumerate(entries):
-        number = entry.get("id")
-        if number is None and what == "annotation":  # nothing refers to it
-            by_id[None, position] = entry
-            continue
-        if isinstance(number, bool) or not isinstance(number, (int, str)):
-            raise BadDataset(
-                f"{_at(path, what, position)}: id {number!r}: expected a whole number or text."
-            )
-        if str(number) in seen:
-            raise BadDataset(f"{_at(path, what, position)}: id {number!r} occurs twice.")
-        seen.add(str(number))
-        by_id[number] = entry
-    return by_id
+def _file_name(image: Json) -> str | None:
+    name = image.get("file_name")
+    return None if name is None or isinstance(name, (Mapping, list)) else str(name)
 
 
-def _labels(categories: Mapping[Any, Json], path: Path) -> list[LabelName]:
-    labels = [(DEFAULT_KEY, str(entry.get("name", number))) for number, entry in categories.items()]
-    for label in labels if len(set(labels)) < len(labels) else ():
-        if labels.count(label) > 1:
-            raise BadDataset(
-                f"{os.fspath(path)!r}: two categories are called {label[1]!r}; give each a name "
-                "of its own."
-            )
-    return labels
-
-
-def _datums(uids: Sequence[str], images: Sequence[Json], records: Records) -> DatumColumns:
-    metadata_of_image = [{key: image[key] for key in _METADATA if key in image} for image in images]
+def _datums(images: Mapping[Any, Json], records: Records, path: Path) -> DatumColumns:
+    uids, entries = list(map(str, images)), list(images.values())
+    known = [{key: image[key] for key in _METADATA if key in image} for image in entries]
+    if not {type(of.get(side)) for of in known for side in _SIZES} <= {int, NoneType}:
+        known = [_with_sizes(*pair, path) for pair in zip(uids, known, strict=True)]
     if not records.records:
-        return DatumColumns.of_uids(uids, metadata_of_image)
-    names = [str(image.get("file_name", uid)) for uid, image in zip(uids, images, strict=True)]
-    extra = list(map(records.of, uids, names))
-    datums = DatumColumns.of_uids(
+        return DatumColumns.of_uids(uids, known)
+    extra = records.of_images(uids, list(map(_file_name, entries)))
+    return DatumColumns.of_uids(
         uids,
-        [{**known, **more} for known, (more, _) in zip(metadata_of_image, extra, strict=True)],
+        [{**of, **more} for of, (more, _) in zip(known, extra, strict=True)],
         [location for _, location in extra],
     )
-    records.check_used(uids, names)
-    return datums
 
 
-def _table(
-    entries: Sequence[Json],
-    images: Mapping[Any, int],
-    categories: Mapping[Any, int],
-    labels: Sequence[LabelName],
-    path: Path,
-    results: bool = False,
-) -> AnnotationTable:
-    what = "result" if results else "annotation"
-    datum = _places(entries, "image_id", images, path, what)
-    label = _places(entries, "category_id", categories, path, what)
-    box = _boxes(entries, path, what)
-    shapes = [_shape(entry, path, what, at) for at, entry in enumerate(entries)]
-    for at in np.flatnonzero(np.isnan(box[:, 0])):
-        if shapes[at] is None:
-            raise BadDataset(f"{_at(path, what, int(at))}: has neither bbox nor segmentation.")
-    areas = box[:, 2] * box[:, 3] if results else _numbers(entries, "area", path, what)
-    return AnnotationTable.from_columns(
-        labels,
-        datum,
-        label,
-        box=box,
-        area=areas,
-        score=_scores(entries, path) if results else None,
-        crowd=np.array([bool(entry.get("iscrowd", 0)) for entry in entries], bool),
-        shape=shapes,
-    )
-
-
-def _places(
-    entries: Iterable[Json], key: str, known: Mapping[Any, int], path: Path, what: str
-) -> np.ndarray[Any, Any]:
-    places = np.empty(0, np.int32)
-    try:
-        places = np.array([known[entry[key]] for entry in entries], np.int32)
-    except (KeyError, TypeError):
-        for at, entry in enumerate(entries):
-            number = entry.get(key)
-            if number is None or not isinstance(number, (int, str)) or number not in known:
-                listed = ", ".join(map(str, list(known)[:5]))
-                raise BadDataset(
-                    f"{_at(path, what, at)}: {key} {number!r} is none of the {len(known)} in the "
-                    f"instances file ({listed}, …)."
-                ) from None
-    return places
-
-
-def _boxes(
-    entries: Sequence[Json], path: Path, what: str
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Boxes of all entries; one by one only where something is missing or wrong."""
-    try:
-        boxes = np.array([entry["bbox"] for entry in entries], np.float64).reshape(-1, 4)
-    except (KeyError, TypeError, ValueError):
-        boxes = np.full((len(entries), 4), np.inf)
-    if len(boxes) != len(entries) or not (np.isfinite(boxes).all() and (boxes[:, 2:] >= 0).all()):
-        each = [_box(entry, path, what, at) for at, entry in enumerate(entries)]
-        boxes = np.array(each).reshape(-1, 4)
-    return boxes
-
-
-def _box(entry: Json, path: Path, what: str, at: int) -> Sequence[float]:
-    box = entry.get("bbox") or [np.nan] * 4
-    try:
-        x, y, width, height = (float(number) for number in box)
-    except (TypeError, ValueError):
-        x = y = width = height = np.inf
-    if (
-        "bbox" in entry
-        and entry["bbox"]
-        and not (np.isfinite((x, y, width, height)).all() and width >= 0 and height >= 0)
-    ):
-        raise BadDataset(
-            f"{_at(path, what, at)}: bbox {box!r}: expected finite [x, y, width, height], sizes "
-            ">= 0, in pixels."
-        )
-    return (x, y, width, height)
-
-
-def _scores(entries: Sequence[Json], path: Path) -> np.ndarray[Any, Any]:
-    scores = _numbers(entries, "score", path, "result")
-    wrong = np.flatnonzero(~((scores >= 0) & (scores <= 1)))
-    if wrong.size:
-        at = int(wrong[0])
-        raise BadDataset(
-            f"{_at(path, 'result', at)}: score {entries[at]['score']!r}: a score is a number in "
-            "[0, 1]; pass logits through a sigmoid or softmax first."
-        )
-    return scores
-
-
-def _numbers(entries: Sequence[Json], key: str, path: Path, what: str) -> np.ndarray[Any, Any]:
-    numbers = np.empty(len(entries))
-    for at, entry in enumerate(entries):
-        try:
-            numbers[at] = float(entry.get(key, np.nan))
-        except (TypeError, ValueError):
-            numbers[at] = -1.0
-        if key == "area" and key in entry and not 0 <= numbers[at] < np.inf:
-            raise BadDataset(f"{_at(path, what, at)}: {key} {entry[key]!r}: expected pixels >= 0.")
-    return numbers
-
-
-def _shape(entry: Json, path: Path, what: str, at: int) -> Shape | None:
-    segmentation = entry.get("segmentation")
-    if not segmentation:
-        return None
-    try:
-        if isinstance(segmentation, Mapping):
-            return Raster(segmentation)
-        rings = [np.asarray(ring, np.float64).reshape(-1, 2) for ring in segmentation]
-        return Polygon([rings[0]]) if len(rings) == 1 else MultiPolygon([[ring] for ring in rings])
-    except (InvalidInput, ValueError, TypeError) as error:
-        raise BadDataset(f"{_at(path, what, at)}: segmentation: {error}") from error
-
-
-def _at(path: Path, what: str, position: int) -> str:
-    return f"{os.fspath(path)!r}, {what} number {position + 1}"
+def _with_sizes(uid: str, known: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Metadata whose height and width are numbers, or left out: boxes need none."""
+    where = f"{os.fspath(path)!r}, image {uid!r}"
+    for side in _SIZES:
+        if type(known.get(side)) not in (int, NoneType):
+            size = parse_typed_number(known[side], where)
+            if size is None or not size.is_integer():
+                note_skipped("sizes of images that are no whole numbers", where)
+                del known[side]
+            else:
+                known[side] = int(size)
+    return known

@@ -2,8 +2,8 @@
 
 A folder holds a collection for each image, named by its file; or one file holds all of them, and
 each feature names its image. A feature without geometry says that the image was looked at, or, with
-a class, what the whole image is. Which properties are read: :data:`IMAGE`, :data:`LABEL`,
-:data:`SCORE` and ``iscrowd``; plain others are the annotation's metadata.
+a class, what the whole image is. Which properties are read says
+:mod:`velour_integrations.formats.geojson_properties`; plain others are the annotation's metadata.
 
 Coordinates are longitude and latitude, as RFC 7946 says, or in the file's ``crs``. They are laid
 out in metres by an equal-area projection (EPSG:6933): areas are square metres, IoU is that on the
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path as FilePath
@@ -34,16 +34,22 @@ from velour_integrations.formats.earth import (
 )
 from velour_integrations.formats.geojson_content import (
     DEGREES,
-    IMAGE,
     Feature,
     GeoJsonContent,
-    first_of,
     read_content,
 )
+from velour_integrations.formats.geojson_properties import (
+    UNCLASSED,
+    check_unclassed,
+    class_of,
+    has_class,
+    is_crowd,
+    note_other_properties,
+    others_of,
+    score_of,
+)
 from velour_integrations.formats.row_builder import (
-    NO_BOX,
     RowBuilder,
-    checked_score,
     class_names,
     place_of,
 )
@@ -52,17 +58,14 @@ from velour_plugin.errors import BadDataset
 from velour_plugin.plugin import (
     AREA_UNIT,
     SQUARE_METRES,
+    ImageNames,
     Path,
     Shape,
     natural_order,
+    note_read,
     note_repaired,
     read_records,
 )
-
-LABEL = ("label", "class", "category", "classification", "type_id")
-SCORE = ("score", "confidence", "probability")
-UNCLASSED = "object"
-"""The class of features when no feature of a dataset has one."""
 
 _GROUND, _ROUND = "EPSG:6933", 2 * 17367530.445161372
 """The projection, and the length of the equator in it, in metres."""
@@ -76,29 +79,31 @@ class GeoJsonFormat:
     name = "geojson"
 
     def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
-        """Read a folder or a file."""
+        """Read ground truth from a folder with a file an image, or from one file of all."""
         content, records = read_content(FilePath(path)), read_records(metadata)
         uids = sorted(content.images, key=natural_order)
         places = {uid: index for index, uid in enumerate(uids)}
         shapes, centres, meridians = _laid_out(content, _geometries(content))
-        datums = []
-        for uid in uids:
-            extra, location = records.of(uid, FilePath(uid).stem)
-            datums.append(Datum(uid, extra, centres.get(uid) if location is None else location))
-        records.check_used(uids, [FilePath(uid).stem for uid in uids])
+        datums = [
+            Datum(uid, extra, centres.get(uid) if location is None else location)
+            for uid, (extra, location) in zip(uids, records.of_images(uids), strict=True)
+        ]
         rows = _rows(content, shapes, lambda feature: places[feature.image])
         called = name or FilePath(path).resolve().stem
         reader = partial(
-            read_predictions, known=frozenset(uids), crs=content.crs, meridians=meridians
+            read_predictions, known=ImageNames(uids), crs=content.crs, meridians=meridians
         )
+        table = rows.table()
+        note_read("images", len(uids))
+        note_read("annotations", len(table))
         unit = {AREA_UNIT: SQUARE_METRES} if content.crs else {}
-        return Dataset.from_table(called, datums, rows.table(), unit, reader)
+        return Dataset.from_table(called, datums, table, unit, reader)
 
 
 def read_predictions(
     dataset: Dataset,
     path: Path,
-    known: Collection[str],
+    known: ImageNames,
     crs: str | None,
     meridians: Mapping[str, float],
 ) -> AnnotationTable:
@@ -107,11 +112,11 @@ def read_predictions(
     Args:
         dataset: the datums that the predictions are for.
         path: of the folder or file.
-        known: images that it may be about though the dataset, a subset, lacks them.
+        known: images that it may be about, also where the dataset, a subset, lacks them.
         crs: of the ground truth; ``None`` for pixels.
         meridians: about which its images are laid out.
     """
-    content = read_content(FilePath(path), only=_only(known))
+    content = read_content(FilePath(path), only=_only(known.uids))
     if (crs is None) != (content.crs is None):
         kinds = {True: "in pixels", False: "on Earth"}
         raise BadDataset(
@@ -120,19 +125,28 @@ def read_predictions(
             "latitude."
         )
     classes = class_names(dataset)
-    shapes, _, _ = _laid_out(content, _geometries(content), meridians)
+    found = known.find([feature.image for feature in content.features], repr(os.fspath(path)))
+    uids = {name: known.uids[index] for name, index in found.items()}
+    about = {name: meridians[uid] for name, uid in uids.items() if uid in meridians}
+    shapes, _, _ = _laid_out(content, _geometries(content), about)
     rows = _rows(
         content,
         shapes,
-        lambda feature: place_of(feature.image, dataset, known, feature.where),
+        lambda feature: place_of(
+            uids.get(feature.image, feature.image), dataset, known.uids, feature.where
+        ),
         scored=True,
         classed=bool(set(classes) - {UNCLASSED}),
     )
-    return rows.table(classes)
+    table = rows.table(classes)
+    note_read("predictions", len(table))
+    if not len(table):
+        note_repaired("files without predictions, read as nothing found", repr(os.fspath(path)))
+    return table
 
 
-def _only(known: Collection[str]) -> str | None:
-    return next(iter(known)) if len(known) == 1 else None
+def _only(uids: Sequence[str]) -> str | None:
+    return uids[0] if len(uids) == 1 else None
 
 
 def _geometries(content: GeoJsonContent) -> np.ndarray[Any, Any]:
@@ -271,51 +285,30 @@ def _rows(
         scored: they are predictions.
         classed: every feature has to have a class, as the ground truth has classes.
     """
-    classed = classed or any(
-        first_of(feature.properties, LABEL) is not None for feature in content.features
-    )
+    properties = [(feature.properties, feature.where) for feature in content.features]
+    classed = classed or any(has_class(each) for each, _ in properties)
+    if classed:
+        note_other_properties(properties)
+    else:
+        check_unclassed(properties)
     rows = RowBuilder()
     for feature, geometry in zip(content.features, shapes, strict=True):
-        label = first_of(feature.properties, LABEL)
-        if geometry is None and label is None:
+        if geometry is None and not has_class(feature.properties):
             continue  # the image was looked at, and there is nothing
         at = index_of(feature)
-        if at is None:
-            continue
-        score = first_of(feature.properties, SCORE)
-        rows.add(
-            at,
-            _class(label, feature) if classed else UNCLASSED,
-            NO_BOX,
-            _region(geometry),
-            checked_score(score, feature.where) if scored else None,
-            crowd=bool(feature.properties.get("iscrowd")),
-            metadata=_others(feature.properties),
-        )
+        if at is not None:
+            rows.add(
+                at,
+                class_of(feature.properties, feature.where) if classed else UNCLASSED,
+                shape=_region(geometry),
+                score=score_of(feature.properties, feature.where) if scored else None,
+                crowd=is_crowd(feature.properties, feature.where),
+                metadata=others_of(feature.properties),
+            )
     return rows
-
-
-def _class(label: Any, feature: Feature) -> str:
-    name = label.get("name") if isinstance(label, Mapping) else label
-    if isinstance(name, (bool, float, list, Mapping)) or name is None or str(name) == "":
-        raise BadDataset(
-            f"{feature.where}: has no class ({label!r}); expected a text or a whole number in one "
-            f"of the properties {', '.join(LABEL)}."
-        )
-    return str(name)
 
 
 def _region(geometry: Any) -> Shape | None:
     if geometry is None:
         return None
     return Polygon(geometry) if geometry.geom_type == "Polygon" else MultiPolygon(geometry)
-
-
-def _others(properties: Mapping[str, Any]) -> dict[str, Any]:
-    used = {*IMAGE, *LABEL, *SCORE, "iscrowd"}
-    return {
-        key: value
-        for key, value in properties.items()
-        if key and key not in used and not key.startswith("$")
-        and isinstance(value, (str, bool, int, float)) and value == value
-    }  # fmt: skip

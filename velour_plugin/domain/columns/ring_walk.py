@@ -49,8 +49,9 @@ def ring_crossings(ring: NDArray[np.float64], height: int, width: int) -> Iterat
     points = np.trunc(_SUBPIXELS * ring + 0.5).astype(np.int64)
     sides = _Sides.between(points, np.roll(points, -1, axis=0))
     ends = np.array([sides.points_at(done) for done in (np.zeros_like(sides.steps), sides.steps)])
-    first, count = _columns_between(*ends[:, 0], width)
-    yield _positions(*_between_sides(ends, sides.backwards), height, width)
+    first, count = _columns_between(ends[0, 0], ends[1, 0], width)
+    u, v = _between_sides(ends, sides.backwards)
+    yield _positions(u, v, height, width)
     for begin, end in _pieces(count):
         side = np.repeat(np.arange(begin, end), count[begin:end])
         nth = np.arange(len(side)) - np.searchsorted(side, side)
@@ -133,7 +134,8 @@ class _Sides:
         return high
 
     def _is_beyond(self, done: Integers, u: Integers) -> NDArray[np.bool_]:
-        return (self.across_at(done) > u) == (self.rise > 0)
+        beyond: NDArray[np.bool_] = (self.across_at(done) > u) == (self.rise > 0)
+        return beyond
 
 
 def _between_sides(ends: Integers, backwards: NDArray[np.bool_]) -> Integers:
@@ -145,7 +147,8 @@ def _between_sides(ends: Integers, backwards: NDArray[np.bool_]) -> Integers:
     """
     first, last = np.where(backwards, ends[::-1], ends)
     apart = np.flatnonzero(last[0, :-1] != first[0, 1:])
-    return np.minimum(last[:, apart], first[:, apart + 1])
+    lower: Integers = np.minimum(last[:, apart], first[:, apart + 1])
+    return lower
 
 
 def _columns_between(begin: Integers, end: Integers, width: int) -> tuple[Integers, Integers]:
@@ -162,4 +165,5 @@ def _positions(u: Integers, v: Integers, height: int, width: int) -> Integers:
     column, rest = np.divmod(u, _SUBPIXELS)
     counts = (rest == _SUBPIXELS // 2) & (column >= 0) & (column < width)
     y = np.clip((v[counts] + 0.5) / _SUBPIXELS - 0.5, 0, height)
-    return column[counts] * height + np.ceil(y).astype(np.int64)
+    positions: Integers = column[counts] * height + np.ceil(y).astype(np.int64)
+    return positions

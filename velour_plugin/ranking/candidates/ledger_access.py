@@ -44,7 +44,7 @@ Subject = tuple[Candidate, DatumSelection]
 
 
 class LedgerAccess:
-    """Filter and parameters applied to every run, answered from its ledger or by re-matching.
+    """Gives the ledger of every run under one filter and parameters, stored or matched again.
 
     Args:
         reader: where ledgers and annotations are.
@@ -93,7 +93,7 @@ class LedgerAccess:
         return matches_run(self.split.runs, item.model, run_id, *known)
 
     def certificate(self, item: Candidate) -> Certificate:
-        """A candidate's certificate with this query's parameters in place of its own.
+        """Return a candidate's certificate with this query's parameters in place of its own.
 
         Raises:
             UnknownName: its task has no parameter of such a name.
@@ -115,7 +115,7 @@ class LedgerAccess:
         self._expected.extend(subjects)
 
     def ledger(self, item: Candidate, stored: Ledger, selection: DatumSelection) -> Ledger:
-        """A candidate's ledger under this query's filter and parameters.
+        """Return a candidate's ledger under this query's filter and parameters.
 
         Args:
             item: the candidate.

@@ -151,7 +151,7 @@ _OFTEN_MEANT = {
 
 
 def nearest_tasks(model_type: str, tasks: Iterable[str]) -> list[str]:
-    """Tasks, in quotes, that a model type nearly is, that end like it or that it may mean.
+    """Return tasks, in quotes, that a model type nearly is, that end like it or that it may mean.
 
     >>> nearest_tasks("detection", ["object-detection", "embedding"])
     ["'object-detection'"]

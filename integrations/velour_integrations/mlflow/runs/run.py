@@ -41,13 +41,13 @@ FOLDER = "velour"
 
 
 def run_of(run_id: str) -> EvaluatedRun:
-    """Id, name and experiment of a run."""
+    """Read id, name and experiment of a run from MLflow."""
     info = mlflow.MlflowClient().get_run(run_id).info
     return EvaluatedRun(run_id, info.run_name, info.experiment_id)
 
 
 def find_runs(query: str, experiments: Sequence[str] | None) -> list[str]:
-    """Ids of the runs that MLflow's filter string finds, in some experiments or in all.
+    """Return ids of the runs that MLflow's filter string finds, in some experiments or in all.
 
     Raises:
         BadFilter: MLflow does not understand the query; its own words say why.
@@ -96,7 +96,7 @@ class Look:
 
 
 def look(evaluation: Evaluation, dataset: Dataset, options: DisplayOptions | None = None) -> Look:
-    """Look at labels, slices and single datums; a failure is a warning.
+    """Compute what is shown of labels, slices and single datums; a failure is a warning.
 
     Args:
         evaluation: of ``dataset``.
@@ -110,7 +110,7 @@ def look(evaluation: Evaluation, dataset: Dataset, options: DisplayOptions | Non
 
 
 def with_leaderboard(seen: Look, evaluation: Evaluation, store: Store) -> Look:
-    """Add the other models of the dataset, when the evaluation is in the store.
+    """Return it with the other models of the dataset, when the evaluation is in the store.
 
     Args:
         seen: of the evaluation.
@@ -127,7 +127,7 @@ def with_leaderboard(seen: Look, evaluation: Evaluation, store: Store) -> Look:
 
 
 def mlflow_metrics(evaluation: Evaluation, seen: Look | None = None) -> dict[str, float]:
-    """Metrics that are defined, under names that MLflow takes.
+    """Return the metrics that are defined, under names that MLflow takes.
 
     Args:
         evaluation: whose headline it is.
@@ -148,7 +148,7 @@ def log_metrics(
     step: int = 0,
     model_id: str | None = None,
 ) -> None:
-    """Log metrics once, tied to the dataset that they are about, and to a logged model."""
+    """Log metrics to a run in one call, tied to their dataset and maybe to a logged model."""
     now, about = get_current_time_millis(), {"dataset_name": name, "dataset_digest": digest}
     entities = [
         Metric(key, value, now, step, model_id=model_id, run_id=run_id, **about)
@@ -194,7 +194,7 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 def log_artifacts(
     run_id: str, evaluation: Evaluation, dataset: Dataset, seen: Look | None = None
 ) -> dict[str, Any]:
-    """Log predictions, evaluation and what shows it; returns what an ``EvaluationResult`` lists.
+    """Log predictions, evaluation and what shows it; return what an ``EvaluationResult`` lists.
 
     A second evaluation in the same run replaces what the first left.
 

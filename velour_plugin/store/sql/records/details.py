@@ -22,13 +22,13 @@ from velour_plugin.plugins.installed import installed
 
 
 def with_computed_details(evaluation: Evaluation) -> Evaluation:
-    """Add metrics of details, computed when first read, to an evaluation with stored metrics."""
+    """Return an evaluation with stored metrics and those of details, computed when first read."""
     metrics = Metrics(evaluation.metrics, partial(_detail_metrics, evaluation.ledger))
     return replace(evaluation, metrics=metrics)
 
 
 def match_again(certificate: Certificate, dataset: Dataset, ledger: Ledger) -> Ledger:
-    """The ledger of an evaluation with the tables of details that were not stored.
+    """Match again, and return the stored ledger with the tables of details that it lacked.
 
     Args:
         certificate: of the evaluation.
