@@ -10,10 +10,13 @@ import numpy as np
 import pyproj
 import pytest
 import shapely
-from velour_integrations.formats.earth import centroid, crosses_antimeridian, cut_at_antimeridian
+from velour_integrations.formats.earth import (
+    centroid,
+    crosses_antimeridian,
+    cut_at_antimeridian,
+)
 
 import velour_plugin as velour
-from velour_plugin.domain.reading import ReadingWarning
 from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.store import upgrade_store
 
@@ -133,7 +136,7 @@ def test_an_image_across_the_antimeridian_is_one(tmp_path: Path, form: str) -> N
 
 
 def test_what_crosses_is_cut_and_counted(tmp_path: Path) -> None:
-    with pytest.warns(ReadingWarning, match="1 outlines across the antimeridian"):
+    with pytest.warns(velour.ReadingWarning, match="1 outlines across the antimeridian"):
         dataset = velour.read_dataset(write(tmp_path / "truth.geojson", CROSSING), "geojson")
     location = dataset.datums[0].location
     assert location is not None
