@@ -104,6 +104,8 @@ def test_proposals_fit_a_part_of_the_dataset(truth: Path, tmp_path: Path) -> Non
         ("POLYGON EMPTY,POLYGON EMPTY", "POINT (1 2),POLYGON EMPTY",
          "'AOI_5_Khartoum_img2': 'POINT (1 2)'", "is no polygon"),
         (",POLYGON EMPTY,POLYGON EMPTY", ",,", "'AOI_5_Khartoum_img2': ''", "is no polygon"),
+        (",POLYGON EMPTY,POLYGON EMPTY", f",{'GEOMETRYCOLLECTION(' * 50_000},POLYGON EMPTY",
+         "'GEOMETRYCOLLECTION(GEOMETRY", "is no polygon"),
         ("EMPTY,POLYGON EMPTY", "EMPTY,POLYGON EMPTY,1,2", "line 4: 6 cells for 4", "quote cells"),
         ("PolygonWKT_Geo", "PolygonWKT_Pix", "two columns 'PolygonWKT_Pix'", "a name of its own"),
         ("AOI_5_Khartoum_img2,", ",", "datum uid ''", "non-empty string"),

@@ -17,8 +17,9 @@ from typing import Any
 from velour_plugin.contracts.csv_rows import read_csv
 from velour_plugin.domain.cell_values import parse_typed_number
 from velour_plugin.domain.image_names import ImageNames
+from velour_plugin.domain.metadata import encode_metadata, is_all_plain
 from velour_plugin.domain.reading import note_read, note_repaired, note_unmatched
-from velour_plugin.errors import BadDataset
+from velour_plugin.errors import BadDataset, BadMetadata
 from velour_plugin.helpers.input_files import read_bytes
 from velour_plugin.helpers.json_text import parse_json
 
@@ -129,7 +130,11 @@ def read_records(path: str | os.PathLike[str] | None) -> Records:
     if not rows:
         raise BadDataset(f"{name} holds no record: expected one for each image.")
     note_read("metadata records", len(rows))
-    return Records([_record(row, f"{name}, record {at}") for at, row in enumerate(rows, 1)], name)
+    records = [_record(row, f"{name}, record {at}") for at, row in enumerate(rows, 1)]
+    if not is_all_plain([record.metadata for record in records]):
+        for record in records:
+            _check_metadata(record)
+    return Records(records, name)
 
 
 def _is_json(content: bytes) -> bool:
@@ -173,6 +178,14 @@ def _record(row: Mapping[str, Any], where: str) -> _Record:
     dropped = {*_NAMES, *_LATITUDES, *_LONGITUDES}
     metadata = {key: value for key, value in row.items() if key not in dropped}
     return _Record(names, metadata, _location(row, where), where)
+
+
+def _check_metadata(record: _Record) -> None:
+    """Refuse metadata that no store can hold, naming the record."""
+    try:
+        encode_metadata(record.metadata)
+    except BadMetadata as error:
+        raise BadMetadata(f"{record.where}: {error}") from error
 
 
 def _name(value: Any, key: str, where: str) -> str:

@@ -53,6 +53,7 @@ from velour_plugin.plugin import (
     natural_order,
     note_read,
     note_repaired,
+    note_skipped,
     read_records,
 )
 
@@ -226,6 +227,9 @@ def _rows(
     for feature, geometry in zip(content.features, geometries, strict=True):
         if geometry is None and not has_class(feature.properties):
             continue  # the image was looked at, and there is nothing
+        if geometry is None and feature.geometry is not None:
+            note_skipped("features whose geometry has no point", feature.where)
+            continue
         at = index_of(feature)
         if at is not None:
             rows.add(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -32,7 +33,7 @@ from velour_plugin import (
     Polygon,
     Prediction,
 )
-from velour_plugin.errors import BadDataset
+from velour_plugin.errors import BadDataset, BadGeometry
 from velour_plugin.plugin import (
     DEFAULT_KEY,
     ImageNames,
@@ -45,6 +46,7 @@ from velour_plugin.plugin import (
 )
 
 Row = Mapping[str, str]
+_POLYGON = re.compile(r"\s*POLYGON\b", re.IGNORECASE)
 
 BUILDING = Label(DEFAULT_KEY, "building")
 TILE = ImageMetadata(height=650, width=650)
@@ -119,8 +121,7 @@ def _confidence(row: Row, path: Path) -> float:
     confidence = parse_number(row["Confidence"])
     if confidence is None or not 0 <= confidence < math.inf:
         raise BadDataset(
-            f"{os.fspath(path)!r}, image {row['ImageId']!r}: Confidence {row['Confidence']!r}: "
-            "expected a finite number >= 0."
+            f"{_at(row, path)}: Confidence {row['Confidence']!r}: expected a finite number >= 0."
         )
     return confidence
 
@@ -143,7 +144,10 @@ def _polygons(rows: Iterable[Row], path: Path) -> Iterable[Polygon]:
     for row in rows:
         polygon = _from_wkt(row["PolygonWKT_Pix"], row, path)
         if not polygon.is_empty:
-            yield Polygon(polygon)
+            try:
+                yield Polygon(polygon)
+            except BadGeometry as error:
+                raise BadDataset(f"{_at(row, path)}: {error}") from error
 
 
 def _centre(rows: Iterable[Row], path: Path) -> shapely.Point | None:
@@ -155,13 +159,17 @@ def _centre(rows: Iterable[Row], path: Path) -> shapely.Point | None:
 
 
 def _from_wkt(text: str, row: Row, path: Path) -> shapely.Polygon:
-    try:
-        shape = shapely.from_wkt(text) if text else None
+    try:  # GEOS reads collections inside collections until the stack overflows
+        shape = shapely.from_wkt(text) if _POLYGON.match(text) else None
     except shapely.errors.GEOSException as error:
-        raise BadDataset(f"{os.fspath(path)!r}, image {row['ImageId']!r}: {error}.") from error
+        raise BadDataset(f"{_at(row, path)}: {error}.") from error
     if not isinstance(shape, shapely.Polygon):
         raise BadDataset(
-            f"{os.fspath(path)!r}, image {row['ImageId']!r}: {text[:40]!r} is no polygon; an image "
+            f"{_at(row, path)}: {text[:40]!r} is no polygon; an image "
             "without buildings has POLYGON EMPTY."
         )
     return shape
+
+
+def _at(row: Row, path: Path) -> str:
+    return f"{os.fspath(path)!r}, image {row['ImageId']!r}"
