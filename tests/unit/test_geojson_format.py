@@ -144,7 +144,7 @@ def test_features_without_any_class_are_of_one(tmp_path: Path) -> None:
     run = write(tmp_path / "run.geojson", feature(square(*VEGAS), score=0.5))
     judged = read(truth).with_predictions(run, "m")
     assert judged.truth.labels == (("class", "object"),)
-    assert velour.evaluate(judged, "instance-segmentation", save=False)["mAP"] == pytest.approx(1)
+    assert velour.evaluate(judged, "object-detection", save=False)["mAP"] == pytest.approx(1)
 
 
 def test_predictions_are_the_same_files_with_a_score(tiles: Path, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_predictions_are_the_same_files_with_a_score(tiles: Path, tmp_path: Path
     a, b = judged.predicted
     assert a.annotations[0].labels[0] == velour.Label("class", "house", 0.9)
     assert b.annotations[0].labels[0] == velour.Label("class", "mill", 0.3)
-    evaluation = velour.evaluate(judged, "instance-segmentation", save=False)
+    evaluation = velour.evaluate(judged, "object-detection", save=False)
     assert {m.label.value: m.value for m in evaluation.metrics if m.name == "AP" and m.label} == {
         "house": pytest.approx(1), "barn": 0.0, "mill": None
     }  # fmt: skip

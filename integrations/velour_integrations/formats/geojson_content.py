@@ -27,7 +27,7 @@ _LONGEST_CRS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A feature's properties, and its place in the file."""
+    """A feature: its image, properties and geometry, and where it stands, for messages."""
 
     image: str
     properties: Mapping[str, Any]
@@ -37,7 +37,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class GeoJsonContent:
-    """Features of all files, the images in their order, and the system of the coordinates."""
+    """Features of all files, the images in their order, and the coordinates' CRS or ``None``."""
 
     features: Sequence[Feature]
     images: Sequence[str]

@@ -59,7 +59,7 @@ class SpaceNetFormat:
     name = "spacenet"
 
     def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
-        """Read a truth CSV."""
+        """Read a CSV of ground truth as a dataset."""
         records = read_records(metadata)
         images = _rows_by_image(_rows(path, ("ImageId", "PolygonWKT_Pix", "PolygonWKT_Geo")))
         uids = list(images)

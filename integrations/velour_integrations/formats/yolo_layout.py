@@ -2,19 +2,22 @@
 
 Ultralytics' layout: a ``data.yaml`` names the classes and, for each split, a folder or a
 list of images; the labels of ``…/images/a.jpg`` are in ``…/labels/a.txt``. Exports of Roboflow,
-Label Studio and darknet differ in where the folders are; all of them are found here.
+Label Studio, CVAT and darknet differ in where the folders are; all of them are found here.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from velour_integrations.formats.row_builder import by_name, read_bytes, read_lines
+from velour_integrations.formats.row_builder import by_name, read_lines
 from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.plugin import read_bytes
 
 _USUAL = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 IMAGES = frozenset((*_USUAL, ".avif", ".dng", ".heic", ".jp2", ".mpo", ".pfm"))
@@ -22,7 +25,14 @@ SPLITS = ("val", "validation", "test", "train")
 """Which split of a ``data.yaml`` is read: the first that it has."""
 
 _YAML = ("data.yaml", "data.yml", "dataset.yaml")
-_CLASSES = ("classes.txt", "obj.names")
+_CLASSES = ("classes.txt", "obj.names", "_darknet.labels")
+_DARKNET = "obj.data"
+_DARKNET_SPLITS = ("valid", "test", "train")
+_NOTHING = ("", "~", "null", "Null", "NULL")
+_LONGEST = 4096
+"""Letters of a path that Linux opens."""
+_MOST_DROPPED = 20
+"""Folders that may stand before a path as it was where it was exported."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Layout:
 
 
 def find_layout(path: Path) -> Layout:
-    """Find a split's files.
+    """Find a split's files and classes.
 
     Args:
         path: a ``data.yaml`` or a folder with one, whose first split of :data:`SPLITS` is read;
@@ -46,8 +56,9 @@ def find_layout(path: Path) -> Layout:
         InvalidInput: there is no such file or folder.
         BadDataset: it is none of these, or contradicts itself.
     """
-    if not path.exists():
-        raise InvalidInput(f"{os.fspath(path)!r} cannot be read: no such file or folder.")
+    if not os.path.exists(path):
+        shown = os.fspath(path)[:300]
+        raise InvalidInput(f"{shown!r} cannot be read: no such file or folder.")
     path = path.resolve()  # …/labels is looked for in the names of the folders above
     layout = _first_layout(path)
     if not layout.labels:
@@ -65,6 +76,10 @@ def _first_layout(path: Path) -> Layout:
         described = next((path / name for name in _YAML if (path / name).is_file()), None)
         if described is not None:
             return _of_yaml(described)
+        if (path / _DARKNET).is_file():
+            return _of_darknet(path / _DARKNET)
+    elif path.suffix.lower() == ".data":
+        return _of_darknet(path)
     elif path.suffix.lower() != ".txt":
         raise BadDataset(
             f"{os.fspath(path)!r}: expected a data.yaml, a folder of labels or images, or a text "
@@ -75,22 +90,26 @@ def _first_layout(path: Path) -> Layout:
 
 
 def label_files(folder: Path) -> dict[str, Path]:
-    """A folder's label files by uid; those of its folder ``labels``, when it has one."""
+    """Return a folder's label files by uid; those of its folder ``labels``, when it has one."""
     inner = folder / "labels"
     files = by_name(inner if inner.is_dir() else folder, {".txt"})
     return {uid: path for uid, path in files.items() if path.name not in _CLASSES}
 
 
 def names_in(folder: Path) -> tuple[str, ...]:
-    """The classes that a file of this very folder names."""
+    """Return the classes that a file of this very folder names; empty without such a file."""
     for name in _YAML:
         if (folder / name).is_file():
             return _names(_content(folder / name), folder / name)
     for name in _CLASSES:
         if (folder / name).is_file():
-            lines = (line.strip() for line in read_lines(folder / name))
-            return _unique([line for line in lines if line], folder / name)
+            return _names_listed(folder / name)
     return ()
+
+
+def _names_listed(path: Path) -> tuple[str, ...]:
+    lines = (line.strip() for line in read_lines(path))
+    return _unique([line for line in lines if line], path)
 
 
 def _names_above(path: Path) -> tuple[str, ...]:
@@ -105,17 +124,24 @@ def _names_above(path: Path) -> tuple[str, ...]:
 
 def _of_yaml(path: Path) -> Layout:
     content = _content(path)
-    split = next((split for split in SPLITS if content.get(split)), None)
+    split = next((split for split in SPLITS if _is_stated(content, split)), None)
     if split is None:
         raise BadDataset(f"{os.fspath(path)!r}: none of {', '.join(SPLITS)} names images.")
-    if content.get("kpt_shape"):
+    if _is_stated(content, "kpt_shape"):
         raise BadDataset(f"{os.fspath(path)!r}: kpt_shape: keypoints are not read, only regions.")
-    listed = content[split] if isinstance(content[split], list) else [content[split]]
+    entries = content[split] if isinstance(content[split], list) else [content[split]]
+    root = content["path"] if _is_stated(content, "path") else "."
+    if not all(isinstance(entry, str) for entry in (*entries, root)):
+        raise BadDataset(
+            f"{os.fspath(path)!r}: path and {split}: expected a folder or file, or for {split} a "
+            "list of them."
+        )
     labels: dict[str, Path] = {}
     images: dict[str, Path] = {}
-    for entry in listed:
-        some_labels, some_images = _files_of(_located(str(entry), content, path))
-        twice = next((uid for uid in {**some_labels, **some_images} if uid in images), None)
+    for entry in entries:
+        some_labels, some_images = _files_of(_located(entry, root, path))
+        known = labels.keys() | images.keys()
+        twice = next((uid for uid in (*some_labels, *some_images) if uid in known), None)
         if twice is not None:
             raise BadDataset(f"{os.fspath(path)!r}: {split} has two images {twice!r}.")
         labels.update(some_labels)
@@ -123,17 +149,48 @@ def _of_yaml(path: Path) -> Layout:
     return Layout(labels, images, _names(content, path))
 
 
-def _located(entry: str, content: Mapping[str, Any], path: Path) -> Path:
+def _is_stated(content: Mapping[str, Any], key: str) -> bool:
+    """Whether a data.yaml says something for a key; many have a key and no value."""
+    value = content.get(key)
+    return bool(value) and value not in _NOTHING
+
+
+def _located(entry: str, root: str, path: Path) -> Path:
     """The folder or list that a split names; Roboflow's ``../val`` means the folder beside."""
-    roots = [path.parent / str(content.get("path") or "."), path.parent]
+    roots = [path.parent / root, path.parent]
     entries = [entry, entry.removeprefix("../")]
-    tried = [root / name for name in entries for root in roots]
+    tried = [folder / name for name in entries for folder in roots]
     for candidate in tried:
-        if candidate.exists() or _swapped(candidate, "images", "labels").is_dir():
-            return candidate.resolve()
+        if os.path.exists(candidate) or os.path.isdir(_swapped(candidate, "images", "labels")):
+            return Path(os.path.realpath(candidate))
     raise InvalidInput(
-        f"{os.fspath(path)!r}: {entry!r} leads nowhere: there is no {os.fspath(tried[0])!r}."
+        f"{os.fspath(path)!r}: {entry[:100]!r} leads nowhere: there is no "
+        f"{os.fspath(tried[0])[:300]!r}."
     )
+
+
+def _of_darknet(path: Path) -> Layout:
+    """Read obj.data, which names a list of images for each split and a list of classes."""
+    pairs = (line.partition("=") for line in read_lines(path))
+    content = {key.strip(): value.strip() for key, _, value in pairs}
+    listed = [(split, content[split]) for split in _DARKNET_SPLITS if content.get(split)]
+    found = [_nearest(path.parent, name, os.path.isfile) for _, name in listed]
+    image_list = next((found_list for found_list in found if found_list is not None), None)
+    if image_list is None:
+        raise BadDataset(
+            f"{os.fspath(path)!r}: none of {', '.join(_DARKNET_SPLITS)} names a list of images "
+            "that is there."
+        )
+    classes = _nearest(path.parent, content.get("names") or _CLASSES[1], os.path.isfile)
+    names = _names_above(path) if classes is None else _names_listed(classes)
+    return Layout(*_listed(image_list), names)
+
+
+def _nearest(root: Path, name: str, is_there: Callable[[Path], bool]) -> Path | None:
+    """A file as an export names it: its first folders may be called otherwise here, or be gone."""
+    parts = PurePosixPath(name[:_LONGEST].replace("\\", "/")).parts
+    ends = (root.joinpath(*parts[first:]) for first in range(min(len(parts), _MOST_DROPPED)))
+    return next((end for end in ends if is_there(end)), None)
 
 
 def _files_of(path: Path) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -155,24 +212,42 @@ def _files_of(path: Path) -> tuple[dict[str, Path], dict[str, Path]]:
 
 
 def _listed(path: Path) -> tuple[dict[str, Path], dict[str, Path]]:
-    lines = [(number, line.strip()) for number, line in enumerate(read_lines(path), 1)]
-    images: dict[str, Path] = {}
-    labels: dict[str, Path] = {}
-    for number, line in lines:
-        if not line:
-            continue
-        image = path.parent / line
-        if image.suffix.lower() not in IMAGES:
-            raise BadDataset(
-                f"{os.fspath(path)!r}, line {number}: {line[:60]!r} is no image's path."
-            )
-        if image.stem in images:
-            raise BadDataset(f"{os.fspath(path)!r}, line {number}: {image.stem!r} occurs twice.")
-        images[image.stem] = image
-        label = _swapped(image, "images", "labels").with_suffix(".txt")
-        if label.is_file():
-            labels[image.stem] = label
-    return labels, images
+    files: list[Path] = []
+    for number, line in enumerate(map(str.strip, read_lines(path)), 1):
+        if line:
+            if PurePosixPath(line).suffix.lower() not in IMAGES:
+                raise BadDataset(
+                    f"{os.fspath(path)!r}, line {number}: {line[:60]!r} is no image's path."
+                )
+            image = _nearest(path.parent, line, _is_kept) or path.parent / line
+            files.append(image)
+    uids = _uids_of(files, path)
+    images = dict(zip(uids, files, strict=True))
+    labels = {uid: _label_file(image) for uid, image in images.items()}
+    return {uid: label for uid, label in labels.items() if label is not None}, images
+
+
+def _uids_of(images: Sequence[Path], path: Path) -> list[str]:
+    """Names of listed images, or where two have one name their paths in the folder of all."""
+    stems = [image.stem for image in images]
+    if len(set(stems)) == len(stems):
+        return stems
+    twice = next((image for image, count in Counter(images).items() if count > 1), None)
+    if twice is not None:
+        raise BadDataset(f"{os.fspath(path)!r}: {os.fspath(twice)!r} occurs twice.")
+    folder = os.path.commonpath([image.parent for image in images])
+    return [image.relative_to(folder).with_suffix("").as_posix() for image in images]
+
+
+def _is_kept(image: Path) -> bool:
+    return os.path.isfile(image) or _label_file(image) is not None
+
+
+def _label_file(image: Path) -> Path | None:
+    """The labels of an image: in the folder labels where it is in images, or beside it."""
+    swapped = (_swapped(image, folder, "labels") for folder in ("images", "JPEGImages"))
+    files = (place.with_suffix(".txt") for place in (*swapped, image))
+    return next((file for file in files if os.path.isfile(file)), None)
 
 
 def _swapped(path: Path, old: str, new: str) -> Path:
@@ -185,34 +260,41 @@ def _swapped(path: Path, old: str, new: str) -> Path:
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    import yaml  # type: ignore[import-untyped]
+    from velour_integrations.formats.yaml_text import parse_yaml  # PyYAML is slow to import
 
-    try:
-        content = yaml.safe_load(read_bytes(path))
-    except yaml.YAMLError as error:
-        raise BadDataset(f"{os.fspath(path)!r} is no YAML: {error}.") from error
+    content = parse_yaml(read_bytes(path), repr(os.fspath(path)))
     if not isinstance(content, Mapping):
         raise BadDataset(f"{os.fspath(path)!r}: expected names and val, as in YOLO's data.yaml.")
+    if "<<" in content:
+        raise BadDataset(f"{os.fspath(path)!r}: '<<' is not read: write out what it merges.")
     return content
 
 
 def _names(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
-    names = content.get("names")
+    names = content["names"] if _is_stated(content, "names") else []
     if isinstance(names, Mapping):
-        if sorted(names, key=str) != sorted(range(len(names)), key=str):
-            raise BadDataset(
-                f"{os.fspath(path)!r}: names: expected a name for every number from 0 to "
-                f"{len(names) - 1}."
-            )
-        names = [names[number] for number in range(len(names))]
-    if names is not None and not isinstance(names, list):
-        raise BadDataset(f"{os.fspath(path)!r}: names {names!r}: expected the list of classes.")
-    return _unique(map(str, names or ()), path)
+        names = _in_order(names, path)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadDataset(
+            f"{os.fspath(path)!r}: names: expected a list of texts, the classes in the order of "
+            "their numbers, or a mapping of numbers to them."
+        )
+    return _unique(names, path)
 
 
-def _unique(listed: Iterable[str], path: Path) -> tuple[str, ...]:
-    names = tuple(listed)
-    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
+def _in_order(names: Mapping[str, Any], path: Path) -> list[Any]:
+    numbers = [int(key) if re.fullmatch("[0-9]{1,9}", key) else -1 for key in names]
+    if sorted(numbers) != list(range(len(numbers))):
+        raise BadDataset(
+            f"{os.fspath(path)!r}: names: expected a name for every number from 0 to "
+            f"{len(names) - 1}."
+        )
+    by_number = dict(zip(numbers, names.values(), strict=True))
+    return [by_number[number] for number in range(len(numbers))]
+
+
+def _unique(names: Sequence[str], path: Path) -> tuple[str, ...]:
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
-        raise BadDataset(f"{os.fspath(path)!r}: two classes are called {twice!r}.")
-    return names
+        raise BadDataset(f"{os.fspath(path)!r}: two classes are called {twice[:60]!r}.")
+    return tuple(names)
