@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from velour_plugin.contracts.csv_rows import read_csv
-from velour_plugin.domain.cell_values import parse_typed_number
-from velour_plugin.domain.image_names import ImageNames
+from velour_plugin.domain.inputs.cell_values import parse_typed_number
+from velour_plugin.domain.inputs.image_names import ImageNames
+from velour_plugin.domain.inputs.reading import note_read, note_repaired, note_unmatched
 from velour_plugin.domain.metadata import encode_metadata, is_all_plain
-from velour_plugin.domain.reading import note_read, note_repaired, note_unmatched
 from velour_plugin.errors import BadDataset, BadMetadata
 from velour_plugin.helpers.input_files import read_bytes
 from velour_plugin.helpers.json_text import parse_json

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from velour_integrations.formats.geojson_properties import IMAGE, image_of
+from velour_integrations.formats.geojson.geojson_properties import IMAGE, image_of
 from velour_integrations.formats.other_formats import way_out
 from velour_integrations.formats.row_builder import by_name
 from velour_plugin.errors import BadDataset

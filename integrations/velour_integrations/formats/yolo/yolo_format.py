@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import shapely
 
-from velour_integrations.formats.image_sizes import SIZES_FROM_TABLE, measured, without_warnings
 from velour_integrations.formats.row_builder import (
     RowBuilder,
     checked_score,
@@ -29,12 +28,17 @@ from velour_integrations.formats.row_builder import (
     place_of,
     read_lines,
 )
-from velour_integrations.formats.yolo_keypoints import (
+from velour_integrations.formats.yolo.image_sizes import (
+    SIZES_FROM_TABLE,
+    measured,
+    without_warnings,
+)
+from velour_integrations.formats.yolo.yolo_keypoints import (
     KeypointCheck,
     has_keypoints,
     keypoints_refused,
 )
-from velour_integrations.formats.yolo_layout import Layout, find_layout, label_files, names_in
+from velour_integrations.formats.yolo.yolo_layout import Layout, find_layout, label_files, names_in
 from velour_plugin import AnnotationTable, Dataset, Datum, ImageMetadata, Polygon
 from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.plugin import (
