@@ -155,7 +155,8 @@ def test_predictions_are_the_same_files_with_a_score(tiles: Path, tmp_path: Path
     a, b = judged.predicted
     assert a.annotations[0].labels[0] == velour.Label("class", "house", 0.9)
     assert b.annotations[0].labels[0] == velour.Label("class", "mill", 0.3)
-    evaluation = velour.evaluate(judged, "object-detection", save=False)
+    with pytest.warns(velour.ReadingWarning, match=r"1 predictions of classes .* \('mill'\)"):
+        evaluation = velour.evaluate(judged, "object-detection", save=False)
     assert {m.label.value: m.value for m in evaluation.metrics if m.name == "AP" and m.label} == {
         "house": pytest.approx(1), "barn": 0.0, "mill": None
     }  # fmt: skip
