@@ -31,7 +31,7 @@ _FORMATS = (
     ("label-images", "label_images:LabelImagesFormat"),
     ("spacenet", "spacenet:SpaceNetFormat"),
     ("voc", "voc:VocFormat"),
-    ("yolo", "yolo:YoloFormat"),
+    ("yolo", "yolo.reader:YoloFormat"),
 )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import velour_plugin as velour
+from velour_plugin.domain.reading import ReadingWarning
 from velour_plugin.errors import BadDataset, InvalidInput
 
 Corners = tuple[float, float, float, float]
@@ -96,7 +97,8 @@ def test_an_image_set_or_a_folder_is_read(home: Path, where: str, uids: tuple[st
 
 def test_a_table_knows_more(home: Path, tmp_path: Path) -> None:
     table = write(tmp_path / "m.csv", "uid,lat,lon,hour\n000002,42.36,-71.03,23\n")
-    _, second = read(home, metadata=table).datums
+    with pytest.warns(ReadingWarning, match=r"1 images without a metadata record \('000001'\)"):
+        _, second = read(home, metadata=table).datums
     assert (second.metadata["hour"], second.location.x) == (23, -71.03)
 
 
@@ -139,7 +141,7 @@ def test_predictions_for_images_that_a_subset_left_out_are_left_out(
         (page(thing("a", (3, 1, 2, 2))), "object number 1: the box 3, 1, 2, 2 is turned over"),
         (page("<object><name>b</name><bndbox><xmin>1</xmin></bndbox></object>"), "ymin None"),
         (page(thing("a", (1, float("nan"), 2, 2))), "ymin 'nan': expected a number of pixels"),
-        (page(thing("a", (1, 1, 2, 2), "<difficult>yes</difficult>")), "difficult 'yes'"),
+        (page(thing("a", (1, 1, 2, 2), "<difficult>rather</difficult>")), "difficult 'rather'"),
         (page(size="<size><width>wide</width></size>"), "width 'wide'"),
     ],
 )  # fmt: skip
@@ -156,7 +158,7 @@ def test_a_file_that_is_none_is_refused(home: Path, text: str, message: str) -> 
         ("dog.txt", "000001 high 1 1 3 2", "line 1: confidence 'high'"),
         ("dog.txt", "000001 0.9 1 1 3 two", "line 1: ymax 'two'"),
         ("dog.txt", "000001 0.9 3 1 1 2", "line 1: the box 3, 1, 1, 2 is turned over"),
-        ("dog.txt", "000009 0.9 1 1 3 2", "line 1: predictions for '000009', which is not in"),
+        ("dog.txt", "000009 0.9 1 1 3 2", "run': predictions for '000009', which is not in"),
         ("000009.xml", page(), "predictions for '000009', which is not in dataset 'VOC2007'"),
         ("000001.xml", page(thing("a", (1, 1, 2, 2))), "object number 1: confidence None"),
     ],

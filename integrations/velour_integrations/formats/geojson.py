@@ -33,13 +33,12 @@ from velour_integrations.formats.geojson_content import (
 )
 from velour_integrations.formats.row_builder import (
     RowBuilder,
-    checked_score,
     class_names,
     place_of,
 )
 from velour_plugin import AnnotationTable, Dataset, Datum, MultiPolygon, Polygon
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import Path, Shape, natural_order, read_records
+from velour_plugin.plugin import Path, Shape, natural_order, parse_score, read_records
 
 LABEL = ("label", "class", "category", "classification", "type_id")
 SCORE = ("score", "confidence", "probability")
@@ -212,7 +211,7 @@ def _rows(
             at,
             _class(label, feature) if classed else UNCLASSED,
             shape=_region(geometry),
-            score=checked_score(score, feature.where) if scored else None,
+            score=parse_score(score, feature.where, "confidence") if scored else None,
             crowd=bool(feature.properties.get("iscrowd")),
             metadata=_others(feature.properties),
         )

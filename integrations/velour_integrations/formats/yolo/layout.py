@@ -260,7 +260,7 @@ def _swapped(path: Path, old: str, new: str) -> Path:
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    from velour_integrations.formats.yaml_text import parse_yaml  # PyYAML is slow to import
+    from velour_integrations.formats.yolo.yaml_text import parse_yaml  # PyYAML is slow to import
 
     content = parse_yaml(read_bytes(path), repr(os.fspath(path)))
     if not isinstance(content, Mapping):

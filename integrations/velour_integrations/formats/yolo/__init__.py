@@ -1,0 +1,1 @@
+"""YOLO: where its files are, what their lines mean, and how large their images are."""
