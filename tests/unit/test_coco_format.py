@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import gzip
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -396,6 +397,207 @@ def test_a_mistake_in_the_results_is_named(write: Write, mistake: str) -> None:
     assert f"{str(path)!r}" in str(refusal.value)
     assert said in str(refusal.value)
     assert rule in str(refusal.value)
+
+
+# What is read as it is meant, and counted
+
+BOX = {"bbox": [1, 2, 3, 4]}
+MEANT: Mapping[str, tuple[Json, str]] = {
+    "empty ring": ({"segmentation": [[]], **BOX}, "1 rings of fewer than three points"),
+    "two points": ({"segmentation": [[1, 1, 2, 2]], **BOX}, "1 rings of fewer than three points"),
+    "ring outside a list": ({"segmentation": SQUARE}, "1 rings that stand alone"),
+    "ring of points outside a list": (
+        {"segmentation": [[0, 0], [4, 0], [4, 4], [0, 4]]}, "1 rings that stand alone",
+    ),
+    "numbers as text": ({"bbox": ["1", "2", "3", "4"]}, "4 numbers written as text"),
+    "area as text": ({"area": "12", **BOX}, "1 numbers written as text"),
+    "flag as text": ({"iscrowd": "no", **BOX}, "1 flags written as text"),
+    "ids as text": (
+        {"image_id": "9", "category_id": " 2 ", **BOX}, "2 ids written as text here and as",
+    ),
+    "file name for an id": ({"image_id": "nine", **BOX}, "1 names of images .*extension"),
+    "class for an id": ({"category_id": "fire", **BOX}, "1 categories named by their class"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("entry", MEANT)
+def test_an_annotation_is_read_as_it_is_meant_and_counted(write: Write, entry: str) -> None:
+    values, remark = MEANT[entry]
+    annotation = {"id": 1, "image_id": 9, "category_id": 2, **values}
+    path = write(changed(INSTANCES, annotations=[annotation]))
+    with pytest.warns(velour.ReadingWarning, match=remark):
+        data = velour.read_dataset(path)
+    nine, _ = data.groundtruths
+    (item,) = nine.annotations
+    assert item.labels[0].value == "fire"
+    assert not item.is_crowd
+    if "bbox" in values:
+        assert (item.bounding_box, item.shape) == (velour.BoundingBox(1, 2, 4, 6), None)
+    else:
+        assert item.polygon == velour.Polygon(np.reshape(SQUARE, (-1, 2)))
+    with pytest.raises(BadDataset, match=r"annotation number 1|'nine'|'fire'"):
+        velour.read_dataset(path, strict=True)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"area": None}, {"area": 12.0}, {"iscrowd": None}, {"iscrowd": 0.0}, {"iscrowd": False},
+     {"segmentation": None}, {"segmentation": []}, {"segmentation": {}}, {"image_id": 9.0}],
+)  # fmt: skip
+def test_what_is_only_written_otherwise_needs_no_word(write: Write, values: Json) -> None:
+    entry = {"id": 1, "image_id": 9, "category_id": 2, **BOX, **values}
+    data = velour.read_dataset(write(changed(INSTANCES, annotations=[entry])))
+    assert next(data.groundtruths).annotations[0].bounding_box == velour.BoundingBox(1, 2, 4, 6)
+    assert data.reading is not None
+    assert data.reading.read == {"images": 2, "annotations": 1}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"iscrowd": 2}, "iscrowd 2: expected 0 or 1"),
+        ({"iscrowd": "maybe"}, "iscrowd 'maybe': expected 0 or 1"),
+        ({"iscrowd": [0]}, r"iscrowd \[0\]: expected 0 or 1"),
+        ({"bbox": "1234"}, "bbox '1234': expected finite"),
+        ({"bbox": [True, 2, 3, 4]}, r"bbox \[True, 2, 3, 4\]: expected finite"),
+        ({"bbox": {"x": 1}}, "bbox {'x': 1}: expected finite"),
+        ({"area": True}, "area True: expected pixels"),
+        ({"image_id": True}, "image_id True is none of the 2"),
+        ({"image_id": 9.5}, "image_id 9.5 is none of the 2"),
+        ({"category_id": False}, "category_id False is none of the 2"),
+        ({"category_id": "Fire"}, "category_id 'Fire' is none of the 2"),
+        ({"segmentation": "abc"}, "segmentation: 'abc': expected a list of rings"),
+        ({"segmentation": [7, [1, 2]]}, "segmentation: 7: expected a ring of numbers"),
+        ({"segmentation": [["0", "0", "4", "0", "4", "4"]]}, "expected a ring of numbers"),
+        ({"segmentation": [[True, 0, 4, 0, 4, 4]]}, "expected a ring of numbers"),
+        ({"segmentation": [[[SQUARE, SQUARE]]]}, "expected a ring of numbers"),
+        ({"segmentation": [[1, 1, 2, 2, 3]]}, "a ring of 5 numbers: expected an x and a y"),
+        ({"segmentation": {"size": "99", "counts": [81]}}, "RLE of 'size' '99': expected whole"),
+        ({"segmentation": {"size": [9.5, 9], "counts": [81]}}, "expected whole numbers"),
+        ({"segmentation": {"size": [1e999, 1], "counts": [1]}}, "RLE of 'size'"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_nobody_means_is_refused(write: Write, values: Json, message: str) -> None:
+    entry = {"id": 1, "image_id": 9, "category_id": 2, **BOX, **values}
+    with pytest.raises(BadDataset, match=f"annotation number 1: .*{message}"):
+        velour.read_dataset(write(changed(INSTANCES, annotations=[entry])))
+
+
+def test_a_twin_of_a_category_that_nothing_uses_is_left_out(write: Write) -> None:
+    """As Roboflow writes it; a result of the twin is one of no category."""
+    twin = [{"id": 0, "name": "fire"}, {"id": 2, "name": "fire"}, {"id": 7, "name": "smoke"}]
+    path = write(changed(INSTANCES, categories=twin))
+    with pytest.warns(velour.ReadingWarning, match="1 categories without annotations .*category 0"):
+        data = velour.read_dataset(path)
+    assert data.truth.labels == (("class", "fire"), ("class", "smoke"))
+    judged = data.with_predictions(write(RESULTS, "results.json"), "m")
+    assert [said.annotations[0].labels[0].value for said in judged.predicted] == ["smoke", "fire"]
+    with pytest.raises(BadDataset, match="category_id 0 is none of the 2"):
+        data.with_predictions(write(changed(RESULTS, 0, category_id=0), "results.json"), "m")
+
+
+@pytest.mark.parametrize("name", [True, ["fire"], {"en": "fire"}, 1.5])
+def test_a_name_of_a_category_that_is_no_text_is_refused(write: Write, name: Json) -> None:
+    with pytest.raises(BadDataset, match=r"category 7: name .*: expected a text"):
+        velour.read_dataset(write(changed(INSTANCES, "categories", 0, name=name)))
+
+
+def test_a_category_without_a_name_is_called_by_its_id(write: Write) -> None:
+    content = changed(INSTANCES, "categories", 0, name=None)
+    assert velour.read_dataset(write(content)).truth.labels == (("class", "fire"), ("class", "7"))
+
+
+def test_many_categories_take_no_longer_than_they_are_many(write: Write) -> None:
+    """A quarter of a second, not the minutes of comparing each with each."""
+    many = [{"id": number, "name": f"species {number}"} for number in range(30_000)]
+    content = changed(INSTANCES, categories=many)
+    assert len(velour.read_dataset(write(content)).truth.labels) == 30_000
+
+
+def test_sizes_of_images_that_boxes_do_not_need_are_read_or_left_out(write: Write) -> None:
+    content = changed(INSTANCES, "images", 0, height="20", width="wide")
+    with pytest.warns(velour.ReadingWarning, match=r"(?s)1 numbers written as text.*1 sizes of"):
+        data = velour.read_dataset(write(content))
+    assert data.datums[1].metadata == {"file_name": "ten.jpg", "height": 20}
+
+
+@pytest.mark.parametrize("key", ["annotations", "predictions", "results", "detections"])
+def test_results_inside_an_object_are_taken_out(write: Write, key: str) -> None:
+    data = velour.read_dataset(write(INSTANCES))
+    plain = data.with_predictions(write(RESULTS, "results.json"), "m")
+    with pytest.warns(velour.ReadingWarning, match="1 lists of results inside an object"):
+        judged = data.with_predictions(write({"info": {}, key: RESULTS}, "results.json"), "m")
+    assert judged.predictions_digest == plain.predictions_digest
+
+
+def test_results_in_an_instances_file_are_found_by_its_own_numbers(write: Write) -> None:
+    """Some tools number images and categories anew in what they export."""
+    data = velour.read_dataset(write(INSTANCES))
+    plain = data.with_predictions(write(RESULTS, "results.json"), "m")
+    renumbered = {
+        "images": [{"id": 10, "file_name": "nine.jpg"}, {"id": 0, "file_name": "ten.jpg"}],
+        "categories": [{"id": 7, "name": "fire"}, {"id": 2, "name": "smoke"}],
+        "annotations": [
+            {**RESULTS[0], "image_id": 0, "category_id": 7},
+            {**RESULTS[1], "image_id": 10, "category_id": 2},
+        ],
+    }
+    with pytest.warns(velour.ReadingWarning, match="1 lists of results inside an object"):
+        judged = data.with_predictions(write(renumbered, "results.json"), "m")
+    assert judged.predictions_digest == plain.predictions_digest
+
+
+def test_results_name_images_and_categories_by_id_name_or_file(write: Write) -> None:
+    data = velour.read_dataset(write(INSTANCES))
+    plain = data.with_predictions(write(RESULTS, "results.json"), "m")
+    named = [{**RESULTS[0], "image_id": "ten.jpg", "category_id": "2"},
+             {**RESULTS[1], "image_id": "9", "category_id": "smoke"}]  # fmt: skip
+    with pytest.warns(velour.ReadingWarning, match=r"(?s)2 ids written as.*1 categories named"):
+        judged = data.with_predictions(write(named, "results.json"), "m")
+    assert judged.predictions_digest == plain.predictions_digest
+
+
+@pytest.mark.parametrize(
+    ("score", "remark"), [(1.0000001, "1 scores outside"), ("0.9", "1 numbers written as text")]
+)
+def test_a_score_is_read_as_it_is_meant(write: Write, score: Json, remark: str) -> None:
+    data = velour.read_dataset(write(INSTANCES))
+    with pytest.warns(velour.ReadingWarning, match=remark):
+        judged = data.with_predictions(write(changed(RESULTS, 0, score=score), "r.json"), "m")
+    assert judged.predictions is not None
+    assert max(judged.predictions.score) == min(float(score), 1)
+    with pytest.raises(BadDataset, match="score True: expected a number"):
+        data.with_predictions(write(changed(RESULTS, 0, score=True), "r.json"), "m")
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, lambda text: b"\xef\xbb\xbf" + text,
+                                    lambda text: text.decode().encode("utf-16")])  # fmt: skip
+def test_packed_and_marked_files_are_read(
+    write: Write, tmp_path: Path, packed: Callable[[bytes], bytes]
+) -> None:
+    plain = velour.read_dataset(write(INSTANCES))
+    (tmp_path / "instances.json.gz").write_bytes(packed(json.dumps(INSTANCES).encode()))
+    data = velour.read_dataset(tmp_path / "instances.json.gz")
+    assert (data.digest, data.name) == (plain.digest, "instances")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<annotation><folder/></annotation>", "This is Pascal VOC: read it with --format voc"),
+        ('{"type": "FeatureCollection", "features": []}', "read it with --format geojson"),
+        ("ImageId,BuildingId,PolygonWKT_Pix\n", "read it with --format spacenet"),
+        ("0 0.5 0.5 0.25 0.25\n", "This is YOLO: read it with --format yolo"),
+        ("train: images\nnc: 2\nnames: [a, b]\n", "This is YOLO: read it with --format yolo"),
+        ('{"version": "5.0", "shapes": [{"points": []}]}', "This is LabelMe: export it as COCO"),
+    ],
+)
+def test_a_file_of_another_format_is_named(write: Write, text: str, message: str) -> None:
+    with pytest.raises(BadDataset, match=message):
+        velour.read_dataset(write(text))
+    with pytest.raises(BadDataset, match=message):
+        velour.read_dataset(write(INSTANCES)).with_predictions(write(text, "r.json"), "m")
 
 
 # Metadata beside the images

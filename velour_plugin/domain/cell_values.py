@@ -36,7 +36,7 @@ def parse_number(value: object) -> float | None:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def parse_typed_number(value: object, where: str) -> float | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
-from velour_plugin.errors import BadDataset, UnreadableFile
+from velour_plugin.errors import BadDataset, InvalidInput, UnreadableFile
 from velour_plugin.helpers.limits import limit
 
 _PACKED = {
@@ -43,13 +45,8 @@ def read_bytes(path: str | os.PathLike[str], name: str | None = None) -> bytes:
             ``VELOUR_MAX_UNPACKED_RATIO`` times its size.
     """
     name = name or repr(os.fspath(path))
-    try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            content = _bounded(file)
-    except OSError as error:
-        raise UnreadableFile(name, error) from error
-    except ValueError as error:  # U+0000 in the path
-        raise UnreadableFile(name, OSError(0, str(error))) from error
+    with _unreadable(name), open(path, "rb", opener=_open_without_waiting) as file:
+        content = _bounded(file)
     if content.startswith(_GZIP):
         return _unpacked(content, name)
     if content.startswith(tuple(_PACKED)):
@@ -63,11 +60,39 @@ def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
+def check_regular(path: str | os.PathLike[str], name: str | None = None) -> None:
+    """Refuse what is no regular file, before it is opened by a library; see :func:`read_bytes`.
+
+    Raises:
+        UnreadableFile: it is missing, a folder, a pipe or a device.
+    """
+    with _unreadable(name or repr(os.fspath(path))):
+        _check_mode(os.stat(path).st_mode)
+
+
+def _check_mode(mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
+        raise OSError(0, f"it is {kind}, expected a file: write its content to one first")
+
+
+@contextmanager
+def _unreadable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnreadableFile(name, error) from error
+    except ValueError as error:  # U+0000 or half a surrogate pair in the path
+        if isinstance(error, InvalidInput):
+            raise  # a limit that is no number
+        raise UnreadableFile(name, OSError(0, str(error))) from error
+
+
 def _bounded(file: Any) -> bytes:
     status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
-        raise OSError(0, f"it is {kind}, expected a file: write its content to one first")
+    _check_mode(status.st_mode)
     most, size = limit("VELOUR_MAX_FILE_BYTES"), status.st_size
     if size > most:
         raise OSError(

@@ -50,7 +50,7 @@ class CocoFormat:
     name = "coco"
 
     def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
-        """Read an instances file; its results files are read by ``with_predictions``."""
+        """Read an instances file as a dataset; its ``with_predictions`` reads results files."""
         text = read_bytes(path)
         columns = read_instances(text)
         content = columns[0] if columns else parse_instances(text, path)

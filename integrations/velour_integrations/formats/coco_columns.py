@@ -48,7 +48,7 @@ class Places:
         self.places = np.fromiter(whole.values(), np.int32, len(whole))[order]
 
     def of(self, ids: NDArray[np.int64]) -> NDArray[np.int32] | None:
-        """Positions of ids, ``(n,)``; ``None`` when one is unknown."""
+        """Return the positions of ids, ``(n,)``; ``None`` when one is unknown."""
         if not ids.size or not self.ids.size:
             return None if ids.size else np.empty(0, np.int32)
         first, last = int(self.ids[0]), int(self.ids[-1])
@@ -67,7 +67,7 @@ class Places:
 
 
 def read_instances(text: bytes) -> tuple[dict[str, Any], CocoRecords] | None:
-    """Images and categories of an instances file as JSON has them, and its annotations."""
+    """Read an instances file: images and categories as JSON, and annotations; or ``None``."""
     try:
         truth = read_truth(text)
     except (MalformedCoco, UseJson):
@@ -83,7 +83,7 @@ def read_instances(text: bytes) -> tuple[dict[str, Any], CocoRecords] | None:
 
 
 def read_detections(text: bytes) -> CocoRecords | None:
-    """The entries of a results file."""
+    """Read the entries of a results file; ``None`` where only the slow reader can say."""
     try:
         return read_results(text)
     except (MalformedCoco, UseJson):
@@ -97,7 +97,7 @@ def table_of(
     categories: Mapping[Any, int],
     labels: Sequence[LabelName],
 ) -> AnnotationTable | None:
-    """Annotations or results as a table; ``None`` when one of them may be wrong.
+    """Convert annotations or results to a table; ``None`` when one of them may be wrong.
 
     Args:
         records: of the file.

@@ -63,7 +63,7 @@ class RowBuilder:
         self.metadata_of_rows.append(metadata or {})
 
     def table(self, known: Sequence[str] = ()) -> AnnotationTable:
-        """Make columns; ``known`` classes come first, in their order, others follow, sorted."""
+        """Return a table; ``known`` classes come first, in their order, others follow, sorted."""
         labels = [(DEFAULT_KEY, name) for name in self.labels]
         vocabulary = Vocabulary([(DEFAULT_KEY, name) for name in known], labels)
         return AnnotationTable.from_columns(
@@ -79,12 +79,12 @@ class RowBuilder:
 
 
 def class_names(dataset: Dataset) -> list[str]:
-    """Classes of a dataset in their order, for the predictions of a model."""
+    """Return the classes of a dataset, in their order, for the predictions of a model."""
     return [value for _, value in dataset.truth.labels]
 
 
 def place_of(uid: str, dataset: Dataset, known: Collection[str], where: str) -> int | None:
-    """Position of the datum that a prediction is for; ``None`` when a subset left it out.
+    """Return the index of the datum that a prediction is for; ``None`` if a subset lacks it.
 
     Args:
         uid: the datum's name.
@@ -121,7 +121,7 @@ def positions_of(
 
 
 def read_lines(path: Path) -> list[str]:
-    """A file's lines, as UTF-8, or UTF-16 with its mark, whatever ends them."""
+    """Read a file's lines, as UTF-8, or UTF-16 with its mark, whatever ends them."""
     content = read_bytes(path)
     codec = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
@@ -139,7 +139,7 @@ def note_predictions(dataset: Dataset, table: AnnotationTable, where: str) -> No
 
 
 def by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
-    """Files below a folder by their path in it, without the suffix: ``{"a/42": …/a/42.txt}``.
+    """Return files below a folder by their path in it, without suffix: ``{"a/42": …/a/42.txt}``.
 
     Links to folders are followed, but no folder is read twice.
 

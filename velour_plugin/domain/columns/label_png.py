@@ -7,7 +7,6 @@ A palette's index is the class, whatever its colour; greys are read as they were
 from __future__ import annotations
 
 import os
-import stat
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.errors import BadDataset, UnreadableFile
+from velour_plugin.helpers.input_files import check_regular
 from velour_plugin.helpers.limits import limit
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -76,15 +76,12 @@ def png_header(path: str | os.PathLike[str]) -> PngHeader:
             colours.
     """
     name = os.fspath(path)
+    check_regular(path)
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
-            raise OSError(0, "it is no regular file")
         with open(path, "rb") as file:
             head = file.read(_HEAD.size)
     except OSError as error:
         raise UnreadableFile(repr(name), error) from error
-    except ValueError as error:  # U+0000 in the path
-        raise UnreadableFile(repr(name), OSError(0, str(error))) from error
     if len(head) < _HEAD.size or not head.startswith(_SIGNATURE) or head[12:16] != b"IHDR":
         raise BadDataset(f"{name!r} is no PNG: label images are PNG files of grey or a palette.")
     width, height, depth, colour = _HEAD.unpack(head)[3:]

@@ -45,7 +45,7 @@ class Layout:
 
 
 def find_layout(path: Path) -> Layout:
-    """Find a split's files.
+    """Find a split's files and classes.
 
     Args:
         path: a ``data.yaml`` or a folder with one, whose first split of :data:`SPLITS` is read;
@@ -90,14 +90,14 @@ def _first_layout(path: Path) -> Layout:
 
 
 def label_files(folder: Path) -> dict[str, Path]:
-    """A folder's label files by uid; those of its folder ``labels``, when it has one."""
+    """Return a folder's label files by uid; those of its folder ``labels``, when it has one."""
     inner = folder / "labels"
     files = by_name(inner if inner.is_dir() else folder, {".txt"})
     return {uid: path for uid, path in files.items() if path.name not in _CLASSES}
 
 
 def names_in(folder: Path) -> tuple[str, ...]:
-    """The classes that a file of this very folder names."""
+    """Return the classes that a file of this very folder names; empty without such a file."""
     for name in _YAML:
         if (folder / name).is_file():
             return _names(_content(folder / name), folder / name)
