@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from velour_plugin.contracts.offers import Offer as Offer
     from velour_plugin.contracts.records import Records as Records
     from velour_plugin.contracts.records import read_records as read_records
-    from velour_plugin.domain.cell_values import parse_flag as parse_flag
-    from velour_plugin.domain.cell_values import parse_number as parse_number
-    from velour_plugin.domain.cell_values import parse_score as parse_score
-    from velour_plugin.domain.cell_values import parse_typed_flag as parse_typed_flag
-    from velour_plugin.domain.cell_values import parse_typed_number as parse_typed_number
     from velour_plugin.domain.columns.annotation_table import LabelName as LabelName
     from velour_plugin.domain.columns.annotation_table import is_absent as is_absent
     from velour_plugin.domain.columns.class_arrays import class_codes as class_codes
@@ -66,7 +61,16 @@ if TYPE_CHECKING:
     from velour_plugin.domain.encoding.canonical import canonical_json as canonical_json
     from velour_plugin.domain.facts import FactValue as FactValue
     from velour_plugin.domain.geometry import Shape as Shape
-    from velour_plugin.domain.image_names import ImageNames as ImageNames
+    from velour_plugin.domain.inputs.cell_values import parse_flag as parse_flag
+    from velour_plugin.domain.inputs.cell_values import parse_number as parse_number
+    from velour_plugin.domain.inputs.cell_values import parse_score as parse_score
+    from velour_plugin.domain.inputs.cell_values import parse_typed_flag as parse_typed_flag
+    from velour_plugin.domain.inputs.cell_values import parse_typed_number as parse_typed_number
+    from velour_plugin.domain.inputs.image_names import ImageNames as ImageNames
+    from velour_plugin.domain.inputs.reading import note_read as note_read
+    from velour_plugin.domain.inputs.reading import note_repaired as note_repaired
+    from velour_plugin.domain.inputs.reading import note_skipped as note_skipped
+    from velour_plugin.domain.inputs.reading import note_unmatched as note_unmatched
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
     from velour_plugin.domain.labels import class_text as class_text
     from velour_plugin.domain.labels import is_missing as is_missing
@@ -79,10 +83,6 @@ if TYPE_CHECKING:
     from velour_plugin.domain.models import metadata_value as metadata_value
     from velour_plugin.domain.order import natural_argsort as natural_argsort
     from velour_plugin.domain.order import natural_order as natural_order
-    from velour_plugin.domain.reading import note_read as note_read
-    from velour_plugin.domain.reading import note_repaired as note_repaired
-    from velour_plugin.domain.reading import note_skipped as note_skipped
-    from velour_plugin.domain.reading import note_unmatched as note_unmatched
     from velour_plugin.evaluator import Conventions as Conventions
     from velour_plugin.evaluator import Explaining as Explaining
     from velour_plugin.evaluator import MetricKey as MetricKey
@@ -157,7 +157,7 @@ _NAMES = {
     "contracts.formats": "Path",
     "contracts.csv_rows": "decoded read_csv",
     "contracts.records": "Records read_records",
-    "domain.reading": "note_read note_repaired note_skipped note_unmatched",
+    "domain.inputs.reading": "note_read note_repaired note_skipped note_unmatched",
     "matching.question": "Question",
     "contracts.offers": "Offer",
     "plugins.installed": "installed",
@@ -170,7 +170,7 @@ _NAMES = {
     "helpers.limits": "limit",
     # Values in columns, their encoding and their order
     "domain.encoding.canonical": "canonical_json",
-    "domain.cell_values": (
+    "domain.inputs.cell_values": (
         "parse_flag parse_number parse_score parse_typed_flag parse_typed_number"
     ),
     "domain.columns.class_arrays": "class_codes class_names is_fractional multi_hot",
@@ -178,7 +178,7 @@ _NAMES = {
     "domain.columns.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
-    "domain.image_names": "ImageNames",
+    "domain.inputs.image_names": "ImageNames",
     "domain.columns.label_arrays": "as_label_image",
     "domain.columns.label_images": "LabelImageRows checked_label_image edges_of_label_image",
     "domain.columns.label_names": "class_count numbered_names",

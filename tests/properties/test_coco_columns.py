@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pycocotools import mask as coco_masks
-from velour_integrations.formats import coco_content
+from velour_integrations.formats.coco import coco_content
 
 import velour_plugin as velour
 from velour_plugin.errors import VelourError

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pycocotools import mask as coco_masks
-from velour_integrations.formats.coco_columns import Places
+from velour_integrations.formats.coco.coco_columns import Places
 
 import velour_plugin as velour
 from velour_plugin.errors import BadDataset, BadMetadata, InvalidInput

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from velour_plugin.domain.reading import reading
+from velour_plugin.domain.inputs.reading import reading
 from velour_plugin.errors import VelourError
 
 COMMANDS = {

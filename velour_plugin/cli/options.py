@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from velour_plugin.domain.reading import reading
+from velour_plugin.domain.inputs.reading import reading
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from os import PathLike
 
-from velour_plugin.domain.reading import note_repaired, note_skipped
+from velour_plugin.domain.inputs.reading import note_repaired, note_skipped
 from velour_plugin.errors import BadDataset
 from velour_plugin.helpers.input_files import read_bytes
 

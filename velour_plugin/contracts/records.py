@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from velour_plugin.contracts.csv_rows import read_csv
-from velour_plugin.domain.cell_values import parse_typed_number
-from velour_plugin.domain.image_names import ImageNames
-from velour_plugin.domain.reading import note_read, note_repaired, note_unmatched
+from velour_plugin.domain.inputs.cell_values import parse_typed_number
+from velour_plugin.domain.inputs.image_names import ImageNames
+from velour_plugin.domain.inputs.reading import note_read, note_repaired, note_unmatched
 from velour_plugin.errors import BadDataset
 from velour_plugin.helpers.input_files import read_bytes
 from velour_plugin.helpers.json_text import parse_json

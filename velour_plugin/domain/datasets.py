@@ -40,11 +40,11 @@ from velour_plugin.domain.encoding.dataset_digests import (
     version_digest,
 )
 from velour_plugin.domain.encoding.digests import Digest, chosen_names
+from velour_plugin.domain.inputs.reading import ReadingReport, reading
 from velour_plugin.domain.labels import DEFAULT_KEY, label_name
 from velour_plugin.domain.metadata import AREA_UNIT, checked_location, encode_metadata
 from velour_plugin.domain.models import Model
 from velour_plugin.domain.order import natural_argsort, natural_order
-from velour_plugin.domain.reading import ReadingReport, reading
 from velour_plugin.domain.storable_text import LONGEST_NAME, is_name
 from velour_plugin.errors import BadDataset
 from velour_plugin.helpers.representation import shortened

@@ -16,8 +16,8 @@ import numpy as np
 
 from velour_plugin.domain.columns.vocabulary import LabelName
 from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.inputs.reading import note_unmatched
 from velour_plugin.domain.labels import DEFAULT_KEY
-from velour_plugin.domain.reading import note_unmatched
 from velour_plugin.errors import BadDataset
 from velour_plugin.matching.label_map import mapped_names
 
@@ -52,7 +52,8 @@ class ClassCounts:
         """
         assert dataset.predictions is not None
         table = dataset.predictions
-        truth = set(mapped_names(dataset.truth.labels, label_map, keys)) - {None}
+        mapped = mapped_names(dataset.truth.labels, label_map, keys)
+        truth = {name for name in mapped if name is not None}
         names = mapped_names(table.labels, label_map, keys)
         if truth.issuperset(names):
             return cls(truth, len(table))  # as nearly always, and nothing has to be counted

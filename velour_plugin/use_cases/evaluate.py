@@ -17,8 +17,8 @@ from velour_plugin.domain.evaluation import (
     Metrics,
     evaluation_id,
 )
+from velour_plugin.domain.inputs.reading import reading
 from velour_plugin.domain.later_fields import later
-from velour_plugin.domain.reading import reading
 from velour_plugin.errors import BadDataset, DamagedContent, InvalidInput, NotFound
 from velour_plugin.filters import parse_filter
 from velour_plugin.helpers.representation import shortened

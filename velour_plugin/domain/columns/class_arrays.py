@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
 from velour_plugin.domain.columns.class_scores import checked_scores, columns_of_one
+from velour_plugin.domain.inputs.reading import note_skipped
 from velour_plugin.domain.labels import Label, class_text
-from velour_plugin.domain.reading import note_skipped
 from velour_plugin.errors import BadAnnotation, BadDataset
 
 

@@ -1,1 +1,1 @@
-"""YOLO: where its files are, what their lines mean, and how large their images are."""
+"""YOLO: label files as Ultralytics reads and writes them."""

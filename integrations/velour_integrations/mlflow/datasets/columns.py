@@ -37,11 +37,11 @@ def is_scalar(value: Any) -> bool:
 
 def is_plain(values: Sequence[Any] | NDArray[Any]) -> bool:
     """Whether these are scalars, one for each row: none is missing, and none is a list in JSON."""
-    kind = values.dtype.kind if isinstance(values, np.ndarray) else "O"
-    if kind in "biuUS":
-        return np.ndim(values) == 1 and not (kind == "U" and any(map(_is_json, values.tolist())))
-    if kind == "f":
-        return np.ndim(values) == 1 and not np.isnan(values).any()
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuUSf":
+        if values.dtype.kind == "f" and np.isnan(values).any():
+            return False
+        texts = values.tolist() if values.dtype.kind == "U" and values.ndim == 1 else ()
+        return values.ndim == 1 and not any(map(_is_json, texts))
     return len(values) > 0 and all(
         is_scalar(value) and not is_missing(value) and not _is_json(value) for value in values
     )

@@ -26,7 +26,7 @@ from velour_integrations.formats.row_builder import (
     positions_of,
     read_lines,
 )
-from velour_integrations.formats.xml_files import parse_xml
+from velour_integrations.formats.voc.xml_files import parse_xml
 from velour_plugin import AnnotationTable, Dataset, Datum
 from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.plugin import (

@@ -17,7 +17,7 @@ from itertools import groupby
 from operator import itemgetter
 from urllib.parse import unquote
 
-from velour_plugin.domain.reading import note_repaired
+from velour_plugin.domain.inputs.reading import note_repaired
 from velour_plugin.errors import BadDataset
 
 _FILE = re.compile(
@@ -110,9 +110,9 @@ class ImageNames:
                 "its whole path."
             )
 
-    def _check_each_once(self, found: Mapping[str, int], where: str) -> None:
+    def _check_each_once(self, images: Mapping[str, int], where: str) -> None:
         by_image: dict[int, str] = {}
-        for name, index in found.items() if len(set(found.values())) < len(found) else ():
+        for name, index in images.items() if len(set(images.values())) < len(images) else ():
             if index in by_image:
                 raise self._two_names(by_image[index], name, index, where)
             by_image[index] = name
@@ -195,13 +195,13 @@ def _shared_end(parts: _Parts, path: _Parts) -> int:
     return count + (parts == path)
 
 
-def _spelled(name: str) -> _Parts:
+def _parts_of(name: str) -> _Parts:
     path = unicodedata.normalize("NFC", unquote(name)).replace("\\", "/")
     return tuple(part for part in path.strip().split("/") if part not in ("", "."))
 
 
 def _folded(name: str) -> _Parts:
-    return _spelled(unicodedata.normalize("NFC", name).casefold())
+    return _parts_of(unicodedata.normalize("NFC", name).casefold())
 
 
 def _bare(name: str) -> _Parts:
@@ -217,7 +217,7 @@ def _counted(name: str) -> _Parts:
 
 
 _FORMS: Sequence[tuple[str, Callable[[str], _Parts]]] = (
-    ("in another spelling (folders, Unicode, percent signs or separators)", _spelled),
+    ("in another spelling (folders, Unicode, percent signs or separators)", _parts_of),
     ("in other letters, upper or lower case", _folded),
     ("with another extension or none", _bare),
     ("with other leading zeros", _counted),

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from velour_integrations.formats.coco_columns import read_detections, read_instances, table_of
-from velour_integrations.formats.coco_content import (
+from velour_integrations.formats.coco.coco_columns import read_detections, read_instances, table_of
+from velour_integrations.formats.coco.coco_content import (
     Json,
     entries_by_id,
     labels_of,
@@ -22,8 +22,8 @@ from velour_integrations.formats.coco_content import (
     parse_results,
     without_twins,
 )
-from velour_integrations.formats.coco_entries import table_of_entries
-from velour_integrations.formats.coco_ids import CocoIds
+from velour_integrations.formats.coco.coco_entries import table_of_entries
+from velour_integrations.formats.coco.coco_ids import CocoIds
 from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.plugin import (
     DatumColumns,

@@ -1,6 +1,6 @@
 """COCO files straight into columns, by the compiled reader; ``None`` for all that is unusual.
 
-What is refused, and in which words, is for the reader in :mod:`velour_integrations.formats.coco`
+What is refused, and in which words, is for :mod:`velour_integrations.formats.coco.coco_entries`
 to say, which looks at one entry after the other: it reads every file that is not read here.
 """
 

@@ -1,6 +1,7 @@
 """COCO annotations and results one by one: what is unusual is read as it is meant, or refused.
 
-The compiled reader (:mod:`velour_integrations.formats.coco_columns`) reads what is as it should be.
+What is as it should be, the compiled reader reads
+(:mod:`velour_integrations.formats.coco.coco_columns`).
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_integrations.formats.coco_content import Json, entry_at
-from velour_integrations.formats.coco_ids import CocoIds
+from velour_integrations.formats.coco.coco_content import Json, entry_at
+from velour_integrations.formats.coco.coco_ids import CocoIds
 from velour_plugin import AnnotationTable, MultiPolygon, Polygon, Raster
 from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.plugin import (

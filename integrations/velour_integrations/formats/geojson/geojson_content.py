@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from velour_integrations.formats.geojson_properties import IMAGE, image_of
+from velour_integrations.formats.geojson.geojson_properties import IMAGE, image_of
 from velour_integrations.formats.other_formats import way_out
 from velour_integrations.formats.row_builder import by_name
 from velour_plugin.errors import BadDataset

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_integrations.formats.coco_content import Json
+from velour_integrations.formats.coco.coco_content import Json
 from velour_plugin.errors import BadDataset
 from velour_plugin.plugin import note_repaired
 

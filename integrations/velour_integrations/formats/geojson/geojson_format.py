@@ -2,8 +2,8 @@
 
 A folder holds a collection for each image, named by its file; or one file holds all of them, and
 each feature names its image. A feature without geometry says that the image was looked at, or, with
-a class, what the whole image is. Which properties are read says
-:mod:`velour_integrations.formats.geojson_properties`; plain others are the annotation's metadata.
+a class, what the whole image is. :mod:`velour_integrations.formats.geojson.geojson_properties` says
+which properties are read; plain others are the annotation's metadata.
 
 Coordinates are longitude and latitude, as RFC 7946 says, or in the file's ``crs``. They are laid
 out in metres by an equal-area projection (EPSG:6933): areas are square metres, IoU is that on the
@@ -25,20 +25,20 @@ from typing import Any
 import numpy as np
 import shapely
 
-from velour_integrations.formats.earth import (
+from velour_integrations.formats.geojson.earth import (
     centroid,
     crosses_antimeridian,
     cut_at_antimeridian,
     meridian_of,
     turns_from,
 )
-from velour_integrations.formats.geojson_content import (
+from velour_integrations.formats.geojson.geojson_content import (
     DEGREES,
     Feature,
     GeoJsonContent,
     read_content,
 )
-from velour_integrations.formats.geojson_properties import (
+from velour_integrations.formats.geojson.geojson_properties import (
     UNCLASSED,
     check_unclassed,
     class_of,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 
-from velour_plugin.domain.reading import note_repaired
+from velour_plugin.domain.inputs.reading import note_repaired
 from velour_plugin.errors import BadDataset
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
