@@ -17,7 +17,7 @@ from tests.label_pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, write_
 from velour_plugin.cli import main
 from velour_plugin.domain.columns.label_images import annotations_of_label_image
 from velour_plugin.domain.columns.label_png import read_label_png
-from velour_plugin.domain.reading import ReadingWarning
+from velour_plugin.domain.inputs.reading import ReadingWarning
 from velour_plugin.errors import BadDataset, InvalidInput
 
 NAMES = ["road", "car", "255: void"]

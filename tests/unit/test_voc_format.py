@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import velour_plugin as velour
-from velour_plugin.domain.reading import ReadingWarning
+from velour_plugin.domain.inputs.reading import ReadingWarning
 from velour_plugin.errors import BadDataset, InvalidInput
 
 Corners = tuple[float, float, float, float]

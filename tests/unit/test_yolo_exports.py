@@ -12,10 +12,10 @@ import yaml
 from velour_integrations.formats.yolo import yaml_text
 from velour_integrations.formats.yolo.yaml_text import parse_yaml
 from velour_integrations.formats.yolo.yolo_keypoints import has_keypoints
-from velour_plugin.domain.reading import ReadingWarning
 
 import velour_plugin as velour
 from tests.label_pngs import chunk
+from velour_plugin.domain.inputs.reading import ReadingWarning
 from velour_plugin.errors import BadDataset, InvalidInput
 
 BOX = "0 0.5 0.5 0.2 0.2\n"

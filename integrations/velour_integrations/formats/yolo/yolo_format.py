@@ -32,20 +32,12 @@ from velour_integrations.formats.yolo.image_sizes import (
     measured,
     without_warnings,
 )
-<<<<<<<< HEAD:integrations/velour_integrations/formats/yolo/reader.py
 from velour_integrations.formats.yolo.yolo_keypoints import (
-========
-from velour_integrations.formats.yolo.yolo_keypoints import (
->>>>>>>> main:integrations/velour_integrations/formats/yolo/yolo_format.py
     KeypointCheck,
     has_keypoints,
     keypoints_refused,
 )
-<<<<<<<< HEAD:integrations/velour_integrations/formats/yolo/reader.py
 from velour_integrations.formats.yolo.yolo_layout import Layout, find_layout, label_files, names_in
-========
-from velour_integrations.formats.yolo.yolo_layout import Layout, find_layout, label_files, names_in
->>>>>>>> main:integrations/velour_integrations/formats/yolo/yolo_format.py
 from velour_plugin import AnnotationTable, Dataset, Datum, ImageMetadata, Polygon
 from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.plugin import (
