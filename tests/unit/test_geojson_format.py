@@ -253,7 +253,7 @@ def test_flags_and_scores_written_otherwise_are_counted_or_refused(
 
 def test_a_file_without_predictions_is_said_aloud(tiles: Path, tmp_path: Path) -> None:
     run = write(tmp_path / "run.json", feature(None, image="a"))
-    with pytest.warns(velour.ReadingWarning, match="1 files without predictions"):
+    with pytest.warns(velour.ReadingWarning, match="1 empty predictions"):
         assert not read(tiles).with_predictions(run, "m").predictions
 
 
@@ -322,7 +322,7 @@ def test_what_cannot_be_put_together_is_refused(tiles: Path, tmp_path: Path) -> 
     for properties, message in (
         (
             {"image": "c", "score": 0.5, "label": "x"},
-            "feature number 1: predictions for 'c', which is not in dataset 'tiles'",
+            r"x\.json': predictions for 'c', which is not in dataset 'tiles'",
         ),
         ({"image": "a", "label": "x"}, "feature number 1: confidence None"),
         ({"image": "a", "label": "x", "score": 7}, "feature number 1: confidence 7"),

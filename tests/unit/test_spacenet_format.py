@@ -191,7 +191,7 @@ def test_an_outline_may_have_many_points(truth: Path, tmp_path: Path) -> None:
 
 def test_what_finds_no_building_is_said_aloud(truth: Path, tmp_path: Path) -> None:
     header, *_ = PROPOSALS.splitlines()
-    with pytest.warns(velour.ReadingWarning, match="1 files without predictions"):
+    with pytest.warns(velour.ReadingWarning, match="1 empty predictions"):
         read(truth).with_predictions(written(tmp_path / "p.csv", header + "\n"), "m")
     with pytest.raises(BadDataset, match="has no row: expected one for each building"):
         read(written(tmp_path / "t.csv", TRUTH.splitlines()[0]))

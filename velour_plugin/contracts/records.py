@@ -10,7 +10,7 @@ import datetime as dt
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,23 +80,6 @@ class Records:
             if index not in described:
                 note_unmatched("images without a metadata record", repr(uid))
         return of_images
-
-    def of(self, *names: str) -> MetadataAndLocation:
-        """Metadata and location of a datum, by any of its names; empty where there is no record."""
-        by_name = {name: record for record in self.records for name in record.names}
-        record = next((by_name[name] for name in names if name in by_name), None)
-        return ({}, None) if record is None else (record.metadata, record.location)
-
-    def check_used(self, *names: Iterable[str]) -> None:
-        """Refuse a file none of whose records is about a datum: a wrong column would go unnoticed.
-
-        Args:
-            names: the uids, file names and other names of all datums.
-        """
-        known = {name for listed in names for name in listed}
-        used = {name for record in self.records for name in record.names}
-        if used and known.isdisjoint(used):
-            raise self._of_none(())
 
     def _of_none(self, uids: Sequence[str]) -> BadDataset:
         return BadDataset(

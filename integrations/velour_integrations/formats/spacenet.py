@@ -22,6 +22,7 @@ import numpy as np
 import shapely
 
 from velour_integrations.formats.other_formats import way_out
+from velour_integrations.formats.row_builder import note_predictions, positions_of
 from velour_plugin import (
     Annotation,
     AnnotationTable,
@@ -39,7 +40,6 @@ from velour_plugin.plugin import (
     ImageNames,
     Path,
     note_read,
-    note_repaired,
     parse_number,
     read_csv,
     read_records,
@@ -92,21 +92,19 @@ def read_proposals(dataset: Dataset, path: Path, known: ImageNames) -> Annotatio
     confidence = np.array([_confidence(row, path) for row in rows])
     scores = confidence / max(confidence.max(initial=0.0), 1.0)
     where = repr(os.fspath(path))
-    found = known.find_all([row["ImageId"] for row in rows], where, dataset.name)
+    positions = positions_of([row["ImageId"] for row in rows], dataset, known, where)
     annotations: dict[str, list[Annotation]] = {}
     for row, score in zip(rows, scores.tolist(), strict=True):
-        uid = known.uids[found[row["ImageId"]]]
-        if uid in dataset.index_of:
+        position = positions.get(row["ImageId"])
+        if position is not None:
             label = Label(*BUILDING.name, score=score)
-            annotations.setdefault(uid, []).extend(
+            annotations.setdefault(dataset.uids[position], []).extend(
                 Annotation([label], polygon=polygon) for polygon in _polygons([row], path)
             )
     predictions = [Prediction(Datum(uid), items) for uid, items in annotations.items()]
     predicted = dataset.with_predictions(predictions, "")
     assert predicted.predictions is not None
-    note_read("predictions", len(predicted.predictions))
-    if not len(predicted.predictions):
-        note_repaired("files without predictions, read as nothing found", where)
+    note_predictions(dataset, predicted.predictions, where)
     return predicted.predictions
 
 
