@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from velour_plugin.filters import split_filter as split_filter
     from velour_plugin.filters.interpret import select as select
     from velour_plugin.filters.properties import PropertyFamily as PropertyFamily
+    from velour_plugin.helpers.input_files import check_regular as check_regular
     from velour_plugin.helpers.input_files import read_bytes as read_bytes
     from velour_plugin.helpers.json_text import parse_json as parse_json
     from velour_plugin.helpers.limits import limit as limit
@@ -164,7 +165,7 @@ _NAMES = {
     "store.sql.store": "SqlStore",
     "use_cases.tracked_evaluation": "TrackedEvaluation",
     # Input files
-    "helpers.input_files": "read_bytes",
+    "helpers.input_files": "check_regular read_bytes",
     "helpers.json_text": "parse_json",
     "helpers.limits": "limit",
     # Values in columns, their encoding and their order
