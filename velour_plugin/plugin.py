@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from velour_plugin.contracts.offers import Offer as Offer
     from velour_plugin.domain.columns.annotation_table import LabelName as LabelName
     from velour_plugin.domain.columns.annotation_table import is_absent as is_absent
-    from velour_plugin.domain.columns.class_arrays import class_codes as class_codes
-    from velour_plugin.domain.columns.class_arrays import class_names as class_names
-    from velour_plugin.domain.columns.class_arrays import is_fractional as is_fractional
     from velour_plugin.domain.columns.class_arrays import multi_hot as multi_hot
+    from velour_plugin.domain.columns.class_codes import class_codes as class_codes
+    from velour_plugin.domain.columns.class_codes import class_names as class_names
+    from velour_plugin.domain.columns.class_codes import is_fractional as is_fractional
     from velour_plugin.domain.columns.class_scores import checked_scores as checked_scores
     from velour_plugin.domain.columns.class_scores import columns_of_one as columns_of_one
     from velour_plugin.domain.columns.class_scores import ranking_scores as ranking_scores
@@ -155,7 +155,8 @@ _NAMES = {
     "helpers.limits": "limit",
     # Values in columns, their encoding and their order
     "domain.encoding.canonical": "canonical_json",
-    "domain.columns.class_arrays": "class_codes class_names is_fractional multi_hot",
+    "domain.columns.class_arrays": "multi_hot",
+    "domain.columns.class_codes": "class_codes class_names is_fractional",
     "domain.columns.class_scores": "checked_scores columns_of_one ranking_scores",
     "domain.columns.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",

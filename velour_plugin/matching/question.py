@@ -23,7 +23,6 @@ from velour_plugin.matching.label_map import (
     mapped,
     sorted_keys,
 )
-
 from velour_plugin.matching.vocabulary import ClassCounts
 
 if TYPE_CHECKING:

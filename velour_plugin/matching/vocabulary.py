@@ -16,7 +16,7 @@ import numpy as np
 
 from velour_plugin.domain.columns.vocabulary import LabelName
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.labels import DEFAULT_KEY
+from velour_plugin.domain.labels import class_in_words
 from velour_plugin.domain.reading import note_unmatched
 from velour_plugin.errors import BadDataset
 from velour_plugin.matching.label_map import mapped_names
@@ -85,7 +85,7 @@ class ClassCounts:
         for name in sorted(self.unknown):
             note_unmatched(
                 "predictions of classes that the ground truth does not have",
-                repr(_shown(name)),
+                repr(class_in_words(name)),
                 self.unknown[name],
             )
 
@@ -127,14 +127,10 @@ def _nearest(values: Collection[str], others: Sequence[str]) -> tuple[str, str] 
             near = get_close_matches(other.strip().casefold(), folded, n=1, cutoff=cutoff)
             if near:
                 return other, folded[near[0]]
-    return None
+    parts = ((other, value) for other in others[:100] for value in values if value in other)
+    return next(parts, None)
 
 
 def _listed(names: Collection[LabelName]) -> str:
-    shown = [repr(_shown(name)) for name in sorted(names)[:5]]
+    shown = [repr(class_in_words(name)) for name in sorted(names)[:5]]
     return ", ".join(shown) + (f", … ({len(names)} classes)" if len(names) > 5 else "")
-
-
-def _shown(name: LabelName) -> str:
-    key, value = name
-    return value if key == DEFAULT_KEY else f"{key}={value}"

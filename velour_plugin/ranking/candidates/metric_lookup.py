@@ -14,7 +14,7 @@ import numpy as np
 from velour_plugin.domain.columns.vocabulary import LabelName
 from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.domain.evaluation import Metric
-from velour_plugin.domain.labels import DEFAULT_KEY, Label
+from velour_plugin.domain.labels import Label, class_in_words
 from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.helpers.progress import track
@@ -88,9 +88,8 @@ def no_metric(
         known = metric_labels(reader, candidates, metric)
         if not known:
             return InvalidInput(f"{metric} is about all labels: leave label= (--label) out.")
-        labels = {value if key == DEFAULT_KEY else f"{key}={value}" for key, value in known}
-        missing = label.value if label.key == DEFAULT_KEY else f"{label.key}={label.value}"
-        return UnknownName(f"label of {metric}", missing, labels)
+        labels = set(map(class_in_words, known))
+        return UnknownName(f"label of {metric}", class_in_words(label.name), labels)
     if metric in names:
         return InvalidInput(f"{metric} is about one label: name it with label= (--label).")
     return UnknownName("metric", metric, names)
