@@ -9,8 +9,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from velour_plugin.domain.annotations import GroundTruth, Prediction, check_kind
-from velour_plugin.domain.dataset_rules import check_dataset_name
-from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.datasets import Dataset, check_dataset_name
 from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.errors import BadDataset
 

@@ -22,8 +22,7 @@ from velour_plugin.domain.columns.class_arrays import ClassArrays
 from velour_plugin.domain.columns.datum_columns import DatumColumns
 from velour_plugin.domain.columns.label_arrays import label_image_rows
 from velour_plugin.domain.columns.label_names import numbered_names
-from velour_plugin.domain.dataset_rules import (
-    check_dataset_name,
+from velour_plugin.domain.columns.table_checks import (
     check_places,
     check_unscored,
     check_vocabulary,
@@ -529,6 +528,12 @@ _OF_DATUMS = ("datum_digests", "truth_digests", "prediction_digests", "contents"
 _OF_TRUTH = ("index_of", "datum_digests", "truth_digests", "contents", "_sides")
 """Cached properties that do not depend on predictions."""
 _OF_CONTENT = (*_OF_TRUTH, "prediction_digests", "content_digests")
+
+
+def check_dataset_name(name: object) -> None:
+    """Refuse a dataset name that is empty or that no store can hold."""
+    if not name or not is_storable(name):
+        raise BadDataset(f"dataset name {name!r}: expected a non-empty string without U+0000.")
 
 
 def _rows_as_datums(

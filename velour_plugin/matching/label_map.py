@@ -40,7 +40,7 @@ def label_pairs(label_map: Mapping[Any, Any] | None) -> list[tuple[Any, Any]] | 
         )
     pairs = []
     for old, new in label_map.items():
-        labels = old, new = _spelled(old), _spelled(new)
+        labels = old, new = _class_texts(old), _class_texts(new)
         if not all(map(_is_value, labels)) and not all(map(_is_name, labels)):
             raise InvalidInput(
                 f"label_map {{{old!r}: {new!r}}}: map a value to a value, or a (key, value) pair "
@@ -50,7 +50,7 @@ def label_pairs(label_map: Mapping[Any, Any] | None) -> list[tuple[Any, Any]] | 
     return sorted(pairs, key=lambda pair: canonical_json(list(map(_to_json, pair)))) or None
 
 
-def _spelled(label: Any) -> Any:
+def _class_texts(label: Any) -> Any:
     """A value, or the value of a pair, as classes are spelled; anything else as it is."""
     try:
         if isinstance(label, (tuple, list)) and len(label) == 2:

@@ -52,7 +52,8 @@ class ClassCounts:
         """
         assert dataset.predictions is not None
         table = dataset.predictions
-        truth = set(mapped_names(dataset.truth.labels, label_map, keys)) - {None}
+        mapped_truth = mapped_names(dataset.truth.labels, label_map, keys)
+        truth = {name for name in mapped_truth if name is not None}
         names = mapped_names(table.labels, label_map, keys)
         if truth.issuperset(names):
             return cls(truth, len(table))  # as nearly always, and nothing has to be counted

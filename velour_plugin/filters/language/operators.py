@@ -61,10 +61,10 @@ def call(op: str, operands: Sequence[Node | Interval]) -> Node:
     nodes = [node for node in operands if not isinstance(node, Interval)]
     if len(nodes) != len(operands):
         raise BadFilter(f"operator {op.upper()} takes no INTERVAL: T_DURING does.")
-    return _MAKERS[op](op, _spelled(nodes) if op in _EQUALITIES else nodes)
+    return _MAKERS[op](op, _with_class_texts(nodes) if op in _EQUALITIES else nodes)
 
 
-def _spelled(nodes: Sequence[Node]) -> Sequence[Node]:
+def _with_class_texts(nodes: Sequence[Node]) -> Sequence[Node]:
     """Numbers and booleans beside ``label.value`` as the texts that classes of them have."""
     if not any(isinstance(node, Property) and node.name == "label.value" for node in nodes):
         return nodes

@@ -38,10 +38,10 @@ def is_scalar(value: Any) -> bool:
 def is_plain(values: Sequence[Any] | NDArray[Any]) -> bool:
     """Whether these are scalars, one for each row: none is missing, and none is a list in JSON."""
     kind = values.dtype.kind if isinstance(values, np.ndarray) else "O"
-    if kind in "biuUS":
-        return np.ndim(values) == 1 and not (kind == "U" and any(map(_is_json, values.tolist())))
-    if kind == "f":
-        return np.ndim(values) == 1 and not np.isnan(values).any()
+    if kind in "biufUS":
+        is_missing_somewhere = kind == "f" and bool(np.isnan(values).any())
+        holds_json = kind == "U" and any(map(_is_json, values))
+        return np.ndim(values) == 1 and not is_missing_somewhere and not holds_json
     return len(values) > 0 and all(
         is_scalar(value) and not is_missing(value) and not _is_json(value) for value in values
     )

@@ -1,4 +1,4 @@
-"""What a dataset is refused for: its name, and annotations that cannot be its own."""
+"""What a dataset's annotations are refused for: another datum, another class, a score on truth."""
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ import numpy as np
 from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName, is_absent
 from velour_plugin.domain.columns.datum_columns import DatumColumns
 from velour_plugin.domain.labels import class_in_words
-from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadDataset, UnknownName
-
-
-def check_dataset_name(name: object) -> None:
-    """Refuse a dataset name that is empty or that no store can hold."""
-    if not name or not is_storable(name):
-        raise BadDataset(f"dataset name {name!r}: expected a non-empty string without U+0000.")
 
 
 def check_vocabulary(
@@ -31,8 +24,8 @@ def check_vocabulary(
 
 def check_unscored(truth: AnnotationTable, datums: DatumColumns) -> None:
     """Refuse a score on ground truth, naming its datum."""
-    scored = () if is_absent(truth.score) else np.flatnonzero(~np.isnan(truth.score))
-    if len(scored):
+    scored = [] if is_absent(truth.score) else np.flatnonzero(~np.isnan(truth.score)).tolist()
+    if scored:
         row = scored[0]
         value = class_in_words(truth.labels[truth.label[row]])
         raise BadDataset(
