@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+from itertools import chain
 from numbers import Real
 from typing import Any
 
-from velour_plugin.domain.storable_text import is_storable
+from velour_plugin.domain.storable_text import LONGEST_NAME, is_name, is_storable
 from velour_plugin.errors import BadAnnotation
-from velour_plugin.helpers.representation import short_repr
+from velour_plugin.helpers.representation import short_repr, shortened
 
 DEFAULT_KEY = "class"
 """The label key in formats that have class names only."""
@@ -43,10 +45,11 @@ class Label:
         if type(self.value) is not str:
             object.__setattr__(self, "value", class_text(self.value))
         for name, text in (("key", self.key), ("value", self.value)):
-            if not text or not is_storable(text):
+            if not is_name(text):
                 raise BadAnnotation(
-                    f"label {name} {text!r}: a label's key and value are non-empty strings "
-                    "without U+0000; write str(...) around a number."
+                    f"label {name} {shortened(text)}: a label's key and value are non-empty "
+                    f"strings without U+0000, of at most {LONGEST_NAME:,} bytes; write str(...) "
+                    "around a number."
                 )
         if self.score is not None:
             object.__setattr__(self, "score", checked_score(self.score))
@@ -133,7 +136,7 @@ def _no_class(value: Any) -> BadAnnotation:
 
 
 def label_text(label: Label) -> str:
-    """A label in one word for titles and rows, such as ``class=fire``."""
+    """Return a label as ``key=value``, such as ``class=fire``, for titles and rows."""
     return f"{label.key}={label.value}"
 
 
@@ -166,8 +169,27 @@ def label_name(label: Any) -> tuple[str, str]:
     return Label(*pair).name
 
 
+def check_label_names(names: Iterable[tuple[str, str]]) -> None:
+    """Refuse what is no key and value of a label; all are looked at together.
+
+    Raises:
+        BadAnnotation: as :class:`Label` does.
+    """
+    texts = list(chain.from_iterable(names))
+    if {*map(type, texts)} <= {str} and is_storable("".join(texts)):
+        lengths = [len(text) for text in texts]
+        if min(lengths, default=1) > 0 and 4 * max(lengths, default=0) <= LONGEST_NAME:
+            return
+    for key, value in names:
+        Label(key, value)
+
+
 def checked_score(score: object) -> float:
-    """Return a score as a float, or refuse it if it is no number in [0, 1]."""
+    """Return a score as a float, or refuse it if it is no number in [0, 1].
+
+    Raises:
+        BadAnnotation: it is no such number.
+    """
     try:
         number = float(score)  # type: ignore[arg-type]
     except (OverflowError, TypeError, ValueError):

@@ -22,7 +22,8 @@ Properties are of families (:mod:`velour_plugin.filters.properties`); plugins ad
   whatever their labels and scores, the latter of one run. Labels are as they are stored, before
   any label map.
 - ``label.key``, ``label.value``, ``score``; ``annotation.area``, ``annotation.geometry``,
-  ``annotation.metadata.NAME``.
+  ``annotation.metadata.NAME``; ``annotation.form``: ``'box'``, ``'polygon'``, ``'multipolygon'``,
+  ``'raster'`` or ``'embedding'``, the finest that is stored; NULL for a label of a whole datum.
 - ``model``, ``run_id``, ``model.metadata.NAME`` (``store.save_model``), ``dataset.metadata.NAME``.
 
 Images with at least one boat and no swimmer:
@@ -76,7 +77,7 @@ __all__ = [*_HOME, "parse_filter", "split_filter"]
 
 
 def parse_filter(where: Where) -> Node | None:
-    """Read a filter (see :func:`velour_plugin.filters.language.parse.parse_filter`).
+    """Parse a filter into its tree, as :func:`language.parse.parse_filter`; ``None`` stays.
 
     Without a filter, nothing is imported.
     """
@@ -88,7 +89,7 @@ def parse_filter(where: Where) -> Node | None:
 
 
 def split_filter(node: Node | None) -> Split:
-    """Divide a filter by subject (see :func:`velour_plugin.filters.split.split_filter`)."""
+    """Divide a filter, as :func:`velour_plugin.filters.split.split_filter`; ``None`` is empty."""
     from velour_plugin.filters.split import Split, split_filter
 
     return Split() if node is None else split_filter(node)

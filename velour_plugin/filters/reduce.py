@@ -10,8 +10,9 @@ import numpy as np
 from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.errors import UnknownName
+from velour_plugin.filters.column_filter import FORMS, may_have_form
 from velour_plugin.filters.language.cql2_text import to_text
-from velour_plugin.filters.language.tree import properties
+from velour_plugin.filters.language.tree import conjuncts, properties
 from velour_plugin.filters.row_filter import matching_labels, matching_rows
 from velour_plugin.filters.split import Split
 
@@ -19,7 +20,7 @@ _OF_ANNOTATION = "annotation.metadata."
 
 
 def reduced(dataset: Dataset, split: Split) -> Dataset:
-    """Remove annotations and predictions that a filter does not select; all datums stay.
+    """Return a dataset without annotations that a filter does not select; all datums stay.
 
     Conditions on labels are on both sides; those on annotations are on the ground truth, of which a
     model knows neither the area nor the metadata; those on scores are on predictions.
@@ -41,7 +42,7 @@ def reduced(dataset: Dataset, split: Split) -> Dataset:
 
 
 def annotation_properties(dataset: Dataset) -> set[str]:
-    """Names of the metadata of a dataset's true annotations, as properties of a filter."""
+    """Return the names of the metadata of true annotations, as properties of a filter."""
     rows = dataset.truth.metadata
     if rows is None:
         return set()
@@ -49,15 +50,18 @@ def annotation_properties(dataset: Dataset) -> set[str]:
 
 
 def check_annotation_properties(split: Split, known: set[str]) -> None:
-    """Refuse conditions on metadata that no annotation has.
+    """Refuse conditions on metadata that no annotation has, and on forms that there are not.
 
     Args:
         split: the filter, divided.
         known: as :func:`annotation_properties` names them, maybe among others.
 
     Raises:
-        UnknownName: no annotation has a property that the filter names.
+        UnknownName: no annotation has a property that the filter names, or could have its form.
     """
+    for part in conjuncts(split.annotations):
+        if not may_have_form(part):
+            raise UnknownName("form of an annotation", to_text(part), FORMS)
     for prop in properties(split.annotations) if split.annotations is not None else ():
         first, whole = f"{_OF_ANNOTATION}{prop.path[0] if prop.path else ''}", prop.name
         if prop.path and not known & {first, whole}:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
 from velour_plugin.domain.geometry import Raster, Shape
 from velour_plugin.errors import BadFilter, UnknownName
-from velour_plugin.filters.column_filter import LabelSubject, areas_of, truths_of
+from velour_plugin.filters.column_filter import FORM, LabelSubject, areas_of, forms_of, truths_of
 from velour_plugin.filters.comparable_values import geometry_of
 from velour_plugin.filters.interpret import looked_up
 from velour_plugin.filters.language.tree import Node, Property, properties
@@ -23,12 +23,13 @@ _FAMILIES = ("annotation", "label", "score")
 
 
 def matching_rows(node: Node | None, table: AnnotationTable) -> NDArray[np.bool_]:
-    """Mask of the rows that a filter selects; all conditions are on the same row.
+    """Return the mask of the rows that a filter selects; all conditions are on the same row.
 
     Args:
         node: a filter on ``label.key``, ``label.value``, ``score``, ``annotation.area`` (of the
-            table, else of the region, in square pixels), ``annotation.geometry`` (the region, in
-            pixels) and ``annotation.metadata.NAME``; ``None`` selects all.
+            table, else of the region, in square pixels), ``annotation.form``,
+            ``annotation.geometry`` (the region, in pixels) and ``annotation.metadata.NAME``;
+            ``None`` selects all.
         table: ground truth or predictions.
 
     Returns:
@@ -52,7 +53,7 @@ def matching_rows(node: Node | None, table: AnnotationTable) -> NDArray[np.bool_
 
 
 def matching_labels(node: Node | None, labels: Sequence[LabelName]) -> NDArray[np.bool_]:
-    """Mask of the classes that a filter on ``label.key`` and ``label.value`` selects.
+    """Return the mask of the classes that a filter on ``label.key`` and ``label.value`` selects.
 
     Raises:
         BadFilter: a property is not about labels.
@@ -130,7 +131,7 @@ class RunSubject:
         self.model, self.run_id, self.metadata = model, run_id, metadata
 
     def value(self, prop: Property) -> Any:
-        """The value of a property of runs, models or datasets; ``None`` where it is not known."""
+        """Return the value of a property of runs, models or datasets; ``None`` if it is unknown."""
         family = prop.family
         if family is not None and family.value is not None:  # a plugin's
             return family.value(prop.name, self.model, self.run_id)
@@ -139,7 +140,7 @@ class RunSubject:
         return self.model if prop.name == "model" else self.run_id
 
     def geometry(self, prop: Property) -> shapely.Geometry | None:
-        """GeoJSON of metadata as a geometry."""
+        """Return GeoJSON of metadata as a geometry; ``None`` where it is none."""
         return geometry_of(self.value(prop)) if prop.path else None
 
 
@@ -157,6 +158,10 @@ class _RowSubject:
             "annotation.area": areas_of(self.table).tolist(),
         }
 
+    @cached_property
+    def forms(self) -> list[str | None]:
+        return forms_of(self.table)
+
     def value(self, prop: Property) -> Any:
         if prop.path:
             metadata = None if self.table.metadata is None else self.table.metadata[self.row]
@@ -164,6 +169,8 @@ class _RowSubject:
         if prop.about == "label":
             name = self.table.labels[self.table.label[self.row]]
             return name[prop.name == "label.value"]
+        if prop.name == FORM:
+            return self.forms[self.row]
         number = self.numbers[prop.name][self.row]
         return None if number != number else number
 
@@ -181,7 +188,7 @@ class _RowSubject:
 
 
 def region_of(shape: Shape) -> shapely.Geometry:
-    """A region as a geometry in pixels; a mask as the union of its pixels, each a square.
+    """Convert a region to a geometry in pixels; a mask to the union of its pixels, each a square.
 
     A polygon that crosses itself is made valid, as it is for matching.
     """

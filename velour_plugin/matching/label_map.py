@@ -19,14 +19,14 @@ from velour_plugin.errors import BadAnnotation, InvalidInput
 
 
 def label_mapping(pairs: Any) -> Any:
-    """Pairs from JSON as a mapping; anything else is returned as it is, to be refused later."""
+    """Convert pairs from JSON to a mapping; anything else is returned, to be refused later."""
     if not isinstance(pairs, (list, tuple)):
         return pairs
     return {_from_json(old): _from_json(new) for old, new in pairs}
 
 
 def label_pairs(label_map: Mapping[Any, Any] | None) -> list[tuple[Any, Any]] | None:
-    """A label map as sorted pairs of old and new label; ``None`` for an empty map.
+    """Check a label map, and return sorted pairs of old and new label; ``None`` for an empty map.
 
     Raises:
         InvalidInput: it is no mapping, or maps neither a value to a value nor a pair to a pair.
@@ -61,12 +61,12 @@ def _class_texts(label: Any) -> Any:
 
 
 def json_pairs(pairs: Sequence[tuple[Any, Any]] | None) -> list[list[Any]] | None:
-    """Pairs of a label map as lists, for JSON."""
+    """Convert the pairs of a label map to lists, for JSON; ``None`` stays."""
     return None if pairs is None else [list(map(_to_json, pair)) for pair in pairs]
 
 
 def sorted_keys(keys: str | Collection[str] | None) -> list[str] | None:
-    """Label keys, each once, sorted; ``None`` for all keys.
+    """Check label keys, and return them sorted, each once; ``None`` for all keys.
 
     Raises:
         InvalidInput: it is empty, or holds something else than strings.
@@ -85,7 +85,7 @@ def mapped(
     keys: Collection[str] | None,
     adds_scores: bool,
 ) -> AnnotationTable:
-    """Annotations under their new labels, of the chosen keys.
+    """Return annotations under their new labels, of the chosen keys only.
 
     Args:
         table: ground truth or predictions.

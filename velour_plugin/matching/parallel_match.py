@@ -25,7 +25,7 @@ from velour_plugin.partitions import split as split_dataset
 def match_parts(
     question: Question, dataset: Dataset | PartitionedDataset, n_jobs: int | None
 ) -> tuple[Ledger, Callable[[], ContentDigests]]:
-    """Match a dataset, on as many workers as there are.
+    """Match a dataset with predictions, its parts on as many workers as there are.
 
     Returns:
         The ledger, and a function that returns the digests of the dataset's content: for a
@@ -68,7 +68,7 @@ class _Parts:
     def collected(
         self, matched: Iterator[tuple[MatchedPart, Fingerprints | None]]
     ) -> Iterator[Fingerprints | None]:
-        """Collect each part as it comes, and hand on its fingerprints."""
+        """Collect each part as it comes, and yield its fingerprints."""
         for part, fingerprints in matched:
             self.properties.update(part.properties)
             self.keys.update(part.keys)

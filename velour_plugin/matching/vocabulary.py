@@ -16,8 +16,8 @@ import numpy as np
 
 from velour_plugin.domain.columns.vocabulary import LabelName
 from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.inputs.reading import note_unmatched
 from velour_plugin.domain.labels import class_in_words
-from velour_plugin.domain.reading import note_unmatched
 from velour_plugin.errors import BadDataset
 from velour_plugin.matching.label_map import mapped_names
 

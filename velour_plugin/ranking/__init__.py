@@ -22,6 +22,7 @@ Answer = TypeVar("Answer")
 
 _ANSWERS = {
     "compare": "comparison.answer_comparison",
+    "matches": "match_rows.answer_matches",
     "matrix": "matrix.answer_matrix",
     "rank": "rank_runs.answer_ranking",
     "recommend": "recommendation.answer_recommendation",
@@ -31,7 +32,7 @@ _ANSWERS = {
 """By kind of query what answers it; loaded when the cache does not have the answer."""
 
 
-_REVISION = 2
+_REVISION = 3
 """Of rankings: raised when the same query has another answer, so that older ones are not given."""
 
 
@@ -90,7 +91,7 @@ def _family_revisions(query: Query[Any]) -> dict[str, str] | None:
 
 
 def cache_key(query: Query[Any]) -> str | None:
-    """Cache key of a query; a new version of an evaluator or property family changes it.
+    """Return the cache key of a query; a new version of an evaluator or property family changes it.
 
     ``None`` where what a tracker knows decides the answer, which may change unseen.
     """

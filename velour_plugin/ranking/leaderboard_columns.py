@@ -15,8 +15,13 @@ from velour_plugin.filters.predicates import compiled
 from velour_plugin.filters.properties import is_of_runs
 from velour_plugin.filters.row_filter import RunSubject
 from velour_plugin.helpers.libraries import shapely
-from velour_plugin.queries.query import RankQuery, label_of
-from velour_plugin.ranking.candidates.metric_lookup import metric_values, no_metric
+from velour_plugin.queries.query import RankQuery, label_of, metric_of
+from velour_plugin.ranking.candidates.metric_lookup import (
+    column_of_one_label,
+    metric_names,
+    metric_values,
+    no_metric,
+)
 from velour_plugin.ranking.candidates.selection import Competitor, Competitors
 from velour_plugin.ranking.uncertainty.bootstrap import Measurement
 from velour_plugin.store.protocol import Reader
@@ -70,7 +75,7 @@ class Columns:
     def joined(
         self, competitors: Sequence[Competitor], measured: Sequence[Measurement]
     ) -> list[Row]:
-        """Competitors with their numbers and the values of all columns, in order.
+        """Return competitors with their numbers and the values of all further columns, in order.
 
         Raises:
             InvalidInput: no run has a column.
@@ -93,7 +98,7 @@ class Columns:
         return self._admits is None or self._admits(_RowSubject(values)) is True
 
     def notes(self, left_out: Sequence[Row]) -> list[str]:
-        """Which rows do not meet the condition."""
+        """Return a line that names the rows that do not meet the condition; none if all do."""
         if not left_out or self.having is None:
             return []
         names = ", ".join(sorted(row.competitor.name for row in left_out))
@@ -130,6 +135,8 @@ def _label_of(
     for label in dict.fromkeys((label_of(query), None)):
         if metric_values(reader, candidates, metric, label):
             return label
+    if label_of(query) is None and metric in metric_names(reader, candidates):
+        raise column_of_one_label(reader, metric, metric_of(query), candidates)
     raise no_metric(reader, metric, label_of(query), candidates)
 
 

@@ -43,7 +43,7 @@ class KeyColumns:
 def columns_by_key(
     task: str, dataset: Dataset, parameters: Mapping[str, Any]
 ) -> tuple[tuple[LabelName, ...], list[KeyColumns]]:
-    """Read a dataset, label key by label key.
+    """Divide a dataset into columns by label key.
 
     Returns:
         All labels, those of the ground truth first; and the columns of each of its keys.
@@ -68,7 +68,7 @@ def columns_by_key(
 
 
 def mixture_of_scores(key: str, scored: str, unscored: str) -> BadDataset:
-    """The error for a key under which only some predictions have scores."""
+    """Make the error for a key under which only some predictions have scores."""
     return BadDataset(
         f"predictions under key {key!r} have a score on datum {scored!r} and none on datum "
         f"{unscored!r}: give every predicted label a score, or none."

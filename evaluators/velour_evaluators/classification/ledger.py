@@ -79,7 +79,7 @@ class LabelKeys:
 
     @classmethod
     def of(cls, labels: Sequence[LabelName]) -> LabelKeys:
-        """Count labels key by key, in their order."""
+        """Number labels key by key, in their order."""
         members: dict[str, int] = {}
         index = []
         for key, _ in labels:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.detection.confusion import confusion_metrics
 from velour_evaluators.detection.curves import curve_metrics
-from velour_evaluators.detection.error_kinds import error_metrics
+from velour_evaluators.detection.errors.confusion import confusion_metrics
+from velour_evaluators.detection.errors.error_kinds import error_metrics
 from velour_evaluators.detection.view import DetectionView
 from velour_plugin import Ledger, Metric
 
 
 def detail_metrics(ledger: Ledger, counts: NDArray[np.int64] | None) -> list[Metric]:
-    """Curves and calibration; and, where the ledger keeps overlaps, matrices and errors.
+    """Compute curves and calibration; and, where the ledger keeps overlaps, matrices and errors.
 
     Args:
         ledger: of detection.

@@ -27,7 +27,7 @@ def classified(
     predictions: NDArray[Any],
     metadata: Sequence[Mapping[str, Any]] | None = None,
 ) -> velour.Dataset:
-    """A dataset of the true classes of rows and the predictions; rows are named by number.
+    """Make a dataset of the true and predicted classes of rows, which are named by number.
 
     Args:
         name: what the library calls the data, if it does.
@@ -57,7 +57,7 @@ def classified(
 
 
 def facts_of(features: Any) -> list[dict[str, Any]] | None:
-    """Plain values of a frame's columns, one mapping a row; ``None`` of what has no columns."""
+    """Return plain values of a frame's columns, a mapping a row; ``None`` if it has no columns."""
     if not hasattr(features, "columns") or features.size > MOST_CELLS:
         return None
     return [
@@ -67,13 +67,13 @@ def facts_of(features: Any) -> list[dict[str, Any]] | None:
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Names of classes by their numbers, which are added where two have the same name."""
+    """Return names of classes by their numbers, which are added where two have the same name."""
     twice = len(set(names)) < len(names)
     return [f"{name} ({number})" if twice else name for number, name in enumerate(names)]
 
 
 def softmax(logits: ArrayLike) -> NDArray[np.float64]:
-    """``(rows, classes)`` shares that add up to 1."""
+    """Convert logits to ``(rows, classes)`` shares that add up to 1."""
     shifted = np.asarray(logits, np.float64)
     shifted = np.exp(shifted - shifted.max(axis=1, keepdims=True))
     shares: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)

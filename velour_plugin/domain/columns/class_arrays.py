@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
 from velour_plugin.domain.columns.class_codes import class_codes, class_names, is_fractional
 from velour_plugin.domain.columns.class_scores import checked_scores, columns_of_one
-from velour_plugin.domain.reading import note_skipped
+from velour_plugin.domain.inputs.reading import note_skipped
 from velour_plugin.errors import BadDataset
 
 Places = NDArray[np.integer]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.domain.reading import note_repaired
+from velour_plugin.domain.inputs.reading import note_repaired
 from velour_plugin.errors import BadDataset
 
 ROUNDING = 1e-6

@@ -36,7 +36,7 @@ _SIGNS = {"t_after": ">", "t_before": "<", "t_equals": "="}
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """``INTERVAL``: from a date or moment to another; ``None`` where an end is open."""
+    """``INTERVAL``: first and last date or moment; ``None`` where an end is open."""
 
     first: dt.date | None
     last: dt.date | None
@@ -79,7 +79,7 @@ def _class_literal(literal: Literal) -> Literal:
 
 
 def as_condition(node: Node) -> Call:
-    """A node as a condition; a bare property means that it is true.
+    """Return a node as a condition; a bare property means that it is true.
 
     Raises:
         BadFilter: it is a value, not a condition.

@@ -6,6 +6,7 @@ others have the same names.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from velour_plugin.domain.columns.vocabulary import LabelName
 from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.domain.evaluation import Metric
-from velour_plugin.domain.labels import Label, class_in_words
+from velour_plugin.domain.labels import DEFAULT_KEY, Label
 from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.helpers.progress import track
@@ -22,11 +23,13 @@ from velour_plugin.plugins.installed import installed
 from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Candidate
 
+_NAMED = 10
+
 
 def metric_values(
     reader: Reader, candidates: Sequence[Candidate], metric: str, label: Label | None
 ) -> dict[str, float | None]:
-    """Values of a metric, by evaluation; those without it are left out.
+    """Read the values of a metric by evaluation id, ``None`` if undefined; no entry without it.
 
     Args:
         reader: of the store.
@@ -45,7 +48,7 @@ def metric_values(
 
 
 def metric_names(reader: Reader, candidates: Sequence[Candidate]) -> set[str]:
-    """Names of the metrics that evaluations have."""
+    """Return the names of the metrics that any of the evaluations has."""
     details = _details(reader, _of_each_question(candidates))
     return reader.metric_names(_ids(candidates)) | {
         each.name for _, metrics in details for each in metrics
@@ -53,7 +56,7 @@ def metric_names(reader: Reader, candidates: Sequence[Candidate]) -> set[str]:
 
 
 def metric_labels(reader: Reader, candidates: Sequence[Candidate], metric: str) -> set[LabelName]:
-    """Classes, as (key, value), for which evaluations have a metric."""
+    """Return the classes, as (key, value), for which any of the evaluations has a metric."""
     details = _details(reader, _of_each_question(candidates))
     return reader.metric_labels(_ids(candidates), metric) | {
         each.label.name
@@ -72,7 +75,7 @@ def has_metric(reader: Reader, candidates: Sequence[Candidate], metric: str) -> 
 
 
 def first_metric(evaluator: Evaluator, label: Label | None) -> str:
-    """The first headline metric of a task; of one label, the metric that belongs to it, if any."""
+    """Return a task's first headline metric; with a label, that of labels, as AP for mAP."""
     headline = evaluator.headline[0]
     return headline if label is None else evaluator.of_label.get(headline, headline)
 
@@ -80,19 +83,42 @@ def first_metric(evaluator: Evaluator, label: Label | None) -> str:
 def no_metric(
     reader: Reader, metric: str, label: Label | None, candidates: Sequence[Candidate]
 ) -> NotFound | UnknownName | InvalidInput:
-    """The error that says why no candidate has a metric of a label, or of all labels."""
+    """Make the error that says why no candidate has a metric, of a label or of all labels."""
     if not candidates:
         return NotFound("no evaluated run matches: 'velour runs list' shows those that are there.")
     names = metric_names(reader, candidates)
     if label is not None and metric in names:
         known = metric_labels(reader, candidates, metric)
         if not known:
-            return InvalidInput(f"{metric} is about all labels: leave label= (--label) out.")
-        labels = set(map(class_in_words, known))
-        return UnknownName(f"label of {metric}", class_in_words(label.name), labels)
+            of_one = installed().evaluator(candidates[0].task).of_label.get(metric)
+            instead = f"; of one label it is {of_one}: name that metric" if of_one else ""
+            return InvalidInput(
+                f"{metric} is about all labels{instead}{', or' if of_one else ':'} leave label= "
+                "(--label) out."
+            )
+        return UnknownName(f"label of {metric}", _option(label.name), map(_option, known))
     if metric in names:
-        return InvalidInput(f"{metric} is about one label: name it with label= (--label).")
+        labels = sorted(map(_option, metric_labels(reader, candidates, metric)))
+        return InvalidInput(
+            f"{metric} is about one label: name it with label= (--label), such as --label "
+            f"{shlex.quote(labels[0])}; there are: {_first_few(labels)}."
+        )
     return UnknownName("metric", metric, names)
+
+
+def column_of_one_label(
+    reader: Reader, column: str, metric: str, candidates: Sequence[Candidate]
+) -> InvalidInput:
+    """The error that a column is about one label, and what is ranked by about all of them."""
+    of_one = installed().evaluator(candidates[0].task).of_label.get(metric, column)
+    label = shlex.quote(min(map(_option, metric_labels(reader, candidates, column))))
+    datasets = dict.fromkeys(shlex.quote(item.certificate.dataset) for item in candidates)
+    named = "".join(f" --dataset {name}" for name in datasets)
+    line = f"velour rank {of_one}{named} --label {label}"
+    return InvalidInput(
+        f"column {column} is about one label, and {metric} about all: rank by a metric of one "
+        f"label, as '{line}{'' if of_one == column else f' --column {column}'}' does."
+    )
 
 
 def _details(
@@ -119,6 +145,16 @@ def _of_each_question(candidates: Sequence[Candidate]) -> list[Candidate]:
     for item in candidates:
         first.setdefault(canonical_json(item.certificate.to_dict()), item)
     return list(first.values())
+
+
+def _option(label: LabelName) -> str:
+    """A class as the option ``--label`` takes it."""
+    key, value = label
+    return value if key == DEFAULT_KEY else f"{key}={value}"
+
+
+def _first_few(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:_NAMED]) + (", …" if len(labels) > _NAMED else "")
 
 
 def _ids(candidates: Sequence[Candidate]) -> list[str]:

@@ -70,7 +70,7 @@ def recall(counts: DecisionCounts) -> NDArray[np.float64]:
 
 
 def f1(counts: DecisionCounts) -> NDArray[np.float64]:
-    """Harmonic mean of the two: ``(labels,)``; NaN for a label neither true nor decided."""
+    """Harmonic mean of precision and recall: ``(labels,)``; NaN if neither true nor decided."""
     return ratio(2 * counts.hits, counts.decided + counts.truths)
 
 

@@ -37,7 +37,7 @@ class ClassScores:
 
     @cached_property
     def bounds(self) -> NDArray[np.int64]:
-        """Where the scores of each datum begin and end: ``(rows + 1,)``."""
+        """Where the scores of each datum begin, and where the last ones end: ``(rows + 1,)``."""
         return bounds_of(self.row, self.rows)
 
     @property
@@ -168,7 +168,7 @@ def choices(predictions: ClassScores) -> tuple[NDArray[np.int32], NDArray[np.flo
 def positions_of(
     predictions: ClassScores, row: NDArray[np.integer], label: NDArray[np.integer]
 ) -> NDArray[np.intp]:
-    """Index of each (row, label) among the class scores: ``(pairs,)``, -1 where it is not named.
+    """Find each (row, label) among the class scores: ``(pairs,)`` indices, -1 where unnamed.
 
     >>> second = np.array([1], np.int32)
     >>> scores = ClassScores(second, second, np.array([0.5]), 2, 2)
@@ -184,7 +184,7 @@ def positions_of(
 
 
 def ranks_of(predictions: ClassScores, truth: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Rank of the true label among a datum's scores: ``(rows,)``, 1 for the highest, 0 for unnamed.
+    """Rank the true label among a datum's scores: ``(rows,)``, 1 is highest, 0 for unnamed.
 
     Equal scores rank the last label first: so does ``sklearn.metrics.top_k_accuracy_score``.
 
@@ -212,7 +212,7 @@ def ranks_of(predictions: ClassScores, truth: NDArray[np.integer]) -> NDArray[np
 def losses_of_choices(
     predictions: ClassScores, truth: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log loss and Brier score of each datum, for scores that are probabilities.
+    """Compute log loss and Brier score of each datum, for scores that are probabilities.
 
     A datum without a prediction gave its true label a probability of 0. The Brier score is the
     sum of squares over labels.
@@ -242,7 +242,7 @@ def losses_of_choices(
 def losses_of_sets(
     predictions: ClassScores, truth_row: NDArray[np.integer], truth_label: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log loss and Brier score of each datum that may have many labels, summed over labels.
+    """Compute log loss and Brier score of datums with many labels each, summed over labels.
 
     Args:
         predictions: of all rows.

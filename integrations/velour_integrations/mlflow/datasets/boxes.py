@@ -45,7 +45,7 @@ def boxes_table(
     labels: Sequence[LabelName] = (),
     named: Callable[[Any], str] = class_text,
 ) -> AnnotationTable | None:
-    """Read cells that hold labelled boxes and nothing else.
+    """Read cells that hold labelled boxes and nothing else; a fast path of :func:`table_of`.
 
     Args:
         cells: lists of mappings with ``label`` and ``bbox``, or mappings with ``boxes``.

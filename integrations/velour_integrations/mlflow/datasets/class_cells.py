@@ -23,7 +23,7 @@ from velour_plugin.plugin import LabelName, columns_of_one, is_fractional, multi
 TRUTH = "ground truth"
 
 
-def parsed(cells: Sequence[Any] | NDArray[Any]) -> Sequence[Any] | NDArray[Any]:
+def parsed(cells: Any) -> Any:
     """Cells; texts that hold lists or mappings in JSON, as frames out of CSV files do, are read."""
     if isinstance(cells, np.ndarray) and cells.dtype.kind not in "OU":
         return cells

@@ -37,11 +37,11 @@ def is_scalar(value: Any) -> bool:
 
 def is_plain(values: Sequence[Any] | NDArray[Any]) -> bool:
     """Whether these are scalars, one for each row: none is missing, and none is a list in JSON."""
-    kind = values.dtype.kind if isinstance(values, np.ndarray) else "O"
-    if kind in "biufUS":
-        is_missing_somewhere = kind == "f" and bool(np.isnan(values).any())
-        holds_json = kind == "U" and any(map(_is_json, values))
-        return np.ndim(values) == 1 and not is_missing_somewhere and not holds_json
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuUSf":
+        if values.dtype.kind == "f" and np.isnan(values).any():
+            return False
+        texts = values.tolist() if values.dtype.kind == "U" and values.ndim == 1 else ()
+        return values.ndim == 1 and not any(map(_is_json, texts))
     return len(values) > 0 and all(
         is_scalar(value) and not is_missing(value) and not _is_json(value) for value in values
     )
@@ -53,7 +53,7 @@ def labels_table(
     labels: Sequence[LabelName] = (),
     named: Callable[[Any], str] = class_text,
 ) -> AnnotationTable:
-    """One label for each row.
+    """Make a table of one label for each row.
 
     Args:
         values: ``(rows,)`` classes.
@@ -75,7 +75,7 @@ def labels_table(
 def scores_table(
     scores: NDArray[Any], classes: Sequence[Any], places: NDArray[Any]
 ) -> AnnotationTable:
-    """The score of every class for each row.
+    """Make a table of the score of every class for each row.
 
     Args:
         scores: ``(rows, classes)`` finite numbers; decision values only rank.

@@ -66,7 +66,7 @@ class BatchPredictor:
     outputs: list[Any] = field(default_factory=list)
 
     def table(self) -> AnnotationTable:
-        """Run the model on all selected rows.
+        """Run the model on all selected rows, and return its predictions.
 
         Raises:
             BadDataset: an output cannot be read, or there are not as many as rows.
@@ -139,7 +139,7 @@ def batch_predictor(
     config: Mapping[str, Any],
     keep: bool,
 ) -> BatchPredictor:
-    """A predictor for a model, as the configuration says.
+    """Make a predictor for a model, as the configuration says.
 
     Raises:
         UnknownName: ``features`` names a column that is not there.
@@ -172,7 +172,7 @@ def _columns(frame: Any, features: str | Sequence[str] | None) -> Any:
 
 
 def selected_rows(dataset: Dataset, uids: Sequence[str], where: Any) -> NDArray[np.int64]:
-    """Positions of the rows whose datums a filter selects.
+    """Return the positions of the rows whose datums a filter selects.
 
     A property that no datum has selects none: the evaluation refuses it by name.
     """

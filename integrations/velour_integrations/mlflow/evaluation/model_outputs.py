@@ -120,7 +120,7 @@ def cells_table(
 
 
 def cells_of(outputs: Any, column: str | None) -> Sequence[Any] | NDArray[Any]:
-    """A model's outputs, one for each row; of several columns, the one that is named.
+    """Return a model's outputs, one for each row; of several columns, the one that is named.
 
     Raises:
         BadDataset: it is no list, or has several columns and none is named.
