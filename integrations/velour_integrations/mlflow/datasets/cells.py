@@ -60,7 +60,7 @@ _ANY_CELL = CellRules()
 
 
 def table_of(
-    cells: Sequence[Any],
+    cells: Sequence[Any] | NDArray[Any],
     uids: Sequence[str],
     places: NDArray[Any],
     side: str,
