@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from velour_plugin.answers import Comparison as Comparison
     from velour_plugin.answers import Leaderboard as Leaderboard
+    from velour_plugin.answers import Matches as Matches
     from velour_plugin.answers import Matrix as Matrix
     from velour_plugin.answers import Recommendation as Recommendation
     from velour_plugin.answers import Slices as Slices
@@ -39,19 +40,20 @@ if TYPE_CHECKING:
     from velour_plugin.domain.geometry import MultiPolygon as MultiPolygon
     from velour_plugin.domain.geometry import Polygon as Polygon
     from velour_plugin.domain.geometry import Raster as Raster
+    from velour_plugin.domain.inputs.reading import ReadingReport as ReadingReport
+    from velour_plugin.domain.inputs.reading import ReadingWarning as ReadingWarning
+    from velour_plugin.domain.inputs.reading import reading as reading
     from velour_plugin.domain.labels import Label as Label
     from velour_plugin.domain.ledger import Ledger as Ledger
     from velour_plugin.domain.metadata import ImageMetadata as ImageMetadata
     from velour_plugin.domain.metadata import VideoFrameMetadata as VideoFrameMetadata
     from velour_plugin.domain.models import Model as Model
-    from velour_plugin.domain.reading import ReadingReport as ReadingReport
-    from velour_plugin.domain.reading import ReadingWarning as ReadingWarning
-    from velour_plugin.domain.reading import reading as reading
     from velour_plugin.evaluator import Evaluator as Evaluator
     from velour_plugin.filters.language.builder import field as field
     from velour_plugin.hookspecs import hookimpl as hookimpl
     from velour_plugin.partitions import PartitionedDataset as PartitionedDataset
     from velour_plugin.queries.query import CompareQuery as CompareQuery
+    from velour_plugin.queries.query import MatchesQuery as MatchesQuery
     from velour_plugin.queries.query import MatrixQuery as MatrixQuery
     from velour_plugin.queries.query import Query as Query
     from velour_plugin.queries.query import RankQuery as RankQuery
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from velour_plugin.store import VersionDiff as VersionDiff
     from velour_plugin.store import open_store as open_store
     from velour_plugin.use_cases.ask import compare as compare
+    from velour_plugin.use_cases.ask import matches as matches
     from velour_plugin.use_cases.ask import matrix as matrix
     from velour_plugin.use_cases.ask import rank as rank
     from velour_plugin.use_cases.ask import recommend as recommend
@@ -96,6 +99,8 @@ _HOME = {
     "Label": "domain.labels",
     "Leaderboard": "answers",
     "Ledger": "domain.ledger",
+    "Matches": "answers",
+    "MatchesQuery": "queries.query",
     "Matrix": "answers",
     "MatrixQuery": "queries.query",
     "Metric": "domain.evaluation",
@@ -107,8 +112,8 @@ _HOME = {
     "Query": "queries.query",
     "RankQuery": "queries.query",
     "Raster": "domain.geometry",
-    "ReadingReport": "domain.reading",
-    "ReadingWarning": "domain.reading",
+    "ReadingReport": "domain.inputs.reading",
+    "ReadingWarning": "domain.inputs.reading",
     "RecommendQuery": "queries.query",
     "Recommendation": "answers",
     "SliceQuery": "queries.query",
@@ -126,11 +131,12 @@ _HOME = {
     "evaluate": "use_cases.evaluate",
     "field": "filters.language.builder",
     "hookimpl": "hookspecs",
+    "matches": "use_cases.ask",
     "matrix": "use_cases.ask",
     "open_store": "store",
     "rank": "use_cases.ask",
     "read_dataset": "use_cases.read_datasets",
-    "reading": "domain.reading",
+    "reading": "domain.inputs.reading",
     "recommend": "use_cases.ask",
     "slices": "use_cases.ask",
     "worst": "use_cases.ask",

@@ -23,9 +23,9 @@ def velour_evaluators() -> Iterable[Offer]:
 
 _EVALUATORS = (
     ("embedding", "embedding.evaluator:EmbeddingEvaluator", "1"),
-    ("image-classification", "classification.evaluator:ImageClassification", "2"),
-    ("instance-segmentation", "detection.evaluator:InstanceSegmentation", "1"),
-    ("object-detection", "detection.evaluator:ObjectDetection", "1"),
+    ("image-classification", "classification.evaluator:ImageClassification", "3"),
+    ("instance-segmentation", "detection.evaluator:InstanceSegmentation", "2"),
+    ("object-detection", "detection.evaluator:ObjectDetection", "2"),
     ("semantic-segmentation", "semantic.evaluator:SemanticSegmentation", "1"),
-    ("tabular-classification", "classification.evaluator:TabularClassification", "2"),
+    ("tabular-classification", "classification.evaluator:TabularClassification", "3"),
 )

@@ -26,12 +26,12 @@ def velour_formats() -> Iterable[Offer]:
 
 
 _FORMATS = (
-    ("coco", "coco:CocoFormat"),
-    ("geojson", "geojson:GeoJsonFormat"),
+    ("coco", "coco.coco_format:CocoFormat"),
+    ("geojson", "geojson.geojson_format:GeoJsonFormat"),
     ("label-images", "label_images:LabelImagesFormat"),
     ("spacenet", "spacenet:SpaceNetFormat"),
-    ("voc", "voc:VocFormat"),
-    ("yolo", "yolo:YoloFormat"),
+    ("voc", "voc.voc_format:VocFormat"),
+    ("yolo", "yolo.yolo_format:YoloFormat"),
 )
 
 

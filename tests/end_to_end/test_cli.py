@@ -128,7 +128,7 @@ def test_it_runs_as_a_program(files: Path) -> None:
         [program, *evaluate()], capture_output=True, text=True, check=False, cwd=files
     )
     assert (good.returncode, good.stderr) == (0, "")
-    assert good.stdout.splitlines()[0] == "all on fires, object-detection"
+    assert good.stdout.splitlines()[0] == "all on fires, object-detection, iou_type box"
     bad = subprocess.run(
         [program, "rank", "--dataset", "fire"], capture_output=True, text=True, check=False
     )
@@ -141,7 +141,7 @@ def test_it_runs_as_a_program(files: Path) -> None:
 
 def test_evaluate_prints_the_headline(files: Path) -> None:
     lines = said(*evaluate("night")).splitlines()
-    assert lines[0] == "night on fires, object-detection"
+    assert lines[0] == "night on fires, object-detection, iou_type box"
     assert lines[1].split() == ["mAP", "0.5050"]  # 51 of 101 recall thresholds
     assert ["mAR_100", "0.5000"] in [line.split() for line in lines]
     assert ["mAP_large", "undefined"] in [line.split() for line in lines]

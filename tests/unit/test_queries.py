@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from velour_plugin.errors import BadFilter, InvalidInput, UnknownName
 from velour_plugin.queries.query import (
     CompareQuery,
+    MatchesQuery,
     MatrixQuery,
     Query,
     RankQuery,
@@ -71,6 +72,15 @@ queries = st.one_of(
     st.builds(SliceQuery, run=names, by=cuts, where=filters, label=labels, **statistics),
     st.builds(
         CompareQuery, baseline=names, candidate=names, where=filters, by=cuts, permutations=counts
+    ),
+    st.builds(
+        MatchesQuery,
+        run=names,
+        where=filters,
+        label=labels,
+        n=st.none() | st.integers(1, 20),
+        outcome=st.none() | names,
+        parameters=parameters,
     ),
     st.builds(WorstQuery, run=names, where=filters, n=st.integers(1, 20)),
     st.builds(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -18,6 +19,7 @@ from tests.coco_oracle import dataset_of, random_boxes
 from tests.fires import IMAGES, NEAR_BOSTON, NIGHT, fires
 from tests.scenes import FOUND, TRUE
 from velour_plugin.answers import Leaderboard
+from velour_plugin.domain.columns.datum_columns import DatumColumns
 from velour_plugin.errors import BadFilter, InvalidInput, NotComparable, NotFound, UnknownName
 from velour_plugin.store import Store, upgrade_store
 
@@ -404,17 +406,38 @@ def test_a_refusal_says_field_by_field_who_differs(store: Store) -> None:
     with pytest.raises(NotComparable) as refusal:
         rank(store)
     lines = str(refusal.value).splitlines()
-    fields = [line.partition(":")[0].strip() for line in lines[1:-1]]
-    assert fields == [
-        "dataset_digest",
-        "datums_digest",
-        "filter",
-        "groundtruth_digest",
-        "parameters.iou_threshold",
+    assert lines[1:-1] == [
+        "  dataset: fires v1 in c, one; fires v2 in two",
+        "    v1 to v2: 2 datums removed (20, roof)",
+        "  filter: hour >= 20 in c; none in two, one",
+        "  parameters.iou_threshold: 0.7 in c; 0.5 in two, one",
     ]
-    assert lines[5] == "  parameters.iou_threshold: 0.7 in c; 0.5 in two, one"
-    assert "null in two, one" in lines[3]
     assert "--run" in lines[-1]
+
+
+def test_a_refusal_says_that_only_metadata_differ(store: Store) -> None:
+    judge(store, fires(["2"], "a"))
+    data = fires(["2"], "b")
+    datums = [replace(each, metadata={**each.metadata, "site": "x"}) for each in data.datums]
+    judge(store, replace(data, datums=DatumColumns.of(datums)))
+    with pytest.raises(NotComparable) as refusal:
+        rank(store)
+    assert str(refusal.value).splitlines()[1:-1] == [
+        "  dataset: fires v1 in a; fires v2 in b",
+        f"    v1 to v2: metadata differ on {len(data)} datums: site; all annotations are the same",
+    ]
+    with pytest.raises(NotComparable, match="all annotations are the same"):
+        velour.compare("a", "b", store=store)
+
+
+def test_a_refusal_tells_evaluations_of_one_name_apart(store: Store) -> None:
+    judge(store, fires(["2"], "a"))
+    judge(store, fires(["2"], "a"), parameters={"iou_threshold": 0.7})
+    with pytest.raises(NotComparable) as refusal:
+        rank(store)
+    ids = re.findall(r"a \(evaluation (\w+)\)", str(refusal.value))
+    assert len(set(ids)) == 2
+    assert len(rank(store, runs=ids[:1])) == 1
 
 
 def test_a_refusal_can_be_answered_by_naming_the_runs(store: Store) -> None:

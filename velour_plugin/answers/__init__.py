@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from velour_plugin.answers.comparison import Errors as Errors
     from velour_plugin.answers.leaderboard import Leaderboard as Leaderboard
     from velour_plugin.answers.leaderboard import LeaderboardRow as LeaderboardRow
+    from velour_plugin.answers.matches import Match as Match
+    from velour_plugin.answers.matches import Matches as Matches
     from velour_plugin.answers.matrix import Cell as Cell
     from velour_plugin.answers.matrix import Matrix as Matrix
     from velour_plugin.answers.recommendation import Recommendation as Recommendation
@@ -29,6 +31,7 @@ _NAMES = {
     "base": "Answer",
     "comparison": "Comparison Difference ErrorDifference Errors",
     "leaderboard": "Leaderboard LeaderboardRow",
+    "matches": "Match Matches",
     "matrix": "Cell Matrix",
     "recommendation": "Recommendation Support",
     "slices": "DatumImpact Slice Slices Worst",

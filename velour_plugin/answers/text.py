@@ -63,6 +63,8 @@ class TextTable:
             width: characters of a line; cells are wrapped where they need more.
             colour: whether rows have their styles, by the escape sequences of terminals.
         """
+        if not self.columns:
+            return f"{self.title}\n"
         headings = [column.heading for column in self.columns]
         lines = [headings, *self.rows]
         widths = self._widths()

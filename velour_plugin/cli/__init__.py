@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from velour_plugin.domain.reading import reading
+from velour_plugin.domain.inputs.reading import reading
 from velour_plugin.errors import VelourError
 
 COMMANDS = {
@@ -22,6 +22,7 @@ COMMANDS = {
     "datasets": "datasets",
     "db": "db",
     "evaluate": "evaluate",
+    "matches": "matches",
     "matrix": "matrix",
     "models": "models",
     "plugins": "plugins",

@@ -89,10 +89,13 @@ def evaluate(
     $ velour evaluate models:/fire-detector/3 models:/fire-detector@champion \\
         my_models:baseline --dataset fires
     """
+    import datetime as dt
+
     import velour_plugin as velour
     from velour_plugin.helpers.progress import waiting
     from velour_plugin.use_cases.evaluate_many import BatchEvaluation, read_inputs, stored_dataset
 
+    started = dt.datetime.now(dt.UTC)
     if no_store:
         _refuse_what_needs_a_store(
             {
@@ -126,6 +129,8 @@ def evaluate(
         inputs = read_inputs(data, models, predictions, names)
     with waiting(f"evaluating on {data.name}"):
         outputs = batch.evaluate(inputs)
+    for output in outputs:
+        _note_if_known(output.evaluation, started)
     leaderboard = batch.leaderboard(outputs) if len(outputs) > 1 and not no_store else None
     if as_json:
         contents = [output.evaluation.to_dict() for output in outputs]
@@ -164,9 +169,23 @@ def _usual_task(format: str) -> str:
     return str(getattr(installed().format(format), "usual_task", usual))
 
 
+def _note_if_known(evaluation: Any, started: Any) -> None:
+    """Say on standard error that an evaluation is one that the store had already."""
+    if evaluation.created_at < started:
+        click.echo(
+            f"{evaluation.model} on {evaluation.certificate.dataset} was already evaluated, with "
+            f"the same predictions and parameters, at {evaluation.created_at:%Y-%m-%d %H:%M} UTC.",
+            err=True,
+        )
+
+
 def _headline(evaluation: Any) -> str:
-    """The headline metrics of an evaluation, one a line."""
+    """The headline metrics of an evaluation, one a line, below what they are of."""
+    from velour_plugin.plugins.installed import installed
+
     about = f"{evaluation.model} on {evaluation.certificate.dataset}, {evaluation.task}"
+    stated = installed().evaluator(evaluation.task).stated_parameters(evaluation.ledger)
+    about = ", ".join([about, *(f"{name} {value}" for name, value in stated.items())])
     width = max(12, *map(len, evaluation.headline))
     numbers = [
         f"{metric:<{width}} {'undefined' if value is None else f'{value:.4f}'}"

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from velour_plugin.domain.reading import reading
+from velour_plugin.domain.inputs.reading import reading
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -85,11 +85,9 @@ def json_object(option: str, text: str) -> dict[str, Any]:
         InvalidInput: the value is not a JSON object.
     """
     from velour_plugin.errors import InvalidInput
+    from velour_plugin.helpers.json_text import parse_json
 
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{option} {text!r} is not valid JSON: {error}.") from error
+    value = parse_json(text, f"{option} {text!r}", InvalidInput)
     if not isinstance(value, dict):
         raise InvalidInput(f"{option} {text!r}: expected a JSON object, such as {{}}.")
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -41,9 +42,12 @@ def list_runs(dataset: str | None, model: str | None, as_json: bool, store: str 
         TextColumn(heading, heading == "value")
         for heading in ("run", "model", "dataset", "metric", "value", "evaluated")
     ]
+    names = Counter(entry["run"] for entry in entries)
     rows = [
         [
-            entry["run"] or entry["run_id"] or entry["evaluation_id"],
+            (entry["run"] if names[entry["run"]] == 1 else None)  # else by its id, which names it
+            or entry["run_id"]
+            or entry["evaluation_id"],
             entry["model"],
             f"{entry['dataset']} v{entry['version']}",
             entry["metric"],

@@ -16,9 +16,16 @@ from velour_plugin.domain.ledger import Ledger
 
 
 class Conventions:
-    """How metrics of a task are read: direction, bounds, and merged scores."""
+    """How metrics of a task are read: direction, bounds, and merged scores.
+
+    Parameters that are ``stated`` are said wherever the numbers are: a reader would take these
+    for something else without them.
+    """
 
     lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    stated: ClassVar[tuple[str, ...]] = ()
+    compares_classes: ClassVar[bool] = True
+    """Whether predicted classes are compared with true ones, and must be of the same names."""
 
     @property
     def engine(self) -> str:
@@ -35,6 +42,14 @@ class Conventions:
         ``None`` where it has no bound, or none is known.
         """
         return (None, None)
+
+    def stated_parameters(self, ledger: Ledger) -> dict[str, Any]:
+        """The stated parameters that a ledger was matched with, by name."""
+        return {name: ledger.parameters[name] for name in self.stated}
+
+    def defaults_for(self, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Defaults of parameters on a dataset that has this metadata, where they depend on it."""
+        return {}
 
     def adds_scores(self, parameters: Mapping[str, Any]) -> bool:
         """Whether the scores of merged labels are added (they are shares of 1).
@@ -73,6 +88,22 @@ class Explaining:
 
         Returns:
             By kind; empty where errors have no kinds, or the ledger does not have them.
+        """
+        return {}
+
+    def matches(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
+        """Pairs of truths and predictions, and what is left of either.
+
+        Args:
+            ledger: as :meth:`Evaluator.match` made it.
+
+        Returns:
+            Columns with a row a pair or what is left over, in the order in which they are shown:
+            ``datum``, an index; ``outcome``, ``true positive``, ``false positive`` or ``false
+            negative``; ``kind`` of error, a text, empty for true positives; ``truth`` and
+            ``prediction``, indices of labels, -1 for none; ``score`` and ``iou``, NaN for none;
+            ``truth_box`` and ``prediction_box``, ``(n, 4)`` as xmin, ymin, xmax, ymax in pixels,
+            NaN for none. Empty if the task has no pairs.
         """
         return {}
 

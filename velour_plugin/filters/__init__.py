@@ -22,7 +22,8 @@ Properties are of families (:mod:`velour_plugin.filters.properties`); plugins ad
   whatever their labels and scores, the latter of one run. Labels are as they are stored, before
   any label map.
 - ``label.key``, ``label.value``, ``score``; ``annotation.area``, ``annotation.geometry``,
-  ``annotation.metadata.NAME``.
+  ``annotation.metadata.NAME``; ``annotation.form``: ``'box'``, ``'polygon'``, ``'multipolygon'``,
+  ``'raster'`` or ``'embedding'``, the finest that is stored; NULL for a label of a whole datum.
 - ``model``, ``run_id``, ``model.metadata.NAME`` (``store.save_model``), ``dataset.metadata.NAME``.
 
 Images with at least one boat and no swimmer:

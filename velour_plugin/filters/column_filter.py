@@ -14,12 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
+from velour_plugin.domain.columns.region_column import MULTIPOLYGON, NO_REGION, POLYGON
 from velour_plugin.filters.comparable_values import OPERATORS, literal_readings
 from velour_plugin.filters.language.tree import Call, Literal, Node, Property, properties
 from velour_plugin.filters.predicates import compiled
 from velour_plugin.helpers.libraries import shapely
 
 Mask = NDArray[np.bool_]
+
+FORM = "annotation.form"
+FORMS = ("box", "polygon", "multipolygon", "raster", "embedding")
+"""Values of :data:`FORM`; an annotation of a whole datum by its label alone has none."""
+_BOX, _POLYGON, _MULTIPOLYGON, _RASTER, _EMBEDDING, _NO_FORM = range(6)
 
 
 class Truths(NamedTuple):
@@ -44,6 +50,19 @@ class LabelSubject:
         return None
 
 
+class _FormSubject:
+    """An annotation's form as a filter sees it."""
+
+    def __init__(self, form: str | None) -> None:
+        self.form = form
+
+    def value(self, prop: Property) -> Any:
+        return self.form
+
+    def geometry(self, prop: Property) -> shapely.Geometry | None:
+        return None
+
+
 def truths_of(node: Node, table: AnnotationTable) -> Truths | None:
     """Return the rows where a filter is true, and the rows where it is false.
 
@@ -52,12 +71,14 @@ def truths_of(node: Node, table: AnnotationTable) -> Truths | None:
         table: ground truth or predictions.
 
     Returns:
-        two ``(n,)`` masks; ``None`` when the filter has more than labels, ``score`` and
-        ``annotation.area``, compared with numbers.
+        two ``(n,)`` masks; ``None`` when the filter has more than labels, ``annotation.form``, and
+        ``score`` and ``annotation.area``, compared with numbers.
     """
     assert isinstance(node, Call)
     if all(prop.about == "label" for prop in properties(node)):
-        return _of_labels(node, table)
+        return _of_each(node, [LabelSubject(name) for name in table.labels], table.label)
+    if all(prop.name == FORM for prop in properties(node)):
+        return _of_each(node, [_FormSubject(form) for form in (*FORMS, None)], _forms(table))
     if node.op in ("and", "or"):
         parts = [truths_of(part, table) for part in node.args]
         known = [part for part in parts if part is not None]
@@ -79,6 +100,31 @@ def areas_of(table: AnnotationTable) -> NDArray[np.float64]:
             if shape is not None:
                 area[row] = shape.area
     return area
+
+
+def forms_of(table: AnnotationTable) -> list[str | None]:
+    """The form of each row's region, one of :data:`FORMS`; ``None`` for a label alone."""
+    names = (*FORMS, None)
+    return [names[form] for form in _forms(table).tolist()]
+
+
+def may_have_form(node: Node) -> bool:
+    """Whether a condition on nothing but :data:`FORM` is true of some form; others may be true."""
+    if any(prop.name != FORM for prop in properties(node)):
+        return True
+    truth = compiled(node)
+    return any(truth(_FormSubject(form)) is True for form in (*FORMS, None))
+
+
+def _forms(table: AnnotationTable) -> NDArray[np.intp]:
+    """Index in :data:`FORMS`: of the shape where there is one, whatever box stands beside it."""
+    form = np.where(np.isnan(table.box[:, 0]), _NO_FORM, _BOX)
+    if table.embedding is not None:
+        form[[item is not None for item in table.embedding]] = _EMBEDDING
+    if table.shape is not None:
+        kinds = [table.shape.kind == kind for kind in (NO_REGION, POLYGON, MULTIPOLYGON)]
+        form = np.select(kinds, [form, _POLYGON, _MULTIPOLYGON], _RASTER)
+    return form
 
 
 def _compared(node: Call, numbers: Sequence[NDArray[np.float64] | None]) -> Truths | None:
@@ -113,12 +159,14 @@ def _numbers(node: Node, table: AnnotationTable) -> NDArray[np.float64] | None:
     return areas_of(table) if node.name == "annotation.area" else None
 
 
-def _of_labels(node: Call, table: AnnotationTable) -> Truths:
-    """Evaluate a filter once for each label, and look up the label of each row."""
+def _of_each(
+    node: Call, subjects: Sequence[LabelSubject | _FormSubject], index: NDArray[np.integer]
+) -> Truths:
+    """Evaluate a filter once for each subject, and look up the subject of each row."""
     truth = compiled(node)
-    answers = [truth(LabelSubject(name)) for name in table.labels]
+    answers = [truth(subject) for subject in subjects]
     masks = (np.array([answer is value for answer in answers], bool) for value in (True, False))
-    return Truths(*(mask[table.label] for mask in masks))
+    return Truths(*(mask[index] for mask in masks))
 
 
 def _and(left: Truths, right: Truths) -> Truths:

@@ -61,7 +61,7 @@ def box_around(
     shrink = np.cos(np.radians(max(abs(south), abs(north))))
     wide = 360.0 if south <= -90 or north >= 90 else metres / (110_500 * shrink)
     west, east = longitude - wide, longitude + wide
-    if west < -180 or east > 180:
+    if west <= -180 or east >= 180:  # 180 and -180 are one meridian
         west, east = -180.0, 180.0
     return (west, south, east, north)
 

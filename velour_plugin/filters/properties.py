@@ -99,7 +99,11 @@ OWN = (
     PropertyFamily(
         "annotation",
         "match",
-        {"annotation.area": "number", "annotation.geometry": "geometry"},
+        {
+            "annotation.area": "number",
+            "annotation.form": "string",
+            "annotation.geometry": "geometry",
+        },
         {"annotation.metadata.": "any"},
         about="annotation",
     ),

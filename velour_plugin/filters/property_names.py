@@ -10,6 +10,7 @@ from velour_plugin.domain.facts import TAGS, fact_name
 from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadFilter
 from velour_plugin.filters.properties import OWN, PropertyFamily, family_of, is_reserved
+from velour_plugin.helpers.representation import shortened
 
 OWN_NAMES = frozenset(name for family in OWN for name in family.properties)
 """Velour's own properties, without metadata and facts."""
@@ -33,7 +34,9 @@ def checked_name(name: object) -> str:
         UnknownName: the family has no such property.
     """
     if not is_storable(name) or not str(name).removeprefix(_METADATA):
-        raise BadFilter(f"property {name!r}: expected the name of metadata or of a property.")
+        raise BadFilter(
+            f"property {shortened(name)}: expected the name of metadata or of a property."
+        )
     text = str(name)
     family = family_of(text)
     if family is not None and family.kind_of(text) == "fact" and fact_of(text, family) is None:

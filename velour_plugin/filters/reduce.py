@@ -10,8 +10,9 @@ import numpy as np
 from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.errors import UnknownName
+from velour_plugin.filters.column_filter import FORMS, may_have_form
 from velour_plugin.filters.language.cql2_text import to_text
-from velour_plugin.filters.language.tree import properties
+from velour_plugin.filters.language.tree import conjuncts, properties
 from velour_plugin.filters.row_filter import matching_labels, matching_rows
 from velour_plugin.filters.split import Split
 
@@ -49,15 +50,18 @@ def annotation_properties(dataset: Dataset) -> set[str]:
 
 
 def check_annotation_properties(split: Split, known: set[str]) -> None:
-    """Refuse conditions on metadata that no annotation has.
+    """Refuse conditions on metadata that no annotation has, and on forms that there are not.
 
     Args:
         split: the filter, divided.
         known: as :func:`annotation_properties` names them, maybe among others.
 
     Raises:
-        UnknownName: no annotation has a property that the filter names.
+        UnknownName: no annotation has a property that the filter names, or could have its form.
     """
+    for part in conjuncts(split.annotations):
+        if not may_have_form(part):
+            raise UnknownName("form of an annotation", to_text(part), FORMS)
     for prop in properties(split.annotations) if split.annotations is not None else ():
         first, whole = f"{_OF_ANNOTATION}{prop.path[0] if prop.path else ''}", prop.name
         if prop.path and not known & {first, whole}:

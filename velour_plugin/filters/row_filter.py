@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
 from velour_plugin.domain.geometry import Raster, Shape
 from velour_plugin.errors import BadFilter, UnknownName
-from velour_plugin.filters.column_filter import LabelSubject, areas_of, truths_of
+from velour_plugin.filters.column_filter import FORM, LabelSubject, areas_of, forms_of, truths_of
 from velour_plugin.filters.comparable_values import geometry_of
 from velour_plugin.filters.interpret import looked_up
 from velour_plugin.filters.language.tree import Node, Property, properties
@@ -27,8 +27,9 @@ def matching_rows(node: Node | None, table: AnnotationTable) -> NDArray[np.bool_
 
     Args:
         node: a filter on ``label.key``, ``label.value``, ``score``, ``annotation.area`` (of the
-            table, else of the region, in square pixels), ``annotation.geometry`` (the region, in
-            pixels) and ``annotation.metadata.NAME``; ``None`` selects all.
+            table, else of the region, in square pixels), ``annotation.form``,
+            ``annotation.geometry`` (the region, in pixels) and ``annotation.metadata.NAME``;
+            ``None`` selects all.
         table: ground truth or predictions.
 
     Returns:
@@ -157,6 +158,10 @@ class _RowSubject:
             "annotation.area": areas_of(self.table).tolist(),
         }
 
+    @cached_property
+    def forms(self) -> list[str | None]:
+        return forms_of(self.table)
+
     def value(self, prop: Property) -> Any:
         if prop.path:
             metadata = None if self.table.metadata is None else self.table.metadata[self.row]
@@ -164,6 +169,8 @@ class _RowSubject:
         if prop.about == "label":
             name = self.table.labels[self.table.label[self.row]]
             return name[prop.name == "label.value"]
+        if prop.name == FORM:
+            return self.forms[self.row]
         number = self.numbers[prop.name][self.row]
         return None if number != number else number
 

@@ -83,11 +83,28 @@ def mapped(
         adds_scores: whether labels of one annotation that become one add their scores, up to 1;
             otherwise the highest score counts.
     """
-    mapping = dict(pairs or ())
-    new_names = [_new_name(name, mapping) for name in table.labels]
-    labels = list(dict.fromkeys(name for name in new_names if keys is None or name[0] in keys))
-    index = [labels.index(name) if name in labels else -1 for name in new_names]
+    new_names = mapped_names(table.labels, pairs, keys)
+    labels = list(dict.fromkeys(name for name in new_names if name is not None))
+    index_of = {name: index for index, name in enumerate(labels)}
+    index = [-1 if name is None else index_of[name] for name in new_names]
     return _merged(table.relabelled(labels, np.array(index, np.int32)), adds_scores)
+
+
+def mapped_names(
+    names: Sequence[LabelName],
+    pairs: Sequence[tuple[Any, Any]] | None,
+    keys: Collection[str] | None,
+) -> list[LabelName | None]:
+    """New labels in the order of the old; ``None`` for one whose key is not chosen.
+
+    Args:
+        names: the old labels.
+        pairs: the label map.
+        keys: the label keys to keep; ``None`` for all.
+    """
+    mapping = dict(pairs or ())
+    new_names = [_new_name(name, mapping) for name in names]
+    return [name if keys is None or name[0] in keys else None for name in new_names]
 
 
 def _from_json(label: Any) -> Any:

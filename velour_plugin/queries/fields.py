@@ -136,6 +136,10 @@ def _positive(name: str, value: Any) -> int:
     return _count(name, value, 1)
 
 
+def _optional_count(name: str, value: Any) -> int | None:
+    return None if value is None else _positive(name, value)
+
+
 def _draws(name: str, value: Any, least: int = 0) -> int:
     drawn = _count(name, value, least)
     if drawn > MOST_DRAWS:
@@ -206,6 +210,7 @@ Flag = Annotated[bool, _flag]
 Confidence = Annotated[float, _confidence]
 Count = Annotated[int, _count]
 PositiveCount = Annotated[int, _positive]
+OptionalCount = Annotated[Union[int, None], _optional_count]
 Draws = Annotated[int, _draws]
 PositiveDraws = Annotated[int, _positive_draws]
 Parameters = Annotated[Union[Mapping[str, Any], None], _parameters]

@@ -29,6 +29,7 @@ from velour_plugin.queries.fields import (
     Mismatch,
     Name,
     Names,
+    OptionalCount,
     OptionalLabel,
     OptionalName,
     OptionalNames,
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from velour_plugin.filters.language.tree import Property
 
 Answer = TypeVar("Answer")
+
+
+MOST_ROWS_KEPT = 1_000
+"""Longer lists are read again."""
 
 
 class AnswerType:
@@ -313,6 +318,28 @@ class WorstQuery(Query["answers.Worst"]):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class MatchesQuery(Query["answers.Matches"]):
+    """How predictions and truths match (:func:`velour_plugin.matches` explains each field)."""
+
+    kind = "matches"
+    answer_type = AnswerType("Matches")
+    run_fields = ("run",)
+
+    run: Name
+    outcome: OptionalName = None
+    label: OptionalLabel = None
+    where: Filter = None
+    n: OptionalCount = 20
+    dataset: OptionalName = None
+    parameters: Parameters = None
+
+    @property
+    def cacheable(self) -> bool:
+        """Whether the rows are few enough to be kept."""
+        return super().cacheable and self.n is not None and self.n <= MOST_ROWS_KEPT
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RecommendQuery(Query["answers.Recommendation"]):
     """Asks which model to take for a need; fields as for :func:`velour_plugin.recommend`."""
 
@@ -329,7 +356,7 @@ class RecommendQuery(Query["answers.Recommendation"]):
 
 
 def label_of(
-    query: RankQuery | MatrixQuery | SliceQuery | CompareQuery | WorstQuery,
+    query: RankQuery | MatrixQuery | SliceQuery | CompareQuery | WorstQuery | MatchesQuery,
 ) -> Label | None:
     """Return the class that a query is about; ``None`` for all."""
     return None if query.label is None else Label(*query.label)

@@ -22,6 +22,7 @@ Answer = TypeVar("Answer")
 
 _ANSWERS = {
     "compare": "comparison.answer_comparison",
+    "matches": "match_rows.answer_matches",
     "matrix": "matrix.answer_matrix",
     "rank": "rank_runs.answer_ranking",
     "recommend": "recommendation.answer_recommendation",
@@ -31,7 +32,7 @@ _ANSWERS = {
 """By kind of query what answers it; loaded when the cache does not have the answer."""
 
 
-_REVISION = 2
+_REVISION = 3
 """Of rankings: raised when the same query has another answer, so that older ones are not given."""
 
 

@@ -8,8 +8,10 @@ from velour_plugin.answers import Comparison, Difference, ErrorDifference, Error
 from velour_plugin.domain.labels import label_text
 from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.queries.query import CompareQuery, label_of
-from velour_plugin.ranking.candidates.comparability import differences, refuse
+from velour_plugin.ranking.candidates.comparability import differences
 from velour_plugin.ranking.candidates.datum_predictions import refuse_by_predictions
+from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
+from velour_plugin.ranking.candidates.refusal import refuse
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run, metric_of_run
 from velour_plugin.ranking.slice_runs import cut_masks
 from velour_plugin.ranking.slicing import cut_name
@@ -23,9 +25,9 @@ def answer_comparison(reader: Snapshot, query: CompareQuery) -> Comparison:
     second = find_run(reader, query.candidate, query.where, first.dataset)
     candidates = [first.candidate, second.candidate]
     refuse_by_predictions(candidates, split_filter(parse_filter(query.where)))
-    differing = differences(candidates)
+    differing = differences(candidates, LedgerAccess(reader))
     if differing:
-        refuse(differing, may_intersect=False)
+        refuse(reader, candidates, differing, may_intersect=False)
     label = label_of(query)
     metric = metric_of_run(reader, first, query.metric, label)
     parts = [

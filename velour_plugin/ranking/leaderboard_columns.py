@@ -15,8 +15,13 @@ from velour_plugin.filters.predicates import compiled
 from velour_plugin.filters.properties import is_of_runs
 from velour_plugin.filters.row_filter import RunSubject
 from velour_plugin.helpers.libraries import shapely
-from velour_plugin.queries.query import RankQuery, label_of
-from velour_plugin.ranking.candidates.metric_lookup import metric_values, no_metric
+from velour_plugin.queries.query import RankQuery, label_of, metric_of
+from velour_plugin.ranking.candidates.metric_lookup import (
+    column_of_one_label,
+    metric_names,
+    metric_values,
+    no_metric,
+)
 from velour_plugin.ranking.candidates.selection import Competitor, Competitors
 from velour_plugin.ranking.uncertainty.bootstrap import Measurement
 from velour_plugin.store.protocol import Reader
@@ -130,6 +135,8 @@ def _label_of(
     for label in dict.fromkeys((label_of(query), None)):
         if metric_values(reader, candidates, metric, label):
             return label
+    if label_of(query) is None and metric in metric_names(reader, candidates):
+        raise column_of_one_label(reader, metric, metric_of(query), candidates)
     raise no_metric(reader, metric, label_of(query), candidates)
 
 

@@ -43,6 +43,12 @@ class BoundedCache(Generic[Value]):
                 self._values.move_to_end(name)
             return cached
 
+    def forget(self, name: str) -> None:
+        """Remove a value that was replaced in the store."""
+        with self._lock:
+            _, freed = self._values.pop(name, (None, 0))
+            self._nbytes -= freed
+
     def keep(self, name: str, value: Value, nbytes: int) -> None:
         """Cache a value of ``nbytes`` bytes; the least recently used go where there is no room."""
         with self._lock:

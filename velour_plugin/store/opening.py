@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from velour_plugin.errors import BadPlugin, InvalidInput
+from velour_plugin.helpers.store_urls import masked_url
 from velour_plugin.helpers.usage import in_use
 from velour_plugin.plugins.installed import installed
 from velour_plugin.store.protocol import Snapshot, Store
@@ -59,11 +60,11 @@ def open_store(url: str | None = None, create: bool = True) -> Store:
     store = installed().stores[scheme](address, create=create)
     if not isinstance(store, Store):
         raise BadPlugin(
-            f"store {masked(address)!r}: plugin {installed().provider('store', scheme)!r} opened "
-            f"{store!r}, which lacks methods of velour_plugin.Store. Correct the plugin "
+            f"store {masked_url(address)!r}: plugin {installed().provider('store', scheme)!r} "
+            f"opened {store!r}, which lacks methods of velour_plugin.Store. Correct the plugin "
             "(velour_plugin.testing.stores has a suite for it), or uninstall it."
         )
-    in_use.store = store.display_url
+    in_use.store = masked_url(store.display_url)
     return store
 
 
@@ -154,7 +155,7 @@ def save_first(url: str | None, dataset: Dataset, evaluation: Evaluation) -> Ver
 def _in_use(address: str, answer: Any | None) -> Any | None:
     """Return an answer, and note its store as the one in use."""
     if answer is not None:
-        in_use.store = masked(address)
+        in_use.store = masked_url(address)
     return answer
 
 
@@ -165,19 +166,15 @@ def store_url(url: str | None = None) -> str:
     return url or os.environ.get(ENVIRONMENT) or DEFAULT_URL
 
 
-def masked(url: str) -> str:
-    """Return a URL with its password hidden, for display."""
-    return re.sub(r":[^:@/]*@", ":***@", url)
-
-
 def _scheme(url: str) -> str:
     """The scheme of a URL that some plugin opens; a driver behind ``+`` is no part of it."""
     known = installed().stores
     scheme = re.match(r"[\w.-]+(?=(\+[\w.-]+)?:)", url)
     if scheme is None or scheme[0] not in known:
-        hint = "" if ":" in url else f"did you mean sqlite:///{url}? "
+        shown = masked_url(url)
+        hint = f"did you mean sqlite:///{url}? " if shown == url and ":" not in url else ""
         raise InvalidInput(
-            f"store {masked(url)!r}: {hint}expected sqlite:///path/to/file.db or "
+            f"store {shown!r}: {hint}expected sqlite:///path/to/file.db or "
             "postgresql://user:password@host:port/database; known schemes are "
             f"{', '.join(sorted(known))}. A plugin may offer another (hook velour_stores)."
         )

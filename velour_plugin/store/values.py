@@ -7,12 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.domain.evaluation import Certificate, EvaluatedRun
+
+if TYPE_CHECKING:
+    from velour_plugin.domain.dataset_changes import DatasetChanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class VersionDiff:
         removed: datums of the first only.
         changed: datums of both, with other metadata, location or annotations.
         unchanged: number of datums that are the same in both.
+        changes: what differs, where that was looked at.
     """
 
     dataset: str
@@ -86,15 +90,32 @@ class VersionDiff:
     removed: tuple[str, ...]
     changed: tuple[str, ...]
     unchanged: int
+    changes: DatasetChanges | None = None
+
+    @property
+    def summary(self) -> str:
+        """How many datums differ, the first few by name, and in what, in one line."""
+        parts = [
+            f"{len(uids)} datum{'' if len(uids) == 1 else 's'} {verb} ({_first_few(uids)})"
+            for verb, uids in (("added", self.added), ("removed", self.removed))
+            if uids
+        ]
+        parts += self.changes.sentences if self.changes else [f"{len(self.changed)} changed"]
+        return f"v{self.before} to v{self.after}: {'; '.join(parts)}"
 
     def __str__(self) -> str:
         lines = [
             f"{self.dataset} v{self.before} to v{self.after}: {len(self.added)} added, "
-            f"{len(self.removed)} removed, {len(self.changed)} changed, {self.unchanged} unchanged"
+            f"{len(self.removed)} removed, {len(self.changed)} changed, {self.unchanged} unchanged",
+            *(self.changes.sentences if self.changes else ()),
         ]
         for sign, uids in (("+", self.added), ("-", self.removed), ("~", self.changed)):
             lines += [f"{sign} {uid}" for uid in uids]
         return "\n".join(lines)
+
+
+def _first_few(uids: Sequence[str]) -> str:
+    return ", ".join(uids[:5]) + (", …" if len(uids) > 5 else "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

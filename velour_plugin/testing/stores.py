@@ -31,6 +31,7 @@ from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 from velour_plugin.filters import parse_filter
 from velour_plugin.queries.query import (
     CompareQuery,
+    MatchesQuery,
     MatrixQuery,
     Query,
     RankQuery,
@@ -314,6 +315,7 @@ class StoreContract:
             SliceQuery(run="first", by="hour", resamples=0),
             CompareQuery(baseline="first", candidate="second", permutations=9),
             WorstQuery(run="first"),
+            MatchesQuery(run="first", n=3),
         ]
         for query in queries:
             answer = store.ask(query)

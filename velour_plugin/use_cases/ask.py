@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.queries.fields import Cut, LabelName, OnMismatch
 from velour_plugin.queries.query import (
     CompareQuery,
+    MatchesQuery,
     MatrixQuery,
     Query,
     RankQuery,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from velour_plugin.answers import (
         Comparison,
         Leaderboard,
+        Matches,
         Matrix,
         Recommendation,
         Slices,
@@ -291,6 +294,59 @@ def worst(
         UnknownName: there is no such run, property or metric.
     """
     query = WorstQuery(run=run, metric=metric, where=where, label=label, n=n, dataset=dataset)
+    return _ask(query, store)
+
+
+def matches(
+    run: str | Evaluation,
+    n: int | None = 20,
+    *,
+    outcome: str | None = None,
+    label: LabelName | None = None,
+    where: Where = None,
+    dataset: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    store: Store | str | None = None,
+) -> Matches:
+    """List detections with the truths that they match, and what is left of either.
+
+    Each true and false positive and each false negative is a row, at the parameters
+    ``iou_threshold`` and ``score_threshold``: those that precision and recall count, with the
+    kinds of error of TIDE. A false positive has the truth that it lies on, if any. The highest
+    scores come first, then missed truths, the largest first. Detections that do not count, as on
+    crowds, are not listed.
+
+    Args:
+        run: a run's id or name, a model's name, or an evaluation's id; or an evaluation itself,
+            stored or not.
+        n: how many rows at most; ``None`` for all. The answer's ``counts`` are of all.
+        outcome: only ``true positive``, ``false positive`` or ``false negative``; or only a kind
+            of error: ``classification``, ``localisation``, ``both``, ``duplicate``,
+            ``background``, ``missed``, ``low score``.
+        label: only predictions and missed truths of this class.
+        where: only these datums, labels, scores and annotations count.
+        dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        parameters: of the task, in place of those that it was evaluated with, such as
+            ``{"iou_threshold": 0.75, "score_threshold": 0.3}``.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        UnknownName: there is no such run, outcome, label, property or parameter.
+        InvalidInput: the task compares no pairs, or the evaluation keeps no overlaps.
+    """
+    query = MatchesQuery(
+        run=run.model if isinstance(run, Evaluation) else run,
+        n=n,
+        outcome=outcome,
+        label=label,
+        where=where,
+        dataset=dataset,
+        parameters=parameters,
+    )
+    if isinstance(run, Evaluation):
+        from velour_plugin.ranking.match_rows import matches_in_memory
+
+        return matches_in_memory(run, query)
     return _ask(query, store)
 
 

@@ -6,13 +6,14 @@ and a curve has at most 101 (ROC) or 201 (precision-recall) points.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from velour_evaluators.classification.axis import Axis
+from velour_evaluators.classification.decisions import chosen_labels, scored_decisions
 from velour_evaluators.classification.kernels import calibration
 from velour_evaluators.classification.kernels.calibration import Reliability
 from velour_evaluators.classification.kernels.class_counts import (
@@ -20,6 +21,7 @@ from velour_evaluators.classification.kernels.class_counts import (
     ConfusionCells,
     confusion_cells,
 )
+from velour_evaluators.classification.kernels.decision_reasons import reasons
 from velour_evaluators.classification.kernels.ranking_curves import (
     Curve,
     counts_at,
@@ -51,8 +53,10 @@ def detail_metrics(axis: Axis) -> Iterator[Metric]:
         yield Metric(
             f"{axis.prefix}reliability", _reliability(bins), parameters=axis.parameters_of_key
         )
+    shown = np.sort(np.argsort(-axis.counts.truths, kind="stable")[:LISTED]).tolist()
+    yield from _decision_counts(axis, shown)
     if axis.is_scored:
-        yield from _curves(axis)
+        yield from _curves(axis, shown)
 
 
 def _confusion_matrix(axis: Axis) -> dict[str, Any]:
@@ -101,17 +105,33 @@ def _reliability(bins: Reliability) -> dict[str, Any]:
     }
 
 
-def _curves(axis: Axis) -> Iterator[Metric]:
-    shown = np.argsort(-axis.counts.truths, kind="stable")[:LISTED]
+def _decision_counts(axis: Axis, shown: list[int]) -> Iterator[Metric]:
+    """Decisions for each label against the rest, as the confusion matrix has them."""
+    if axis.is_multi_label:
+        scores, threshold = scored_decisions(axis), axis.parameters["score_threshold"]
+    else:
+        scores, threshold = chosen_labels(axis), 1.0
+    split = reasons(scores, np.array([threshold]))
+    for index in shown:
+        counts = axis.counts
+        right, decided = counts.hits[[index]], counts.decided[[index]]
+        of_label = _decisions(axis, index, right, decided, split)
+        numbers = {name: int(column[0]) for name, column in of_label.items()}
+        yield Metric("decision_counts", numbers, Label(*axis.labels[index]))
+
+
+def _curves(axis: Axis, shown: list[int]) -> Iterator[Metric]:
     right, decided = counts_at(axis.rankings, THRESHOLDS)
-    for index in np.sort(shown).tolist():
+    split = reasons(scored_decisions(axis), THRESHOLDS)
+    for index in shown:
         label = Label(*axis.labels[index])
         steps = steps_of(axis.rankings, index)
         roc = _curve(roc_curve(steps), "false_positive_rate", "true_positive_rate")
         yield Metric("roc_curve", roc, label)
         precision = _curve(precision_recall_curve(steps), "recall", "precision")
         yield Metric("precision_recall_curve", precision, label)
-        counts = _threshold_counts(axis, index, right[:, index], decided[:, index])
+        of_label = _decisions(axis, index, right[:, index], decided[:, index], split)
+        counts = _threshold_counts(axis, index, of_label)
         yield Metric("threshold_counts", counts, label)
 
 
@@ -122,17 +142,33 @@ def _curve(curve: Curve | None, x: str, y: str) -> dict[str, Any] | None:
     return {x: curve.x.tolist(), y: curve.y.tolist(), "threshold": _listed(threshold)}
 
 
-def _threshold_counts(
-    axis: Axis, index: int, right: NDArray[np.int64], decided: NDArray[np.int64]
-) -> dict[str, Any]:
-    """Decisions for one label against the rest, at each of :data:`THRESHOLDS`."""
+def _decisions(
+    axis: Axis,
+    index: int,
+    right: NDArray[np.int64],
+    decided: NDArray[np.int64],
+    split: Mapping[str, NDArray[np.int64]],
+) -> dict[str, NDArray[np.int64]]:
+    """Numbers of decisions for one label against the rest, negatives by reason as well."""
     truths = axis.counts.truths[index]
     return {
+        "tp": right,
+        "fp": decided - right,
+        "fn": truths - right,
+        "tn": axis.total - truths - decided + right,
+        **{name: columns[:, index] for name, columns in split.items()},
+    }
+
+
+def _threshold_counts(
+    axis: Axis, index: int, counts: Mapping[str, NDArray[np.int64]]
+) -> dict[str, Any]:
+    """Decisions for one label against the rest, at each of :data:`THRESHOLDS`."""
+    right, truths = counts["tp"], axis.counts.truths[index]
+    decided = right + counts["fp"]
+    return {
         "threshold": THRESHOLDS.tolist(),
-        "tp": right.tolist(),
-        "fp": (decided - right).tolist(),
-        "fn": (truths - right).tolist(),
-        "tn": (axis.total - truths - decided + right).tolist(),
+        **{name: column.tolist() for name, column in counts.items()},
         "precision": _listed(ratio(right, decided)),
         "recall": _listed(ratio(right, truths)),
         "f1": _listed(ratio(2 * right, decided + truths)),

@@ -56,8 +56,9 @@ class ImageClassification(Evaluator):
     last label first; it is undefined where there are no more than ``top_k`` labels.
     ``log_loss`` and ``brier`` need scores that add up to 1 on every predicted datum, to 0.001;
     ``brier`` is the sum of squares over labels, halved for two labels. ``ece`` and
-    ``reliability`` are about the datums that have a prediction. A label named twice on one datum
-    has the higher score.
+    ``reliability`` are about the datums that have a prediction, and undefined where scores of one
+    add up to more than 1: decision values rank, and are no probabilities. A label named twice on
+    one datum has the higher score.
 
     **Parameters.**
 
@@ -72,7 +73,7 @@ class ImageClassification(Evaluator):
     """
 
     task = "image-classification"
-    version = "2"
+    version = "3"
     headline = (
         "accuracy", "top_5_accuracy", "precision_macro", "recall_macro", "f1_macro", "f1_weighted",
         "roc_auc", "average_precision_macro", "log_loss", "ece", "balanced_accuracy", "mcc",
@@ -150,7 +151,7 @@ class ImageClassification(Evaluator):
         datums: NDArray[np.bool_] | None = None,
         weights: NDArray[np.int64] | None = None,
     ) -> list[Metric]:
-        """Compute confusion matrix and reliability of each key; curves and counts of each label."""
+        """Compute the confusion matrix and reliability of keys, decisions and curves of labels."""
         counts = ledger.weights_of(datums, weights)
         axes = [axis.weighted(counts) for axis in axes_of(ledger)]
         return [metric for axis in axes for metric in detail_metrics(axis)]

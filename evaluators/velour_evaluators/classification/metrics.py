@@ -201,12 +201,15 @@ def _of_label(name: str, index: int) -> Callable[[KeyMetrics], float]:
 def reliability_of(axis: Axis) -> Reliability | None:
     """Count confidence and correctness of the datums that have a scored prediction.
 
-    ``None`` where the choice has no confidence: without scores, and for sets of labels.
+    ``None`` where the choice has no confidence: without scores, for sets of labels, and where
+    scores of a datum add up to more than 1.
     """
     if axis.is_multi_label or not axis.is_scored:
         return None
     table, weights, bins = axis.answers, axis.answer_weights, axis.parameters["calibration_bins"]
     confidence, correct, answered = table["confidence"], table["correct"], table["answered"]
+    if weight_of(answered & np.isnan(confidence), weights):
+        return None
     if answered.all():
         return calibration.reliability(confidence, correct, bins, weights)
     weights = None if weights is None else weights[answered]

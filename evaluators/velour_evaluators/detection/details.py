@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators.detection.confusion import confusion_metrics
 from velour_evaluators.detection.curves import curve_metrics
-from velour_evaluators.detection.error_kinds import error_metrics
+from velour_evaluators.detection.errors.confusion import confusion_metrics
+from velour_evaluators.detection.errors.error_kinds import error_metrics
 from velour_evaluators.detection.view import DetectionView
 from velour_plugin import Ledger, Metric
 

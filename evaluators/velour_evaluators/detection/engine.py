@@ -23,7 +23,7 @@ from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match
 from velour_evaluators.kernels.native import merge as native_merge
 from velour_evaluators.kernels.native import pairs as native_pairs
-from velour_evaluators.regions import Form, RegionArray
+from velour_evaluators.regions import RegionArray
 from velour_plugin import AnnotationTable, Ledger
 from velour_plugin.plugin import Columns, RegionColumn, decoded_masks, masks_or_texts
 
@@ -33,11 +33,11 @@ _CONTENT_AT_ONCE = 16_000_000
 """Characters of RLE that are decoded together; their edges take about five times the room."""
 
 
-def matches_at_once(form: Form, parameters: Mapping[str, Any]) -> bool:
+def matches_at_once(parameters: Mapping[str, Any]) -> bool:
     """Whether one call of the compiled kernel writes the whole ledger."""
     return (
         library.available()
-        and form != "polygon"
+        and parameters["iou_type"] != "polygon"
         and not parameters["details"]
         and not parameters["federated"]
     )

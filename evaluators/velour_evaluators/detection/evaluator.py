@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from velour_evaluators.detection.ledger import DETAIL_TABLES, with_datums
 from velour_evaluators.detection.ledger_writer import write_ledger
 from velour_evaluators.detection.metrics import lean_metrics
-from velour_evaluators.detection.parameters import DEFAULTS, Settings, checked
+from velour_evaluators.detection.parameters import DEFAULTS, Settings, checked, ranges_of
 from velour_evaluators.kernels.native import library
-from velour_evaluators.regions import finest_common_form
+from velour_evaluators.regions import Form, refuse_boxes_alone
 from velour_plugin import Dataset, Evaluator, Ledger, Metric
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import MetricKey
+from velour_plugin.plugin import AREA_UNIT, PIXELS, MetricKey
 
 
 class ObjectDetection(Evaluator):
@@ -27,7 +27,8 @@ class ObjectDetection(Evaluator):
     """
 
     task = "object-detection"
-    version = "1"
+    version = "2"
+    auto_form: ClassVar[Form] = "box"
     headline = (
         "mAP", "mAP_50", "mAP_75", "mAP_small", "mAP_medium", "mAP_large",
         "mAR_1", "mAR_10", "mAR_100", "mAR_small", "mAR_medium", "mAR_large",
@@ -38,11 +39,16 @@ class ObjectDetection(Evaluator):
     }  # fmt: skip
     defaults = DEFAULTS
     decorative = frozenset({"details", "examples", "calibration_bins"})
+    stated = ("iou_type",)
     detail_tables = frozenset(DETAIL_TABLES)
 
     def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return all parameters, checked (:mod:`velour_evaluators.detection.parameters`)."""
-        return checked(super().parameters(parameters))
+        return checked(super().parameters(parameters), self.auto_form)
+
+    def defaults_for(self, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return area ranges in the dataset's unit of area."""
+        return {"area_ranges": ranges_of(metadata.get(AREA_UNIT, PIXELS))}
 
     @property
     def engine(self) -> str:
@@ -120,7 +126,7 @@ class ObjectDetection(Evaluator):
         self, ledger: Ledger, datums: NDArray[np.bool_] | None = None
     ) -> dict[str, tuple[int, float | None]]:
         """Return by kind the number of errors and the AP that they cost, as in TIDE."""
-        from velour_evaluators.detection.error_kinds import errors_by_kind
+        from velour_evaluators.detection.errors.error_kinds import errors_by_kind
 
         return errors_by_kind(ledger, ledger.weights_of(datums))
 
@@ -134,6 +140,12 @@ class ObjectDetection(Evaluator):
         from velour_evaluators.detection.details import detail_metrics
 
         return detail_metrics(ledger, ledger.weights_of(datums, weights))
+
+    def matches(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
+        """Return true and false positives and false negatives, at the score and IoU threshold."""
+        from velour_evaluators.detection.errors.matches import matches_of
+
+        return matches_of(ledger)
 
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
         """Return F1, false positives and false negatives of each image, at both thresholds."""
@@ -185,18 +197,15 @@ class ObjectDetection(Evaluator):
 
 
 class InstanceSegmentation(ObjectDetection):
-    """The same metrics over masks or polygons; boxes alone are refused."""
+    """The same metrics over masks or polygons; an annotation with a box alone is refused."""
 
     task = "instance-segmentation"
+    auto_form = "raster"
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Match as for boxes, by the overlap of masks or polygons."""
         assert dataset.predictions is not None
-        tables = (dataset.truth, dataset.predictions)
-        some, chosen = any(map(len, tables)), parameters["iou_type"]
-        if some and chosen == "auto" and finest_common_form(*tables) == "box":
-            raise BadDataset(
-                f"dataset {dataset.name!r}: instances are compared by polygon or raster, and "
-                "some annotations have a box only: use task='object-detection'."
-            )
+        if parameters["iou_type"] != "box":
+            refuse_boxes_alone(dataset.truth, dataset, "ground truths")
+            refuse_boxes_alone(dataset.predictions, dataset, "predictions")
         return super().match(dataset, parameters)

@@ -43,7 +43,7 @@ def unanswered(ledger: Ledger, parameters: Mapping[str, Any]) -> Iterator[str]:
         yield "it was matched with details=False"
     if parameters["details"] and new.score_threshold < old.score_threshold:
         yield f"it shows detections from a score of {old.score_threshold:g} on"
-    if parameters["iou_type"] not in ("auto", known["iou_type"]):
+    if parameters["iou_type"] != known["iou_type"]:
         yield f"it compares regions as {known['iou_type']}"
     if parameters["federated"] != known["federated"]:
         yield f"it was matched with federated={known['federated']}"
@@ -66,10 +66,7 @@ def narrowed(ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
             "Evaluate the predictions again with them."
         )
     narrowing = _NarrowTables(ledger, parameters)
-    narrowed_parameters = {**parameters, "iou_type": ledger.parameters["iou_type"]}
-    return Ledger(
-        ledger.task, ledger.datums, ledger.labels, narrowed_parameters, narrowing.tables()
-    )
+    return Ledger(ledger.task, ledger.datums, ledger.labels, parameters, narrowing.tables())
 
 
 def reduced(ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None) -> Ledger:

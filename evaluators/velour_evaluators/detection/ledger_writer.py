@@ -15,13 +15,7 @@ from velour_evaluators.detection.kernels import matching
 from velour_evaluators.detection.ledger import BOX, DETAIL_TABLES
 from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels.sorting import descending_order, stable_order
-from velour_evaluators.regions import (
-    boxes_of,
-    finest_common_form,
-    image_sizes,
-    masks_of,
-    regions_of,
-)
+from velour_evaluators.regions import areas_of, boxes_of, image_sizes, masks_of, regions_of
 from velour_plugin import AnnotationTable, Dataset, Ledger
 from velour_plugin.plugin import Columns, LabelName, LazyTables, Vocabulary
 
@@ -43,17 +37,13 @@ def write_ledger(
         task: the evaluator's.
         dataset: with both sides.
         predictions: its predictions, all with scores.
-        parameters: checked ones; ``iou_type`` is stored as what ``auto`` chose.
+        parameters: checked ones.
     """
-    form = parameters["iou_type"]
-    if form == "auto":
-        form = finest_common_form(dataset.truth, predictions)
-    if engine.matches_at_once(form, {**parameters, "details": False}):
-        ledger = _ledger_at_once(task, dataset, predictions, {**parameters, "iou_type": form})
+    if engine.matches_at_once({**parameters, "details": False}):
+        ledger = _ledger_at_once(task, dataset, predictions, parameters)
         return _with_details(ledger, dataset, predictions) if parameters["details"] else ledger
     comparison = _Comparison(dataset, predictions, parameters)
-    stored = {**parameters, "iou_type": comparison.form}
-    return Ledger(task, dataset.uids, comparison.labels, stored, comparison.tables())
+    return Ledger(task, dataset.uids, comparison.labels, parameters, comparison.tables())
 
 
 def _ledger_at_once(
@@ -63,6 +53,7 @@ def _ledger_at_once(
     labels, truth, predictions = one_vocabulary(dataset.truth, predictions)
     if parameters["iou_type"] == "box":
         sides: tuple[Any, Any] = (boxes_of(truth, dataset), boxes_of(predictions, dataset))
+        truth, predictions = (replace(side, area=areas_of(side)) for side in (truth, predictions))
     else:
         sizes = image_sizes(dataset, truth, predictions)
         sides = (masks_of(truth, dataset, sizes), masks_of(predictions, dataset, sizes))
@@ -103,10 +94,9 @@ class _Comparison:
             )
         self.predictions = predictions.take(detection_order(predictions))
         form = parameters["iou_type"]
-        self.form = finest_common_form(self.truth, predictions) if form == "auto" else form
-        sizes = image_sizes(dataset, self.truth, predictions) if self.form == "raster" else None
-        self.targets = regions_of(self.truth, self.form, dataset, sizes)
-        self.regions = regions_of(self.predictions, self.form, dataset, sizes)
+        sizes = image_sizes(dataset, self.truth, predictions) if form == "raster" else None
+        self.targets = regions_of(self.truth, form, dataset, sizes)
+        self.regions = regions_of(self.predictions, form, dataset, sizes)
         self.cells = self._cells(self.truth.label, self.predictions.label)
         self.kept = self.cells.rank < self.settings.max_detections[-1]
         self.new_index = (np.cumsum(self.kept) - 1).astype(np.int32)

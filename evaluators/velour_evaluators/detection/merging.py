@@ -49,14 +49,11 @@ def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
 def _common_parameters(ledgers: Sequence[Ledger]) -> Mapping[str, Any]:
     if not ledgers:
         raise InvalidInput("no ledger to concatenate: give at least one.")
-    # without any region, "auto" had nothing to choose a form by
-    telling = [ledger for ledger in ledgers if _has_rows(ledger)] or ledgers[:1]
-    first = telling[0]
+    first = ledgers[0]
     for ledger in ledgers:
         if ledger.task != first.task:
             raise InvalidInput(f"ledgers of {first.task} and {ledger.task} do not go together.")
-        chose_no_form = {} if ledger in telling else {"iou_type": first.parameters["iou_type"]}
-        _check_equal(first.parameters, {**ledger.parameters, **chose_no_form})
+        _check_equal(first.parameters, ledger.parameters)
     return first.parameters
 
 
@@ -65,12 +62,8 @@ def _check_equal(parameters: Mapping[str, Any], other: Mapping[str, Any]) -> Non
         if canonical_json(other.get(name)) != canonical_json(value):
             raise InvalidInput(
                 f"ledgers matched with {name} {value!r} and {other.get(name)!r}: match all "
-                "partitions with the same parameters, iou_type other than 'auto'."
+                "partitions with the same parameters."
             )
-
-
-def _has_rows(ledger: Ledger) -> bool:
-    return any(len(ledger.tables[name]["datum"]) for name in ("detections", "truths"))
 
 
 def _common_labels(ledgers: Sequence[Ledger]) -> tuple[LabelName, ...]:

@@ -46,6 +46,7 @@ class EmbeddingEvaluator(Evaluator):
     headline = (
         "recall_1", "recall_5", "recall_10", "purity_1", "purity_5", "purity_10", "separation",
     )  # fmt: skip
+    compares_classes = False
     defaults: ClassVar[Mapping[str, Any]] = {
         "neighbours": [1, 5, 10],
         "distance": "cosine",

@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 import velour_plugin as velour
 from velour_integrations.autologging.recording import dataset_name
-from velour_integrations.mlflow.datasets.columns import label_text, labels_table, scores_table
-from velour_plugin import AnnotationTable
-from velour_plugin.plugin import DEFAULT_KEY
+from velour_integrations.mlflow.datasets.columns import index_table, labels_table, scores_table
+from velour_plugin.plugin import DEFAULT_KEY, class_names
 
 MOST_SCORES = 5_000_000
 """Of more, only the label that was decided for is kept."""
@@ -38,9 +37,9 @@ def classified(
         metadata: of the rows.
     """
     places = np.arange(len(truth), dtype=np.int32)
-    labels = [(DEFAULT_KEY, label_text(value)) for value in classes]
+    labels = class_names(classes, DEFAULT_KEY)
     if truth.ndim == 2:
-        true = AnnotationTable.from_columns(labels, *np.nonzero(truth))
+        true = index_table([value for _, value in labels], places, *np.nonzero(truth))
     else:
         true = labels_table(truth, places, labels)
         if predictions.ndim == 2 and predictions.size > MOST_SCORES:

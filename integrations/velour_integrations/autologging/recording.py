@@ -27,7 +27,7 @@ from typing import Any
 import velour_plugin as velour
 from velour_integrations.mlflow.datasets.frame_names import experiment_name
 from velour_plugin.errors import VelourError
-from velour_plugin.plugin import publish
+from velour_plugin.plugin import masked_url, publish
 
 logger = logging.getLogger("mlflow.velour")  # below MLflow's own, which silent=True turns off
 
@@ -180,6 +180,7 @@ def _log_one(
     from velour_integrations.mlflow.runs.run import (
         log_artifacts,
         log_metrics,
+        log_parameters,
         look,
         mlflow_metrics,
         with_leaderboard,
@@ -199,6 +200,7 @@ def _log_one(
     headline = (prefix + name for name in mlflow_metrics(evaluation))
     step = _next_step(before, headline) if captured.step is None else captured.step
     log_metrics(run.run_id, metrics, described.name, described.digest, step=step)
+    log_parameters(run.run_id, evaluation, prefix)
     if prefix:
         client.log_batch(run.run_id, tags=[RunTag(*tag) for tag in owner.items()])
     elif option("log_artifacts", True):
@@ -228,7 +230,7 @@ def _rank_command(evaluation: velour.Evaluation) -> str:
     metric = next((name for name, value in headline.items() if value is not None), "")
     words = ["velour", "rank", *([metric] if metric else [])]
     words += ["--dataset", evaluation.certificate.dataset]
-    words += ["--store", option("store")] if option("store") else []
+    words += ["--store", masked_url(option("store"))] if option("store") else []
     return shlex.join(words)
 
 

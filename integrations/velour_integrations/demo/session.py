@@ -12,6 +12,8 @@ from pathlib import Path
 
 import click
 
+from velour_plugin.plugin import masked_url
+
 WIDTH = 96
 """Columns after which a command goes on in the next line."""
 
@@ -74,7 +76,7 @@ class Session:
 
     def line(self, *arguments: str) -> str:
         """Return a command of ``velour`` as it can be typed here."""
-        return command_line(self._velour, *arguments, *self._store)
+        return command_line(self._velour, *arguments, *map(masked_url, self._store))
 
     def run(self, *arguments: str) -> None:
         """Print a command, then what it prints.

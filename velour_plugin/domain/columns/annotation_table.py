@@ -27,8 +27,8 @@ from velour_plugin.domain.geometry import (
     Raster,
     Shape,
 )
-from velour_plugin.domain.labels import Label
-from velour_plugin.domain.metadata import decode_metadata, encode_metadata
+from velour_plugin.domain.labels import Label, check_label_names
+from velour_plugin.domain.metadata import check_encoded, decode_metadata, encode_metadata
 from velour_plugin.errors import BadAnnotation, BadGeometry
 
 
@@ -80,17 +80,21 @@ class AnnotationTable:
         area: NDArray[np.float64] | None = None,
         crowd: NDArray[np.bool_] | None = None,
         shape: Sequence[Shape | None] | RegionColumn | None = None,
-        metadata: Sequence[Mapping[str, Any]] | None = None,
+        metadata: Sequence[Mapping[str, Any] | None] | None = None,
         annotation: NDArray[Any] | None = None,
         embedding: Sequence[Embedding | None] | None = None,
     ) -> AnnotationTable:
         """Make a table from columns in any order of datums; columns left out are absent.
 
         Raises:
-            BadAnnotation: a score is outside [0, 1] or a label does not exist, naming its row.
-            BadGeometry: a box is not finite or has a size below 0, naming its row.
+            BadAnnotation: a score is outside [0, 1] or a label does not exist, naming its row; a
+                label is no text that stores can hold.
+            BadGeometry: a box is not finite or has a size below 0, or a mask is too large, naming
+                its row.
+            BadMetadata: metadata break a rule, naming their row.
         """
         rows = len(datum)
+        check_label_names(labels)
         table = cls(
             labels=tuple(labels),
             datum=np.asarray(datum, np.int32),
@@ -103,7 +107,7 @@ class AnnotationTable:
             area=_numbers("area", None if area is None else np.asarray(area, np.float64), rows),
             crowd=_numbers("crowd", None if crowd is None else np.asarray(crowd, bool), rows),
             shape=_regions(shape),
-            metadata=_objects(metadata),
+            metadata=_checked_metadata(metadata),
             embedding=_objects(embedding),
         )
         if (table.datum[1:] < table.datum[:-1]).any():
@@ -311,6 +315,15 @@ def _objects(values: Sequence[Any] | None) -> NDArray[np.object_] | None:
         return None
     column = np.empty(len(values), dtype=object)
     column[:] = values
+    return column
+
+
+def _checked_metadata(
+    metadata: Sequence[Mapping[str, Any] | None] | None,
+) -> NDArray[np.object_] | None:
+    column = _objects(metadata)
+    if column is not None:
+        check_encoded(column.tolist())
     return column
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.metadata import is_all_plain
+from velour_plugin.domain.storable_text import LONGEST_UID, is_storable
 from velour_plugin.errors import BadDataset
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class DatumColumns(Sequence[Datum]):
             BadMetadata, BadGeometry: metadata or a location break their rules.
         """
         uids = tuple(uids)
-        if locations is None and _are_storable(uids):
+        if locations is None and _are_names(uids):
             if metadata is None:
                 return cls(uids)
             if len(metadata) == len(uids) and is_all_plain(metadata):
@@ -154,11 +155,8 @@ class DatumColumns(Sequence[Datum]):
         return DatumColumns(change(self.uids), metadata, locations)
 
 
-def _are_storable(uids: Sequence[str]) -> bool:
-    """Whether all are non-empty strings that every store can hold."""
+def _are_names(uids: Sequence[str]) -> bool:
+    """Whether all are surely uids that every store can hold."""
     if set(map(type, uids)) != {str} or "" in uids:
         return False
-    try:
-        return b"\x00" not in "".join(uids).encode()
-    except UnicodeEncodeError:
-        return False
+    return 4 * max(map(len, uids)) <= LONGEST_UID and is_storable("".join(uids))

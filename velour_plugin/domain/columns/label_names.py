@@ -6,7 +6,6 @@ is JSON, a list of names or an object of numbers and names.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +13,8 @@ from typing import Any
 
 from velour_plugin.domain.labels import DEFAULT_KEY, Label
 from velour_plugin.errors import BadAnnotation, BadDataset, InvalidInput
+from velour_plugin.helpers.input_files import read_bytes
+from velour_plugin.helpers.json_text import parse_json
 
 MOST = 65_535
 """The largest number of a pixel of 16 bits."""
@@ -58,13 +59,10 @@ def class_count(names: Mapping[int, str]) -> int:
 def _pairs_in(path: str | os.PathLike[str]) -> Iterator[tuple[Any, Any]]:
     where = f"labels {os.fspath(path)!r}"
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read()
-        content = json.loads(text) if text.lstrip()[:1] in ("{", "[") else None
-    except OSError as error:
-        raise InvalidInput(f"{where} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+        text = read_bytes(path, where).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise BadDataset(f"{where}: neither text in UTF-8 nor JSON: {error}.") from error
+    content = parse_json(text, where) if text.lstrip()[:1] in ("{", "[") else None
     if isinstance(content, Mapping):
         return iter(content.items())
     return _listed(content if content is not None else _lines(text), where)

@@ -25,6 +25,7 @@ from velour_plugin.filters.language.operators import call
 from velour_plugin.filters.language.spatial_operators import REGION, checked_geometry
 from velour_plugin.filters.language.tree import Literal, Node, Property
 from velour_plugin.filters.property_names import checked_name
+from velour_plugin.helpers.representation import shortened
 
 
 def field(name: str) -> Field:
@@ -130,7 +131,7 @@ class Value(Expression):
     def isin(self, values: Iterable[object]) -> Condition:
         """True where the value equals one of some values."""
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-            raise BadFilter(f"isin({values!r}): expected a list of values.")
+            raise BadFilter(f"isin({shortened(values)}): expected a list of values.")
         return Condition(call("in", [self.node, *map(_node, values)]))
 
     def between(self, low: object, high: object) -> Condition:
@@ -245,8 +246,8 @@ def _node(value: object) -> Node:
     if _is_literal(plain):
         return Literal(plain)
     raise BadFilter(
-        f"{value!r} in a filter: expected a number, string, boolean, date, datetime, time of day "
-        "without a zone, or timedelta, or another velour.field."
+        f"{shortened(value)} in a filter: expected a number, string, boolean, date, datetime, "
+        "time of day without a zone, or timedelta, or another velour.field."
     )
 
 

@@ -10,6 +10,7 @@ from velour_plugin.domain.metadata import checked_location
 from velour_plugin.errors import BadFilter, BadGeometry, UnknownName
 from velour_plugin.filters.language.tree import METRES, TURNED, Call, Literal, Node, Property
 from velour_plugin.helpers.libraries import is_geometry, shapely
+from velour_plugin.helpers.representation import shortened
 
 REGION = "annotation.geometry"
 
@@ -74,9 +75,11 @@ def checked_geometry(geometry: shapely.Geometry, pixels: bool) -> shapely.Geomet
     finite = all(map(math.isfinite, shapely.get_coordinates(geometry).flat))
     if geometry.is_empty or not finite or not shapely.is_valid(geometry):
         reason = "is empty" if geometry.is_empty else shapely.is_valid_reason(geometry)
-        raise BadGeometry(f"geometry {geometry} in a filter: {reason}.")
+        raise BadGeometry(f"geometry {shortened(geometry)} in a filter: {reason}.")
     if geometry.geom_type == "GeometryCollection":
-        raise BadGeometry(f"{geometry} in a filter: use each part of a collection by itself.")
+        raise BadGeometry(
+            f"{shortened(geometry)} in a filter: use each part of a collection by itself."
+        )
     return shapely.force_2d(geometry)
 
 

@@ -12,6 +12,7 @@ from velour_plugin.filters import Node, parse_filter, split_filter
 from velour_plugin.filters.language.tree import conjunction, conjuncts, to_json
 from velour_plugin.plugins.installed import installed
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
+from velour_plugin.ranking.candidates.refusal import refuse
 from velour_plugin.store.values import Candidate
 
 ABOUT_DATUMS = frozenset({"dataset_digest", "datums_digest", "groundtruth_digest", "filter"})
@@ -34,49 +35,18 @@ def differences(
         For each such field, the runs by the value that they have.
     """
     runs_by_value: dict[str, dict[str, list[str]]] = {}
-    for candidate in candidates:
+    for candidate, name in zip(candidates, unique_names(candidates), strict=True):
         decorative = installed().evaluator(candidate.task).decorative
         certificate = access.certificate(candidate) if access else candidate.certificate
         for field, value in _flat(certificate.to_dict(), decorative).items():
-            runs_by_value.setdefault(field, {}).setdefault(canonical_json(value), []).append(
-                name_of(candidate)
-            )
+            by_value = runs_by_value.setdefault(field, {})
+            by_value.setdefault(canonical_json(value), []).append(name)
     total = len(candidates)
     return {
         field: values
         for field, values in runs_by_value.items()
         if len(values) > 1 or sum(map(len, values.values())) < total
     }
-
-
-def refuse(differing: Mapping[str, Mapping[str, Sequence[str]]], may_intersect: bool) -> None:
-    """Raise an error that lists the differing fields.
-
-    Raises:
-        NotComparable: always.
-    """
-    lines = [
-        f"  {field}: "
-        + "; ".join(f"{_short(value)} in {_listed(runs)}" for value, runs in by.items())
-        for field, by in sorted(differing.items())
-    ]
-    if may_intersect:
-        way_out = (
-            "on_mismatch='intersect' (--on-mismatch intersect) compares them over the datums that "
-            "they share"
-        )
-    elif all(field == "label_map" or field.startswith("parameters.") for field in differing):
-        way_out = (
-            "evaluate them again in the same way, or rank them all with the same parameters={…} "
-            "(--parameters)"
-        )
-    else:
-        way_out = "evaluate them again in the same way"
-    raise NotComparable(
-        "these evaluations do not answer the same question; they differ in\n"
-        + "\n".join(lines)
-        + f"\nEither {way_out}, or name the runs to compare with runs=[…] (--run)."
-    )
 
 
 def refuse_other_questions(candidates: Sequence[Candidate], access: LedgerAccess) -> None:
@@ -89,7 +59,7 @@ def refuse_other_questions(candidates: Sequence[Candidate], access: LedgerAccess
     differing = differences(candidates, access)
     others = {field: by for field, by in differing.items() if field not in of_datasets}
     if others:
-        refuse(others, may_intersect=False)
+        refuse(access.reader, candidates, others, may_intersect=False)
 
 
 def in_one_line(error: VelourError) -> str:
@@ -104,6 +74,15 @@ def name_of(candidate: Candidate) -> str:
     if candidate.run is None:
         return candidate.model
     return candidate.run.name or candidate.run.run_id
+
+
+def unique_names(candidates: Sequence[Candidate]) -> list[str]:
+    """Display names of evaluations, with the id where two have the same."""
+    names = [name_of(item) for item in candidates]
+    return [
+        name if names.count(name) == 1 else f"{name} (evaluation {item.evaluation_id})"
+        for name, item in zip(names, candidates, strict=True)
+    ]
 
 
 def _flat(certificate: Mapping[str, Any], decorative: Collection[str]) -> dict[str, Any]:
@@ -127,11 +106,3 @@ def _parts(filter_json: str | None) -> tuple[Any, Any]:
     parts = (conjunction(of_datums), conjunction(others))
     datums, rest = (None if part is None else to_json(part) for part in parts)
     return datums, rest
-
-
-def _short(value: str) -> str:
-    return value if len(value) <= 60 else value[:57] + "…"
-
-
-def _listed(runs: Sequence[str]) -> str:
-    return ", ".join(runs[:5]) + (f" and {len(runs) - 5} more" if len(runs) > 5 else "")

@@ -6,6 +6,7 @@ others have the same names.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from velour_plugin.helpers.progress import track
 from velour_plugin.plugins.installed import installed
 from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Candidate
+
+_NAMED = 10
 
 
 def metric_values(
@@ -87,13 +90,35 @@ def no_metric(
     if label is not None and metric in names:
         known = metric_labels(reader, candidates, metric)
         if not known:
-            return InvalidInput(f"{metric} is about all labels: leave label= (--label) out.")
-        labels = {value if key == DEFAULT_KEY else f"{key}={value}" for key, value in known}
-        missing = label.value if label.key == DEFAULT_KEY else f"{label.key}={label.value}"
-        return UnknownName(f"label of {metric}", missing, labels)
+            of_one = installed().evaluator(candidates[0].task).of_label.get(metric)
+            instead = f"; of one label it is {of_one}: name that metric" if of_one else ""
+            return InvalidInput(
+                f"{metric} is about all labels{instead}{', or' if of_one else ':'} leave label= "
+                "(--label) out."
+            )
+        return UnknownName(f"label of {metric}", _option(label.name), map(_option, known))
     if metric in names:
-        return InvalidInput(f"{metric} is about one label: name it with label= (--label).")
+        labels = sorted(map(_option, metric_labels(reader, candidates, metric)))
+        return InvalidInput(
+            f"{metric} is about one label: name it with label= (--label), such as --label "
+            f"{shlex.quote(labels[0])}; there are: {_first_few(labels)}."
+        )
     return UnknownName("metric", metric, names)
+
+
+def column_of_one_label(
+    reader: Reader, column: str, metric: str, candidates: Sequence[Candidate]
+) -> InvalidInput:
+    """The error that a column is about one label, and what is ranked by about all of them."""
+    of_one = installed().evaluator(candidates[0].task).of_label.get(metric, column)
+    label = shlex.quote(min(map(_option, metric_labels(reader, candidates, column))))
+    datasets = dict.fromkeys(shlex.quote(item.certificate.dataset) for item in candidates)
+    named = "".join(f" --dataset {name}" for name in datasets)
+    line = f"velour rank {of_one}{named} --label {label}"
+    return InvalidInput(
+        f"column {column} is about one label, and {metric} about all: rank by a metric of one "
+        f"label, as '{line}{'' if of_one == column else f' --column {column}'}' does."
+    )
 
 
 def _details(
@@ -120,6 +145,16 @@ def _of_each_question(candidates: Sequence[Candidate]) -> list[Candidate]:
     for item in candidates:
         first.setdefault(canonical_json(item.certificate.to_dict()), item)
     return list(first.values())
+
+
+def _option(label: LabelName) -> str:
+    """A class as the option ``--label`` takes it."""
+    key, value = label
+    return value if key == DEFAULT_KEY else f"{key}={value}"
+
+
+def _first_few(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:_NAMED]) + (", …" if len(labels) > _NAMED else "")
 
 
 def _ids(candidates: Sequence[Candidate]) -> list[str]:

@@ -9,7 +9,7 @@ from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.domain.labels import Label
 from velour_plugin.errors import NotFound, UnknownName
 from velour_plugin.plugins.installed import installed
-from velour_plugin.ranking.candidates.comparability import ABOUT_DATUMS, differences, refuse
+from velour_plugin.ranking.candidates.comparability import ABOUT_DATUMS, differences
 from velour_plugin.ranking.candidates.folding import fold, model_key, run_key
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.metric_lookup import (
@@ -17,6 +17,7 @@ from velour_plugin.ranking.candidates.metric_lookup import (
     metric_values,
     no_metric,
 )
+from velour_plugin.ranking.candidates.refusal import refuse
 from velour_plugin.store.values import Candidate
 
 
@@ -108,7 +109,7 @@ def shared_datums(
     if on_mismatch == "refuse" or not only_datums:
         if on_mismatch == "intersect":
             differing = {key: by for key, by in differing.items() if key not in ABOUT_DATUMS}
-        refuse(differing, may_intersect=only_datums)
+        refuse(access.reader, candidates, differing, may_intersect=only_datums)
     versions = {item.version.id: item.version for item in candidates}.values()
     contents = [set(access.reader.datum_digests(version).items()) for version in versions]
     uids = {uid for uid, _ in set.intersection(*contents)}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,13 @@ class EvaluatedLedger:
         return self.candidate.certificate.dataset
 
 
-def find_run(reader: Reader, run: str, where: Where, dataset: str | None = None) -> EvaluatedLedger:
+def find_run(
+    reader: Reader,
+    run: str,
+    where: Where,
+    dataset: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> EvaluatedLedger:
     """Find the newest evaluation of a run, and which of its datums a filter selects.
 
     Args:
@@ -65,13 +72,14 @@ def find_run(reader: Reader, run: str, where: Where, dataset: str | None = None)
             runs by, such as ``models:/fires@champion``.
         where: the filter; ``None`` selects all datums.
         dataset: on which it was evaluated; ``None`` for any.
+        parameters: in place of those that it was evaluated with.
 
     Raises:
         UnknownName: no run has that name, or it was not evaluated on that dataset.
         InvalidInput: the filter selects no datum.
     """
-    candidate = _newest(reader, run, dataset)
-    access = LedgerAccess(reader, where)
+    candidate, notes = _newest(reader, run, dataset)
+    access = LedgerAccess(reader, where, parameters)
     refuse_runs(access.split)
     ledger = next(reader.ledgers([candidate.evaluation_id]))
     selection = reader.select_datums(candidate.version, access.split.datums)
@@ -90,7 +98,7 @@ def find_run(reader: Reader, run: str, where: Where, dataset: str | None = None)
     evaluator = installed().evaluator(candidate.task)
     uri = run if is_uri(run) else None
     mask = selection.mask(ledger.datums)
-    return EvaluatedLedger(candidate, evaluator, ledger, mask, access.notes, uri)
+    return EvaluatedLedger(candidate, evaluator, ledger, mask, [*notes, *access.notes], uri)
 
 
 def metric_of_run(
@@ -108,14 +116,37 @@ def metric_of_run(
     return metric
 
 
-def _newest(reader: Reader, run: str, dataset: str | None) -> Candidate:
-    """The newest evaluation of a run, on one dataset or on any."""
+def _newest(reader: Reader, run: str, dataset: str | None) -> tuple[Candidate, list[str]]:
+    """The newest evaluation of a run, on one dataset or on any; and what it was chosen from."""
     known = _evaluations(reader, run)
     of_dataset = [item for item in known if dataset in (None, item.certificate.dataset)]
     if not of_dataset:
         names = {item.certificate.dataset for item in known}
         raise UnknownName(f"dataset of run {run!r}", dataset, names)
-    return of_dataset[0]
+    newest = of_dataset[0]
+    return newest, [*_on_datasets(run, dataset, of_dataset), *_on_evaluations(run, of_dataset)]
+
+
+def _on_datasets(run: str, dataset: str | None, known: Sequence[Candidate]) -> Iterator[str]:
+    """A note where the dataset was not named and there are several."""
+    newest, *others = dict.fromkeys(item.certificate.dataset for item in known)
+    if dataset is None and others:
+        yield (
+            f"{run} was evaluated on {newest}, {', '.join(others)}: this is about {newest}, the "
+            "newest; dataset= (--dataset) names another."
+        )
+
+
+def _on_evaluations(run: str, known: Sequence[Candidate]) -> Iterator[str]:
+    """A note where the name stands for several evaluations on the dataset."""
+    newest = known[0]
+    on_dataset = [item for item in known if item.certificate.dataset == newest.certificate.dataset]
+    if len(on_dataset) > 1:
+        yield (
+            f"{run} has {len(on_dataset)} evaluations on {newest.certificate.dataset}: this is "
+            f"about the newest, of {newest.created_at:%Y-%m-%d %H:%M} UTC; 'velour runs list' has "
+            "the ids that name the others."
+        )
 
 
 def _evaluations(reader: Reader, run: str) -> list[Candidate]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from reprlib import repr as shortened
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection
@@ -15,13 +14,15 @@ from velour_plugin.domain.facts import Facts, checked_text
 from velour_plugin.domain.models import Model
 from velour_plugin.errors import InvalidInput, StoreUnavailable
 from velour_plugin.filters import Where, parse_filter
+from velour_plugin.helpers.representation import shortened
+from velour_plugin.helpers.store_urls import masked_url
 from velour_plugin.helpers.usage import in_use
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins.installed import installed
 from velour_plugin.queries.query import Query
 from velour_plugin.store.memory import LEDGERS_IN_MEMORY, VERSIONS_IN_MEMORY, BoundedCache
-from velour_plugin.store.sql import migrate
 from velour_plugin.store.sql.databases.backend import Backend
+from velour_plugin.store.sql.databases.driver_errors import reachable, word_values
 from velour_plugin.store.sql.reader import SqlReader, SqlSnapshot
 from velour_plugin.store.sql.records import (
     answer_cache,
@@ -48,8 +49,10 @@ class SqlStore(SqlReader):
         self.backend = backend
         self.known_ledgers = BoundedCache(LEDGERS_IN_MEMORY)
         self.known_versions = BoundedCache(VERSIONS_IN_MEMORY)
-        self.display_url = url.render_as_string(hide_password=True)
+        self.url = url.render_as_string(hide_password=False)
+        self.display_url = masked_url(self.url)
         self.engine = backend.open(url)
+        word_values(self.engine)
 
     @contextmanager
     def snapshot(self) -> Iterator[SqlSnapshot]:
@@ -88,6 +91,7 @@ class SqlStore(SqlReader):
         with self._writing(dataset.name) as connection:
             version = datasets.save_version(connection, self.backend, dataset, digest)
             evaluations.save_evaluation(connection, self.backend, version, dataset, evaluation)
+        self.known_ledgers.forget(evaluation.id)  # it may have replaced a damaged one
         return self._announced(version)
 
     def link_run(self, evaluation_id: str, run: EvaluatedRun) -> None:
@@ -236,7 +240,7 @@ class SqlStore(SqlReader):
 
     @contextmanager
     def _connected(self, **options: Any) -> Iterator[Connection]:
-        with migrate.reachable(self.display_url), self.engine.connect() as connection:
+        with reachable(self.url), self.engine.connect() as connection:
             yield connection.execution_options(**options)
 
 

@@ -123,6 +123,26 @@ def decisions(predictions: ClassScores, truth: NDArray[np.integer]) -> Decisions
     return Decisions(predicted, confidence, rank, *losses_of_choices(predictions, truth))
 
 
+def confidence_of_shares(predictions: ClassScores, made: Decisions) -> NDArray[np.float64]:
+    """Confidence of each datum; NaN where scores add up to more than 1, and are no shares of it.
+
+    Scores without a confidence only rank: decision values, or independent sigmoids.
+
+    Args:
+        predictions: of all rows.
+        made: their decisions.
+
+    >>> zeros, labels = np.zeros(2, np.int32), np.arange(2, dtype=np.int32)
+    >>> scores = ClassScores(zeros, labels, np.array([0.75, 0.875]), 1, 2)
+    >>> confidence_of_shares(scores, decisions(scores, zeros[:1]))
+    array([nan])
+    """
+    if not np.isnan(made.log_loss).any():  # all add up to 1
+        return made.confidence
+    total = np.bincount(predictions.row, predictions.score, predictions.rows)
+    return np.where(total > 1 + SUMS_TO_ONE, np.nan, made.confidence)
+
+
 def choices(predictions: ClassScores) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Decide for the label with the highest score; of equal ones, the first label.
 

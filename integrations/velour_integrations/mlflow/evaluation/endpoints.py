@@ -63,6 +63,6 @@ def _said_in_json(text: str) -> Any:
     """Chat models say lists and mappings in JSON; any other text is a class."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return value if isinstance(value, (list, dict)) else text

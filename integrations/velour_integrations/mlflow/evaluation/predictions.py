@@ -103,7 +103,7 @@ def _from_data(dataset: Dataset, uids: Sequence[str], source: Any, rules: CellRu
             "mlflow.data.from_velour(dataset.with_predictions(...)) or predictions='column'."
         )
     indices = np.array([dataset.index_of[uid] for uid in uids], np.int32)
-    table = cells_table(source.predictions_data, uids, indices, rules)
+    table = cells_table(source.predictions_data, uids, indices, dataset.truth.labels, rules)
     return dataset.with_predictions(AnnotationTable.joined([table], dataset.truth.labels), model="")
 
 

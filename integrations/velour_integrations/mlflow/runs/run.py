@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-from mlflow.entities import Metric, RunTag
+from mlflow.entities import Metric, Param, RunTag
 from mlflow.utils.time import get_current_time_millis
 
 from velour_integrations.mlflow.runs.artifact_files import Shown, decorating, write_all
@@ -25,7 +26,15 @@ from velour_integrations.mlflow.runs.names import (
 from velour_integrations.mlflow.runs.run_tags import SHOWN, describe
 from velour_plugin import Dataset, EvaluatedRun, Evaluation, ReadingReport, Store
 from velour_plugin.errors import BadFilter
-from velour_plugin.plugin import Findings, find, leaderboard_beside, write_predictions
+from velour_plugin.plugin import (
+    Findings,
+    find,
+    installed,
+    leaderboard_beside,
+    write_predictions,
+)
+
+_logger = logging.getLogger("velour")
 
 FOLDER = "velour"
 """Where Velour's artifacts are in a run."""
@@ -146,6 +155,30 @@ def log_metrics(
         for key, value in metrics.items()
     ]
     mlflow.MlflowClient().log_batch(run_id, metrics=entities)
+
+
+def log_parameters(run_id: str, evaluation: Evaluation, prefix: str = "") -> None:
+    """Log the parameters without which the numbers would be taken for others, on a run.
+
+    MLflow keeps the first value of a parameter: another one later is a warning.
+
+    Args:
+        run_id: of the run.
+        evaluation: in it.
+        prefix: of the names.
+    """
+    stated = installed().evaluator(evaluation.task).stated_parameters(evaluation.ledger)
+    params = [Param(prefix + name, str(value)) for name, value in stated.items()]
+    if not params:
+        return
+    try:
+        mlflow.MlflowClient().log_batch(run_id, params=params)
+    except mlflow.MlflowException as error:
+        names = ", ".join(f"{param.key} {param.value}" for param in params)
+        _logger.warning(
+            "run %s: this evaluation has %s, and the run says otherwise: give it a metric_prefix "
+            "or a run of its own (%s).", run_id, names, error.message,
+        )  # fmt: skip
 
 
 def _reading_reports(dataset: Dataset) -> dict[str, ReadingReport]:

@@ -31,10 +31,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TEXT, insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
 from velour_plugin.domain.metadata import GEOJSON_TYPES
 from velour_plugin.filters.comparable_values import TAGS
+from velour_plugin.helpers.store_urls import HARMLESS
 from velour_plugin.store.sql.databases.backend import Column, Columns, Condition
 from velour_plugin.store.sql.databases.copying import binary_rows
 from velour_plugin.store.sql.filtering.casefold import casefolded
@@ -46,6 +48,8 @@ _FUNCTIONS = {
     "s_contains": "ST_Contains",
     "s_disjoint": "ST_Disjoint",
 }
+_LEAST = 0.001
+"""Metres: nearer places are found with the index a little wider."""
 _LOCATION: Column = literal_column("datums.location::geometry", NullType())
 """The plain column: its type would wrap it in ST_AsBinary."""
 _EARTH = func.ST_MakeEnvelope(-180, -90, 180, 90, 4326)
@@ -63,8 +67,12 @@ class PostGIS:
 
     def open(self, url: URL) -> Engine:
         """Create an engine; the database must exist, with or without tables."""
-        driver = url.set(drivername="postgresql+psycopg2")  # COPY needs this driver
-        return create_engine(driver, connect_args={"connect_timeout": 10})
+        # COPY needs this driver; options that may be secret are not in the engine's URL, which
+        # SQLAlchemy shows
+        secret = {name: url.query[name] for name in url.query if name not in HARMLESS}
+        driver = url.set(drivername="postgresql+psycopg2").difference_update_query([*secret])
+        patience = {} if "connect_timeout" in url.query else {"connect_timeout": 10}
+        return create_engine(driver, connect_args={**patience, **secret})
 
     def exists(self, url: URL) -> bool:
         """Return true: opening it finds out."""
@@ -78,8 +86,17 @@ class PostGIS:
         statement = f"COPY {table.name} ({names}) FROM STDIN WITH (FORMAT binary)"
         driver = connection.connection.driver_connection
         assert driver is not None
-        with driver.cursor() as cursor:
-            cursor.copy_expert(statement, io.BytesIO(binary_rows(table, columns)))
+        errors = connection.dialect.loaded_dbapi
+        try:
+            with driver.cursor() as cursor:
+                cursor.copy_expert(statement, io.BytesIO(binary_rows(table, columns)))
+        except (errors.Error, SystemError) as error:
+            if driver.closed:  # or rolling back would fail as well, and hide this
+                connection.invalidate(error)
+            known = error if isinstance(error, errors.Error) else errors.OperationalError(error)
+            raise DBAPIError.instance(
+                statement, None, known, errors.Error, dialect=connection.dialect
+            ) from error
 
     def lock(self, connection: Connection, name: str) -> None:
         """Let one transaction at a time write to a dataset; readers are not held up."""
@@ -185,7 +202,10 @@ class PostGIS:
         srid_point = func.ST_SetSRID(func.ST_MakePoint(longitude, latitude), 4326)
         point = func.geography(srid_point, type_=NullType())
         if not path:
-            return func.ST_DWithin(datums.c.location, point, metres, type_=Boolean)
+            wide = func.ST_DWithin(datums.c.location, point, max(metres, _LEAST), type_=Boolean)
+            # the index has no width for 0: it would miss 180 at -180
+            exact = func.ST_Distance(datums.c.location, point, type_=Float(53)) <= metres
+            return wide if metres >= _LEAST else wide & exact
         geometry = _geojson(path)
         near = func.ST_DWithin(
             func.geography(geometry, type_=NullType()), point, metres, type_=Boolean

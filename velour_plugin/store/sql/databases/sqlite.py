@@ -37,6 +37,7 @@ from velour_plugin.errors import StoreUnavailable
 from velour_plugin.filters.comparable_values import TAGS
 from velour_plugin.filters.geodesy import box_around
 from velour_plugin.helpers.libraries import shapely
+from velour_plugin.helpers.store_urls import masked_url
 from velour_plugin.store.sql.databases.backend import Column, Columns, Condition
 from velour_plugin.store.sql.databases.sqlite_functions import FUNCTIONS
 from velour_plugin.store.sql.head import STATISTICS
@@ -61,10 +62,11 @@ class Sqlite:
     def open(self, url: URL) -> Engine:
         """Create an engine; the file is created when first written to, its folder must exist."""
         database = url.database
-        if database and database != ":memory:" and not Path(database).resolve().parent.is_dir():
+        folder = Path(database or "").resolve().parent
+        if database and database != ":memory:" and not folder.is_dir():
             raise StoreUnavailable(
-                f"store {str(url)!r}: the folder {str(Path(database).resolve().parent)!r} does not "
-                "exist; make it first, or name another place with --store or VELOUR_STORE_URI."
+                f"store {masked_url(str(url))!r}: the folder {str(folder)!r} does not exist; make "
+                "it first, or name another place with --store or VELOUR_STORE_URI."
             )
         # keys are looked up as they are, so they are not escaped to ASCII
         engine = create_engine(url, json_serializer=json.JSONEncoder(ensure_ascii=False).encode)

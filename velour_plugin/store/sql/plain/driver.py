@@ -19,7 +19,8 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 _SQLITE = re.compile(r"sqlite:///(?P<path>[^?]+)")
-_POSTGRES = re.compile(r"postgres(ql)?(\+psycopg2)?(?P<rest>://[^?]*/[^?/%]+)")
+_POSTGRES = re.compile(r"postgres(ql)?(\+psycopg2)?(?P<rest>://([^@/?#]*@)?[^@/?#]*/[^@/?#%]+)")
+"""Only what the driver and SQLAlchemy read alike: no password with ``@``, ``/``, ``?`` or ``#``."""
 _PATIENCE = 30
 """Seconds to wait for a writer, as a store does."""
 

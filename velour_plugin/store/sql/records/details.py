@@ -39,7 +39,10 @@ def match_again(certificate: Certificate, dataset: Dataset, ledger: Ledger) -> L
         StoreUnavailable: the installed evaluator makes another ledger.
     """
     evaluator = installed().evaluator(certificate.evaluator)
-    again = Question.certified(evaluator, certificate).match(dataset).ledger
+    # older versions decided some parameters by the data, and only the ledger says how
+    parameters = {**certificate.parameters, **ledger.parameters}
+    question = Question.certified(evaluator, replace(certificate, parameters=parameters))
+    again = question.match(dataset).ledger
     if again is None or not _agree(ledger, again):
         raise StoreUnavailable(
             f"details of {dataset.model!r} on {dataset.name!r} were not stored, and "

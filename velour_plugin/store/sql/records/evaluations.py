@@ -22,6 +22,7 @@ from sqlalchemy import (
     or_,
     select,
     union_all,
+    update,
 )
 
 from velour_plugin.domain.columns.annotation_table import AnnotationTable
@@ -30,8 +31,9 @@ from velour_plugin.domain.encoding.codec import table_from_bytes, table_to_bytes
 from velour_plugin.domain.evaluation import Certificate, EvaluatedRun, Evaluation, Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import NotFound
+from velour_plugin.errors import DamagedContent, NotFound
 from velour_plugin.partitions import PartitionedDataset, parts_of
+from velour_plugin.store.ledgers import LeanLedger, uids_from_bytes, undamaged
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.databases.backend import Backend
 from velour_plugin.store.sql.records.annotation_rows import label_ids
@@ -71,6 +73,8 @@ def save_evaluation(
         )
         _save_metrics(connection, backend, evaluation)
         _save_ledger(connection, backend, dataset, evaluation)
+    elif _is_damaged(connection, evaluation.id):
+        _replace_ledger(connection, backend, dataset, evaluation)
     if evaluation.run is not None:
         link_run(connection, evaluation.id, evaluation.run)
 
@@ -257,10 +261,11 @@ def load_predictions(connection: Connection, evaluation_id: str) -> AnnotationTa
     uids = version_uids(connection, version_id_of(connection, evaluation_id))
     index_of = {uid: index for index, uid in enumerate(uids)}
     blobs = dict(prediction_bytes(connection, [evaluation_id]))
-    parts = [
-        table_from_bytes(blobs[f"{evaluation_id} {part}"], index_of)[0]
-        for part in range(len(blobs))
-    ]
+    with undamaged(f"the prediction set of evaluation {evaluation_id}"):
+        parts = [
+            table_from_bytes(blobs[f"{evaluation_id} {part}"], index_of)[0]
+            for part in range(len(blobs))
+        ]
     return parts[0] if len(parts) == 1 else AnnotationTable.joined(parts)
 
 
@@ -313,9 +318,11 @@ def details_bytes(connection: Connection, evaluation_id: str) -> bytes | None:
 def save_details(
     connection: Connection, backend: Backend, evaluation_id: str, content: bytes
 ) -> None:
-    """Store the encoded details of a ledger, unless they are stored already."""
+    """Store the details of a ledger, in place of those that are there."""
+    details = schema.ledger_details
     row = {"evaluation_id": evaluation_id, "content": storable(content, "details of a ledger")}
-    backend.insert_missing(connection, schema.ledger_details, [row])
+    connection.execute(delete(details).where(details.c.evaluation_id == evaluation_id))
+    backend.insert_missing(connection, details, [row])
 
 
 def _candidate(row: Any, known: dict[int, Version]) -> Candidate:
@@ -383,6 +390,35 @@ def _save_ledger(
     connection.execute(insert(schema.ledger_contents).values(lean))
     if pieces.details is not None:
         save_details(connection, backend, number, pieces.details)
+
+
+def _is_damaged(connection: Connection, evaluation_id: str) -> bool:
+    """Whether the stored ledger, or its list of datums, cannot be read back."""
+    blobs = dict(ledger_bytes(connection, [evaluation_id]))
+    try:
+        lean = LeanLedger.of(
+            blobs[evaluation_id],
+            lambda digest: uids_from_bytes(blobs[digest], digest),
+            evaluation_id,
+        )
+        lean.check()
+    except (DamagedContent, KeyError):
+        return True
+    return False
+
+
+def _replace_ledger(
+    connection: Connection,
+    backend: Backend,
+    dataset: Dataset | PartitionedDataset,
+    evaluation: Evaluation,
+) -> None:
+    for table in (schema.ledger_details, schema.ledger_contents):
+        connection.execute(delete(table).where(table.c.evaluation_id == evaluation.id))
+    _save_ledger(connection, backend, dataset, evaluation)
+    pieces, lists = ledger_pieces(evaluation), schema.uid_lists
+    whole = update(lists).where(lists.c.digest == pieces.digest).values(content=pieces.uids)
+    connection.execute(whole)  # others share it
 
 
 def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:

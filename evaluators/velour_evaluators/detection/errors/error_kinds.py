@@ -51,24 +51,29 @@ def errors_by_kind(
     }
 
 
+def errors_in(view: DetectionView) -> error_costs.DetectionErrors:
+    """The kind of error of each detection of the whole ledger."""
+    true, counted = view.true_and_counted
+    truth = view.matched[0][true]
+    detected = np.zeros(len(view.real), bool)
+    detected[truth[truth >= 0]] = True  # unknown for datums that do not count
+    return error_costs.errors_of(
+        view.pairs,
+        view.same_label,
+        counted & ~true,
+        view.ledger_rows.detections["score"],
+        view.real,
+        detected,
+        view.settings.iou_threshold,
+    )
+
+
 class _Costs:
     """AP that each kind of error costs: the gain when only this kind is corrected."""
 
     def __init__(self, view: DetectionView) -> None:
         self.view = view
-        true, counted = view.true_and_counted
-        truth = view.matched[0][true]
-        detected = np.zeros(len(view.real), bool)
-        detected[truth[truth >= 0]] = True  # unknown for datums that do not count
-        self.errors = error_costs.errors_of(
-            view.pairs,
-            view.same_label,
-            counted & ~true,
-            view.ledger_rows.detections["score"],
-            view.real,
-            detected,
-            view.settings.iou_threshold,
-        )
+        self.errors = errors_in(view)
         self.kind = self.errors.kind[view.origin]
         self.corrected = self.errors.corrected[view.origin]
 

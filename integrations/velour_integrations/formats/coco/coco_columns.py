@@ -1,6 +1,6 @@
 """COCO files straight into columns, by the compiled reader; ``None`` for all that is unusual.
 
-What is refused, and in which words, is for the reader in :mod:`velour_integrations.formats.coco`
+What is refused, and in which words, is for :mod:`velour_integrations.formats.coco.coco_entries`
 to say, which looks at one entry after the other: it reads every file that is not read here.
 """
 
@@ -75,7 +75,10 @@ def read_instances(text: bytes) -> tuple[dict[str, Any], CocoRecords] | None:
     if not len(truth.annotations) or not truth.images.stop or not truth.categories.stop:
         return None  # maybe a list is missing
     lists = {"images": truth.images, "categories": truth.categories}
-    content = {name: json.loads(text[part.start : part.stop]) for name, part in lists.items()}
+    try:
+        content = {name: json.loads(text[part.start : part.stop]) for name, part in lists.items()}
+    except ValueError:  # a whole number of thousands of digits
+        return None
     return content, truth.annotations
 
 
