@@ -132,7 +132,7 @@ def regions_of(
 
 
 def areas_of(table: AnnotationTable) -> NDArray[np.float64]:
-    """Areas of objects that are compared by their boxes, ``(n,)``; NaN where it is the box's.
+    """Return the areas of objects that are compared by boxes, ``(n,)``; NaN where it is the box's.
 
     An object that came as a shape alone has the area of the shape, as in COCO.
     """

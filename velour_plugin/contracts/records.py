@@ -36,12 +36,12 @@ class _Record:
     where: str
 
     def name_among(self, images: ImageNames) -> str:
-        """The first of its names that an image has as it stands, or the first."""
+        """Return the first of its names that an image has as it stands, else the first."""
         return next((name for name in self.names if name in images), self.names[0])
 
 
 class Records:
-    """Metadata and locations of images, from a metadata file."""
+    """Metadata and locations of images, by name, from a metadata file."""
 
     def __init__(self, records: Sequence[_Record], where: str) -> None:
         self.records = records
@@ -81,7 +81,7 @@ class Records:
         return of_images
 
     def of(self, *names: str) -> MetadataAndLocation:
-        """Metadata and location of a datum, by any of its names; empty where there is no record."""
+        """Return metadata and location of a datum by any of its names; ``({}, None)`` if none."""
         by_name = {name: record for record in self.records for name in record.names}
         record = next((by_name[name] for name in names if name in by_name), None)
         return ({}, None) if record is None else (record.metadata, record.location)
@@ -91,6 +91,9 @@ class Records:
 
         Args:
             names: the uids, file names and other names of all datums.
+
+        Raises:
+            BadDataset: no record has one of the names.
         """
         known = {name for listed in names for name in listed}
         used = {name for record in self.records for name in record.names}

@@ -16,7 +16,7 @@ from velour_plugin.errors import BadAnnotation, BadDataset
 
 
 def class_names(classes: Iterable[Any], key: str) -> list[LabelName]:
-    """Labels of classes, in their order.
+    """Make labels of classes, in their order.
 
     Raises:
         BadAnnotation: a class is none or an empty text, or the key is no text.
@@ -30,7 +30,7 @@ def class_names(classes: Iterable[Any], key: str) -> list[LabelName]:
 
 
 def columns_named(truth: Any, predictions: Any) -> list[Any] | None:
-    """The classes that the columns of a frame are named after; ``None`` where they are not.
+    """Return the classes that the columns of a frame are named after; ``None`` where they are not.
 
     Numbers from 0 are no names: a frame has them when nobody named its columns.
     """
@@ -44,7 +44,7 @@ def columns_named(truth: Any, predictions: Any) -> list[Any] | None:
 def classes_of_arrays(
     truth: NDArray[Any], predictions: NDArray[Any] | None, named: Sequence[Any] | None
 ) -> list[Any]:
-    """The classes of arrays, in the order of the columns, as they are written.
+    """Return the classes of arrays, in the order of the columns, as they are written.
 
     Args:
         truth: ``(rows,)`` classes, or ``(rows, classes)`` of 0 and 1.
@@ -80,7 +80,7 @@ def is_fractional(values: NDArray[Any]) -> bool:
 def truth_table(
     values: NDArray[Any], names: Sequence[LabelName], is_closed: bool
 ) -> AnnotationTable:
-    """True labels of rows: one each, or the columns that are 1.
+    """Make a table of the true labels of rows: one each, or the columns that are 1.
 
     Args:
         values: ``(rows,)`` classes, or ``(rows, classes)`` of 0 and 1.
@@ -98,7 +98,7 @@ def truth_table(
 
 
 def multi_hot(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which of ``(rows, classes)`` are true; rows of none are counted as skipped.
+    """Return which of ``(rows, classes)`` are true; rows of none are counted as skipped.
 
     Raises:
         BadDataset: a value is neither 0 nor 1, naming its row.
@@ -122,7 +122,7 @@ def multi_hot(values: NDArray[Any]) -> NDArray[np.bool_]:
 def predictions_table(
     predictions: NDArray[Any], names: Sequence[LabelName], is_closed: bool
 ) -> AnnotationTable:
-    """Predictions of rows: a score of every class, one class each, or scores of the second class.
+    """Make a table of predictions: scores of all classes, classes, or scores of the second class.
 
     Args:
         predictions: ``(rows,)`` or ``(rows, classes)``.
@@ -141,7 +141,7 @@ def predictions_table(
 
 
 def as_rows(values: Any, what: str, rows: int | None = None, names: int = 0) -> NDArray[Any]:
-    """An array of one or two dimensions, with as many rows as there must be.
+    """Convert to an array of one or two dimensions, and check that it has so many rows.
 
     Args:
         values: of rows: an array, tensor, frame, sparse matrix or list.
@@ -223,7 +223,7 @@ def _check_width(values: NDArray[Any], names: Sequence[LabelName], what: str) ->
 
 
 def class_codes(values: NDArray[Any]) -> tuple[list[str], NDArray[np.intp], bool]:
-    """The classes that occur, and which of them each row has.
+    """Number the classes that occur, and return them with the number of each row's.
 
     Args:
         values: ``(rows,)`` of one type, or of objects.

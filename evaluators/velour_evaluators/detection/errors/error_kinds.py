@@ -52,7 +52,7 @@ def errors_by_kind(
 
 
 def errors_in(view: DetectionView) -> error_costs.DetectionErrors:
-    """The kind of error of each detection of the whole ledger."""
+    """Find the kind of error of each detection of the whole ledger."""
     true, counted = view.true_and_counted
     truth = view.matched[0][true]
     detected = np.zeros(len(view.real), bool)
