@@ -41,7 +41,7 @@ def labels_option(command: Command) -> Command:
 
 
 def strict_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--strict``: the command runs in a strict :func:`reading` block."""
+    """Add the flag ``--strict`` to a command, which then runs in a strict :func:`reading` block."""
 
     @wraps(command)
     def in_block(*args: Any, strict: bool, **kwargs: Any) -> Any:

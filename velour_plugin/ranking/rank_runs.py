@@ -138,9 +138,9 @@ class Ranking:
                 [competitor.datums for competitor in self.competitors.complete],
                 self.metric,
                 label_of(self.query),
-                self.query.resamples,
-                self.query.seed,
-                self.columns.metrics,
+                resamples=self.query.resamples,
+                seed=self.query.seed,
+                further=self.columns.metrics,
             )
         )
         return [

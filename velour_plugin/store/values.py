@@ -94,7 +94,7 @@ class VersionDiff:
 
     @property
     def summary(self) -> str:
-        """How many datums differ, the first few by name, and in what, in one line."""
+        """One line: how many datums differ, the first few by name, and in what."""
         parts = [
             f"{len(uids)} datum{'' if len(uids) == 1 else 's'} {verb} ({_first_few(uids)})"
             for verb, uids in (("added", self.added), ("removed", self.removed))

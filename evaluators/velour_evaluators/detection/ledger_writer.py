@@ -64,7 +64,9 @@ def _ledger_at_once(
         sizes = image_sizes(dataset, truth, predictions)
         sides = (masks_of(truth, dataset, sizes), masks_of(predictions, dataset, sizes))
     settings = Settings.of(parameters)
-    tables = engine.match_at_once(truth, predictions, sides, settings, len(dataset), len(labels))
+    tables = engine.match_at_once(
+        truth, predictions, sides, settings=settings, datums=len(dataset), labels=len(labels)
+    )
     return Ledger(task, dataset.uids, labels, parameters, tables)
 
 

@@ -49,7 +49,7 @@ def cut_at_antimeridian(shape: Any) -> Any:
 
 
 def centroid(shapes: Sequence[Any]) -> shapely.Point | None:
-    """The point that shapes lie around on the sphere, by area; ``None`` without any.
+    """Return the point that shapes lie around on the sphere, by area; ``None`` without any.
 
     It is the centroid in an equal-area projection about itself, so that neither the antimeridian
     nor a pole moves it.
@@ -78,7 +78,7 @@ def centroid(shapes: Sequence[Any]) -> shapely.Point | None:
 
 
 def meridian_of(shapes: Sequence[Any], centre: Any) -> float:
-    """The longitude about which shapes are laid out, so that none of them is torn.
+    """Return the longitude about which shapes are laid out, so that none of them is torn.
 
     Args:
         shapes: of one image, none across the antimeridian.
@@ -98,7 +98,7 @@ def meridian_of(shapes: Sequence[Any], centre: Any) -> float:
 
 
 def turns_from(difference: Floats) -> Floats:
-    """How many times round the globe a difference of longitudes leads: 0 within -180 and 180."""
+    """Count how many times round the globe differences of longitude lead: 0 within -180 and 180."""
     turns: Floats = np.floor((difference + 180) / 360)
     return turns
 

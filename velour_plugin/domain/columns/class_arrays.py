@@ -164,7 +164,7 @@ def _columns_named(truth: Any, predictions: Any) -> list[Any] | None:
 def _classes_of(
     truth: NDArray[Any], predictions: NDArray[Any] | None, named: Sequence[Any] | None
 ) -> list[Any]:
-    """The classes of arrays, in the order of the columns, as they are written.
+    """Return the classes of arrays, in the order of the columns, as they are written.
 
     Args:
         truth: ``(rows,)`` classes, or ``(rows, classes)`` of 0 and 1.
