@@ -117,6 +117,7 @@ if TYPE_CHECKING:
     from velour_plugin.report.rows import slice_rows as slice_rows
     from velour_plugin.report.rows import worst_rows as worst_rows
     from velour_plugin.store import DatumSelection as DatumSelection
+    from velour_plugin.store import RunState as RunState
     from velour_plugin.store import Snapshot as Snapshot
     from velour_plugin.store import StoreOpener as StoreOpener
     from velour_plugin.store import StoreTables as StoreTables
@@ -126,6 +127,7 @@ if TYPE_CHECKING:
     from velour_plugin.use_cases.evaluate import evaluate_question as evaluate_question
     from velour_plugin.use_cases.evaluate import fixed_filter as fixed_filter
     from velour_plugin.use_cases.evaluate import publish as publish
+    from velour_plugin.use_cases.run_states import refresh_runs as refresh_runs
     from velour_plugin.use_cases.tracked_evaluation import TrackedEvaluation as TrackedEvaluation
 
 _NAMES = {
@@ -138,8 +140,9 @@ _NAMES = {
     "matching.question": "Question",
     "contracts.offers": "Offer",
     "plugins.installed": "installed",
-    "store": "DatumSelection Snapshot StoreOpener StoreTables opened",
+    "store": "DatumSelection RunState Snapshot StoreOpener StoreTables opened",
     "store.sql.store": "SqlStore",
+    "use_cases.run_states": "refresh_runs",
     "use_cases.tracked_evaluation": "TrackedEvaluation",
     # Input files
     "helpers.input_files": "read_bytes",

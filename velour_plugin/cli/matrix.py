@@ -11,6 +11,7 @@ from velour_plugin.cli.options import (
     label_named,
     mismatch_option,
     print_result,
+    refresh_option,
     statistics_options,
     store_option,
     where_option,
@@ -27,6 +28,7 @@ from velour_plugin.cli.options import (
 @click.option("--all-runs", is_flag=True, help="A row for every run, not only a model's newest.")
 @mismatch_option
 @statistics_options
+@refresh_option
 @json_option
 @store_option
 def matrix(
@@ -41,6 +43,7 @@ def matrix(
     confidence: float,
     resamples: int,
     seed: int,
+    refresh: bool,
     as_json: bool,
     store: str | None,
 ) -> None:
@@ -65,6 +68,7 @@ def matrix(
         confidence=confidence,
         resamples=resamples,
         seed=seed,
+        refresh=refresh or None,
         store=store,
     )
     print_result(answer, as_json)

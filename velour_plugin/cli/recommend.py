@@ -7,6 +7,7 @@ import click
 from velour_plugin.cli.options import (
     json_option,
     print_result,
+    refresh_option,
     statistics_options,
     store_option,
     where_option,
@@ -20,6 +21,7 @@ from velour_plugin.cli.options import (
 )
 @where_option
 @statistics_options
+@refresh_option
 @json_option
 @store_option
 def recommend(
@@ -29,6 +31,7 @@ def recommend(
     confidence: float,
     resamples: int,
     seed: int,
+    refresh: bool,
     as_json: bool,
     store: str | None,
 ) -> None:
@@ -48,6 +51,7 @@ def recommend(
         confidence=confidence,
         resamples=resamples,
         seed=seed,
+        refresh=refresh or None,
         store=store,
     )
     print_result(answer, as_json)
