@@ -36,28 +36,30 @@ def refresh_runs(
         StoreUnavailable: the tracker does not answer.
     """
     if refresh:
-        _refresh(store, datasets, asked=True)
+        _refresh(store, datasets, is_explicit=True)
     elif refresh is None:
         try:
             if installed().run_states((), load=False) is not None:
-                _refresh(store, datasets, asked=False)
+                _refresh(store, datasets, is_explicit=False)
         except VelourError as error:
             _log(error)
 
 
-def _refresh(store: Store | str | None, datasets: Sequence[str] | None, *, asked: bool) -> None:
+def _refresh(
+    store: Store | str | None, datasets: Sequence[str] | None, *, is_explicit: bool
+) -> None:
     def read(reader: Reader) -> list[Candidate]:
         names = reader.dataset_names() if datasets is None else datasets
         return [item for name in names for item in reader.candidates(name) if item.run]
 
     items = read_store(store, read) if store is None or isinstance(store, str) else read(store)
     known = {item.run.run_id: item for item in items if item.run is not None}
-    numbers = list(known) if asked else list(known)[:MOST_UNASKED]
-    states = installed().run_states(numbers, load=asked)
+    numbers = list(known) if is_explicit else list(known)[:MOST_UNASKED]
+    states = installed().run_states(numbers, load=is_explicit)
     if states is None:
         raise NotFound("the state of runs: no plugin has runs to ask for.")
     # an answer that is kept stays valid where nothing has changed
-    changed = [state for state in states if asked or not state.agrees(known[state.run_id])]
+    changed = [state for state in states if is_explicit or not state.agrees(known[state.run_id])]
     if changed:
         with opened(store) as writer:
             writer.save_run_states(changed)
