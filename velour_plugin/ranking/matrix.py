@@ -58,7 +58,7 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
         metric=metric_of(query),
         confidence=query.confidence,
         rows=rows,
-        notes=(*access.notes, *_folding_notes(chosen), *_notes(rows)),
+        notes=(*access.notes, *_run_notes(chosen), *_notes(rows)),
     )
 
 
@@ -99,8 +99,9 @@ def _cells(
     return cells
 
 
-def _folding_notes(chosen: Sequence[tuple[str, Chosen, str | None]]) -> list[str]:
-    return folding_notes([item for _, each, _ in chosen for item in each.folded])
+def _run_notes(chosen: Sequence[tuple[str, Chosen, str | None]]) -> list[str]:
+    deletions = dict.fromkeys(note for _, each, _ in chosen for note in each.deletions)
+    return [*folding_notes([item for _, each, _ in chosen for item in each.folded]), *deletions]
 
 
 def _check_comparable(query: MatrixQuery, columns: Sequence[Column], access: LedgerAccess) -> None:
