@@ -177,8 +177,11 @@ def _each(items: Any) -> tuple[Any, ...]:
 def check_kind(item: object, kind: type) -> None:
     """Refuse an item that is not of the expected kind: ground truth or prediction."""
     if not isinstance(item, kind):
+        array = getattr(item, "ndim", 0) > 1
+        images = " Label images are for from_label_images and with_label_images." if array else ""
         raise BadDataset(
             f"{shortened(item)}: expected a velour.{kind.__name__}: a datum with its annotations."
+            f"{images}"
         )
 
 

@@ -90,6 +90,12 @@ def as_rows(values: ArrayLike, what: str, rows: int | None = None) -> NDArray[An
         BadDataset: it is something else.
     """
     array = np.asarray(values)
+    if array.ndim > 2:
+        raise BadDataset(
+            f"{what} of shape {array.shape}: expected a class a row, or one column for each class. "
+            "Label images are for Dataset.from_label_images(name, truth, predictions, labels=[…]), "
+            "with the names of their numbers."
+        )
     if array.ndim not in (1, 2) or (rows is not None and len(array) != rows):
         raise BadDataset(
             f"{what} of shape {array.shape}: expected "
