@@ -42,7 +42,7 @@ def random_boxes(
     boxes = _boxes(rng, truths, grid)
     area = boxes[:, 2] * boxes[:, 3]
     odd = rng.random(truths) < 0.4
-    area[odd] = rng.choice([1023, 1024, 1024.0001, 9215.999, 9216, 5000, 0, 2e10], odd.sum())
+    area[odd] = rng.choice([1023, 1024, 1024.0001, 9215.999, 9216, 5000, 0, 1e10], odd.sum())
     crowd = rng.random(truths) < rng.choice([0, 0.1, 0.4])
     annotations = [
         {

@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     from velour_plugin.domain.geometry import MultiPolygon as MultiPolygon
     from velour_plugin.domain.geometry import Polygon as Polygon
     from velour_plugin.domain.geometry import Raster as Raster
+    from velour_plugin.domain.inputs.reading import ReadingReport as ReadingReport
+    from velour_plugin.domain.inputs.reading import ReadingWarning as ReadingWarning
+    from velour_plugin.domain.inputs.reading import reading as reading
     from velour_plugin.domain.labels import Label as Label
     from velour_plugin.domain.ledger import Ledger as Ledger
     from velour_plugin.domain.metadata import ImageMetadata as ImageMetadata
     from velour_plugin.domain.metadata import VideoFrameMetadata as VideoFrameMetadata
     from velour_plugin.domain.models import Model as Model
-    from velour_plugin.domain.reading import ReadingReport as ReadingReport
-    from velour_plugin.domain.reading import ReadingWarning as ReadingWarning
-    from velour_plugin.domain.reading import reading as reading
     from velour_plugin.evaluator import Evaluator as Evaluator
     from velour_plugin.filters.language.builder import field as field
     from velour_plugin.hookspecs import hookimpl as hookimpl
@@ -112,8 +112,8 @@ _HOME = {
     "Query": "queries.query",
     "RankQuery": "queries.query",
     "Raster": "domain.geometry",
-    "ReadingReport": "domain.reading",
-    "ReadingWarning": "domain.reading",
+    "ReadingReport": "domain.inputs.reading",
+    "ReadingWarning": "domain.inputs.reading",
     "RecommendQuery": "queries.query",
     "Recommendation": "answers",
     "SliceQuery": "queries.query",
@@ -136,7 +136,7 @@ _HOME = {
     "open_store": "store",
     "rank": "use_cases.ask",
     "read_dataset": "use_cases.read_datasets",
-    "reading": "domain.reading",
+    "reading": "domain.inputs.reading",
     "recommend": "use_cases.ask",
     "slices": "use_cases.ask",
     "worst": "use_cases.ask",

@@ -17,7 +17,8 @@ The tree, with the exit code of the command line and the status of a response ov
     ├── MissingExtra                  1   501   an optional library is not installed
     ├── PluginConflict                1   500   two plugins claim one name
     └── StoreUnavailable              1   503   the store cannot be reached or is too old
-        └── NewerSchema               2   503   tables of a version that is not installed yet
+        ├── NewerSchema               2   503   tables of a version that is not installed yet
+        └── DamagedContent            1   503   stored bytes that cannot be read back
 
 A message gives the value, the rule it breaks and the way out.
 """
@@ -139,3 +140,7 @@ class NewerSchema(StoreUnavailable):
     """The store has tables of a newer version than the one that is installed."""
 
     exit_code = 2
+
+
+class DamagedContent(StoreUnavailable):
+    """Stored bytes are not what was written; the message names the evaluation and a way out."""

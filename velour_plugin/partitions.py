@@ -7,19 +7,23 @@ ledger; the whole is never in memory. Parts that overlap or are out of order are
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from velour_plugin.domain.columns.annotation_table import LabelName
-from velour_plugin.domain.datasets import Dataset
+from velour_plugin.domain.datasets import Dataset, check_dataset_name
+from velour_plugin.domain.encoding.arrow import refusing_damage
 from velour_plugin.domain.encoding.canonical import exact_json
-from velour_plugin.domain.metadata import decode_metadata, encode_metadata
+from velour_plugin.domain.labels import check_label_names
+from velour_plugin.domain.metadata import checked_location, decode_metadata, encode_metadata
 from velour_plugin.domain.order import natural_order
 from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.helpers.input_files import read_bytes
+from velour_plugin.helpers.json_text import parse_json
 from velour_plugin.helpers.libraries import shapely
 from velour_plugin.helpers.parquet import (
     read_datums,
@@ -46,23 +50,30 @@ class PartitionedDataset:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         try:
-            index = json.loads((self.folder / _INDEX).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            with refusing_damage(f"{_INDEX} is no list of parts"):
+                self._read(parse_json(read_bytes(self.folder / _INDEX), _INDEX))
+        except InvalidInput as error:
             raise InvalidInput(
                 f"{str(self.folder)!r} holds no partitions ({error}): make them with "
                 "velour.PartitionedDataset.write(folder, parts)."
             ) from error
+
+    def _read(self, index: Any) -> None:
         self.name: str = index["name"]
         self.model: str = index["model"]
         self.metadata: dict[str, Any] = decode_metadata(index["metadata"])
         self.labels: list[LabelName] = [(key, value) for key, value in index["labels"]]
-        location = index.get("location")
-        self.location: Any = None if location is None else shapely.geometry.shape(location)
+        self.location: Any = checked_location(index.get("location"))
         self.parts: list[str] = index["parts"]
+        check_dataset_name(self.name)
+        check_label_names(self.labels)
+        wrong = [part for part in self.parts if not re.fullmatch(r"part-\d+", part)]
+        if wrong:
+            raise BadDataset(f"part {wrong[0]!r}: expected the name of a folder, as 'part-000000'")
 
     @classmethod
     def write(cls, folder: str | os.PathLike[str], parts: Iterable[Dataset]) -> PartitionedDataset:
-        """Write parts as they come; only one needs to be in memory.
+        """Write parts as they come, and return the whole; only one needs to be in memory.
 
         Args:
             folder: to make; parts of an earlier call are replaced.
@@ -103,7 +114,7 @@ class PartitionedDataset:
         return len(self.parts)
 
     def part(self, number: int) -> Dataset:
-        """Read one part."""
+        """Read one part, by its number from 0, with its predictions."""
         folder = self.folder / self.parts[number]
         datums = read_datums(folder / "datums.parquet")
         index_of = {uid: index for index, uid in enumerate(datums.uids)}
@@ -121,12 +132,12 @@ class PartitionedDataset:
 
 
 def parts_of(dataset: Dataset | PartitionedDataset) -> Iterable[Dataset]:
-    """The parts of a dataset; a dataset in memory is one part."""
+    """Return the parts of a dataset, read as they are iterated; one in memory is its only part."""
     return (dataset,) if isinstance(dataset, Dataset) else dataset
 
 
 def split(dataset: Dataset, parts: int) -> Sequence[Dataset]:
-    """Split a dataset in memory into parts of about equal size."""
+    """Split a dataset in memory into at most so many parts of about equal size, none empty."""
     import numpy as np
 
     bounds = np.linspace(0, len(dataset), parts + 1).astype(int)

@@ -20,12 +20,21 @@ if TYPE_CHECKING:
     from velour_plugin.cli.options import store_option as store_option
     from velour_plugin.cli.options import where_option as where_option
     from velour_plugin.contracts.autologger import Watch as Watch
+    from velour_plugin.contracts.csv_rows import decoded as decoded
+    from velour_plugin.contracts.csv_rows import read_csv as read_csv
     from velour_plugin.contracts.formats import Path as Path
-    from velour_plugin.contracts.formats import Records as Records
-    from velour_plugin.contracts.formats import read_records as read_records
     from velour_plugin.contracts.offers import Offer as Offer
+    from velour_plugin.contracts.records import Records as Records
+    from velour_plugin.contracts.records import read_records as read_records
     from velour_plugin.domain.columns.annotation_table import LabelName as LabelName
     from velour_plugin.domain.columns.annotation_table import is_absent as is_absent
+    from velour_plugin.domain.columns.class_arrays import class_codes as class_codes
+    from velour_plugin.domain.columns.class_arrays import class_names as class_names
+    from velour_plugin.domain.columns.class_arrays import is_fractional as is_fractional
+    from velour_plugin.domain.columns.class_arrays import multi_hot as multi_hot
+    from velour_plugin.domain.columns.class_scores import checked_scores as checked_scores
+    from velour_plugin.domain.columns.class_scores import columns_of_one as columns_of_one
+    from velour_plugin.domain.columns.class_scores import ranking_scores as ranking_scores
     from velour_plugin.domain.columns.datum_columns import DatumColumns as DatumColumns
     from velour_plugin.domain.columns.label_arrays import as_label_image as as_label_image
     from velour_plugin.domain.columns.label_images import LabelImageRows as LabelImageRows
@@ -52,17 +61,28 @@ if TYPE_CHECKING:
     from velour_plugin.domain.encoding.canonical import canonical_json as canonical_json
     from velour_plugin.domain.facts import FactValue as FactValue
     from velour_plugin.domain.geometry import Shape as Shape
+    from velour_plugin.domain.inputs.cell_values import parse_flag as parse_flag
+    from velour_plugin.domain.inputs.cell_values import parse_number as parse_number
+    from velour_plugin.domain.inputs.cell_values import parse_score as parse_score
+    from velour_plugin.domain.inputs.cell_values import parse_typed_flag as parse_typed_flag
+    from velour_plugin.domain.inputs.cell_values import parse_typed_number as parse_typed_number
+    from velour_plugin.domain.inputs.image_names import ImageNames as ImageNames
+    from velour_plugin.domain.inputs.reading import note_read as note_read
+    from velour_plugin.domain.inputs.reading import note_repaired as note_repaired
+    from velour_plugin.domain.inputs.reading import note_skipped as note_skipped
+    from velour_plugin.domain.inputs.reading import note_unmatched as note_unmatched
     from velour_plugin.domain.labels import DEFAULT_KEY as DEFAULT_KEY
+    from velour_plugin.domain.labels import class_text as class_text
+    from velour_plugin.domain.labels import is_missing as is_missing
     from velour_plugin.domain.ledger import Columns as Columns
     from velour_plugin.domain.ledger import LazyTables as LazyTables
+    from velour_plugin.domain.metadata import AREA_UNIT as AREA_UNIT
+    from velour_plugin.domain.metadata import PIXELS as PIXELS
+    from velour_plugin.domain.metadata import SQUARE_METRES as SQUARE_METRES
     from velour_plugin.domain.metadata import encode_metadata as encode_metadata
     from velour_plugin.domain.models import metadata_value as metadata_value
     from velour_plugin.domain.order import natural_argsort as natural_argsort
     from velour_plugin.domain.order import natural_order as natural_order
-    from velour_plugin.domain.reading import note_read as note_read
-    from velour_plugin.domain.reading import note_repaired as note_repaired
-    from velour_plugin.domain.reading import note_skipped as note_skipped
-    from velour_plugin.domain.reading import note_unmatched as note_unmatched
     from velour_plugin.evaluator import Conventions as Conventions
     from velour_plugin.evaluator import Explaining as Explaining
     from velour_plugin.evaluator import MetricKey as MetricKey
@@ -81,6 +101,7 @@ if TYPE_CHECKING:
     from velour_plugin.helpers.parquet import write_predictions as write_predictions
     from velour_plugin.helpers.progress import track as track
     from velour_plugin.helpers.progress import waiting as waiting
+    from velour_plugin.helpers.store_urls import masked_url as masked_url
     from velour_plugin.matching.question import Question as Question
     from velour_plugin.native.coco import CocoRecords as CocoRecords
     from velour_plugin.native.coco import MalformedCoco as MalformedCoco
@@ -132,8 +153,10 @@ _NAMES = {
     "contracts.autologger": "Watch",
     "evaluator": "Conventions Explaining MetricKey Narrowing SharesOfDatums value_over",
     "use_cases.evaluate": "compute evaluate_question fixed_filter publish",
-    "contracts.formats": "Path Records read_records",
-    "domain.reading": "note_read note_repaired note_skipped note_unmatched",
+    "contracts.formats": "Path",
+    "contracts.csv_rows": "decoded read_csv",
+    "contracts.records": "Records read_records",
+    "domain.inputs.reading": "note_read note_repaired note_skipped note_unmatched",
     "matching.question": "Question",
     "contracts.offers": "Offer",
     "plugins.installed": "installed",
@@ -146,16 +169,22 @@ _NAMES = {
     "helpers.limits": "limit",
     # Values in columns, their encoding and their order
     "domain.encoding.canonical": "canonical_json",
+    "domain.inputs.cell_values": (
+        "parse_flag parse_number parse_score parse_typed_flag parse_typed_number"
+    ),
+    "domain.columns.class_arrays": "class_codes class_names is_fractional multi_hot",
+    "domain.columns.class_scores": "checked_scores columns_of_one ranking_scores",
     "domain.columns.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
+    "domain.inputs.image_names": "ImageNames",
     "domain.columns.label_arrays": "as_label_image",
     "domain.columns.label_images": "LabelImageRows checked_label_image edges_of_label_image",
     "domain.columns.label_names": "class_count numbered_names",
     "domain.columns.label_png": "png_header read_label_png",
-    "domain.labels": "DEFAULT_KEY",
+    "domain.labels": "DEFAULT_KEY class_text is_missing",
     "domain.ledger": "Columns LazyTables",
-    "domain.metadata": "encode_metadata",
+    "domain.metadata": "AREA_UNIT PIXELS SQUARE_METRES encode_metadata",
     "domain.models": "metadata_value",
     "domain.order": "natural_argsort natural_order",
     "domain.columns.region_column": "RegionColumn geometries_of",
@@ -192,6 +221,7 @@ _NAMES = {
     "report.page": "report",
     "report.rows": "interval_text label_rows slice_rows worst_rows",
     "helpers.parquet": "write_predictions",
+    "helpers.store_urls": "masked_url",
     # Commands
     "cli.options": "json_option label_named print_result store_option where_option",
     "helpers.progress": "track waiting",

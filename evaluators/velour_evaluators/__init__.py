@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def velour_evaluators() -> Iterable[Offer]:
-    """Offer one evaluator a task; a version is that of the class."""
+    """Offer one evaluator for each task, with the version of its class."""
     from velour_plugin.plugin import Offer
 
     return [
@@ -23,9 +23,9 @@ def velour_evaluators() -> Iterable[Offer]:
 
 _EVALUATORS = (
     ("embedding", "embedding.evaluator:EmbeddingEvaluator", "1"),
-    ("image-classification", "classification.evaluator:ImageClassification", "2"),
-    ("instance-segmentation", "detection.evaluator:InstanceSegmentation", "1"),
-    ("object-detection", "detection.evaluator:ObjectDetection", "1"),
+    ("image-classification", "classification.evaluator:ImageClassification", "3"),
+    ("instance-segmentation", "detection.evaluator:InstanceSegmentation", "2"),
+    ("object-detection", "detection.evaluator:ObjectDetection", "2"),
     ("semantic-segmentation", "semantic.evaluator:SemanticSegmentation", "1"),
-    ("tabular-classification", "classification.evaluator:TabularClassification", "2"),
+    ("tabular-classification", "classification.evaluator:TabularClassification", "3"),
 )

@@ -19,7 +19,7 @@ Columns = dict[str, NDArray[Any]]
 
 
 def of_detection(ledger: Ledger) -> Columns:
-    """F1 of each image, and its false and missed objects, at the score and IoU threshold."""
+    """Columns of each image: F1 as ``score``, ``errors``, ``false`` and ``missed`` objects."""
     view, datums = DetectionView(ledger, None), len(ledger.datums)
     high = view.chosen.score >= view.settings.score_threshold
     datum = view.ledger_rows.detections["datum"]
@@ -32,7 +32,7 @@ def of_detection(ledger: Ledger) -> Columns:
 
 
 def of_classification(ledger: Ledger) -> Columns:
-    """Share of the label keys that are right, how many are wrong, and the log loss."""
+    """Columns of each datum: share of its label keys that are right, wrong ones, log loss."""
     answers, datums = ledger.tables["answers"], len(ledger.datums)
     datum = answers["datum"]
     keys = np.bincount(datum, minlength=datums)
@@ -47,7 +47,7 @@ def of_classification(ledger: Ledger) -> Columns:
 
 
 def of_segmentation(ledger: Ledger) -> Columns:
-    """Pixel accuracy of each image, and how many of its pixels are wrong."""
+    """Columns of each image: pixel accuracy as ``score``, wrong ones as ``errors``, ``pixels``."""
     table, datums = ledger.tables["datums"], len(ledger.datums)
     agreed = np.bincount(table["datum"], table["agreed"], datums).astype(np.int64)
     pixels = np.bincount(table["datum"], table["pixels"], datums).astype(np.int64)

@@ -1,12 +1,13 @@
 """Convert the regions of both sides to one form: box, raster or polygon.
 
-Forms go from coarse to fine: box, raster, polygon. A finer region can be made
-coarser (a polygon is rasterised, a raster boxed), never the other way round.
+The form is asked for, never chosen by the data. A finer region is made coarser (a polygon
+is rasterised, a raster boxed); a box that is asked for as a shape is its rectangle; what cannot be
+converted is refused.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,8 @@ from velour_evaluators.detection.kernels import overlap
 from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset
 from velour_plugin.plugin import (
+    AREA_UNIT,
+    PIXELS,
     RegionColumn,
     boxes_around,
     geometries_of,
@@ -26,6 +29,7 @@ from velour_plugin.plugin import (
 
 Form = Literal["box", "raster", "polygon"]
 FORMS: tuple[Form, ...] = ("box", "raster", "polygon")
+"""From coarse to fine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class RegionArray:
         truth: NDArray[Any],
         detection: NDArray[Any],
     ) -> NDArray[np.float64]:
-        """IoU of pairs of these, ground truths, with others, detections.
+        """Compute the IoU of pairs of these, ground truths, with others, detections.
 
         Args:
             others: the detections.
@@ -76,10 +80,24 @@ class RegionArray:
             return overlap.raster_ious(list(rows[0]), list(rows[1]), *rows[2:])
 
 
-def finest_common_form(*tables: AnnotationTable) -> Form:
-    """The finest form that every row of every table has; boxes where there are no rows."""
-    forms = {_form_of(table) for table in tables if len(table)}
-    return min(forms, key=FORMS.index) if forms else "box"
+def refuse_boxes_alone(table: AnnotationTable, dataset: Dataset, what: str) -> None:
+    """Refuse annotations that have a box and no shape.
+
+    Args:
+        table: annotations of the dataset's datums.
+        dataset: for names in messages.
+        what: the annotations are, in the plural.
+
+    Raises:
+        BadDataset: there are some; how many, and the first.
+    """
+    alone = np.flatnonzero(~_shapes(table).is_present & ~np.isnan(table.box[:, 0]))
+    if alone.size:
+        raise BadDataset(
+            f"{alone.size} of {len(table)} {what} of dataset {dataset.name!r} have a box only, the "
+            f"first on datum {dataset.uids[table.datum[alone[0]]]!r}: instances are compared by "
+            "mask or polygon. Give each its shape, or use task='object-detection'."
+        )
 
 
 def regions_of(
@@ -98,6 +116,7 @@ def regions_of(
     """
     if form == "box":
         values: Any = boxes_of(table, dataset)
+        table = replace(table, area=areas_of(table))
         with np.errstate(over="ignore"):
             areas = values[:, 2] * values[:, 3]
     elif form == "raster":
@@ -112,8 +131,23 @@ def regions_of(
     return RegionArray(form, values, np.where(np.isnan(table.area), areas, table.area))
 
 
+def areas_of(table: AnnotationTable) -> NDArray[np.float64]:
+    """Areas of objects that are compared by their boxes, ``(n,)``; NaN where it is the box's.
+
+    An object that came as a shape alone has the area of the shape, as in COCO.
+    """
+    alone = np.isnan(table.area) & np.isnan(table.box[:, 0])
+    if not alone.any():
+        return table.area
+    shapes, areas = _shapes(table), table.area.copy()
+    masks, polygons = (np.flatnonzero(alone & kind) for kind in (shapes.is_mask, shapes.is_polygon))
+    areas[masks] = mask_areas(shapes.view(masks))
+    areas[polygons] = overlap.polygon_areas(overlap.mended(geometries_of(shapes.view(polygons))))
+    return areas
+
+
 def image_sizes(dataset: Dataset, *tables: AnnotationTable) -> NDArray[np.int64]:
-    """Height and width of each image, from its metadata or else from a raster of it.
+    """Find height and width of each image, from its metadata or else from a raster of it.
 
     Returns:
         ``(datums, 2)`` int64, -1 where unknown.
@@ -131,7 +165,7 @@ def image_sizes(dataset: Dataset, *tables: AnnotationTable) -> NDArray[np.int64]
 
 
 def boxes_of(table: AnnotationTable, dataset: Dataset) -> NDArray[np.float64]:
-    """``(n, 4)`` x, y, width, height: the box of each row, or the one around its region."""
+    """Return the box of each row, or the one around its region: ``(n, 4)`` x, y, width, height."""
     absent = np.flatnonzero(np.isnan(table.box[:, 0]))
     if not absent.size:
         return table.box
@@ -150,18 +184,18 @@ def _used(rows: NDArray[Any], size: int) -> tuple[NDArray[np.intp], NDArray[np.i
     return np.flatnonzero(used), (np.cumsum(used) - 1)[rows]
 
 
-def _form_of(table: AnnotationTable) -> Form:
-    if table.shape is None or not table.shape.is_present.all():
-        return "box"
-    return "raster" if table.shape.is_mask.any() else "polygon"
-
-
 def _shapes(table: AnnotationTable) -> RegionColumn:
     return RegionColumn.empty(len(table)) if table.shape is None else table.shape
 
 
 def masks_of(table: AnnotationTable, dataset: Dataset, sizes: NDArray[np.int64]) -> RegionColumn:
-    """The finest region of each row as a mask of its image; see :func:`regions_of`."""
+    """Return the finest region of each row as a mask of its image; see :func:`regions_of`."""
+    if dataset.metadata.get(AREA_UNIT, PIXELS) != PIXELS:
+        raise BadDataset(
+            f"dataset {dataset.name!r} is not in pixels ({AREA_UNIT} "
+            f"{dataset.metadata[AREA_UNIT]!r}): it has no masks. Compare its polygons by "
+            "iou_type='polygon', or by iou_type='box' the boxes around them."
+        )
     shapes = with_boxes(_shapes(table), table.box)
     size = sizes[table.datum]
     fits = np.where(shapes.is_mask, (shapes.size == size).all(axis=1), size[:, 0] >= 0)

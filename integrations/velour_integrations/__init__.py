@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
 @hookimpl
 def velour_formats() -> Iterable[Offer]:
-    """COCO, GeoJSON, label images, Pascal VOC, SpaceNet and YOLO."""
+    """Offer COCO, GeoJSON, label images, Pascal VOC, SpaceNet and YOLO."""
     from velour_plugin.plugin import Offer
 
     return [Offer(name, f"velour_integrations.formats.{home}") for name, home in _FORMATS]
 
 
 _FORMATS = (
-    ("coco", "coco:CocoFormat"),
-    ("geojson", "geojson:GeoJsonFormat"),
+    ("coco", "coco.coco_format:CocoFormat"),
+    ("geojson", "geojson.geojson_format:GeoJsonFormat"),
     ("label-images", "label_images:LabelImagesFormat"),
     ("spacenet", "spacenet:SpaceNetFormat"),
-    ("voc", "voc:VocFormat"),
-    ("yolo", "yolo:YoloFormat"),
+    ("voc", "voc.voc_format:VocFormat"),
+    ("yolo", "yolo.yolo_format:YoloFormat"),
 )
 
 
 @hookimpl
 def velour_commands() -> Iterable[click.Command]:
-    """The demonstration, and what concerns MLflow's model registry."""
+    """Offer the demonstration, and commands for MLflow's model registry."""
     from velour_integrations.demo.command import demo
     from velour_integrations.registry_commands import promote, versions
 
@@ -46,7 +46,7 @@ def velour_commands() -> Iterable[click.Command]:
 
 @hookimpl
 def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[str] | None:
-    """Ask MLflow's ``search_runs``; or its registry, for the runs behind ``models:/…``."""
+    """Return ids of MLflow's ``search_runs``; or of the runs behind ``models:/…``."""
     from velour_integrations.loading import load_mlflow
 
     load_mlflow()
@@ -68,7 +68,7 @@ def velour_properties() -> Iterable[PropertyFamily]:
 
 @hookimpl
 def velour_evaluate_tracked(request: TrackedEvaluation) -> Evaluation | None:
-    """In an MLflow run, by ``mlflow.models.evaluate``."""
+    """Evaluate in an MLflow run, by ``mlflow.models.evaluate``."""
     from velour_integrations.loading import load_mlflow
 
     load_mlflow()
@@ -81,7 +81,7 @@ def velour_evaluate_tracked(request: TrackedEvaluation) -> Evaluation | None:
 
 @hookimpl
 def velour_autologgers() -> Iterable[Autologger]:
-    """COCO's evaluation in two libraries, and those that people train with."""
+    """Offer those of COCO's evaluation in two libraries, and of libraries for training."""
     from velour_integrations.autologging import AUTOLOGGERS
 
     return AUTOLOGGERS
@@ -98,7 +98,7 @@ def velour_autolog(autologgers: Sequence[Autologger], options: Mapping[str, Any]
 
 @hookimpl
 def velour_after_evaluation(evaluation: Evaluation) -> None:
-    """Tell the MLflow run which evaluation is its own."""
+    """Tag the MLflow run of an evaluation, if it has one, with its id, task, model and dataset."""
     if evaluation.run is not None:
         from velour_integrations.mlflow.runs.run import tag_run
 

@@ -14,7 +14,7 @@ from velour_plugin.plugin import PropertyFamily
 
 
 def run_value(name: str, model: str, run_id: str | None) -> Any:
-    """A parameter, metric or tag of a run; ``None`` where it, or the run, is missing.
+    """Look up a parameter, metric or tag of a run; ``None`` where it, or the run, is missing.
 
     Args:
         name: of the property, such as ``mlflow.params.backbone``.

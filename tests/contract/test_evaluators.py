@@ -20,7 +20,10 @@ class TestObjectDetection(EvaluatorContract):
     def dataset(self, seed: int) -> velour.Dataset:
         """COCO data with everything nasty but ties."""
         rng = np.random.default_rng(seed)
-        return dataset_of(*distinct_scores(rng, random_boxes(rng)))
+        truth, detections = distinct_scores(rng, random_boxes(rng))
+        for item in detections:  # no two truths overlap it alike
+            item["bbox"] = (item["bbox"] + rng.uniform(0, 0.01, 4)).tolist()
+        return dataset_of(truth, detections)
 
 
 class TestObjectDetectionWithoutDetails(TestObjectDetection):

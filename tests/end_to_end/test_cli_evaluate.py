@@ -162,7 +162,7 @@ def test_it_runs_as_a_program_and_finds_modules_where_it_is_called(tmp_path: Pat
     )
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0] == "some_models:everything on fires, object-detection"
+    assert lines[0] == "some_models:everything on fires, object-detection, iou_type box"
     assert "mAP on fires: 4 of 4 datums" in lines
 
 
@@ -203,8 +203,8 @@ def test_several_files_are_ranked_without_mlflow(files: Path) -> None:
     result = call(*asked)
     assert result.exit_code == 0, result.output
     first, second, board = result.stdout.split("\n\n", 2)
-    assert first.startswith("one on truth, object-detection\nmAP ")
-    assert second.startswith("three on truth, object-detection\nmAP ")
+    assert first.startswith("one on truth, object-detection, iou_type box\nmAP ")
+    assert second.startswith("three on truth, object-detection, iou_type box\nmAP ")
     assert board.startswith("mAP on truth: 4 of 4 datums")
     answer = told(*asked)
     assert [row["model"] for row in answer["leaderboard"]["rows"]] == ["three", "one"]

@@ -26,7 +26,14 @@ from velour_plugin.errors import BadDataset, InvalidInput, NotFound, UnknownName
 
 pytestmark = [*runs.QUIET, pytest.mark.usefixtures("tracking")]
 
-CONSTRUCTORS = ("from_coco", "from_geojson", "from_velour", "from_voc", "from_yolo")
+CONSTRUCTORS = (
+    "from_coco",
+    "from_geojson",
+    "from_label_images",
+    "from_velour",
+    "from_voc",
+    "from_yolo",
+)
 
 
 def write(path: Path, text: str) -> Path:

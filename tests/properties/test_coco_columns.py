@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 from pycocotools import mask as coco_masks
-from velour_integrations.formats import coco
+from velour_integrations.formats.coco import coco_content
 
 import velour_plugin as velour
 from velour_plugin.errors import VelourError
 from velour_plugin.native.library import library
 
-pytestmark = pytest.mark.skipif(not library.available(), reason=library.describe())
+pytestmark = [
+    pytest.mark.skipif(not library.available(), reason=library.describe()),
+    pytest.mark.filterwarnings("ignore::velour_plugin.ReadingWarning"),
+]
 
 HEIGHT, WIDTH = 12, 9
 STRANGE = [
@@ -24,7 +27,8 @@ STRANGE = [
     [1, 2, 3, 4], [1, 2, -3, 4], [1, 2, "3", 4], float("nan"), [[1, 2, 3]], [[0, 0, 4, 0, 4]],
     [[0, 0, 4, 0, 4, 4], []], {"size": [12, 9]}, {"counts": [1]}, [[float("inf")] * 6],
     {"size": [12, 9], "counts": [3, 4]}, {"size": [12, 9], "counts": "zz"}, "é𝄞\\\"\n",
-    {"size": [12.0, 9], "counts": [108]}, {"size": [0, 9], "counts": []},
+    {"size": [12.0, 9], "counts": [108]}, {"size": [0, 9], "counts": []}, 1.0000001, "no", "0",
+    [0, 0, 4, 0, 4, 4], [[0, 0], [4, 0], [4, 4]], [[]], ["1", "2", "3", "4"], "1234", 2,
 ]  # fmt: skip
 KEYS = ["id", "image_id", "category_id", "bbox", "area", "iscrowd", "score", "segmentation",
         "name", "file_name", "height", "width", "images", "annotations", "categories"]  # fmt: skip
@@ -57,7 +61,7 @@ def test_files_without_oddities_are_read_by_the_compiled_reader(
     instances, detections = tmp_path / "instances.json", tmp_path / "results.json"
     instances.write_text(json.dumps(truth), "utf-8")
     detections.write_text(json.dumps(results_file(rng, truth)), "utf-8")
-    monkeypatch.setattr(coco, "_parsed", refuse)
+    monkeypatch.setattr(coco_content, "_parsed", refuse)
     data = velour.read_dataset(instances).with_predictions(detections, "m")
     assert data.predictions is not None
     assert len(data.truth) == len(truth["annotations"])
@@ -68,7 +72,9 @@ def outcome(instances: Path, detections: Path, engine: str) -> Any:
         patch.setenv("VELOUR_ENGINE", engine)
         try:
             data = velour.read_dataset(instances)
-            content: list[Any] = [data.digest, data.uids, list(data.datums), described(data.truth)]
+            content: list[Any] = [
+                data.digest, data.uids, list(data.datums), described(data.truth), data.reading,
+            ]  # fmt: skip
         except VelourError as error:
             return type(error), str(error)
         try:
@@ -76,7 +82,8 @@ def outcome(instances: Path, detections: Path, engine: str) -> Any:
         except VelourError as error:
             return content, type(error), str(error)
         assert whole.predictions is not None
-        return content, whole.predictions_digest, described(whole.predictions)
+        read = (described(whole.predictions), whole.predictions_reading)
+        return content, whole.predictions_digest, read
 
 
 def described(table: velour.AnnotationTable) -> Any:

@@ -278,6 +278,64 @@ def test_places_of_every_kind_are_found_alike(stores: dict[str, Store], place: s
     assert disagreements(stores, datums, asked) == []
 
 
+SAME_PLACE = [
+    ((180.0, -17.0), (-180.0, -17.0)),
+    ((0.0, 90.0), (77.0, 90.0)),
+    ((-180.0, -90.0), (12.5, -90.0)),
+    ((-0.0, 0.0), (0.0, -0.0)),
+    ((5e-324, 1e-300), (0.0, 0.0)),
+    ((179.99999999999997, 0.1), (179.99999999999997, 0.1)),
+    *(
+        (place, place)
+        for place in np.random.default_rng(3).uniform((-180, -90), (180, 90), (40, 2))
+    ),
+]
+
+
+def test_a_place_is_within_nothing_of_itself(stores: dict[str, Store]) -> None:
+    """Also where longitudes begin again, and at a pole, where they all meet."""
+    for place, same in SAME_PLACE:
+        datums = [velour.Datum("1", location=shapely.Point(place)), velour.Datum("2")]
+        point = shapely.geometry.mapping(shapely.Point(same))
+        asked = parse_filter(strategies.call("dwithin", strategies.LOCATION, point, 0, "m"))
+        assert asked is not None
+        (said,) = answers(stores, datums, [asked])
+        assert said == {"python": ["1"], "sqlite": ["1"], "postgis": ["1"]}, (place, same)
+
+
+ACROSS = shapely.MultiPolygon([shapely.box(179, -18, 180, -16), shapely.box(-180, -18, -179, -16)])
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("S_INTERSECTS(location, BBOX(178.5, -17.5, -178.5, -16.5))", ["across", "east", "west"]),
+        ("S_INTERSECTS(location, BBOX(179.5, -17.5, -179.9, -16.5))", ["across", "east"]),
+        ("S_WITHIN(location, BBOX(178, -19, -178, -15))", ["across", "east", "west"]),
+        ("S_WITHIN(location, BBOX(180, -19, -178, -15))", ["west"]),
+        ("S_DISJOINT(location, BBOX(178.5, -17.5, -178.5, -16.5))", ["africa"]),
+        ("S_CONTAINS(location, POINT(-179.5 -17))", ["across"]),
+        ("DWITHIN(location, POINT(180 -17), 0, 'm')", ["across"]),
+        ("DWITHIN(location, POINT(-180 -17), 0, 'm')", ["across"]),
+        ("DWITHIN(location, POINT(-179.9 -17), 0, 'm')", ["across"]),
+        ("DWITHIN(location, POINT(-179.9 -17), 50, 'km')", ["across", "east"]),
+    ],
+)
+def test_places_across_the_antimeridian_are_found(
+    stores: dict[str, Store], where: str, expected: list[str]
+) -> None:
+    datums = [
+        velour.Datum("across", location=ACROSS),
+        velour.Datum("africa", location=(-17, 20)),
+        velour.Datum("east", location=(-17, 179.8)),
+        velour.Datum("west", location=(-17, -179.2)),
+    ]
+    asked = parse_filter(where)
+    assert asked is not None
+    (said,) = answers(stores, datums, [asked])
+    assert said == {"python": expected, "sqlite": expected, "postgis": expected}
+
+
 @settings(max_examples=200)
 @given(strategies.filters())
 def test_a_filter_is_the_same_in_text_as_in_json(asked: Any) -> None:

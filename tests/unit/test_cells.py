@@ -66,7 +66,7 @@ def read(cell: Any) -> list[velour.Annotation]:
         (7.0, [velour.Annotation([velour.Label("class", "7")])]),
         (7, [velour.Annotation([velour.Label("class", "7")])]),
         (np.int64(7), [velour.Annotation([velour.Label("class", "7")])]),
-        (True, [velour.Annotation([velour.Label("class", "True")])]),
+        (True, [velour.Annotation([velour.Label("class", "1")])]),
         ({"fire": 0.9, "smoke": 0.1},
          [velour.Annotation([SURE, velour.Label("class", "smoke", 0.1)])]),
     ],

@@ -172,10 +172,11 @@ def test_top_k_of_as_many_labels_is_undefined():
     assert headline(data, top_k=2)["top_2_accuracy"] == 2 / 3
 
 
-def test_mcc_and_kappa_are_undefined_when_nothing_varies():
+def test_kappa_is_undefined_and_mcc_0_when_nothing_varies():
+    """As in scikit-learn."""
     metrics = headline(dataset_of({"1": "cat", "2": "cat"}, {"1": "cat", "2": "cat"}))
 
-    assert metrics["mcc"] is None
+    assert metrics["mcc"] == 0.0
     assert metrics["cohen_kappa"] is None
     assert metrics["balanced_accuracy"] == 1.0
 

@@ -77,16 +77,6 @@ def test_no_ground_truth():
         headline(data)
 
 
-def test_predictions_under_another_key_are_told_of():
-    """A typing error would otherwise look like a bad model."""
-    data = dataset_of(CATS, {"1": {("Class", "cat"): 1.0}})
-
-    with pytest.warns(UserWarning, match=r"\['Class'\].*\['class'\].*missing"):
-        metrics = headline(data)
-
-    assert metrics["missing_predictions"] == 2
-
-
 @pytest.mark.parametrize(
     ("name", "value", "rule"),
     [

@@ -277,7 +277,7 @@ def test_objects_of_another_kind_are_refused(items: Any) -> None:
             dataset().with_predictions(items, "m")
 
 
-@pytest.mark.parametrize("labels", [[7], [("class",)], [("class", 7)]])
+@pytest.mark.parametrize("labels", [[["fire"]], [("class",)], [(7, "fire")], [("class", ["x"])]])
 def test_labels_of_another_kind_are_refused(labels: Any) -> None:
     with pytest.raises(BadAnnotation, match=r"expected its value, as 'fire', or a pair"):
         velour.Dataset.from_groundtruths([velour.GroundTruth(datum())], "fires", labels=labels)

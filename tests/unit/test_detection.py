@@ -155,8 +155,8 @@ def test_a_rotated_box_is_a_polygon_with_exact_areas() -> None:
     diamond = velour.Polygon([(5, 0), (10, 5), (5, 10), (0, 5)])
     square = velour.Polygon(shapely.box(0, 0, 10, 10))
     found = annotation(diamond, score=0.9)
-    ledger = match(scene(([annotation(square)], [found])), InstanceSegmentation)
-    assert ledger.parameters["iou_type"] == "polygon"
+    turned = scene(([annotation(square)], [found]))
+    ledger = match(turned, InstanceSegmentation, iou_type="polygon")
     answer = values(InstanceSegmentation().measure(ledger))
     assert (answer["mAP_50"], answer["mAP_75"]) == (PERFECT, 0.0)
 

@@ -10,7 +10,7 @@ import shapely
 from velour_evaluators.detection.evaluator import InstanceSegmentation
 
 import velour_plugin as velour
-from tests.scenes import FOUND, TEN_BY_TEN, TRUE, annotation, match, measured, scene
+from tests.scenes import FOUND, TEN_BY_TEN, TRUE, annotation, match, measured, scene, values
 from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.errors import BadAnnotation, BadDataset, BadGeometry
 
@@ -45,20 +45,27 @@ def test_a_box_without_area_overlaps_nothing_and_counts() -> None:
     assert (answer["mAP"], answer["precision/fire"]) == (0.0, 0.0)
 
 
-def test_an_enormous_truth_is_beyond_cocos_ranges_and_ignored() -> None:
-    """COCO's range "all" ends at 10^10 square pixels."""
-    enormous = velour.BoundingBox(0, 0, 1e200, 1e100)
-    box = annotation(enormous, score=0.9)
-    answer = measured(scene(([annotation(enormous), TRUE], [box, FOUND])))
-    assert answer["mAP"] == pytest.approx(1.0)
-    wide = measured(scene(([annotation(enormous)], [box])), area_ranges={"all": (0, 1e301)})
-    assert wide["mAP"] == pytest.approx(1.0)
+@pytest.mark.parametrize("given", [{}, {"area_ranges": {"all": (0, 1e10), "large": (9216, 1e10)}}])
+def test_the_overall_range_drops_no_truth(given: dict[str, Any]) -> None:
+    """COCO writes 1e10 where it means no bound: slides of 100,000 x 200,000 pixels are larger."""
+    slide = velour.BoundingBox(0, 0, 1e5, 2e5)
+    one_of_two = measured(scene(([annotation(slide), TRUE], [FOUND])), **given)
+    assert one_of_two["mAR_100"] == 0.5
+    found = measured(scene(([annotation(slide)], [annotation(slide, score=0.9)])), **given)
+    assert (found["mAP"], found["mAP_large"]) == (pytest.approx(1.0), pytest.approx(1.0))
+
+
+def test_a_range_with_a_bound_of_its_own_has_it() -> None:
+    slide = velour.BoundingBox(0, 0, 1e5, 2e5)
+    data = scene(([annotation(slide), TRUE], [FOUND]))
+    assert measured(data, area_ranges={"all": (0, 1.5e10)})["mAR_100"] == 1.0
+    assert measured(data, area_ranges={"all": (0, None)})["mAR_100"] == 0.5
 
 
 def test_a_box_whose_area_overflows_is_no_match_and_no_warning() -> None:
     endless = velour.BoundingBox(0, 0, 1e200, 1e200)
     answer = measured(scene(([annotation(endless), TRUE], [FOUND])))
-    assert answer["mAP"] == pytest.approx(1.0)
+    assert answer["mAR_100"] == 0.5
 
 
 def test_ids_do_not_matter_even_if_zero() -> None:
@@ -116,9 +123,19 @@ def test_a_polygon_on_an_image_of_unknown_size_cannot_become_pixels() -> None:
         match(scene(([polygon], [])), InstanceSegmentation, iou_type="raster")
 
 
-def test_boxes_are_no_instances() -> None:
-    with pytest.raises(BadDataset, match="use task='object-detection'"):
-        match(scene(([TRUE], [FOUND])), InstanceSegmentation)
+@pytest.mark.parametrize("given", [{}, {"iou_type": "raster"}, {"iou_type": "polygon"}])
+def test_a_box_is_no_instance(given: dict[str, Any]) -> None:
+    square = velour.Polygon(shapely.box(0, 0, 10, 10))
+    drawn, said = annotation(square), annotation(square, score=0.8)
+    with pytest.raises(BadDataset, match=r"1 of 2 predictions .* on datum '1': .*object-detection"):
+        match(scene(([drawn], [said]), ([drawn], [FOUND])), InstanceSegmentation, **given)
+    with pytest.raises(BadDataset, match="1 of 1 ground truths"):
+        match(scene(([TRUE], [FOUND])), InstanceSegmentation, **given)
+
+
+def test_instances_are_compared_by_their_boxes_where_that_is_asked() -> None:
+    ledger = match(scene(([TRUE], [FOUND])), InstanceSegmentation, iou_type="box")
+    assert values(InstanceSegmentation().measure(ledger))["mAR_100"] == 1.0
 
 
 def test_an_annotation_without_region_is_refused() -> None:

@@ -119,8 +119,7 @@ def test_partitions_matched_otherwise_are_refused() -> None:
         ObjectDetection().concatenate([one, other])
 
 
-def test_a_partition_without_regions_goes_with_any_form() -> None:
-    """Where there is nothing to compare, "auto" chose no form."""
+def test_a_partition_without_regions_goes_with_the_others() -> None:
     mask = velour.Raster(np.ones((20, 20), bool))
     images = [([annotation(mask)], [annotation(mask, score=0.9)]), ([], [])]
     whole = scene(*images)
@@ -129,7 +128,7 @@ def test_a_partition_without_regions_goes_with_any_form() -> None:
         match(whole.subset(np.array(kept)), InstanceSegmentation)
         for kept in ([False, True], [True, False])
     ]
-    assert [ledger.parameters["iou_type"] for ledger in ledgers] == ["box", "raster"]
+    assert [ledger.parameters["iou_type"] for ledger in ledgers] == ["raster", "raster"]
     assert same_ledgers(evaluator.concatenate(ledgers), match(whole, InstanceSegmentation))
 
 

@@ -83,7 +83,7 @@ def test_an_image_lies_where_its_features_do(tiles: Path) -> None:
 
 
 def test_a_table_may_know_the_place_better(tiles: Path, tmp_path: Path) -> None:
-    (tmp_path / "m.csv").write_text("uid,lat,lon,sensor\nb,36.2,-115.2,WV3\n")
+    (tmp_path / "m.csv").write_text("uid,lat,lon,sensor\nb,36.2,-115.2,WV3\na,,,WV2\n")
     _, b = read(tiles, metadata=tmp_path / "m.csv").datums
     assert (b.location, b.metadata) == (shapely.Point(-115.2, 36.2), {"sensor": "WV3"})
 
@@ -144,7 +144,7 @@ def test_features_without_any_class_are_of_one(tmp_path: Path) -> None:
     run = write(tmp_path / "run.geojson", feature(square(*VEGAS), score=0.5))
     judged = read(truth).with_predictions(run, "m")
     assert judged.truth.labels == (("class", "object"),)
-    assert velour.evaluate(judged, "instance-segmentation", save=False)["mAP"] == pytest.approx(1)
+    assert velour.evaluate(judged, "object-detection", save=False)["mAP"] == pytest.approx(1)
 
 
 def test_predictions_are_the_same_files_with_a_score(tiles: Path, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_predictions_are_the_same_files_with_a_score(tiles: Path, tmp_path: Path
     a, b = judged.predicted
     assert a.annotations[0].labels[0] == velour.Label("class", "house", 0.9)
     assert b.annotations[0].labels[0] == velour.Label("class", "mill", 0.3)
-    evaluation = velour.evaluate(judged, "instance-segmentation", save=False)
+    evaluation = velour.evaluate(judged, "object-detection", save=False)
     assert {m.label.value: m.value for m in evaluation.metrics if m.name == "AP" and m.label} == {
         "house": pytest.approx(1), "barn": 0.0, "mill": None
     }  # fmt: skip
@@ -172,6 +172,80 @@ def test_predictions_for_images_that_a_subset_left_out_are_left_out(
     part = read(tiles).subset(np.array([False, True])).with_predictions(run, "m")
     (only,) = part.predicted
     assert [item.labels[0].score for item in only.annotations] == [0.8]
+
+
+@pytest.mark.parametrize(
+    ("properties", "label"),
+    [
+        ({"class_name": "house"}, "house"), ({"ClassName": "house"}, "house"),
+        ({"class name": "house", "class_id": 3}, "house"), ({"category_id": 3}, "3"),
+        ({"label": 3.0}, "3"), ({"classification": {"names": ["Tumor", "Positive"]}},
+        "Tumor: Positive"), ({"classification": {"name": "Tumor"}}, "Tumor"),
+        ({"Class": "Tree", "Confidence": 1}, "Tree"),
+    ],
+)  # fmt: skip
+def test_a_class_stands_in_the_property_that_a_tool_gives_it(
+    tmp_path: Path, properties: Json, label: str
+) -> None:
+    dataset = read(write(tmp_path / "t.geojson", feature(square(*VEGAS), **properties)))
+    assert dataset.truth.labels == (("class", label),)
+    assert said(dataset)["t"][0].metadata == {}
+
+
+@pytest.mark.parametrize("properties", [{"kind": "house"}, {"name": "house"}, {"Klasse": "Haus"},
+                                        {"building_type": 3}])  # fmt: skip
+def test_a_property_that_may_be_the_class_is_refused_by_name(
+    tmp_path: Path, properties: Json
+) -> None:
+    path = write(tmp_path / "t.geojson", feature(square(*VEGAS), **properties))
+    (key,) = properties
+    with pytest.raises(BadDataset, match=f"no feature has a class, but '{key}', .*call that prope"):
+        read(path)
+
+
+def test_what_maps_keep_beside_a_class_is_none(tmp_path: Path) -> None:
+    item = feature(
+        square(*VEGAS), id="way/1", source="osm", height=7.5, levels=2, date="2020-01-01"
+    )
+    assert read(write(tmp_path / "t.geojson", item)).truth.labels == (("class", "object"),)
+
+
+def test_classes_in_different_properties_are_counted(tmp_path: Path) -> None:
+    items = [feature(square(*VEGAS), label="house"), feature(square(*VEGAS), category="barn")]
+    path = write(tmp_path / "t.geojson", *items)
+    with pytest.warns(velour.ReadingWarning, match="1 classes in 'category', where others are in"):
+        assert len(read(path).truth.labels) == 2
+
+
+@pytest.mark.parametrize(("flag", "crowd"), [(1, True), (0, False), (True, True), (None, False)])
+def test_a_flag_is_no_truth_value_of_python(tmp_path: Path, flag: Any, crowd: bool) -> None:
+    path = write(tmp_path / "t.geojson", feature(square(*VEGAS), label="a", iscrowd=flag))
+    assert said(read(path))["t"][0].is_crowd == crowd
+
+
+def test_flags_and_scores_written_otherwise_are_counted_or_refused(
+    tiles: Path, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "t.geojson", feature(square(*VEGAS), label="a", iscrowd="no"))
+    with pytest.warns(velour.ReadingWarning, match="1 flags written as text"):
+        assert not said(read(path))["t"][0].is_crowd
+    write(tmp_path / "t.geojson", feature(square(*VEGAS), label="a", iscrowd="maybe"))
+    with pytest.raises(BadDataset, match="iscrowd 'maybe': expected 0 or 1"):
+        read(path)
+    run = write(tmp_path / "run.json", feature(square(*VEGAS), image="a", label="b", score=True))
+    with pytest.raises(BadDataset, match="confidence True: expected a number"):
+        read(tiles).with_predictions(run, "m")
+    write(run, feature(square(*VEGAS), image="A.tif", label="house", score=1.0000001))
+    with pytest.warns(velour.ReadingWarning, match="1 names of images .*\n.*1 scores outside"):
+        judged = read(tiles).with_predictions(run, "m")
+    assert judged.predictions is not None
+    assert judged.predictions.score.tolist() == [1.0]
+
+
+def test_a_file_without_predictions_is_said_aloud(tiles: Path, tmp_path: Path) -> None:
+    run = write(tmp_path / "run.json", feature(None, image="a"))
+    with pytest.warns(velour.ReadingWarning, match="1 files without predictions"):
+        assert not read(tiles).with_predictions(run, "m").predictions
 
 
 POINT = {"type": "Point", "coordinates": [0, 0]}
@@ -205,8 +279,10 @@ def test_a_feature_that_is_none_is_refused_by_its_number(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no JSON"),
-        ("[[", "is no JSON"),
+        ("{", "is not valid JSON"),
+        ("[[", "is not valid JSON"),
+        ("<annotation><filename>", "holds XML or HTML.*This is Pascal VOC: read it with"),
+        ('{"images": [], "categories": []}', "This is COCO: read it with --format coco"),
         ("7", "has no list of features"),
         ('{"features": {}}', "has no list of features"),
         ('{"features": [], "crs": 7}', "crs 7: expected"),

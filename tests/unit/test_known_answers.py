@@ -11,10 +11,11 @@ from sqlalchemy import text
 
 import velour_plugin as velour
 from tests.fires import fires
+from velour_plugin.helpers.store_urls import masked_url
 from velour_plugin.helpers.usage import in_use
 from velour_plugin.ranking import cache_key
 from velour_plugin.store import upgrade_store
-from velour_plugin.store.opening import known_answer, masked
+from velour_plugin.store.opening import known_answer
 from velour_plugin.store.sql import opening
 from velour_plugin.store.sql.head import HEAD, VERSION_TABLE
 from velour_plugin.store.sql.plain.known_answer import known_answer as read
@@ -51,7 +52,7 @@ def test_it_is_the_answer_that_the_store_gives(
 ) -> None:
     refuse_to_open(monkeypatch)
     assert known_answer(store_url, "key", ["fires"]) == KEPT
-    assert in_use.store == masked(store_url)
+    assert in_use.store == masked_url(store_url)
 
 
 @pytest.mark.usefixtures("store")

@@ -59,7 +59,7 @@ WRONG: list[tuple[Any, str]] = [
     ({True: "road"}, "number True"),
     ({"x": "road"}, "number 'x'"),
     ({0: ""}, "number 0: label value ''"),
-    ([7], "number 0: label value 7"),
+    ([7.5], "number 0: class 7.5 is a float"),
     (["road", "0: car"], "number 0 is named twice: 'road', 'car'"),
     ([], "no class is named"),
 ]

@@ -28,7 +28,6 @@ def test_a_label_is_named_by_key_and_value_alone() -> None:
     [
         ("", "fire", "label key ''"),
         ("class", "", "label value ''"),
-        ("class", 7, "label value 7"),
         (None, "fire", "label key None"),
     ],
 )

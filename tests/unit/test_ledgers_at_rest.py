@@ -104,7 +104,9 @@ def test_a_ledger_in_pieces_is_whole_again() -> None:
         assert pieces.details is not None
         return details_from_bytes(pieces.details)
 
-    lean = LeanLedger.of(pieces.content, {pieces.digest: uids_from_bytes(pieces.uids)}.__getitem__)
+    lean = LeanLedger.of(
+        pieces.content, {pieces.digest: uids_from_bytes(pieces.uids, pieces.digest)}.__getitem__
+    )
     assert list(lean.ledger.tables) == ["numbers", "nothing"]
     assert lean.details == ("flags",)
     assert not lean.measured_only

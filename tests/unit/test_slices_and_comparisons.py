@@ -230,8 +230,38 @@ def test_a_recommendation_folds_older_runs_too(store: Store) -> None:
         store.save(velour.evaluate(dataset, "object-detection", run=run, save=False), dataset)
     found = velour.recommend("mAP", where="night", resamples=50, store=store)
     assert {row.model: row.p_best for row in found} == {"night": 0.5, "dusk": 0.5, "day": 0.0}
-    note = "1 older run of 1 model is folded: velour rank --dataset NAME --all-runs shows it"
+    note = "1 older run of 1 model is folded: --all-runs shows it"
     assert any(each.startswith(note) for each in found.notes)
+
+
+def test_all_runs_are_recommended_dataset_by_dataset(store: Store) -> None:
+    """Dusk found the fires at night in its older run only; both of its runs have one name."""
+    small = fires("small", 10)
+    for model in ("day", "night"):
+        velour.evaluate(found_on(small, model, model == "night"), "object-detection", store=store)
+    for number, dataset, night in ((1, fires(), True), (2, fires(), False), (3, small, False)):
+        found = found_on(dataset, "dusk", night)
+        run = velour.EvaluatedRun(f"r{number}", "nightly", "1")
+        store.save(velour.evaluate(found, "object-detection", run=run, save=False), found)
+
+    newest = velour.recommend("mAP", where="night", resamples=50, store=store)
+    every = velour.recommend("mAP", where="night", resamples=50, all_runs=True, store=store)
+
+    assert {(row.model, row.datasets) for row in newest} == {
+        (model, ("fires", "small")) for model in ("day", "dusk", "night")
+    }
+    assert [(row.model, row.value, row.datasets) for row in every] == [
+        ("dusk (nightly) r1", 1.0, ("fires",)),
+        ("night", 1.0, ("fires",)),
+        ("day", 0.0, ("fires",)),
+        ("dusk (nightly) r2", 0.0, ("fires",)),
+        ("night", 1.0, ("small",)),
+        ("day", 0.0, ("small",)),
+        ("dusk (nightly)", 0.0, ("small",)),
+    ]
+    assert every.title == "Best run by mAP"
+    assert any("first is dusk (nightly) r1" in note for note in every.notes)
+    assert not any("folded" in note for note in every.notes)
 
 
 def test_a_pooled_probability_is_that_of_a_ranking_of_all_datasets_together(store: Store) -> None:

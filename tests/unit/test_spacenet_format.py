@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +55,8 @@ def test_an_image_lies_where_its_buildings_do(truth: Path) -> None:
 
 
 def test_a_table_may_know_the_place_better(truth: Path, tmp_path: Path) -> None:
-    table = written(tmp_path / "m.csv", "uid,lat,lon,sensor\nAOI_5_Khartoum_img2,15.5,32.56,WV3\n")
+    table = written(tmp_path / "m.csv", "uid,lat,lon,sensor\nAOI_5_Khartoum_img2,15.5,32.56,WV3\n"
+                    "AOI_2_Vegas_img1,,,WV2\n")  # fmt: skip
     vegas, khartoum = read(truth, metadata=table).datums
     assert khartoum.location == shapely.Point(32.56, 15.5)
     assert khartoum.metadata["sensor"] == "WV3"
@@ -100,7 +103,9 @@ def test_proposals_fit_a_part_of_the_dataset(truth: Path, tmp_path: Path) -> Non
         ("POLYGON ((0 0, 4 0", "POLYGON ((0 0, 4 zero", "'AOI_2_Vegas_img1': ", "Expected number"),
         ("POLYGON EMPTY,POLYGON EMPTY", "POINT (1 2),POLYGON EMPTY",
          "'AOI_5_Khartoum_img2': 'POINT (1 2)'", "is no polygon"),
-        (",POLYGON EMPTY,POLYGON EMPTY", "", "'AOI_5_Khartoum_img2': None", "is no polygon"),
+        (",POLYGON EMPTY,POLYGON EMPTY", ",,", "'AOI_5_Khartoum_img2': ''", "is no polygon"),
+        ("EMPTY,POLYGON EMPTY", "EMPTY,POLYGON EMPTY,1,2", "line 4: 6 cells for 4", "quote cells"),
+        ("PolygonWKT_Geo", "PolygonWKT_Pix", "two columns 'PolygonWKT_Pix'", "a name of its own"),
         ("AOI_5_Khartoum_img2,", ",", "datum uid ''", "non-empty string"),
     ],
 )  # fmt: skip
@@ -123,7 +128,8 @@ def test_a_mistake_in_the_truth_is_named(
         (",300", ",nan", "Confidence 'nan'", "a finite number >= 0"),
         (",300", ",inf", "Confidence 'inf'", "a finite number >= 0"),
         (",300", ",sure", "Confidence 'sure'", "a finite number >= 0"),
-        (",300", "", "Confidence None", "a finite number >= 0"),
+        (",300", ",", "Confidence ''", "a finite number >= 0"),
+        (",300", ",true", "Confidence 'true'", "a finite number >= 0"),
         ("AOI_5_Khartoum_img2", "AOI_4_Shanghai_img3", "'AOI_4_Shanghai_img3'", "not in dataset"),
     ],
 )
@@ -144,5 +150,46 @@ def test_a_file_that_cannot_be_read_is_named(truth: Path, tmp_path: Path) -> Non
         read(truth).with_predictions(tmp_path / "absent.csv", "m")
     path = tmp_path / "latin.csv"
     path.write_bytes(TRUTH.replace("Vegas", "Végas").encode("latin-1"))
-    with pytest.raises(BadDataset, match=r"latin\.csv' is no CSV in UTF-8"):
+    with pytest.raises(BadDataset, match=r"latin\.csv' is no text in UTF-8: .* save it as UTF-8"):
         read(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_mark_at_the_beginning_is_no_part_of_a_name(
+    truth: Path, tmp_path: Path, encoding: str
+) -> None:
+    path = tmp_path / "marked.csv"
+    path.write_bytes(TRUTH.encode(encoding))
+    assert read(path, name="truth").digest == read(truth).digest
+
+
+def test_a_gzipped_file_is_unpacked(truth: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "truth.csv.gz"
+    packed.write_bytes(gzip.compress(TRUTH.encode()))
+    assert (read(packed).digest, read(packed).name) == (read(truth).digest, "truth")
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_another_separator_is_counted(
+    truth: Path, tmp_path: Path, separator: str, name: str
+) -> None:
+    rows = csv.reader(TRUTH.splitlines())
+    with open(tmp_path / "other.csv", "w", encoding="utf-8") as file:
+        csv.writer(file, delimiter=separator).writerows(rows)
+    with pytest.warns(velour.ReadingWarning, match=f"1 tables separated by {name}"):
+        assert read(tmp_path / "other.csv").digest == read(truth).digest
+
+
+def test_an_outline_may_have_many_points(truth: Path, tmp_path: Path) -> None:
+    """More letters than the csv module reads in a cell unless it is told to."""
+    ring = ", ".join(f"{x} 0" for x in range(40_000))
+    path = written(tmp_path / "long.csv", TRUTH.replace("0 0, 4 0", f"{ring}, 4 0"))
+    assert len(read(path).truth) == 2
+
+
+def test_what_finds_no_building_is_said_aloud(truth: Path, tmp_path: Path) -> None:
+    header, *_ = PROPOSALS.splitlines()
+    with pytest.warns(velour.ReadingWarning, match="1 files without predictions"):
+        read(truth).with_predictions(written(tmp_path / "p.csv", header + "\n"), "m")
+    with pytest.raises(BadDataset, match="has no row: expected one for each building"):
+        read(written(tmp_path / "t.csv", TRUTH.splitlines()[0]))

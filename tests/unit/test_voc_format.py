@@ -133,7 +133,7 @@ def test_predictions_for_images_that_a_subset_left_out_are_left_out(
     [
         ("<annotation>", r"000003\.xml' is no XML: .* line 1"),
         ("<list/>", "holds <list>, expected <annotation>"),
-        (page("<object/>"), "object number 1: has no name"),
+        (page("<object><pose/></object>"), "object number 1: has no name"),
         (page(thing("a", (1, 1, 2, 2)), "<object><name>b</name></object>"),
          "object number 2: has no bndbox"),
         (page(thing("a", (3, 1, 2, 2))), "object number 1: the box 3, 1, 2, 2 is turned over"),

@@ -227,7 +227,7 @@ def test_predictions_for_an_unknown_image_are_refused(home: Path, tmp_path: Path
         ({"labels/a.txt": "0 0 0 0 0"}, ".", "size of image 'a' is not known"),
         ({"labels/a.txt": "", "images/a.jpg": "text"}, ".", "is no image that Pillow reads"),
         ({"val.txt": "images/a.csv"}, "val.txt", "line 1: 'images/a.csv' is no image's path"),
-        ({"val.txt": "a/b.jpg\nb/b.jpg"}, "val.txt", "line 2: 'b' occurs twice"),
+        ({"val.txt": "a/b.jpg\n./a/b.jpg"}, "val.txt", r"a/b\.jpg' occurs twice"),
         ({"images/a.jpg": "", "images/a.png": ""}, "images", r"a\.jpg and a\.png are both 'a'"),
     ],
 )

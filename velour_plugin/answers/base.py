@@ -22,7 +22,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Answer(ABC, Generic[Row]):
-    """Rows of one kind with notes.
+    """The answer to a query: a sequence of rows of one kind, with notes.
 
     Args:
         rows: of the answer's ``row_type``.
@@ -45,7 +45,7 @@ class Answer(ABC, Generic[Row]):
 
     @abstractmethod
     def plot(self) -> go.Figure:
-        """The usual figure of such an answer."""
+        """Draw the figure that shows such an answer best, with plotly."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -57,7 +57,7 @@ class Answer(ABC, Generic[Row]):
         return self.rows[index]
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer as JSON; :meth:`from_dict` reads it back exactly."""
+        """Convert to a dictionary that JSON can hold; :meth:`from_dict` reads it back exactly."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return {**values, "rows": [self._row_to_dict(row) for row in self.rows],
                 "notes": list(self.notes)}  # fmt: skip
@@ -83,7 +83,7 @@ class Answer(ABC, Generic[Row]):
             ) from error
 
     def to_frame(self) -> pd.DataFrame:
-        """One row each, columns as the rows' fields."""
+        """Convert to a pandas frame: a row for each row, a column for each of their fields."""
         import pandas as pd
 
         names = [item.name for item in fields(self.row_type)]
@@ -91,7 +91,7 @@ class Answer(ABC, Generic[Row]):
 
     @property
     def footnotes(self) -> Sequence[str]:
-        """What the columns mean and how numbers were corrected, one ``heading: text`` each."""
+        """What columns mean and how numbers were corrected, a ``heading: text`` each; or none."""
         return ()
 
     def __str__(self) -> str:
@@ -102,7 +102,7 @@ class Answer(ABC, Generic[Row]):
         return f"<{type(self).__name__} {self.title!r}, {rows}>"
 
     def to_text(self, width: int | None = None, colour: bool = False) -> str:
-        """The tables with what a reader must know below them.
+        """Return the tables as text, with the notes and the footnotes below them.
 
         Args:
             width: of the terminal, in characters: less important columns are left out, and what
@@ -175,7 +175,7 @@ def text_table(
     rows: Sequence[Mapping[str, Any]],
     drop_order: Mapping[str, int] = MappingProxyType({}),
 ) -> TextTable:
-    """Rows of one kind as a table of text, with the names of their fields as its head.
+    """Make a table of text of rows of one kind, with the names of their fields as headings.
 
     Args:
         title: of the table.
@@ -192,7 +192,7 @@ def text_table(
 
 
 def cell_text(value: Any) -> str:
-    """A value as every table shows it: four decimals, three for intervals, – for none."""
+    """Return a value as all tables show it: four decimals, three for intervals, – for ``None``."""
     if value is None:
         return "–"
     if isinstance(value, bool):

@@ -68,7 +68,7 @@ class Errors(TitledAnswer[ErrorDifference]):
         return [text_table(self.title, self._shown_rows(), order)]
 
     def plot(self) -> go.Figure:
-        """Bars of what each kind costs, both runs side by side."""
+        """Draw bars of what each kind of error costs, both runs side by side."""
         import plotly.graph_objects as go
 
         kinds = [row.kind for row in self.rows]
@@ -84,10 +84,10 @@ class Errors(TitledAnswer[ErrorDifference]):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Comparison(TitledAnswer[Difference]):
-    """Two runs: over all datums first, then what changed most.
+    """The answer of ``compare``: a row for all datums, then labels and slices that changed most.
 
     Args:
-        errors: split by kind, over the same datums.
+        errors: kinds of error of both runs, over the same datums.
     """
 
     row_type = Difference
@@ -95,7 +95,7 @@ class Comparison(TitledAnswer[Difference]):
     errors: Errors = field(default_factory=lambda: Errors(title="errors by kind", rows=()))
 
     def to_dict(self) -> dict[str, Any]:
-        """The comparison as JSON; :meth:`from_dict` reads it back exactly."""
+        """Convert to a dictionary that JSON can hold; :meth:`from_dict` reads it back exactly."""
         return {**super().to_dict(), "errors": self.errors.to_dict()}
 
     @classmethod
@@ -104,7 +104,7 @@ class Comparison(TitledAnswer[Difference]):
         return super().from_dict({**content, "errors": Errors.from_dict(content["errors"])})
 
     def plot(self) -> go.Figure:
-        """Bars of the differences; errors have a plot of their own."""
+        """Draw bars of the differences, second run less first; errors have a plot of their own."""
         changes = [row.difference for row in self.rows]
         names = [row.about for row in self.rows]
         return bars(self.title, names, changes, [None] * len(names), "second less first")

@@ -90,7 +90,7 @@ class Leaderboard(Answer[LeaderboardRow]):
     columns: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The leaderboard as JSON; :meth:`from_dict` reads it back exactly."""
+        """Convert to a dictionary that JSON can hold; :meth:`from_dict` reads it back exactly."""
         return {**super().to_dict(), "columns": list(self.columns)}
 
     @classmethod
@@ -99,7 +99,7 @@ class Leaderboard(Answer[LeaderboardRow]):
         return super().from_dict({**content, "columns": tuple(content.get("columns", ()))})
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a run, in the order of :class:`LeaderboardRow`'s fields; columns one each."""
+        """Convert to a pandas frame, a row a run: the fields of its rows, then further columns."""
         frame = super().to_frame().drop(columns="columns")
         for name in self.columns:
             frame[name] = [row.columns.get(name) for row in self.rows]
@@ -113,7 +113,7 @@ class Leaderboard(Answer[LeaderboardRow]):
 
     @property
     def footnotes(self) -> Sequence[str]:
-        """What the columns of resamples mean; nothing where no run has an interval."""
+        """What the columns of resamples mean; empty where no run has an interval."""
         if not self._has_intervals:
             return ()
         sure = f"{self.confidence:.0%}"
@@ -128,12 +128,12 @@ class Leaderboard(Answer[LeaderboardRow]):
         return [*lines, "–: no interval: too few datums, or no value."] if is_partial else lines
 
     def to_table(self) -> Table:
-        """The leaderboard as a rich table; columns that nothing is known for are left out."""
+        """Convert to a rich table, without columns of intervals or runs that tell nothing."""
         (table,) = self._tables()
         return table.to_rich()
 
     def plot(self, against: str | None = None, higher_is_better: bool = False) -> go.Figure:
-        """Values as dots with intervals; or against another column, with the Pareto front.
+        """Draw values as dots with intervals; or against another column, with the Pareto front.
 
         Args:
             against: a further column of numbers, such as ``mlflow.metrics.latency_ms``; runs that

@@ -58,7 +58,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Matrix(TitledAnswer[Cell]):
-    """One metric of models on datasets, a row each cell, model by model.
+    """The answer of ``matrix``: a row for each cell of models times datasets, model by model.
 
     Args:
         metric: its name.
@@ -86,7 +86,7 @@ class Matrix(TitledAnswer[Cell]):
         return [cell for cell in self.rows if cell.command is not None]
 
     def cell(self, model: str, column: str) -> Cell:
-        """The cell of a model and a column.
+        """Return the cell of a model and a column, both by name.
 
         Raises:
             KeyError: there is no such model or column.
@@ -94,13 +94,13 @@ class Matrix(TitledAnswer[Cell]):
         return self._cells()[model, column]
 
     def to_table(self) -> pd.DataFrame:
-        """Values with a row a model and a column a dataset; NaN where there is none."""
+        """Convert to a pandas frame, a row a model and a column a dataset; NaN for no value."""
         import pandas as pd
 
         return pd.DataFrame(self._values(), index=self.models, columns=self.columns, dtype=float)
 
     def plot(self) -> go.Figure:
-        """A heat map; empty cells stay empty."""
+        """Draw a heat map of the values; cells without one stay empty."""
         cells = self._cells()
         texts = [[cells[m, c].text for c in self.columns] for m in self.models]
         return heat_map(self.title, self.models, self.columns, self._values(), texts)

@@ -16,7 +16,7 @@ def bars(
     intervals: Sequence[tuple[float, float] | None],
     axis: str,
 ) -> go.Figure:
-    """Horizontal bars with their intervals; the first name on top."""
+    """Draw horizontal bars with their intervals; the first name on top, no bar for ``None``."""
     import plotly.graph_objects as go
 
     arms = _arms(values, intervals)
@@ -32,7 +32,7 @@ def dots(
     intervals: Sequence[tuple[float, float] | None],
     axis: str,
 ) -> go.Figure:
-    """Values as dots with their intervals; the first name on top, those without a value empty."""
+    """Draw values as dots with their intervals; the first name on top, no dot for ``None``."""
     import plotly.graph_objects as go
 
     rows = list(range(len(names)))  # not names: two runs of one name are two lines
@@ -59,7 +59,7 @@ def pareto(
     axes: tuple[str, str],
     higher_is_better: tuple[bool, bool],
 ) -> go.Figure:
-    """Points of two numbers each, those that no other beats in both joined by a line.
+    """Draw points of two numbers each, those that no other beats in both joined by a line.
 
     Args:
         title: of the figure.
@@ -114,7 +114,7 @@ def heat_map(
     values: Sequence[Sequence[float | None]],
     texts: Sequence[Sequence[str]],
 ) -> go.Figure:
-    """A heat map, the first row on top; cells without a value stay empty.
+    """Draw a heat map, the first row on top; cells whose value is ``None`` stay empty.
 
     Args:
         title: of the figure.

@@ -37,11 +37,13 @@ class Support:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Recommendation(TitledAnswer[Support]):
-    """Models by how likely each is the best of those that it met, and the leaderboards behind that.
+    """The answer of ``recommend``: models, the likeliest to be best first, and its evidence.
+
+    A model is compared with those that were evaluated on the same datasets.
 
     Args:
-        boards: the evidence, by dataset.
-        left_out: datasets that select nothing or cannot rank, and why.
+        boards: leaderboards, by dataset.
+        left_out: reasons, by dataset that selects nothing or cannot rank.
     """
 
     row_type = Support
@@ -60,11 +62,11 @@ class Recommendation(TitledAnswer[Support]):
 
     @property
     def best(self) -> Support:
-        """The best-supported model."""
+        """The first row: the model that is most likely the best."""
         return self.rows[0]
 
     def plot(self) -> go.Figure:
-        """Bars of the chances."""
+        """Draw bars of each model's probability to be the best."""
         chances = [row.p_best for row in self.rows]
         names = [row.model for row in self.rows]
         return bars(self.title, names, chances, [None] * len(names), "P(best)")
@@ -73,7 +75,7 @@ class Recommendation(TitledAnswer[Support]):
         return [{**row, "datasets": ", ".join(row["datasets"])} for row in super()._shown_rows()]
 
     def to_dict(self) -> dict[str, Any]:
-        """The recommendation as JSON, with its leaderboards; :meth:`from_dict` reads it back."""
+        """Convert to a dictionary that JSON can hold; :meth:`from_dict` reads it back exactly."""
         boards = {name: board.to_dict() for name, board in self.boards.items()}
         return {**super().to_dict(), "boards": boards, "left_out": dict(self.left_out)}
 

@@ -39,7 +39,7 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Slices(TitledAnswer[Slice]):
-    """The metric of a run on each slice of its data."""
+    """The answer of ``slices``: the metric of a run on each slice of its data."""
 
     row_type = Slice
 
@@ -60,7 +60,7 @@ class Slices(TitledAnswer[Slice]):
         return [replace(table, styles=styles)]
 
     def plot(self) -> go.Figure:
-        """Bars with intervals."""
+        """Draw bars of the metric on each slice, with intervals."""
         return bars(
             self.title,
             [f"{row.by}: {row.slice}" for row in self.rows],
@@ -87,13 +87,13 @@ class DatumImpact:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Worst(TitledAnswer[DatumImpact]):
-    """The datums that cost a run most, the worst first."""
+    """The answer of ``worst``: the datums that cost a run most, the worst first."""
 
     row_type = DatumImpact
 
     @property
     def footnotes(self) -> Sequence[str]:
-        """What the costs are."""
+        """How the costs are defined."""
         return ["cost: how much better the metric would be without the datum."] if self else ()
 
     def _shown_rows(self) -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ class Worst(TitledAnswer[DatumImpact]):
         ]
 
     def plot(self) -> go.Figure:
-        """Bars of the costs."""
+        """Draw bars of the costs, by uid."""
         costs: list[float | None] = [row.cost for row in self.rows]
         return bars(self.title, [row.uid for row in self.rows], costs, [None] * len(costs), "cost")
 
@@ -117,7 +117,7 @@ class Worst(TitledAnswer[DatumImpact]):
 
 
 def metadata_text(metadata: Mapping[str, Any], prefix: str = "") -> str:
-    """Metadata in one line, as a filter names it.
+    """Return metadata as one line of ``name=value`` pairs, named as in a filter.
 
     >>> metadata_text({"city": "Boston", "camera": {"height": 2.5}, "night": True})
     'city=Boston, camera.height=2.5, night=true'

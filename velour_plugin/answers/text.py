@@ -57,7 +57,7 @@ class TextTable:
         return self.render()
 
     def render(self, width: int = MOST, colour: bool = False) -> str:
-        """The table as text, lines without blanks at their ends.
+        """Return the table as text, lines without blanks at their ends.
 
         Args:
             width: characters of a line; cells are wrapped where they need more.
@@ -79,7 +79,7 @@ class TextTable:
         return "\n".join([self.title, "", head, " " + "─" * (line_width - 2), *body, ""])
 
     def fitted(self, width: int) -> TextTable:
-        """The table without the columns that a terminal of this width has no room for."""
+        """Return the table without columns that a width has no room for, by ``drop_order``."""
         droppable = [column.drop_order for column in self.columns]
         if _line_width(self._widths()) <= width or not any(droppable):
             return self
@@ -91,14 +91,14 @@ class TextTable:
         ).fitted(width)
 
     def to_html(self) -> str:
-        """The table in HTML."""
+        """Return the table as an HTML ``<table>``."""
         from velour_plugin.helpers.html import html_table
 
         columns = [(column.heading, column.is_right) for column in self.columns]
         return html_table(self.title, columns, self.rows, self.styles)
 
     def to_rich(self, width: int = MOST) -> Table:
-        """The same for rich, which may colour it; brackets in names are no markup."""
+        """Convert to a table of rich, which may colour it; brackets in names are no markup."""
         from rich import box
         from rich.markup import escape
         from rich.table import Table

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from velour_plugin.domain.reading import reading
+from velour_plugin.domain.inputs.reading import reading
 from velour_plugin.errors import VelourError
 
 COMMANDS = {
@@ -38,11 +38,11 @@ class Commands(click.Group):
     """The commands of Velour and of plugins, each imported when it is called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """Name every command."""
+        """Return the names of all commands, Velour's and those of plugins."""
         return sorted({*COMMANDS, *self._offered()})
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """Load one command."""
+        """Import a command and return it; ``None`` where there is none of that name."""
         # numpy's threads sleep at once when there is no matrix to multiply: they would first spin
         # for as long as numpy takes to be imported
         os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
@@ -74,7 +74,7 @@ class Commands(click.Group):
                     click.echo(str(log.report), err=True)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command; errors of Velour are printed without a traceback."""
+        """Run a command; for an error of Velour print its message and exit with its exit code."""
         try:
             return super().main(*args, **kwargs)
         except VelourError as error:

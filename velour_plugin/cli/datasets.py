@@ -11,6 +11,7 @@ from velour_plugin.cli.options import (
     changed_metadata,
     description_options,
     json_option,
+    labels_option,
     latitude_longitude,
     print_json,
     store_option,
@@ -90,17 +91,26 @@ def diff(name: str, before: int, after: int, as_json: bool, store: str | None) -
 @click.argument("truth")
 @click.option("--format", default="coco", show_default=True, help="See velour plugins.")
 @click.option("--metadata", metavar="FILE", help="CSV or JSON, one record a datum.")
+@labels_option
 @strict_option
 @store_option
-def add(name: str, truth: str, format: str, metadata: str | None, store: str | None) -> None:
+def add(
+    name: str,
+    truth: str,
+    format: str,
+    metadata: str | None,
+    labels: str | None,
+    store: str | None,
+) -> None:
     """Make the next version of NAME by adding the datums of the file TRUTH.
 
     \b
     $ velour datasets add fires more-instances.json --metadata more-images.csv
+    $ velour datasets add street more/ --format label-images --labels classes.txt
     """
     import velour_plugin as velour
 
-    addition = velour.read_dataset(truth, format, name=name, metadata=metadata)
+    addition = velour.read_dataset(truth, format, name=name, metadata=metadata, labels=labels)
     with velour.open_store(store, create=False) as opened:
         version = opened.add_datums(addition)
     click.echo(f"{version.dataset} v{version.number}  {version.datums} datums")

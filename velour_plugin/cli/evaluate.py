@@ -10,6 +10,7 @@ import click
 from velour_plugin.cli.options import (
     json_object,
     json_option,
+    labels_option,
     parameters_option,
     print_json,
     printed_text,
@@ -43,11 +44,7 @@ from velour_plugin.cli.options import (
     metavar="FILE",
     help="CSV or JSON, one record a datum: uid, image_id or file_name; latitude, longitude; more.",
 )
-@click.option(
-    "--labels",
-    metavar="FILE",
-    help="Names of classes for formats of numbers: a name a line from 0 on, or NUMBER: NAME.",
-)
+@labels_option
 @click.option(
     "--task", help="See velour plugins; by default that of the format, or object-detection."
 )
@@ -183,8 +180,12 @@ def _note_if_known(evaluation: Any, started: Any) -> None:
 
 
 def _headline(evaluation: Any) -> str:
-    """The headline metrics of an evaluation, one a line."""
+    """The headline metrics of an evaluation, one a line, below what they are of."""
+    from velour_plugin.plugins.installed import installed
+
     about = f"{evaluation.model} on {evaluation.certificate.dataset}, {evaluation.task}"
+    stated = installed().evaluator(evaluation.task).stated_parameters(evaluation.ledger)
+    about = ", ".join([about, *(f"{name} {value}" for name, value in stated.items())])
     width = max(12, *map(len, evaluation.headline))
     numbers = [
         f"{metric:<{width}} {'undefined' if value is None else f'{value:.4f}'}"

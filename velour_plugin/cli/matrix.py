@@ -7,6 +7,7 @@ from typing import Literal
 import click
 
 from velour_plugin.cli.options import (
+    all_runs_option,
     json_option,
     label_named,
     mismatch_option,
@@ -24,7 +25,7 @@ from velour_plugin.cli.options import (
 @click.option("--by", multiple=True, metavar="CUT", help="A column a slice; see velour slices.")
 @click.option("--label", metavar="[KEY=]VALUE", help="Of this class, with a metric like AP.")
 @where_option
-@click.option("--all-runs", is_flag=True, help="A row for every run, not only a model's newest.")
+@all_runs_option
 @mismatch_option
 @statistics_options
 @json_option

@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 import click
 
-from velour_plugin.domain.reading import reading
+from velour_plugin.domain.inputs.reading import reading
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def store_option(command: Command) -> Command:
-    """``--store URL``."""
+    """Add the option ``--store URL`` to a command."""
     return click.option(
         "--store",
         metavar="URL",
@@ -27,8 +27,17 @@ def store_option(command: Command) -> Command:
 
 
 def json_option(command: Command) -> Command:
-    """``--json``."""
+    """Add the flag ``--json`` to a command."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")(command)
+
+
+def labels_option(command: Command) -> Command:
+    """Add the option ``--labels FILE`` to a command."""
+    return click.option(
+        "--labels",
+        metavar="FILE",
+        help="Names of classes for formats of numbers: a name a line from 0 on, or NUMBER: NAME.",
+    )(command)
 
 
 def strict_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,7 +56,7 @@ def strict_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def parameters_option(command: Command) -> Command:
-    """``--parameters JSON``."""
+    """Add the option ``--parameters JSON`` to a command."""
     return click.option(
         "--parameters",
         metavar="JSON",
@@ -56,31 +65,36 @@ def parameters_option(command: Command) -> Command:
     )(command)
 
 
+def all_runs_option(command: Command) -> Command:
+    """Add the flag ``--all-runs`` to a command."""
+    return click.option(
+        "--all-runs", is_flag=True, help="A row for every run, not only a model's newest."
+    )(command)
+
+
 def label_named(text: str | None) -> str | tuple[str, str] | None:
-    """A class from the text ``VALUE`` or ``KEY=VALUE``."""
+    """Read a class: ``VALUE`` as it is, ``KEY=VALUE`` as a pair of both, ``None`` as ``None``."""
     key, equals, value = (text or "").partition("=")
     return (key, value) if equals else text
 
 
 def json_object(option: str, text: str) -> dict[str, Any]:
-    """The JSON object that is the value of an option.
+    """Parse the value of an option as a JSON object.
 
     Raises:
         InvalidInput: the value is not a JSON object.
     """
     from velour_plugin.errors import InvalidInput
+    from velour_plugin.helpers.json_text import parse_json
 
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{option} {text!r} is not valid JSON: {error}.") from error
+    value = parse_json(text, f"{option} {text!r}", InvalidInput)
     if not isinstance(value, dict):
         raise InvalidInput(f"{option} {text!r}: expected a JSON object, such as {{}}.")
     return value
 
 
 def where_option(command: Command) -> Command:
-    """``--where FILTER``."""
+    """Add the option ``--where FILTER`` to a command."""
     return click.option(
         "--where",
         metavar="CQL2",
@@ -89,7 +103,7 @@ def where_option(command: Command) -> Command:
 
 
 def statistics_options(command: Command) -> Command:
-    """``--confidence``, ``--resamples`` and ``--seed``."""
+    """Add ``--confidence``, ``--resamples`` and ``--seed`` to a command."""
     for option in (
         click.option("--seed", default=0, show_default=True, help="Of the resamples."),
         click.option(
@@ -105,7 +119,7 @@ def statistics_options(command: Command) -> Command:
 
 
 def mismatch_option(command: Command) -> Command:
-    """``--on-mismatch refuse|intersect``."""
+    """Add the option ``--on-mismatch refuse|intersect`` to a command."""
     return click.option(
         "--on-mismatch",
         type=click.Choice(["refuse", "intersect"]),
@@ -116,7 +130,7 @@ def mismatch_option(command: Command) -> Command:
 
 
 def description_options(command: Command) -> Command:
-    """``--metadata KEY=VALUE`` and ``--location LAT,LON``, of a model or a dataset."""
+    """Add ``--metadata KEY=VALUE`` and ``--location LAT,LON``, of a model or dataset, to it."""
     for option in (
         click.option("--location", metavar="LAT,LON", help="Where it is meant for, in degrees."),
         click.option(
@@ -131,7 +145,7 @@ def description_options(command: Command) -> Command:
 
 
 def changed_metadata(known: Mapping[str, Any], pairs: Iterable[str]) -> dict[str, Any]:
-    """Metadata with some pairs ``KEY=VALUE`` set, and those of ``KEY=`` removed.
+    """Return known metadata with some pairs ``KEY=VALUE`` set, and keys of ``KEY=`` removed.
 
     Raises:
         BadMetadata: a text is not such a pair.
@@ -151,7 +165,7 @@ def _key_and_value(text: str) -> tuple[str, object]:
 
 
 def latitude_longitude(text: str) -> tuple[float, float]:
-    """Latitude and longitude, in degrees, from the value of ``--location``.
+    """Parse the value of ``--location``: latitude and longitude, in degrees.
 
     Raises:
         BadGeometry: the text is not two numbers with a comma between.
@@ -180,7 +194,7 @@ def print_result(result: Any, as_json: bool) -> None:
 
 
 def printed_text(result: Any) -> str:
-    """A result as text for standard output, see :func:`print_result`."""
+    """Return a result as the text that :func:`print_result` prints."""
     if not sys.stdout.isatty() or not hasattr(result, "to_text"):
         return str(result)
     return str(result.to_text(get_terminal_size().columns, has_colour()))

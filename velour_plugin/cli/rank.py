@@ -7,6 +7,7 @@ from typing import Literal
 import click
 
 from velour_plugin.cli.options import (
+    all_runs_option,
     json_object,
     json_option,
     label_named,
@@ -33,7 +34,7 @@ from velour_plugin.cli.options import (
 @click.option("--run", "named", multiple=True, metavar="RUN", help="Only this run; repeatable.")
 @click.option("--runs", metavar="QUERY", help="Only runs that this MLflow filter string finds.")
 @click.option("--experiment", "experiments", multiple=True, metavar="ID", help="Only its runs.")
-@click.option("--all-runs", is_flag=True, help="A row for every run, not only a model's newest.")
+@all_runs_option
 @mismatch_option
 @click.option(
     "--column",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from velour_plugin.cli.options import (
+    all_runs_option,
     json_option,
     print_result,
     statistics_options,
@@ -19,6 +20,7 @@ from velour_plugin.cli.options import (
     "--dataset", "datasets", multiple=True, metavar="NAME", help="Only this one; repeatable."
 )
 @where_option
+@all_runs_option
 @statistics_options
 @json_option
 @store_option
@@ -26,6 +28,7 @@ def recommend(
     metric: str | None,
     datasets: tuple[str, ...],
     where: str | None,
+    all_runs: bool,
     confidence: float,
     resamples: int,
     seed: int,
@@ -34,7 +37,8 @@ def recommend(
 ) -> None:
     """Recommend the model with the best evidence by METRIC, across datasets.
 
-    METRIC is the task's first headline metric if not given.
+    METRIC is the task's first headline metric if not given. With --all-runs every run is a
+    candidate, and each dataset is ranked by itself.
 
     \b
     $ velour recommend mAP --where "time_of_day = 'night'"
@@ -45,6 +49,7 @@ def recommend(
         metric,
         where=where,
         dataset=datasets or None,
+        all_runs=all_runs,
         confidence=confidence,
         resamples=resamples,
         seed=seed,

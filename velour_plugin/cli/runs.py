@@ -96,12 +96,12 @@ def show(run: str, dataset: str | None, as_json: bool, store: str | None) -> Non
 
 
 def number(value: float | None) -> str:
-    """A metric's value as tables have it."""
+    """Return a metric's value with four decimals; ``undefined`` for ``None``."""
     return "undefined" if value is None else f"{value:.4f}"
 
 
 def moment(iso: str) -> str:
-    """A moment in UTC to the minute."""
+    """Cut an ISO time in UTC to the minute: ``2026-07-01 12:00 UTC``."""
     return f"{iso[:16].replace('T', ' ')} UTC"
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 
 class Watch(Protocol):
-    """Wraps a function of a library by a watcher, while autologging is on."""
+    """Function ``(owner, name, watcher)`` that wraps ``owner.name`` while autologging is on."""
 
     def __call__(self, owner: Any, name: str, watcher: Callable[..., Any]) -> None:
         """Let ``watcher(original, *args, **kwargs)`` be called instead of ``owner.name``.
@@ -21,12 +21,12 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Autologger:
-    """Evaluates with Velour what another library evaluates, without changes to user code.
+    """A library whose evaluations Velour repeats and logs, without changes to user code.
 
     Args:
         name: of the library, as ``pip`` knows it.
-        modules: called when one of the library's modules is imported: a function of the
-            module and of a :class:`Watch`, by the module's name.
+        modules: by the name of a module, a function of the module and of a :class:`Watch`, called
+            when the module is imported.
         versions: of the library that it is known to work with, such as ``>=2.0.8``.
     """
 

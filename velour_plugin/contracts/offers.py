@@ -30,7 +30,7 @@ class Offer:
     version: str | None = None
 
     def load(self) -> Any:
-        """Import the class and make an instance.
+        """Import the class and return a new instance.
 
         Raises:
             BadPlugin: what is imported has another name or version.
@@ -47,7 +47,7 @@ class Offer:
 
 
 class Offers(MutableMapping[str, Item], Generic[Item]):
-    """Offers of one kind by name; an :class:`Offer` is imported when it is looked up.
+    """A mapping of names to evaluators or formats; an :class:`Offer` is imported when looked up.
 
     Args:
         offers: by name, each an item or an :class:`Offer` of one.

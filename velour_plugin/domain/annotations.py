@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from reprlib import repr as shortened
 from typing import Any, TypeVar
 
 from velour_plugin.domain.embedding import Embedding
 from velour_plugin.domain.geometry import BoundingBox, MultiPolygon, Polygon, Raster, Shape
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.metadata import checked_location, encode_metadata
-from velour_plugin.domain.storable_text import is_storable
+from velour_plugin.domain.storable_text import LONGEST_UID, is_name
 from velour_plugin.errors import BadAnnotation, BadDataset
 from velour_plugin.helpers.libraries import shapely
-from velour_plugin.helpers.representation import short_repr
+from velour_plugin.helpers.representation import short_repr, shortened
 
 Item = TypeVar("Item")
 
@@ -39,10 +38,10 @@ class Datum:
     location: shapely.Geometry | Any | None = None
 
     def __post_init__(self) -> None:
-        if not self.uid or not is_storable(self.uid):
+        if not is_name(self.uid, LONGEST_UID):
             raise BadDataset(
-                f"datum uid {self.uid!r}: expected a non-empty string without U+0000; "
-                "write str(...) around a number."
+                f"datum uid {shortened(self.uid)}: expected a non-empty string without U+0000, "
+                f"of at most {LONGEST_UID:,} bytes; write str(...) around a number."
             )
         encode_metadata(self.metadata)
         object.__setattr__(self, "location", checked_location(self.location))
@@ -175,7 +174,11 @@ def _each(items: Any) -> tuple[Any, ...]:
 
 
 def check_kind(item: object, kind: type) -> None:
-    """Refuse an item that is not of the expected kind: ground truth or prediction."""
+    """Refuse an item that is not of the expected kind: ground truth or prediction.
+
+    Raises:
+        BadDataset: it is something else.
+    """
     if not isinstance(item, kind):
         array = getattr(item, "ndim", 0) > 1
         images = " Label images are for from_label_images and with_label_images." if array else ""

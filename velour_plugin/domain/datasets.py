@@ -21,9 +21,10 @@ from velour_plugin.domain.columns.annotation_table import AnnotationTable, Label
 from velour_plugin.domain.columns.class_arrays import (
     as_rows,
     class_names,
-    labels_table,
+    classes_of_arrays,
+    columns_named,
     predictions_table,
-    truth_names,
+    truth_table,
 )
 from velour_plugin.domain.columns.datum_columns import DatumColumns
 from velour_plugin.domain.columns.label_arrays import label_image_rows
@@ -39,13 +40,14 @@ from velour_plugin.domain.encoding.dataset_digests import (
     version_digest,
 )
 from velour_plugin.domain.encoding.digests import Digest, chosen_names
+from velour_plugin.domain.inputs.reading import ReadingReport, reading
 from velour_plugin.domain.labels import DEFAULT_KEY, label_name
-from velour_plugin.domain.metadata import checked_location, encode_metadata
+from velour_plugin.domain.metadata import AREA_UNIT, checked_location, encode_metadata
 from velour_plugin.domain.models import Model
 from velour_plugin.domain.order import natural_argsort, natural_order
-from velour_plugin.domain.reading import ReadingReport, reading
-from velour_plugin.domain.storable_text import is_storable
+from velour_plugin.domain.storable_text import LONGEST_NAME, is_name
 from velour_plugin.errors import BadDataset
+from velour_plugin.helpers.representation import shortened
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -132,27 +134,32 @@ class Dataset:
 
         Args:
             name: of the dataset.
-            truth: ``(rows,)`` classes, or ``(rows, classes)`` bool where a row may have many.
-            predictions: ``(rows, classes)`` scores in [0, 1], or ``(rows,)`` classes; ``None``
-                leaves them for :meth:`with_predictions`.
+            truth: ``(rows,)`` classes, or ``(rows, classes)`` of 0 and 1 where a row may have many.
+            predictions: ``(rows, classes)`` probabilities or decision values, ``(rows,)`` classes,
+                or ``(rows,)`` probabilities of the second of two classes; ``None`` leaves them
+                for :meth:`with_predictions`.
             model: whose predictions they are.
-            labels: the classes, in the order of the columns; ``None`` for those of ``truth``,
-                sorted. 1, 1.0 and "1" are one class.
+            labels: the classes, in the order of the columns: there are no others, and numbers that
+                none of them is count them from 0. ``None`` for the columns of a frame, else for
+                the classes of ``truth``, sorted. ``True``, 1, 1.0 and "1" are one class.
             key: of the labels.
             uids: ``(rows,)`` names of the datums; ``None`` numbers the rows from 0.
             metadata: of each datum; ``None`` for none.
 
         Raises:
-            BadDataset: lengths differ, a class is not among the labels, or a uid occurs twice.
-            BadAnnotation: a score is outside [0, 1].
+            BadDataset: lengths differ, a value is no class, a class is not among the labels, a
+                score is no number, or a uid occurs twice.
 
         >>> scores = [[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]]
         >>> Dataset.from_arrays("pets", ["cat", "dog", "dog"], scores, model="resnet").labels
         (('class', 'cat'), ('class', 'dog'))
         """
-        true = as_rows(truth, "truth")
-        classes = truth_names(true, key) if labels is None else class_names(labels, key)
-        predicted = None if predictions is None else as_rows(predictions, "predictions", len(true))
+        known = columns_named(truth, predictions) if labels is None else list(labels)
+        true = as_rows(truth, "truth", names=len(known or ()))
+        predicted = None
+        if predictions is not None:
+            predicted = as_rows(predictions, "predictions", len(true), len(known or ()))
+        classes = class_names(classes_of_arrays(true, predicted, known), key)
         if uids is not None:
             uids = list(uids)
             order = natural_argsort(uids)
@@ -164,10 +171,11 @@ class Dataset:
             if uids is None
             else DatumColumns.of_uids(uids, metadata)
         )
-        dataset = cls.from_table(name, datums, labels_table(true, classes, "truth"))
+        dataset = cls.from_table(name, datums, truth_table(true, classes, labels is not None))
         if predicted is None:
             return dataset
-        return dataset.with_predictions(predictions_table(predicted, classes), model)
+        table = predictions_table(predicted, classes, is_closed=labels is not None)
+        return dataset.with_predictions(table, model)
 
     @classmethod
     def from_label_images(
@@ -281,8 +289,11 @@ class Dataset:
                 for one twice; reading is strict and would repair.
         """
         model = model.name if isinstance(model, Model) else model
-        if not is_storable(model):
-            raise BadDataset(f"model {model!r}: expected its name, a string without U+0000.")
+        if model != "" and not is_name(model):
+            raise BadDataset(
+                f"model {shortened(model)}: expected its name, a string without U+0000, of at most "
+                f"{LONGEST_NAME:,} bytes."
+            )
         with reading(strict) as log:
             if isinstance(predictions, (str, os.PathLike)):
                 predictions = self._read(predictions)
@@ -326,19 +337,23 @@ class Dataset:
         """Return this dataset with other metadata and location: another version of it.
 
         Args:
-            metadata: of the dataset as a whole, replacing the present one.
+            metadata: of the dataset as a whole, replacing the present one, but for the unit of
+                areas (``area_unit``), which stays that of the annotations where none is named.
             location: where it is from, as in :meth:`from_groundtruths`.
 
         Raises:
             BadMetadata, BadGeometry: they break a rule.
         """
         encode_metadata(metadata)
+        unit = {name: self.metadata[name] for name in (AREA_UNIT,) if name in self.metadata}
         return self._changed(
-            (*_OF_DATUMS, "_sides"), metadata=dict(metadata), location=checked_location(location)
+            (*_OF_DATUMS, "_sides"),
+            metadata={**unit, **metadata},
+            location=checked_location(location),
         )
 
     def subset(self, chosen: NDArray[np.bool_]) -> Dataset:
-        """Keep the chosen datums with their annotations.
+        """Return this dataset with the chosen datums and their annotations only.
 
         Args:
             chosen: ``(datums,)`` bool, in the order of :attr:`datums`.
@@ -377,13 +392,13 @@ class Dataset:
 
     @property
     def groundtruths(self) -> Iterator[GroundTruth]:
-        """Every datum with its ground truth, as objects."""
+        """Yield every datum with its ground truth, as an object."""
         for index, datum in enumerate(self.datums):
             yield GroundTruth(datum, self.truth.annotations_of(index))
 
     @property
     def predicted(self) -> Iterator[Prediction]:
-        """Every datum with the model's annotations, as objects; nothing without predictions."""
+        """Yield every datum with the model's annotations, as objects; none without predictions."""
         for index, datum in enumerate(self.datums if self.predictions is not None else ()):
             yield Prediction(datum, self.predictions.annotations_of(index))  # type: ignore[union-attr]
 
@@ -394,7 +409,7 @@ class Dataset:
 
     @cached_property
     def index_of(self) -> Mapping[str, int]:
-        """Index of each datum by its uid."""
+        """Index of each datum, by its uid."""
         return {uid: position for position, uid in enumerate(self.uids)}
 
     @property
@@ -409,7 +424,7 @@ class Dataset:
 
     @cached_property
     def truth_digests(self) -> Sequence[str]:
-        """SHA-256 of each datum's ground truth."""
+        """SHA-256 of each datum's ground truth, in order, as hexadecimal."""
         return annotation_digests(self.truth, self.uids)
 
     @cached_property
@@ -420,19 +435,19 @@ class Dataset:
 
     @cached_property
     def contents(self) -> Sequence[str]:
-        """SHA-256 of each datum with its ground truth."""
+        """SHA-256 of each datum with its ground truth, in order, as hexadecimal."""
         return content_digests(self.datum_digests, self.truth_digests)
 
     @property
     def fingerprints(self) -> Fingerprints:
-        """Digests of each datum, its ground truth and its predictions, in order."""
+        """Hexadecimal digests of each datum, its ground truth and its predictions, in order."""
         return Fingerprints(
             self.contents, self.datum_digests, self.truth_digests, self.prediction_digests
         )
 
     @cached_property
     def content_digests(self) -> ContentDigests:
-        """Digests of the content as a whole and of its parts."""
+        """Hexadecimal digests of the whole content and of its parts, computed once."""
         whole, predictions = (
             version_digest(self.metadata, self.truth.labels, self.location),
             Digest(),
@@ -464,7 +479,7 @@ class Dataset:
 
     @property
     def predictions_digest(self) -> str:
-        """SHA-256 of all predictions."""
+        """SHA-256 of all predictions, 64 hexadecimal digits; there must be predictions."""
         if self.predictions is None:
             raise BadDataset(f"dataset {self.name!r} has no predictions: use with_predictions.")
         return self.content_digests.predictions
@@ -502,9 +517,16 @@ class Dataset:
 
 
 def check_dataset_name(name: object) -> None:
-    """Refuse a dataset name that is empty or that no store can hold."""
-    if not name or not is_storable(name):
-        raise BadDataset(f"dataset name {name!r}: expected a non-empty string without U+0000.")
+    """Refuse a dataset name that is empty, too long, or that no store can hold.
+
+    Raises:
+        BadDataset: the name is such.
+    """
+    if not is_name(name):
+        raise BadDataset(
+            f"dataset name {shortened(name)}: expected a non-empty string without U+0000, of "
+            f"at most {LONGEST_NAME:,} bytes."
+        )
 
 
 _OF_DATUMS = ("datum_digests", "truth_digests", "prediction_digests", "contents")

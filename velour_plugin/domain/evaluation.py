@@ -38,7 +38,7 @@ class Metric:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Convert to a dictionary that JSON can hold."""
         return {
             "name": self.name,
             "value": self.value,
@@ -48,7 +48,7 @@ class Metric:
 
 
 class Metrics(Sequence[Metric]):
-    """Metrics of an evaluation; curves, matrices and examples are computed when one is looked at.
+    """A sequence of an evaluation's metrics; curves and other details are computed when looked at.
 
     Args:
         measured: headline metrics first, then those of labels.
@@ -65,7 +65,7 @@ class Metrics(Sequence[Metric]):
         return tuple(self._details())
 
     def named(self, name: str) -> list[Metric]:
-        """Metrics of a name; details are computed only where no measured metric has it."""
+        """Return the metrics of a name, maybe none; computes details if no measured one has it."""
         named = [metric for metric in self.measured if metric.name == name]
         return named or [metric for metric in self.details if metric.name == name]
 
@@ -116,11 +116,11 @@ class Certificate:
     evaluator_version: str
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Convert to a dictionary that JSON can hold."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def differences(self, other: Certificate) -> dict[str, tuple[Any, Any]]:
-        """Name the fields in which two certificates differ, with both values."""
+        """Return the fields in which two certificates differ, with this one's and the other's."""
         mine, others = self.to_dict(), other.to_dict()
         return {
             name: (mine[name], others[name])
@@ -131,7 +131,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedRun:
-    """The MLflow run that an evaluation belongs to."""
+    """The MLflow run that an evaluation belongs to: its id, name and experiment's id."""
 
     run_id: str
     name: str | None = None
@@ -176,7 +176,7 @@ class Evaluation(Mapping[str, "float | None"]):
 
     @property
     def headline(self) -> dict[str, float | None]:
-        """Metrics that are one number over all labels, by name."""
+        """Metrics that are one number over all labels, by name; ``None`` where undefined."""
         first = takewhile(lambda metric: metric.label is None, self.metrics)
         return {
             metric.name: metric.value
@@ -207,7 +207,7 @@ class Evaluation(Mapping[str, "float | None"]):
     __hash__ = object.__hash__
 
     def value(self, name: str, *, label: Label | tuple[str, str] | str | None = None) -> Any:
-        """Value of a metric: a number, JSON for curves and matrices, ``None`` where undefined.
+        """Return a metric's value: a number, JSON for curves and matrices, ``None`` if undefined.
 
         Args:
             name: as in :attr:`metrics`, such as ``AP``.
@@ -245,7 +245,7 @@ class Evaluation(Mapping[str, "float | None"]):
         return f"read it with evaluation.value({name!r}{about});"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a metric that is a number: name, key, label, value."""
+        """Convert to a pandas frame, a row a metric that is a number: name, key, label, value."""
         import pandas as pd
 
         rows = [
@@ -256,7 +256,7 @@ class Evaluation(Mapping[str, "float | None"]):
         return pd.DataFrame(rows, columns=["metric", "key", "label", "value"])
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON, without the ledger."""
+        """Convert to a dictionary that JSON can hold, with all metrics but without the ledger."""
         return {
             "id": self.id,
             "task": self.task,
@@ -281,7 +281,7 @@ class Evaluation(Mapping[str, "float | None"]):
 
 
 def evaluation_id(certificate: Certificate, model: str, predictions_digest: str) -> str:
-    """Id of an evaluation: the digest of everything that determines its numbers."""
+    """Return the id of an evaluation: the digest of everything that determines its numbers."""
     return digest(canonical_json(certificate.to_dict()), model, predictions_digest)[:32]
 
 

@@ -11,11 +11,11 @@ import numbers
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from reprlib import repr as shortened
 from typing import Any, Union
 
-from velour_plugin.domain.storable_text import is_storable
+from velour_plugin.domain.storable_text import LONGEST_NAME, is_name, is_storable
 from velour_plugin.errors import InvalidInput
+from velour_plugin.helpers.representation import shortened
 
 FactItem = Union[float, str]
 FactValue = Union[float, str, Sequence[FactItem]]
@@ -29,7 +29,7 @@ _SOURCE = re.compile(r"[A-Za-z_][\w-]*")
 
 
 def fact_name(source: str, name: str) -> str:
-    """The name of a fact as a property in filters.
+    """Return the name of a fact as a property in filters.
 
     >>> fact_name("quality", "blur")
     'fact.quality.blur'
@@ -38,7 +38,7 @@ def fact_name(source: str, name: str) -> str:
 
 
 def fact_parts(name: str) -> tuple[str, str]:
-    """Source and name of a fact; undoes :func:`fact_name`."""
+    """Split a name as :func:`fact_name` makes it into source and name of the fact."""
     if name == TAGS:
         return TAG_SOURCE, TAG_SOURCE
     source, _, rest = name.removeprefix("fact.").partition(".")
@@ -96,8 +96,11 @@ def checked_text(kind: str, text: Any) -> str:
     Raises:
         InvalidInput: it is no such text.
     """
-    if not text or not is_storable(text):
-        raise InvalidInput(f"{kind} {text!r}: expected a non-empty string without U+0000.")
+    if not is_name(text):
+        raise InvalidInput(
+            f"{kind} {shortened(text)}: expected a non-empty string without U+0000, of at most "
+            f"{LONGEST_NAME:,} bytes."
+        )
     return str(text)
 
 
@@ -108,11 +111,12 @@ def _checked_value(name: str, value: Any) -> FactValue:
 
 
 def _checked_item(name: str, item: Any) -> FactItem:
-    if isinstance(item, str) and is_storable(item):
+    if item == "" or is_name(item):
         return str(item)
     if isinstance(item, numbers.Real) and not isinstance(item, bool) and math.isfinite(item):
         return float(item)
     raise InvalidInput(
-        f"{name} {item!r}: a fact is a finite number, a string without U+0000, or a list of these; "
-        "write a boolean as 1 or 0, and leave out unknown values."
+        f"{name} {shortened(item)}: a fact is a finite number, a string without U+0000 of at most "
+        f"{LONGEST_NAME:,} bytes, or a list of these; write a boolean as 1 or 0, and leave out "
+        "unknown values."
     )

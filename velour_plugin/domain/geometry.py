@@ -62,7 +62,7 @@ class BoundingBox:
 
     @property
     def xywh(self) -> tuple[float, float, float, float]:
-        """Top left corner and size."""
+        """Left and top edge, width and height, in pixels."""
         width, height = self._size or (self.xmax - self.xmin, self.ymax - self.ymin)
         return (self.xmin, self.ymin, width, height)
 
@@ -175,7 +175,7 @@ class Raster:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """The ``(height, width)`` boolean array."""
+        """The mask as a ``(height, width)`` boolean array, made anew at each look."""
         return rle.mask_of_edges(self.edges, self.height, self.width)
 
     @property
@@ -185,11 +185,11 @@ class Raster:
 
     @property
     def bounding_box(self) -> BoundingBox:
-        """Smallest box around the pixels."""
+        """Smallest box around the pixels; of size 0 at (0, 0) where there is none."""
         return BoundingBox.from_xywh(*rle.box_of_edges(self.edges, self.height, self.width))
 
     def to_rle(self) -> dict[str, Any]:
-        """The mask as COCO's compressed RLE: ``{"size": [height, width], "counts": str}``."""
+        """Convert to COCO's compressed RLE: ``{"size": [height, width], "counts": str}``."""
         counts = rle.counts_of_edges(self.edges, self.height, self.width)
         return {"size": [self.height, self.width], "counts": rle.text_of_counts(counts)}
 

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 def later(make: Callable[[], T]) -> T:
-    """A placeholder for the value of a lazy field (see :func:`may_wait`).
+    """Make a placeholder for the value of a lazy field (see :func:`may_wait`), computed when read.
 
     Args:
         make: computes the value; two threads that read it at once may both call it.
@@ -18,7 +18,7 @@ def later(make: Callable[[], T]) -> T:
 
 
 def may_wait(*names: str) -> Callable[[type[T]], type[T]]:
-    """Class decorator: fields of a dataclass that accept :func:`later`; it may be frozen.
+    """Class decorator factory: these fields of a dataclass, frozen or not, accept :func:`later`.
 
     >>> from dataclasses import dataclass
     >>> @may_wait("area")

@@ -23,7 +23,7 @@ Columns = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ledger:
-    """Columns of sufficient statistics.
+    """Result of matching: sufficient statistics of each datum, in tables of columns.
 
     Args:
         task: the evaluator that wrote it and can read it.
@@ -42,7 +42,7 @@ class Ledger:
     def weights_of(
         self, datums: NDArray[np.bool_] | None, weights: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64] | None:
-        """How often each datum counts, ``(datums,)``; ``None`` when each counts once.
+        """Return how often each datum counts, ``(datums,)``; ``None`` when each counts once.
 
         Args:
             datums: ``(datums,)`` bool, the datums that count; ``None`` for all.
@@ -67,7 +67,7 @@ class Ledger:
         return self.tables.waiting if isinstance(self.tables, LazyTables) else ()
 
     def load_details(self) -> None:
-        """Compute the tables that are not computed yet."""
+        """Compute the tables that are not computed yet, in place."""
         if isinstance(self.tables, LazyTables):
             self.tables.make()
 

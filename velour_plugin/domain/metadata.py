@@ -20,6 +20,7 @@ from typing import Any
 from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadGeometry, BadMetadata
 from velour_plugin.helpers.libraries import is_geometry, shapely
+from velour_plugin.helpers.representation import shortened
 
 GEOJSON_TYPES = frozenset(
     (
@@ -34,12 +35,18 @@ GEOJSON_TYPES = frozenset(
 )
 
 
+AREA_UNIT = "area_unit"
+"""The name, in a dataset's metadata, of the unit in which areas of its annotations are."""
+PIXELS, SQUARE_METRES = "pixel", "square metre"
+"""Units of area; pixels where a dataset names none."""
+DEEPEST = 64
+"""Lists and mappings of metadata inside each other."""
 _EXACT = 2**53
 _NUMBERS = (int, float)
 
 
 def encode_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata as JSON, keys sorted.
+    """Convert metadata to JSON, keys sorted; dates and times are tagged, geometries are GeoJSON.
 
     Raises:
         BadMetadata: it is no mapping, a key is no non-empty string, or a value has no JSON form.
@@ -59,8 +66,24 @@ def encode_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return encoded
 
 
+def check_encoded(metadata: Sequence[Mapping[str, Any] | None]) -> None:
+    """Refuse JSON that :func:`encode_metadata` does not give; all are looked at together.
+
+    Raises:
+        BadMetadata: a value breaks a rule, naming its row.
+    """
+    known = [{} if encoded is None else encoded for encoded in metadata]
+    if is_all_plain(known):
+        return
+    for row, encoded in enumerate(known):
+        try:
+            encode_metadata(decode_metadata(encoded))
+        except BadMetadata as error:
+            raise BadMetadata(f"row {row}: {error}") from error
+
+
 def is_all_plain(metadata: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether :func:`encode_metadata` accepts all of many unchanged; one pass over all values.
+    """Whether :func:`encode_metadata` leaves all of many unchanged; one pass over all values.
 
     ``False`` where it may refuse or convert a value: then each must be encoded.
     """
@@ -76,12 +99,18 @@ def is_all_plain(metadata: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def decode_metadata(encoded: Mapping[str, Any]) -> dict[str, Any]:
-    """Undo :func:`encode_metadata`."""
+    """Convert JSON of :func:`encode_metadata` back to metadata.
+
+    Raises:
+        BadMetadata: it is something else.
+    """
+    if not isinstance(encoded, Mapping):
+        raise BadMetadata(f"metadata {shortened(encoded)}: expected a JSON object.")
     return {key: _decode(value) for key, value in encoded.items()}
 
 
 def checked_location(location: object) -> shapely.Geometry | None:
-    """A location as a shapely geometry in WGS84, x = longitude, y = latitude.
+    """Convert a location to shapely in WGS84, x = longitude, y = latitude; ``None`` stays.
 
     Args:
         location: a ``(latitude, longitude)`` pair, GeoJSON
@@ -119,7 +148,7 @@ class ImageMetadata:
                 raise BadMetadata(f"image {name} {size!r}: expected a whole number of pixels > 0.")
 
     def to_metadata(self) -> dict[str, Any]:
-        """The image's size as metadata of its datum."""
+        """Return ``{"height": …, "width": …}``, for the image's datum."""
         return {"height": self.height, "width": self.width}
 
 
@@ -135,7 +164,7 @@ class VideoFrameMetadata:
             raise BadMetadata(f"frame {self.frame!r}: expected a whole number >= 0.")
 
     def to_metadata(self) -> dict[str, Any]:
-        """The frame's size and number as metadata of its datum."""
+        """Return ``{"height": …, "width": …, "frame": …}``, for the frame's datum."""
         return {**self.image.to_metadata(), "frame": self.frame}
 
 
@@ -158,7 +187,7 @@ def _checked_key(key: object) -> str:
     return str(key)
 
 
-def _encode(key: str, value: Any) -> Any:
+def _encode(key: str, value: Any, depth: int = 1) -> Any:
     if isinstance(value, str):
         return _checked_text(key, value)
     if value is None or isinstance(value, bool):
@@ -170,7 +199,7 @@ def _encode(key: str, value: Any) -> Any:
     if isinstance(value, dt.datetime):
         if value != value:  # NaT of pandas
             raise _not_known(key, value)
-        return {"$datetime": _in_utc(value).isoformat()}
+        return {"$datetime": _in_utc(key, value).isoformat()}
     if isinstance(value, dt.date):
         return {"$date": value.isoformat()}
     if isinstance(value, dt.time):
@@ -179,10 +208,17 @@ def _encode(key: str, value: Any) -> Any:
         return {"$duration": value.total_seconds()}
     if is_geometry(value) or _is_geojson(value):
         return shapely.geometry.mapping(_checked_geometry(key, value))
+    if depth > DEEPEST:
+        raise BadMetadata(
+            f"metadata {shortened(key)} is nested too deep: expected at most {DEEPEST} lists and "
+            "mappings inside each other."
+        )
     if isinstance(value, Mapping):
-        return {_checked_key(name): _encode(f"{key}.{name}", value[name]) for name in value}
+        return {
+            _checked_key(name): _encode(f"{key}.{name}", value[name], depth + 1) for name in value
+        }
     if isinstance(value, (list, tuple)):
-        return [_encode(key, item) for item in value]
+        return [_encode(key, item, depth + 1) for item in value]
     raise BadMetadata(
         f"metadata {key!r} is a {type(value).__name__}: expected a number, string, boolean, "
         "datetime, date, time, timedelta, geometry, or lists and mappings of these."
@@ -246,25 +282,37 @@ def _is_geojson(value: object) -> bool:
     return value["type"] in GEOJSON_TYPES and set(value) == parts
 
 
-def _in_utc(moment: dt.datetime) -> dt.datetime:
+def _in_utc(key: str, moment: dt.datetime) -> dt.datetime:
     """A time in UTC, so that times compare by instant; one without a zone is read as UTC."""
     if moment.tzinfo is None:
         return moment.replace(tzinfo=dt.UTC)
-    return moment.astimezone(dt.UTC)
+    try:
+        return moment.astimezone(dt.UTC)
+    except OverflowError as error:
+        raise BadMetadata(
+            f"metadata {key!r} is {moment.isoformat()}: in UTC that is outside the years 1 to 9999."
+        ) from error
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: Any, depth: int = 1) -> Any:
+    if depth > DEEPEST:
+        return value  # deeper than any metadata: refused where it matters
     if isinstance(value, list):
-        return [_decode(item) for item in value]
+        return [_decode(item, depth + 1) for item in value]
     if not isinstance(value, Mapping):
         return value
-    if len(value) == 1:
-        ((tag, text),) = value.items()
-        if tag in _DECODERS:
-            return _DECODERS[tag](text)
-    if _is_geojson(value):
-        return shapely.geometry.shape(dict(value))
-    return {key: _decode(item) for key, item in value.items()}
+    try:
+        if len(value) == 1:
+            ((tag, text),) = value.items()
+            if tag in _DECODERS:
+                return _DECODERS[tag](text)
+        if _is_geojson(value):
+            return shapely.geometry.shape(dict(value))
+    except Exception as error:  # shapely raises errors of many kinds
+        raise BadMetadata(
+            f"metadata {shortened(value)}: expected a date, time, duration or geometry ({error})."
+        ) from error
+    return {key: _decode(item, depth + 1) for key, item in value.items()}
 
 
 _DECODERS: dict[str, Any] = {

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from velour_plugin.domain.metadata import checked_location, encode_metadata
-from velour_plugin.domain.storable_text import is_storable
+from velour_plugin.domain.storable_text import LONGEST_NAME, is_name
 from velour_plugin.errors import InvalidInput
 from velour_plugin.helpers.libraries import shapely
+from velour_plugin.helpers.representation import shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +36,24 @@ class Model:
     location: shapely.Geometry | Any | None = None
 
     def __post_init__(self) -> None:
-        if not self.name or not is_storable(self.name):
+        if not is_name(self.name):
             raise InvalidInput(
-                f"model {self.name!r}: expected its name, a non-empty string without U+0000."
+                f"model {shortened(self.name)}: expected its name, a non-empty string without "
+                f"U+0000, of at most {LONGEST_NAME:,} bytes."
             )
         encode_metadata(self.metadata)
         object.__setattr__(self, "location", checked_location(self.location))
 
 
 def metadata_value(text: str) -> Any:
-    """A value of metadata from a command line or a tag: a JSON value where it is one, else text.
+    """Read a value from a command line or a tag: JSON where the text is JSON, else the text.
 
     >>> metadata_value("50"), metadata_value("true"), metadata_value("swin"), metadata_value('"50"')
     (50, True, 'swin', '50')
     """
     try:
         return json.loads(text, parse_constant=_refuse)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

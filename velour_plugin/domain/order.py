@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def natural_order(uid: str) -> tuple[int, int, str]:
-    """Sort key of uids: whole numbers first, by size; then the others, as text.
+    """Return a sort key of a uid: whole numbers first, by size; then the others, as text.
 
     >>> sorted(["10", "b", "9", "a"], key=natural_order)
     ['9', '10', 'a', 'b']
@@ -19,7 +19,7 @@ def natural_order(uid: str) -> tuple[int, int, str]:
 
 
 def natural_argsort(uids: Sequence[str]) -> NDArray[np.intp]:
-    """Indices that sort uids in :func:`natural_order`: ``(n,)``.
+    """Return the indices that sort uids in :func:`natural_order`: ``(n,)``.
 
     >>> natural_argsort(["10", "b", "9"]).tolist()
     [2, 0, 1]

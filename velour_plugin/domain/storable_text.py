@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+LONGEST_NAME = 1_000
+"""Bytes in UTF-8 of a label's key or value, and of the name of a dataset or model.
+
+PostgreSQL indexes names, and an index has no room for more than two of them.
+"""
+LONGEST_UID = 2_500
+"""Bytes of a datum's uid, which may be a path or an address."""
+
 
 def is_storable(text: object) -> bool:
     r"""Whether something is text that UTF-8 can encode, without U+0000.
@@ -15,3 +23,12 @@ def is_storable(text: object) -> bool:
         return isinstance(text, str) and b"\x00" not in text.encode()
     except UnicodeEncodeError:
         return False
+
+
+def is_name(text: object, longest: int = LONGEST_NAME) -> bool:
+    """Whether something is storable text of at least one and at most so many bytes.
+
+    >>> is_name("cat"), is_name(""), is_name("é" * 501)
+    (True, False, False)
+    """
+    return is_storable(text) and 0 < len(str(text).encode()) <= longest

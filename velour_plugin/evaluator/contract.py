@@ -42,7 +42,7 @@ class Evaluator(Explaining, Narrowing, SharesOfDatums, Conventions, ABC):
     decorative: ClassVar[frozenset[str]] = frozenset()
 
     def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Complete and check parameters; the result is JSON.
+        """Return all parameters, checked, with defaults for those left out; the result is JSON.
 
         Raises:
             UnknownName: the task has no such parameter; the nearest is named.
@@ -55,7 +55,7 @@ class Evaluator(Explaining, Narrowing, SharesOfDatums, Conventions, ABC):
 
     @abstractmethod
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
-        """Compare predictions with ground truth, datum by datum.
+        """Compare predictions with ground truth, datum by datum, and return the ledger.
 
         Args:
             dataset: with predictions, labels already mapped.
@@ -69,7 +69,7 @@ class Evaluator(Explaining, Narrowing, SharesOfDatums, Conventions, ABC):
         datums: NDArray[np.bool_] | None = None,
         weights: NDArray[np.int64] | None = None,
     ) -> list[Metric]:
-        """Aggregate a ledger over some of its datums; the headline metrics come first.
+        """Compute the metrics of some datums from a ledger; the headline metrics come first.
 
         Args:
             ledger: as :meth:`match` made it.
@@ -154,7 +154,7 @@ def value_over(
     label: Label | None,
     datums: NDArray[np.bool_],
 ) -> float | None:
-    """One metric over some of the datums; ``None`` where it is undefined or there is none.
+    """Measure one metric over some of the datums; ``None`` where it is undefined or there is none.
 
     Args:
         evaluator: that wrote the ledger.

@@ -16,13 +16,20 @@ from velour_plugin.domain.ledger import Ledger
 
 
 class Conventions:
-    """How metrics of a task are read: direction, bounds, and merged scores."""
+    """How metrics of a task are read: direction, bounds, and merged scores.
+
+    Parameters that are ``stated`` are said wherever the numbers are: a reader would take these
+    for something else without them.
+    """
 
     lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    stated: ClassVar[tuple[str, ...]] = ()
+    compares_classes: ClassVar[bool] = True
+    """Whether predicted classes are compared with true ones, and must be of the same names."""
 
     @property
     def engine(self) -> str:
-        """The engine that computes, in a few words, for ``velour plugins``."""
+        """Which engine computes, in a few words, for ``velour plugins``."""
         return "numpy"
 
     def prefers_lower(self, metric: str) -> bool:
@@ -30,11 +37,19 @@ class Conventions:
         return metric.rpartition("/")[2] in self.lower_is_better
 
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
-        """The lowest and highest value that a metric can have; intervals are clipped to them.
+        """Return the lowest and highest value that a metric can have; intervals are clipped there.
 
         ``None`` where it has no bound, or none is known.
         """
         return (None, None)
+
+    def stated_parameters(self, ledger: Ledger) -> dict[str, Any]:
+        """The stated parameters that a ledger was matched with, by name."""
+        return {name: ledger.parameters[name] for name in self.stated}
+
+    def defaults_for(self, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Defaults of parameters on a dataset that has this metadata, where they depend on it."""
+        return {}
 
     def adds_scores(self, parameters: Mapping[str, Any]) -> bool:
         """Whether the scores of merged labels are added (they are shares of 1).
@@ -59,13 +74,13 @@ class Explaining:
         datums: NDArray[np.bool_] | None = None,
         weights: NDArray[np.int64] | None = None,
     ) -> list[Metric]:
-        """Curves, matrices and examples; arguments as for :meth:`Evaluator.measure`."""
+        """Compute curves, matrices and examples; arguments as for :meth:`Evaluator.measure`."""
         return []
 
     def errors(
         self, ledger: Ledger, datums: NDArray[np.bool_] | None = None
     ) -> dict[str, tuple[int, float | None]]:
-        """Number of errors of each kind, and what each kind costs.
+        """Count the errors of each kind, and measure its cost: what the metric gains if corrected.
 
         Args:
             ledger: as :meth:`Evaluator.match` made it.
@@ -93,7 +108,7 @@ class Explaining:
         return {}
 
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
-        """Score and errors of each datum by itself, for tables of the worst and for maps; cheap.
+        """Return score and errors of each datum by itself, for tables of the worst and for maps.
 
         Args:
             ledger: as :meth:`Evaluator.match` made it.
@@ -105,7 +120,7 @@ class Explaining:
         return {}
 
     def support(self, ledger: Ledger) -> dict[LabelName, NDArray[np.intp]]:
-        """Indices of the datums that have each label; empty if the ledger has no such table.
+        """Return the indices of the datums that have each label; empty without a table of truths.
 
         This reads a table ``truths`` with the columns ``label`` and ``datum``.
         """
@@ -138,13 +153,13 @@ class Narrowing:
         return bool(ledger.parameters == parameters)
 
     def narrow(self, ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
-        """The ledger that other parameters would make, from one that :meth:`supports` them."""
+        """Return the ledger that a match with parameters that it :meth:`supports` would give."""
         return ledger
 
     def restrict(
         self, ledger: Ledger, datums: NDArray[np.bool_], metrics: Sequence[str]
     ) -> Ledger | None:
-        """The ledger of some of its datums, sufficient for some metrics.
+        """Return the ledger of some of its datums, sufficient for some metrics.
 
         By default ``None``; an evaluator that overrides it makes every resample faster.
 
@@ -161,7 +176,7 @@ class Narrowing:
     def reduce(
         self, ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None
     ) -> Ledger | None:
-        """The ledger of a match with fewer labels and without predictions of low scores.
+        """Return the ledger of a match with fewer labels and without predictions of low scores.
 
         By default ``None`` if anything is left out; an evaluator that overrides it saves a match.
 
@@ -182,7 +197,7 @@ class SharesOfDatums:
     def outcomes(
         self, ledger: Ledger, metric: str, label: Label | None
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
-        """The datums that a metric is a share of: the correct ones, and all that count.
+        """Return the datums that a metric is a share of: the correct ones, and all that count.
 
         Args:
             ledger: as :meth:`Evaluator.match` made it.

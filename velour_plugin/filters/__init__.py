@@ -77,7 +77,7 @@ __all__ = [*_HOME, "parse_filter", "split_filter"]
 
 
 def parse_filter(where: Where) -> Node | None:
-    """Read a filter (see :func:`velour_plugin.filters.language.parse.parse_filter`).
+    """Parse a filter into its tree, as :func:`language.parse.parse_filter`; ``None`` stays.
 
     Without a filter, nothing is imported.
     """
@@ -89,7 +89,7 @@ def parse_filter(where: Where) -> Node | None:
 
 
 def split_filter(node: Node | None) -> Split:
-    """Divide a filter by subject (see :func:`velour_plugin.filters.split.split_filter`)."""
+    """Divide a filter, as :func:`velour_plugin.filters.split.split_filter`; ``None`` is empty."""
     from velour_plugin.filters.split import Split, split_filter
 
     return Split() if node is None else split_filter(node)

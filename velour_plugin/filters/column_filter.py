@@ -29,24 +29,24 @@ _BOX, _POLYGON, _MULTIPOLYGON, _RASTER, _EMBEDDING, _NO_FORM = range(6)
 
 
 class Truths(NamedTuple):
-    """Rows where a filter is true, and where it is false; elsewhere it is unknown."""
+    """``(n,)`` masks: rows where a filter is true, and where it is false; others are unknown."""
 
     true: Mask
     false: Mask
 
 
 class LabelSubject:
-    """A label as a filter sees it."""
+    """A label as a filter sees it, with the properties ``label.key`` and ``label.value``."""
 
     def __init__(self, name: LabelName) -> None:
         self.name = dict(zip(("label.key", "label.value"), name, strict=True))
 
     def value(self, prop: Property) -> Any:
-        """Its key or its value."""
+        """Return the label's key or its value."""
         return self.name[prop.name]
 
     def geometry(self, prop: Property) -> shapely.Geometry | None:
-        """``None``: a label has no geometry."""
+        """Return ``None``: a label has no geometry."""
         return None
 
 
@@ -64,7 +64,7 @@ class _FormSubject:
 
 
 def truths_of(node: Node, table: AnnotationTable) -> Truths | None:
-    """Rows where a filter is true, and rows where it is false.
+    """Return the rows where a filter is true, and the rows where it is false.
 
     Args:
         node: a filter on labels and annotations.
@@ -90,7 +90,7 @@ def truths_of(node: Node, table: AnnotationTable) -> Truths | None:
 
 
 def areas_of(table: AnnotationTable) -> NDArray[np.float64]:
-    """Areas in square pixels, ``(n,)``: the table's, else of the region; NaN without either."""
+    """Areas in square pixels, ``(n,)``: the table's own, else the region's; NaN without either."""
     with np.errstate(over="ignore"):
         box_area = table.box[:, 2] * table.box[:, 3]
     area = np.where(np.isnan(table.area), box_area, table.area)

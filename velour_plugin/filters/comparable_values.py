@@ -17,6 +17,7 @@ from typing import Any
 from velour_plugin.domain.metadata import GEOJSON_TYPES, encode_metadata
 from velour_plugin.errors import BadFilter
 from velour_plugin.helpers.libraries import is_geometry, shapely
+from velour_plugin.helpers.representation import shortened
 
 Readings = Mapping[str, Any]
 """A value by each type that it can be read as."""
@@ -48,7 +49,7 @@ _MOMENT = re.compile(
 
 
 def readings(encoded: Any) -> Readings:
-    """Read a value of metadata, as JSON; lists and mappings have no reading.
+    """Return what metadata, as JSON, can be compared as: values by type; none of a list.
 
     >>> readings({"$datetime": "2026-07-01T12:00:00+00:00"})["day"]
     '2026-07-01'
@@ -68,7 +69,7 @@ def readings(encoded: Any) -> Readings:
 
 
 def literal_readings(value: Any) -> Readings:
-    """Read a literal of a filter."""
+    """Return what a literal of a filter can be compared as: values by type."""
     if is_geometry(value):
         return {}
     if isinstance(value, str):
@@ -129,7 +130,7 @@ def moment_of(text: object) -> dt.datetime:
         return moment.astimezone(dt.UTC)
     except (ValueError, OverflowError) as error:
         raise BadFilter(
-            f"{text!r} is no moment: expected TIMESTAMP('2026-07-01T21:30:00Z'), "
+            f"{shortened(text)} is no moment: expected TIMESTAMP('2026-07-01T21:30:00Z'), "
             "with microseconds at most."
         ) from error
 
@@ -145,7 +146,7 @@ def date_of(text: object) -> dt.date:
             raise ValueError("of another form")
         return dt.date.fromisoformat(text)
     except ValueError as error:
-        raise BadFilter(f"{text!r} is no date: expected DATE('2026-07-01').") from error
+        raise BadFilter(f"{shortened(text)} is no date: expected DATE('2026-07-01').") from error
 
 
 def _is_moderate(number: float | None) -> bool:

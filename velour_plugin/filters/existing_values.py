@@ -14,7 +14,7 @@ _MOST = 5
 
 
 def value_hints(node: Node | None, datums: Sequence[Datum]) -> list[str]:
-    """Lines on texts that a filter compares metadata with and that no datum has.
+    """Return a line for each text that a filter compares metadata with and that no datum has.
 
     Only ``=`` and ``IN`` with texts are looked at, where they must be true for all.
 
@@ -47,7 +47,7 @@ def _value(datum: Datum, prop: Property) -> Any:
 
 
 def nearest_first(text: str, values: Iterable[str]) -> list[str]:
-    """Values in the order of their likeness to a text, whatever their case; equals by name.
+    """Sort values by their likeness to a text, whatever their case; equally like ones by name.
 
     >>> nearest_first("vegas", {"AOI_5_Khartoum", "AOI_2_Vegas"})
     ['AOI_2_Vegas', 'AOI_5_Khartoum']

@@ -30,7 +30,7 @@ def asks_for_facts(node: Node | None) -> bool:
 
 
 def without_facts(node: Node | None, dataset: Dataset, facts: FactsOfDatums) -> Node | None:
-    """The same selection of a dataset's datums, with conditions on facts replaced by uids.
+    """Replace conditions on facts by uids, so that a filter selects the same datums without them.
 
     Args:
         node: the filter.

@@ -17,7 +17,7 @@ _QUARTER = 10_001_966.0  # metres from the equator to a pole, along the ellipsoi
 def distances(
     places: Sequence[shapely.Geometry], longitude: float, latitude: float
 ) -> NDArray[Any]:
-    """Geodesic distance of each geometry from a point, on the WGS84 ellipsoid.
+    """Measure the geodesic distance of each geometry from a point, on the WGS84 ellipsoid.
 
     Args:
         places: geometries in WGS84, x = longitude in degrees.
@@ -51,7 +51,7 @@ def is_on_earth(geometry: shapely.Geometry) -> bool:
 def box_around(
     longitude: float, latitude: float, metres: float
 ) -> tuple[float, float, float, float]:
-    """West, south, east and north of a box, in degrees, that holds all within a distance.
+    """Return west, south, east and north, in degrees, of a box that holds all within a distance.
 
     The box is a little too large rather than too small, and takes in all longitudes
     where it would reach over a pole or the antimeridian.
@@ -61,7 +61,7 @@ def box_around(
     shrink = np.cos(np.radians(max(abs(south), abs(north))))
     wide = 360.0 if south <= -90 or north >= 90 else metres / (110_500 * shrink)
     west, east = longitude - wide, longitude + wide
-    if west < -180 or east > 180:
+    if west <= -180 or east >= 180:  # 180 and -180 are one meridian
         west, east = -180.0, 180.0
     return (west, south, east, north)
 

@@ -35,7 +35,7 @@ def select(
     predictions: AnnotationTable | None = None,
     facts: FactsOfDatums | None = None,
 ) -> NDArray[np.bool_]:
-    """Mask of the datums that a filter selects.
+    """Return the mask of the datums that a filter selects.
 
     Args:
         node: as :func:`velour_plugin.filters.parse_filter` made it; ``None`` selects all.
@@ -103,7 +103,7 @@ def check_properties(
 
 
 def unquoted_hint(node: Node, prop: Property) -> str | None:
-    """How to write a text that was given without quotes, as in ``area = Vegas``."""
+    """Say how to write a text without quotes, as ``area = Vegas``; ``None`` if it is none."""
     if isinstance(node, Call):
         subject, *others = node.args
         if node.op in COMPARISONS and prop in others and isinstance(subject, Property):
@@ -158,14 +158,14 @@ def _derived(
 
 
 def annotations_of_datums(table: AnnotationTable, datums: int) -> list[int]:
-    """Number of annotations of each datum, whatever their labels and scores."""
+    """Count the annotations of each datum, whatever their labels and scores."""
     pairs = np.unique(np.stack([table.datum, table.annotation]), axis=1)
     counts: list[int] = np.bincount(pairs[0], minlength=datums).tolist()
     return counts
 
 
 def labels_of_datums(table: AnnotationTable, datums: int) -> list[list[str]]:
-    """Labels of each datum's annotations, each as ``value`` and as ``key=value``."""
+    """List the labels of each datum's annotations, each as ``value`` and as ``key=value``."""
     held: list[list[str]] = [[] for _ in range(datums)]
     pairs = np.unique(np.stack([table.datum, table.label]), axis=1)
     for datum, label in pairs.T.tolist():
@@ -175,7 +175,7 @@ def labels_of_datums(table: AnnotationTable, datums: int) -> list[list[str]]:
 
 
 def looked_up(metadata: Mapping[str, Any] | None, path: Sequence[str]) -> Any:
-    """The value under a dotted path: of the whole path as a key, else of nested keys."""
+    """Return the value at a path: the dotted path as a key, else nested; ``None`` if absent."""
     value: Any = metadata or {}
     whole = ".".join(path)
     if whole in value:

@@ -33,10 +33,10 @@ class Subject(Protocol):
     """What a filter is evaluated on: a datum, a label, an annotation or a run."""
 
     def value(self, prop: Property) -> Any:
-        """A property as JSON; ``None`` where it is missing."""
+        """Return a property as JSON; ``None`` where it is missing."""
 
     def geometry(self, prop: Property) -> shapely.Geometry | None:
-        """A property as a geometry; ``None`` where it is missing or no geometry."""
+        """Return a property as a geometry; ``None`` where it is missing or no geometry."""
 
 
 Truth = Callable[[Subject], "bool | None"]
@@ -49,7 +49,7 @@ def is_related(op: str, left: shapely.Geometry, right: shapely.Geometry) -> bool
 
 
 def compiled(node: Node) -> Truth:
-    """A function that returns whether a filter is true of a subject; ``None`` for unknown."""
+    """Make a function of a subject: whether a filter is true of it; ``None`` for unknown."""
     assert isinstance(node, Call)
     if node.op in ("and", "or"):
         parts = [compiled(arg) for arg in node.args]
@@ -63,7 +63,7 @@ def compiled(node: Node) -> Truth:
 
 
 def junction(decisive: bool, truths: Iterable[bool | None]) -> bool | None:
-    """OR (``decisive`` is true) or AND of values that are true, false or unknown."""
+    """Join values by OR (``decisive`` is true) or AND; ``None`` is unknown."""
     results = list(truths)
     if decisive in results:
         return decisive
@@ -71,7 +71,7 @@ def junction(decisive: bool, truths: Iterable[bool | None]) -> bool | None:
 
 
 def like_pattern(pattern: str) -> re.Pattern[str]:
-    r"""SQL's LIKE as a regular expression.
+    r"""Convert SQL's LIKE to a regular expression.
 
     Case counts; ``%`` is any text, ``_`` one character, and after ``\`` both are themselves.
     """
@@ -83,7 +83,7 @@ def like_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def related(op: str, left: shapely.Geometry | None, right: shapely.Geometry | None) -> bool | None:
-    """Compare two geometries; unknown where one crosses itself, is a collection or is missing."""
+    """Compare two geometries; ``None`` where one crosses itself, is a collection or is missing."""
     if not (is_comparable(left) and is_comparable(right)):
         return None
     return is_related(op, left, right)

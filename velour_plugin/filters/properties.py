@@ -73,7 +73,7 @@ class PropertyFamily:
             object.__setattr__(self, "about", about)
 
     def kind_of(self, name: str) -> str | None:
-        """The kind of a property; ``None`` for a name outside the family."""
+        """Return the kind of a property; ``None`` for a name outside the family."""
         if name in self.properties:
             return self.properties[name]
         return next(
@@ -168,7 +168,7 @@ def _check_answers(family: PropertyFamily) -> None:
 
 
 def family_of(name: str) -> PropertyFamily | None:
-    """The family that a name belongs to; ``None`` for metadata.
+    """Return the family that a name belongs to; ``None`` for metadata.
 
     Raises:
         UnknownName: the name has a family's prefix and is none of its properties.

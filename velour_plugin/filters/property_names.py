@@ -10,6 +10,7 @@ from velour_plugin.domain.facts import TAGS, fact_name
 from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadFilter
 from velour_plugin.filters.properties import OWN, PropertyFamily, family_of, is_reserved
+from velour_plugin.helpers.representation import shortened
 
 OWN_NAMES = frozenset(name for family in OWN for name in family.properties)
 """Velour's own properties, without metadata and facts."""
@@ -18,7 +19,7 @@ _METADATA = "metadata."
 
 
 def canonical_name(name: str) -> str:
-    """The canonical name: with ``metadata.`` only where the bare name means another property."""
+    """Drop ``metadata.`` from a name, unless the bare name means another property."""
     bare = name.removeprefix(_METADATA)
     if bare == name or bare.startswith(_METADATA) or is_reserved(bare):
         return name
@@ -33,7 +34,9 @@ def checked_name(name: object) -> str:
         UnknownName: the family has no such property.
     """
     if not is_storable(name) or not str(name).removeprefix(_METADATA):
-        raise BadFilter(f"property {name!r}: expected the name of metadata or of a property.")
+        raise BadFilter(
+            f"property {shortened(name)}: expected the name of metadata or of a property."
+        )
     text = str(name)
     family = family_of(text)
     if family is not None and family.kind_of(text) == "fact" and fact_of(text, family) is None:
@@ -45,7 +48,7 @@ def checked_name(name: object) -> str:
 
 
 def fact_of(name: str, family: PropertyFamily | None) -> str | None:
-    """The fact that answers a property, as :func:`velour_plugin.domain.facts.fact_name` names it.
+    """Return the fact that answers a property: ``fact.SOURCE.NAME`` or ``fact.tags``.
 
     ``None`` for properties that are no facts, and for ``fact.`` without source or name.
     """
@@ -60,7 +63,7 @@ def fact_of(name: str, family: PropertyFamily | None) -> str | None:
 
 
 def path_of(name: str, family: PropertyFamily | None) -> tuple[str, ...]:
-    """Steps into the metadata that a property is in; empty where it is no metadata."""
+    """Return the steps into the metadata that a property is in; empty where it is no metadata."""
     if family is None:
         return tuple(name.removeprefix(_METADATA).split("."))
     if family.kind_of(name) != "any" or family.value is not None:

@@ -20,7 +20,7 @@ _OF_ANNOTATION = "annotation.metadata."
 
 
 def reduced(dataset: Dataset, split: Split) -> Dataset:
-    """Remove annotations and predictions that a filter does not select; all datums stay.
+    """Return a dataset without annotations that a filter does not select; all datums stay.
 
     Conditions on labels are on both sides; those on annotations are on the ground truth, of which a
     model knows neither the area nor the metadata; those on scores are on predictions.
@@ -42,7 +42,7 @@ def reduced(dataset: Dataset, split: Split) -> Dataset:
 
 
 def annotation_properties(dataset: Dataset) -> set[str]:
-    """Names of the metadata of a dataset's true annotations, as properties of a filter."""
+    """Return the names of the metadata of true annotations, as properties of a filter."""
     rows = dataset.truth.metadata
     if rows is None:
         return set()

@@ -23,7 +23,7 @@ _FAMILIES = ("annotation", "label", "score")
 
 
 def matching_rows(node: Node | None, table: AnnotationTable) -> NDArray[np.bool_]:
-    """Mask of the rows that a filter selects; all conditions are on the same row.
+    """Return the mask of the rows that a filter selects; all conditions are on the same row.
 
     Args:
         node: a filter on ``label.key``, ``label.value``, ``score``, ``annotation.area`` (of the
@@ -53,7 +53,7 @@ def matching_rows(node: Node | None, table: AnnotationTable) -> NDArray[np.bool_
 
 
 def matching_labels(node: Node | None, labels: Sequence[LabelName]) -> NDArray[np.bool_]:
-    """Mask of the classes that a filter on ``label.key`` and ``label.value`` selects.
+    """Return the mask of the classes that a filter on ``label.key`` and ``label.value`` selects.
 
     Raises:
         BadFilter: a property is not about labels.
@@ -131,7 +131,7 @@ class RunSubject:
         self.model, self.run_id, self.metadata = model, run_id, metadata
 
     def value(self, prop: Property) -> Any:
-        """The value of a property of runs, models or datasets; ``None`` where it is not known."""
+        """Return the value of a property of runs, models or datasets; ``None`` if it is unknown."""
         family = prop.family
         if family is not None and family.value is not None:  # a plugin's
             return family.value(prop.name, self.model, self.run_id)
@@ -140,7 +140,7 @@ class RunSubject:
         return self.model if prop.name == "model" else self.run_id
 
     def geometry(self, prop: Property) -> shapely.Geometry | None:
-        """GeoJSON of metadata as a geometry."""
+        """Return GeoJSON of metadata as a geometry; ``None`` where it is none."""
         return geometry_of(self.value(prop)) if prop.path else None
 
 
@@ -188,7 +188,7 @@ class _RowSubject:
 
 
 def region_of(shape: Shape) -> shapely.Geometry:
-    """A region as a geometry in pixels; a mask as the union of its pixels, each a square.
+    """Convert a region to a geometry in pixels; a mask to the union of its pixels, each a square.
 
     A polygon that crosses itself is made valid, as it is for matching.
     """

@@ -53,7 +53,7 @@ class Split:
 
 
 def split_filter(node: Node | None) -> Split:
-    """Divide a filter.
+    """Divide a filter by what its conditions are about.
 
     Raises:
         BadFilter: a condition below OR or NOT mixes properties of different things.
@@ -72,7 +72,7 @@ def split_filter(node: Node | None) -> Split:
 
 
 def subject_of(part: Node) -> str:
-    """What a condition is about, such as a ``datum``, ``label`` or ``run``.
+    """Return what a condition is about, such as ``datum``, ``label`` or ``run``.
 
     Predictions of a datum may be compared with its other properties.
 
@@ -92,7 +92,7 @@ def subject_of(part: Node) -> str:
 
 
 def family_revisions(used: Iterable[Property]) -> dict[str, str] | None:
-    """Revisions of the families of properties: part of the key of a cached answer.
+    """Return the revisions of the families of properties: part of the key of a cached answer.
 
     ``None`` when a family's values may change at any moment: such answers are not cached.
     """

@@ -12,7 +12,7 @@ from velour_plugin.errors import InvalidInput, NotFound, UnknownName
 
 
 def function_named(name: str) -> Callable[..., Any]:
-    """Import a function by ``module:function``, from the working directory as well.
+    """Import and return a function by ``module:function``, from the working directory as well.
 
     Raises:
         NotFound: there is no such module.

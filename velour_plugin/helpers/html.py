@@ -24,7 +24,7 @@ def html_table(
     rows: Sequence[Sequence[str]],
     styles: Sequence[str] = (),
 ) -> str:
-    """One table with its title as the caption.
+    """Return one table as HTML, with its title as the caption.
 
     Args:
         title: of the table.
@@ -45,7 +45,7 @@ def html_table(
 def html_block(
     tables: Sequence[str], notes: Sequence[str] = (), footnotes: Sequence[str] = ()
 ) -> str:
-    """Tables with what a reader must know below them: what a notebook shows of an object.
+    """Return tables as HTML with notes below them: what a notebook shows of an object.
 
     Args:
         tables: of :func:`html_table`.

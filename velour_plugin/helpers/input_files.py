@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
-from velour_plugin.errors import BadDataset, UnreadableFile
+from velour_plugin.errors import BadDataset, InvalidInput, UnreadableFile
 from velour_plugin.helpers.limits import limit
 
 _PACKED = {
@@ -43,24 +45,32 @@ def read_bytes(path: str | os.PathLike[str], name: str | None = None) -> bytes:
             ``VELOUR_MAX_UNPACKED_RATIO`` times its size.
     """
     name = name or repr(os.fspath(path))
-    try:
-        _check_regular(path)  # before it is opened, which would wait for a pipe's other end
-        with open(path, "rb") as file:
-            content = _bounded(file)
-    except OSError as error:
-        raise UnreadableFile(name, error) from error
-    except ValueError as error:  # U+0000 in the path
-        raise UnreadableFile(name, OSError(0, str(error))) from error
+    with _unreadable(name), open(path, "rb", opener=_open_without_waiting) as file:
+        content = _bounded(file)
     if content.startswith(_GZIP):
         return _unpacked(content, name)
-    for magic, (kind, command) in _PACKED.items():
-        if content.startswith(magic):
-            raise BadDataset(f"{name} is {kind}: unpack it with '{command}'; only gzip is read.")
+    if content.startswith(tuple(_PACKED)):
+        kind, command = next(words for magic, words in _PACKED.items() if content.startswith(magic))
+        raise BadDataset(f"{name} is {kind}: unpack it with '{command}'; only gzip is read.")
     return content
 
 
-def _check_regular(path: str | os.PathLike[str]) -> None:
-    mode = os.stat(path).st_mode
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open even a pipe at once, whose other end would be waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def check_regular(path: str | os.PathLike[str], name: str | None = None) -> None:
+    """Refuse what is no regular file, before it is opened by a library; see :func:`read_bytes`.
+
+    Raises:
+        UnreadableFile: it is missing, a folder, a pipe or a device.
+    """
+    with _unreadable(name or repr(os.fspath(path))):
+        _check_mode(os.stat(path).st_mode)
+
+
+def _check_mode(mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError
     if not stat.S_ISREG(mode):
@@ -68,8 +78,22 @@ def _check_regular(path: str | os.PathLike[str]) -> None:
         raise OSError(0, f"it is {kind}, expected a file: write its content to one first")
 
 
+@contextmanager
+def _unreadable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnreadableFile(name, error) from error
+    except ValueError as error:  # U+0000 or half a surrogate pair in the path
+        if isinstance(error, InvalidInput):
+            raise  # a limit that is no number
+        raise UnreadableFile(name, OSError(0, str(error))) from error
+
+
 def _bounded(file: Any) -> bytes:
-    most, size = limit("VELOUR_MAX_FILE_BYTES"), os.fstat(file.fileno()).st_size
+    status = os.fstat(file.fileno())
+    _check_mode(status.st_mode)
+    most, size = limit("VELOUR_MAX_FILE_BYTES"), status.st_size
     if size > most:
         raise OSError(
             0, f"it is larger than {most:,} bytes; VELOUR_MAX_FILE_BYTES raises the limit"

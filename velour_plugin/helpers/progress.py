@@ -16,7 +16,7 @@ PATIENCE = 2.0
 
 
 def track(items: Iterable[Item], total: int, about: str) -> Iterator[Item]:
-    """Go through items with a progress bar.
+    """Yield the items, with a progress bar where it takes long.
 
     Args:
         items: to go through.

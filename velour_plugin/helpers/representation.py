@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
+from reprlib import Repr
 from typing import Any
+
+_REPR = Repr()
+_REPR.maxstring = _REPR.maxother = 80
+_REPR.maxlevel = 4
+
+
+def shortened(value: object) -> str:
+    """A bounded text of any value, for messages about values that may be enormous or nested deep.
+
+    >>> shortened("x" * 1000) == "'" + "x" * 37 + "..." + "x" * 38 + "'", shortened([[[[[[7]]]]]])
+    (True, '[[[[[...]]]]]')
+    """
+    try:
+        return _REPR.repr(value)
+    except (ValueError, RecursionError):  # a whole number of 5,000 digits has no text
+        return f"an enormous {type(value).__name__}"
 
 
 def short_repr(value: Any, text: Callable[[Any], str] = repr) -> str:
-    """``Name(field=value, …)`` of a dataclass, without the fields that have their defaults.
+    """Return ``Name(field=value, …)`` of a dataclass, without the fields that have their defaults.
 
     Args:
         value: an instance of a dataclass.

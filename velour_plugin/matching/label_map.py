@@ -18,14 +18,14 @@ from velour_plugin.errors import InvalidInput
 
 
 def label_mapping(pairs: Any) -> Any:
-    """Pairs from JSON as a mapping; anything else is returned as it is, to be refused later."""
+    """Convert pairs from JSON to a mapping; anything else is returned, to be refused later."""
     if not isinstance(pairs, (list, tuple)):
         return pairs
     return {_from_json(old): _from_json(new) for old, new in pairs}
 
 
 def label_pairs(label_map: Mapping[Any, Any] | None) -> list[tuple[Any, Any]] | None:
-    """A label map as sorted pairs of old and new label; ``None`` for an empty map.
+    """Check a label map, and return sorted pairs of old and new label; ``None`` for an empty map.
 
     Raises:
         InvalidInput: it is no mapping, or maps neither a value to a value nor a pair to a pair.
@@ -50,12 +50,12 @@ def label_pairs(label_map: Mapping[Any, Any] | None) -> list[tuple[Any, Any]] | 
 
 
 def json_pairs(pairs: Sequence[tuple[Any, Any]] | None) -> list[list[Any]] | None:
-    """Pairs of a label map as lists, for JSON."""
+    """Convert the pairs of a label map to lists, for JSON; ``None`` stays."""
     return None if pairs is None else [list(map(_to_json, pair)) for pair in pairs]
 
 
 def sorted_keys(keys: str | Collection[str] | None) -> list[str] | None:
-    """Label keys, each once, sorted; ``None`` for all keys.
+    """Check label keys, and return them sorted, each once; ``None`` for all keys.
 
     Raises:
         InvalidInput: it is empty, or holds something else than strings.
@@ -74,7 +74,7 @@ def mapped(
     keys: Collection[str] | None,
     adds_scores: bool,
 ) -> AnnotationTable:
-    """Annotations under their new labels, of the chosen keys.
+    """Return annotations under their new labels, of the chosen keys only.
 
     Args:
         table: ground truth or predictions.
@@ -83,11 +83,28 @@ def mapped(
         adds_scores: whether labels of one annotation that become one add their scores, up to 1;
             otherwise the highest score counts.
     """
-    mapping = dict(pairs or ())
-    new_names = [_new_name(name, mapping) for name in table.labels]
-    labels = list(dict.fromkeys(name for name in new_names if keys is None or name[0] in keys))
-    index = [labels.index(name) if name in labels else -1 for name in new_names]
+    new_names = mapped_names(table.labels, pairs, keys)
+    labels = list(dict.fromkeys(name for name in new_names if name is not None))
+    index_of = {name: index for index, name in enumerate(labels)}
+    index = [-1 if name is None else index_of[name] for name in new_names]
     return _merged(table.relabelled(labels, np.array(index, np.int32)), adds_scores)
+
+
+def mapped_names(
+    names: Sequence[LabelName],
+    pairs: Sequence[tuple[Any, Any]] | None,
+    keys: Collection[str] | None,
+) -> list[LabelName | None]:
+    """New labels in the order of the old; ``None`` for one whose key is not chosen.
+
+    Args:
+        names: the old labels.
+        pairs: the label map.
+        keys: the label keys to keep; ``None`` for all.
+    """
+    mapping = dict(pairs or ())
+    new_names = [_new_name(name, mapping) for name in names]
+    return [name if keys is None or name[0] in keys else None for name in new_names]
 
 
 def _from_json(label: Any) -> Any:

@@ -17,6 +17,7 @@ from velour_plugin.domain.encoding.dataset_digests import ContentDigests, Finger
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.matching.question import MatchedPart, Question
+from velour_plugin.matching.vocabulary import ClassCounts
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.partitions import split as split_dataset
 
@@ -24,7 +25,7 @@ from velour_plugin.partitions import split as split_dataset
 def match_parts(
     question: Question, dataset: Dataset | PartitionedDataset, n_jobs: int | None
 ) -> tuple[Ledger, Callable[[], ContentDigests]]:
-    """Match a dataset, on as many workers as there are.
+    """Match a dataset with predictions, its parts on as many workers as there are.
 
     Returns:
         The ledger, and a function that returns the digests of the dataset's content: for a
@@ -33,6 +34,7 @@ def match_parts(
     Raises:
         InvalidInput: the filter selects no datum.
         UnknownName: the filter or the label keys name what no part has.
+        BadDataset: no prediction is of a class of the ground truth.
     """
     parts = _Parts()
     fingerprints = parts.collected(_matched(question, dataset, n_jobs))
@@ -61,21 +63,24 @@ class _Parts:
     properties: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     labels: set[LabelName] = field(default_factory=set)
+    classes: list[ClassCounts] = field(default_factory=list)
 
     def collected(
         self, matched: Iterator[tuple[MatchedPart, Fingerprints | None]]
     ) -> Iterator[Fingerprints | None]:
-        """Collect each part as it comes, and hand on its fingerprints."""
+        """Collect each part as it comes, and yield its fingerprints."""
         for part, fingerprints in matched:
             self.properties.update(part.properties)
             self.keys.update(part.keys)
             self.labels.update(part.labels)
+            if part.classes is not None:
+                self.classes.append(part.classes)
             if part.ledger is not None:
                 self.ledgers.append(part.ledger)
             yield fingerprints
 
     def check_names(self, question: Question) -> None:
-        """Refuse names of a filter, and label keys, that no part has."""
+        """Refuse names of a filter, label keys and predicted classes that no part has."""
         if question.where is not None:
             self._check_properties(question)
         mapped_to = {new[0] for _, new in question.label_map or () if not isinstance(new, str)}
@@ -86,6 +91,7 @@ class _Parts:
             from velour_plugin.filters.reduce import check_labels
 
             check_labels(question.split, self.labels)
+        sum(self.classes, ClassCounts()).check()
 
     def _check_properties(self, question: Question) -> None:
         from velour_plugin.filters.interpret import check_properties

@@ -23,9 +23,11 @@ from velour_plugin.matching.label_map import (
     mapped,
     sorted_keys,
 )
+from velour_plugin.matching.vocabulary import ClassCounts
 
 if TYPE_CHECKING:
     from velour_plugin.filters import Node, Split, Where
+    from velour_plugin.partitions import PartitionedDataset
 
 _COMMON = ("label_map", "label_keys")
 """Parameters of every task."""
@@ -40,12 +42,15 @@ class MatchedPart:
         properties: names of metadata.
         keys: label keys of ground truth and predictions.
         labels: of ground truth and predictions, after the label map.
+        classes: of all its predictions, whatever the filter selects; ``None`` where the
+            evaluator does not compare classes.
     """
 
     ledger: Ledger | None
     properties: set[str]
     keys: set[str]
     labels: set[LabelName]
+    classes: ClassCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Question:
         label_map: pairs of old and new label: two values, or two (key, value).
         label_keys: the keys that are evaluated; ``None`` for all.
         where: the filter; ``None`` for all datums. Its labels are those after the label map.
+        given: the evaluator's parameters before they were completed.
     """
 
     evaluator: Evaluator
@@ -65,10 +71,11 @@ class Question:
     label_map: Sequence[tuple[Any, Any]] | None
     label_keys: Sequence[str] | None
     where: Node | None
+    given: Mapping[str, Any]
 
     @classmethod
     def of(cls, evaluator: Evaluator, parameters: Mapping[str, Any], where: Where) -> Question:
-        """Check parameters and filter.
+        """Make a question of an evaluator, with checked parameters and filter.
 
         Raises:
             UnknownName: the task has no such parameter.
@@ -94,11 +101,19 @@ class Question:
             label_pairs(parameters.get("label_map")),
             sorted_keys(parameters.get("label_keys")),
             node,
+            of_task,
         )
+
+    def on(self, dataset: Dataset | PartitionedDataset) -> Question:
+        """The question as it is asked of a dataset, whose metadata decides some defaults."""
+        defaults = self.evaluator.defaults_for(dataset.metadata)
+        if not defaults:
+            return self
+        return replace(self, parameters=self.evaluator.parameters({**defaults, **self.given}))
 
     @classmethod
     def certified(cls, evaluator: Evaluator, certificate: Certificate) -> Question:
-        """The question of the evaluation that has this certificate."""
+        """Return the question of the evaluation that has this certificate."""
         where = None if certificate.filter is None else json.loads(certificate.filter)
         label_map = label_mapping(certificate.label_map)
         return cls.of(evaluator, {**certificate.parameters, "label_map": label_map}, where)
@@ -109,7 +124,7 @@ class Question:
         return split_filter(self.where)
 
     def certificate(self, dataset: str, digests: ContentDigests) -> Certificate:
-        """The certificate of an evaluation of a dataset's content.
+        """Make the certificate of an evaluation of a dataset's content.
 
         Args:
             dataset: its name.
@@ -145,7 +160,7 @@ class Question:
         return canonical_json([self.json_label_map, keys]) != canonical_json(certified)
 
     def match(self, dataset: Dataset) -> MatchedPart:
-        """Match a dataset with predictions, or a part of one."""
+        """Match a dataset with predictions, or a part of one; nothing is stored."""
         names, selected = dataset.datums.properties, dataset
         if self.where is not None:
             names = names | _annotation_properties(dataset, self.split)
@@ -159,7 +174,12 @@ class Question:
             names,
             {key for table in _sides(dataset) for key, _ in table.labels},
             {name for table in _sides(relabelled) for name in table.labels},
+            self.classes_of(dataset) if self.evaluator.compares_classes else None,
         )
+
+    def classes_of(self, dataset: Dataset) -> ClassCounts:
+        """Count the predictions of a dataset by whether the ground truth has their classes."""
+        return ClassCounts.of(dataset, self.label_map, self.label_keys)
 
     def _selected(self, dataset: Dataset) -> Dataset:
         """The datums that the filter selects."""

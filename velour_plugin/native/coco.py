@@ -30,7 +30,7 @@ _NO_REGION: Mapping[str, Any] = {
 
 
 class MalformedCoco(ValueError):
-    """Bytes that are no JSON, or no COCO file.
+    """Raised for bytes that are no JSON, or no COCO file.
 
     Args:
         expected: the syntax that should be there.
@@ -45,7 +45,7 @@ class MalformedCoco(ValueError):
 
 
 class UseJson(Exception):
-    """This reader does not support a file; Python's ``json`` may read it."""
+    """Raised for a file that this reader does not support; Python's ``json`` may read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class TruthColumns:
-    """A COCO file of ground truth."""
+    """A COCO file of ground truth: images and categories by id, and its annotations."""
 
     images: Names
     categories: Names

@@ -89,8 +89,8 @@ static int read_crowd(Reader *reader, uint8_t *crowd)
         return read_word(reader, "null");
     if (!read_double(reader, &value))
         return 0;
-    *crowd = value != 0;
-    return 1;
+    *crowd = value == 1;
+    return value == 0 || value == 1 || unsupported(reader);
 }
 
 /* Parts of a record, a bit each. */
@@ -175,7 +175,7 @@ static int read_part(Reader *reader, Records *to, int64_t row, int part)
     case SCORE:
         return read_double(reader, &to->out_score[row]);
     case AREA:
-        return read_double(reader, &to->out_area[row]);
+        return is_null(reader) ? read_word(reader, "null") : read_double(reader, &to->out_area[row]);
     case CROWD:
         return read_crowd(reader, &to->out_crowd[row]);
     case ID: /* -1 stands for none here */

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def column(name: str, values: NDArray[Any], kind: Any) -> NDArray[Any]:
-    """Bring a column into the type and layout that the C code reads.
+    """Convert a column to the type and layout that the C code reads.
 
     Raises:
         ValueError: a value does not fit the type.

@@ -40,7 +40,7 @@ def digest_annotations(
     extras: Mapping[str, Strings],
     regions: RegionArrays | None,
 ) -> Values:
-    """Digest two parts for each datum: its uid, and its annotations.
+    """Digest the uid and the annotations of each datum: ``(datums, 32)`` bytes.
 
     Args:
         uids: of the datums, in order.
@@ -75,7 +75,7 @@ def digest_annotations(
 
 
 def digest_strings(before: bytes, strings: Strings, after: bytes) -> Values:
-    """Digest one part for each string: ``before``, the string, ``after``."""
+    """Digest ``before``, a string and ``after`` as one part, for each string: ``(n, 32)``."""
     result = library.functions.digest_texts(
         before=before,
         text=strings.data,
@@ -88,14 +88,14 @@ def digest_strings(before: bytes, strings: Strings, after: bytes) -> Values:
 
 
 def measured_digits(digests: Values) -> Values:
-    """Digests as parts of another digest: ``(n, 72)``, the length and the digits."""
+    """Encode digests as parts of another digest: ``(n, 72)`` bytes, the length and the digits."""
     result = library.functions.measured_digits(digests=column("digests", digests, np.uint8))
     parts: Values = result["parts"]
     return parts
 
 
 def digest_pairs(first: Values, second: Values) -> Values:
-    """Digest pairs of digests, each as hexadecimal digits."""
+    """Digest pairs of digests, each as hexadecimal digits: ``(n, 32)`` bytes."""
     result = library.functions.digest_pairs(
         first=column("first", first, np.uint8),
         second=column("second", second, np.uint8),

@@ -32,7 +32,7 @@ class LabelPixels:
 
     @classmethod
     def of(cls, image: NDArray[Any]) -> LabelPixels:
-        """The pixels of an image of whole numbers, of any type and layout."""
+        """View an image of whole numbers, of any type and layout, as the C code reads it."""
         image = np.ascontiguousarray(image, image.dtype.newbyteorder("="))
         pixels = image[..., None].view(np.uint8)
         if image.dtype.itemsize == 1 and image.dtype.kind in "bu":
@@ -47,7 +47,7 @@ class LabelPixels:
 
 
 def label_edges(pixels: LabelPixels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Run edges of the mask of each number, see :mod:`velour_plugin.domain.columns.rle`.
+    """Find the run edges of the mask of each number, see :mod:`velour_plugin.domain.columns.rle`.
 
     Args:
         pixels: ``(height, width)`` of them, counted.

@@ -17,7 +17,7 @@ ENGINES = ("auto", "native", "numpy")
 
 
 class Compiled:
-    """A compiled module; ``functions`` is ``None`` where it is absent.
+    """A module of C, if it can be imported; ``functions`` is ``None`` where it is absent.
 
     Its functions take arrays by name and return a dictionary of arrays. They raise ``TypeError``
     for an array of another type, and ``ValueError`` for another length or a value that is out of
@@ -58,7 +58,7 @@ class Compiled:
         return engine != "numpy" and self.functions is not None
 
     def describe(self) -> str:
-        """The engine that runs, and why, in a few words."""
+        """Say which engine runs, and why, in a few words."""
         if self.available():
             return f"compiled, up to {threads()} threads"
         if self.functions is not None:
@@ -71,7 +71,7 @@ library = Compiled("velour_plugin.native._native")
 
 
 def threads() -> int:
-    """Number of threads of one call: the processors of this process, at most 16.
+    """Return the number of threads of one call: the processors of this process, at most 16.
 
     Raises:
         InvalidInput: ``VELOUR_THREADS`` is no whole number above 0.
@@ -86,5 +86,5 @@ def threads() -> int:
 
 
 def threads_for(rows: int) -> int:
-    """Number of threads for so many rows: one below 20,000, as starting threads has a cost."""
+    """Return the number of threads for so many rows: 1 below 20,000, as starting them costs."""
     return threads() if rows >= 20_000 else 1

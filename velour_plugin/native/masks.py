@@ -74,7 +74,7 @@ class Texts:
 
 
 def masks_of(rasters: Sequence[Any]) -> Masks:
-    """Rasters (``edges``, ``height``, ``width``) as one :class:`Masks`."""
+    """Collect rasters (``edges``, ``height``, ``width``) in one :class:`Masks`."""
     edges = [raster.edges for raster in rasters]
     first = np.cumsum([0, *(edge.size for edge in edges)])
     return Masks(
@@ -87,7 +87,7 @@ def masks_of(rasters: Sequence[Any]) -> Masks:
 
 
 def texts_of(texts: Sequence[bytes | str], sizes: NDArray[np.int64]) -> Texts:
-    """COCO's compressed run lengths as one :class:`Texts`.
+    """Collect COCO's compressed run lengths in one :class:`Texts`.
 
     Args:
         texts: ``n`` run lengths.
@@ -155,7 +155,7 @@ def rasterise(
 
 
 def measure(masks: Masks) -> tuple[Floats, Floats]:
-    """Areas ``(n,)`` in pixels, and boxes ``(n, 4)`` as x, y, width, height; 0 without pixels."""
+    """Return areas ``(n,)`` in pixels and boxes ``(n, 4)`` x, y, width, height; 0 if empty."""
     measured = library.functions.measure_rasters(masks=masks, threads=threads_for(len(masks.edges)))
     areas = measured["area"]
     left, right, top, bottom = measured["box"].T

@@ -31,7 +31,7 @@ class EntryPoint(NamedTuple):
     distribution: str
 
     def load(self) -> Any:
-        """Import the object."""
+        """Import and return the object."""
         module, _, path = self.value.partition("[")[0].partition(":")
         target = import_module(module.strip())
         for attribute in filter(None, path.strip().split(".")):
@@ -40,7 +40,7 @@ class EntryPoint(NamedTuple):
 
 
 def entry_points(group: str) -> Iterator[EntryPoint]:
-    """Entry points of all distributions; of two equal names the first on the path counts."""
+    """Yield the entry points of a group; of two equal names the first on the path counts."""
     if not _only_folders():
         yield from _of_importlib(group)
         return

@@ -108,23 +108,23 @@ class Plugins:
         return self._providers
 
     def provider(self, kind: str, name: str) -> str:
-        """The plugin behind an offer that was collected."""
+        """Return the name of the plugin behind an offer that was collected."""
         return self._providers[kind, name]
 
     def evaluator(self, task: str) -> Evaluator:
-        """The evaluator of a task; an unknown task is refused, naming those that exist."""
+        """Return the evaluator of a task; an unknown task is refused, naming those that exist."""
         if not isinstance(task, str) or task not in self.evaluators:
             raise UnknownName("task", task, self.evaluators)
         return self.evaluators[task]
 
     def format(self, name: str) -> Format:
-        """A dataset format; an unknown name is refused, naming those that exist."""
+        """Return a dataset format by name; an unknown name is refused, naming those that exist."""
         if not isinstance(name, str) or name not in self.formats:
             raise UnknownName("format", name, self.formats)
         return self.formats[name]
 
     def commands(self, taken: Iterable[str] = ()) -> dict[str, click.Command]:
-        """Commands of plugins by name; names in ``taken`` are Velour's own commands."""
+        """Return the plugins' commands by name; names in ``taken`` are Velour's own commands."""
         if self._commands is None:
             self._providers.update({("command", name): "velour itself" for name in taken})
             self._commands = self._collect("velour_commands", "command", "name")
@@ -146,7 +146,7 @@ class Plugins:
             raise NotFound("autologging: no plugin has runs to log to: install MLflow.")
 
     def find_runs(self, query: str, experiments: Sequence[str] | None) -> set[str]:
-        """Ids of the runs that a query of the tracker matches.
+        """Return the ids of the runs that a query of the tracker matches.
 
         Raises:
             NotFound: no plugin has runs.
@@ -159,7 +159,7 @@ class Plugins:
         return set(run_ids)
 
     def evaluate_tracked(self, request: TrackedEvaluation) -> Evaluation:
-        """Evaluate in a run of a tracker.
+        """Evaluate in a run of a tracker, by the first plugin that does.
 
         Raises:
             NotFound: no plugin tracks runs.
@@ -252,7 +252,7 @@ class Plugins:
 
 @lru_cache(maxsize=1)
 def installed() -> Plugins:
-    """The plugins of this environment, found once per process.
+    """Return the plugins of this environment, found once per process.
 
     Raises:
         BadPlugin: a plugin implements an unknown hook, or a hook with unknown arguments.

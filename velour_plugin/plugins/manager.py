@@ -39,7 +39,7 @@ class PluginManager(pluggy.PluginManager):
             self.register(plugin, name)
 
     def register(self, plugin: object, name: str | None = None) -> str | None:
-        """Register a plugin whose implementations fit the hooks.
+        """Register a plugin whose implementations fit the hooks; return its name.
 
         Raises:
             BadPlugin: an implementation has an argument unknown to its hook, or the plugin has
@@ -74,7 +74,7 @@ class PluginManager(pluggy.PluginManager):
                     )
 
     def calls(self, hook: str) -> Sequence[tuple[str, Callable[..., Any]]]:
-        """Each plugin that implements a hook, with a function that calls it inside all wrappers.
+        """List the plugins with a hook, each with a function that calls it inside all wrappers.
 
         Where there are only wrappers, one call of these.
         """
@@ -90,16 +90,16 @@ class PluginManager(pluggy.PluginManager):
         ]
 
     def wrappers(self, hook: str) -> Sequence[str]:
-        """The plugins that wrap a hook: pluggy runs all of them around each call."""
+        """List the plugins that wrap a hook: pluggy runs all of them around each call."""
         wrappers = filter(_is_wrapper, self._implementations(hook))
         return [self.provider(wrapper.plugin) for wrapper in wrappers]
 
     def taken(self, hook: str) -> set[str]:
-        """Names of the arguments that any plugin takes."""
+        """Return the names of the arguments of a hook that any plugin takes."""
         return {name for call in self._implementations(hook) for name in call.argnames}
 
     def provider(self, plugin: object) -> str:
-        """The name of a plugin, with its distribution and version where it has one."""
+        """Return the name of a plugin, with its distribution and version where it has one."""
         return self.get_name(plugin) or repr(plugin)
 
     def _implementations(self, hook: str) -> Sequence[pluggy.HookImpl]:

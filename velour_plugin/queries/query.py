@@ -50,7 +50,7 @@ MOST_ROWS_KEPT = 1_000
 
 
 class AnswerType:
-    """The class of an answer, by its name in :mod:`velour_plugin.answers`; loaded when needed."""
+    """A descriptor: the class of :mod:`velour_plugin.answers` of some name, imported when read."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -62,7 +62,7 @@ class AnswerType:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Query(ABC, Generic[Answer]):
-    """A question to a store; ``answer_type`` is what comes back.
+    """A question to a store, as a value; ``answer_type`` is the class of its answer.
 
     Raises:
         InvalidInput: a value breaks its rule.
@@ -80,7 +80,7 @@ class Query(ABC, Generic[Answer]):
             object.__setattr__(self, name, check(name, getattr(self, name)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to JSON; :meth:`from_dict` undoes this exactly."""
+        """Convert to a dictionary that JSON can hold; :meth:`from_dict` undoes this exactly."""
         own = {item.name: _to_json(getattr(self, item.name)) for item in fields(self)}
         return {"query": self.kind, **own}
 
@@ -189,7 +189,7 @@ def is_uri(name: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RankQuery(Query["answers.Leaderboard"]):
-    """Which run is best by a metric (:func:`velour_plugin.rank` explains each field)."""
+    """Asks which run is best by a metric; fields as the arguments of :func:`velour_plugin.rank`."""
 
     kind = "rank"
     answer_type = AnswerType("Leaderboard")
@@ -219,7 +219,7 @@ class RankQuery(Query["answers.Leaderboard"]):
 
     @property
     def further_columns(self) -> tuple[str, ...]:
-        """The named columns, and those that ``having`` is a condition on; the metric may be one."""
+        """Names of the columns, and of those in ``having``, each once; the metric may be one."""
         limited = [prop.name for prop in _properties(self.having)]
         return tuple(dict.fromkeys((*self.columns, *limited)))
 
@@ -245,7 +245,7 @@ class RankQuery(Query["answers.Leaderboard"]):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MatrixQuery(Query["answers.Matrix"]):
-    """How models do on datasets (:func:`velour_plugin.matrix` explains each field)."""
+    """Asks how models do on datasets; fields as the arguments of :func:`velour_plugin.matrix`."""
 
     kind = "matrix"
     answer_type = AnswerType("Matrix")
@@ -265,7 +265,7 @@ class MatrixQuery(Query["answers.Matrix"]):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SliceQuery(Query["answers.Slices"]):
-    """How a run does on slices of its data (:func:`velour_plugin.slices` explains each field)."""
+    """Asks how a run does on slices of its data; fields as for :func:`velour_plugin.slices`."""
 
     kind = "slices"
     answer_type = AnswerType("Slices")
@@ -284,7 +284,7 @@ class SliceQuery(Query["answers.Slices"]):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CompareQuery(Query["answers.Comparison"]):
-    """How two runs differ (:func:`velour_plugin.compare` explains each field)."""
+    """Asks how two runs differ; fields as the arguments of :func:`velour_plugin.compare`."""
 
     kind = "compare"
     answer_type = AnswerType("Comparison")
@@ -303,7 +303,7 @@ class CompareQuery(Query["answers.Comparison"]):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class WorstQuery(Query["answers.Worst"]):
-    """Which datums cost a run most (:func:`velour_plugin.worst` explains each field)."""
+    """Asks which datums cost a run most; fields as the arguments of :func:`velour_plugin.worst`."""
 
     kind = "worst"
     answer_type = AnswerType("Worst")
@@ -341,7 +341,7 @@ class MatchesQuery(Query["answers.Matches"]):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RecommendQuery(Query["answers.Recommendation"]):
-    """Which model to take for a need (:func:`velour_plugin.recommend` explains each field)."""
+    """Asks which model to take for a need; fields as for :func:`velour_plugin.recommend`."""
 
     kind = "recommend"
     answer_type = AnswerType("Recommendation")
@@ -349,6 +349,7 @@ class RecommendQuery(Query["answers.Recommendation"]):
     metric: OptionalName = None
     where: Filter = None
     datasets: OptionalNames = None
+    all_runs: Flag = False
     confidence: Confidence = 0.95
     resamples: PositiveDraws = 1000
     seed: Count = 0
@@ -357,11 +358,11 @@ class RecommendQuery(Query["answers.Recommendation"]):
 def label_of(
     query: RankQuery | MatrixQuery | SliceQuery | CompareQuery | WorstQuery | MatchesQuery,
 ) -> Label | None:
-    """The class that a query is about; ``None`` for all."""
+    """Return the class that a query is about; ``None`` for all."""
     return None if query.label is None else Label(*query.label)
 
 
 def metric_of(query: RankQuery | MatrixQuery) -> str:
-    """The metric of a query that names one, or that was given the only one there is."""
+    """Return the metric of a query, which it names or was given."""
     assert query.metric is not None
     return query.metric

@@ -91,7 +91,7 @@ def _family_revisions(query: Query[Any]) -> dict[str, str] | None:
 
 
 def cache_key(query: Query[Any]) -> str | None:
-    """Cache key of a query; a new version of an evaluator or property family changes it.
+    """Return the cache key of a query; a new version of an evaluator or property family changes it.
 
     ``None`` where what a tracker knows decides the answer, which may change unseen.
     """

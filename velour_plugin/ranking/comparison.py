@@ -10,6 +10,7 @@ from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.queries.query import CompareQuery, label_of
 from velour_plugin.ranking.candidates.comparability import differences
 from velour_plugin.ranking.candidates.datum_predictions import refuse_by_predictions
+from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.refusal import refuse
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run, metric_of_run
 from velour_plugin.ranking.slice_runs import cut_masks
@@ -24,7 +25,7 @@ def answer_comparison(reader: Snapshot, query: CompareQuery) -> Comparison:
     second = find_run(reader, query.candidate, query.where, first.dataset)
     candidates = [first.candidate, second.candidate]
     refuse_by_predictions(candidates, split_filter(parse_filter(query.where)))
-    differing = differences(candidates)
+    differing = differences(candidates, LedgerAccess(reader))
     if differing:
         refuse(reader, candidates, differing, may_intersect=False)
     label = label_of(query)

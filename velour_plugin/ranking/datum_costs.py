@@ -20,7 +20,7 @@ def datum_costs(
     selected: NDArray[np.bool_],
     omitted: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    """Metric gain if each of some datums is left out.
+    """Measure how much a metric gains if each of some datums is left out.
 
     Args:
         evaluator: that wrote the ledger.

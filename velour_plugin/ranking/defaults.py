@@ -15,7 +15,7 @@ _LISTED = 10
 
 
 def named_datasets(reader: Reader, names: Sequence[str] | None) -> Sequence[str]:
-    """The datasets of a query, or the store's only one.
+    """Return the datasets of a query, or the store's only one.
 
     Raises:
         NotFound: none is named, and the store has none.
@@ -37,7 +37,7 @@ def named_datasets(reader: Reader, names: Sequence[str] | None) -> Sequence[str]
 def named_metric(
     reader: Reader, metric: str | None, datasets: Sequence[str], label: Label | None = None
 ) -> str:
-    """The metric of a query, or the first of the only task on its datasets, maybe of one label.
+    """Return the metric of a query, or the first of the only task on its datasets.
 
     Raises:
         NotFound: none is named, and nothing was evaluated on the datasets.
@@ -59,7 +59,7 @@ def named_metric(
 
 
 def newest_first(reader: Reader, datasets: Sequence[str]) -> list[str]:
-    """Names of datasets in the order of their newest versions."""
+    """Sort the names of datasets by their newest versions, the latest first."""
     return sorted(datasets, key=lambda name: -reader.versions(name)[0].id)
 
 

@@ -75,7 +75,7 @@ class Columns:
     def joined(
         self, competitors: Sequence[Competitor], measured: Sequence[Measurement]
     ) -> list[Row]:
-        """Competitors with their numbers and the values of all columns, in order.
+        """Return competitors with their numbers and the values of all further columns, in order.
 
         Raises:
             InvalidInput: no run has a column.
@@ -98,7 +98,7 @@ class Columns:
         return self._admits is None or self._admits(_RowSubject(values)) is True
 
     def notes(self, left_out: Sequence[Row]) -> list[str]:
-        """Which rows do not meet the condition."""
+        """Return a line that names the rows that do not meet the condition; none if all do."""
         if not left_out or self.having is None:
             return []
         names = ", ".join(sorted(row.competitor.name for row in left_out))

@@ -46,7 +46,7 @@ class Column:
 def choose_on(
     access: LedgerAccess, query: MatrixQuery, dataset: str
 ) -> tuple[str, Chosen, str | None]:
-    """A dataset with the evaluations on it that have the metric, or why there are none."""
+    """Return the dataset, its evaluations that have the metric, and why there are none."""
     choice = Choice(metric_of(query), label_of(query), all_runs=query.all_runs)
     try:
         return dataset, choose_candidates(access, dataset, choice), None
@@ -80,7 +80,7 @@ def columns_of(
     reason: str | None,
     row_name: RowNames,
 ) -> list[Column]:
-    """Columns of a dataset: one for each task, or for each slice."""
+    """Make the columns of a dataset: one for each task, or for each slice."""
     if reason is not None:
         return [Column(dataset, dataset, None, None, {}, reason, reason == NOT_EVALUATED)]
     by_task = _rows_of_tasks(chosen.candidates, row_name)

@@ -19,7 +19,7 @@ def leaderboard_notes(
     query: RankQuery,
     total: int,
 ) -> list[str]:
-    """Notes on a leaderboard of some selections of ``total`` datums."""
+    """Return the notes on a leaderboard of some selections of ``total`` datums."""
     if not any(len(selected) for each in selections for selected in each.selected):
         names = ", ".join(repr(each.dataset) for each in selections)
         if query.where is None:
@@ -37,7 +37,7 @@ def leaderboard_notes(
 def selection_hints(
     reader: Snapshot, selections: Sequence[DatasetSelection], query: RankQuery
 ) -> list[str]:
-    """Values that exist, where a filter names others and selects nothing of any dataset."""
+    """Name values that exist, where a filter names others and so selects nothing of any dataset."""
     if query.where is None or any(map(len, (each for s in selections for each in s.selected))):
         return []
     versions = {each.candidates[0].version.id: each.candidates[0].version for each in selections}

@@ -15,7 +15,7 @@ from velour_plugin.queries.query import RankQuery, label_of
 from velour_plugin.ranking.candidates.candidate_metadata import datasets_with_candidates
 from velour_plugin.ranking.candidates.comparability import name_of
 from velour_plugin.ranking.candidates.folding import folding_notes
-from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
+from velour_plugin.ranking.candidates.ledger_access import LedgerAccess, is_outdated
 from velour_plugin.ranking.candidates.newest import Choice
 from velour_plugin.ranking.candidates.selection import Competitors, select
 from velour_plugin.ranking.defaults import named_datasets, named_metric
@@ -67,7 +67,7 @@ class Ranking:
         self.ledgers = None if self._is_stored else self.competitors.ledgers()
 
     def leaderboard(self) -> Leaderboard:
-        """Compute values, intervals and probabilities."""
+        """Compute values, intervals and probabilities, and return the leaderboard."""
         measured = self._measured()
         self._check_label()
         rows = self.columns.joined(self.competitors.all, measured)
@@ -114,7 +114,8 @@ class Ranking:
         query = self.query
         whole = query.where is None and not query.parameters and self.selections[0].shared is None
         alone = len(self.selections) == 1 and not self.columns.metrics
-        return whole and alone and not query.resamples
+        outdated = any(map(is_outdated, self.selections[0].candidates))
+        return whole and alone and not outdated and not query.resamples
 
     @property
     def _lower_is_better(self) -> bool:

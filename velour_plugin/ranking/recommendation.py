@@ -1,11 +1,13 @@
 """Which model is best for a need, over all datasets that have datums for it.
 
 Datasets on which the same models were evaluated are put together and ranked as one; models that
-never met on the same datums share no probability.
+never met on the same datums share no probability. If all runs are candidates, each dataset is
+ranked by itself, as a run is of one dataset.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -67,15 +69,17 @@ def answer_recommendation(reader: Snapshot, query: RecommendQuery) -> Recommenda
     if not leaderboards:
         reasons = "".join(f"\n  {name}: {why}" for name, why in left_out.items())
         raise NotFound(f"no dataset can say which model is best by {metric}:{reasons}")
+    if query.all_runs:
+        pooled = [(pool, _by_run(leaderboard)) for pool, leaderboard in pooled]
     pooled.sort(key=lambda entry: -entry[1].datums)
     notes = [_coverage(pool, leaderboard) for pool, leaderboard in pooled]
     if len(pooled) > 1:
         notes.append(_SEPARATE)
     folded = [item for ranking in rankings.values() for item in ranking.folded]
-    notes += folding_notes(folded, is_alone=False)
+    notes += folding_notes(folded)
     notes += [f"Left out: {name}: {why}" for name, why in left_out.items()]
     return Recommendation(
-        title=f"Best model by {metric}",
+        title=f"Best {'run' if query.all_runs else 'model'} by {metric}",
         rows=[row for pool, leaderboard in pooled for row in _supports(pool, leaderboard)],
         notes=notes,
         boards=leaderboards,
@@ -88,6 +92,7 @@ def _on(query: RecommendQuery, names: Sequence[str]) -> RankQuery:
         metric=query.metric,
         datasets=names,
         where=query.where,
+        all_runs=query.all_runs,
         confidence=query.confidence,
         resamples=query.resamples,
         seed=query.seed,
@@ -99,7 +104,7 @@ def _pools(reader: Snapshot, query: RecommendQuery, rankings: Mapping[str, Ranki
     by_models: dict[frozenset[str], list[str]] = {}
     pools = []
     for name, ranking in rankings.items():
-        if ranking.selects_datums:
+        if ranking.selects_datums and not query.all_runs:
             by_models.setdefault(ranking.models, []).append(name)
         else:
             pools.append(Pool([name], ranking))
@@ -123,6 +128,19 @@ def _leaderboard(ranking: Ranking, name: str, left_out: dict[str, str]) -> Leade
         return leaderboard
     left_out[name] = "; ".join(leaderboard.notes) or "no run has a value"
     return None
+
+
+def _by_run(leaderboard: Leaderboard) -> Leaderboard:
+    """The leaderboard with rows that are called by model and run."""
+    often = Counter(row.name for row in leaderboard)
+    names = [
+        f"{row.name} {row.run_id[:8]}" if row.run_id and often[row.name] > 1 else row.name
+        for row in leaderboard
+    ]
+    return replace(
+        leaderboard,
+        rows=[replace(row, model=name) for row, name in zip(leaderboard, names, strict=True)],
+    )
 
 
 def _supports(pool: Pool, leaderboard: Leaderboard) -> list[Support]:

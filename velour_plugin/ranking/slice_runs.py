@@ -86,7 +86,7 @@ def _mask(reader: Reader, run: EvaluatedLedger, where: Where) -> Mask:
 
 
 def cut_masks(reader: Reader, run: EvaluatedLedger, cut: Cut) -> list[tuple[str, Mask]]:
-    """Name and mask of each slice: ``(datums,)`` bool over the ledger, True if also selected."""
+    """Return each slice's name and ``(datums,)`` mask of the ledger, where also selected."""
     if isinstance(cut, Mapping):
         ((_, filters),) = cut.items()
         return [(name, _mask(reader, run, where)) for name, where in filters.items()]

@@ -39,7 +39,7 @@ _CLOCK = {"hour": "%H h", "month": "%m %B", "weekday": "%u %A", "year": "%Y"}
 def masks(
     datums: Sequence[Datum], cut: Cut, dataset: str, truth: AnnotationTable | None = None
 ) -> dict[str, Mask]:
-    """Which datums each slice holds.
+    """Return which datums each slice holds.
 
     Args:
         datums: of one dataset.
@@ -76,7 +76,7 @@ def masks(
 
 
 def cut_name(cut: Cut) -> str:
-    """Name of a cut."""
+    """Return the name of a cut: the text itself, or the only key of a mapping."""
     return cut if isinstance(cut, str) else next(iter(cut))
 
 

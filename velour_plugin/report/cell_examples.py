@@ -14,7 +14,7 @@ EXAMPLES, SIDE = 60, 220
 
 
 def example_uids(findings: Findings) -> list[str]:
-    """Datums to draw for the cells of the matrix: one of each cell, then a second, and so on.
+    """List datums to draw for the cells of the matrix: one of each cell, then a second, and so on.
 
     Cells with many errors come first; at most :data:`EXAMPLES` datums.
     """
@@ -33,7 +33,7 @@ def example_uids(findings: Findings) -> list[str]:
 
 
 def examples_content(findings: Findings, images: Sequence[Drawn]) -> Mapping[str, Any] | None:
-    """What the page's script shows when a cell is clicked; ``None`` without examples.
+    """Return what the page's script shows when a cell is clicked; ``None`` without examples.
 
     Returns:
         ``cells``, by row and column of the figure a list of uids; and ``images``, pairs of a uid

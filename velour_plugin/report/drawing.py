@@ -37,14 +37,14 @@ SIDE, MANY = 640, 100
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """An image with ground truth and predictions drawn on it."""
+    """A datum's image with its ground truth and predictions drawn on it, and its uid."""
 
     uid: str
     image: Image
 
 
 def image_folders(folder: Path | None, source_path: str | None = None) -> Iterator[Path]:
-    """Folders in which images may be, the most likely first.
+    """Yield the folders in which images may be, the most likely first.
 
     Args:
         folder: the one that the caller passes; only it and the folders in it are searched then.
@@ -67,7 +67,7 @@ def image_folders(folder: Path | None, source_path: str | None = None) -> Iterat
 
 
 def image_file(datum: Datum, folders: Sequence[Path]) -> Path | None:
-    """The file that a datum's metadata name, or else its uid, in the first folder that has it.
+    """Return the file that a datum's metadata name, or else its uid; ``None`` if no folder has it.
 
     A uid may lack the ending of the file's name.
     """
@@ -94,7 +94,7 @@ def _is_image(name: str) -> bool:
 def drawn(
     dataset: Dataset, uids: Sequence[str], folder: Path | None, threshold: float = 0.0
 ) -> Iterator[Drawn]:
-    """Draw the images that exist and can be read.
+    """Yield the images that exist and can be read, drawn one at a time; others are skipped.
 
     Args:
         dataset: with predictions.
@@ -112,7 +112,7 @@ def drawn(
 
 
 def data_url(image: Image, side: int = SIDE) -> str:
-    """A JPEG as a URL that holds it, no longer than ``side`` pixels."""
+    """Encode an image as JPEG in a ``data:`` URL, no side longer than ``side`` pixels."""
     if max(image.size) > side:
         image = image.copy()
         image.thumbnail((side, side))

@@ -63,7 +63,7 @@ class LabelFinding:
 
 @dataclass(frozen=True, slots=True)
 class SliceFinding:
-    """The task's first headline metric over a slice of the datums."""
+    """The task's first headline metric over a slice, and its difference to that of all datums."""
 
     by: str
     name: str
@@ -110,7 +110,7 @@ class Findings:
 
     @cached_property
     def worst(self) -> Sequence[int]:
-        """Positions of the datums that cost most, as ``velour worst`` orders them."""
+        """Indices of the datums that cost most, in the order of ``velour worst``."""
         order = np.argsort(-np.nan_to_num(self.costs), kind="stable")[:WORST]
         return [int(index) for index in order if self.costs[index] > 0]
 
@@ -125,7 +125,7 @@ class Findings:
         return points
 
     def overall(self, name: str) -> Metric | None:
-        """A metric about all labels, such as a matrix or a curve; ``None`` where undefined."""
+        """Return a metric about all labels, such as a matrix or a curve; ``None`` if undefined."""
         for metric in self.evaluation.metrics:
             if metric.name == name and metric.label is None and metric.value is not None:
                 return metric
@@ -133,7 +133,7 @@ class Findings:
 
 
 def find(evaluation: Evaluation, dataset: Dataset, cuts: Iterable[Cut] | None = None) -> Findings:
-    """Compute what is worth showing.
+    """Compute what a report shows of an evaluation.
 
     Args:
         evaluation: of ``dataset``.
@@ -178,7 +178,7 @@ def _costs(evaluation: Evaluation, by_datum: Mapping[str, NDArray[Any]]) -> NDAr
 
 
 def usual_cuts(datums: Sequence[Datum]) -> list[str]:
-    """Properties to slice by when none are named: strings, booleans, integers of few values."""
+    """Name the metadata to slice by by default: texts, booleans and integers of few values."""
     values: dict[str, set[Any] | None] = {}
     for datum in datums:
         for name, value in datum.metadata.items():

@@ -21,7 +21,7 @@ _AT_ONCE = 250
 
 
 def ledger_rows(ledger: Ledger) -> int:
-    """Rows of the longest table that is there: resampling takes time in proportion."""
+    """Count the rows of the longest table that is computed: resampling takes time in proportion."""
     waiting = set(ledger.waiting)
     tables = (ledger.tables[name] for name in ledger.tables if name not in waiting)
     columns = (column for table in tables for column in table.values())
@@ -31,7 +31,7 @@ def ledger_rows(ledger: Ledger) -> int:
 def headline_intervals(
     evaluation: Evaluation, evaluator: Evaluator
 ) -> dict[str, tuple[float, float]]:
-    """Intervals of the headline metrics that have one, by name.
+    """Compute the confidence intervals of the headline metrics that have one, by name.
 
     They are empty where fewer than five datums were evaluated, or more than :data:`ROWS` rows
     would have to be resampled.

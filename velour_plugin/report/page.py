@@ -33,7 +33,7 @@ ROWS, COLUMNS, CHARACTERS = 100, 8, 1_000
 
 
 def report(findings: Findings, images: Sequence[Drawn] = ()) -> str:
-    """Write the page.
+    """Return the report of an evaluation as one page of HTML that needs no other file.
 
     Args:
         findings: what to show.

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 @cache
 def packed_plotly() -> str:
-    """plotly.js, deflated and in base64: a third of its size."""
+    """Return plotly.js, deflated and in base64: a third of its size."""
     source = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
     return base64.b64encode(zlib.compress(source, 6)).decode()
 

@@ -12,7 +12,7 @@ METADATA = 6
 
 
 def label_rows(findings: Findings) -> list[dict[str, Any]]:
-    """A row a label: its name, its first metric, how many datums have it, other metrics."""
+    """Make a row for each label: name, first metric, how many datums have it, other metrics."""
     rows = []
     for label in findings.labels:
         (first, value), *others = label.values.items()
@@ -21,7 +21,7 @@ def label_rows(findings: Findings) -> list[dict[str, Any]]:
 
 
 def slice_rows(findings: Findings) -> list[dict[str, Any]]:
-    """A row a slice: its name, the first headline metric, datums, difference to all datums."""
+    """Make a row for each slice: name, first headline metric, datums, difference to all datums."""
     return [
         {
             "slice": f"{part.by}: {part.name}",
@@ -34,7 +34,7 @@ def slice_rows(findings: Findings) -> list[dict[str, Any]]:
 
 
 def worst_rows(findings: Findings) -> list[dict[str, Any]]:
-    """A row each of the worst datums: its uid, cost, errors by kind, and some metadata."""
+    """Make a row for each of the worst datums: uid, cost, errors by kind, and some metadata."""
     rows = []
     for index in findings.worst:
         datum = findings.datums[index]
@@ -54,7 +54,7 @@ def worst_rows(findings: Findings) -> list[dict[str, Any]]:
 
 
 def leaderboard_rows(findings: Findings) -> list[dict[str, Any]]:
-    """A row a model of the dataset, the best first; the evaluated one is marked."""
+    """Make a row for each model of the dataset, the best first; the evaluated one is marked."""
     if findings.leaderboard is None:
         return []
     evaluation = findings.evaluation
@@ -73,7 +73,7 @@ def leaderboard_rows(findings: Findings) -> list[dict[str, Any]]:
 
 
 def certificate_rows(findings: Findings) -> list[dict[str, Any]]:
-    """A row a field of the certificate."""
+    """Make a row for each field of the certificate."""
     fields = {"evaluation": findings.evaluation.id, **findings.evaluation.certificate.to_dict()}
     return [
         {"field": name, "value": value if isinstance(value, str) else json.dumps(value)}
@@ -82,7 +82,7 @@ def certificate_rows(findings: Findings) -> list[dict[str, Any]]:
 
 
 def interval_text(interval: tuple[float, float] | None) -> str | None:
-    """An interval as text.
+    """Write an interval with four decimals; ``None`` stays.
 
     >>> interval_text((0.41237, 0.5))
     '0.4124–0.5000'

@@ -1,8 +1,9 @@
 """Ledgers as bytes: parquet tables one after another, behind a header that describes them.
 
 Layout: the bytes ``VLD1``, the header's length as four bytes, little-endian, the
-header in JSON, then the tables in the header's order. A table is decoded when it is first
-used: most queries need a third of a ledger.
+header in JSON, then the tables in the header's order, then the CRC-32 of all that, as four bytes;
+older ledgers end before it. A table is decoded when it is first used: most queries need a third
+of a ledger.
 
 A store keeps a ledger in three pieces (:class:`LedgerPieces`): the tables for metrics, those of
 details once they were used, and the list of datums, which many ledgers share.
@@ -12,7 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +30,7 @@ from velour_plugin.domain.encoding.arrow import (
 )
 from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.domain.ledger import Columns, LazyTables, Ledger
-from velour_plugin.errors import StoreUnavailable
+from velour_plugin.errors import DamagedContent, StoreUnavailable
 
 _MAGIC = b"VLD1"
 _UIDS = ""
@@ -36,18 +40,19 @@ _EXPANSION = 8
 
 
 def ledger_to_bytes(ledger: Ledger) -> bytes:
-    """A ledger as bytes; :func:`ledger_from_bytes` undoes it exactly."""
+    """Encode a ledger; :func:`ledger_from_bytes` undoes it exactly."""
     return _packed(_head(ledger), {_UIDS: _uid_column(ledger.datums), **ledger.tables})
 
 
 def ledger_from_bytes(content: bytes) -> Ledger:
-    """Read a ledger back.
+    """Decode what :func:`ledger_to_bytes` made.
 
     Raises:
         StoreUnavailable: the bytes are no ledger, or one of a newer version of Velour.
     """
-    header, tables = _unpacked(content)
-    return _ledger(header, tables, _uids(tables.pop(_UIDS)))
+    with undamaged("a ledger"):
+        header, tables = _unpacked(content, "a ledger")
+        return _ledger(header, tables, _uids(tables.pop(_UIDS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,45 +109,92 @@ class LeanLedger:
     measured_only: bool = False
 
     @classmethod
-    def of(cls, content: bytes, datums: Callable[[str], tuple[str, ...]]) -> LeanLedger:
+    def of(
+        cls, content: bytes, datums: Callable[[str], tuple[str, ...]], evaluation_id: str = "?"
+    ) -> LeanLedger:
         """Read a piece back.
 
         Args:
             content: :attr:`LedgerPieces.content`.
             datums: the list of datums of a digest.
+            evaluation_id: for messages.
 
         Raises:
+            DamagedContent: the bytes are not those that were stored.
             StoreUnavailable: the bytes are no ledger, or one of a newer version of Velour.
         """
-        header, tables = _unpacked(content)
-        ledger = _ledger(header, tables, datums(header["uids"]))
-        nbytes = len(content) + tables.nbytes
-        return cls(ledger, tuple(header["details"]), nbytes, header.get("measured_only", False))
+        name = f"the ledger of evaluation {evaluation_id}"
+        with undamaged(name):
+            header, tables = _unpacked(content, name)
+            ledger = _ledger(header, tables, datums(header["uids"]))
+            nbytes = len(content) + tables.nbytes
+            measured_only = header.get("measured_only", False)
+            return cls(ledger, tuple(header["details"]), nbytes, measured_only)
+
+    def check(self) -> None:
+        """Read every table of a ledger without a checksum, as older versions of Velour wrote it.
+
+        Raises:
+            DamagedContent: one cannot be read back.
+        """
+        if not getattr(self.ledger.tables, "has_checksum", True):
+            list(self.ledger.tables.values())
 
     def with_details(self, load: Callable[[], Mapping[str, Columns]]) -> Ledger:
-        """The whole ledger; details are loaded when one of their tables is first used."""
+        """Return the whole ledger; details are loaded when one of their tables is first used."""
         if not self.details:
             return self.ledger
         return replace(self.ledger, tables=LazyTables(self.ledger.tables, self.details, load))
 
 
 def details_to_bytes(tables: Mapping[str, Columns]) -> bytes:
-    """Tables of details as bytes: :attr:`LedgerPieces.details`."""
+    """Encode tables of details, for :attr:`LedgerPieces.details`."""
     return _packed({}, tables)
 
 
-def details_from_bytes(content: bytes) -> Mapping[str, Columns]:
+def details_from_bytes(content: bytes, evaluation_id: str = "?") -> Mapping[str, Columns]:
     """Read tables of details back, each when it is first used.
 
     Raises:
+        DamagedContent: the bytes are not those that were stored.
         StoreUnavailable: the bytes are no tables, or those of a newer version of Velour.
     """
-    return _unpacked(content)[1]
+    name = f"the details of evaluation {evaluation_id}"
+    with undamaged(name):
+        return _unpacked(content, name)[1]
 
 
-def uids_from_bytes(content: bytes) -> tuple[str, ...]:
-    """Read a list of datums back: :attr:`LedgerPieces.uids`."""
+def uids_from_bytes(content: bytes, digest: str) -> tuple[str, ...]:
+    """Read a list of datums back: :attr:`LedgerPieces.uids` with its :attr:`LedgerPieces.digest`.
+
+    Raises:
+        ValueError: it is not what was stored.
+    """
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise ValueError("its list of datums differs from its digest")
     return _uids(_from_parquet(content, 0, len(content)))
+
+
+@contextmanager
+def undamaged(name: str) -> Iterator[None]:
+    """Name what could not be read back, whatever a decoder stumbled over in its bytes.
+
+    Args:
+        name: of what is read, with its evaluation, for the message.
+
+    Raises:
+        DamagedContent: reading it failed.
+    """
+    try:
+        yield
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        raise DamagedContent(
+            f"{name} is damaged in the store ({type(error).__name__}: {error}). Evaluate the same "
+            "predictions again, which replaces it; or leave its run out with runs= or --runs, or "
+            "a filter such as \"model <> 'name'\"."
+        ) from error
 
 
 def _head(ledger: Ledger) -> dict[str, Any]:
@@ -175,13 +227,16 @@ def _packed(head: Mapping[str, Any], tables: Mapping[str, Columns]) -> bytes:
     ]
     header = canonical_json({**head, "tables": sizes}).encode()
     size = len(header).to_bytes(4, "little")
-    return b"".join((_MAGIC, size, header, *blobs.values()))
+    content = b"".join((_MAGIC, size, header, *blobs.values()))
+    return content + zlib.crc32(content).to_bytes(4, "little")
 
 
-def _unpacked(content: bytes) -> tuple[dict[str, Any], _Tables]:
-    if content[:4] != _MAGIC:
+def _unpacked(content: bytes, name: str) -> tuple[dict[str, Any], _Tables]:
+    if not re.match(rb"VLD\d.{4}", content, re.DOTALL):
+        raise ValueError(f"it begins with {content[:4]!r}")
+    if not content.startswith(_MAGIC):
         raise StoreUnavailable(
-            f"a ledger begins with {content[:4]!r}, not {_MAGIC!r}: it was written by another "
+            f"{name} begins with {content[:4]!r}, not {_MAGIC!r}: it was written by another "
             "version of Velour; upgrade this one."
         )
     at = 8 + int.from_bytes(content[4:8], "little")
@@ -192,24 +247,48 @@ def _unpacked(content: bytes) -> tuple[dict[str, Any], _Tables]:
         spans[name] = (at, size)
         at += size
         nbytes += in_memory[0] if in_memory else _EXPANSION * size
-    return header, _Tables(content, spans, nbytes)
+    return header, _Tables(content, spans, nbytes, name, has_checksum=_check(content, at))
+
+
+def _check(content: bytes, end: int) -> bool:
+    """Compare the checksum behind the tables; false where there is none.
+
+    Raises:
+        ValueError: it differs, or the tables are cut.
+    """
+    checksum = content[end:]
+    if len(content) < end:
+        raise ValueError(f"{end} bytes were written, and {len(content)} are there")
+    if checksum and zlib.crc32(memoryview(content)[:end]).to_bytes(4, "little") != checksum:
+        raise ValueError("its checksum differs")
+    return bool(checksum)
 
 
 class _Tables(Mapping[str, Columns]):
     """Tables by name, each decoded from its parquet when it is first used."""
 
-    def __init__(self, content: bytes, spans: Mapping[str, tuple[int, int]], nbytes: int) -> None:
-        self._content, self._spans = content, dict(spans)
+    def __init__(
+        self,
+        content: bytes,
+        spans: Mapping[str, tuple[int, int]],
+        nbytes: int,
+        name: str,
+        *,
+        has_checksum: bool,
+    ) -> None:
+        self.has_checksum = has_checksum
+        self._content, self._spans, self._name = content, dict(spans), name
         self._read: dict[str, Columns] = {}
         self.nbytes = nbytes
 
     def pop(self, name: str) -> Columns:
-        """Read and remove a table that is not part of the ledger."""
+        """Remove a table that is not part of the ledger, and return it."""
         return _from_parquet(self._content, *self._spans.pop(name))
 
     def __getitem__(self, name: str) -> Columns:
         if name not in self._read:
-            self._read[name] = _from_parquet(self._content, *self._spans[name])
+            with undamaged(self._name):
+                self._read[name] = _from_parquet(self._content, *self._spans[name])
         return self._read[name]
 
     def __contains__(self, name: object) -> bool:

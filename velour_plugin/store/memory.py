@@ -36,15 +36,21 @@ class BoundedCache(Generic[Value]):
         return len(self._values)
 
     def known(self, names: Iterable[str]) -> dict[str, Value]:
-        """The cached values among some names, by name."""
+        """Return the cached ones among some names, by name."""
         with self._lock:
             cached = {name: self._values[name][0] for name in names if name in self._values}
             for name in cached:
                 self._values.move_to_end(name)
             return cached
 
+    def forget(self, name: str) -> None:
+        """Remove a value that was replaced in the store."""
+        with self._lock:
+            _, freed = self._values.pop(name, (None, 0))
+            self._nbytes -= freed
+
     def keep(self, name: str, value: Value, nbytes: int) -> None:
-        """Keep a value of ``nbytes`` bytes; others are removed where there is no room."""
+        """Cache a value of ``nbytes`` bytes; the least recently used go where there is no room."""
         with self._lock:
             if name in self._values or nbytes > self._most:
                 return

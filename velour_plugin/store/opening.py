@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from velour_plugin.errors import BadPlugin, InvalidInput
+from velour_plugin.helpers.store_urls import masked_url
 from velour_plugin.helpers.usage import in_use
 from velour_plugin.plugins.installed import installed
 from velour_plugin.store.protocol import Snapshot, Store
@@ -59,16 +60,18 @@ def open_store(url: str | None = None, create: bool = True) -> Store:
     store = installed().stores[scheme](address, create=create)
     if not isinstance(store, Store):
         raise BadPlugin(
-            f"store {masked(address)!r}: plugin {installed().provider('store', scheme)!r} opened "
-            f"{store!r}, which lacks methods of velour_plugin.Store. Correct the plugin "
+            f"store {masked_url(address)!r}: plugin {installed().provider('store', scheme)!r} "
+            f"opened {store!r}, which lacks methods of velour_plugin.Store. Correct the plugin "
             "(velour_plugin.testing.stores has a suite for it), or uninstall it."
         )
-    in_use.store = store.display_url
+    in_use.store = masked_url(store.display_url)
     return store
 
 
 def known_answer(url: str | None, key: str, datasets: Sequence[str] | None) -> Any | None:
-    """The cached answer of a key, if it is valid and can be read without opening the store.
+    """Return the cached answer of a key, as JSON; ``None`` without a valid one at hand.
+
+    The store is not opened: an answer that only an open store can read is not at hand.
 
     Args:
         url: of the store, as for :func:`open_store`.
@@ -99,7 +102,7 @@ def quick_answer(url: str | None, query: Query[Any]) -> Any | None:
 
 
 def read_store(url: str | None, read: Callable[[Snapshot], Value]) -> Value:
-    """Call a function with a snapshot of a store, without opening the store where possible.
+    """Call a function with a snapshot of a store, opening it only if need be; return its result.
 
     Args:
         url: of the store, as for :func:`open_store`; a missing store is not created.
@@ -118,7 +121,7 @@ def read_store(url: str | None, read: Callable[[Snapshot], Value]) -> Value:
 
 
 def is_missing(url: str | None) -> bool:
-    """Whether there is no store at a URL, where :func:`save_first` can make one.
+    """Whether there is no store at a URL yet, and :func:`save_first` can make one.
 
     Raises:
         InvalidInput: no plugin offers stores of the URL's scheme.
@@ -152,20 +155,15 @@ def save_first(url: str | None, dataset: Dataset, evaluation: Evaluation) -> Ver
 def _in_use(address: str, answer: Any | None) -> Any | None:
     """Return an answer, and note its store as the one in use."""
     if answer is not None:
-        in_use.store = masked(address)
+        in_use.store = masked_url(address)
     return answer
 
 
 def store_url(url: str | None = None) -> str:
-    """The URL of a store, by default that of the environment or of a file in this folder."""
+    """Return the URL of a store: the one passed, else that of ``VELOUR_STORE_URI``, else a file."""
     if url is not None and not isinstance(url, str):
         raise InvalidInput(f"store {url!r}: expected a URL such as sqlite:///velour.db.")
     return url or os.environ.get(ENVIRONMENT) or DEFAULT_URL
-
-
-def masked(url: str) -> str:
-    """A URL with its password hidden, for display."""
-    return re.sub(r":[^:@/]*@", ":***@", url)
 
 
 def _scheme(url: str) -> str:
@@ -173,9 +171,10 @@ def _scheme(url: str) -> str:
     known = installed().stores
     scheme = re.match(r"[\w.-]+(?=(\+[\w.-]+)?:)", url)
     if scheme is None or scheme[0] not in known:
-        hint = "" if ":" in url else f"did you mean sqlite:///{url}? "
+        shown = masked_url(url)
+        hint = f"did you mean sqlite:///{url}? " if shown == url and ":" not in url else ""
         raise InvalidInput(
-            f"store {masked(url)!r}: {hint}expected sqlite:///path/to/file.db or "
+            f"store {shown!r}: {hint}expected sqlite:///path/to/file.db or "
             "postgresql://user:password@host:port/database; known schemes are "
             f"{', '.join(sorted(known))}. A plugin may offer another (hook velour_stores)."
         )
@@ -184,7 +183,7 @@ def _scheme(url: str) -> str:
 
 @contextmanager
 def opened(store: Store | str | None, create: bool = False) -> Iterator[Store]:
-    """An open store: the one passed, or one opened from a URL until the block ends.
+    """Context manager of an open store: the one passed, or one opened until the block ends.
 
     Args:
         store: an open store, which stays open; a URL; or ``None`` for the default store.

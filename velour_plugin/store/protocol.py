@@ -31,20 +31,20 @@ class Reader(Protocol):
     """The reading methods of a store."""
 
     def revision(self, datasets: Sequence[str] | None = None) -> int:
-        """Number of writes that can have changed an answer about datasets; it only grows.
+        """Return how many writes can have changed an answer about datasets; it only grows.
 
         Args:
             datasets: their names; ``None`` for the whole store.
         """
 
     def cached_answer(self, key: str, datasets: Sequence[str] | None) -> tuple[int, Any | None]:
-        """The revision of datasets, and the cached answer of a key at that revision, if any."""
+        """Return the revision of datasets, and the answer cached at it, as JSON, or ``None``."""
 
     def dataset_names(self) -> list[str]:
-        """Names of all datasets, sorted."""
+        """Return the names of all datasets, sorted."""
 
     def versions(self, name: str) -> list[Version]:
-        """Versions of a dataset, the newest first.
+        """Return the versions of a dataset, the newest first.
 
         Raises:
             UnknownName: no dataset has that name.
@@ -65,13 +65,13 @@ class Reader(Protocol):
         """
 
     def datums(self, version: Version) -> list[Datum]:
-        """Datums of a version with their metadata and locations, in order."""
+        """Return the datums of a version with their metadata and locations, in order."""
 
     def datum_digests(self, version: Version) -> Mapping[str, str]:
-        """Digest of each datum of a version together with its ground truth, by uid."""
+        """Return the digest of each datum of a version together with its ground truth, by uid."""
 
     def select_datums(self, version: Version, where: Node | None) -> DatumSelection:
-        """Datums of a version that a filter selects, in the version's order.
+        """Return the datums of a version that a filter selects, in the version's order.
 
         Raises:
             UnknownName: no datum has a property that the filter names.
@@ -80,7 +80,7 @@ class Reader(Protocol):
     def facts(
         self, dataset: str | Dataset, version: int | None = None, source: str | None = None
     ) -> dict[str, dict[str, FactValue]]:
-        """Facts about datums: by uid, by name such as ``fact.quality.blur`` or ``fact.tags``.
+        """Return facts about datums: by uid, then by name, ``fact.quality.blur`` or ``fact.tags``.
 
         Args:
             dataset: its name; or a dataset in memory, whose datums are found by their content.
@@ -92,17 +92,17 @@ class Reader(Protocol):
         """
 
     def models(self) -> list[Model]:
-        """All stored models, by name."""
+        """Return all stored models, sorted by name."""
 
     def load_model(self, name: str) -> Model:
-        """Read a model back.
+        """Read a model back, by its name.
 
         Raises:
             UnknownName: no model has that name; the nearest is named.
         """
 
     def diff(self, name: str, before: int, after: int) -> VersionDiff:
-        """Differences between two versions of a dataset, by their numbers.
+        """Compare two versions of a dataset, by their numbers.
 
         Raises:
             UnknownName: no dataset has that name.
@@ -110,14 +110,14 @@ class Reader(Protocol):
         """
 
     def candidates(self, dataset: str) -> list[Candidate]:
-        """Every evaluation of a dataset, once for each run; the newest first.
+        """Return every evaluation of a dataset, once for each run; the newest first.
 
         Raises:
             UnknownName: no dataset has that name.
         """
 
     def evaluations_of(self, name: str) -> list[Candidate]:
-        """Evaluations of a run by its id or name, of a model, or by their own id; newest first.
+        """Return evaluations of a run (id or name), of a model, or of that id; the newest first.
 
         Raises:
             UnknownName: nothing has that name; the nearest is named.
@@ -131,12 +131,12 @@ class Reader(Protocol):
         """
 
     def load_predictions(self, evaluation_id: str) -> AnnotationTable:
-        """Read back the predictions of an evaluation."""
+        """Read back the predictions of an evaluation, by its id, on the datums of its version."""
 
     def predictions(
         self, subjects: Sequence[tuple[str, Sequence[str]]]
     ) -> Iterator[AnnotationTable]:
-        """Predictions of evaluations on some of their datums, decoded one at a time, in order.
+        """Yield the predictions of evaluations on some of their datums, decoded one at a time.
 
         All are read when this is called; the iterator works after the reader was released.
 
@@ -149,7 +149,7 @@ class Reader(Protocol):
         """
 
     def ledgers(self, evaluation_ids: Sequence[str]) -> Iterator[Ledger]:
-        """Ledgers of evaluations, decoded one at a time, in the order of their ids.
+        """Yield the ledgers of evaluations, decoded one at a time, in the order of the ids.
 
         All are read when this is called; the iterator works after the reader was released.
 
@@ -160,16 +160,16 @@ class Reader(Protocol):
     def metric_values(
         self, evaluation_ids: Sequence[str], name: str, label: Label | None = None
     ) -> dict[str, float | None]:
-        """Stored values of a metric, by evaluation; those without it are left out.
+        """Return stored values of a metric, by evaluation id; evaluations without it are left out.
 
         Measured metrics are stored; details are computed from ledgers.
         """
 
     def metric_labels(self, evaluation_ids: Sequence[str], name: str) -> set[tuple[str, str]]:
-        """Labels, as (key, value), for which a metric of evaluations is stored."""
+        """Return the labels, as (key, value), for which any of the evaluations has a metric."""
 
     def metric_names(self, evaluation_ids: Sequence[str]) -> set[str]:
-        """Names of the stored metrics of evaluations."""
+        """Return the names of the metrics that are stored of any of the evaluations."""
 
 
 class Snapshot(Reader, Protocol):
@@ -195,16 +195,16 @@ class Store(Reader, Protocol):
         """Its URL without the password."""
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
-        """Read from one moment of the store."""
+        """Context manager of a snapshot: reads inside the block are of one moment of the store."""
 
     def ask(self, query: Query[Answer]) -> Answer:
         """Answer a query, from the cache while nothing has changed."""
 
     def save_dataset(self, dataset: Dataset) -> Version:
-        """Store a dataset's ground truth as a version; equal content is the same version."""
+        """Store a dataset's ground truth; return its version, the same for equal content."""
 
     def add_datums(self, addition: Dataset) -> Version:
-        """Make the next version of a dataset from its newest one and some more datums.
+        """Make and return the next version of a dataset: its newest one and some more datums.
 
         Args:
             addition: the new datums with their truth, under the name of the dataset. A datum
@@ -215,7 +215,7 @@ class Store(Reader, Protocol):
         """
 
     def save(self, evaluation: Evaluation, dataset: Dataset | PartitionedDataset) -> Version:
-        """Store an evaluation with its dataset and predictions.
+        """Store an evaluation with its dataset and predictions; return the dataset's version.
 
         Args:
             evaluation: to store.
@@ -247,7 +247,7 @@ class Store(Reader, Protocol):
         """
 
     def delete_facts(self, dataset: str, source: str) -> int:
-        """Delete all facts of a source about a dataset; returns the number of values.
+        """Delete all facts of a source about a dataset; return the number of values.
 
         Raises:
             UnknownName: there is no such dataset, or it has no facts of the source.
@@ -288,7 +288,7 @@ class Store(Reader, Protocol):
         where: Where = None,
         version: int | None = None,
     ) -> int:
-        """Remove a tag from datums, selected as for :meth:`tag`; returns how many had it.
+        """Remove a tag from datums, selected as for :meth:`tag`; return how many had it.
 
         Raises:
             UnknownName: there is no such dataset, tag, datum or property.
@@ -302,7 +302,7 @@ class Store(Reader, Protocol):
         """Cache an answer that was computed from the store at a revision."""
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the store's connections; it cannot be used afterwards."""
 
     def __enter__(self) -> Store:
         """Close it at the end of a ``with`` block."""

@@ -8,9 +8,9 @@ MOST_IN_MEMORY = 256 << 20
 
 
 class Spool:
-    """Named blobs, read from a store at once and returned one at a time.
+    """Named blobs, read from a store at once and returned one at a time by ``spool[name]``.
 
-    The transaction can end before the arithmetic begins, without memory for all blobs.
+    The transaction can end before the arithmetic begins; what exceeds 256 MiB waits in a file.
 
     Args:
         blobs: name and content of each.

@@ -46,5 +46,5 @@ class StoreTables:
 
     @property
     def version_table(self) -> str:
-        """The table that holds the revision of these tables in a database."""
+        """Name of the table that holds the revision of these tables in a database."""
         return f"velour_schema_{self.name}"

@@ -134,12 +134,12 @@ class DatumSelection:
         return len(self.uids)
 
     def within(self, uids: Collection[str]) -> DatumSelection:
-        """The selected datums that are also among some uids."""
+        """Return the selected datums that are also among some uids."""
         kept = np.fromiter((uid in uids for uid in self.uids), bool, len(self.uids))
         return DatumSelection([*compress(self.uids, kept)], self.positions[kept])
 
     def mask(self, datums: Sequence[str]) -> NDArray[np.bool_]:
-        """Mask of a ledger's datums that are selected: ``(datums,)`` bool.
+        """Return which of a ledger's datums are selected: ``(datums,)`` bool.
 
         Args:
             datums: uids, in any order; fast for all uids of the version in its order.

@@ -43,7 +43,7 @@ seeds = pytest.mark.parametrize("seed", SEEDS)
 
 
 class EvaluatorContract:
-    """The contract, one test a clause."""
+    """Tests that every evaluator must pass: subclass it, name the ``evaluator``, make a dataset."""
 
     evaluator: ClassVar[Evaluator]
     given: ClassVar[dict[str, Any]] = {}
@@ -55,11 +55,11 @@ class EvaluatorContract:
         """Make a dataset with predictions: at least four datums, no two equal scores."""
 
     def match(self, dataset: velour.Dataset) -> Ledger:
-        """The ledger of a dataset, with the parameters of this contract."""
+        """Match a dataset with the parameters ``given`` to this contract, and return the ledger."""
         return self.evaluator.match(dataset, self.evaluator.parameters(self.given))
 
     def answers(self, ledger: Ledger, **selection: Any) -> list[dict[str, Any]]:
-        """Metrics and details as JSON; it can be spelled without NaN or infinity."""
+        """Return all metrics and details of a ledger as JSON; NaN and infinity are refused."""
         metrics = [
             *self.evaluator.measure(ledger, **selection),
             *self.evaluator.details(ledger, **selection),
@@ -323,18 +323,18 @@ class EvaluatorContract:
 
 
 def as_json(metric: Metric) -> dict[str, Any]:
-    """A metric as another process reads it."""
+    """Return a metric as another process reads it: through JSON and back."""
     spelled: dict[str, Any] = json.loads(json.dumps(metric.to_dict(), allow_nan=False))
     return spelled
 
 
 def as_float(value: float | None) -> float:
-    """NaN where undefined."""
+    """Return a value as a float; NaN for ``None``."""
     return np.nan if value is None else float(value)
 
 
 def without_examples(value: Any) -> Any:
-    """JSON less the values of every key ``examples``."""
+    """Return JSON without the values of every key ``examples``."""
     if isinstance(value, list):
         return [without_examples(item) for item in value]
     if isinstance(value, dict):
@@ -343,7 +343,7 @@ def without_examples(value: Any) -> Any:
 
 
 def same_ledgers(left: Ledger, right: Ledger) -> bool:
-    """Equal in every column, to the bit."""
+    """Whether two ledgers are equal in every column, to the bit."""
     same_heads = (left.task, left.datums, left.labels, canonical_json(dict(left.parameters))) == (
         right.task,
         right.datums,
@@ -365,7 +365,7 @@ def _same_columns(left: NDArray[Any], right: NDArray[Any]) -> bool:
 
 
 def repeated(dataset: velour.Dataset, times: NDArray[np.int64]) -> velour.Dataset:
-    """Each datum ``times`` times, its copies in turn, under new names in the same order."""
+    """Return a dataset with each datum ``times`` times, renamed, copies one after another."""
     assert dataset.predictions is not None
     truths: list[velour.GroundTruth] = []
     predictions: list[velour.Prediction] = []
@@ -379,7 +379,7 @@ def repeated(dataset: velour.Dataset, times: NDArray[np.int64]) -> velour.Datase
 
 
 def shuffled(dataset: velour.Dataset, rng: np.random.Generator) -> velour.Dataset:
-    """The same datums and annotations, in another order."""
+    """Return a dataset of the same datums and annotations, given in another order."""
 
     def mixed(items: Sequence[Any]) -> list[Any]:
         return [items[index] for index in rng.permutation(len(items))]

@@ -10,7 +10,7 @@ from velour_plugin.plugins.installed import Plugins, installed
 
 @contextmanager
 def plugin_installed(plugin: object, name: str = "plugin-under-test") -> Iterator[Plugins]:
-    """Install a plugin beside those of the environment, until the block ends.
+    """Context manager that installs a plugin beside those of the environment, and gives them all.
 
     Raises:
         BadPlugin: it does not keep to the hooks.

@@ -46,7 +46,7 @@ BOX = velour.BoundingBox(0, 0, 10, 10)
 
 
 def truth_of(uid: str, count: int = 1) -> velour.GroundTruth:
-    """An image with an hour, somewhere, and a fire or some."""
+    """Make the ground truth of an image: an hour, maybe a location, and ``count`` fires."""
     datum = velour.Datum(uid, {"hour": HOURS[uid]}, (42.36, -71.03) if uid == "2" else None)
     fire = velour.Annotation([velour.Label("class", "fire")], BOX)
     return velour.GroundTruth(datum, [fire] * count)
@@ -55,7 +55,7 @@ def truth_of(uid: str, count: int = 1) -> velour.GroundTruth:
 def fires(
     detected: Sequence[str] = (), model: str = "model", name: str = "fires"
 ) -> velour.Dataset:
-    """Six images with a fire each, and a model that finds some of them."""
+    """Make a dataset of six images with a fire each; a model found those in ``detected``."""
     fire = velour.Annotation([velour.Label("class", "fire", 0.9)], BOX)
     predictions = [velour.Prediction(velour.Datum(uid), [fire]) for uid in detected]
     truths = [truth_of(uid) for uid in HOURS]
@@ -64,7 +64,7 @@ def fires(
 
 
 class StoreContract:
-    """The contract, one test a clause."""
+    """Tests that every store must pass: subclass it and open an empty store."""
 
     @abstractmethod
     def empty(self, tmp_path: Path) -> AbstractContextManager[Store]:
@@ -78,7 +78,7 @@ class StoreContract:
     def save(
         self, store: Store, dataset: velour.Dataset, run: velour.EvaluatedRun | None = None
     ) -> velour.Evaluation:
-        """Evaluate and save."""
+        """Evaluate a dataset, save the evaluation in the store and return it."""
         evaluation = velour.evaluate(dataset, TASK, run=run, save=False)
         store.save(evaluation, dataset)
         return evaluation
@@ -179,7 +179,7 @@ class StoreContract:
             assert back.measured == tuple(expected[item.model][: len(back.measured)])
 
     def test_what_was_saved_with_its_details_keeps_them(self, store: Store) -> None:
-        """As given: nothing is computed anew."""
+        """Metrics that were saved as a plain list come back as they are, nothing is computed."""
         evaluation = velour.evaluate(fires(["2"]), TASK, save=False)
         metrics = [*evaluation.metrics, velour.Metric("further", 0.25)]
         store.save(replace(evaluation, metrics=metrics), fires(["2"]))

@@ -355,6 +355,7 @@ def recommend(
     *,
     where: Where = None,
     dataset: str | Sequence[str] | None = None,
+    all_runs: bool = False,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -372,6 +373,8 @@ def recommend(
         metric: to rank by; the first of the task's headline metrics when left out.
         where: the need.
         dataset: one name or several; ``None`` for all in the store.
+        all_runs: every run of a model is a candidate, not only its newest; datasets are then not
+            put together.
         confidence: of the leaderboards' intervals.
         resamples: of the leaderboards, >= 1: without resamples there are no chances.
         seed: of the resamples.
@@ -384,6 +387,7 @@ def recommend(
         metric=metric,
         where=where,
         datasets=dataset,
+        all_runs=all_runs,
         confidence=confidence,
         resamples=resamples,
         seed=seed,

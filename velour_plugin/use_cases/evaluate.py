@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from numbers import Integral
-from reprlib import repr as shortened
 from typing import TYPE_CHECKING, Any
 
 from velour_plugin.domain.datasets import Dataset
@@ -18,9 +17,11 @@ from velour_plugin.domain.evaluation import (
     Metrics,
     evaluation_id,
 )
+from velour_plugin.domain.inputs.reading import reading
 from velour_plugin.domain.later_fields import later
-from velour_plugin.errors import BadDataset, InvalidInput, NotFound
+from velour_plugin.errors import BadDataset, DamagedContent, InvalidInput, NotFound
 from velour_plugin.filters import parse_filter
+from velour_plugin.helpers.representation import shortened
 from velour_plugin.matching.parallel_match import match_parts
 from velour_plugin.matching.question import Question
 from velour_plugin.partitions import PartitionedDataset
@@ -43,7 +44,7 @@ def evaluate(
     save: bool = True,
     store: Store | str | None = None,
 ) -> Evaluation:
-    """Evaluate a model's predictions on a dataset, and store the evaluation.
+    """Evaluate a model's predictions on a dataset, store the evaluation and return it.
 
     Args:
         dataset: with predictions (see :meth:`velour_plugin.Dataset.with_predictions`), in memory
@@ -65,6 +66,8 @@ def evaluate(
     Raises:
         UnknownName: there is no such task, parameter, property or label key.
         InvalidInput: predictions are missing, or something breaks a rule.
+        BadDataset: no prediction is of a class of the ground truth. Where only some are not, a
+            :class:`ReadingWarning` counts them.
     """
     _check_predicted(dataset)
     if run is not None and not isinstance(run, EvaluatedRun):
@@ -78,9 +81,10 @@ def evaluate(
     def question(known: Store | None) -> Question:
         return Question.of(evaluator, parameters or {}, fixed_filter(where, dataset, known))
 
-    if not save:
-        return compute(dataset, question(None), run, n_jobs)
     with ExitStack() as closing:
+        closing.enter_context(reading())
+        if not save:
+            return compute(dataset, question(None), run, n_jobs)
         known = _there(store, closing)
         if known is not None:
             return evaluate_question(dataset, question(known), known, run, n_jobs)
@@ -106,7 +110,7 @@ def evaluate_question(
     run: EvaluatedRun | None = None,
     n_jobs: int | None = None,
 ) -> Evaluation:
-    """Evaluate with checked task, parameters and filter, and store the evaluation.
+    """Evaluate with checked task, parameters and filter; store and return the evaluation.
 
     Args:
         dataset: with predictions.
@@ -119,10 +123,13 @@ def evaluate_question(
         InvalidInput: predictions are missing, or something breaks a rule.
     """
     _check_predicted(dataset)
+    question = question.on(dataset)
     if isinstance(dataset, Dataset):
         certificate = question.certificate(dataset.name, dataset.content_digests)
         known = _stored(store, certificate, dataset, run)
         if known is not None:
+            if question.evaluator.compares_classes:  # as when it was matched
+                question.classes_of(dataset).check()
             return known
     evaluation = compute(dataset, question, run, n_jobs)
     publish(evaluation, dataset, store)
@@ -135,7 +142,7 @@ def compute(
     run: EvaluatedRun | None = None,
     n_jobs: int | None = None,
 ) -> Evaluation:
-    """Match, measure and certify; nothing is stored.
+    """Match, measure and certify, and return the evaluation; nothing is stored.
 
     Args:
         dataset: with predictions.
@@ -147,6 +154,7 @@ def compute(
         InvalidInput: predictions are missing, or something breaks a rule.
     """
     _check_predicted(dataset)
+    question = question.on(dataset)
     ledger, digests = match_parts(question, dataset, n_jobs)
     return Evaluation(
         question.evaluator.task,
@@ -206,7 +214,7 @@ def _is_saved_first(
 def fixed_filter(
     where: Where, dataset: Dataset | PartitionedDataset, store: Store | None
 ) -> Node | None:
-    """Replace conditions on facts by the uids that they select now.
+    """Parse a filter, and replace conditions on facts by the uids that they select now.
 
     Facts may change, and a certificate must select the same datums forever.
 
@@ -253,7 +261,7 @@ def _stored(
     number = evaluation_id(certificate, str(dataset.model), dataset.predictions_digest)
     try:
         known = store.load(number)
-    except NotFound:
+    except (NotFound, DamagedContent):  # what is damaged is replaced
         return None
     if run is not None:
         store.link_run(number, run)

@@ -106,7 +106,7 @@ class BatchEvaluation:
         return models == [None] and self.where is self.experiment is None and is_missing(self.store)
 
     def leaderboard(self, outputs: Sequence[EvaluationOutput]) -> Leaderboard:
-        """Rank what was evaluated by the task's first headline metric."""
+        """Rank what was evaluated, and nothing else, by the task's first headline metric."""
         (dataset,) = {output.evaluation.certificate.dataset for output in outputs}
         metric = installed().evaluator(self.task).headline[0]
         return rank(metric, dataset, runs=[output.run for output in outputs], store=self.store)

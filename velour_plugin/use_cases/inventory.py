@@ -22,7 +22,7 @@ Entry = dict[str, Any]
 
 
 def list_runs(reader: Reader, dataset: str | None = None, model: str | None = None) -> list[Entry]:
-    """Evaluations of runs, the newest first, each with the first headline metric of its task.
+    """List evaluations of runs, the newest first, each with the first headline metric of its task.
 
     Args:
         reader: of the store.
@@ -45,7 +45,7 @@ def list_runs(reader: Reader, dataset: str | None = None, model: str | None = No
 
 
 def show_run(reader: Reader, run: str, dataset: str | None = None) -> Entry:
-    """The newest evaluation of a run: headline metrics, certificate, dataset version, MLflow run.
+    """Return the newest evaluation of a run: metrics, certificate, dataset version, MLflow run.
 
     Args:
         reader: of the store.
@@ -77,7 +77,7 @@ def show_run(reader: Reader, run: str, dataset: str | None = None) -> Entry:
 
 
 def list_models(reader: Reader, dataset: str | None = None) -> list[Entry]:
-    """Models that were evaluated, the newest first, then those that are only described.
+    """List models that were evaluated, the newest first, then those that are only described.
 
     Args:
         reader: of the store.
@@ -98,7 +98,7 @@ def list_models(reader: Reader, dataset: str | None = None) -> list[Entry]:
 def list_datasets(
     reader: Reader, dataset: str | None = None, model: str | None = None
 ) -> list[Entry]:
-    """Versions of datasets, the newest first, and how many evaluations are on each.
+    """List versions of datasets, the newest first, and how many evaluations are on each.
 
     Args:
         reader: of the store.
@@ -121,7 +121,7 @@ def list_datasets(
 def evaluations(
     reader: Reader, dataset: str | None = None, model: str | None = None
 ) -> list[Candidate]:
-    """Evaluations in a store, once for each run, the newest first.
+    """Return the evaluations in a store, once for each run, the newest first.
 
     Raises:
         UnknownName: there is no such dataset, or no evaluated model of that name.
@@ -135,7 +135,7 @@ def evaluations(
 
 
 def mlflow_address(item: Candidate) -> str | None:
-    """Where MLflow shows a run: a URL, or where its server is not known the end of one."""
+    """Return where MLflow shows a run: a URL, or its end if the server is unknown; or ``None``."""
     if item.run is None:
         return None
     page = f"#/experiments/{item.run.experiment_id}/runs/{item.run.run_id}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from velour_plugin.contracts.formats import Format, Path
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.domain.reading import reading
+from velour_plugin.domain.inputs.reading import reading
 from velour_plugin.errors import InvalidInput
 from velour_plugin.plugins.installed import installed
 

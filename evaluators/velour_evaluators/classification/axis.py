@@ -43,7 +43,7 @@ class Axis:
     weights: Weights | None = None
 
     def weighted(self, weights: NDArray[np.int64] | None) -> Axis:
-        """The same key with other weights, as :meth:`Ledger.weights_of` gives them."""
+        """Return the same key with other weights, as :meth:`Ledger.weights_of` gives them."""
         if weights is None:
             return replace(self, weights=None)
         counts = weights.astype(narrowest(int(weights.max(initial=0))))
@@ -71,7 +71,7 @@ class Axis:
 
     @cached_property
     def answer_weights(self) -> Weights | None:
-        """How often each row of ``answers`` counts; ``None`` for once."""
+        """``(rows,)`` how often each row of ``answers`` counts; ``None`` for once."""
         return None if self.weights is None else self.weights[self.answers["datum"]]
 
     @cached_property
@@ -106,7 +106,7 @@ class Axis:
 
     @cached_property
     def counts(self) -> DecisionCounts:
-        """Numbers of decisions, truths and right decisions of each label."""
+        """How often each label is decided, true, and decided rightly."""
         if self.is_multi_label:
             threshold = np.array([self.parameters["score_threshold"]])
             hits, decided = counts_at(self.rankings, threshold)
@@ -116,7 +116,7 @@ class Axis:
 
     @cached_property
     def occurs(self) -> NDArray[np.bool_]:
-        """Labels that are true or predicted: of sets, all that a prediction names."""
+        """``(labels,)`` which labels are true or predicted; of sets, all that are named."""
         predicted = self.rankings.named if self.is_multi_label else self.counts.decided
         return (self.counts.truths > 0) | (predicted > 0)
 
@@ -127,7 +127,7 @@ def _counting(table: Columns, weights: Weights) -> Columns:
 
 
 def axes_of(ledger: Ledger) -> list[Axis]:
-    """Read a ledger key by key, each datum counting once."""
+    """Divide a ledger by label key, each datum counting once."""
     keys = LabelKeys.of(ledger.labels)
     return [_axis(ledger, keys, key) for key in range(len(keys.names))]
 

@@ -44,7 +44,7 @@ THRESHOLDS = np.arange(1, 20) / 20
 
 
 def detail_metrics(axis: Axis) -> Iterator[Metric]:
-    """Matrices of a key, then the curves of its labels, of the most frequent ones."""
+    """Yield the matrices of a key, then the curves of its labels, of the most frequent ones."""
     if not axis.is_multi_label:
         matrix = _confusion_matrix(axis)
         yield Metric(f"{axis.prefix}confusion_matrix", matrix, parameters=axis.parameters_of_key)

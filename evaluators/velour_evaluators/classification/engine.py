@@ -14,7 +14,7 @@ from velour_evaluators.kernels.native import scores as compiled
 
 
 def decisions(predictions: ClassScores, truth: NDArray[np.integer]) -> Decisions:
-    """Compare predicted with true labels, one a datum: ``kernels/class_scores.py``."""
+    """Compare predicted with true labels, one a datum, by C or ``kernels/class_scores.py``."""
     decide = compiled.decisions if library.available() else numpy_scores.decisions
     return decide(predictions, truth)
 
@@ -25,6 +25,6 @@ def rank(
     truth_row: NDArray[np.int32],
     truth_label: NDArray[np.int32],
 ) -> tuple[RankedScores, RankedTruths]:
-    """Rank class scores label by label: ``kernels/ranking_order.py``."""
+    """Rank class scores label by label, by C or ``kernels/ranking_order.py``."""
     ranked = compiled.rank if library.available() else ranking_order.rank
     return ranked(predictions, datum, truth_row, truth_label)

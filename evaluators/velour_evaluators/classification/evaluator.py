@@ -56,8 +56,9 @@ class ImageClassification(Evaluator):
     last label first; it is undefined where there are no more than ``top_k`` labels.
     ``log_loss`` and ``brier`` need scores that add up to 1 on every predicted datum, to 0.001;
     ``brier`` is the sum of squares over labels, halved for two labels. ``ece`` and
-    ``reliability`` are about the datums that have a prediction. A label named twice on one datum
-    has the higher score.
+    ``reliability`` are about the datums that have a prediction, and undefined where scores of one
+    add up to more than 1: decision values rank, and are no probabilities. A label named twice on
+    one datum has the higher score.
 
     **Parameters.**
 
@@ -72,7 +73,7 @@ class ImageClassification(Evaluator):
     """
 
     task = "image-classification"
-    version = "2"
+    version = "3"
     headline = (
         "accuracy", "top_5_accuracy", "precision_macro", "recall_macro", "f1_macro", "f1_weighted",
         "roc_auc", "average_precision_macro", "log_loss", "ece", "balanced_accuracy", "mcc",
@@ -87,7 +88,7 @@ class ImageClassification(Evaluator):
     defaults = DEFAULTS
 
     def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Complete and check parameters; see the class for what they mean."""
+        """Return all parameters, checked, with defaults; see the class for what they mean."""
         complete = super().parameters(parameters)
         for name, (rule, holds) in _RULES.items():
             if not holds(complete[name]):
@@ -99,11 +100,11 @@ class ImageClassification(Evaluator):
 
     @property
     def engine(self) -> str:
-        """The compiled kernel, or numpy and why."""
+        """Which engine computes: the compiled kernel, or numpy and why."""
         return library.describe()
 
     def adds_scores(self, parameters: Mapping[str, Any]) -> bool:
-        """Scores of one label key are probabilities, unless there may be many labels."""
+        """Whether scores are probabilities: so for one label, not where there may be many."""
         return not parameters["multi_label"]
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
@@ -116,7 +117,7 @@ class ImageClassification(Evaluator):
         datums: NDArray[np.bool_] | None = None,
         weights: NDArray[np.int64] | None = None,
     ) -> list[Metric]:
-        """Headline metrics of each label key, then the metrics of each label."""
+        """Return the headline metrics of each label key, then the metrics of each label."""
         counts = ledger.weights_of(datums, weights)
         keys = [KeyMetrics(axis.weighted(counts)) for axis in axes_of(ledger)]
         headline = [metric for key in keys for metric in headline_metrics(key)]
@@ -125,7 +126,7 @@ class ImageClassification(Evaluator):
     def values(
         self, ledger: Ledger, keys: Sequence[MetricKey], weights: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Some metrics under many weightings; nothing else is computed."""
+        """Measure some metrics under many weightings; nothing else is computed."""
         axes = axes_of(ledger)
         if not axes:
             return np.full((len(weights), len(keys)), np.nan)
@@ -150,25 +151,25 @@ class ImageClassification(Evaluator):
         datums: NDArray[np.bool_] | None = None,
         weights: NDArray[np.int64] | None = None,
     ) -> list[Metric]:
-        """Confusion matrix and reliability of each key; decisions and curves of each label."""
+        """Compute the confusion matrix and reliability of keys, decisions and curves of labels."""
         counts = ledger.weights_of(datums, weights)
         axes = [axis.weighted(counts) for axis in axes_of(ledger)]
         return [metric for axis in axes for metric in detail_metrics(axis)]
 
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
-        """Whether each datum is right, and its log loss."""
+        """Return for each datum the share of its label keys that are right, and its log loss."""
         return by_datum.of_classification(ledger)
 
     def outcomes(
         self, ledger: Ledger, metric: str, label: Label | None
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
-        """Accuracy is a share of datums; so are ``top_k`` accuracy and, of a label, recall."""
+        """Return which datums are right, and which count: of accuracies, and a label's recall."""
         axes = axes_of(ledger)
         name = None if label is None else label.name
         return outcomes_of(_axis_of(axes, metric, label), metric, name) if axes else None
 
     def support(self, ledger: Ledger) -> dict[LabelName, NDArray[np.intp]]:
-        """Datums that show each label, by position, rising."""
+        """Return the rising indices of the datums that show each label."""
         truths = ledger.tables["truths"]
         order = np.lexsort((truths["datum"], truths["label"]))
         bounds = bounds_of(truths["label"][order], len(ledger.labels))
@@ -176,7 +177,7 @@ class ImageClassification(Evaluator):
         return dict(zip(ledger.labels, datums, strict=True))
 
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
-        """The lowest and highest value that a metric can have."""
+        """Return the lowest and highest value that a metric can have; ``None`` for no bound."""
         return _BOUNDS.get(metric.rpartition("/")[2], (0.0, 1.0))
 
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:

@@ -6,7 +6,6 @@ some have scores.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +43,7 @@ class KeyColumns:
 def columns_by_key(
     task: str, dataset: Dataset, parameters: Mapping[str, Any]
 ) -> tuple[tuple[LabelName, ...], list[KeyColumns]]:
-    """Read a dataset, label key by label key.
+    """Divide a dataset into columns by label key.
 
     Returns:
         All labels, those of the ground truth first; and the columns of each of its keys.
@@ -64,13 +63,12 @@ def columns_by_key(
     under_keys = (name for name in dataset.predictions.labels if name[0] in keys)
     labels = Vocabulary(dataset.truth.labels, under_keys).names
     _check_positive(parameters["positive_label"], labels)
-    _warn_of_other_keys({key for key, _ in labels}, dataset.predictions)
     reader = _Reader(dataset, dataset.predictions, labels, bool(parameters["multi_label"]))
     return labels, list(reader.columns())
 
 
 def mixture_of_scores(key: str, scored: str, unscored: str) -> BadDataset:
-    """The error for a key under which only some predictions have scores."""
+    """Make the error for a key under which only some predictions have scores."""
     return BadDataset(
         f"predictions under key {key!r} have a score on datum {scored!r} and none on datum "
         f"{unscored!r}: give every predicted label a score, or none."
@@ -96,19 +94,6 @@ def _check_positive(positive: str | None, labels: Sequence[LabelName]) -> None:
     values = {value for _, value in labels}
     if positive is not None and positive not in values:
         raise UnknownName("positive_label", positive, values)
-
-
-def _warn_of_other_keys(keys: set[str], predictions: AnnotationTable) -> None:
-    if len(predictions) and predictions.labels[predictions.label[0]][0] in keys:
-        return  # the first row's key is in the ground truth: no need to count all rows
-    times = np.bincount(predictions.label, minlength=len(predictions.labels))
-    used = {predictions.labels[label][0] for label in np.flatnonzero(times)}
-    if used and used.isdisjoint(keys):
-        warnings.warn(
-            f"predictions have label keys {sorted(used)}, the ground truth has "
-            f"{sorted(keys)}: every prediction counts as missing. Use a label_map.",
-            stacklevel=2,
-        )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ table        columns
 ===========  ================================================================
 ``answers``  one row for each datum and label key with a true label, sorted by key, then datum:
              datum, truth and predicted (labels, -1 for none), correct, answered, scored,
-             confidence (score of the choice), rank (of the true label, 0 when not named),
+             confidence (score of the choice; NaN where scores add up to more than 1 and are
+             no shares), rank (of the true label, 0 when not named),
              log_loss and brier (sums over labels; NaN where scores are no probabilities)
 ``scores``   label, datum, score: all predictions, by key and label, then from high to low
              score; a label without a score has 1
@@ -78,7 +79,7 @@ class LabelKeys:
 
     @classmethod
     def of(cls, labels: Sequence[LabelName]) -> LabelKeys:
-        """Count labels key by key, in their order."""
+        """Number labels key by key, in their order."""
         members: dict[str, int] = {}
         index = []
         for key, _ in labels:
@@ -113,7 +114,7 @@ def _choices(columns: KeyColumns) -> Columns:
     return {
         "predicted": np.append(columns.labels, np.int32(MISSING))[made.predicted],
         "correct": made.predicted == truth,
-        "confidence": made.confidence,
+        "confidence": class_scores.confidence_of_shares(columns.predictions, made),
         "rank": made.rank,
         "log_loss": made.log_loss,
         "brier": made.brier,

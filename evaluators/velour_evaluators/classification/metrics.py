@@ -37,40 +37,40 @@ class KeyMetrics:
 
     @cached_property
     def precision(self) -> Floats:
-        """Of each label."""
+        """Precision of each label, ``(labels,)``; NaN where it is never decided for."""
         return class_counts.precision(self.axis.counts)
 
     @cached_property
     def recall(self) -> Floats:
-        """Of each label."""
+        """Recall of each label, ``(labels,)``; NaN where it is never true."""
         return class_counts.recall(self.axis.counts)
 
     @cached_property
     def f1(self) -> Floats:
-        """Of each label."""
+        """F1 of each label, ``(labels,)``; NaN where it is neither true nor decided for."""
         return class_counts.f1(self.axis.counts)
 
     @cached_property
     def roc_auc(self) -> Floats:
-        """Of each label against the rest; NaN without scores."""
+        """ROC AUC of each label against the rest, ``(labels,)``; NaN without scores."""
         return self._ranked(ranking_curves.roc_auc)
 
     @cached_property
     def average_precision(self) -> Floats:
-        """Of each label against the rest; NaN without scores."""
+        """Average precision of each label against the rest, ``(labels,)``; NaN without scores."""
         return self._ranked(ranking_curves.average_precision)
 
     @property
     def support(self) -> NDArray[np.int64]:
-        """How many datums have each label."""
+        """How many datums have each label, ``(labels,)``."""
         return self.axis.counts.truths
 
     def accuracy(self) -> float:
-        """Share of the datums that are right; of sets, as a whole."""
+        """Return the share of the datums that are right; of sets of labels, right as a whole."""
         return self._share(self.axis.answers["correct"])
 
     def top_k_accuracy(self) -> float:
-        """Share of the datums whose true label is among the ``top_k`` that score highest.
+        """Return the share of the datums whose true label is among the ``top_k`` highest scores.
 
         NaN where there are no more than ``top_k`` labels: all of them would be among the best.
         """
@@ -81,11 +81,11 @@ class KeyMetrics:
         return self._share((rank > 0) & (rank <= most))
 
     def macro(self, values: Floats) -> float:
-        """Mean over the labels that occur."""
+        """Average over the labels that occur; NaN counts as 0."""
         return macro(values, self.axis.occurs)
 
     def loss(self, name: str) -> float:
-        """Mean of a loss over datums, and over labels where a datum may have many."""
+        """Average ``log_loss`` or ``brier`` over datums (and labels, if many), or NaN."""
         losses, weights, labels = self.axis.answers[name], self.axis.answer_weights, 1
         if not self.axis.is_scored:
             return math.nan
@@ -97,21 +97,21 @@ class KeyMetrics:
         return exact_mean(losses / unit, weights) * unit / labels
 
     def brier(self) -> float:
-        """Mean squared error of scores; as in scikit-learn, half of it for two labels."""
+        """Return the mean squared error of scores; half of it for two labels, as scikit-learn."""
         halved = len(self.axis.labels) < 3 and not self.axis.is_multi_label
         return self.loss("brier") * (0.5 if halved else 1.0)
 
     def calibration_error(self) -> float:
-        """Mean distance of confidence and accuracy."""
+        """Return the mean distance of confidence and accuracy; NaN where there is no confidence."""
         bins = reliability_of(self.axis)
         return math.nan if bins is None else calibration.expected_calibration_error(bins)
 
     def of_one_label(self, agreement: Callable[[DecisionCounts], float]) -> float:
-        """A metric that is only defined where a datum has one label."""
+        """Compute a metric of counts that is NaN where a datum may have many labels."""
         return math.nan if self.axis.is_multi_label else agreement(self.axis.counts)
 
     def missing(self) -> float:
-        """How many datums have no prediction."""
+        """Count the datums that have no prediction."""
         return weight_of(~self.axis.answers["answered"], self.axis.answer_weights)
 
     def _share(self, right: NDArray[np.bool_]) -> float:
@@ -155,14 +155,14 @@ _OF_POSITIVE_LABEL = ("roc_auc", "precision", "recall", "f1", "average_precision
 
 
 def headline_metrics(metrics: KeyMetrics) -> Iterator[Metric]:
-    """Headline metrics of a key, in their order."""
+    """Yield the headline metrics of a key, in their order."""
     for name, number in _headline(metrics.axis).items():
         value = known(number(metrics))
         yield Metric(metrics.axis.prefix + name, value, parameters=metrics.axis.parameters_of_key)
 
 
 def label_metrics(metrics: KeyMetrics) -> Iterator[Metric]:
-    """Metrics of each label of a key, label by label."""
+    """Yield the metrics of each label of a key, label by label."""
     columns = {name: numbers(metrics).tolist() for name, numbers in _ABOUT_EACH.items()}
     for index, name in enumerate(metrics.axis.labels):
         label = Label(*name)
@@ -173,7 +173,7 @@ def label_metrics(metrics: KeyMetrics) -> Iterator[Metric]:
 def number_named(
     axis: Axis, metric: str, label: Label | None
 ) -> Callable[[KeyMetrics], float] | None:
-    """The function that computes one metric of a key; ``None`` for an unknown name."""
+    """Return the function that computes one metric of a key; ``None`` for an unknown name."""
     if label is None:
         return _headline(axis).get(metric.removeprefix(axis.prefix))
     if metric not in _ABOUT_EACH or label.name not in axis.labels:
@@ -199,14 +199,17 @@ def _of_label(name: str, index: int) -> Callable[[KeyMetrics], float]:
 
 
 def reliability_of(axis: Axis) -> Reliability | None:
-    """Confidence and correctness of the datums that have a scored prediction.
+    """Count confidence and correctness of the datums that have a scored prediction.
 
-    ``None`` where the choice has no confidence: without scores, and for sets of labels.
+    ``None`` where the choice has no confidence: without scores, for sets of labels, and where
+    scores of a datum add up to more than 1.
     """
     if axis.is_multi_label or not axis.is_scored:
         return None
     table, weights, bins = axis.answers, axis.answer_weights, axis.parameters["calibration_bins"]
     confidence, correct, answered = table["confidence"], table["correct"], table["answered"]
+    if weight_of(answered & np.isnan(confidence), weights):
+        return None
     if answered.all():
         return calibration.reliability(confidence, correct, bins, weights)
     weights = None if weights is None else weights[answered]
@@ -214,5 +217,5 @@ def reliability_of(axis: Axis) -> Reliability | None:
 
 
 def known(value: float) -> float | None:
-    """A number for JSON: ``None`` where it is undefined (NaN)."""
+    """Return a number for JSON: ``None`` where it is undefined (NaN)."""
     return None if math.isnan(value) else value

@@ -14,7 +14,7 @@ Flags = NDArray[np.bool_]
 def outcomes_of(
     axis: Axis, metric: str, label: tuple[str, str] | None
 ) -> tuple[Flags, Flags] | None:
-    """Which datums are right, and which count; ``None`` where a metric is no share of datums.
+    """Return which datums are right, and which count; ``None`` if a metric is no share of datums.
 
     Args:
         axis: of the key that the metric is about, every datum once.

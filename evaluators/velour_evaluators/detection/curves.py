@@ -26,7 +26,7 @@ THRESHOLDS = np.arange(1, 20) / 20
 
 
 def curve_metrics(view: DetectionView) -> Iterator[Metric]:
-    """Curves of each label, its best F1, and the calibration of each key."""
+    """Yield curves and best F1 of each label, and the calibration of each key."""
     yield from _precision_recall(view)
     yield from _best_f1(view)
     yield from _threshold_counts(view)
@@ -112,10 +112,10 @@ def _reliability(bins: calibration.Reliability) -> dict[str, Any]:
 
 
 def known(value: float) -> float | None:
-    """A number for JSON: ``None`` where it is undefined (NaN)."""
+    """Return a number for JSON: ``None`` where it is undefined (NaN)."""
     return None if math.isnan(value) else float(value)
 
 
 def listed(values: NDArray[np.float64]) -> list[float | None]:
-    """A column of numbers for JSON: ``None`` where one is undefined (NaN)."""
+    """Return a column of numbers for JSON: ``None`` where one is undefined (NaN)."""
     return [known(value) for value in values.tolist()]

@@ -13,7 +13,7 @@ from velour_plugin import Ledger, Metric
 
 
 def detail_metrics(ledger: Ledger, counts: NDArray[np.int64] | None) -> list[Metric]:
-    """Curves and calibration; and, where the ledger keeps overlaps, matrices and errors.
+    """Compute curves and calibration; and, where the ledger keeps overlaps, matrices and errors.
 
     Args:
         ledger: of detection.

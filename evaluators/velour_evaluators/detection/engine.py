@@ -23,7 +23,7 @@ from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.native import match as native_match
 from velour_evaluators.kernels.native import merge as native_merge
 from velour_evaluators.kernels.native import pairs as native_pairs
-from velour_evaluators.regions import Form, RegionArray
+from velour_evaluators.regions import RegionArray
 from velour_plugin import AnnotationTable, Ledger
 from velour_plugin.plugin import Columns, RegionColumn, decoded_masks, masks_or_texts
 
@@ -33,11 +33,11 @@ _CONTENT_AT_ONCE = 16_000_000
 """Characters of RLE that are decoded together; their edges take about five times the room."""
 
 
-def matches_at_once(form: Form, parameters: Mapping[str, Any]) -> bool:
+def matches_at_once(parameters: Mapping[str, Any]) -> bool:
     """Whether one call of the compiled kernel writes the whole ledger."""
     return (
         library.available()
-        and form != "polygon"
+        and parameters["iou_type"] != "polygon"
         and not parameters["details"]
         and not parameters["federated"]
     )
@@ -51,7 +51,7 @@ def match_at_once(
     datums: int,
     labels: int,
 ) -> dict[str, Columns]:
-    """The tables of a ledger without details, by the compiled kernel alone.
+    """Make the tables of a ledger without details, by the compiled kernel alone.
 
     Args:
         truth: in the vocabulary of ``labels`` labels.
@@ -84,7 +84,7 @@ def overlapping_pairs(
     crowd: NDArray[np.bool_],
     at_least: float,
 ) -> Pairs:
-    """Pairs of a detection and a truth of its cell: see :func:`matching.overlapping_pairs`."""
+    """Find pairs of a detection and a truth of its cell: see :func:`matching.overlapping_pairs`."""
     targets, regions = sides
     if library.available() and targets.form == "box":
         boxes = (targets.values, regions.values)
@@ -138,7 +138,7 @@ def match_lanes(
 def merged_runs(
     runs: sorted_runs.Runs, score: NDArray[np.float64], datum: NDArray[np.int32]
 ) -> NDArray[np.int64]:
-    """Order of the rows of sorted runs: see :func:`merging.merged_runs`."""
+    """Return the order of the rows of sorted runs: see :func:`merging.merged_runs`."""
     engine = native_merge.merged_runs if library.available() else sorted_runs.merged_runs
     return engine(runs, score, datum)
 
@@ -149,7 +149,7 @@ def averages(
     query: AverageQuery,
     weights: NDArray[np.int64] | None = None,
 ) -> Averages:
-    """Averages of each label and group under many weightings of the datums.
+    """Average precision and recall of labels and groups under many weightings of the datums.
 
     See :func:`velour_evaluators.kernels.native.averages.averages`.
     """
@@ -170,7 +170,7 @@ def omissions(
     weight: NDArray[np.int64],
     omitted: NDArray[np.intp],
 ) -> Averages:
-    """Averages of each label and group without each of some datums, in turn.
+    """Average precision and recall of labels and groups without each of some datums, in turn.
 
     Args:
         ledger: of detections.
@@ -193,7 +193,7 @@ def omissions(
 def counts_at(
     ledger: Ledger, settings: Settings, weights: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Per label, true positives, detections and truths, at the score and IoU threshold.
+    """Count, by label, true positives, detections and truths at the score and IoU threshold.
 
     Only those count that are in the first area range.
     """
@@ -213,7 +213,7 @@ def average_precision(
     counted: NDArray[np.bool_],
     truths: NDArray[np.int64],
 ) -> float | None:
-    """COCO's at one IoU threshold, over the labels with truths; ``None`` without any.
+    """Compute COCO's AP at one IoU threshold, over labels with truths; ``None`` without any.
 
     Args:
         label: ``(n,)`` of each detection, rising; the best of a label first.

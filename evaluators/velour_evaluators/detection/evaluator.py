@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from velour_evaluators.detection.ledger import DETAIL_TABLES, with_datums
 from velour_evaluators.detection.ledger_writer import write_ledger
 from velour_evaluators.detection.metrics import lean_metrics
-from velour_evaluators.detection.parameters import DEFAULTS, Settings, checked
+from velour_evaluators.detection.parameters import DEFAULTS, Settings, checked, ranges_of
 from velour_evaluators.kernels.native import library
-from velour_evaluators.regions import finest_common_form
+from velour_evaluators.regions import Form, refuse_boxes_alone
 from velour_plugin import Dataset, Evaluator, Ledger, Metric
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import MetricKey
+from velour_plugin.plugin import AREA_UNIT, PIXELS, MetricKey
 
 
 class ObjectDetection(Evaluator):
@@ -27,7 +27,8 @@ class ObjectDetection(Evaluator):
     """
 
     task = "object-detection"
-    version = "1"
+    version = "2"
+    auto_form: ClassVar[Form] = "box"
     headline = (
         "mAP", "mAP_50", "mAP_75", "mAP_small", "mAP_medium", "mAP_large",
         "mAR_1", "mAR_10", "mAR_100", "mAR_small", "mAR_medium", "mAR_large",
@@ -38,19 +39,24 @@ class ObjectDetection(Evaluator):
     }  # fmt: skip
     defaults = DEFAULTS
     decorative = frozenset({"details", "examples", "calibration_bins"})
+    stated = ("iou_type",)
     detail_tables = frozenset(DETAIL_TABLES)
 
     def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Complete and check parameters (see :mod:`velour_evaluators.detection.parameters`)."""
-        return checked(super().parameters(parameters))
+        """Return all parameters, checked (:mod:`velour_evaluators.detection.parameters`)."""
+        return checked(super().parameters(parameters), self.auto_form)
+
+    def defaults_for(self, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return area ranges in the dataset's unit of area."""
+        return {"area_ranges": ranges_of(metadata.get(AREA_UNIT, PIXELS))}
 
     @property
     def engine(self) -> str:
-        """The compiled kernel, or numpy and why."""
+        """Which engine computes: the compiled kernel, or numpy and why."""
         return library.describe()
 
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
-        """Every metric is a share."""
+        """Return 0 and 1: every metric is a share."""
         return (0.0, 1.0)
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
@@ -71,14 +77,14 @@ class ObjectDetection(Evaluator):
         datums: NDArray[np.bool_] | None = None,
         weights: NDArray[np.int64] | None = None,
     ) -> list[Metric]:
-        """Headline metrics of each label key, then the metrics of each label."""
+        """Return the headline metrics of each label key, then the metrics of each label."""
         counts = ledger.weights_of(datums, weights)
         return list(lean_metrics(ledger, Settings.of(ledger.parameters), counts))
 
     def values(
         self, ledger: Ledger, keys: Sequence[MetricKey], weights: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Some metrics under many weightings; of COCO's, only the curves they need."""
+        """Measure some metrics under many weightings; of COCO's, only the curves they need."""
         from velour_evaluators.detection.weighted_values import CocoValues
 
         coco = CocoValues(ledger)
@@ -97,7 +103,7 @@ class ObjectDetection(Evaluator):
         selected: NDArray[np.bool_],
         omitted: NDArray[np.intp],
     ) -> NDArray[np.float64]:
-        """Metrics without each of some datums; only labels of the datum are computed again."""
+        """Measure metrics without each of some datums; only its labels are computed again."""
         from velour_evaluators.detection.weighted_values import CocoValues
 
         coco = CocoValues(ledger)
@@ -108,7 +114,7 @@ class ObjectDetection(Evaluator):
     def restrict(
         self, ledger: Ledger, datums: NDArray[np.bool_], metrics: Sequence[str]
     ) -> Ledger | None:
-        """Leave out the rows of other datums; details need more tables than are kept."""
+        """Return a ledger without other datums; ``None`` for details, which need more tables."""
         from velour_evaluators.detection.weighted_values import CocoValues
 
         coco = CocoValues(ledger)
@@ -119,7 +125,7 @@ class ObjectDetection(Evaluator):
     def errors(
         self, ledger: Ledger, datums: NDArray[np.bool_] | None = None
     ) -> dict[str, tuple[int, float | None]]:
-        """AP that each kind of error costs, as in TIDE, at the parameter ``iou_threshold``."""
+        """Return by kind the number of errors and the AP that they cost, as in TIDE."""
         from velour_evaluators.detection.errors.error_kinds import errors_by_kind
 
         return errors_by_kind(ledger, ledger.weights_of(datums))
@@ -130,19 +136,19 @@ class ObjectDetection(Evaluator):
         datums: NDArray[np.bool_] | None = None,
         weights: NDArray[np.int64] | None = None,
     ) -> list[Metric]:
-        """Curves, calibration, confusion matrix, kinds of error, oLRP, recall of any label."""
+        """Compute curves, calibration, confusion matrix, kinds of error, oLRP, any-label recall."""
         from velour_evaluators.detection.details import detail_metrics
 
         return detail_metrics(ledger, ledger.weights_of(datums, weights))
 
     def matches(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
-        """True and false positives and false negatives, at the score and IoU threshold."""
+        """Return true and false positives and false negatives, at the score and IoU threshold."""
         from velour_evaluators.detection.errors.matches import matches_of
 
         return matches_of(ledger)
 
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
-        """F1, and counts of false positives and negatives of each image, at both thresholds."""
+        """Return F1, false positives and false negatives of each image, at both thresholds."""
         from velour_evaluators import by_datum
 
         return by_datum.of_detection(ledger)
@@ -165,7 +171,7 @@ class ObjectDetection(Evaluator):
         return not any(unanswered(ledger, self.parameters(parameters)))
 
     def narrow(self, ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
-        """The ledger that a match with narrower parameters would give, without a new match.
+        """Return the ledger that a match with narrower parameters would give, without a new match.
 
         Raises:
             InvalidInput: it cannot (see :mod:`velour_evaluators.detection.ledger_narrowing`): why.
@@ -177,7 +183,7 @@ class ObjectDetection(Evaluator):
     def reduce(
         self, ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None
     ) -> Ledger | None:
-        """Leave out labels and low scores: neither changes the matches of the others.
+        """Return the ledger without some labels and low scores, which change no match of others.
 
         Federated ledgers are matched again: what counts there depends on other labels.
         """
@@ -191,18 +197,15 @@ class ObjectDetection(Evaluator):
 
 
 class InstanceSegmentation(ObjectDetection):
-    """The same metrics over masks or polygons; boxes alone are refused."""
+    """The same metrics over masks or polygons; an annotation with a box alone is refused."""
 
     task = "instance-segmentation"
+    auto_form = "raster"
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Match as for boxes, by the overlap of masks or polygons."""
         assert dataset.predictions is not None
-        tables = (dataset.truth, dataset.predictions)
-        some, chosen = any(map(len, tables)), parameters["iou_type"]
-        if some and chosen == "auto" and finest_common_form(*tables) == "box":
-            raise BadDataset(
-                f"dataset {dataset.name!r}: instances are compared by polygon or raster, and "
-                "some annotations have a box only: use task='object-detection'."
-            )
+        if parameters["iou_type"] != "box":
+            refuse_boxes_alone(dataset.truth, dataset, "ground truths")
+            refuse_boxes_alone(dataset.predictions, dataset, "predictions")
         return super().match(dataset, parameters)

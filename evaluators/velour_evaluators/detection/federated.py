@@ -36,7 +36,7 @@ def known_detections(
     truth: AnnotationTable,
     predictions: AnnotationTable,
 ) -> NDArray[np.bool_]:
-    """Which detections are of a label that is known to be present or absent in their image.
+    """Tell which detections are of a label that is known to be present or absent in their image.
 
     Args:
         dataset: the datums.
@@ -64,7 +64,7 @@ def known_detections(
 def partial_detections(
     dataset: Dataset, labels: Sequence[LabelName], predictions: AnnotationTable
 ) -> NDArray[np.bool_]:
-    """Which detections are of a label that is only partly annotated in their image: ``(n,)``."""
+    """Tell which detections are of a label only partly annotated in their image: ``(n,)`` bool."""
     cell = _cells(predictions.datum, predictions.label, len(labels))
     return np.isin(cell, _listed(dataset, labels, PARTIAL))
 

@@ -64,12 +64,12 @@ class Selection:
 
     @property
     def labels_to_accumulate(self) -> NDArray[np.bool_]:
-        """``(labels,)``: all; of more than a thousand, those that have ground truth."""
+        """``(labels,)`` bool: all labels; of more than a thousand, those that have ground truth."""
         real = np.asarray(self.truths.any(axis=1), np.bool_)
         return real if len(real) > _MANY_LABELS else np.ones(len(real), np.bool_)
 
     def of_labels(self, kept: NDArray[np.bool_]) -> tuple[RankedDetections, NDArray[np.int64]]:
-        """Rows and truths of some labels, which are numbered anew."""
+        """Return rows and truths of some labels, which are numbered anew."""
         if kept.all():
             return self.rows, self.truths
         rows, stay = self.rows, kept[self.rows.label]
@@ -85,7 +85,7 @@ class Selection:
         return kept_rows, self.truths[kept]
 
     def true_and_counted(self, lane: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which detections are true positives, and which count at all.
+        """Tell which detections are true positives, and which count at all.
 
         Args:
             lane: a lane of the first area range.
@@ -103,7 +103,7 @@ class Selection:
         return true, counted
 
     def counts_at(self, lane: int, score: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Per label, true positives and counted detections that reach a score, in one lane."""
+        """Count, by label, true positives and counted detections of a score or more, in a lane."""
         true, counted = self.true_and_counted(lane)
         high, labels = self.score >= score, len(self.truths)
         return (
@@ -113,7 +113,7 @@ class Selection:
 
 
 def with_datums(ledger: Ledger, kept: NDArray[np.bool_]) -> Ledger:
-    """The lean tables of a ledger for some of its datums, which are numbered anew.
+    """Return the lean tables of a ledger for some of its datums, which are numbered anew.
 
     Args:
         ledger: of detections.
@@ -218,7 +218,7 @@ class DetectionLedger:
         return match
 
     def count_truths(self, counts: NDArray[np.int64] | None, areas: int) -> NDArray[np.int64]:
-        """How many ground truths count in the first so many area ranges, ``(labels, areas)``.
+        """Count the ground truths in the first so many area ranges, ``(labels, areas)``.
 
         Args:
             counts: as for :meth:`select`.

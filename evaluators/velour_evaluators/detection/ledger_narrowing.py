@@ -22,7 +22,7 @@ from velour_plugin.plugin import Columns, LazyTables
 
 
 def unanswered(ledger: Ledger, parameters: Mapping[str, Any]) -> Iterator[str]:
-    """Reasons why a ledger cannot be narrowed to some parameters; none where it can.
+    """Yield reasons why a ledger cannot be narrowed to some parameters; none where it can.
 
     Args:
         ledger: of detection.
@@ -43,14 +43,14 @@ def unanswered(ledger: Ledger, parameters: Mapping[str, Any]) -> Iterator[str]:
         yield "it was matched with details=False"
     if parameters["details"] and new.score_threshold < old.score_threshold:
         yield f"it shows detections from a score of {old.score_threshold:g} on"
-    if parameters["iou_type"] not in ("auto", known["iou_type"]):
+    if parameters["iou_type"] != known["iou_type"]:
         yield f"it compares regions as {known['iou_type']}"
     if parameters["federated"] != known["federated"]:
         yield f"it was matched with federated={known['federated']}"
 
 
 def narrowed(ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
-    """Make of a ledger the one that a match with other parameters would have made.
+    """Return the ledger that a match with other parameters would have made.
 
     Args:
         ledger: of detection.
@@ -66,14 +66,11 @@ def narrowed(ledger: Ledger, parameters: Mapping[str, Any]) -> Ledger:
             "Evaluate the predictions again with them."
         )
     narrowing = _NarrowTables(ledger, parameters)
-    narrowed_parameters = {**parameters, "iou_type": ledger.parameters["iou_type"]}
-    return Ledger(
-        ledger.task, ledger.datums, ledger.labels, narrowed_parameters, narrowing.tables()
-    )
+    return Ledger(ledger.task, ledger.datums, ledger.labels, parameters, narrowing.tables())
 
 
 def reduced(ledger: Ledger, labels: NDArray[np.bool_], min_score: float | None) -> Ledger:
-    """The ledger that a match of fewer labels and detections would give.
+    """Return the ledger that a match of fewer labels and detections would give.
 
     Detections match truths of their own label, best scores first, so the matches of those
     that stay do not change.
@@ -133,7 +130,7 @@ class _NarrowTables:
         self.new_index = (np.cumsum(self.kept) - 1).astype(np.int32)
 
     def tables(self) -> Mapping[str, Columns]:
-        """The tables of the narrowed ledger."""
+        """Return the tables of the narrowed ledger."""
         tables: dict[str, Columns] = {
             "detections": self._ranged(_rows(self.old_tables["detections"], self.kept)),
             "matches": self._matches(),

@@ -15,13 +15,7 @@ from velour_evaluators.detection.kernels import matching
 from velour_evaluators.detection.ledger import BOX, DETAIL_TABLES
 from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels.sorting import descending_order, stable_order
-from velour_evaluators.regions import (
-    boxes_of,
-    finest_common_form,
-    image_sizes,
-    masks_of,
-    regions_of,
-)
+from velour_evaluators.regions import areas_of, boxes_of, image_sizes, masks_of, regions_of
 from velour_plugin import AnnotationTable, Dataset, Ledger
 from velour_plugin.plugin import Columns, LabelName, LazyTables, Vocabulary
 
@@ -37,23 +31,19 @@ _ENDLESS = float(np.finfo(np.float32).max)
 def write_ledger(
     task: str, dataset: Dataset, predictions: AnnotationTable, parameters: Mapping[str, Any]
 ) -> Ledger:
-    """Match a dataset's predictions, and keep all that metrics are computed from.
+    """Match a dataset's predictions, and return a ledger of all that metrics are computed from.
 
     Args:
         task: the evaluator's.
         dataset: with both sides.
         predictions: its predictions, all with scores.
-        parameters: checked ones; ``iou_type`` is stored as what ``auto`` chose.
+        parameters: checked ones.
     """
-    form = parameters["iou_type"]
-    if form == "auto":
-        form = finest_common_form(dataset.truth, predictions)
-    if engine.matches_at_once(form, {**parameters, "details": False}):
-        ledger = _ledger_at_once(task, dataset, predictions, {**parameters, "iou_type": form})
+    if engine.matches_at_once({**parameters, "details": False}):
+        ledger = _ledger_at_once(task, dataset, predictions, parameters)
         return _with_details(ledger, dataset, predictions) if parameters["details"] else ledger
     comparison = _Comparison(dataset, predictions, parameters)
-    stored = {**parameters, "iou_type": comparison.form}
-    return Ledger(task, dataset.uids, comparison.labels, stored, comparison.tables())
+    return Ledger(task, dataset.uids, comparison.labels, parameters, comparison.tables())
 
 
 def _ledger_at_once(
@@ -63,6 +53,7 @@ def _ledger_at_once(
     labels, truth, predictions = one_vocabulary(dataset.truth, predictions)
     if parameters["iou_type"] == "box":
         sides: tuple[Any, Any] = (boxes_of(truth, dataset), boxes_of(predictions, dataset))
+        truth, predictions = (replace(side, area=areas_of(side)) for side in (truth, predictions))
     else:
         sizes = image_sizes(dataset, truth, predictions)
         sides = (masks_of(truth, dataset, sizes), masks_of(predictions, dataset, sizes))
@@ -81,7 +72,7 @@ def _with_details(ledger: Ledger, dataset: Dataset, predictions: AnnotationTable
 
 
 def detection_order(predictions: AnnotationTable) -> NDArray[np.intp]:
-    """Order of detections in a ledger: by label, falling score, datum, then as given."""
+    """Return the order of detections in a ledger: label, falling score, datum, then as given."""
     order = descending_order(predictions.score)
     return order[stable_order(predictions.label[order], len(predictions.labels))]
 
@@ -103,23 +94,22 @@ class _Comparison:
             )
         self.predictions = predictions.take(detection_order(predictions))
         form = parameters["iou_type"]
-        self.form = finest_common_form(self.truth, predictions) if form == "auto" else form
-        sizes = image_sizes(dataset, self.truth, predictions) if self.form == "raster" else None
-        self.targets = regions_of(self.truth, self.form, dataset, sizes)
-        self.regions = regions_of(self.predictions, self.form, dataset, sizes)
+        sizes = image_sizes(dataset, self.truth, predictions) if form == "raster" else None
+        self.targets = regions_of(self.truth, form, dataset, sizes)
+        self.regions = regions_of(self.predictions, form, dataset, sizes)
         self.cells = self._cells(self.truth.label, self.predictions.label)
         self.kept = self.cells.rank < self.settings.max_detections[-1]
         self.new_index = (np.cumsum(self.kept) - 1).astype(np.int32)
 
     def tables(self) -> dict[str, Columns]:
-        """Everything that the ledger holds."""
+        """Return all tables of the ledger, those of details among them."""
         if not self.with_details:
             return self._tables(self._pairs(self.cells, self._least))
         pairs = self._pairs_of_keys()
         return {**self._tables(self._of_equal_labels(pairs)), **self._detail_tables(pairs)}
 
     def details(self) -> dict[str, Columns]:
-        """The tables of details alone."""
+        """Return the tables of details alone."""
         return self._detail_tables(self._pairs_of_keys())
 
     def _tables(self, pairs: Pairs) -> dict[str, Columns]:
@@ -208,7 +198,7 @@ class _Comparison:
 
 
 def keys_of(labels: tuple[LabelName, ...]) -> NDArray[np.int32]:
-    """Index of each label's key, in order of occurrence: ``(labels,)``."""
+    """Return the index of each label's key, in order of occurrence: ``(labels,)``."""
     keys = {key: number for number, key in enumerate(dict.fromkeys(key for key, _ in labels))}
     return np.array([keys[key] for key, _ in labels], np.int32)
 

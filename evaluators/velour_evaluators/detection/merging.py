@@ -49,14 +49,11 @@ def concatenated(ledgers: Sequence[Ledger]) -> Ledger:
 def _common_parameters(ledgers: Sequence[Ledger]) -> Mapping[str, Any]:
     if not ledgers:
         raise InvalidInput("no ledger to concatenate: give at least one.")
-    # without any region, "auto" had nothing to choose a form by
-    telling = [ledger for ledger in ledgers if _has_rows(ledger)] or ledgers[:1]
-    first = telling[0]
+    first = ledgers[0]
     for ledger in ledgers:
         if ledger.task != first.task:
             raise InvalidInput(f"ledgers of {first.task} and {ledger.task} do not go together.")
-        chose_no_form = {} if ledger in telling else {"iou_type": first.parameters["iou_type"]}
-        _check_equal(first.parameters, {**ledger.parameters, **chose_no_form})
+        _check_equal(first.parameters, ledger.parameters)
     return first.parameters
 
 
@@ -65,12 +62,8 @@ def _check_equal(parameters: Mapping[str, Any], other: Mapping[str, Any]) -> Non
         if canonical_json(other.get(name)) != canonical_json(value):
             raise InvalidInput(
                 f"ledgers matched with {name} {value!r} and {other.get(name)!r}: match all "
-                "partitions with the same parameters, iou_type other than 'auto'."
+                "partitions with the same parameters."
             )
-
-
-def _has_rows(ledger: Ledger) -> bool:
-    return any(len(ledger.tables[name]["datum"]) for name in ("detections", "truths"))
 
 
 def _common_labels(ledgers: Sequence[Ledger]) -> tuple[LabelName, ...]:
@@ -138,7 +131,7 @@ class _Concatenation:
         self.ledgers, self.changes, self.labels = ledgers, changes, labels
 
     def tables(self) -> Mapping[str, Columns]:
-        """The concatenated tables; those of details are computed when first read."""
+        """Return the concatenated tables; those of details are computed when first read."""
         known = {
             "detections": self._detections(),
             "matches": self._matches(),
@@ -166,18 +159,18 @@ class _Concatenation:
 
     @cached_property
     def truth_order(self) -> NDArray[np.intp] | None:
-        """Order of the truths; ``None`` for one ledger after another."""
+        """Order of the truths by datum; ``None`` where one ledger after another is that already."""
         datum = self._column("truths", "datum")
         return None if (datum[1:] >= datum[:-1]).all() else np.argsort(datum, kind="stable")
 
     @cached_property
     def new_detection(self) -> NDArray[np.int32]:
-        """New index of each detection."""
+        """New index of each detection, ``(n,)``, of one ledger after another."""
         return _inverse(self.order)
 
     @cached_property
     def new_truth(self) -> NDArray[np.int32]:
-        """New index of each ground truth."""
+        """New index of each ground truth, ``(n,)``, of one ledger after another."""
         rows = sum(_rows(self.ledgers, "truths"))
         return _inverse(np.arange(rows) if self.truth_order is None else self.truth_order)
 

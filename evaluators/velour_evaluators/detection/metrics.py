@@ -20,7 +20,7 @@ from velour_plugin import Label, Ledger, Metric
 
 
 def coco_averages(settings: Settings) -> list[tuple[str, Average]]:
-    """Names and definitions of COCO's metrics, in the order of its summary.
+    """List names and definitions of COCO's metrics, in the order of its summary.
 
     A definition is an area range, IoU thresholds and a number of detections; a name is that for one
     label: ``AP``, not ``mAP``.
@@ -40,14 +40,14 @@ def coco_averages(settings: Settings) -> list[tuple[str, Average]]:
 
 
 def label_keys(ledger: Ledger) -> list[str]:
-    """Every label key, in order of occurrence; ``[""]`` where there is no label."""
+    """List every label key, in order of occurrence; ``[""]`` where there is no label."""
     return list(dict.fromkeys(key for key, _ in ledger.labels)) or [""]
 
 
 def lean_metrics(
     ledger: Ledger, settings: Settings, counts: NDArray[np.int64] | None
 ) -> Iterator[Metric]:
-    """Headline metrics of each label key, then the metrics of each label.
+    """Yield the headline metrics of each label key, then the metrics of each label.
 
     Args:
         ledger: of detections.

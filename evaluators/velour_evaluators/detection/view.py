@@ -61,7 +61,7 @@ class DetectionView:
 
     @property
     def keys(self) -> Iterator[Key]:
-        """Every label key, as they occur; one without name where there is no label."""
+        """Every label key with its labels, as they occur; one without name if there is none."""
         names = list(dict.fromkeys(key for key, _ in self.ledger.labels)) or [""]
         for number, name in enumerate(names):
             labels = np.asarray(self.key_of_label == number)
@@ -69,7 +69,7 @@ class DetectionView:
 
     @property
     def labels(self) -> Iterator[tuple[int, Label]]:
-        """Labels of the selection that have a truth or a detection."""
+        """Index and name of each label of the selection that has a truth or a detection."""
         truths = self.chosen.truths[:, 0]
         seen = np.bincount(self.chosen.rows.label, minlength=len(truths))
         occur = np.flatnonzero(truths + seen)
@@ -108,19 +108,19 @@ class DetectionView:
 
     @cached_property
     def true_and_counted(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Of the whole ledger: true positives, and detections that count."""
+        """``(detections,)`` masks of the whole ledger: true positives, and those that count."""
         return self.ledger_rows.select(None).true_and_counted(self.lane)
 
     @cached_property
     def matched(self) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """The truth that each detection of the ledger matches, and their IoU."""
+        """``(detections,)`` each: the truth that it matches, -1 for none, and their IoU."""
         reach = self.same_label & (self.pairs.iou >= self._threshold)
         crowd, rank = self.ledger_rows.truths["crowd"], self.ledger_rows.detections["rank"]
         return assigned(self.pairs.where(reach), rank, ~self.real, crowd)
 
     @cached_property
     def rank_in_image(self) -> NDArray[np.intp]:
-        """Rank of each detection among those of its image and key, by falling score."""
+        """``(detections,)`` rank of each in its image and label key, by falling score."""
         table = self.ledger_rows.detections
         keys = int(self.key_of_label.max(initial=0)) + 1
         cell = table["datum"].astype(np.int64) * keys
@@ -133,7 +133,7 @@ class DetectionView:
 
     @property
     def origin(self) -> NDArray[np.intp]:
-        """Row in the ledger of each row of the selection."""
+        """``(n,)`` row in the ledger of each row of the selection."""
         rows = self.chosen.origin
         return np.arange(len(self.chosen.score)) if rows is None else rows
 

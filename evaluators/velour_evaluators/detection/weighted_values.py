@@ -20,7 +20,7 @@ from velour_plugin.plugin import MetricKey
 
 
 class CocoValues:
-    """COCO's metrics of one ledger.
+    """Measures COCO's metrics of one ledger under many weightings.
 
     Args:
         ledger: of detections.
@@ -44,7 +44,7 @@ class CocoValues:
         return name in self._named or (name.startswith("m") and name[1:] in self._named)
 
     def values(self, keys: Sequence[MetricKey], weights: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The value of each metric under each weighting.
+        """Measure each metric under each weighting.
 
         Args:
             keys: those that :meth:`knows`.
@@ -64,7 +64,7 @@ class CocoValues:
         weight: NDArray[np.int64],
         omitted: NDArray[np.intp],
     ) -> NDArray[np.float64]:
-        """The value of each metric without each of some datums: ``(omitted, keys)``.
+        """Measure each metric without each of some datums: ``(omitted, keys)``.
 
         Args:
             keys: those that :meth:`knows`.

@@ -46,6 +46,7 @@ class EmbeddingEvaluator(Evaluator):
     headline = (
         "recall_1", "recall_5", "recall_10", "purity_1", "purity_5", "purity_10", "separation",
     )  # fmt: skip
+    compares_classes = False
     defaults: ClassVar[Mapping[str, Any]] = {
         "neighbours": [1, 5, 10],
         "distance": "cosine",
@@ -53,7 +54,7 @@ class EmbeddingEvaluator(Evaluator):
     }
 
     def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Complete and check parameters.
+        """Return all parameters, checked, with defaults.
 
         ``neighbours``: rising whole numbers >= 1. ``distance``: ``cosine`` or ``euclidean``.
         ``role_key``: name of the metadata that is ``query`` or ``candidate``; ``None`` when every
@@ -71,11 +72,11 @@ class EmbeddingEvaluator(Evaluator):
         return {**complete, "neighbours": list(counts)}
 
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
-        """Every metric is a share."""
+        """Return 0 and 1: every metric is a share."""
         return (0.0, 1.0)
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
-        """Collect the vectors with their labels and roles."""
+        """Return a ledger of the vectors with their labels and roles."""
         predictions = dataset.predictions
         assert predictions is not None
         rows, vectors = _vectors(predictions, dataset)
@@ -109,7 +110,7 @@ class EmbeddingEvaluator(Evaluator):
         datums: NDArray[np.bool_] | None = None,
         weights: NDArray[np.int64] | None = None,
     ) -> list[Metric]:
-        """Headline metrics of each label key."""
+        """Return the headline metrics of each label key."""
         counts = ledger.weights_of(datums, weights)
         metrics: list[Metric] = []
         keys = dict.fromkeys(key for key, _ in ledger.labels) or {"": None}

@@ -9,7 +9,7 @@ Order = NDArray[np.intp]
 
 
 def stable_order(keys: NDArray[np.integer], size: int) -> Order:
-    """Order of whole numbers, equal ones as they came.
+    """Return the order of whole numbers, equal ones as they came.
 
     Args:
         keys: ``(n,)`` in [0, size).
@@ -28,7 +28,7 @@ def stable_order(keys: NDArray[np.integer], size: int) -> Order:
 
 
 def descending_order(scores: NDArray[np.float64]) -> Order:
-    """Order of scores from high to low, equal ones as they came.
+    """Return the order of scores from high to low, equal ones as they came.
 
     Args:
         scores: ``(n,)`` in [0, 1], where the bits of a float sort as the float does.
@@ -48,7 +48,7 @@ def descending_order(scores: NDArray[np.float64]) -> Order:
 
 
 def starts_of_runs(*columns: NDArray[np.integer]) -> NDArray[np.intp]:
-    """Where a run of equal rows begins; empty for no rows.
+    """Return where each run of equal rows begins; empty for no rows.
 
     >>> starts_of_runs(np.array([4, 4, 5]), np.array([1, 2, 2]))
     array([0, 1, 2])

@@ -20,7 +20,7 @@ _LOW = 26
 
 
 def ratio(parts: NDArray[Any], wholes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Divide by counts; NaN, which here stands for undefined, where there is nothing to divide by.
+    """Divide by counts; NaN, for undefined, where a count is 0.
 
     >>> ratio(np.array([1, 0]), np.array([2, 0]))
     array([0.5, nan])
@@ -31,7 +31,7 @@ def ratio(parts: NDArray[Any], wholes: NDArray[np.int64]) -> NDArray[np.float64]
 
 
 def weight_of(chosen: NDArray[np.bool_], weights: Weights | None = None) -> int:
-    """Weight of the chosen rows; without weights, how many they are.
+    """Sum the weights of the chosen rows; without weights, count them.
 
     >>> weight_of(np.array([True, False, True]), np.array([3, 5, 0]))
     3
@@ -42,7 +42,7 @@ def weight_of(chosen: NDArray[np.bool_], weights: Weights | None = None) -> int:
 def count_by(
     groups: NDArray[np.integer], size: int, weights: Weights | None = None
 ) -> NDArray[np.int64]:
-    """Weight of the rows of each group; exact below 2**53.
+    """Sum the weights of the rows of each group; exact below 2**53.
 
     Args:
         groups: ``(n,)`` in [0, size).
@@ -56,7 +56,7 @@ def count_by(
 
 
 def segment_sums(values: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sums of neighbouring whole numbers; 0 for an empty segment.
+    """Sum neighbouring whole numbers, by segment; 0 for an empty segment.
 
     Args:
         values: ``(n,)``.
@@ -69,7 +69,7 @@ def segment_sums(values: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArra
 
 
 def bounds_of(groups: NDArray[np.integer], size: int) -> NDArray[np.int64]:
-    """Where each group begins in a column that is sorted by group, and where the last one ends.
+    """Return where each group begins in a column sorted by group, and where the last one ends.
 
     Args:
         groups: ``(n,)`` never falling, in [0, size).
@@ -83,7 +83,7 @@ def bounds_of(groups: NDArray[np.integer], size: int) -> NDArray[np.int64]:
 
 
 def running_sum(values: NDArray[np.signedinteger]) -> NDArray[np.int64]:
-    """Sum of the values before each position, and of all: ``(n + 1,)``, first 0.
+    """Sum the values before each position, and all of them: ``(n + 1,)``, first 0.
 
     >>> running_sum(np.array([1, 2, 4]))
     array([0, 1, 3, 7])
@@ -94,7 +94,7 @@ def running_sum(values: NDArray[np.signedinteger]) -> NDArray[np.int64]:
 
 
 def narrowest(most: int) -> type[np.signedinteger]:
-    """The smallest integer type that holds numbers up to ``most``: less memory is faster.
+    """Return the smallest integer type that holds numbers up to ``most``: less memory is faster.
 
     >>> narrowest(100), narrowest(128)
     (<class 'numpy.int8'>, <class 'numpy.int32'>)
@@ -129,7 +129,7 @@ def exact_sums(
 
 
 def exact_mean(values: NDArray[np.float64], weights: Weights | None = None) -> float:
-    """Mean of values in [0, 2**10], exactly (see the top of this file).
+    """Average values in [0, 2**10], exactly (see the top of this file).
 
     Returns:
         NaN when there is no weight, or a value is NaN.

@@ -36,7 +36,7 @@ def confusion_of_runs(truth: LabelRuns, predicted: LabelRuns, labels: int) -> Pi
 
 
 def confusion_of_labels(truth: NDArray[Any], predicted: NDArray[Any]) -> PixelPairCounts:
-    """Confusion matrix of two label images, sparse: pixels of each pair of class numbers.
+    """Count the pixels of each pair of class numbers of two label images.
 
     Args:
         truth: whole numbers of any type.

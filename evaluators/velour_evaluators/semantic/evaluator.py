@@ -57,7 +57,7 @@ class SemanticSegmentation(Evaluator):
     defaults = {"ignore_label": None, "boundary_width": 0.02, "examples": 5}  # noqa: RUF012
 
     def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Complete and check parameters, as the head of this module describes them."""
+        """Return all parameters, checked, with defaults; the head of this module says which."""
         complete = super().parameters(parameters)
         return {
             "ignore_label": _checked_label(complete["ignore_label"]),
@@ -67,11 +67,11 @@ class SemanticSegmentation(Evaluator):
 
     @property
     def engine(self) -> str:
-        """The compiled kernel, or numpy and why."""
+        """Which engine computes: the compiled kernel, or numpy and why."""
         return library.describe()
 
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
-        """Every metric is a share."""
+        """Return 0 and 1: every metric is a share."""
         return (0.0, 1.0)
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
@@ -94,7 +94,7 @@ class SemanticSegmentation(Evaluator):
         datums: NDArray[np.bool_] | None = None,
         weights: NDArray[np.int64] | None = None,
     ) -> list[Metric]:
-        """Headline metrics of each label key, then the metrics of each label."""
+        """Return the headline metrics of each label key, then the metrics of each label."""
         sums = Sums.of(ledger, ledger.weights_of(datums, weights))
         scores = label_scores(sums)
         return [
@@ -105,7 +105,7 @@ class SemanticSegmentation(Evaluator):
     def values(
         self, ledger: Ledger, keys: Sequence[MetricKey], weights: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Some metrics under many weightings, from sums of pixels."""
+        """Measure some metrics under many weightings, from sums of pixels."""
         values = np.full((len(weights), len(keys)), np.nan)
         label_keys = list(_keys(ledger.labels))
         for row, counts in enumerate(weights):
@@ -124,7 +124,7 @@ class SemanticSegmentation(Evaluator):
         return values
 
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
-        """Pixel accuracy of each image, and its wrong pixels."""
+        """Return pixel accuracy and number of wrong pixels of each image."""
         return by_datum.of_segmentation(ledger)
 
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
@@ -137,7 +137,7 @@ class SemanticSegmentation(Evaluator):
         datums: NDArray[np.bool_] | None = None,
         weights: NDArray[np.int64] | None = None,
     ) -> list[Metric]:
-        """The confusion matrix of each label key, with examples.
+        """Compute the confusion matrix of each label key, with examples.
 
         Its value has ``labels``, those that occur, the last one ``None`` for the background;
         ``matrix``, pixels by true label (row) and predicted label (column); and ``examples``:

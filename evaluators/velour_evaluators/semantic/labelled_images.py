@@ -59,7 +59,7 @@ class LabelledImage:
 def labelled_images(
     dataset: Dataset, labels: Sequence[LabelName], ignored: Collection[LabelName]
 ) -> Iterator[LabelledImage]:
-    """Read every datum, once for each label key.
+    """Yield every datum, once for each label key, as labels of pixels.
 
     A datum without annotations and without a size in its metadata has no pixels.
 
@@ -118,7 +118,7 @@ class _Side:
         return range(int(self.bounds[datum]), int(self.bounds[datum + 1]))
 
     def rows_of(self, datum: int, key: str, without: Collection[LabelName] = ()) -> list[int]:
-        """Rows of a datum whose labels have a key, those with some labels left out."""
+        """Return the rows of a datum whose labels have a key, those with some labels left out."""
         labels = [(row, self.label_of(row)) for row in self.rows(datum)]
         return [row for row, label in labels if label[0] == key and label not in without]
 
@@ -136,7 +136,7 @@ class _Side:
         return int(self.indices[self.table.label[row]])
 
     def name_of(self, row: int) -> str:
-        """The name of an annotation, for messages."""
+        """Return the name of an annotation, for messages."""
         key, value = self.label_of(row)
         return f"{key}={value!r} in the {self.name} of datum {self.uids[self.table.datum[row]]!r}"
 

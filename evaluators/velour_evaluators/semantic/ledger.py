@@ -41,7 +41,7 @@ def write_ledger(
     ignored: Collection[LabelName],
     parameters: Mapping[str, Any],
 ) -> Ledger:
-    """Count every datum once for each label key.
+    """Count the pixels of every datum, once for each label key, and return the ledger.
 
     Args:
         task: of the ledger.

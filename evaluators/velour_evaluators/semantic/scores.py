@@ -56,7 +56,7 @@ class Sums:
 
 
 def label_scores(sums: Sums) -> dict[str, Floats]:
-    """Scores of each label, by name; each is ``(labels,)`` in [0, 1].
+    """Compute the scores of each label, by name; each is ``(labels,)`` in [0, 1], NaN if undefined.
 
     Undefined without true pixels, but for precision, which needs predicted ones.
     """
@@ -76,7 +76,7 @@ def label_scores(sums: Sums) -> dict[str, Floats]:
 def headline_scores(
     sums: Sums, scores: Mapping[str, Floats], key: int, of_key: NDArray[np.bool_]
 ) -> dict[str, float]:
-    """Scores of one label key, by name.
+    """Compute the scores of one label key, by name; NaN where undefined.
 
     Args:
         sums: of all keys.
@@ -100,7 +100,7 @@ def headline_scores(
 def confusion_matrices(
     ledger: Ledger, weights: Weights | None, examples: int
 ) -> Iterator[dict[str, Any]]:
-    """Confusion matrix of each label key, as JSON.
+    """Yield the confusion matrix of each label key, as JSON.
 
     Args:
         ledger: of the whole evaluation.

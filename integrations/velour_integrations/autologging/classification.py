@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 import velour_plugin as velour
 from velour_integrations.autologging.recording import dataset_name
-from velour_integrations.mlflow.datasets.columns import label_text, labels_table, scores_table
-from velour_plugin import AnnotationTable
-from velour_plugin.plugin import DEFAULT_KEY
+from velour_integrations.mlflow.datasets.columns import index_table, labels_table, scores_table
+from velour_plugin.plugin import DEFAULT_KEY, class_names
 
 MOST_SCORES = 5_000_000
 """Of more, only the label that was decided for is kept."""
@@ -28,7 +27,7 @@ def classified(
     predictions: NDArray[Any],
     metadata: Sequence[Mapping[str, Any]] | None = None,
 ) -> velour.Dataset:
-    """A dataset of the true classes of rows and the predictions; rows are named by number.
+    """Make a dataset of the true and predicted classes of rows, which are named by number.
 
     Args:
         name: what the library calls the data, if it does.
@@ -38,9 +37,9 @@ def classified(
         metadata: of the rows.
     """
     places = np.arange(len(truth), dtype=np.int32)
-    labels = [(DEFAULT_KEY, label_text(value)) for value in classes]
+    labels = class_names(classes, DEFAULT_KEY)
     if truth.ndim == 2:
-        true = AnnotationTable.from_columns(labels, *np.nonzero(truth))
+        true = index_table([value for _, value in labels], places, *np.nonzero(truth))
     else:
         true = labels_table(truth, places, labels)
         if predictions.ndim == 2 and predictions.size > MOST_SCORES:
@@ -58,7 +57,7 @@ def classified(
 
 
 def facts_of(features: Any) -> list[dict[str, Any]] | None:
-    """Plain values of a frame's columns, one mapping a row; ``None`` of what has no columns."""
+    """Return plain values of a frame's columns, a mapping a row; ``None`` if it has no columns."""
     if not hasattr(features, "columns") or features.size > MOST_CELLS:
         return None
     return [
@@ -68,13 +67,13 @@ def facts_of(features: Any) -> list[dict[str, Any]] | None:
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Names of classes by their numbers, which are added where two have the same name."""
+    """Return names of classes by their numbers, which are added where two have the same name."""
     twice = len(set(names)) < len(names)
     return [f"{name} ({number})" if twice else name for number, name in enumerate(names)]
 
 
 def softmax(logits: ArrayLike) -> NDArray[np.float64]:
-    """``(rows, classes)`` shares that add up to 1."""
+    """Convert logits to ``(rows, classes)`` shares that add up to 1."""
     shifted = np.asarray(logits, np.float64)
     shifted = np.exp(shifted - shifted.max(axis=1, keepdims=True))
     shares: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)

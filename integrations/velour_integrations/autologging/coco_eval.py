@@ -54,13 +54,13 @@ _logged: WeakKeyDictionary[Any, dict[Any, frozenset[Any]]] = WeakKeyDictionary()
 
 
 def watch_truth(module: ModuleType, watch: Watch) -> None:
-    """Watch the ``COCO`` of a module."""
+    """Watch the class ``COCO`` of a module, for where its files come from."""
     watch(module.COCO, "__init__", _note_file)
     watch(module.COCO, "loadRes", _note_results)
 
 
 def watch_evaluation(module: ModuleType, watch: Watch) -> None:
-    """Watch the ``COCOeval`` of a module."""
+    """Watch the class ``COCOeval`` of a module, to record what it evaluates."""
     watch(module.COCOeval, "_prepare", _note_detections)
     watch(module.COCOeval, "summarize", _capture)
 

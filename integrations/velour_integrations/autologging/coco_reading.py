@@ -36,7 +36,7 @@ class CocoTruth:
     categories: Mapping[Any, int]
 
     def narrowed(self, images: Collection[Any], categories: Collection[Any]) -> CocoTruth:
-        """Only these images and categories; the others are as if they were not there."""
+        """Return these images and categories only; the others are as if they were not there."""
         dataset, kept = self.dataset, {key: at for key, at in self.images.items() if key in images}
         if len(kept) < len(self.images):
             chosen = np.zeros(len(dataset), bool)
@@ -53,7 +53,7 @@ class CocoTruth:
 
 
 def truth_of(content: Json, with_shapes: bool) -> CocoTruth:
-    """Read what a COCO object holds as its ``dataset``.
+    """Convert the ``dataset`` of a COCO object to ground truth.
 
     Args:
         content: images, categories and annotations.
@@ -86,7 +86,7 @@ def truth_of(content: Json, with_shapes: bool) -> CocoTruth:
 def predictions_of(
     truth: CocoTruth, detections: Iterable[Json], with_shapes: bool
 ) -> AnnotationTable:
-    """Read detections of these images and categories; those of others are left out.
+    """Convert detections of these images and categories; those of others are left out.
 
     Args:
         truth: what they are about.
@@ -111,7 +111,7 @@ def predictions_of(
 
 
 def by_label(table: AnnotationTable) -> AnnotationTable:
-    """Rows of each datum by label: the order in which COCO takes them when labels do not count."""
+    """Sort the rows of each datum by label: COCO's order where labels do not count."""
     return table.take(np.lexsort((table.label, table.datum)))
 
 

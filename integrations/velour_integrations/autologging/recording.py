@@ -27,7 +27,7 @@ from typing import Any
 import velour_plugin as velour
 from velour_integrations.mlflow.datasets.frame_names import experiment_name
 from velour_plugin.errors import VelourError
-from velour_plugin.plugin import publish
+from velour_plugin.plugin import masked_url, publish
 
 logger = logging.getLogger("mlflow.velour")  # below MLflow's own, which silent=True turns off
 
@@ -75,7 +75,7 @@ def is_listening() -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Record nothing meanwhile: it is part of a larger evaluation."""
+    """Context manager in which nothing is recorded, being part of a larger evaluation."""
     token = _quiet.set(True)
     try:
         yield
@@ -84,14 +84,14 @@ def quiet() -> Iterator[None]:
 
 
 def option(name: str, default: Any = None) -> Any:
-    """An option of the last ``velour.autolog``."""
+    """Return an option of the last ``velour.autolog``."""
     from mlflow.utils.autologging_utils import get_autologging_config
 
     return get_autologging_config("velour", name, default)
 
 
 def active_run_id() -> str | None:
-    """The run that is open now, if one is."""
+    """Return the id of the run that is open now; ``None`` without one."""
     import mlflow
 
     run = mlflow.active_run()
@@ -99,7 +99,7 @@ def active_run_id() -> str | None:
 
 
 def dataset_name(known: str | None, dataset: velour.Dataset) -> str:
-    """The name of a dataset: the caller's, that of its file, or of the MLflow experiment.
+    """Return a name for a dataset: the caller's, that of its file, or of the MLflow experiment.
 
     Where an experiment sees several datasets without a name, such as the rows for training and
     those for testing, the second is ``NAME-2``: they are no versions of one another.
@@ -180,6 +180,7 @@ def _log_one(
     from velour_integrations.mlflow.runs.run import (
         log_artifacts,
         log_metrics,
+        log_parameters,
         look,
         mlflow_metrics,
         with_leaderboard,
@@ -199,6 +200,7 @@ def _log_one(
     headline = (prefix + name for name in mlflow_metrics(evaluation))
     step = _next_step(before, headline) if captured.step is None else captured.step
     log_metrics(run.run_id, metrics, described.name, described.digest, step=step)
+    log_parameters(run.run_id, evaluation, prefix)
     if prefix:
         client.log_batch(run.run_id, tags=[RunTag(*tag) for tag in owner.items()])
     elif option("log_artifacts", True):
@@ -210,7 +212,7 @@ def _log_one(
 
 
 def announce(source: str, evaluation: velour.Evaluation) -> None:
-    """Say what was evaluated in which run, and the command that ranks it."""
+    """Log what was evaluated in which run, and the command that ranks it."""
     assert evaluation.run is not None
     logger.info(
         "%s: evaluated %s on %s in run %s. Next: %s",
@@ -228,7 +230,7 @@ def _rank_command(evaluation: velour.Evaluation) -> str:
     metric = next((name for name, value in headline.items() if value is not None), "")
     words = ["velour", "rank", *([metric] if metric else [])]
     words += ["--dataset", evaluation.certificate.dataset]
-    words += ["--store", option("store")] if option("store") else []
+    words += ["--store", masked_url(option("store"))] if option("store") else []
     return shlex.join(words)
 
 

@@ -33,7 +33,7 @@ _logger = logging.getLogger("mlflow.velour")  # below MLflow's own, which silent
 
 
 def switch(autologgers: Sequence[Autologger], *, join: bool, **options: Any) -> None:
-    """Switch these autologgers on, any other off; or all off. See :func:`velour_plugin.autolog`."""
+    """Switch these autologgers on and any other off, or all off, as ``velour.autolog`` does."""
     _autolog(autologgers=autologgers, **options)
 
     def again(shared: Mapping[str, Any]) -> None:
@@ -44,6 +44,7 @@ def switch(autologgers: Sequence[Autologger], *, join: bool, **options: Any) -> 
 
 @autologging_integration(INTEGRATION)  # type: ignore[untyped-decorator]
 def _autolog(
+    *,
     autologgers: Sequence[Autologger],
     disable: bool = False,
     exclusive: bool = False,

@@ -155,7 +155,7 @@ def _conclude(dataset: str, where: str | None, store: str | None) -> None:
 
 
 def conclusion(board: Leaderboard) -> str:
-    """Who is best, if anybody is, and by what intervals."""
+    """Say in a sentence which model is best, if any is, and by what intervals."""
     best, *others = board
     tied = " and ".join(row.model for row in others if row.tied_with_best)
     if tied:

@@ -55,7 +55,7 @@ class Detector:
     sharpness: float = 1.0
 
     def skill(self, scene: LookoutImage) -> Skill:
-        """The one for a scene."""
+        """Return the skill that the conditions of a scene call for."""
         if scene.time_of_day == "day":
             return self.day
         return self.humid_night if scene.site.region == "New England" else self.night
@@ -71,7 +71,7 @@ DETECTORS = (
 def detections(
     detector: Detector, scenes: list[LookoutImage], seed: int
 ) -> Iterator[tuple[LookoutImage, Mapping[str, Any]]]:
-    """What a detector finds in the scenes of a seed, the same at every call.
+    """Simulate what a detector finds in the scenes of a seed, the same at every call.
 
     Returns:
         Each scene with a finding: ``label``, ``bbox`` as left, top, width, height in pixels, and

@@ -44,7 +44,7 @@ def write_truth(folder: Path, scenes: list[LookoutImage], seed: int) -> None:
 
 
 def write_predictions(folder: Path, scenes: list[LookoutImage], seed: int) -> list[Path]:
-    """Write the results file of each detector; returns their paths."""
+    """Write the results file of each detector; return their paths."""
     paths = []
     for detector in DETECTORS:
         results = [

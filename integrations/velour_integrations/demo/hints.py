@@ -47,7 +47,7 @@ def print_hints(
 
 
 def print_pages(dataset: str) -> None:
-    """The command that starts a server, where none is in use, and the pages of both acts."""
+    """Print the command that starts a server, where none is in use, and the pages of both acts."""
     from velour_integrations.demo.session import command_line, program
     from velour_integrations.demo.tracking import tracking_uri
 
@@ -95,7 +95,7 @@ def _report(dataset: str, model: str, store: str | None) -> str | None:
 
 
 def free_port(first: int) -> int:
-    """The first port from one on that nothing listens at on this machine."""
+    """Return the first port from ``first`` on that nothing listens at on this machine."""
     for port in range(first, first + 100):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))

@@ -68,7 +68,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class LookoutImage:
-    """What one picture shows, where and when."""
+    """A scene: which lookout, time of day, position in degrees, and what its picture shows."""
 
     number: int
     site: Site
@@ -80,7 +80,7 @@ class LookoutImage:
 
     @property
     def file_name(self) -> str:
-        """Of its picture."""
+        """Name of its picture: ``lookout-007.jpg``."""
         return f"lookout-{self.number:03}.jpg"
 
 

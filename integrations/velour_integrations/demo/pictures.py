@@ -61,7 +61,7 @@ def write_pictures(folder: Path, scenes: Iterable[LookoutImage], seed: int) -> I
 
 
 def picture(scene: LookoutImage, seed: int) -> Canvas:
-    """Draw one scene."""
+    """Draw one scene, the same for one seed, and return its pixels."""
     random = np.random.default_rng([seed, 99, scene.number])
     canvas = _landscape(scene.site, scene.time_of_day) * np.float32(random.uniform(0.9, 1.06))
     for thing in (*scene.lures, *scene.fires):

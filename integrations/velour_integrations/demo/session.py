@@ -12,12 +12,14 @@ from pathlib import Path
 
 import click
 
+from velour_plugin.plugin import masked_url
+
 WIDTH = 96
 """Columns after which a command goes on in the next line."""
 
 
 def program(name: str) -> str:
-    """How to call a program of this environment from here: by name where that finds it.
+    """Return how to call a program of this environment from here: by name where that finds it.
 
     Else by its path, relative to the working directory where it lies below.
     """
@@ -31,7 +33,7 @@ def program(name: str) -> str:
 
 
 def command_line(*words: str) -> str:
-    """Words as they are typed in a shell; long lines go on after a backslash.
+    """Join words as they are typed in a shell; long lines go on after a backslash.
 
     >>> print(command_line("velour", "rank", "--where", "time_of_day = 'night'"))
     velour rank --where "time_of_day = 'night'"
@@ -53,7 +55,7 @@ def command_line(*words: str) -> str:
 
 
 def quoted(word: str) -> str:
-    """One word for a shell, with double quotes where it has single ones of its own."""
+    """Quote one word for a shell, with double quotes where it has single ones of its own."""
     if "'" in word and not set(word) & set('"$`\\!'):
         return f'"{word}"'
     return shlex.quote(word)
@@ -73,8 +75,8 @@ class Session:
         self._store = () if store is None else ("--store", store)
 
     def line(self, *arguments: str) -> str:
-        """A command of ``velour`` as it can be typed here."""
-        return command_line(self._velour, *arguments, *self._store)
+        """Return a command of ``velour`` as it can be typed here."""
+        return command_line(self._velour, *arguments, *map(masked_url, self._store))
 
     def run(self, *arguments: str) -> None:
         """Print a command, then what it prints.
@@ -86,7 +88,7 @@ class Session:
         self._call(arguments)
 
     def run_for_the_end(self, *arguments: str, skip: int) -> None:
-        """Print a command, then what it prints but for its first paragraphs.
+        """Print a command, and its output but for the first paragraphs.
 
         Args:
             arguments: of the command.

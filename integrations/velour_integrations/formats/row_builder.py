@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,21 @@ import numpy as np
 
 from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset, UnreadableFile
-from velour_plugin.plugin import DEFAULT_KEY, Shape, Vocabulary
+from velour_plugin.plugin import (
+    DEFAULT_KEY,
+    Shape,
+    Vocabulary,
+    note_read,
+    note_repaired,
+    note_skipped,
+    note_unmatched,
+    read_bytes,
+)
 
 Box = tuple[float, float, float, float]
 NO_BOX: Box = (np.nan,) * 4
+_ROUNDING = 1e-6
+"""How far a confidence may lie outside [0, 1]: sums of float32 do by some 1e-7."""
 
 
 @dataclass
@@ -37,6 +48,7 @@ class RowBuilder:
         self,
         datum: int,
         label: str,
+        *,
         box: Box = NO_BOX,
         shape: Shape | None = None,
         score: float | None = None,
@@ -53,7 +65,7 @@ class RowBuilder:
         self.metadata_of_rows.append(metadata or {})
 
     def table(self, known: Sequence[str] = ()) -> AnnotationTable:
-        """Make columns; ``known`` classes come first, in their order, others follow, sorted."""
+        """Return a table; ``known`` classes come first, in their order, others follow, sorted."""
         labels = [(DEFAULT_KEY, name) for name in self.labels]
         vocabulary = Vocabulary([(DEFAULT_KEY, name) for name in known], labels)
         return AnnotationTable.from_columns(
@@ -69,12 +81,12 @@ class RowBuilder:
 
 
 def class_names(dataset: Dataset) -> list[str]:
-    """Classes of a dataset in their order, for the predictions of a model."""
+    """Return the classes of a dataset, in their order, for the predictions of a model."""
     return [value for _, value in dataset.truth.labels]
 
 
 def place_of(uid: str, dataset: Dataset, known: Collection[str], where: str) -> int | None:
-    """Position of the datum that a prediction is for; ``None`` when a subset left it out.
+    """Return the index of the datum that a prediction is for; ``None`` if a subset lacks it.
 
     Args:
         uid: the datum's name.
@@ -91,24 +103,18 @@ def place_of(uid: str, dataset: Dataset, known: Collection[str], where: str) -> 
     return index
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's content."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UnreadableFile(repr(os.fspath(path)), error) from error
-
-
 def read_lines(path: Path) -> list[str]:
-    """A file's lines, as UTF-8, whatever ends them."""
+    """Read a file's lines, as UTF-8, or UTF-16 with its mark, whatever ends them."""
+    content = read_bytes(path)
+    codec = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
-        return read_bytes(path).decode("utf-8-sig").splitlines()
+        return content.decode(codec).splitlines()
     except UnicodeDecodeError as error:
         raise BadDataset(f"{os.fspath(path)!r} is no text in UTF-8: {error}.") from error
 
 
 def checked_score(text: Any, where: str) -> float:
-    """A model's confidence.
+    """Return a model's confidence; one that left [0, 1] by rounding is set to 0 or 1 and counted.
 
     Raises:
         BadDataset: it is no number in [0, 1].
@@ -117,26 +123,41 @@ def checked_score(text: Any, where: str) -> float:
         score = float(text)
     except (TypeError, ValueError):
         score = np.nan
-    if isinstance(text, bool) or not 0 <= score <= 1:
+    if isinstance(text, bool) or not -_ROUNDING <= score <= 1 + _ROUNDING:
         raise BadDataset(f"{where}: confidence {text!r}: expected a number in [0, 1].")
+    if not 0 <= score <= 1:
+        note_repaired("scores outside [0, 1] by rounding, set to 0 or 1", where)
+        return min(max(score, 0.0), 1.0)
     return score
 
 
+def note_predictions(dataset: Dataset, table: AnnotationTable) -> None:
+    """Count predictions, and the images that have none; a folder without any is said aloud."""
+    empty = len(dataset) - len(np.unique(table.datum))
+    note_read("predictions", len(table))
+    note_read("images without predictions", empty)
+    if not len(table):
+        note_unmatched("images without a prediction: no file has any", repr(dataset.name), empty)
+
+
 def by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
-    """Files below a folder by their path in it, without the suffix: ``{"a/42": …/a/42.txt}``.
+    """Return files below a folder by their path in it, without suffix: ``{"a/42": …/a/42.txt}``.
+
+    Links to folders are followed, but no folder is read twice.
 
     Raises:
+        UnreadableFile: a folder may not be read.
         BadDataset: two files have one name.
     """
     by_uid: dict[str, Path] = {}
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders.sort()
-        inside = Path(parent).relative_to(folder)
-        for file in sorted(files):
+    for parent, files in _folders(folder) if os.path.isdir(folder) else ():
+        inside = Path(parent).relative_to(folder).as_posix()
+        prefix = "" if inside == "." else f"{inside}/"
+        for file in files:
             stem, suffix = os.path.splitext(file)
             if suffix.lower() not in suffixes or file.startswith("."):
                 continue
-            uid = (inside / stem).as_posix()
+            uid = prefix + stem
             if uid in by_uid:
                 raise BadDataset(
                     f"{os.fspath(folder)!r}: {by_uid[uid].name} and {file} are both {uid!r}; give "
@@ -144,3 +165,40 @@ def by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
                 )
             by_uid[uid] = Path(parent, file)
     return by_uid
+
+
+def _folders(top: Path) -> Iterator[tuple[str, list[str]]]:
+    """A folder and those below it with their files; what links lead to comes last.
+
+    A link to a folder above, as in /proc, would lead through the whole machine.
+    """
+    seen = {_identity(folder) for folder in top.resolve().parents}
+    starts = [os.fspath(top)]
+    for start in starts:  # grows
+        for parent, folders, files in os.walk(start, onerror=_refuse):
+            identity = _identity(parent)
+            if identity in seen:
+                note_skipped("links to folders that are above or read already", repr(parent))
+                folders.clear()
+                continue
+            seen.add(identity)
+            folders.sort()
+            below = (os.path.join(parent, name) for name in folders)
+            starts += [path for path in below if os.path.islink(path)]
+            yield parent, sorted(files)
+
+
+def _identity(folder: str | Path) -> tuple[int, int]:
+    try:
+        status = os.stat(folder)
+    except OSError as error:
+        raise _unreadable(error) from error
+    return status.st_dev, status.st_ino
+
+
+def _unreadable(error: OSError) -> UnreadableFile:
+    return UnreadableFile(repr(os.fspath(error.filename)), error)
+
+
+def _refuse(error: OSError) -> None:
+    raise _unreadable(error)

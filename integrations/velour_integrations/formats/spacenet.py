@@ -11,16 +11,16 @@ Source: Van Etten et al. 2018, SpaceNet: a remote sensing dataset and challenge 
 
 from __future__ import annotations
 
-import csv
 import math
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import shapely
 
+from velour_integrations.formats.other_formats import way_out
 from velour_plugin import (
     Annotation,
     AnnotationTable,
@@ -32,8 +32,19 @@ from velour_plugin import (
     Polygon,
     Prediction,
 )
-from velour_plugin.errors import BadDataset, UnreadableFile
-from velour_plugin.plugin import DEFAULT_KEY, Path, read_records
+from velour_plugin.errors import BadDataset
+from velour_plugin.plugin import (
+    DEFAULT_KEY,
+    ImageNames,
+    Path,
+    note_read,
+    note_repaired,
+    parse_number,
+    read_csv,
+    read_records,
+)
+
+Row = Mapping[str, str]
 
 BUILDING = Label(DEFAULT_KEY, "building")
 TILE = ImageMetadata(height=650, width=650)
@@ -46,57 +57,67 @@ class SpaceNetFormat:
     name = "spacenet"
 
     def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
-        """Read a truth CSV."""
+        """Read a CSV of ground truth as a dataset."""
         records = read_records(metadata)
-        images: dict[str, list[Mapping[str, str]]] = {}
-        for row in _rows(path, ("ImageId", "PolygonWKT_Pix", "PolygonWKT_Geo")):
-            images.setdefault(row["ImageId"], []).append(row)
+        images = _rows_by_image(_rows(path, ("ImageId", "PolygonWKT_Pix", "PolygonWKT_Geo")))
+        uids = list(images)
+        if not uids:
+            raise BadDataset(f"{os.fspath(path)!r} has no row: expected one for each building.")
         truths = []
-        for uid, rows in images.items():
-            extra, location = records.of(uid)
+        for uid, (extra, location) in zip(uids, records.of_images(uids), strict=True):
+            rows = images[uid]
             properties = {**TILE.to_metadata(), "area_of_interest": uid.rpartition("_")[0], **extra}
             datum = Datum(uid, properties, location or _centre(rows, path))
             truths.append(GroundTruth(datum, [Annotation([BUILDING], polygon=polygon)
                                               for polygon in _polygons(rows, path)]))  # fmt: skip
-        stem = os.path.splitext(os.path.basename(os.fspath(path)))[0]
-        records.check_used(images)
-        dataset = Dataset.from_groundtruths(truths, name or stem, labels=[BUILDING.name])
-        reader = partial(read_proposals, known=dataset.uids)
-        return replace(dataset, reader=reader)
+        stem = os.path.basename(os.fspath(path)).removesuffix(".gz")
+        called = name or os.path.splitext(stem)[0]
+        dataset = Dataset.from_groundtruths(truths, called, labels=[BUILDING.name])
+        note_read("images", len(dataset))
+        note_read("annotations", len(dataset.truth))
+        return replace(dataset, reader=partial(read_proposals, known=ImageNames(dataset.uids)))
 
 
-def read_proposals(dataset: Dataset, path: Path, known: Collection[str] = ()) -> AnnotationTable:
+def read_proposals(dataset: Dataset, path: Path, known: ImageNames) -> AnnotationTable:
     """Read a model's CSV for a dataset of this format.
 
     Args:
         dataset: the datums that the proposals are for.
         path: of the CSV.
-        known: images that the file may be about though the dataset, a subset, lacks them.
+        known: images that the file may be about, also where the dataset, a subset, lacks them.
     """
-    rows = list(_rows(path, ("ImageId", "PolygonWKT_Pix", "Confidence")))
+    rows = _rows(path, ("ImageId", "PolygonWKT_Pix", "Confidence"))
     confidence = np.array([_confidence(row, path) for row in rows])
     scores = confidence / max(confidence.max(initial=0.0), 1.0)
+    where = repr(os.fspath(path))
+    found = known.find_all([row["ImageId"] for row in rows], where, dataset.name)
     annotations: dict[str, list[Annotation]] = {}
-    left_out = set(known).difference(dataset.uids)
     for row, score in zip(rows, scores.tolist(), strict=True):
-        if row["ImageId"] in left_out:
-            continue
-        label = Label(*BUILDING.name, score=score)
-        annotations.setdefault(row["ImageId"], []).extend(
-            Annotation([label], polygon=polygon) for polygon in _polygons([row], path)
-        )
+        uid = known.uids[found[row["ImageId"]]]
+        if uid in dataset.index_of:
+            label = Label(*BUILDING.name, score=score)
+            annotations.setdefault(uid, []).extend(
+                Annotation([label], polygon=polygon) for polygon in _polygons([row], path)
+            )
     predictions = [Prediction(Datum(uid), items) for uid, items in annotations.items()]
     predicted = dataset.with_predictions(predictions, "")
     assert predicted.predictions is not None
+    note_read("predictions", len(predicted.predictions))
+    if not len(predicted.predictions):
+        note_repaired("files without predictions, read as nothing found", where)
     return predicted.predictions
 
 
-def _confidence(row: Mapping[str, str], path: Path) -> float:
-    try:
-        confidence = float(row["Confidence"])
-    except (TypeError, ValueError):
-        confidence = math.nan
-    if not 0 <= confidence < math.inf:
+def _rows_by_image(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    images: dict[str, list[Row]] = {}
+    for row in rows:
+        images.setdefault(row["ImageId"], []).append(row)
+    return images
+
+
+def _confidence(row: Row, path: Path) -> float:
+    confidence = parse_number(row["Confidence"])
+    if confidence is None or not 0 <= confidence < math.inf:
         raise BadDataset(
             f"{os.fspath(path)!r}, image {row['ImageId']!r}: Confidence {row['Confidence']!r}: "
             "expected a finite number >= 0."
@@ -104,31 +125,28 @@ def _confidence(row: Mapping[str, str], path: Path) -> float:
     return confidence
 
 
-def _rows(path: Path, columns: Iterable[str]) -> Iterable[Mapping[str, str]]:
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = set(columns) - set(reader.fieldnames or ())
-            if missing:
-                raise BadDataset(
-                    f"{os.fspath(path)!r} lacks the columns {', '.join(sorted(missing))}: "
-                    "expected a SpaceNet summary."
-                )
-            yield from reader
-    except OSError as error:
-        raise UnreadableFile(repr(os.fspath(path)), error) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadDataset(f"{os.fspath(path)!r} is no CSV in UTF-8: {error}.") from error
+def _rows(path: Path, columns: Sequence[str]) -> Sequence[Row]:
+    """Rows of a CSV that has some columns."""
+    name = repr(os.fspath(path))
+    present, rows = read_csv(path, name, columns)
+    missing = set(columns).difference(present)
+    if missing:
+        hint = way_out(",".join(present).encode(), "spacenet")
+        raise BadDataset(
+            f"{name} lacks the columns {', '.join(sorted(missing))}: expected a SpaceNet summary; "
+            f"its header is {', '.join(present[:8])[:200]}.{hint}"
+        )
+    return rows
 
 
-def _polygons(rows: Iterable[Mapping[str, str]], path: Path) -> Iterable[Polygon]:
+def _polygons(rows: Iterable[Row], path: Path) -> Iterable[Polygon]:
     for row in rows:
         polygon = _from_wkt(row["PolygonWKT_Pix"], row, path)
         if not polygon.is_empty:
             yield Polygon(polygon)
 
 
-def _centre(rows: Iterable[Mapping[str, str]], path: Path) -> shapely.Point | None:
+def _centre(rows: Iterable[Row], path: Path) -> shapely.Point | None:
     places = [_from_wkt(row["PolygonWKT_Geo"], row, path) for row in rows]
     together = shapely.GeometryCollection(
         [location for location in places if not location.is_empty]
@@ -136,13 +154,14 @@ def _centre(rows: Iterable[Mapping[str, str]], path: Path) -> shapely.Point | No
     return None if together.is_empty else shapely.force_2d(together.centroid)
 
 
-def _from_wkt(text: str, row: Mapping[str, str], path: Path) -> shapely.Polygon:
+def _from_wkt(text: str, row: Row, path: Path) -> shapely.Polygon:
     try:
-        shape = shapely.from_wkt(text)
+        shape = shapely.from_wkt(text) if text else None
     except shapely.errors.GEOSException as error:
         raise BadDataset(f"{os.fspath(path)!r}, image {row['ImageId']!r}: {error}.") from error
     if not isinstance(shape, shapely.Polygon):
         raise BadDataset(
-            f"{os.fspath(path)!r}, image {row['ImageId']!r}: {text and text[:40]!r} is no polygon."
+            f"{os.fspath(path)!r}, image {row['ImageId']!r}: {text[:40]!r} is no polygon; an image "
+            "without buildings has POLYGON EMPTY."
         )
     return shape

@@ -7,7 +7,6 @@ something to say only where Velour is in use: a store is named by VELOUR_STORE_U
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import Any
 
@@ -27,10 +26,10 @@ class VelourRunContext(RunContextProvider):
         return bool(self.tags())
 
     def tags(self) -> dict[str, str]:
-        """The store, its password hidden, and the version that was stored or read last."""
+        """Return tags: the store, its password hidden, and the version stored or read last."""
         usage = _usage()
         store = usage.store if usage and usage.store else os.environ.get(_ENVIRONMENT)
-        tags = {} if not store else {STORE: without_password(store)}
+        tags = {} if not store else {STORE: _masked(store)}
         if usage and usage.dataset:
             tags[DATASET] = usage.version
         return tags
@@ -41,10 +40,7 @@ def _usage() -> Any:
     return getattr(sys.modules.get("velour_plugin.helpers.usage"), "in_use", None)
 
 
-def without_password(url: str) -> str:
-    """Hide a URL's password, and its query, which may hold one as well.
+def _masked(url: str) -> str:
+    from velour_plugin.plugin import masked_url
 
-    >>> without_password("postgresql://ann:s@cr/t@db.example.org/velour?password=s")
-    'postgresql://ann:***@db.example.org/velour'
-    """
-    return re.sub(r"(?<=://)([^/:@]*):.*@", r"\1:***@", url.partition("?")[0])
+    return masked_url(url)

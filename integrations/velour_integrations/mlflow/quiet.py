@@ -14,7 +14,7 @@ _LOGGERS = ("mlflow.store.db.utils", "alembic.runtime.migration", "alembic.runti
 
 @contextmanager
 def quiet_database() -> Iterator[None]:
-    """Drop these loggers' lines below WARNING meanwhile.
+    """Context manager in which lines of MLflow's database loggers below WARNING are dropped.
 
     By a filter, because MLflow 3.5 sets the level of alembic's loggers itself as it migrates.
     """

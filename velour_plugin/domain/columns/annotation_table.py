@@ -27,8 +27,8 @@ from velour_plugin.domain.geometry import (
     Raster,
     Shape,
 )
-from velour_plugin.domain.labels import Label
-from velour_plugin.domain.metadata import decode_metadata, encode_metadata
+from velour_plugin.domain.labels import Label, check_label_names
+from velour_plugin.domain.metadata import check_encoded, decode_metadata, encode_metadata
 from velour_plugin.errors import BadAnnotation, BadGeometry
 
 
@@ -80,17 +80,21 @@ class AnnotationTable:
         area: NDArray[np.float64] | None = None,
         crowd: NDArray[np.bool_] | None = None,
         shape: Sequence[Shape | None] | RegionColumn | None = None,
-        metadata: Sequence[Mapping[str, Any]] | None = None,
+        metadata: Sequence[Mapping[str, Any] | None] | None = None,
         annotation: NDArray[Any] | None = None,
         embedding: Sequence[Embedding | None] | None = None,
     ) -> AnnotationTable:
         """Make a table from columns in any order of datums; columns left out are absent.
 
         Raises:
-            BadAnnotation: a score is outside [0, 1] or a label does not exist, naming its row.
-            BadGeometry: a box is not finite or has a size below 0, naming its row.
+            BadAnnotation: a score is outside [0, 1] or a label does not exist, naming its row; a
+                label is no text that stores can hold.
+            BadGeometry: a box is not finite or has a size below 0, or a mask is too large, naming
+                its row.
+            BadMetadata: metadata break a rule, naming their row.
         """
         rows = len(datum)
+        check_label_names(labels)
         table = cls(
             labels=tuple(labels),
             datum=np.asarray(datum, np.int32),
@@ -103,7 +107,7 @@ class AnnotationTable:
             area=_numbers("area", None if area is None else np.asarray(area, np.float64), rows),
             crowd=_numbers("crowd", None if crowd is None else np.asarray(crowd, bool), rows),
             shape=_regions(shape),
-            metadata=_objects(metadata),
+            metadata=_checked_metadata(metadata),
             embedding=_objects(embedding),
         )
         if (table.datum[1:] < table.datum[:-1]).any():
@@ -147,7 +151,7 @@ class AnnotationTable:
         annotations: Iterable[tuple[int, Sequence[Annotation]]],
         labels: Sequence[LabelName] = (),
     ) -> AnnotationTable:
-        """Make a table from objects.
+        """Make a table from objects, a row for each label of each annotation.
 
         Args:
             annotations: pairs of a datum's index and its annotations.
@@ -203,7 +207,7 @@ class AnnotationTable:
         return whole.take(np.argsort(whole.datum, kind="stable"))
 
     def take(self, rows: NDArray[Any] | slice) -> AnnotationTable:
-        """Some rows, by index or mask, in that order."""
+        """Return some rows, by index or mask, in that order."""
         columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _WHOLE}
         kept = len(columns["datum"])
         for name in _NOTHING:
@@ -213,7 +217,7 @@ class AnnotationTable:
         return replace(self, **columns, **objects)
 
     def on_datums(self, chosen: NDArray[np.bool_]) -> AnnotationTable:
-        """Keep the rows of the chosen datums and renumber them from 0.
+        """Return the rows of the chosen datums, which are renumbered from 0.
 
         Args:
             chosen: ``(datums,)`` bool.
@@ -223,13 +227,13 @@ class AnnotationTable:
         return replace(kept, datum=index[kept.datum])
 
     def relabelled(self, labels: Sequence[LabelName], index: NDArray[Any]) -> AnnotationTable:
-        """Replace the labels: ``index[old]`` is a label's new index, -1 drops its rows."""
+        """Return the rows under other labels: ``index[old]`` is the new one, -1 drops the rows."""
         label = np.asarray(index, np.int32)[self.label] if len(self.labels) else self.label
         table = replace(self, labels=tuple(labels), label=label)
         return table if (label >= 0).all() else table.take(label >= 0)
 
     def in_vocabulary(self, vocabulary: Vocabulary) -> AnnotationTable:
-        """The same rows, with labels as another vocabulary numbers them.
+        """Return the same rows, with labels numbered as in another vocabulary.
 
         Raises:
             KeyError: a label is not in it.
@@ -237,7 +241,7 @@ class AnnotationTable:
         return self.relabelled(vocabulary.names, vocabulary.indices(self.labels))
 
     def annotations_of(self, datum: int) -> list[Annotation]:
-        """The annotations of one datum as objects."""
+        """Return the annotations of one datum, by its index, as objects; maybe none."""
         first, last = np.searchsorted(self.datum, [datum, datum + 1])
         if first == last:
             return []
@@ -311,6 +315,15 @@ def _objects(values: Sequence[Any] | None) -> NDArray[np.object_] | None:
         return None
     column = np.empty(len(values), dtype=object)
     column[:] = values
+    return column
+
+
+def _checked_metadata(
+    metadata: Sequence[Mapping[str, Any] | None] | None,
+) -> NDArray[np.object_] | None:
+    column = _objects(metadata)
+    if column is not None:
+        check_encoded(column.tolist())
     return column
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.metadata import is_all_plain
+from velour_plugin.domain.storable_text import LONGEST_UID, is_storable
 from velour_plugin.errors import BadDataset
 
 if TYPE_CHECKING:
@@ -45,14 +46,14 @@ class DatumColumns(Sequence[Datum]):
     def numbered(
         cls, rows: int, metadata: Sequence[Mapping[str, Any]] | None = None
     ) -> DatumColumns:
-        """Datums whose uids are the numbers from 0 on; see :meth:`of_uids`."""
+        """Make columns of datums whose uids are ``"0"``, ``"1"``, …; see :meth:`of_uids`."""
         uids = tuple(map(str, range(rows)))
         columns = cls(uids) if metadata is None else cls.of_uids(uids, metadata)
         return replace(columns, is_numbered=True)
 
     @classmethod
     def of(cls, datums: Iterable[Datum]) -> DatumColumns:
-        """Datum objects as columns; columns are returned as they are."""
+        """Convert datum objects to columns; columns are returned as they are."""
         if isinstance(datums, DatumColumns):
             return datums
         datums = tuple(datums)
@@ -71,7 +72,7 @@ class DatumColumns(Sequence[Datum]):
         metadata: Sequence[Mapping[str, Any]] | None = None,
         locations: Sequence[Any] | None = None,
     ) -> DatumColumns:
-        """Check columns as :class:`Datum` checks each object.
+        """Make columns, with the checks that :class:`Datum` makes of each object.
 
         Args:
             uids: names of the datums.
@@ -83,7 +84,7 @@ class DatumColumns(Sequence[Datum]):
             BadMetadata, BadGeometry: metadata or a location break their rules.
         """
         uids = tuple(uids)
-        if locations is None and _are_storable(uids):
+        if locations is None and _are_names(uids):
             if metadata is None:
                 return cls(uids)
             if len(metadata) == len(uids) and is_all_plain(metadata):
@@ -126,16 +127,16 @@ class DatumColumns(Sequence[Datum]):
         return f"<DatumColumns of {len(self):,} datums>"
 
     def where(self, chosen: NDArray[np.bool_]) -> DatumColumns:
-        """The datums that a mask of shape ``(n,)`` selects."""
+        """Return the datums that a boolean mask of shape ``(n,)`` selects."""
         return self._each(lambda column: tuple(compress(column, chosen)))
 
     def take(self, order: Sequence[int]) -> DatumColumns:
-        """The datums at some indices, in that order."""
+        """Return the datums at some indices, in that order."""
         return self._each(lambda column: tuple(column[index] for index in order))
 
     @property
     def properties(self) -> set[str]:
-        """Names of all metadata."""
+        """Names of metadata that any of the datums has."""
         return {name for known in self.metadata or () for name in known}
 
     def check_unique(self, dataset: str) -> None:
@@ -154,11 +155,8 @@ class DatumColumns(Sequence[Datum]):
         return DatumColumns(change(self.uids), metadata, locations)
 
 
-def _are_storable(uids: Sequence[str]) -> bool:
-    """Whether all are non-empty strings that every store can hold."""
+def _are_names(uids: Sequence[str]) -> bool:
+    """Whether all are surely uids that every store can hold."""
     if set(map(type, uids)) != {str} or "" in uids:
         return False
-    try:
-        return b"\x00" not in "".join(uids).encode()
-    except UnicodeEncodeError:
-        return False
+    return 4 * max(map(len, uids)) <= LONGEST_UID and is_storable("".join(uids))

@@ -16,7 +16,7 @@ from velour_plugin.errors import BadAnnotation, BadDataset, InvalidInput
 
 
 def as_label_image(image: Any, names: Mapping[int, str]) -> NDArray[Any]:
-    """The number of each pixel's class.
+    """Read a label image: ``(height, width)`` whole numbers, each pixel's class.
 
     Args:
         image: ``(height, width)`` whole numbers; ``(classes, height, width)`` or ``(height, width,

@@ -27,7 +27,7 @@ def annotations_of_label_image(
     key: str = DEFAULT_KEY,
     ignore: Collection[int] = (),
 ) -> list[Annotation]:
-    """A label image as annotations: one for each label that occurs, in the order of the numbers.
+    """Convert a label image to annotations, one for each label that occurs, in the numbers' order.
 
     Args:
         image: ``(height, width)`` whole numbers.
@@ -53,7 +53,7 @@ def annotations_of_label_image(
 
 @dataclass
 class LabelImageRows:
-    """Rows of a table from label images: a mask for each label that occurs in an image.
+    """Collects label images into a table, with a mask for each label that occurs in an image.
 
     Of each image only the run edges of its labels are kept, four bytes an edge.
 
@@ -119,7 +119,7 @@ class LabelImageRows:
 
 
 def edges_of_label_image(image: NDArray[Any]) -> dict[int, Edges]:
-    """Run edges of the mask of each number that occurs, in the order of the numbers.
+    """Return the run edges of the mask of each number that occurs, in the order of the numbers.
 
     Args:
         image: ``(height, width)`` whole numbers, both above 0.
@@ -136,7 +136,7 @@ def edges_of_label_image(image: NDArray[Any]) -> dict[int, Edges]:
 
 
 def edges_by_numpy(image: NDArray[Any]) -> dict[int, Edges]:
-    """The same as :func:`edges_of_label_image`, for numbers however far apart."""
+    """Return what :func:`edges_of_label_image` does, for numbers however far apart."""
     flat = transposed(image).ravel()
     starts = np.concatenate((np.zeros(1, np.int64), np.flatnonzero(flat[1:] != flat[:-1]) + 1))
     labels = flat[starts].astype(np.int64)

@@ -6,7 +6,6 @@ is JSON, a list of names or an object of numbers and names.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +13,8 @@ from typing import Any
 
 from velour_plugin.domain.labels import DEFAULT_KEY, Label
 from velour_plugin.errors import BadAnnotation, BadDataset, InvalidInput
+from velour_plugin.helpers.input_files import read_bytes
+from velour_plugin.helpers.json_text import parse_json
 
 MOST = 65_535
 """The largest number of a pixel of 16 bits."""
@@ -21,7 +22,7 @@ _NUMBERED = re.compile(r"(\d+)\s*:\s*(\S.*)")
 
 
 def numbered_names(labels: Any) -> dict[int, str]:
-    """Names by number.
+    """Read the names of classes by their numbers.
 
     Args:
         labels: names in the order of their numbers from 0; a mapping of numbers to names; or the
@@ -47,7 +48,7 @@ def numbered_names(labels: Any) -> dict[int, str]:
 
 
 def class_count(names: Mapping[int, str]) -> int:
-    """How many classes a volume of scores has: those numbered from 0 without a gap.
+    """Return how many classes a volume of scores has: those numbered from 0 without a gap.
 
     >>> class_count({0: "road", 1: "car", 255: "void"})
     2
@@ -58,13 +59,10 @@ def class_count(names: Mapping[int, str]) -> int:
 def _pairs_in(path: str | os.PathLike[str]) -> Iterator[tuple[Any, Any]]:
     where = f"labels {os.fspath(path)!r}"
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read()
-        content = json.loads(text) if text.lstrip()[:1] in ("{", "[") else None
-    except OSError as error:
-        raise InvalidInput(f"{where} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+        text = read_bytes(path, where).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise BadDataset(f"{where}: neither text in UTF-8 nor JSON: {error}.") from error
+    content = parse_json(text, where) if text.lstrip()[:1] in ("{", "[") else None
     if isinstance(content, Mapping):
         return iter(content.items())
     return _listed(content if content is not None else _lines(text), where)

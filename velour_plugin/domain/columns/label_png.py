@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.errors import BadDataset, UnreadableFile
+from velour_plugin.helpers.input_files import check_regular
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD = struct.Struct(">8sI4sIIBB")
@@ -72,11 +73,12 @@ def png_header(path: str | os.PathLike[str]) -> PngHeader:
         BadDataset: it is no PNG, is larger than Pillow allows, or holds colours.
     """
     name = os.fspath(path)
+    check_regular(path)
     try:
         with open(path, "rb") as file:
             head = file.read(_HEAD.size)
     except OSError as error:
-        raise InvalidInput(f"{name!r} cannot be read: {error.strerror}.") from error
+        raise UnreadableFile(repr(name), error) from error
     if len(head) < _HEAD.size or not head.startswith(_SIGNATURE) or head[12:16] != b"IHDR":
         raise BadDataset(f"{name!r} is no PNG: label images are PNG files of grey or a palette.")
     width, height, depth, colour = _HEAD.unpack(head)[3:]

@@ -47,13 +47,13 @@ class Outlines:
         return len(self.part_start) - 1
 
     def rings_of(self, part: int) -> list[NDArray[np.float64]]:
-        """The rings of one part: ``(points, 2)`` each."""
+        """Return the rings of one part, each ``(points, 2)``."""
         first, last = self.part_start[part : part + 2].tolist()
         bounds = self.ring_start[first : last + 1].tolist()
         return [self.points[low:high] for low, high in pairwise(bounds)]
 
     def take(self, parts: NDArray[np.int64]) -> Outlines:
-        """Some parts, in that order."""
+        """Return some parts, by index, in that order."""
         rings, part_start = ranges(self.part_start[:-1][parts], self.part_start[1:][parts])
         points, ring_start = ranges(self.ring_start[:-1][rings], self.ring_start[1:][rings])
         return Outlines(self.points[points], ring_start, part_start)
@@ -109,7 +109,7 @@ class RegionColumn:
         return part.compacted() if 4 * len(part) < 3 * len(self) else part
 
     def view(self, rows: slice | NDArray[Any]) -> RegionColumn:
-        """Some rows by position or mask, in the same buffers as all."""
+        """Return some rows by position or mask, sharing the buffers of all."""
         return replace(
             self, kind=self.kind[rows], start=self.start[rows],
             stop=self.stop[rows], size=self.size[rows],
@@ -140,13 +140,13 @@ class RegionColumn:
 
     @classmethod
     def empty(cls, rows: int) -> RegionColumn:
-        """A column without regions."""
+        """Make a column of so many rows without regions."""
         start, stop = np.zeros((2, rows), np.int64)
         return cls(np.zeros(rows, np.uint8), start, stop, np.zeros((rows, 2), np.int64))
 
     @classmethod
     def of_shapes(cls, shapes: Sequence[Shape | None]) -> RegionColumn:
-        """A column of region objects."""
+        """Make a column of region objects; ``None`` is a row without a region."""
         kind = np.array(list(map(_kind_of, shapes)), np.uint8)
         masks = [shape for shape in shapes if isinstance(shape, Raster)]
         geometries = [shape.shape for shape in shapes if isinstance(shape, (Polygon, MultiPolygon))]
@@ -169,7 +169,7 @@ class RegionColumn:
         ring_start: NDArray[np.int64],
         row_start: NDArray[np.int64],
     ) -> RegionColumn:
-        """A column of polygons without holes; several in one row are a multipolygon.
+        """Make a column of polygons without holes; several in one row are a multipolygon.
 
         Args:
             points: ``(p, 2)`` float64 as x, y in pixels; rings that are open are closed.
@@ -195,7 +195,7 @@ class RegionColumn:
         *,
         escaped: bool,
     ) -> RegionColumn:
-        """A column of masks in COCO's compressed RLE, each a slice of one text."""
+        """Make a column of masks in COCO's compressed RLE, each a slice of one text."""
         kind = np.full(len(start), TEXT, np.uint8)
         return cls(kind, start, stop, size, text=text, escaped=escaped)
 
@@ -203,7 +203,7 @@ class RegionColumn:
     def of_edges(
         cls, edges: NDArray[Any], edge_start: NDArray[np.int64], size: NDArray[np.int64]
     ) -> RegionColumn:
-        """A column of masks as run edges; those of each begin at ``edge_start``, ``(n + 1,)``."""
+        """Make a column of masks as run edges, which begin at ``edge_start``, ``(n + 1,)``."""
         kind = np.full(len(size), EDGES, np.uint8)
         return cls(kind, edge_start[:-1].copy(), edge_start[1:].copy(), size, edges=edges)
 
@@ -211,7 +211,7 @@ class RegionColumn:
     def scattered(
         cls, rows: int, parts: Sequence[tuple[NDArray[np.intp], RegionColumn]]
     ) -> RegionColumn:
-        """Join parts that use different buffers: polygons, texts and run edges.
+        """Make a column of parts that use different buffers: polygons, texts and run edges.
 
         Args:
             rows: of the column.
@@ -232,7 +232,7 @@ class RegionColumn:
 
     @classmethod
     def joined(cls, columns: Sequence[RegionColumn]) -> RegionColumn:
-        """The rows of several columns, one after the other."""
+        """Concatenate several columns."""
         texts = [column for column in columns if (column.is_text).any()]
         if any(column.escaped for column in texts):
             columns = [column.compacted() for column in columns]
@@ -256,7 +256,7 @@ class RegionColumn:
         )
 
     def compacted(self) -> RegionColumn:
-        """The same regions in buffers that hold nothing else, in the order of the rows."""
+        """Copy the regions into buffers that hold nothing else, in the order of the rows."""
         start, stop = self.start.copy(), self.stop.copy()
         parts, part_bounds = ranges(start[self.is_polygon], stop[self.is_polygon])
         pieces = [self.text_of(row) for row in np.flatnonzero(self.is_text).tolist()]
@@ -271,7 +271,7 @@ class RegionColumn:
         )  # fmt: skip
 
     def text_of(self, row: int) -> bytes:
-        """COCO's compressed run lengths of a mask that is stored as text."""
+        """Return COCO's compressed run lengths of one row, which must be a mask stored as text."""
         text = self.text[self.start[row] : self.stop[row]]
         return text.replace(b"\\\\", b"\\") if self.escaped else text
 
@@ -290,7 +290,7 @@ class RegionColumn:
 
 
 def outlines_of(geometries: Sequence[Any]) -> tuple[Outlines, NDArray[np.int64]]:
-    """The points of shapely polygons and multipolygons.
+    """Convert shapely polygons and multipolygons to points.
 
     Returns:
         All their parts, and where the parts of each begin: ``(geometries + 1,)``.
@@ -306,7 +306,7 @@ def outlines_of(geometries: Sequence[Any]) -> tuple[Outlines, NDArray[np.int64]]
 
 
 def geometries_of(column: RegionColumn) -> NDArray[np.object_]:
-    """Polygons and multipolygons as shapely has them, ``(n,)``; ``None`` for other rows."""
+    """Convert to shapely: ``(n,)`` polygons and multipolygons, ``None`` for other rows."""
     import shapely
 
     outlines = column.outlines
@@ -324,7 +324,7 @@ def geometries_of(column: RegionColumn) -> NDArray[np.object_]:
 def ranges(
     start: NDArray[np.int64], stop: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All positions of several ranges, one after the other, and where each range then begins."""
+    """Return all positions of several ranges, concatenated, and where each begins: ``(n + 1,)``."""
     length = stop - start
     bounds = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
     positions = np.arange(bounds[-1]) + np.repeat(start - bounds[:-1], length)

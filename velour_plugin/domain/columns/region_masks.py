@@ -26,7 +26,7 @@ AT_ONCE = 4_000_000
 
 
 def decoded_in_pieces(column: RegionColumn) -> Iterator[tuple[slice, RegionColumn]]:
-    """Rows that follow each other, a bounded amount of content at a time, as :func:`decoded`."""
+    """Yield slices of rows, in order, of bounded content, each with its :func:`decoded` rows."""
     content = np.cumsum(np.where(column.is_mask, column.stop - column.start, 1))
     cuts = np.searchsorted(content, np.arange(AT_ONCE, content[-1:].sum(), AT_ONCE))
     bounds = np.unique([0, *cuts.tolist(), len(column)]).tolist()
@@ -37,7 +37,7 @@ def decoded_in_pieces(column: RegionColumn) -> Iterator[tuple[slice, RegionColum
 
 
 def decoded(column: RegionColumn) -> RegionColumn:
-    """The same regions, with all masks as run edges.
+    """Return the same regions, with all masks as run edges.
 
     Raises:
         ValueError: run lengths are malformed or do not fill their mask.
@@ -51,7 +51,7 @@ def decoded(column: RegionColumn) -> RegionColumn:
 
 
 def rasterised(column: RegionColumn, size: NDArray[np.int64]) -> RegionColumn:
-    """The same regions, polygons as masks by COCO's rule, cut off at their image.
+    """Return the regions with polygons as masks by COCO's rule, cut off at their image.
 
     Args:
         column: regions.
@@ -69,7 +69,7 @@ def rasterised(column: RegionColumn, size: NDArray[np.int64]) -> RegionColumn:
 
 
 def with_boxes(column: RegionColumn, box: NDArray[np.float64]) -> RegionColumn:
-    """The same regions; a row without one takes its box, where it has one, as a polygon.
+    """Return the regions; a row without one gets its box, where it has one, as a polygon.
 
     Args:
         column: regions.
@@ -85,7 +85,7 @@ def with_boxes(column: RegionColumn, box: NDArray[np.float64]) -> RegionColumn:
 
 
 def boxes_around(column: RegionColumn) -> NDArray[np.float64]:
-    """The box around each region: ``(n, 4)`` x, y, width, height; NaN without a region."""
+    """Return the box around each region: ``(n, 4)`` x, y, width, height; NaN without a region."""
     boxes = np.full((len(column), 4), np.nan)
     for rows, part in decoded_in_pieces(column):
         boxes[rows][part.is_mask] = _measure(part.view(part.is_mask))[1]
@@ -96,7 +96,7 @@ def boxes_around(column: RegionColumn) -> NDArray[np.float64]:
 
 
 def mask_areas(column: RegionColumn) -> NDArray[np.float64]:
-    """Pixels of each mask, ``(n,)``; NaN where a row has none."""
+    """Count the pixels of each mask, ``(n,)``; NaN for rows without a mask."""
     areas = np.full(len(column), np.nan)
     for rows, part in decoded_in_pieces(column):
         areas[rows][part.is_mask] = _measure(part.view(part.is_mask))[0]
@@ -117,7 +117,7 @@ def check_texts(column: RegionColumn) -> None:
 
 
 def compiled_regions(column: RegionColumn) -> RegionArrays:
-    """The column as the compiled kernel reads it."""
+    """Return the column's arrays under the names that the compiled kernel reads."""
     outlines = column.outlines
     return RegionArrays(
         column.kind, column.start, column.stop, np.ascontiguousarray(column.size),
@@ -127,7 +127,7 @@ def compiled_regions(column: RegionColumn) -> RegionArrays:
 
 
 def decoded_masks(column: RegionColumn) -> masks.Masks:
-    """Masks as the compiled kernel compares them; every row must be a mask."""
+    """Return all masks as run edges for the compiled kernel; every row must be a mask."""
     column = decoded(column)
     height, width = column.size.T
     edges = column.edges.astype(np.int64, copy=False)
@@ -135,7 +135,7 @@ def decoded_masks(column: RegionColumn) -> masks.Masks:
 
 
 def masks_or_texts(column: RegionColumn) -> masks.Masks | masks.Texts:
-    """Masks as stored: the kernel decodes an RLE text when it needs it, and keeps nothing."""
+    """Return masks as they are stored; the kernel decodes an RLE text when it needs it."""
     if not column.is_text.all():
         return decoded_masks(column)
     height, width = column.size.T

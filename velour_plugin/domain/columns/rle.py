@@ -24,7 +24,7 @@ _AT_ONCE = 4_000_000
 
 
 def edges_of_mask(mask: NDArray[np.bool_]) -> Edges:
-    """Edges of a ``(height, width)`` boolean mask.
+    """Return the edges of a ``(height, width)`` boolean mask: where it flips, column by column.
 
     >>> edges_of_mask(np.array([[False, True], [False, True]]))
     array([2])
@@ -35,14 +35,14 @@ def edges_of_mask(mask: NDArray[np.bool_]) -> Edges:
 
 
 def mask_of_edges(edges: Edges, height: int, width: int) -> NDArray[np.bool_]:
-    """Undo :func:`edges_of_mask`."""
+    """Undo :func:`edges_of_mask`: return the ``(height, width)`` boolean mask."""
     flips = np.zeros(height * width, dtype=np.uint8)
     flips[edges] = 1
     return np.bitwise_xor.accumulate(flips).astype(bool).reshape((height, width), order="F")
 
 
 def edges_of_counts(counts: ArrayLike) -> Edges:
-    """Edges of COCO's uncompressed run lengths, the first run being background.
+    """Convert COCO's uncompressed run lengths, the first run being background, to edges.
 
     >>> edges_of_counts([2, 3, 0, 1, 4])  # an empty run joins its neighbours
     array([2, 6])
@@ -52,7 +52,7 @@ def edges_of_counts(counts: ArrayLike) -> Edges:
 
 
 def counts_of_edges(edges: Edges, height: int, width: int) -> NDArray[np.int64]:
-    """Run lengths of a mask, the first run being background and maybe empty."""
+    """Convert edges to run lengths, the first run being background and maybe empty."""
     return np.diff(np.concatenate(([0], edges, [height * width])))
 
 
@@ -102,7 +102,7 @@ def area_of_edges(edges: Edges, height: int, width: int) -> int:
 
 
 def box_of_edges(edges: Edges, height: int, width: int) -> tuple[float, float, float, float]:
-    """Smallest x, y, width, height around a mask's pixels; all 0 for an empty mask."""
+    """Return the smallest x, y, width, height around a mask's pixels; all 0 for an empty mask."""
     if not edges.size:
         return (0.0, 0.0, 0.0, 0.0)
     starts, ends = edges[0::2], edges[1::2]
@@ -144,7 +144,7 @@ def edges_of_rings(rings: Sequence[NDArray[np.float64]], height: int, width: int
 
 
 def union_of_edges(parts: Sequence[Edges], height: int, width: int) -> Edges:
-    """Edges of the union of masks of one size."""
+    """Return the edges of the union of masks of one size."""
     if len(parts) == 1:
         return parts[0]
     closed = [np.append(part, height * width) if part.size % 2 else part for part in parts]

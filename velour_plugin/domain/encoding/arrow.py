@@ -7,11 +7,14 @@ longer than writing a file.
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from velour_plugin.errors import BadDataset, VelourError
 
 _LARGE = 1 << 19
 """Tables of at least so many bytes are read with threads."""
@@ -25,7 +28,7 @@ _FLOATS = {"double": "float64", "float": "float32", "halffloat": "float16"}
 def columns_to_parquet(
     columns: Mapping[str, Any], notes: Mapping[str, str] | None = None, *, compact: bool = False
 ) -> bytes:
-    """Write columns as a compressed parquet file.
+    """Encode columns as a compressed parquet file, and return its bytes.
 
     Args:
         columns: by name, equally long: numpy arrays or pyarrow's.
@@ -67,6 +70,27 @@ def columns_to_parquet(
     return sink.getvalue()
 
 
+@contextmanager
+def refusing_damage(what: str) -> Iterator[None]:
+    """Refuse what any library says of foreign bytes, whose errors are of many kinds.
+
+    Args:
+        what: is wrong, the beginning of the message.
+
+    Raises:
+        BadDataset: something failed inside, and not by an error of Velour's.
+    """
+    try:
+        yield
+    except VelourError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise BadDataset(
+            f"{what} ({reason[:300].rstrip('.')}): have Velour write the file again."
+        ) from error
+
+
 def parquet_to_table(content: Any, texts: Collection[str] = ()) -> Any:
     """Read a parquet file into a pyarrow table.
 
@@ -75,8 +99,16 @@ def parquet_to_table(content: Any, texts: Collection[str] = ()) -> Any:
         texts: columns that are read as a dictionary: indices of distinct texts.
 
     Raises:
-        pyarrow.ArrowInvalid: the bytes are no parquet.
+        BadDataset: the bytes are no parquet, or damaged, or have two columns of one name.
     """
+    with refusing_damage("this is no parquet, or a damaged file"):
+        table = _read_table(content, texts)
+        if len({*table.column_names}) < table.num_columns:
+            raise BadDataset(f"there are two columns of one name: {', '.join(table.column_names)}.")
+        return table
+
+
+def _read_table(content: Any, texts: Collection[str]) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -94,7 +126,7 @@ def parquet_to_table(content: Any, texts: Collection[str] = ()) -> Any:
 
 
 def numbers_to_arrow(values: Any, *, nan_is_absent: bool = False) -> Any:
-    """A numpy array as a pyarrow array, numbers without a copy; others are returned as they are.
+    """Convert a numpy array to a pyarrow array, numbers without a copy; others stay as they are.
 
     Args:
         values: ``(n,)`` numbers, booleans, or objects that pyarrow knows the type of.
@@ -119,7 +151,7 @@ def numbers_to_arrow(values: Any, *, nan_is_absent: bool = False) -> Any:
 
 
 def texts_to_arrow(texts: Sequence[str]) -> Any:
-    """Texts as a pyarrow array."""
+    """Convert texts to a pyarrow array."""
     import pyarrow as pa
 
     encoded = [text.encode() for text in texts]
@@ -132,7 +164,7 @@ def texts_to_arrow(texts: Sequence[str]) -> Any:
 
 
 def column_to_numpy(column: Any) -> NDArray[Any]:
-    """The values of a pyarrow column or array, without a copy where numpy has the same layout.
+    """Convert a pyarrow column or array to numpy, without a copy where the layout is the same.
 
     A missing number is NaN; text and bytes become objects.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def canonical_json(value: Any) -> str:
-    """A JSON value as canonical text: equal values have equal texts.
+    """Return a JSON value as canonical text: equal values have equal texts.
 
     Keys are sorted, white space is absent, and a whole number is written the same
     whether it came as ``1`` or ``1.0``. NaN and infinity raise :class:`ValueError`.
@@ -20,7 +20,7 @@ def canonical_json(value: Any) -> str:
 
 
 def exact_json(value: Any) -> str:
-    """A JSON value as short text; unlike in canonical JSON, 2.0 stays a float.
+    """Return a JSON value as short text; unlike in canonical JSON, 2.0 stays a float.
 
     >>> exact_json({"b": 1.0, "a": [True, None]})
     '{"b":1.0,"a":[true,null]}'
@@ -29,12 +29,12 @@ def exact_json(value: Any) -> str:
 
 
 def digest(*parts: str | bytes) -> str:
-    """SHA-256 of parts as 64 hexadecimal digits; lengths keep the parts apart."""
+    """Return the SHA-256 of parts as 64 hexadecimal digits; lengths keep the parts apart."""
     return hashlib.sha256(b"".join(map(measured, parts))).hexdigest()
 
 
 def measured(part: str | bytes) -> bytes:
-    """A part of a digest with its length in front: 8 bytes, little endian."""
+    """Return a part of a digest with its length in front: 8 bytes, little endian."""
     data = part.encode() if isinstance(part, str) else part
     return len(data).to_bytes(8, "little") + data
 

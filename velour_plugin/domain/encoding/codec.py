@@ -25,7 +25,7 @@ annotations as rows, regions are encoded by the same functions
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -42,6 +42,7 @@ from velour_plugin.domain.encoding.arrow import (
     columns_to_parquet,
     numbers_to_arrow,
     parquet_to_table,
+    refusing_damage,
     texts_to_arrow,
 )
 from velour_plugin.domain.encoding.canonical import exact_json
@@ -52,9 +53,21 @@ from velour_plugin.domain.encoding.regions_at_rest import (
 )
 from velour_plugin.domain.geometry import Raster, Shape
 from velour_plugin.errors import BadDataset
+from velour_plugin.helpers.json_text import parse_all, parse_json
 
 BOX = ("x", "y", "width", "height")
 _TEXTS = ("uid", "key", "value")
+_FLOATS = "(u?int(8|16|32|64)|halffloat|float|double|null)", "numbers"
+_TYPES = {
+    "annotation": ("u?int(8|16|32)|int64", "whole numbers"),
+    **dict.fromkeys(("score", *BOX, "area"), _FLOATS),
+    "crowd": ("bool", "true or false"),
+    "shape": ("(large_)?binary", "WKB"),
+    "raster": (r"(large_)?(string|list<.*: int(32|64)( not null)?>)", "lists of whole numbers"),
+    "metadata": ("(large_)?string", "JSON"),
+    "embedding": ("(large_)?list<.*: (float|double)( not null)?>", "lists of numbers"),
+}
+"""Patterns of the types that columns may have, and what they hold in words."""
 _AREA_OF_BOX = "velour.area"
 """Marks a compact table whose areas are all width times height: they are not written."""
 
@@ -66,7 +79,7 @@ def table_to_bytes(
     *,
     compact: bool = False,
 ) -> bytes:
-    """Write annotations as a parquet file; :func:`table_from_bytes` undoes it exactly.
+    """Encode annotations as a parquet file; :func:`table_from_bytes` undoes it exactly.
 
     Args:
         table: of the datums named by ``uids``.
@@ -96,7 +109,7 @@ def table_from_bytes(
     *,
     some: bool = False,
 ) -> tuple[AnnotationTable, dict[str, str]]:
-    """Read annotations, and the notes of their file.
+    """Decode annotations; return them with the notes of their file.
 
     Args:
         content: of a parquet file.
@@ -106,16 +119,24 @@ def table_from_bytes(
             those of all rows.
 
     Raises:
-        BadDataset: this is no parquet, a column is missing, or a row is for no datum in
-            ``index_of``.
+        BadDataset: this is no parquet, a column is missing or of another type, a value is damaged,
+            or a row is for no datum in ``index_of``.
+        BadAnnotation, BadGeometry, BadMetadata: a value breaks a rule.
     """
-    import pyarrow as pa
-
-    try:
-        table = parquet_to_table(content, _TEXTS)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise BadDataset(f"this is no parquet: {error}.") from error
+    table = parquet_to_table(content, _TEXTS)
     columns = {name: table[name] for name in table.column_names}
+    _check_types(columns)
+    with refusing_damage("this holds no annotations as Velour writes them"):
+        return _table_of(table, columns, index_of, labels, some)
+
+
+def _table_of(
+    table: Any,
+    columns: dict[str, Any],
+    index_of: Mapping[str, int],
+    labels: Iterable[LabelName],
+    some: bool,
+) -> tuple[AnnotationTable, dict[str, str]]:
     notes = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     names, label = _labels_of(columns, labels)
     datum = _datums_of(columns, index_of, some)
@@ -138,7 +159,7 @@ def table_from_bytes(
         **numbers,
         box=box,
         shape=_shapes_of(columns),
-        metadata=_each_of(columns, "metadata", json.loads),
+        metadata=_metadata_of(columns),
         embedding=_vectors_of(columns, "embedding", Embedding),
     )
     return annotations, notes
@@ -252,6 +273,24 @@ def _labels_of(
     return vocabulary.names, label[pairs]
 
 
+def _check_types(columns: Mapping[str, Any]) -> None:
+    """Refuse columns of another type than their name says, and numbers that lack a value."""
+    for name, column in columns.items():
+        kinds, expected = _TYPES.get(name, ("", ""))
+        if kinds and not re.fullmatch(kinds, str(column.type)):
+            raise BadDataset(f"column {name!r} holds {column.type}: expected {expected}.")
+        if name in ("annotation", "crowd") and column.null_count:
+            raise BadDataset(f"column {name!r} has {column.null_count:,} rows without a value.")
+
+
+def _metadata_of(columns: Mapping[str, Any]) -> list[Mapping[str, Any] | None] | None:
+    if "metadata" not in columns:
+        return None
+    texts = columns["metadata"].to_pylist()
+    known = iter(parse_all([text for text in texts if text is not None], "metadata"))
+    return [None if text is None else next(known) for text in texts]
+
+
 def _numbers_of(columns: Mapping[str, Any], name: str) -> NDArray[Any] | None:
     return column_to_numpy(columns[name]) if name in columns else None
 
@@ -297,6 +336,10 @@ def _shapes_of(columns: Mapping[str, Any]) -> Sequence[Shape | None] | RegionCol
     if str(columns["raster"].type) not in ("string", "large_string"):
         return column_at_rest(wkb, _lists_of(columns, "raster"))
     # COCO's RLE in JSON, as older artifacts of runs have it
-    rasters = _each_of(columns, "raster", lambda text: Raster(json.loads(text))) or []
+    rasters = _each_of(columns, "raster", _raster_of) or []
     polygons = column_at_rest(wkb, None) or [None] * len(rasters)
     return [shape or raster for shape, raster in zip(polygons, rasters, strict=True)]
+
+
+def _raster_of(text: str) -> Raster:
+    return Raster(parse_json(text, "the mask"))

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def datum_digests(datums: DatumColumns) -> Digests:
-    """SHA-256 of each datum with its metadata and location."""
+    """Digest each datum with its metadata and location, by SHA-256, in order."""
     if not library.available():
         return Digests.of([digest(content) for content in _datum_contents(datums)])
     if datums.metadata is None and datums.locations is None:
@@ -50,7 +50,7 @@ def datum_digests(datums: DatumColumns) -> Digests:
 
 
 def annotation_digests(table: AnnotationTable, uids: Sequence[str]) -> Digests:
-    """SHA-256 of all annotations of each datum, with the datum's uid.
+    """Digest all annotations of each datum, with its uid, by SHA-256, in order.
 
     Args:
         table: of the datums named by ``uids``.
@@ -87,14 +87,14 @@ def _compiled_digests(table: AnnotationTable, uids: Sequence[str]) -> NDArray[np
 
 
 def content_digests(first: Sequence[str], second: Sequence[str]) -> Digests:
-    """SHA-256 of pairs of digests."""
+    """Digest pairs of digests by SHA-256: the first of both sides, the second, and so on."""
     if not library.available():
         return Digests.of(list(map(digest, first, second)))
     return Digests(compiled.digest_pairs(Digests.of(first).values, Digests.of(second).values))
 
 
 def datum_bytes(table: AnnotationTable, datums: int) -> Iterator[bytes]:
-    """The annotations of each datum in turn, as bytes.
+    """Yield the annotations of each datum in turn, as bytes.
 
     The numbers of its annotations, from 0; its labels; score, box, area and crowd as float64;
     then shapes, metadata and embeddings: of each, row by row.
@@ -115,12 +115,12 @@ def _datum_contents(datums: DatumColumns) -> Iterator[bytes]:
 
 
 def location_bytes(location: BaseGeometry | None) -> bytes:
-    """A location as WKB, so that equal locations have equal bytes; empty without one."""
+    """Return a location as WKB, so that equal locations have equal bytes; empty for ``None``."""
     return b"" if location is None else bytes(shapely.to_wkb(location, byte_order=1))
 
 
 def label_bytes(table: AnnotationTable) -> list[bytes]:
-    """Each label of a table as canonical JSON."""
+    """Return each label of a table as canonical JSON, in their order."""
     return [canonical_json(name).encode() for name in table.labels]
 
 
@@ -169,7 +169,7 @@ def _extras(table: AnnotationTable) -> Iterator[tuple[str, Callable[[Any], bytes
 
 
 def strings_of(texts: Sequence[str]) -> Strings:
-    """Texts concatenated, in UTF-8, with their bounds."""
+    """Concatenate texts in UTF-8, and say where each begins and ends."""
     whole = "".join(texts)
     if not whole.isascii():
         return _joined([text.encode() for text in texts])
@@ -187,12 +187,12 @@ def _bounds(parts: Sequence[str | bytes]) -> NDArray[np.int64]:
 
 
 def metadata_bytes(metadata: Mapping[str, Any] | None) -> bytes:
-    """Metadata in canonical JSON."""
+    """Return metadata as canonical JSON; ``{}`` for ``None``."""
     return canonical_json(metadata or {}).encode()
 
 
 def embedding_bytes(embedding: Embedding | None) -> bytes:
-    """An embedding as its length and its numbers, so that equal vectors have equal bytes."""
+    """Return the length and the numbers of an embedding as bytes; of length 0 for ``None``."""
     vector = np.empty(0) if embedding is None else embedding.vector + 0.0  # no -0.0
     return b"%d;" % len(vector) + vector.astype("<f8").tobytes()
 

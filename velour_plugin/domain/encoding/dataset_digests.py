@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """SHA-256 of every datum of a part, in order, as hexadecimal.
+    """SHA-256 of every datum of a part of a dataset, in order, as hexadecimal.
 
     Args:
-        contents: of the datum with its ground truth.
-        datums: of the datum alone.
-        truths: of its ground truth.
-        predictions: of its predictions; empty without predictions.
+        contents: of each datum with its ground truth.
+        datums: of each datum alone.
+        truths: of each datum's ground truth.
+        predictions: of each datum's predictions; empty without predictions.
     """
 
     contents: Sequence[str]
@@ -36,7 +36,7 @@ class Fingerprints:
 
 @dataclass(frozen=True, slots=True)
 class ContentDigests:
-    """Digests of a dataset: all but predictions; only datums, ground truth, or predictions."""
+    """SHA-256 of a dataset without predictions, of datums, of ground truth, of predictions."""
 
     dataset: str
     datums: str
@@ -68,7 +68,7 @@ class ContentDigests:
 def version_digest(
     metadata: Mapping[str, Any], labels: Iterable[LabelName], location: BaseGeometry | None
 ) -> Digest:
-    """The digest of a dataset version, to which :attr:`Dataset.contents` are still to be added.
+    """Begin the digest of a dataset version; :attr:`Dataset.contents` are still to be added.
 
     Args:
         metadata: of the dataset as a whole.

@@ -36,7 +36,7 @@ class Digests(Sequence[str]):
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Digests:
-        """Make them from hexadecimal digits; digests are returned as they are."""
+        """Convert from texts of hexadecimal digits; :class:`Digests` are returned as they are."""
         if isinstance(names, Digests):
             return names
         return cls(np.frombuffer(bytes.fromhex("".join(names)), np.uint8).reshape(-1, 32))
@@ -76,23 +76,23 @@ class Digests(Sequence[str]):
         return hexlify(self.values.tobytes())
 
     def where(self, chosen: NDArray[Any]) -> Digests:
-        """The digests that a mask of shape ``(n,)`` selects."""
+        """Return the digests that a boolean mask of shape ``(n,)`` selects."""
         return Digests(self.values[chosen])
 
 
 class Digest:
-    """A :func:`digest` that is updated part by part."""
+    """A SHA-256 digest that is updated part by part; equal to :func:`digest` of all the parts."""
 
     def __init__(self, *parts: str | bytes) -> None:
         self._total = hashlib.sha256()
         self.add(*parts)
 
     def add(self, *parts: str | bytes) -> None:
-        """Add parts."""
+        """Append parts."""
         self._total.update(_measured_names(parts) or b"".join(map(measured, parts)))
 
     def add_all(self, names: Sequence[str]) -> None:
-        """Add many digests, in pieces, so that their digits take little memory."""
+        """Append many hexadecimal digests, in pieces, so that their digits take little memory."""
         for start in range(0, len(names), _PIECE):
             self._total.update(_measured_digests(names[start : start + _PIECE]))
 
@@ -103,7 +103,7 @@ class Digest:
 
 
 def chosen_names(names: Sequence[str], chosen: NDArray[np.bool_]) -> Sequence[str]:
-    """The digests that a mask selects, of the same type."""
+    """Return the digests that a boolean mask selects, of the same type as ``names``."""
     return names.where(chosen) if isinstance(names, Digests) else tuple(compress(names, chosen))
 
 

@@ -45,7 +45,7 @@ def region_bytes(column: RegionColumn) -> Iterator[bytes]:
 
 
 def polygons_to_wkb(column: RegionColumn) -> list[bytes | None]:
-    """Polygons and multipolygons as WKB, as shapely writes it; ``None`` for other rows."""
+    """Encode polygons and multipolygons as WKB, as shapely does; ``None`` for other rows."""
     chosen = column.is_polygon
     if not chosen.any():
         return [None] * len(column)
@@ -70,7 +70,7 @@ def _parts_to_wkb(outlines: Outlines) -> Iterator[bytes]:
 
 
 def masks_to_numbers(column: RegionColumn) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Masks as height, width and edges (see :mod:`velour_plugin.domain.columns.rle`), as ``<i4``.
+    """Encode masks as height, width and edges (:mod:`velour_plugin.domain.columns.rle`), ``<i4``.
 
     Returns:
         All numbers, and where those of each row begin: ``(n + 1,)``; none where there is no mask.
@@ -89,7 +89,7 @@ def column_at_rest(
     wkb: Sequence[bytes | None] | None,
     masks: tuple[NDArray[np.int32], NDArray[np.int64]] | None,
 ) -> RegionColumn | None:
-    """Undo :func:`polygons_to_wkb` and :func:`masks_to_numbers`.
+    """Decode :func:`polygons_to_wkb` and :func:`masks_to_numbers`; ``None`` when both are ``None``.
 
     Raises:
         BadDataset: numbers are no mask.
@@ -147,7 +147,11 @@ def _masks_of(numbers: NDArray[np.int32], bounds: NDArray[np.int64]) -> RegionCo
 
 
 def check_rasters(numbers: NDArray[Any], bounds: NDArray[np.int64]) -> None:
-    """Refuse masks that break the rules of run edges; checks all rows at once."""
+    """Refuse masks that break the rules of run edges; checks all rows at once.
+
+    Raises:
+        BadDataset: there is one, naming its row.
+    """
     rows = np.flatnonzero(np.diff(bounds))
     first, count = bounds[rows], np.diff(bounds)[rows]
     wrong = count < 2

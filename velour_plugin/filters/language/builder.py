@@ -25,10 +25,11 @@ from velour_plugin.filters.language.operators import call
 from velour_plugin.filters.language.spatial_operators import REGION, checked_geometry
 from velour_plugin.filters.language.tree import Literal, Node, Property
 from velour_plugin.filters.property_names import checked_name
+from velour_plugin.helpers.representation import shortened
 
 
 def field(name: str) -> Field:
-    """A property, to be compared in a filter.
+    """Name a property, to be compared in a filter.
 
     Args:
         name: of metadata, with a dotted path into nested metadata; or a property of a family
@@ -46,7 +47,7 @@ def field(name: str) -> Field:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Expression:
-    """A part of a filter; ``node`` is its tree."""
+    """A part of a filter in Python: a condition, or a value to compare; ``node`` is its tree."""
 
     node: Node
 
@@ -78,7 +79,7 @@ class Condition(Expression):
 
 
 class Value(Expression):
-    """A value of each datum, to be compared or calculated with."""
+    """A value of each datum; comparing it makes a condition, calculating another value."""
 
     __slots__ = ()
 
@@ -128,21 +129,21 @@ class Value(Expression):
         return self._calculated("*", -1, self)
 
     def isin(self, values: Iterable[object]) -> Condition:
-        """Equal to one of some values."""
+        """True where the value equals one of some values."""
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-            raise BadFilter(f"isin({values!r}): expected a list of values.")
+            raise BadFilter(f"isin({shortened(values)}): expected a list of values.")
         return Condition(call("in", [self.node, *map(_node, values)]))
 
     def between(self, low: object, high: object) -> Condition:
-        """From ``low`` to ``high``, both included."""
+        """True where the value is from ``low`` to ``high``, both included."""
         return Condition(call("between", [self.node, _node(low), _node(high)]))
 
     def like(self, pattern: str) -> Condition:
-        """Matches a pattern: ``%`` is any text, ``_`` one character; case counts."""
+        """True where a text matches a pattern: ``%`` is any text, ``_`` a letter; case counts."""
         return Condition(call("like", [self.node, _node(pattern)]))
 
     def casei(self) -> Value:
-        """The text without regard to case: ``field("city").casei() == "BOSTON"``."""
+        """Ignore the case of a text: ``field("city").casei() == "BOSTON"``."""
         return _CaseInsensitive(call("casei", [self.node]))
 
     def _compared(self, op: str, other: object) -> Condition:
@@ -174,16 +175,16 @@ class _CaseInsensitive(Value):
 
 
 class Field(Value):
-    """A property."""
+    """A property of datums or of what belongs to them, to be compared."""
 
     __slots__ = ()
 
     def is_null(self) -> Condition:
-        """The property is missing, or null."""
+        """True where the property is missing, or null."""
         return Condition(call("isnull", [self.node]))
 
     def within(self, distance: float, unit: str = "m", *, of: object) -> Condition:
-        """Within a distance of a point, on the Earth.
+        """True within a distance of a point, on the Earth.
 
         Args:
             distance: >= 0.
@@ -194,27 +195,27 @@ class Field(Value):
         return Condition(call("dwithin", [self.node, point, Literal(distance), Literal(unit)]))
 
     def intersects(self, geometry: object) -> Condition:
-        """Has a point in common with a geometry."""
+        """True where the property has a point in common with a geometry."""
         return self._related("s_intersects", geometry)
 
     def inside(self, geometry: object) -> Condition:
-        """Lies in a geometry, borders excluded."""
+        """True where the property lies in a geometry, borders excluded."""
         return self._related("s_within", geometry)
 
     def contains(self, geometry: object) -> Condition:
-        """Holds a geometry."""
+        """True where a geometry lies in the property, borders excluded."""
         return self._related("s_contains", geometry)
 
     def disjoint(self, geometry: object) -> Condition:
-        """Has no point in common with a geometry."""
+        """True where the property has no point in common with a geometry."""
         return self._related("s_disjoint", geometry)
 
     def has(self, *values: object) -> Condition:
-        """A list that holds all of these values."""
+        """True where the property is a list that holds all of these values."""
         return Condition(call("a_contains", [self.node, *map(_node, values)]))
 
     def has_any(self, *values: object) -> Condition:
-        """A list that holds one of these values at least."""
+        """True where the property is a list that holds at least one of these values."""
         return Condition(call("a_overlaps", [self.node, *map(_node, values)]))
 
     def _related(self, op: str, geometry: object) -> Condition:
@@ -245,8 +246,8 @@ def _node(value: object) -> Node:
     if _is_literal(plain):
         return Literal(plain)
     raise BadFilter(
-        f"{value!r} in a filter: expected a number, string, boolean, date, datetime, time of day "
-        "without a zone, or timedelta, or another velour.field."
+        f"{shortened(value)} in a filter: expected a number, string, boolean, date, datetime, "
+        "time of day without a zone, or timedelta, or another velour.field."
     )
 
 

@@ -34,7 +34,7 @@ _BINDING = {
 
 
 def to_text(node: Node) -> str:
-    """An expression as CQL2 text.
+    """Write an expression as CQL2 text.
 
     >>> to_text(Call(">", (Property("hour"), Literal(20.0))))
     'hour > 20'

@@ -31,7 +31,7 @@ _DESCRIPTIONS = {
 
 
 def kinds_of(node: Node) -> frozenset[str]:
-    """Types that the values of an expression can have."""
+    """Return the types that the values of an expression can have, such as ``number``."""
     if isinstance(node, Property):
         return {"any": ANY, "fact": FACT}.get(node.kind, frozenset((node.kind,)))
     if isinstance(node, Literal):
@@ -43,7 +43,7 @@ def kinds_of(node: Node) -> frozenset[str]:
 
 
 def shared(*nodes: Node) -> frozenset[str]:
-    """Types that all of these can have, other than geometry."""
+    """Return the types that all of the expressions can have, other than geometry."""
     return frozenset.intersection(frozenset(KINDS), *map(kinds_of, nodes))
 
 
@@ -54,7 +54,7 @@ def may_hold(holder: Node, item: Node) -> bool:
 
 
 def described(node: Node) -> str:
-    """Describe an expression's type, for a message: ``uid is a string``."""
+    """Say an expression's type, for a message: ``uid is a string``."""
     kinds = kinds_of(node)
     if kinds == ANY:
         return f"{to_text(node)} is metadata"
@@ -68,7 +68,7 @@ def described(node: Node) -> str:
 
 
 def contradictions(node: Node | None) -> list[str]:
-    """Describe properties that a filter compares with two types at once: it selects nothing.
+    """Return a line for each property that a filter compares with two types: it selects nothing.
 
     Only conditions that must all be true are looked at.
     """

@@ -34,7 +34,7 @@ _SIGNS = {"t_after": ">", "t_before": "<", "t_equals": "="}
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """``INTERVAL``: from a date or moment to another; ``None`` where an end is open."""
+    """``INTERVAL``: first and last date or moment; ``None`` where an end is open."""
 
     first: dt.date | None
     last: dt.date | None
@@ -63,7 +63,7 @@ def call(op: str, operands: Sequence[Node | Interval]) -> Node:
 
 
 def as_condition(node: Node) -> Call:
-    """A node as a condition; a bare property means that it is true.
+    """Return a node as a condition; a bare property means that it is true.
 
     Raises:
         BadFilter: it is a value, not a condition.

@@ -23,19 +23,22 @@ from velour_plugin.filters.language.spatial_operators import REGION, checked_geo
 from velour_plugin.filters.language.tree import ARRAYS, Call, Literal, Node, Property
 from velour_plugin.filters.property_names import checked_name
 from velour_plugin.helpers.libraries import is_geometry, shapely
+from velour_plugin.helpers.representation import shortened
 
+MOST_CHARACTERS = 1_000_000
 MOST_NESTED, MOST_OPERATORS = 100, 500
 """Deeper or longer filters are refused: the stacks of parsers and databases are limited."""
 
 Where = str | Mapping[str, Any] | Node | Expression | None
 """A filter: CQL2 text or JSON, a Python expression, a tree; ``None`` for all datums."""
 
-_MALFORMED = (ValueError, TypeError, LookupError, AttributeError)
+_SHOWN = 200
+"""Characters on either side of a wrong one that are shown."""
 _WORDS = re.compile(r"'(?:[^']|'')*'|\b(?:and|or|not)\b|[-+*/^%()]", re.IGNORECASE)
 
 
 def parse_filter(where: Where) -> Node | None:
-    """Read a filter.
+    """Parse a filter into its tree; ``None`` for no filter.
 
     Args:
         where: CQL2 text, CQL2 JSON, a Python expression, a tree, or ``None`` for no filter.
@@ -59,11 +62,16 @@ def _json_of_text(text: str) -> Any:
 
     if not text.strip():
         raise BadFilter("the filter is empty: leave it out to select every datum.")
+    if len(text) > MOST_CHARACTERS:
+        raise BadFilter(
+            f"the filter has {len(text):,} characters, {shortened(text)}: expected at most "
+            f"{MOST_CHARACTERS:,}; name what many datums share as metadata or a fact."
+        )
     _refuse_depth(text)
     try:
         return cql2.parse_text(text).to_json()
     except Exception as error:
-        message = str(error).strip()
+        message = "\n".join(line[:200] for line in str(error).strip().splitlines())
         match = re.search(r"--> (\d+):(\d+)", message)
         at = f" at line {match[1]}, column {match[2]}" if match else ""
         raise BadFilter(
@@ -98,10 +106,10 @@ class _Reader:
         self.operators = 0
 
     def filter(self, json_node: Any, where: object) -> Node:
-        """Read a whole filter."""
+        """Read a whole filter from CQL2 JSON."""
         node = self.node(json_node, "")
         if isinstance(node, Literal):
-            raise BadFilter(f"filter {where!r} is a constant: compare a property with it.")
+            raise BadFilter(f"filter {shortened(where)} is a constant: compare a property with it.")
         return as_condition(node)
 
     def node(self, json_node: Any, path: str, pixels: bool = False) -> Node:
@@ -116,13 +124,15 @@ class _Reader:
             raise
 
     def position_of(self, path: str) -> str:
-        """The current position: a column of the text, or a path into JSON."""
+        """Return the current position: a column of the text, or a path into JSON."""
         return self.positions.here() if self.positions else path.lstrip(".") or "its top"
 
     def _shown(self, position: str) -> str:
         if self.positions is None or not position.startswith("column"):
             return "."
-        return f":\n  {self.positions.text}\n  {'^':>{int(position.split()[1])}}"
+        text, column = self.positions.text, int(position.split()[1])
+        start = max(column - 1 - _SHOWN, 0) if len(text) > 2 * _SHOWN else 0
+        return f":\n  {text[start : start + 2 * _SHOWN]}\n  {'^':>{column - start}}"
 
     def _node(self, json_node: Any, path: str, pixels: bool, position: str) -> Node:
         if isinstance(json_node, Mapping) and "op" in json_node:
@@ -134,9 +144,12 @@ class _Reader:
         return Literal(_literal(json_node, pixels))
 
     def _call(self, json_node: Mapping[str, Any], path: str) -> Node:
-        op, args = str(json_node["op"]).lower(), json_node.get("args", ())
+        op, args = json_node["op"], json_node.get("args", ())
+        if not isinstance(op, str):
+            raise BadFilter(f"op {shortened(op)}: expected the name of an operator.")
+        op = op.lower()
         if not isinstance(args, (list, tuple)):
-            raise BadFilter(f"args {args!r} of {op!r}: expected a list.")
+            raise BadFilter(f"args {shortened(args)} of {op!r}: expected a list.")
         self.operators += 1
         if self.operators > MOST_OPERATORS or path.count("args") > MOST_NESTED:
             raise _too_long(self.position_of(path))
@@ -161,7 +174,9 @@ class _Reader:
         if self.positions is not None:
             self.positions.passed({"interval": []})
         if not isinstance(ends, (list, tuple)) or len(ends) != 2:
-            raise BadFilter(f"INTERVAL {ends!r}: expected two ends, '..' where it is open.")
+            raise BadFilter(
+                f"INTERVAL {shortened(ends)}: expected two ends, '..' where it is open."
+            )
         return Interval(*map(_end, ends))
 
 
@@ -176,7 +191,7 @@ def _end(json_node: Any) -> dt.date | None:
     value = _literal(json_node, False)
     if isinstance(value, dt.date):
         return value
-    raise BadFilter(f"INTERVAL end {json_node!r}: expected a date, a moment or '..'.")
+    raise BadFilter(f"INTERVAL end {shortened(json_node)}: expected a date, a moment or '..'.")
 
 
 def _literal(json_node: Any, pixels: bool) -> Any:
@@ -192,7 +207,7 @@ def _literal(json_node: Any, pixels: bool) -> Any:
         return json_node
     way_out = "IS NULL tests for missing values" if json_node is None else "CQL2 has these"
     raise BadFilter(
-        f"{json_node!r} in a filter: expected a property, literal or operator; {way_out}."
+        f"{shortened(json_node)} in a filter: expected a property, literal or operator; {way_out}."
     )
 
 
@@ -203,32 +218,41 @@ def _typed(json_node: Mapping[str, Any], pixels: bool) -> Any:
     if "date" in json_node:
         return date_of(json_node["date"])
     if "bbox" in json_node:
-        return checked_geometry(_box(json_node["bbox"]), pixels)
-    if json_node.get("type") in GEOJSON_TYPES:
+        return checked_geometry(_box(json_node["bbox"], pixels), pixels)
+    kind = json_node.get("type")
+    if isinstance(kind, str) and kind in GEOJSON_TYPES:
         return checked_geometry(_geometry(json_node), pixels)
-    raise BadFilter(f"{dict(json_node)!r} in a filter: expected a property, literal or operator.")
+    raise BadFilter(
+        f"{shortened(dict(json_node))} in a filter: expected a property, literal or operator."
+    )
 
 
 def _geometry(json_node: Mapping[str, Any]) -> shapely.Geometry:
     try:
         return shapely.geometry.shape(dict(json_node))
-    except (shapely.errors.ShapelyError, *_MALFORMED) as error:
-        raise BadGeometry(f"geometry {dict(json_node)!r} in a filter: {error}") from error
+    except Exception as error:  # shapely raises errors of many kinds
+        raise BadGeometry(f"geometry {shortened(dict(json_node))} in a filter: {error}") from error
 
 
-def _box(corners: Any) -> shapely.Geometry:
+def _box(corners: Any, pixels: bool) -> shapely.Geometry:
+    """A box of four corners; on Earth, one whose west is beyond its east is two."""
     if (
         not isinstance(corners, (list, tuple))
         or len(corners) != 4
-        or not all(isinstance(corner, (int, float)) for corner in corners)
-        or corners[0] > corners[2]
+        or not all(isinstance(corner, (int, float)) and _is_finite(corner) for corner in corners)
+        or (pixels and corners[0] > corners[2])
         or corners[1] > corners[3]
     ):
         raise BadGeometry(
-            f"BBOX {corners!r}: expected west, south, east, north with west <= east and "
-            "south <= north; one over the antimeridian is two, joined by OR."
+            f"BBOX {shortened(corners)}: expected west, south, east, north with south <= north, "
+            "and west <= east but for one across the antimeridian."
         )
-    return shapely.box(*corners)
+    west, south, east, north = corners
+    if west <= east:
+        return shapely.box(*corners)
+    halves = [(west, 180.0), (-180.0, east)]  # as RFC 7946 says, 5.2
+    wide = [shapely.box(left, south, right, north) for left, right in halves if left < right]
+    return wide[0] if len(wide) == 1 else shapely.MultiPolygon(wide)
 
 
 def _is_finite(number: float) -> bool:

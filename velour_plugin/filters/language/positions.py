@@ -48,13 +48,13 @@ class Positions:
         ]
 
     def here(self) -> str:
-        """Position of the next leaf: ``column 7``, counted from 1."""
+        """Return the position of the next leaf: ``column 7``, counted from 1."""
         if self.next >= len(self.tokens):
             return "its end"
         return position_in(self.text, self.tokens[self.next][2])
 
     def passed(self, leaf: Any) -> None:
-        """Go past a leaf, or past the name of a function whose operands follow."""
+        """Advance past a leaf, or past the name of a function whose operands follow."""
         if isinstance(leaf, str):
             self._go_past("text", leaf)
         elif isinstance(leaf, bool) or leaf is None:

@@ -10,12 +10,18 @@ from velour_plugin.domain.metadata import checked_location
 from velour_plugin.errors import BadFilter, BadGeometry, UnknownName
 from velour_plugin.filters.language.tree import METRES, TURNED, Call, Literal, Node, Property
 from velour_plugin.helpers.libraries import is_geometry, shapely
+from velour_plugin.helpers.representation import shortened
 
 REGION = "annotation.geometry"
 
 
 def spatial(op: str, nodes: Sequence[Node]) -> Call:
-    """A call of ``S_INTERSECTS`` or the like on two geometries, at least one a property."""
+    """Check the operands of ``S_INTERSECTS`` or the like, and return the call, a property first.
+
+    Raises:
+        BadFilter: they are not two places, or none of them is a property.
+        BadGeometry: a literal cannot be compared.
+    """
     fits = len(nodes) == 2 and all(map(_is_place, nodes))
     if not fits or all(isinstance(node, Literal) for node in nodes):
         raise BadFilter(
@@ -33,7 +39,13 @@ def spatial(op: str, nodes: Sequence[Node]) -> Call:
 
 
 def dwithin(op: str, nodes: Sequence[Node]) -> Call:
-    """``DWITHIN``: a place, a point, a distance and a unit of length."""
+    """Check the operands of ``DWITHIN``: a place, a point, a distance, a unit; return the call.
+
+    Raises:
+        BadFilter: they are something else, or the distance is out of range.
+        UnknownName: there is no such unit of length.
+        BadGeometry: the point cannot be compared.
+    """
     if not _is_nearness(nodes):
         raise BadFilter(
             "operator DWITHIN takes location or GeoJSON metadata, POINT(lon lat), a distance and "
@@ -63,9 +75,11 @@ def checked_geometry(geometry: shapely.Geometry, pixels: bool) -> shapely.Geomet
     finite = all(map(math.isfinite, shapely.get_coordinates(geometry).flat))
     if geometry.is_empty or not finite or not shapely.is_valid(geometry):
         reason = "is empty" if geometry.is_empty else shapely.is_valid_reason(geometry)
-        raise BadGeometry(f"geometry {geometry} in a filter: {reason}.")
+        raise BadGeometry(f"geometry {shortened(geometry)} in a filter: {reason}.")
     if geometry.geom_type == "GeometryCollection":
-        raise BadGeometry(f"{geometry} in a filter: use each part of a collection by itself.")
+        raise BadGeometry(
+            f"{shortened(geometry)} in a filter: use each part of a collection by itself."
+        )
     return shapely.force_2d(geometry)
 
 

@@ -61,7 +61,7 @@ class Property:
 
     @property
     def about(self) -> str:
-        """What it belongs to, such as a ``datum``, ``label`` or ``run``: a field of ``Split``."""
+        """What it belongs to, such as ``datum``, ``label`` or ``run``; ``Split`` divides by it."""
         return "datum" if self.family is None else self.family.about
 
 
@@ -74,7 +74,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operator on its arguments; ``in`` and arrays hold their list as further arguments."""
+    """An operator with its arguments; ``in`` and arrays hold their list as further arguments."""
 
     op: str
     args: tuple[Node, ...]
@@ -84,7 +84,7 @@ Node = Union[Property, Literal, Call]
 
 
 def properties(node: Node) -> Iterator[Property]:
-    """Every property in an expression."""
+    """Yield every property in an expression."""
     if isinstance(node, Property):
         yield node
     elif isinstance(node, Call):
@@ -93,19 +93,19 @@ def properties(node: Node) -> Iterator[Property]:
 
 
 def conjuncts(node: Node | None) -> tuple[Node, ...]:
-    """The conditions joined by AND at the top."""
+    """Return the conditions that are joined by AND at the top; empty for no filter."""
     if isinstance(node, Call) and node.op == "and":
         return tuple(part for arg in node.args for part in conjuncts(arg))
     return () if node is None else (node,)
 
 
 def conjunction(parts: list[Node]) -> Node | None:
-    """Undo :func:`conjuncts`."""
+    """Join conditions by AND; ``None`` for no condition."""
     return Call("and", tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
 
 
 def to_json(node: Node) -> Any:
-    """An expression as canonical CQL2 JSON: operands without an order are sorted."""
+    """Convert an expression to canonical CQL2 JSON: operands without an order are sorted."""
     if isinstance(node, Property):
         return {"property": node.name}
     if isinstance(node, Literal):
@@ -123,12 +123,12 @@ def to_json(node: Node) -> Any:
 
 
 def filter_digest(node: Node | None) -> str | None:
-    """Digest of a filter, whatever the order of its operands; ``None`` for no filter."""
+    """Digest a filter, whatever the order of its operands; ``None`` for no filter."""
     return None if node is None else digest(canonical_json(to_json(node)))
 
 
 def utc_text(moment: dt.datetime) -> str:
-    """A moment as CQL2 writes it; one without a zone is in UTC already."""
+    """Write a moment as CQL2 does, in UTC; one without a zone is in UTC already."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     return aware.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
 
@@ -176,7 +176,7 @@ def _sorted(operands: list[Any]) -> list[Any]:
 
 
 def mapped(node: Node, change: Callable[[Literal], Node]) -> Node:
-    """The expression with each literal changed."""
+    """Return the expression with each literal replaced by what ``change`` makes of it."""
     if isinstance(node, Call):
         return Call(node.op, tuple(mapped(arg, change) for arg in node.args))
     return change(node) if isinstance(node, Literal) else node

@@ -11,7 +11,7 @@ from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 
 
 def datasets_with_candidates(access: LedgerAccess, datasets: Sequence[str]) -> Sequence[str]:
-    """Those of the datasets with an evaluation that the filter on models and runs selects.
+    """Return those of the datasets with an evaluation that the filter on models and runs selects.
 
     Without such a filter, all of the datasets.
 

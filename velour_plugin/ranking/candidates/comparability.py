@@ -63,14 +63,14 @@ def refuse_other_questions(candidates: Sequence[Candidate], access: LedgerAccess
 
 
 def in_one_line(error: VelourError) -> str:
-    """An error as one line of a note: with the differing fields, without the suggestion."""
+    """Return an error as one line of a note: with the differing fields, without the suggestion."""
     first, *others = str(error).splitlines()
     fields = "; ".join(line.strip() for line in others[:-1])
     return f"{first} {fields}" if isinstance(error, NotComparable) else first
 
 
 def name_of(candidate: Candidate) -> str:
-    """Display name of an evaluation: its run's name or id, else its model."""
+    """Return an evaluation's name for people: its run's name or id, else its model."""
     if candidate.run is None:
         return candidate.model
     return candidate.run.name or candidate.run.run_id

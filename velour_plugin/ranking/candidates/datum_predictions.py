@@ -24,7 +24,7 @@ from velour_plugin.store.values import Candidate, DatumSelection
 def select_by_predictions(
     reader: Reader, items: Sequence[Candidate], split: Split, on_mismatch: str = "refuse"
 ) -> set[str] | None:
-    """Uids of the datums that conditions on the predictions of every run select.
+    """Return the uids of the datums that conditions on the predictions of every run select.
 
     Args:
         reader: where predictions, ground truth and facts are.
@@ -64,7 +64,7 @@ def refuse_by_predictions(items: Sequence[Candidate], split: Split) -> None:
 
 
 def select_in_run(reader: Reader, item: Candidate, node: Node | None) -> DatumSelection:
-    """The datums of one evaluation's dataset version that a filter selects.
+    """Select the datums of one evaluation's dataset version by a filter.
 
     Args:
         reader: where they are.

@@ -19,19 +19,23 @@ _REGISTERED_OR_LOGGED = re.compile(r"[^/@]+/\d+|(.+@)?m-[0-9a-f]{8,32}")
 
 
 def model_key(item: Candidate) -> ModelKey:
-    """Which model an evaluation is of."""
+    """Return name and experiment of an evaluation's model, which tell it from other models.
+
+    The experiment is ``None`` where the name is enough: for registered and logged models, and
+    without a run.
+    """
     if item.run is None or _REGISTERED_OR_LOGGED.fullmatch(item.model):
         return item.model, None
     return item.model, item.run.experiment_id
 
 
 def run_key(item: Candidate) -> str:
-    """Which run an evaluation is of: its id, or the model's name outside of a tracker."""
+    """Return the id of an evaluation's run; the model's name outside of a tracker."""
     return item.model if item.run is None else item.run.run_id
 
 
 def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """Keep the newest run of each model, task by task.
+    """Divide evaluations by whether their run is the newest of its model, task by task.
 
     Args:
         candidates: evaluations, the newest first.
@@ -51,7 +55,7 @@ def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Candida
 
 
 def folding_notes(folded: Sequence[Candidate], is_alone: bool = True) -> list[str]:
-    """How many runs are folded, and what shows them.
+    """Say how many runs are folded, and what shows them; no line where none is.
 
     Args:
         folded: evaluations in older runs.
@@ -72,7 +76,7 @@ def _counted(items: Collection[object], noun: str) -> str:
 
 
 class RowNames:
-    """Names of models over several datasets: what has one name on each of them is one row.
+    """Function from an evaluation to the name of its row: over several datasets, a name is one row.
 
     A name that stands for several models on one dataset carries its experiment; where every run
     has a row of its own, a name of several runs carries its run.

@@ -2,7 +2,8 @@
 
 A filter is taken apart: datums are selected in SQL, models and runs among the candidates. Labels
 and higher scores are read from a ledger, and so are parameters that it supports. Everything else
-is matched again from the stored annotations, never approximated.
+is matched again from the stored annotations, never approximated. So is what another version of its
+evaluator evaluated: numbers of two versions are not compared.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -42,7 +44,7 @@ Subject = tuple[Candidate, DatumSelection]
 
 
 class LedgerAccess:
-    """Filter and parameters applied to every run, answered from its ledger or by re-matching.
+    """Gives the ledger of every run under one filter and parameters, stored or matched again.
 
     Args:
         reader: where ledgers and annotations are.
@@ -53,6 +55,7 @@ class LedgerAccess:
     Attributes:
         split: the filter, taken apart.
         rematched: whether some ledger could not answer and was matched again.
+        outdated: evaluations of other versions of their evaluator, by task and version.
         labels: classes of the ledgers that answered, as (key, value).
     """
 
@@ -66,6 +69,7 @@ class LedgerAccess:
             self.parameters["label_map"] = label_mapping(self.parameters["label_map"])
         self.split: Split = split_filter(self.where)
         self.rematched = False
+        self.outdated: dict[tuple[str, str], set[str]] = {}
         self.labels: set[LabelName] = set()
         self._parts: dict[tuple[int, bytes], Dataset] = {}
         self._expected: deque[Subject] = deque()
@@ -80,7 +84,7 @@ class LedgerAccess:
     def notes(self) -> list[str]:
         """Notes on ledgers that were matched again."""
         again = "Matched again from the stored annotations: the ledgers could not answer this."
-        return [again] if self.rematched else []
+        return [*([again] if self.rematched else []), *starmap(_on_versions, self.outdated.items())]
 
     def admits(self, item: Candidate) -> bool:
         """Whether a candidate meets the filter's conditions on models and runs."""
@@ -89,24 +93,29 @@ class LedgerAccess:
         return matches_run(self.split.runs, item.model, run_id, *known)
 
     def certificate(self, item: Candidate) -> Certificate:
-        """A candidate's certificate with this query's parameters in place of its own.
+        """Return a candidate's certificate with this query's parameters in place of its own.
 
         Raises:
             UnknownName: its task has no parameter of such a name.
             InvalidInput: a parameter's value breaks a rule.
         """
         own = item.certificate
-        if not self.parameters:
+        if not self.parameters and not is_outdated(item):
             return own
         question = self._question(item, own.parameters)
-        return replace(own, parameters=question.all_parameters, label_map=question.json_label_map)
+        return replace(
+            own,
+            parameters=question.all_parameters,
+            label_map=question.json_label_map,
+            evaluator_version=question.evaluator.version,
+        )
 
     def expect(self, subjects: Iterable[Subject]) -> None:
         """Announce the next candidates, so that their predictions are read in one statement."""
         self._expected.extend(subjects)
 
     def ledger(self, item: Candidate, stored: Ledger, selection: DatumSelection) -> Ledger:
-        """A candidate's ledger under this query's filter and parameters.
+        """Return a candidate's ledger under this query's filter and parameters.
 
         Args:
             item: the candidate.
@@ -123,8 +132,14 @@ class LedgerAccess:
         return ledger
 
     def _ledger(self, item: Candidate, stored: Ledger, selection: DatumSelection) -> Ledger:
-        if not self.changes_ledgers or not len(selection):
+        outdated = is_outdated(item)
+        if not (self.changes_ledgers or outdated) or not len(selection):
             return stored
+        if outdated:
+            version = item.certificate.evaluator_version
+            self.outdated.setdefault((item.task, version), set()).add(item.evaluation_id)
+            question = self._question(item, item.certificate.parameters)
+            return self._rematched(item, question, selection)
         question = self._question(item, stored.parameters)
         relabelled = question.changes_labels(item.certificate)
         if not self.split.needs_matching and not relabelled:
@@ -204,6 +219,20 @@ class LedgerAccess:
 
 _OF_ANNOTATIONS = ("label", "score", "annotation")
 """What is left to answer when runs and datums have been selected."""
+
+
+def is_outdated(item: Candidate) -> bool:
+    """Whether another version of its evaluator than the installed one made an evaluation."""
+    return item.certificate.evaluator_version != installed().evaluator(item.task).version
+
+
+def _on_versions(kind: tuple[str, str], evaluations: set[str]) -> str:
+    task, version = kind
+    which = "1 evaluation" if len(evaluations) == 1 else f"{len(evaluations)} evaluations"
+    return (
+        f"Matched again from the stored annotations: {which} by version {version} of {task}, "
+        f"where version {installed().evaluator(task).version} may give other numbers."
+    )
 
 
 def refuse_runs(split: Split) -> None:

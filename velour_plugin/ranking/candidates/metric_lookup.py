@@ -29,7 +29,7 @@ _NAMED = 10
 def metric_values(
     reader: Reader, candidates: Sequence[Candidate], metric: str, label: Label | None
 ) -> dict[str, float | None]:
-    """Values of a metric, by evaluation; those without it are left out.
+    """Read the values of a metric by evaluation id, ``None`` if undefined; no entry without it.
 
     Args:
         reader: of the store.
@@ -48,7 +48,7 @@ def metric_values(
 
 
 def metric_names(reader: Reader, candidates: Sequence[Candidate]) -> set[str]:
-    """Names of the metrics that evaluations have."""
+    """Return the names of the metrics that any of the evaluations has."""
     details = _details(reader, _of_each_question(candidates))
     return reader.metric_names(_ids(candidates)) | {
         each.name for _, metrics in details for each in metrics
@@ -56,7 +56,7 @@ def metric_names(reader: Reader, candidates: Sequence[Candidate]) -> set[str]:
 
 
 def metric_labels(reader: Reader, candidates: Sequence[Candidate], metric: str) -> set[LabelName]:
-    """Classes, as (key, value), for which evaluations have a metric."""
+    """Return the classes, as (key, value), for which any of the evaluations has a metric."""
     details = _details(reader, _of_each_question(candidates))
     return reader.metric_labels(_ids(candidates), metric) | {
         each.label.name
@@ -75,7 +75,7 @@ def has_metric(reader: Reader, candidates: Sequence[Candidate], metric: str) -> 
 
 
 def first_metric(evaluator: Evaluator, label: Label | None) -> str:
-    """The first headline metric of a task; of one label, the metric that belongs to it, if any."""
+    """Return a task's first headline metric; with a label, that of labels, as AP for mAP."""
     headline = evaluator.headline[0]
     return headline if label is None else evaluator.of_label.get(headline, headline)
 
@@ -83,7 +83,7 @@ def first_metric(evaluator: Evaluator, label: Label | None) -> str:
 def no_metric(
     reader: Reader, metric: str, label: Label | None, candidates: Sequence[Candidate]
 ) -> NotFound | UnknownName | InvalidInput:
-    """The error that says why no candidate has a metric of a label, or of all labels."""
+    """Make the error that says why no candidate has a metric, of a label or of all labels."""
     if not candidates:
         return NotFound("no evaluated run matches: 'velour runs list' shows those that are there.")
     names = metric_names(reader, candidates)

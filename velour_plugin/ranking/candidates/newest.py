@@ -23,7 +23,7 @@ from velour_plugin.store.values import Candidate
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Conditions on the evaluations of a dataset that are ranked.
+    """Which evaluations of a dataset are ranked.
 
     Args:
         metric: that they must have.
@@ -97,7 +97,7 @@ def choose_candidates(access: LedgerAccess, dataset: str, choice: Choice) -> Cho
 def shared_datums(
     access: LedgerAccess, candidates: Sequence[Candidate], on_mismatch: str
 ) -> set[str] | None:
-    """Datums with equal content in all candidates; ``None`` where their certificates are equal.
+    """Return the datums with equal content in all candidates; ``None`` if certificates are equal.
 
     Raises:
         NotComparable: they do not answer one question, and may not or cannot be intersected.

@@ -77,17 +77,17 @@ def _data(reader: Reader, candidates: Sequence[Candidate], differing: Differing)
         yield f"  {reader.diff(before.dataset, before.number, after.number).summary}"
 
 
-def _line(field: str, by: Mapping[str, Sequence[str]]) -> str:
-    values = (f"{_shown(field, value)} in {_listed(runs)}" for value, runs in by.items())
-    return f"{field}: {'; '.join(values)}"
+def _line(part: str, by: Mapping[str, Sequence[str]]) -> str:
+    values = (f"{_shown(part, value)} in {_listed(runs)}" for value, runs in by.items())
+    return f"{part}: {'; '.join(values)}"
 
 
-def _shown(field: str, value: str) -> str:
+def _shown(part: str, value: str) -> str:
     """A value of a certificate: a filter as CQL2 text, anything else as JSON."""
     content = json.loads(value)
     if content is None:
         return "none"
-    if field.startswith("filter"):
+    if part.startswith("filter"):
         node = parse_filter(json.loads(content) if isinstance(content, str) else content)
         assert node is not None
         value = to_text(node)

@@ -104,7 +104,7 @@ def find_run(
 def metric_of_run(
     reader: Reader, run: EvaluatedLedger, name: str | None, label: Label | None
 ) -> str:
-    """The metric that a query names, or the first of the run's task, of all labels or of one.
+    """Return the metric that a query names, else the first of the run's task, of all labels or one.
 
     Raises:
         UnknownName: the run has no such metric, or not of this label.

@@ -137,7 +137,7 @@ class Competitor:
 
     @property
     def evaluator(self) -> Evaluator:
-        """Of its task."""
+        """The evaluator of its task."""
         return installed().evaluator(self.first.task)
 
     @property
@@ -169,11 +169,11 @@ class Competitors:
 
     @property
     def complete(self) -> list[Competitor]:
-        """Those that were evaluated on every dataset."""
+        """The competitors that were evaluated on every dataset."""
         return [competitor for competitor in self.all if not competitor.missing]
 
     def ledgers(self) -> Iterator[tuple[Competitor, Ledger, DatumSelection]]:
-        """Each complete competitor with its ledger over all datasets and the selected datums.
+        """Yield each complete competitor with its ledger over all datasets and the selected datums.
 
         The stored ledgers are read when this is called, in one statement; they are narrowed or
         matched again as they are taken.

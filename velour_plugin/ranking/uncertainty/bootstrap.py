@@ -66,7 +66,7 @@ class Measurement:
     def interval(
         self, confidence: float, bounds: tuple[float | None, float | None]
     ) -> tuple[float, float] | None:
-        """Confidence interval: Wilson's of a share, else by the basic bootstrap."""
+        """Return low and high, Wilson's of a share, else by bootstrap; ``None`` if undefined."""
         if self.value is not None and self.share is not None:
             return wilson_interval(*self.share, confidence)
         return basic_interval(self.value, self.replicates, confidence, bounds)
@@ -81,7 +81,7 @@ def measure(
     weights: Iterable[NDArray[np.int64]] | None = None,
     further: Sequence[MetricKey] = (),
 ) -> Measurement:
-    """Measure one ledger over some of its datums.
+    """Measure one metric of a ledger over some of its datums, and under resamples of them.
 
     Args:
         evaluator: that wrote the ledger.

@@ -101,18 +101,18 @@ class Pair:
 
     @property
     def notes(self) -> list[str]:
-        """A note where p is not from permutations."""
+        """A line where p is not from permutations; empty otherwise."""
         paired = self.permutations and self._outcomes(self.metric, self.label)
         return [f"p of {self.metric} is by McNemar's mid-p test."] if paired else []
 
     def differences(self, selected: NDArray[np.bool_], about: str) -> list[Tested]:
-        """Return the headline first, then each label, in the order of labels."""
+        """Compare the metric itself, first, then that of each label, in the order of labels."""
         sides = self._weights(selected, np.stack([~selected, selected]))
         keys = list(dict.fromkeys(key for weights in sides for key in self._keys(weights)))
         return self._tested(keys, sides, selected, about)
 
     def headline(self, selected: NDArray[np.bool_], about: str) -> Tested:
-        """Return the headline alone."""
+        """Compare the metric itself only."""
         sides = self._weights(selected, np.stack([~selected, selected]))
         return self._tested([(self.metric, self.label)], sides, selected, about)[0]
 
@@ -235,7 +235,7 @@ def _renamed(ledger: Ledger, side: str) -> Ledger:
 
 
 def less(a: float | None, b: float | None) -> float | None:
-    """The first number less the second, where both are defined."""
+    """Return the first number less the second; ``None`` where one is undefined."""
     return None if a is None or b is None else a - b
 
 

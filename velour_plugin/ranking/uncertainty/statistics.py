@@ -20,7 +20,7 @@ _ROUNDING = 1e-9
 
 
 def resample_weights(datums: int, resamples: int, seed: int) -> NDArray[np.int64]:
-    """How often each datum stands in each bootstrap resample.
+    """Draw bootstrap resamples: how often each datum stands in each of them.
 
     Args:
         datums: how many there are, >= 1.
@@ -40,7 +40,7 @@ def basic_interval(
     confidence: float,
     bounds: tuple[float | None, float | None] = (None, None),
 ) -> tuple[float, float] | None:
-    """Confidence interval of a metric by the basic bootstrap.
+    """Compute the confidence interval of a metric by the basic bootstrap.
 
     Quantiles of the replicates are reflected at the value, which takes out the bias that
     resamples have: they lose rare labels, and percentile intervals of mAP lie too high.
@@ -71,7 +71,7 @@ def basic_interval(
 
 
 def recentred(values: Sequence[float | None], replicates: Floats) -> Floats:
-    """Replicates reflected at their values, ``(runs, resamples)``, as in the basic bootstrap.
+    """Reflect replicates at their values, ``(runs, resamples)``, as in the basic bootstrap.
 
     Ranks and probabilities are read from these, as intervals are.
     """
@@ -80,7 +80,7 @@ def recentred(values: Sequence[float | None], replicates: Floats) -> Floats:
 
 
 def rank_replicates(scores: Floats, lower_is_better: bool) -> Floats:
-    """Rank of each run in each resample; 1 is best, equal scores share the better rank.
+    """Rank the runs in each resample; 1 is best, equal scores share the better rank.
 
     Args:
         scores: ``(runs, resamples)``; NaN ranks last.
@@ -92,14 +92,14 @@ def rank_replicates(scores: Floats, lower_is_better: bool) -> Floats:
 
 
 def rank_interval(ranks: Floats, confidence: float) -> tuple[int, int]:
-    """The ranks of one run ``(resamples,)`` that are not out of the question."""
+    """Compute the best and worst rank of a run in the central ``confidence`` of its resamples."""
     tail = (1 - confidence) / 2
     low, high = np.quantile(ranks, [tail, 1 - tail], method="closest_observation")
     return int(low), int(high)
 
 
 def best_probabilities(ranks: Floats) -> Floats:
-    """Share of resamples in which each run is best, ``(runs,)``; ties are shared out."""
+    """Return the share of resamples in which each run is best, ``(runs,)``; ties are split."""
     first = ranks == 1
     return np.asarray((first / np.maximum(first.sum(axis=0), 1)).mean(axis=1))
 
@@ -125,7 +125,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def wilson_interval(right: int, total: int, confidence: float) -> tuple[float, float] | None:
-    """Confidence interval of a share such as accuracy; ``None`` of nothing.
+    """Compute the confidence interval of a share such as accuracy; ``None`` where ``total`` is 0.
 
     Source: Wilson 1927, Probable inference, the law of succession.
 
@@ -143,7 +143,7 @@ def wilson_interval(right: int, total: int, confidence: float) -> tuple[float, f
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided mid-p value that two classifiers are right equally often.
+    """Compute the two-sided mid-p value that two classifiers are right equally often.
 
     The exact p-value counts what was observed in full and rarely reaches its level; the mid-p
     counts half of it, and exceeds the level by little and seldom.

@@ -11,7 +11,7 @@ from velour_plugin.ranking.uncertainty.bootstrap import Measurement
 
 
 class Uncertainty:
-    """Intervals, ranks and chances of runs; ``None`` where nothing was drawn.
+    """Intervals, ranks and chances of runs, which are rows; ``None`` where nothing was drawn.
 
     Args:
         measured: values and replicates of each run; replicate i of all runs is of one resample.
@@ -40,23 +40,23 @@ class Uncertainty:
             self.chances = statistics.best_probabilities(self.ranks)
 
     def interval(self, row: int) -> tuple[float, float] | None:
-        """Bootstrap confidence interval (low, high) of a row; ``None`` without replicates."""
+        """Return the confidence interval (low, high) of a row; ``None`` without replicates."""
         if not self._is_drawn(row):
             return None
         return self.measured[row].interval(self.confidence, self.bounds)
 
     def rank_interval(self, row: int) -> tuple[int, int] | None:
-        """Confidence interval of a run's rank."""
+        """Return the interval (best, worst) of a row's rank; ``None`` without replicates."""
         if not self._is_drawn(row):
             return None
         return statistics.rank_interval(self.ranks[self.known.index(row)], self.confidence)
 
     def p_best(self, row: int) -> float | None:
-        """Share of resamples in which a run is best."""
+        """Return the share of resamples in which a row is best; ``None`` without replicates."""
         return float(self.chances[self.known.index(row)]) if self._is_drawn(row) else None
 
     def tied_with_best(self, row: int) -> bool | None:
-        """Whether the confidence interval of the paired difference to the best run includes 0."""
+        """Whether the interval of the paired difference to the best includes 0, or ``None``."""
         if not self._is_drawn(row):
             return None
         sign = -1 if self.lower_is_better else 1

@@ -39,13 +39,13 @@ FIGURES: Mapping[str, Callable[[Findings], Spec | None]] = {
 
 
 def figures(findings: Findings) -> dict[str, Spec]:
-    """Every figure that has something to show, by name."""
+    """Make every figure that has something to show, by name, as plotly's JSON."""
     made = {name: draw(findings) for name, draw in FIGURES.items()}
     return {name: spec for name, spec in made.items() if spec is not None}
 
 
 def figure(findings: Findings, name: str) -> go.Figure:
-    """One figure, to look at and to change.
+    """Make one figure by its name, to look at and to change.
 
     Raises:
         UnknownName: there is no such figure.

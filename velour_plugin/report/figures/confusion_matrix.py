@@ -67,7 +67,7 @@ def confusion_matrix(findings: Findings) -> ConfusionMatrix | None:
 
 
 def confusion(findings: Findings) -> Spec | None:
-    """Confusion matrix, coloured by the share of each true class."""
+    """Draw the confusion matrix, coloured by the share of each true class; ``None`` without one."""
     matrix = confusion_matrix(findings)
     if matrix is None:
         return None

@@ -23,7 +23,7 @@ RECALLS = np.arange(101) / 100
 
 
 def precision_recall(findings: Findings) -> Spec | None:
-    """Precision over recall of the labels that most datums have."""
+    """Draw precision over recall, of the labels that most datums have; ``None`` without curves."""
     curves = precision_curves(findings)
     lines = [
         {"type": "scatter", "mode": "lines", "name": short(name), "x": RECALLS.tolist(),
@@ -38,7 +38,7 @@ def precision_recall(findings: Findings) -> Spec | None:
 
 
 def roc(findings: Findings) -> Spec | None:
-    """True over false positive rates of the labels that most datums show."""
+    """Draw true over false positive rates, of the labels that most datums show; or ``None``."""
     curves = roc_curves(findings)
     lines = [
         {"type": "scatter", "mode": "lines", "name": short(name), "x": RECALLS.tolist(),
@@ -55,7 +55,7 @@ def roc(findings: Findings) -> Spec | None:
 
 
 def precision_curves(findings: Findings) -> dict[str, NDArray[np.float64]]:
-    """Best precision at each recall of :data:`RECALLS` or higher, by label."""
+    """Return by label ``(101,)``: the best precision at each of :data:`RECALLS` or higher."""
     curves = {}
     for name, curve in of_labels(findings, "precision_recall_curve"):
         recall, precision = np.array(curve["recall"]), np.array(curve["precision"])
@@ -67,7 +67,7 @@ def precision_curves(findings: Findings) -> dict[str, NDArray[np.float64]]:
 
 
 def roc_curves(findings: Findings) -> dict[str, NDArray[np.float64]]:
-    """True positive rate at each false positive rate of :data:`RECALLS`, by label."""
+    """Return by label ``(101,)``: the true positive rate at false positive rates 0, 0.01, … 1."""
     curves = {}
     for name, curve in of_labels(findings, "roc_curve"):
         false, true = np.array(curve["false_positive_rate"]), np.array(curve["true_positive_rate"])
@@ -77,7 +77,7 @@ def roc_curves(findings: Findings) -> dict[str, NDArray[np.float64]]:
 
 
 def of_labels(findings: Findings, name: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """Values of a metric of each label, in the order of the findings."""
+    """Return a metric of each label that has it, name and value, in the order of the findings."""
     values = {
         metric.label.name: metric.value
         for metric in findings.evaluation.metrics

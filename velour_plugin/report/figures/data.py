@@ -12,7 +12,7 @@ from velour_plugin.report.findings import Findings
 
 
 def labels(findings: Findings) -> Spec | None:
-    """First metric of each label: of those that most datums have."""
+    """Draw the first metric of the labels that most datums have; ``None`` for fewer than two."""
     metric, shown = findings.label_metric, findings.labels[:BARS]
     if metric is None or len(shown) < 2:
         return None
@@ -23,7 +23,7 @@ def labels(findings: Findings) -> Spec | None:
 
 
 def slices(findings: Findings) -> Spec | None:
-    """First headline metric of each slice, beside that of all datums."""
+    """Draw the first headline metric of each slice and of all datums; ``None`` without slices."""
     shown = findings.slices[:BARS]
     if not shown:
         return None

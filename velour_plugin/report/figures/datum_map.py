@@ -31,7 +31,7 @@ AROUND = 30.0
 
 
 def locations(findings: Findings) -> Spec | None:
-    """Map of the datums that have a location, coloured by score, with coast lines."""
+    """Draw a map of the datums that have a location, coloured by score; ``None`` without any."""
     located = np.flatnonzero(~np.isnan(findings.locations[:, 0]))
     if not located.size:
         return None
@@ -95,7 +95,7 @@ def _view(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @cache
 def coastline() -> Any:
-    """Coast lines of the world at 1:110 million, by Natural Earth, in degrees.
+    """Read the coast lines of the world at 1:110 million, by Natural Earth: shapely, in degrees.
 
     An outline to recognise a region by: lines are up to some ten kilometres off.
     """

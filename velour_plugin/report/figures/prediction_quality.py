@@ -20,7 +20,7 @@ from velour_plugin.report.findings import Findings
 
 
 def reliability(findings: Findings) -> Spec | None:
-    """Reliability diagram: how often predictions of a score are right."""
+    """Draw how often predictions of a score are right; ``None`` where nothing was counted."""
     metric = findings.overall("reliability")
     if metric is None or not sum(metric.value["count"]):
         return None
@@ -41,7 +41,7 @@ def reliability(findings: Findings) -> Spec | None:
 
 
 def scores(findings: Findings) -> Spec | None:
-    """How many correct and wrong predictions there are of each score."""
+    """Draw how many correct and wrong predictions each score has; ``None`` without any."""
     metric = findings.overall("reliability")
     if metric is None or not sum(metric.value["count"]):
         return None
@@ -62,7 +62,7 @@ def scores(findings: Findings) -> Spec | None:
 
 
 def error_kinds(findings: Findings) -> Spec | None:
-    """AP lost by each kind of error."""
+    """Draw the AP lost by each kind of error; ``None`` where there are no errors."""
     metric = findings.overall("error_kinds")
     kinds = {} if metric is None else metric.value["kinds"]
     if not any(kind["count"] for kind in kinds.values()):

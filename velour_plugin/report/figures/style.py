@@ -20,7 +20,7 @@ LINES, CELLS, BARS, POINTS = 8, 30, 30, 2_000
 
 
 def spec_of(title: str, data: Sequence[Spec], x: str, y: str, unit: bool = False) -> Spec:
-    """A figure of traces with a title and named axes, which are from 0 to 1 if ``unit``."""
+    """Make a figure of traces with a title and named axes, which are from 0 to 1 if ``unit``."""
     axis = {"gridcolor": "#eceff3", "zeroline": False, "linecolor": "#9aa5b1", "automargin": True}
     span = {"range": [0, 1.02]} if unit else {}
     layout = {
@@ -42,7 +42,7 @@ def bars(
     metric: str,
     whole: float | None,
 ) -> Spec:
-    """Horizontal bars, the first on top, and a dashed line at the value of all data."""
+    """Make a figure of horizontal bars, the first on top, and a dashed line at ``whole``."""
     bars = {
         "type": "bar", "orientation": "h", "marker": {"color": COLOURS[0]}, "y": list(names),
         "x": rounded(values), "text": ["" if v is None else f"{v:.3f}" for v in values],
@@ -66,19 +66,19 @@ def bars(
 
 
 def diagonal() -> Spec:
-    """Dotted line where both axes are equal."""
+    """Make the trace of a dotted line from (0, 0) to (1, 1)."""
     line = {"color": "#9aa5b1", "dash": "dot", "width": 1}
     return {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "line": line,
             "showlegend": False, "hoverinfo": "skip"}  # fmt: skip
 
 
 def thinned(count: int, most: int) -> NDArray[np.intp]:
-    """Positions spread over a range, not more than so many."""
+    """Return at most so many of the positions 0 to ``count - 1``, evenly spread."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.intp))
 
 
 def rounded(values: Any, digits: int = 4) -> list[float | None]:
-    """Round numbers, as a list; ``None`` stays."""
+    """Round numbers, and return them as a list; ``None`` stays."""
     return [None if value is None else round(float(value), digits) for value in values]
 
 
@@ -89,12 +89,12 @@ def table(values: NDArray[np.float64]) -> list[list[float]]:
 
 
 def short(name: str) -> str:
-    """Cut a name to 40 characters, to fit beside an axis."""
+    """Cut a name to 40 characters, ended by …, to fit beside an axis."""
     return name if len(name) <= 40 else f"{name[:39]}…"
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Number equal names: plotly would draw them as one category."""
+    """Cut names as :func:`short`, and number equal ones: plotly would draw them as one category."""
     seen: dict[str, int] = {}
     distinct = []
     for name in map(short, names):

@@ -24,14 +24,16 @@ from sqlalchemy import (
     inspect,
     text,
 )
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from velour_plugin.errors import BadPlugin, NewerSchema, StoreUnavailable, UnknownName
+from velour_plugin.helpers.store_urls import masked_url
 from velour_plugin.plugins.installed import installed
 from velour_plugin.plugins.manager import blamed
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.databases.backend import Backend
+from velour_plugin.store.sql.databases.driver_errors import reachable
 from velour_plugin.store.sql.head import HEAD, VERSION_TABLE
 from velour_plugin.store.tables import StoreTables
 
@@ -61,7 +63,7 @@ class Chain:
 
     @classmethod
     def of(cls, tables: StoreTables) -> Chain:
-        """The migrations of a plugin's tables."""
+        """Make the chain of migrations of a plugin's tables."""
         return cls(
             f"tables {tables.name!r}",
             f"plugin {installed().provider('tables', tables.name)!r}",
@@ -83,41 +85,27 @@ CORE = Chain(
 """Velour's own tables."""
 
 
-@contextmanager
-def reachable(label: str) -> Iterator[None]:
-    """Turn errors of the database driver into :class:`StoreUnavailable` with a way out."""
-    try:
-        yield
-    except DBAPIError as error:
-        reason = f"store {label} failed: {str(error.orig).strip()}"
-        if isinstance(error, OperationalError):
-            reason += (
-                "\nIs the server running and may this user write there? Another store is named "
-                "with --store or VELOUR_STORE_URI."
-            )
-        raise StoreUnavailable(reason) from error
-
-
-def prepare(engine: Engine, backend: Backend, label: str) -> None:
+def prepare(engine: Engine, backend: Backend, url: str) -> None:
     """Check all tables: SQLite is upgraded on the spot, PostgreSQL by ``velour db upgrade``.
 
     Raises:
         NewerSchema: some of them were made by a newer version than the one that is installed.
         StoreUnavailable: the database does not answer, or needs ``velour db upgrade``.
     """
-    behind = _behind(engine, label, _chains())
+    behind = _behind(engine, url, _chains())
     if not behind:
         return
     if not backend.upgrades_itself:
         chain, revision = behind[0]
+        store = masked_url(url)
         raise StoreUnavailable(
-            f"store {label} has {chain.subject} {revision or 'none'}, and {chain.owner} needs "
-            f"{chain.head}: run 'velour db upgrade --store {label}'."
+            f"store {store} has {chain.subject} {revision or 'none'}, and {chain.owner} needs "
+            f"{chain.head}: run 'velour db upgrade --store {store}'."
         )
-    upgrade(engine, backend, label)
+    upgrade(engine, backend, url)
 
 
-def upgrade(engine: Engine, backend: Backend, label: str) -> str:
+def upgrade(engine: Engine, backend: Backend, url: str) -> str:
     """Create the schema or run the migrations that are missing, in one transaction.
 
     Returns:
@@ -129,9 +117,9 @@ def upgrade(engine: Engine, backend: Backend, label: str) -> str:
         StoreUnavailable: the database does not answer.
     """
     chains = _chains()
-    _behind(engine, label, chains)
+    _behind(engine, url, chains)
     _refuse_shared_tables()
-    with _writing(engine, label) as connection:
+    with _writing(engine, url) as connection:
         if not inspect(connection).has_table(VERSION_TABLE):
             _create(connection, backend)
             chains.remove(CORE)
@@ -167,7 +155,7 @@ def _migrate(connection: Connection, chain: Chain) -> None:
     command.upgrade(configuration(connection, chain), "head")
 
 
-def delete_tables(engine: Engine, label: str, name: str) -> None:
+def delete_tables(engine: Engine, url: str, name: str) -> None:
     """Drop the tables of a plugin and forget their revision, in one transaction.
 
     Raises:
@@ -179,17 +167,17 @@ def delete_tables(engine: Engine, label: str, name: str) -> None:
     if name not in known:
         raise UnknownName("tables of a plugin", name, known)
     _refuse_shared_tables()
-    _behind(engine, label, [Chain.of(known[name])])
+    _behind(engine, url, [Chain.of(known[name])])
     every = MetaData()  # with Velour's tables, so that foreign keys to them can be resolved
     for table in (*schema.metadata.tables.values(), *known[name].metadata.tables.values()):
         table.to_metadata(every)
-    with _writing(engine, label) as connection:
+    with _writing(engine, url) as connection:
         every.drop_all(connection, [every.tables[key] for key in known[name].metadata.tables])
         connection.execute(text(f"DROP TABLE IF EXISTS {known[name].version_table}"))
 
 
 def configuration(connection: Any, chain: Chain = CORE) -> Config:
-    """Alembic's configuration for one open connection and one chain of migrations."""
+    """Make Alembic's configuration for one open connection and one chain of migrations."""
     from alembic.config import Config
 
     config = Config()
@@ -206,9 +194,9 @@ def _chains() -> list[Chain]:
     return [CORE, *map(Chain.of, installed().tables.values())]
 
 
-def _behind(engine: Engine, label: str, chains: Sequence[Chain]) -> list[tuple[Chain, str | None]]:
+def _behind(engine: Engine, url: str, chains: Sequence[Chain]) -> list[tuple[Chain, str | None]]:
     """The chains whose tables are missing or old, with their revisions; newer ones are refused."""
-    with reachable(label):
+    with reachable(url):
         revisions = _revisions(engine, chains)
     behind = [
         (chain, revision)
@@ -220,8 +208,9 @@ def _behind(engine: Engine, label: str, chains: Sequence[Chain]) -> list[tuple[C
             continue
         known = _known_revisions(chain)
         if revision is not None and revision not in known:
+            shown = revision or "''"
             raise NewerSchema(
-                f"store {label} has {chain.subject} {revision}, newer than {chain.head} of "
+                f"store {masked_url(url)} has {chain.subject} {shown}, newer than {chain.head} of "
                 f"{chain.owner}: {chain.remedy}."
             )
     return behind
@@ -286,8 +275,8 @@ def _refuse_shared_tables() -> None:
 
 
 @contextmanager
-def _writing(engine: Engine, label: str) -> Iterator[Connection]:
-    with reachable(label), engine.connect() as connection:
+def _writing(engine: Engine, url: str) -> Iterator[Connection]:
+    with reachable(url), engine.connect() as connection:
         writer = connection.execution_options(velour_writes=True)
         with writer.begin():
             yield writer

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from os.path import isdir
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from velour_plugin.errors import InvalidInput, NotFound
-from velour_plugin.store.opening import ENVIRONMENT, masked, store_url
+from velour_plugin.errors import InvalidInput, NotFound, VelourError
+from velour_plugin.helpers.store_urls import is_ambiguous, masked_url, without_secrets
+from velour_plugin.store.opening import ENVIRONMENT, store_url
 from velour_plugin.store.sql import migrate
 from velour_plugin.store.sql.databases.backend import Backend
 from velour_plugin.store.sql.store import SqlStore
@@ -33,12 +35,12 @@ def open_sql_store(url: str, *, create: bool) -> SqlStore:
             f"there is no store {store.display_url} yet: run 'velour evaluate' to create it, or "
             f"pass another with --store URL or {ENVIRONMENT}."
         )
-    migrate.prepare(store.engine, store.backend, store.display_url)
+    migrate.prepare(store.engine, store.backend, store.url)
     return store
 
 
 def upgrade_store(url: str | None = None) -> str:
-    """Upgrade all tables of an SQL store to the installed versions; returns the schema's revision.
+    """Upgrade all tables of an SQL store to the installed versions; return the schema's revision.
 
     Raises:
         InvalidInput: the URL names no SQL database that Velour knows.
@@ -46,7 +48,7 @@ def upgrade_store(url: str | None = None) -> str:
         StoreUnavailable: the database does not answer, or lacks PostGIS.
     """
     store = _connect(store_url(url))
-    return migrate.upgrade(store.engine, store.backend, store.display_url)
+    return migrate.upgrade(store.engine, store.backend, store.url)
 
 
 def delete_tables(name: str, url: str | None = None) -> None:
@@ -58,24 +60,61 @@ def delete_tables(name: str, url: str | None = None) -> None:
         StoreUnavailable: the database does not answer.
     """
     store = _connect(store_url(url))
-    migrate.delete_tables(store.engine, store.display_url, name)
+    migrate.delete_tables(store.engine, store.url, name)
 
 
 def _connect(url: str) -> SqlStore:
+    """A store whose tables are not looked at yet.
+
+    Raises:
+        InvalidInput: the URL names no SQL database that Velour knows, or has a wrong option.
+    """
+    shown = masked_url(url)
     try:
         parsed = make_url(url)
         backend = _BACKENDS[parsed.drivername.partition("+")[0]]
     except (ArgumentError, KeyError, ValueError):
         raise InvalidInput(
-            f"store {masked(url)!r} is no SQL database: expected sqlite:///path/to/file.db or "
+            f"store {shown!r} is no SQL database: expected sqlite:///path/to/file.db or "
             "postgresql://user:password@host:port/database."
         ) from None  # the cause would show the password
-    if parsed.drivername.startswith("sqlite") and parsed.database and isdir(parsed.database):
+    if parsed.drivername.startswith("sqlite"):
+        _check_file(parsed, shown)
+    elif is_ambiguous(url) or not _DATABASE.fullmatch(parsed.database or ""):
         raise InvalidInput(
-            f"store {masked(url)!r}: {parsed.database} is a directory: name a file in it, such as "
-            f"{url.rstrip('/')}/velour.db."
+            f"store {shown!r}: where its password ends cannot be said. In passwords, options and "
+            "names @ is written %40, : is %3A, / is %2F, ? is %3F, # is %23, & is %26."
         )
-    return SqlStore(parsed, backend())
+    try:
+        return SqlStore(parsed, backend())
+    except VelourError:
+        raise
+    except (ArgumentError, ValueError, TypeError) as error:
+        reason = without_secrets(str(error), url)
+        raise InvalidInput(f"store {shown!r}: an option is wrong: {reason}.") from None
+
+
+def _check_file(url: URL, shown: str) -> None:
+    """Refuse a URL of SQLite that names no file.
+
+    Raises:
+        InvalidInput: it names a server, a folder, or nothing.
+    """
+    if url.host or url.username or url.password:
+        raise InvalidInput(
+            f"store {shown!r}: SQLite is a file without host and password: expected three slashes "
+            "before a relative path, as in sqlite:///velour.db, and four before an absolute one."
+        )
+    if not url.database:
+        raise InvalidInput(
+            f"store {shown!r} names no file: expected sqlite:///path/to/file.db; a store in "
+            "memory, which ends with its process, is sqlite:///:memory:."
+        )
+    if isdir(url.database):
+        raise InvalidInput(
+            f"store {shown!r}: {url.database} is a directory: name a file in it, such as "
+            f"{shown.rstrip('/')}/velour.db."
+        )
 
 
 def _sqlite() -> Backend:
@@ -91,6 +130,8 @@ def _postgis() -> Backend:
 
     return PostGIS()
 
+
+_DATABASE = re.compile("[^@:?#&;=]*")
 
 _BACKENDS: Mapping[str, Callable[[], Backend]] = {
     "sqlite": _sqlite,

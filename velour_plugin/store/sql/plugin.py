@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def velour_stores() -> Mapping[str, StoreOpener]:
-    """One opener for both; many hosts still write ``postgres://``."""
+    """Offer the opener of SQLite and PostgreSQL; many hosts still write ``postgres://``."""
     return dict.fromkeys(("sqlite", "postgresql", "postgres"), _SqlOpener())
 
 
@@ -51,7 +51,7 @@ class _SqlOpener:
         return None
 
     def known_answer(self, url: str, key: str, datasets: Sequence[str] | None) -> Any | None:
-        """The valid cached answer of a key, without opening the store."""
+        """Return the valid answer cached under a key, as JSON, or ``None``; opens no store."""
         from velour_plugin.store.sql.plain.known_answer import known_answer
 
         return known_answer(url, key, datasets, _heads())
@@ -63,7 +63,7 @@ class _SqlOpener:
         return self._plainly(url, lambda store: answer(cast("Store", store), query))
 
     def read(self, url: str, read: Callable[[Any], Any]) -> Any | None:
-        """Call a function with a snapshot; ``None`` where only an open store can answer."""
+        """Call a function with a snapshot, and return its result; ``None`` if this cannot."""
 
         def look(store: PlainStore) -> Any:
             with store.snapshot() as reader:

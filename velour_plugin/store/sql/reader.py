@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import fields, replace
 from functools import cache
 from itertools import count, takewhile
@@ -23,7 +23,7 @@ from velour_plugin.domain.facts import TAGS, FactValue
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Columns, Ledger
 from velour_plugin.domain.models import Model
-from velour_plugin.errors import InvalidInput, NotFound, UnknownName
+from velour_plugin.errors import DamagedContent, InvalidInput, NotFound, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.language.swapped import warn_if_swapped
 from velour_plugin.filters.language.tree import Node, properties
@@ -33,6 +33,7 @@ from velour_plugin.store.ledgers import (
     details_from_bytes,
     details_to_bytes,
     uids_from_bytes,
+    undamaged,
 )
 from velour_plugin.store.memory import BoundedCache
 from velour_plugin.store.spool import Spool
@@ -71,7 +72,7 @@ class SqlReader(ABC):
             return int(connection.scalars(select(revision_of(datasets))).one())
 
     def cached_answer(self, key: str, datasets: Sequence[str] | None) -> tuple[int, Any | None]:
-        """The revision of datasets, and the cached answer of a key at that revision, if any."""
+        """Return the revision of datasets, and the answer cached at it, as JSON, or ``None``."""
         with self._reading() as connection:
             return answer_cache.find_answer(connection, key, datasets)
 
@@ -186,6 +187,7 @@ class SqlReader(ABC):
     def load(self, evaluation_id: str) -> Evaluation:
         """Read an evaluation back exactly as it was saved; details when they are first read."""
         ((_, lean),) = self._lean_ledgers([evaluation_id])
+        lean.check()
         ledger = self._with_details(evaluation_id, lean)
         with self._reading() as connection:
             evaluation = evaluations.load_evaluation(connection, evaluation_id, ledger)
@@ -233,9 +235,9 @@ class SqlReader(ABC):
         self, evaluation_ids: Sequence[str], known: dict[str, LeanLedger], spool: Spool
     ) -> Iterator[tuple[str, LeanLedger]]:
         """Decode ledgers that were read, and keep them in memory."""
-        uids = cache(lambda digest: uids_from_bytes(spool[digest]))
+        uids = cache(lambda digest: uids_from_bytes(spool[digest], digest))
         for number in evaluation_ids:
-            lean = known.get(number) or LeanLedger.of(spool[number], uids)
+            lean = known.get(number) or LeanLedger.of(spool[number], uids, number)
             self.known_ledgers.keep(number, lean, lean.nbytes)
             yield number, lean
 
@@ -246,7 +248,8 @@ class SqlReader(ABC):
             with self._reading() as connection:
                 content = evaluations.details_bytes(connection, evaluation_id)
             if content is not None:
-                return details_from_bytes(content)
+                with suppress(DamagedContent):  # they are matched again, and replace what is there
+                    return {**details_from_bytes(content, evaluation_id)}
             again = self._matched_again(evaluation_id, ledger)
             tables = {name: again.tables[name] for name in lean.details}
             self._keep_details({evaluation_id: details_to_bytes(tables)})
@@ -291,7 +294,8 @@ def _predictions(spool: Spool, evaluation_id: str, uids: Sequence[str]) -> Annot
     """Predictions on some datums, of one blob, or of one for each part of a dataset."""
     index_of = {uid: index for index, uid in enumerate(uids)}
     names = takewhile(spool.__contains__, (f"{evaluation_id} {part}" for part in count()))
-    parts = [table_from_bytes(spool[name], index_of, some=True)[0] for name in names]
+    with undamaged(f"the prediction set of evaluation {evaluation_id}"):
+        parts = [table_from_bytes(spool[name], index_of, some=True)[0] for name in names]
     return parts[0] if len(parts) == 1 else AnnotationTable.joined(parts)
 
 

@@ -37,13 +37,13 @@ BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers INTEGER k
 
 
 class Json(TypeDecorator[Any]):
-    """JSON; on PostgreSQL JSONB, whose dialect takes long to import and is, there only."""
+    """Column type: JSON; JSONB on PostgreSQL, whose dialect is imported there only."""
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = JSON
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Any) -> TypeEngine[Any]:
-        """Choose the type by the database."""
+        """Return the type for a database."""
         if dialect.name != "postgresql":
             text: TypeEngine[Any] = dialect.type_descriptor(JSON(none_as_null=True))
             return text
@@ -54,7 +54,7 @@ class Json(TypeDecorator[Any]):
 
 
 class Spatial(TypeDecorator[Any]):
-    """WKB; on PostgreSQL a type of geoalchemy2, which takes long to import and is, there only."""
+    """Column type: WKB; a type of geoalchemy2 on PostgreSQL, which is imported there only."""
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = LargeBinary
     cache_ok = True
@@ -64,7 +64,7 @@ class Spatial(TypeDecorator[Any]):
         self.kind, self.srid = kind, srid
 
     def load_dialect_impl(self, dialect: Any) -> TypeEngine[Any]:
-        """Choose the type by the database."""
+        """Return the type for a database."""
         if dialect.name != "postgresql":
             wkb: TypeEngine[Any] = dialect.type_descriptor(LargeBinary())
             return wkb
@@ -82,7 +82,7 @@ Shape = Spatial("Geometry")
 
 
 class Moment(TypeDecorator[dt.datetime]):
-    """A moment in UTC; SQLite would forget the zone."""
+    """Column type: a moment in UTC; SQLite would forget the zone."""
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = DateTime(timezone=True)
     cache_ok = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from reprlib import repr as shortened
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection
@@ -15,13 +14,15 @@ from velour_plugin.domain.facts import Facts, checked_text
 from velour_plugin.domain.models import Model
 from velour_plugin.errors import InvalidInput, StoreUnavailable
 from velour_plugin.filters import Where, parse_filter
+from velour_plugin.helpers.representation import shortened
+from velour_plugin.helpers.store_urls import masked_url
 from velour_plugin.helpers.usage import in_use
 from velour_plugin.partitions import PartitionedDataset
 from velour_plugin.plugins.installed import installed
 from velour_plugin.queries.query import Query
 from velour_plugin.store.memory import LEDGERS_IN_MEMORY, VERSIONS_IN_MEMORY, BoundedCache
-from velour_plugin.store.sql import migrate
 from velour_plugin.store.sql.databases.backend import Backend
+from velour_plugin.store.sql.databases.driver_errors import reachable, word_values
 from velour_plugin.store.sql.reader import SqlReader, SqlSnapshot
 from velour_plugin.store.sql.records import (
     answer_cache,
@@ -48,12 +49,14 @@ class SqlStore(SqlReader):
         self.backend = backend
         self.known_ledgers = BoundedCache(LEDGERS_IN_MEMORY)
         self.known_versions = BoundedCache(VERSIONS_IN_MEMORY)
-        self.display_url = url.render_as_string(hide_password=True)
+        self.url = url.render_as_string(hide_password=False)
+        self.display_url = masked_url(self.url)
         self.engine = backend.open(url)
+        word_values(self.engine)
 
     @contextmanager
     def snapshot(self) -> Iterator[SqlSnapshot]:
-        """Read from one moment of the store."""
+        """Context manager of a snapshot: reads inside the block are of one moment of the store."""
         snapshot = SqlSnapshot(self, self._connected(**self.backend.snapshot_options))
         try:
             yield snapshot
@@ -67,27 +70,28 @@ class SqlStore(SqlReader):
         return answer(self, query)
 
     def save_dataset(self, dataset: Dataset) -> Version:
-        """Store a dataset's ground truth as a version; equal content is the same version."""
+        """Store a dataset's ground truth; return its version, the same for equal content."""
         _check_kind(dataset, Dataset)
         with self._writing(dataset.name) as connection:
             version = datasets.save_version(connection, self.backend, dataset, dataset.digest)
         return self._announced(version)
 
     def add_datums(self, addition: Dataset) -> Version:
-        """Make the next version of a dataset from its newest one and some more datums."""
+        """Make and return the next version of a dataset: its newest one and some more datums."""
         _check_kind(addition, Dataset)
         with self._writing(addition.name) as connection:
             version = growth.add_datums(connection, self.backend, addition)
         return self._announced(version)
 
     def save(self, evaluation: Evaluation, dataset: Dataset | PartitionedDataset) -> Version:
-        """Store an evaluation with its dataset and predictions."""
+        """Store an evaluation with its dataset and predictions; return the dataset's version."""
         _check_kind(evaluation, Evaluation)
         _check_kind(dataset, Dataset, PartitionedDataset)
         digest = evaluation.certificate.dataset_digest
         with self._writing(dataset.name) as connection:
             version = datasets.save_version(connection, self.backend, dataset, digest)
             evaluations.save_evaluation(connection, self.backend, version, dataset, evaluation)
+        self.known_ledgers.forget(evaluation.id)  # it may have replaced a damaged one
         return self._announced(version)
 
     def link_run(self, evaluation_id: str, run: EvaluatedRun) -> None:
@@ -99,14 +103,14 @@ class SqlStore(SqlReader):
             advance(connection, [dataset])
 
     def write_facts(self, dataset: str, content: Facts, version: int | None = None) -> int:
-        """Store the facts of a source about datums, replacing its earlier facts about them."""
+        """Store a source's facts about datums, replacing earlier ones; return how many values."""
         _check_kind(content, Facts)
         with self._writing(dataset) as connection:
             about = datasets.numbered(connection, dataset, version)
             return facts.save_facts(connection, self.backend, about, content)
 
     def delete_facts(self, dataset: str, source: str) -> int:
-        """Delete all facts of a source about a dataset; returns the number of values."""
+        """Delete all facts of a source about a dataset; return the number of values."""
         with self._writing(dataset) as connection:
             datasets.known_versions(connection, dataset)
             return facts.delete_facts(connection, dataset, source)
@@ -120,7 +124,7 @@ class SqlStore(SqlReader):
         where: Where = None,
         version: int | None = None,
     ) -> int:
-        """Tag datums, all of them by default; returns how many did not have the tag."""
+        """Tag datums, all of them by default; return how many did not have the tag."""
         about, chosen = self._chosen(dataset, tag, uids, where, version)
         with self._writing(dataset) as connection:
             return facts.tag(connection, self.backend, about, tag, chosen)
@@ -134,7 +138,7 @@ class SqlStore(SqlReader):
         where: Where = None,
         version: int | None = None,
     ) -> int:
-        """Remove a tag from datums, selected as for :meth:`tag`; returns how many had it."""
+        """Remove a tag from datums, selected as for :meth:`tag`; return how many had it."""
         about, chosen = self._chosen(dataset, tag, uids, where, version)
         with self._writing(dataset) as connection:
             return facts.untag(connection, self.backend, about, tag, chosen)
@@ -146,7 +150,7 @@ class SqlStore(SqlReader):
             models.save_model(connection, self.backend, model)
 
     def expand_predictions(self, evaluation_id: str) -> int:
-        """Write predictions as rows with geometry, for SQL and QGIS; returns their number.
+        """Write predictions as rows with geometry, for SQL and QGIS; return their number.
 
         Raises:
             NotFound: no evaluation has that id.
@@ -155,7 +159,7 @@ class SqlStore(SqlReader):
             return expanded.expand_predictions(connection, self.backend, evaluation_id)
 
     def drop_expanded(self, evaluation_id: str) -> int:
-        """Remove the rows that :meth:`expand_predictions` wrote; returns their number."""
+        """Remove the rows that :meth:`expand_predictions` wrote; return their number."""
         with self._writing() as connection:
             return expanded.drop_expanded(connection, evaluation_id)
 
@@ -165,7 +169,7 @@ class SqlStore(SqlReader):
             answer_cache.save_answer(connection, key, revision, content)
 
     def transaction(self, *changed: str) -> AbstractContextManager[Connection]:
-        """One writing transaction over the database, for a plugin with tables of its own.
+        """Context manager of one writing transaction, for a plugin with tables of its own.
 
         Args:
             changed: datasets whose answers it can change; ``""`` for all.
@@ -173,7 +177,7 @@ class SqlStore(SqlReader):
         return self._writing(*changed)
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the store's connections; it cannot be used afterwards."""
         self.engine.dispose()
 
     def __enter__(self) -> SqlStore:
@@ -236,7 +240,7 @@ class SqlStore(SqlReader):
 
     @contextmanager
     def _connected(self, **options: Any) -> Iterator[Connection]:
-        with migrate.reachable(self.display_url), self.engine.connect() as connection:
+        with reachable(self.url), self.engine.connect() as connection:
             yield connection.execution_options(**options)
 
 

@@ -22,7 +22,7 @@ _SMALLEST = np.finfo(np.float64).eps
 
 
 def surprise(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Negative logarithm of the probability of the true label, in nats.
+    """Compute the negative logarithm of the probability of the true label, in nats.
 
     Args:
         probability: any shape, in [0, 1]; clipped to [2**-52, 1 - 2**-52] as scikit-learn does,
@@ -79,7 +79,7 @@ def reliability(
 
 
 def expected_calibration_error(bins: Reliability) -> float:
-    """Mean distance of confidence and accuracy over bins, by weight; NaN for no datum.
+    """Compute the mean distance of confidence and accuracy over bins, by weight; NaN if empty.
 
     Source: Guo et al. 2017, On Calibration of Modern Neural Networks, equation 3.
 

@@ -70,7 +70,7 @@ def recall(counts: DecisionCounts) -> NDArray[np.float64]:
 
 
 def f1(counts: DecisionCounts) -> NDArray[np.float64]:
-    """Harmonic mean of the two: ``(labels,)``; NaN for a label neither true nor decided."""
+    """Harmonic mean of precision and recall: ``(labels,)``; NaN if neither true nor decided."""
     return ratio(2 * counts.hits, counts.decided + counts.truths)
 
 
@@ -113,9 +113,10 @@ def weighted_by_truths(values: NDArray[np.float64], counts: DecisionCounts) -> f
 
 
 def matthews_correlation(counts: DecisionCounts) -> float:
-    """Correlation of true and decided labels in [-1, 1]; NaN when either is constant.
+    """Correlation of true and decided labels in [-1, 1]; 0 when either is constant.
 
-    Datums without a decision count as decided for one more label, which is never true.
+    NaN without datums. Datums without a decision count as decided for one more label, which is
+    never true.
 
     Source: Gorodkin 2004, the multi-class form of Matthews' coefficient.
 
@@ -128,7 +129,7 @@ def matthews_correlation(counts: DecisionCounts) -> float:
     spread_truths = squares - int(counts.truths @ counts.truths)
     spread_decided = squares - int(counts.decided @ counts.decided) - missing**2
     if spread_truths == 0 or spread_decided == 0:
-        return np.nan
+        return 0.0 if counts.total else np.nan
     together = counts.total * int(counts.hits.sum()) - int(counts.truths @ counts.decided)
     return together / float(np.sqrt(float(spread_truths) * float(spread_decided)))
 

@@ -37,7 +37,7 @@ class ClassScores:
 
     @cached_property
     def bounds(self) -> NDArray[np.int64]:
-        """Where the scores of each datum begin and end: ``(rows + 1,)``."""
+        """Where the scores of each datum begin, and where the last ones end: ``(rows + 1,)``."""
         return bounds_of(self.row, self.rows)
 
     @property
@@ -123,6 +123,26 @@ def decisions(predictions: ClassScores, truth: NDArray[np.integer]) -> Decisions
     return Decisions(predicted, confidence, rank, *losses_of_choices(predictions, truth))
 
 
+def confidence_of_shares(predictions: ClassScores, made: Decisions) -> NDArray[np.float64]:
+    """Confidence of each datum; NaN where scores add up to more than 1, and are no shares of it.
+
+    Scores without a confidence only rank: decision values, or independent sigmoids.
+
+    Args:
+        predictions: of all rows.
+        made: their decisions.
+
+    >>> zeros, labels = np.zeros(2, np.int32), np.arange(2, dtype=np.int32)
+    >>> scores = ClassScores(zeros, labels, np.array([0.75, 0.875]), 1, 2)
+    >>> confidence_of_shares(scores, decisions(scores, zeros[:1]))
+    array([nan])
+    """
+    if not np.isnan(made.log_loss).any():  # all add up to 1
+        return made.confidence
+    total = np.bincount(predictions.row, predictions.score, predictions.rows)
+    return np.where(total > 1 + SUMS_TO_ONE, np.nan, made.confidence)
+
+
 def choices(predictions: ClassScores) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Decide for the label with the highest score; of equal ones, the first label.
 
@@ -148,7 +168,7 @@ def choices(predictions: ClassScores) -> tuple[NDArray[np.int32], NDArray[np.flo
 def positions_of(
     predictions: ClassScores, row: NDArray[np.integer], label: NDArray[np.integer]
 ) -> NDArray[np.intp]:
-    """Index of each (row, label) among the class scores: ``(pairs,)``, -1 where it is not named.
+    """Find each (row, label) among the class scores: ``(pairs,)`` indices, -1 where unnamed.
 
     >>> second = np.array([1], np.int32)
     >>> scores = ClassScores(second, second, np.array([0.5]), 2, 2)
@@ -164,7 +184,7 @@ def positions_of(
 
 
 def ranks_of(predictions: ClassScores, truth: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Rank of the true label among a datum's scores: ``(rows,)``, 1 for the highest, 0 for unnamed.
+    """Rank the true label among a datum's scores: ``(rows,)``, 1 is highest, 0 for unnamed.
 
     Equal scores rank the last label first: so does ``sklearn.metrics.top_k_accuracy_score``.
 
@@ -192,7 +212,7 @@ def ranks_of(predictions: ClassScores, truth: NDArray[np.integer]) -> NDArray[np
 def losses_of_choices(
     predictions: ClassScores, truth: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log loss and Brier score of each datum, for scores that are probabilities.
+    """Compute log loss and Brier score of each datum, for scores that are probabilities.
 
     A datum without a prediction gave its true label a probability of 0. The Brier score is the
     sum of squares over labels.
@@ -222,7 +242,7 @@ def losses_of_choices(
 def losses_of_sets(
     predictions: ClassScores, truth_row: NDArray[np.integer], truth_label: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log loss and Brier score of each datum that may have many labels, summed over labels.
+    """Compute log loss and Brier score of datums with many labels each, summed over labels.
 
     Args:
         predictions: of all rows.

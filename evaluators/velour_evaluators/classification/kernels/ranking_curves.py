@@ -54,12 +54,12 @@ class Rankings:
 
     @cached_property
     def bounds(self) -> NDArray[np.int64]:
-        """Rows of each label: ``(labels + 1,)``."""
+        """Where the rows of each label begin, and where the last ones end: ``(labels + 1,)``."""
         return bounds_of(self.label, self.labels)
 
     @cached_property
     def truth_bounds(self) -> NDArray[np.int64]:
-        """Truths of each label: ``(labels + 1,)``."""
+        """Where the truths of each label begin, and where the last ones end: ``(labels + 1,)``."""
         return bounds_of(self.truth_label, self.labels)
 
     @cached_property
@@ -76,7 +76,7 @@ class Rankings:
         return sums
 
     def before(self, position: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Weight of the rows before some positions, each in [0, n]."""
+        """Return the weight of the rows before some positions, each in [0, n]."""
         if self.weight is None:
             return position
         return self._running[position].astype(np.int64)
@@ -105,7 +105,7 @@ class Rankings:
 
 
 def roc_auc(rankings: Rankings) -> NDArray[np.float64]:
-    """Probability that a datum with the label scores higher than one without; ties count half.
+    """Compute the probability that a datum with the label scores higher; ties count half.
 
     Returns:
         ``(labels,)`` in [0, 1]; NaN for a label that all datums have, or none.
@@ -122,7 +122,7 @@ def roc_auc(rankings: Rankings) -> NDArray[np.float64]:
 
 
 def average_precision(rankings: Rankings) -> NDArray[np.float64]:
-    """Precision at the score of each truth, averaged over the truths of a label.
+    """Average the precision at the score of each truth, over the truths of a label.
 
     Returns:
         ``(labels,)`` in [0, 1]; NaN for a label without truths.
@@ -175,7 +175,7 @@ class DecisionSteps:
 
 
 def steps_of(rankings: Rankings, label: int) -> DecisionSteps:
-    """Right and wrong decisions for one label at each score that occurs."""
+    """Count right and wrong decisions for one label at each score that occurs."""
     first, last = rankings.bounds[label], rankings.bounds[label + 1]
     begin, end = rankings.truth_bounds[label], rankings.truth_bounds[label + 1]
     score = rankings.score[first:last]
@@ -207,7 +207,7 @@ class Curve:
 
 
 def roc_curve(steps: DecisionSteps, points: int = 101) -> Curve | None:
-    """False positive rate (x) and true positive rate (y) of one label.
+    """Trace false positive rate (x) and true positive rate (y) of one label.
 
     Args:
         steps: of the label.
@@ -226,7 +226,7 @@ def roc_curve(steps: DecisionSteps, points: int = 101) -> Curve | None:
 
 
 def precision_recall_curve(steps: DecisionSteps, points: int = 201) -> Curve | None:
-    """Recall (x) and precision (y) of one label, at the scores of its truths.
+    """Trace recall (x) and precision (y) of one label, at the scores of its truths.
 
     Args:
         steps: of the label.

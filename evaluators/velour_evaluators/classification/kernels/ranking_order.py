@@ -26,7 +26,7 @@ _LARGE = 100_000
 
 
 def fall(score: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Order of scores from high to low, equal ones as they came; and the scores in it.
+    """Order scores from high to low, equal ones as they came; return the order and the scores.
 
     One number holds the leading bits of a score and its position: plain numbers are what
     numpy sorts fastest, and ties come out in order. Scores that only differ in the bits left

@@ -23,7 +23,7 @@ DENSE = 200
 
 
 def confusion_metrics(view: DetectionView) -> Iterator[Metric]:
-    """The confusion matrix of each key.
+    """Yield the confusion matrix of each key.
 
     Its value has ``labels``; ``rows``, true labels and at last the background; ``columns``,
     predicted labels and at last those missed; ``counts``, rows of numbers, ``None`` beyond
@@ -55,7 +55,7 @@ class _Matrix:
         self.column = _looked_up(view.ledger_rows.detections["label"], self.events.detection)
 
     def of_key(self, key: Key) -> dict[str, Any]:
-        """The matrix of one key."""
+        """Return the matrix of one key, as JSON."""
         names = [self.view.ledger.labels[label][1] for label in np.flatnonzero(key.labels)]
         cells = self._cells(key, len(names) + 1)
         return {
@@ -176,17 +176,17 @@ class _Cells:
 
     @property
     def errors(self) -> list[int]:
-        """The cells off the diagonal, the fullest first."""
+        """Indices of the cells off the diagonal, the fullest first."""
         wrong = np.flatnonzero(self.number // self.size != self.number % self.size)
         cells: list[int] = wrong[np.argsort(-self.count[wrong], kind="stable")].tolist()
         return cells
 
     def events_in(self, cell: int) -> NDArray[np.intp]:
-        """The events of a cell."""
+        """Return the events of a cell."""
         return self._events[self._bounds[cell] : self._bounds[cell + 1]]
 
     def dense(self) -> list[list[int]]:
-        """Rows of counts."""
+        """Return the counts as a square list of rows."""
         counts = np.zeros(self.size * self.size, np.int64)
         counts[self.number] = self.count
         rows: list[list[int]] = counts.reshape(self.size, self.size).tolist()

@@ -19,7 +19,7 @@ from velour_plugin import Ledger, Metric
 
 
 def error_metrics(view: DetectionView) -> Iterator[Metric]:
-    """Kinds of error, optimal errors and recall of any label, of each key."""
+    """Yield kinds of error, optimal errors and recall of any label, of each key."""
     costs = _Costs(view)
     parameters = {"iou": view.settings.iou_threshold, "background_iou": error_costs.BACKGROUND_IOU}
     for key in view.keys:
@@ -31,7 +31,7 @@ def error_metrics(view: DetectionView) -> Iterator[Metric]:
 def errors_by_kind(
     ledger: Ledger, counts: NDArray[np.int64] | None
 ) -> dict[str, tuple[int, float | None]]:
-    """How many errors there are of each kind, and the AP that they cost.
+    """Count the errors of each kind, and measure the AP that they cost.
 
     Args:
         ledger: of detection.
@@ -78,7 +78,7 @@ class _Costs:
         self.corrected = self.errors.corrected[view.origin]
 
     def of_key(self, key: Key) -> dict[str, Any]:
-        """Counts and costs of each kind."""
+        """Return count and cost in AP of each kind, for one key, as JSON."""
         now, wrong = self._ap(key), self.kind != error_costs.NO_ERROR
         kinds = {
             name: self._cost(key, now, self.kind == kind, self._ap_without(key, kind))
@@ -216,7 +216,7 @@ class _AnyLabel:
         return index
 
     def mean(self, key: Key, most: int) -> float | None:
-        """Mean recall over the IoU thresholds, of so many detections of an image."""
+        """Average recall over the IoU thresholds, of so many detections of an image."""
         view, table = self.view, self.view.ledger_rows.detections
         truths = int(view.chosen.truths[key.labels, 0].sum())
         if not truths:

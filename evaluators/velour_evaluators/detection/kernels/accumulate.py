@@ -153,7 +153,7 @@ def curves_of_area(
     truths: NDArray[np.int64],
     max_detections: Sequence[int],
 ) -> Curves:
-    """Accumulate one area range.
+    """Accumulate matches to curves, for one area range.
 
     Args:
         rows: detections that count.
@@ -185,7 +185,7 @@ def curves_of_area(
 
 
 def hits_needed(truths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many true positives reach each recall.
+    """Compute how many true positives reach each of the 101 recalls.
 
     Args:
         truths: ``(labels,)`` > 0.

@@ -31,11 +31,11 @@ class Overlaps:
     iou: NDArray[np.float64]
 
     def where(self, chosen: NDArray[np.bool_] | Indices) -> Overlaps:
-        """Some of the pairs."""
+        """Return some of the pairs, by mask or index."""
         return Overlaps(self.detection[chosen], self.truth[chosen], self.iou[chosen])
 
     def best_of_each_detection(self, detections: int) -> tuple[Indices, NDArray[np.float64]]:
-        """The truth that each detection overlaps most, of equals the one that stands first.
+        """Find the truth that each detection overlaps most, of equals the one that stands first.
 
         Returns:
             ``(detections,)`` truth, -1 for none; and their IoU, 0 for none.

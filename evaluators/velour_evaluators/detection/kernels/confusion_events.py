@@ -31,7 +31,7 @@ class ConfusionEvents:
     iou: NDArray[np.float64]
 
     def where(self, chosen: NDArray[Any]) -> ConfusionEvents:
-        """Some of the events."""
+        """Return some of the events, by mask or index."""
         return ConfusionEvents(self.truth[chosen], self.detection[chosen], self.iou[chosen])
 
 

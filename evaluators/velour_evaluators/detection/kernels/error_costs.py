@@ -62,7 +62,7 @@ def errors_of(
     detected: Flags,
     threshold: float,
 ) -> DetectionErrors:
-    """Find the reason of each false positive.
+    """Find the kind of error of each false positive, and the truths that are missed.
 
     Args:
         pairs: of any labels, that overlap by 0.1 or more.

@@ -42,14 +42,14 @@ class LaneGrid:
     areas: Sequence[tuple[float, float]]
 
     def of_ious(self, ious: NDArray[np.float64]) -> Lanes:
-        """Lanes whose threshold each IoU reaches, ``(n,)``."""
+        """Return the lanes whose threshold each IoU reaches, as bits, ``(n,)``."""
         # COCO takes a threshold of 1 as a hair less, so that equal boxes match at it
         reachable = np.minimum(np.asarray(self.thresholds), 1 - 1e-10)
         level = np.searchsorted(reachable, ious, side="right").astype(np.uint64)
         return (((np.uint64(1) << level) - np.uint64(1)) * self._every_area).astype(np.uint64)
 
     def of_areas(self, inside: NDArray[np.uint8]) -> Lanes:
-        """Lanes of the area ranges whose bit is set, ``(n,)``."""
+        """Return the lanes of the area ranges whose bit is set, as bits, ``(n,)``."""
         row = np.uint64((1 << len(self.thresholds)) - 1)
         lanes = np.zeros(len(inside), np.uint64)
         for area in range(len(self.areas)):
@@ -59,7 +59,7 @@ class LaneGrid:
         return lanes
 
     def bits_of_areas(self, areas: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """One bit for each range that an area lies in, ``(n,)``; at most 8 ranges."""
+        """Return a bit for each range that an area lies in, ``(n,)``; of at most 8 ranges."""
         bits = np.zeros(len(areas), np.uint8)
         for index, (low, high) in enumerate(self.areas):
             bits |= ((areas >= low) & (areas <= high)).astype(np.uint8) << np.uint8(index)
@@ -126,7 +126,7 @@ def cells_of(
 def overlapping_pairs(
     cells: TruthCells, rows: NDArray[np.intp], ious: PairIous, at_least: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Pairs of a detection and a truth of its cell that overlap enough to matter.
+    """Find the pairs of a detection and a truth of its cell that overlap enough to matter.
 
     Args:
         cells: the truths that each detection may match.

@@ -41,7 +41,7 @@ class OptimalErrors:
 
 
 def optimal_errors(steps: ScoreSteps, truths: NDArray[np.int64], threshold: float) -> OptimalErrors:
-    """The lowest error of each label over all score thresholds.
+    """Find the lowest localisation-recall-precision error of each label over all scores.
 
     Args:
         steps: whose loss is 1 - IoU.

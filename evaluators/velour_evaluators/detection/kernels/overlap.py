@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 def box_ious(
     truths: Floats, detections: Floats, crowd: NDArray[np.bool_], truth: Pairs, detection: Pairs
 ) -> Floats:
-    """IoU of pairs of boxes.
+    """Compute the IoU of pairs of boxes; of a crowd, the share of the detection that it covers.
 
     Args:
         truths: ``(T, 4)`` as x, y, width, height in pixels, sizes >= 0.
@@ -53,7 +53,7 @@ def raster_ious(
     truth: Pairs,
     detection: Pairs,
 ) -> Floats:
-    """IoU of pairs of masks, from their run edges alone.
+    """Compute the IoU of pairs of masks, from their run edges alone; of crowds as of boxes.
 
     Args:
         truths: ``(T,)`` rasters (``edges``, ``height``, ``width``); those of a pair have one size.
@@ -79,7 +79,7 @@ def polygon_ious(
     truth: Pairs,
     detection: Pairs,
 ) -> Floats:
-    """IoU of pairs of polygons, by exact areas.
+    """Compute the IoU of pairs of polygons, by exact areas; of crowds as of boxes.
 
     Args:
         truths: ``(T,)`` valid shapely geometries (see :func:`mended`).

@@ -70,7 +70,7 @@ def _running(
 
 
 def best_f1(steps: ScoreSteps, truths: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """The highest F1 that a score threshold can give each label, and the highest such score.
+    """Find the highest F1 that a score threshold can give each label, and the highest such score.
 
     Args:
         steps: the scores to try.
@@ -97,7 +97,7 @@ def _best_of_each_label(label: NDArray[np.int32], value: Floats) -> NDArray[np.i
 def counts_from(
     thresholds: Floats, label: NDArray[np.int32], score: Floats, chosen: Flags, labels: int
 ) -> NDArray[np.int64]:
-    """How many chosen rows of each label reach each threshold: ``(thresholds, labels)``."""
+    """Count the chosen rows of each label that reach each threshold: ``(thresholds, labels)``."""
     label, score = label[chosen], score[chosen]
     return np.array(
         [np.bincount(label[score >= level], minlength=labels) for level in thresholds], np.int64
@@ -107,7 +107,7 @@ def counts_from(
 def scores_at_recalls(
     label: NDArray[np.int32], score: Floats, true: Flags, truths: NDArray[np.int64]
 ) -> Floats:
-    """The score at which each of COCO's 101 recalls is reached.
+    """Find the score at which each of COCO's 101 recalls is reached.
 
     Args:
         label: ``(n,)`` never falling.

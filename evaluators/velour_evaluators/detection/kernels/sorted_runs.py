@@ -32,7 +32,7 @@ class Runs:
 
     @classmethod
     def of(cls, group: NDArray[Any], begin: Positions, end: Positions, groups: int) -> Runs:
-        """Runs in any order, with the number of each one's group; empty ones are left out."""
+        """Group runs that come in any order, with the number of each one's group; empty ones go."""
         kept = np.flatnonzero(end > begin)
         kept = kept[np.argsort(group[kept], kind="stable")]
         first = np.searchsorted(group[kept], np.arange(groups + 1))
@@ -48,7 +48,7 @@ class Runs:
 def merged_runs(
     runs: Runs, score: NDArray[np.float64], datum: NDArray[np.int32]
 ) -> NDArray[np.int64]:
-    """Order of all rows: group by group, by falling score, then by datum.
+    """Merge sorted runs: the order of all rows, group by group, by falling score, then by datum.
 
     Rows of equal score and datum keep the order of the runs, and within a run their own.
 
@@ -81,7 +81,7 @@ def _falls_within_ties(score: NDArray[np.float64], datum: NDArray[np.int32]) -> 
 
 
 def each(work: Callable[[Any], Any], items: Iterable[Any], rows: int) -> list[Any]:
-    """Apply a function to all items, in threads where there are many rows.
+    """Apply a function to all items, in threads where there are many rows; return the results.
 
     Numpy lets go of the interpreter's lock while it sorts and gathers; each has an array of its
     own to write, so the number of threads changes nothing.

@@ -73,14 +73,14 @@ def nearest(
 
 
 def blocks(rows: int, columns: int, block: int) -> Iterator[slice]:
-    """Cut rows so that each part has at most ``block`` pairs, or one row."""
+    """Yield slices of rows, so that each has at most ``block`` pairs, or one row."""
     step = max(1, block // max(columns, 1))
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))
 
 
 def checked(vectors: ArrayLike, length: int | None = None) -> Floats:
-    """Vectors as a ``(n, d)`` float64 array, checked: numbers whose squares do not overflow."""
+    """Return vectors as ``(n, d)`` float64, or refuse numbers whose squares overflow."""
     array = np.asarray(vectors, np.float64)
     if array.ndim != 2 or (length is not None and array.shape[1] != length):
         raise InvalidInput(
@@ -95,7 +95,7 @@ def checked(vectors: ArrayLike, length: int | None = None) -> Floats:
 
 
 def unit(vectors: Floats) -> Floats:
-    """Scale to length 1, by the largest number first, so that no square vanishes."""
+    """Scale each vector to length 1, by its largest number first, so that no square vanishes."""
     largest = np.abs(vectors).max(axis=1, initial=0.0, keepdims=True)
     wrong = np.flatnonzero(largest == 0)
     if wrong.size:

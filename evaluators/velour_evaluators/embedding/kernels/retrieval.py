@@ -43,7 +43,7 @@ def purity_at_k(
     candidates: Labelled | None = None,
     distance: Distance = "cosine",
 ) -> float | None:
-    """Mean share of a query's ``k`` nearest candidates that have its label.
+    """Average the share of a query's ``k`` nearest candidates that have its label.
 
     Where there are fewer than ``k`` candidates, all of them are its neighbours.
 
@@ -71,7 +71,7 @@ def recall_at_k(
     candidates: Labelled | None = None,
     distance: Distance = "cosine",
 ) -> float | None:
-    """Share of queries that have a candidate of their label among the ``k`` nearest.
+    """Compute the share of queries with a candidate of their label among the ``k`` nearest.
 
     A query whose label no candidate has does not count.
 
@@ -97,7 +97,7 @@ def recall_at_k(
 def separation(
     queries: Labelled, candidates: Labelled | None = None, block: int = BLOCK
 ) -> float | None:
-    """Probability that a pair of one label is more alike than a pair of two labels.
+    """Compute the probability that a pair of one label is more alike than a pair of two labels.
 
     That is the area under the ROC curve of cosine similarity over all pairs of a query
     and a candidate. Similarities that agree to 2**-20, about a millionth, are ties, and

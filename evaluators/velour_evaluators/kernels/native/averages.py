@@ -78,7 +78,7 @@ def omissions(
     omitted: NDArray[np.int32],
     weight: NDArray[np.int64],
 ) -> Averages:
-    """The same averages without each of some datums; only labels of the datum are computed again.
+    """Average without each of some datums, in turn; only labels of the datum are computed again.
 
     Args:
         stored: the ledger.
@@ -104,7 +104,7 @@ def average_precision(
     counted: NDArray[np.bool_],
     truths: NDArray[np.int64],
 ) -> float:
-    """Average precision at one threshold, over the labels with truths; at least one has some.
+    """Compute average precision at one threshold, over the labels with truths; there must be one.
 
     Args:
         label: ``(n,)`` of each detection, rising; the best of a label first.
@@ -142,7 +142,7 @@ def average_precision(
 def counts_at(
     stored: StoredLedger, lane: int, score: float, weights: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Per label, true positives and counted detections that reach a score, in one lane.
+    """Count, by label, true positives and counted detections that reach a score, in one lane.
 
     The same as ``DetectionLedger.select(weights).counts_at(lane, score)``.
 

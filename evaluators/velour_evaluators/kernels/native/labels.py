@@ -77,7 +77,7 @@ def confusion_of_runs(truth: LabelRuns, predicted: LabelRuns, labels: int) -> Pi
 def boundary_counts(
     truth: LabelRuns, predicted: LabelRuns, height: int, labels: int, width: int
 ) -> NDArray[np.int64]:
-    """Count what boundary IoU and boundary F1 of each label follow from.
+    """Count what boundary scores of each label follow from: ``(labels, 7)``.
 
     Args:
         truth: labels below ``labels``; ``labels`` itself counts on neither side.

@@ -13,7 +13,7 @@ from velour_plugin.plugin import column, threads_for
 def merged_runs(
     runs: Runs, score: NDArray[np.float64], datum: NDArray[np.int32]
 ) -> NDArray[np.int64]:
-    """Order of all rows: the same as ``detection/kernels/sorted_runs.py``.
+    """Return the order of all rows, as ``merged_runs`` of ``detection/kernels/sorted_runs.py``.
 
     Raises:
         ValueError: columns of different lengths, or runs that do not cover as many rows.

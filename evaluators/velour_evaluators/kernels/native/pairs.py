@@ -22,7 +22,7 @@ def overlapping_pairs(
     crowd: NDArray[np.bool_],
     at_least: float,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Pairs of a detection and a truth of its cell that overlap enough to matter.
+    """Find the pairs of a detection and a truth of its cell that overlap enough to matter.
 
     The same as ``overlapping_pairs`` of ``detection/kernels/matching.py``, of boxes or masks.
 

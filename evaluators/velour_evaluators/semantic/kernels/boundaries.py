@@ -61,7 +61,7 @@ def boundary_counts(
 
 
 def contour(image: NDArray[Any]) -> Words:
-    """Pixels whose 3 x 3 neighbourhood leaves the image or holds another value, packed."""
+    """Find the pixels whose 3 x 3 neighbourhood leaves the image or holds another value; packed."""
     same = np.zeros(image.shape, bool)
     if min(image.shape) > 2:
         across = image[:, 1:] == image[:, :-1]

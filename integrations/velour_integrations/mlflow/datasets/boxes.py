@@ -6,7 +6,7 @@ is left to :mod:`velour_integrations.mlflow.datasets.cells`, which says what is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from velour_plugin import AnnotationTable, Label
 from velour_plugin.errors import InvalidInput
-from velour_plugin.plugin import DEFAULT_KEY, LabelName, Vocabulary
+from velour_plugin.plugin import DEFAULT_KEY, LabelName, Vocabulary, class_text
 
 ITEM_KEYS = ("label", "category", "bbox", "segmentation", "score", "iscrowd", "area")
 """What a mapping may say of one object."""
@@ -40,14 +40,18 @@ class _Boxes:
 
 
 def boxes_table(
-    cells: Sequence[Any], places: NDArray[Any], labels: Sequence[LabelName] = ()
+    cells: Sequence[Any],
+    places: NDArray[Any],
+    labels: Sequence[LabelName] = (),
+    named: Callable[[Any], str] = class_text,
 ) -> AnnotationTable | None:
-    """Read cells that hold labelled boxes and nothing else.
+    """Read cells that hold labelled boxes and nothing else; a fast path of :func:`table_of`.
 
     Args:
         cells: lists of mappings with ``label`` and ``bbox``, or mappings with ``boxes``.
         places: ``(rows,)`` positions of the rows' datums.
         labels: classes that come first, in this order; others follow, sorted.
+        named: the text of a class, or of a number.
 
     Returns:
         ``None`` when any cell is something else.
@@ -56,7 +60,7 @@ def boxes_table(
     try:
         for cell in cells:
             (_arrays if isinstance(cell, Mapping) else _list)(cell, columns)
-        return _table(columns, np.asarray(places), labels)
+        return _table(columns, np.asarray(places), labels, named)
     except (_NotPlain, InvalidInput, KeyError, OverflowError, TypeError, ValueError):
         return None
 
@@ -125,16 +129,20 @@ def _finite(values: Any) -> NDArray[np.float64]:
     return numbers
 
 
-def _table(columns: _Boxes, places: NDArray[Any], labels: Sequence[LabelName]) -> AnnotationTable:
+def _table(
+    columns: _Boxes,
+    places: NDArray[Any],
+    labels: Sequence[LabelName],
+    named: Callable[[Any], str],
+) -> AnnotationTable:
     if any(isinstance(area, str) or area is None or area < 0 for area in columns.areas):
         raise _NotPlain
-    vocabulary = Vocabulary(
-        labels, {Label(DEFAULT_KEY, str(name)).name for name in set(columns.names)}
-    )
+    name_of = {name: Label(DEFAULT_KEY, named(name)).name for name in set(columns.names)}
+    vocabulary = Vocabulary(labels, name_of.values())
     return AnnotationTable.from_columns(
         vocabulary.names,
         np.repeat(places, columns.counts),
-        vocabulary.indices((DEFAULT_KEY, str(name)) for name in columns.names),
+        vocabulary.indices(name_of[name] for name in columns.names),
         box=np.concatenate([np.empty((0, 4)), *columns.boxes]),
         score=np.concatenate([np.empty(0), *columns.scores]),
         area=np.array(columns.areas, np.float64),

@@ -10,15 +10,16 @@ Understood, for one datum:
   targets ``area`` and ``iscrowd``, too;
 - a mapping of lists as in Hugging Face's ``objects``: ``bbox`` as x, y, width, height,
   ``category`` and maybe ``score``, ``area``, ``iscrowd``;
-- one text or whole number: the class of the whole datum; a mapping of class to score: likewise;
+- a text, bool or whole number: the class of the whole datum; a list of these: its classes; a
+  mapping of class to score, of ground truth to 0 or 1: likewise; a list of 0 and 1, or of scores,
+  for each class;
 - a label image, where names are given to its numbers: a 2-D array, a volume of scores, a PNG file;
 - any of the lists and mappings as a text in JSON, as frames out of CSV files hold them.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -27,7 +28,16 @@ from numpy.typing import NDArray
 
 from velour_integrations.mlflow.datasets.boxes import ITEM_KEYS, boxes_table
 from velour_integrations.mlflow.datasets.cell_rules import SEMANTIC, CellRules, is_label_image
-from velour_integrations.mlflow.datasets.columns import is_plain, label_text, labels_table
+from velour_integrations.mlflow.datasets.class_cells import (
+    TRUTH,
+    class_array,
+    class_table,
+    from_json,
+    lists_table,
+    parsed,
+    rows_of_scalars,
+)
+from velour_integrations.mlflow.datasets.columns import is_plain, is_scalar
 from velour_plugin import (
     Annotation,
     AnnotationTable,
@@ -38,12 +48,14 @@ from velour_plugin import (
     Raster,
 )
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import DEFAULT_KEY, LabelImageRows, LabelName, as_label_image
+from velour_plugin.plugin import DEFAULT_KEY, LabelImageRows, LabelName, as_label_image, is_missing
 
 ARRAY_KEYS = ("boxes", "labels", "scores", "masks")
 _COLUMN_KEYS = ("bbox", "category", "label", "labels", "score", "scores")
 _OF_TARGETS = ("area", "iscrowd", "bbox_id")
 """Keys of the targets of torchvision and Hugging Face; ``bbox_id`` says nothing about a match."""
+_FOREIGN = (KeyError, OverflowError, RecursionError, TypeError, ValueError, IndexError)
+"""What reading a cell of any kind may raise."""
 _ANY_CELL = CellRules()
 
 
@@ -71,12 +83,13 @@ def table_of(
         BadDataset: a cell is none of what is understood, naming its datum.
     """
     sides = [f"row {row}, {side}" for row in range(len(cells))] if numbered else [side] * len(cells)
-    if rules.names is not None:
+    if rules.are_label_images(cells):
         return _label_images(cells, uids, places, sides, rules)
-    files = rules.task == SEMANTIC and any(map(is_label_image, cells))
-    if is_plain(cells) and not files:
-        return labels_table(cells, places, labels)
-    boxes = boxes_table(cells, places, labels)
+    cells = parsed(cells)
+    classes = _classes_table(cells, places, side, labels, rules)
+    if classes is not None:
+        return classes
+    boxes = boxes_table(cells, places, labels, rules.named)
     if boxes is not None:
         return boxes
     annotations = [
@@ -84,6 +97,25 @@ def table_of(
         for index, uid, cell, side in zip(places, uids, cells, sides, strict=True)
     ]
     return AnnotationTable.from_annotations(sorted(annotations, key=itemgetter(0)), labels)
+
+
+def _classes_table(
+    cells: Sequence[Any] | NDArray[Any],
+    places: NDArray[Any],
+    side: str,
+    labels: Sequence[LabelName],
+    rules: CellRules,
+) -> AnnotationTable | None:
+    """Cells of classes as columns at once; ``None`` when they are anything else."""
+    if rules.task == SEMANTIC and any(map(is_label_image, cells)):
+        return None
+    try:
+        if is_plain(cells):
+            return class_table(class_array(cells), None, places, side, labels, rules)
+        rows = rows_of_scalars(cells) if rules.task == "" or rules.is_classification else None
+        return None if rows is None else lists_table(rows, places, side, labels, rules)
+    except InvalidInput as error:
+        raise BadDataset(f"{side}: {str(error).rstrip('.')}. {rules.expected}") from error
 
 
 def annotations_of(
@@ -101,8 +133,8 @@ def annotations_of(
         BadDataset: the cell is none of what is understood, or breaks a rule.
     """
     try:
-        return _read(cell, rules)
-    except (InvalidInput, KeyError, OverflowError, TypeError, ValueError, IndexError) as error:
+        return _read(cell, side, rules)
+    except (InvalidInput, *_FOREIGN) as error:
         raise _not_understood(error, uid, side, rules) from error
 
 
@@ -129,35 +161,52 @@ def _label_images(
     return rows.table()
 
 
-def _read(cell: Any, rules: CellRules) -> list[Annotation]:
+def _read(cell: Any, side: str, rules: CellRules) -> list[Annotation]:
+    cell = from_json(cell)
     if isinstance(cell, Mapping):
-        return _mapped(cell, rules)
-    if isinstance(cell, str) and cell.startswith(("[{", '{"', "[]")):
-        return _read(json.loads(cell), rules)  # frames out of CSV files
+        return _mapped(cell, side, rules)
     if rules.task == SEMANTIC:
         rules.refuse_label_image(cell)
-    if isinstance(cell, (str, bool, int, np.integer, np.bool_)) or _is_whole(cell):
-        return [Annotation([Label(DEFAULT_KEY, label_text(cell))])]
+    if is_scalar(cell) and not is_missing(cell):
+        return [_whole([(cell, None)], rules)]
     if not isinstance(cell, (list, tuple, np.ndarray)):
         raise TypeError(f"{cell!r} is a {type(cell).__name__}; say [] where there is nothing")
     return [item if isinstance(item, Annotation) else _mapping(item, rules) for item in cell]
 
 
-def _mapped(cell: Mapping[str, Any], rules: CellRules) -> list[Annotation]:
+def _mapped(cell: Mapping[Any, Any], side: str, rules: CellRules) -> list[Annotation]:
     """Columns of objects, arrays, or scores of classes."""
     if "bbox" in cell:
         rules.check_keys(cell, (*_COLUMN_KEYS, *_OF_TARGETS), "objects")
-        return _read(_objects(cell), rules)
+        return [_mapping(item, rules) for item in _objects(cell)]
     if "boxes" in cell or "masks" in cell:
         rules.check_keys(cell, (*ARRAY_KEYS, *_OF_TARGETS), "arrays")
-        return _arrays(cell)
+        return _arrays(cell, rules)
     if any(np.ndim(score) for score in cell.values()):  # of what are no classes
         rules.check_keys(cell, ARRAY_KEYS, "arrays")
-    return [_classes(cell)]
+    if side.endswith(TRUTH):
+        true = [(name, None) for name, value in cell.items() if _is_true(name, value)]
+        return [_whole(true, rules)] if true else []
+    return [_whole(cell.items(), rules)]
 
 
-def _is_whole(cell: Any) -> bool:
-    return isinstance(cell, (float, np.floating)) and float(cell).is_integer()
+def _is_true(name: Any, value: Any) -> bool:
+    if is_scalar(value) and not isinstance(value, (str, bytes)) and value in (0, 1):
+        return bool(value)
+    raise ValueError(
+        f"{name!r} has the score {value!r}: ground truth has none; write 1 where the class is true "
+        "of the datum, 0 where not"
+    )
+
+
+def _whole(scores: Iterable[tuple[Any, Any]], rules: CellRules) -> Annotation:
+    """Classes of the whole datum with their scores."""
+    labels = [Label(DEFAULT_KEY, rules.named(name), score) for name, score in scores]
+    values = [label.value for label in labels]
+    if len(set(values)) < len(values):
+        twice = next(value for value in values if values.count(value) > 1)
+        raise ValueError(f"class {twice!r} is named twice")
+    return Annotation(labels)
 
 
 def _mapping(item: Any, rules: CellRules) -> Annotation:
@@ -167,7 +216,7 @@ def _mapping(item: Any, rules: CellRules) -> Annotation:
     name = item["category"] if "category" in item and "label" not in item else item["label"]
     segmentation = item.get("segmentation")
     return Annotation(
-        [Label(DEFAULT_KEY, str(name), score=item.get("score"))],
+        [Label(DEFAULT_KEY, rules.named(name), score=item.get("score"))],
         bounding_box=_box(item.get("bbox")),
         is_crowd=bool(item.get("iscrowd", False)),
         area=item.get("area"),
@@ -196,10 +245,10 @@ def _segmentation(value: Any) -> dict[str, Any]:
     return {"multipolygon": MultiPolygon([[ring] for ring in rings])}
 
 
-def _arrays(cell: Mapping[str, Any]) -> list[Annotation]:
+def _arrays(cell: Mapping[str, Any], rules: CellRules) -> list[Annotation]:
     keys = ("boxes", "scores", "masks", "area", "iscrowd")
     columns = {key: np.asarray(cell[key]) for key in keys if key in cell}
-    labels = [str(getattr(name, "item", lambda name=name: name)()) for name in cell["labels"]]
+    labels = [rules.named(name) for name in cell["labels"]]
     lengths = {len(column) for column in columns.values()} | {len(labels)}
     if len(lengths) > 1:
         names = ", ".join(["labels", *columns])
@@ -243,7 +292,3 @@ def _objects(cell: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _at(numbers: np.ndarray[Any, Any] | None, index: int) -> float | None:
     return None if numbers is None else float(numbers[index])
-
-
-def _classes(cell: Mapping[str, Any]) -> Annotation:
-    return Annotation([Label(DEFAULT_KEY, str(name), score=cell[name]) for name in cell])

@@ -1,12 +1,14 @@
 """Labels and scores of many rows as columns.
 
 A hundred thousand labels are columns from the start: making an object of each costs more than
-judging them.
+evaluating them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from enum import Enum
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -14,80 +16,100 @@ from numpy.typing import NDArray
 
 from velour_plugin import AnnotationTable, Label
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import DEFAULT_KEY, LabelName, Vocabulary
+from velour_plugin.plugin import (
+    DEFAULT_KEY,
+    LabelName,
+    Vocabulary,
+    checked_scores,
+    class_codes,
+    class_names,
+    class_text,
+    is_missing,
+)
 
-_ROUNDING = 1e-6  # float32 probabilities may come out this far above 1
-_PLAIN = (str, bool, int, np.integer, np.bool_)
+_SCALARS = (str, bytes, Number, np.generic, Enum)
 
 
-def label_text(value: Any) -> str:
-    """Spell a class as the name of a label: 1, 1.0 and "1" are one class, as in scikit-learn."""
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
+def is_scalar(value: Any) -> bool:
+    """Whether a value may be a class or a number, and is no list, mapping or array of them."""
+    return isinstance(value, _SCALARS) or getattr(value, "shape", None) == ()
 
 
 def is_plain(values: Sequence[Any] | NDArray[Any]) -> bool:
-    """Whether these are classes, one for each row: texts, booleans or whole numbers."""
-    kind = values.dtype.kind if isinstance(values, np.ndarray) else "O"
-    if kind in "biu":
-        return np.ndim(values) == 1
-    if kind == "f":
-        return np.ndim(values) == 1 and bool((np.mod(values, 1) == 0).all())
+    """Whether these are scalars, one for each row: none is missing, and none is a list in JSON."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuUSf":
+        if values.dtype.kind == "f" and np.isnan(values).any():
+            return False
+        texts = values.tolist() if values.dtype.kind == "U" and values.ndim == 1 else ()
+        return values.ndim == 1 and not any(map(_is_json, texts))
     return len(values) > 0 and all(
-        isinstance(value, _PLAIN) and not _is_no_class(value) for value in values
+        is_scalar(value) and not is_missing(value) and not _is_json(value) for value in values
     )
 
 
 def labels_table(
-    values: Sequence[Any] | NDArray[Any],
+    values: NDArray[Any],
     places: NDArray[Any],
     labels: Sequence[LabelName] = (),
+    named: Callable[[Any], str] = class_text,
 ) -> AnnotationTable:
-    """One label for each row.
+    """Make a table of one label for each row.
 
     Args:
-        values: ``(rows,)`` classes, see :func:`is_plain`.
+        values: ``(rows,)`` classes.
         places: ``(rows,)`` positions of the rows' datums.
         labels: classes that come first, in this order; others follow, sorted.
+        named: the text of a class, or of a number.
+
+    Raises:
+        BadDataset: a value is no class, naming its row.
+        BadAnnotation: a class is an empty text.
     """
-    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
-        kinds, kind = np.unique(values, return_inverse=True)
-        text = [label_text(value) for value in kinds]
-    else:
-        text, kind = [label_text(value) for value in values], np.arange(len(values))
-    vocabulary = Vocabulary(labels, {Label(DEFAULT_KEY, name).name for name in set(text)})
-    label = vocabulary.indices((DEFAULT_KEY, name) for name in text)[kind]
-    return AnnotationTable.from_columns(vocabulary.names, places, label)
+    kinds, code, are_numbers = class_codes(values)
+    texts = [named(int(kind) if are_numbers else kind) for kind in kinds]
+    names = [Label(DEFAULT_KEY, text).name for text in texts]
+    vocabulary = Vocabulary(labels, names)
+    return AnnotationTable.from_columns(vocabulary.names, places, vocabulary.indices(names)[code])
 
 
 def scores_table(
     scores: NDArray[Any], classes: Sequence[Any], places: NDArray[Any]
 ) -> AnnotationTable:
-    """The score of every class for each row.
+    """Make a table of the score of every class for each row.
 
     Args:
-        scores: ``(rows, classes)`` in [0, 1].
+        scores: ``(rows, classes)`` finite numbers; decision values only rank.
         classes: what the columns are about.
         places: ``(rows,)`` positions of the rows' datums.
 
     Raises:
-        BadDataset: the shape is another.
-        BadAnnotation: a score is outside [0, 1].
+        BadDataset: the shape is another, a score is no finite number, or two columns are of one
+            class.
     """
-    scores = np.asarray(scores, np.float64)
     if scores.shape != (len(places), len(classes)):
         raise BadDataset(
             f"the model gave scores of shape {scores.shape}: expected {len(places)} rows and "
             f"{len(classes)} columns, one for each class."
         )
-    if scores.min(initial=0) < 0 or scores.max(initial=1) > 1:
-        inside = scores.clip(0, 1)
-        scores = np.where(np.abs(scores - inside) < _ROUNDING, inside, scores)
-    names = [Label(DEFAULT_KEY, label_text(name)).name for name in classes]
-    return AnnotationTable.from_scores(names, scores, np.asarray(places, np.int32))
+    names = class_names(classes, DEFAULT_KEY)
+    return AnnotationTable.from_scores(names, checked_scores(scores), np.asarray(places, np.int32))
 
 
-def _is_no_class(value: Any) -> bool:
+def index_table(
+    classes: Sequence[str], places: NDArray[Any], rows: NDArray[Any], indices: NDArray[Any]
+) -> AnnotationTable:
+    """Many labels for each row, which are one annotation.
+
+    Args:
+        classes: that ``indices`` are of.
+        places: ``(all rows,)`` positions of the rows' datums.
+        rows: ``(n,)`` of which row a label is.
+        indices: ``(n,)`` the class of each.
+    """
+    names = class_names(classes, DEFAULT_KEY)
+    return AnnotationTable.from_columns(names, places[rows], indices, annotation=rows)
+
+
+def _is_json(value: Any) -> bool:
     """Nothing, or a list or mapping in JSON, as frames out of CSV files hold them."""
     return isinstance(value, str) and (not value or value[0] in "[{")

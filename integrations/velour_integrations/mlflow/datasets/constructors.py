@@ -1,4 +1,4 @@
-"""``mlflow.data.from_velour``, ``from_coco``, ``from_geojson``, ``from_voc``, ``from_yolo``.
+"""Constructors of ``mlflow.data``: ``from_velour``, ``from_coco``, ``from_label_images`` and so on.
 
 Each gives a dataset for ``mlflow.models.evaluate(data=...)`` and ``mlflow.log_input``. Its source
 is its version in the Velour store, where an evaluation puts it; of files it remembers, too, where
@@ -7,6 +7,7 @@ they are and how they are read.
 No postponed annotations here: MLflow reads the return type of a constructor as a class.
 """
 
+import os
 from typing import Any
 
 from mlflow.data.dataset_source import DatasetSource
@@ -67,7 +68,7 @@ def from_coco(
         digest: what names its content; computed from all of it when left out.
         source: where it is from; the stored version, else the files, when left out.
     """
-    return _read("coco", path, predictions, model, metadata, name, digest, source)
+    return _read(Files.at("coco", path, metadata), predictions, model, name, digest, source)
 
 
 def from_geojson(
@@ -83,7 +84,42 @@ def from_geojson(
 
     The other arguments are those of ``mlflow.data.from_coco``; predictions are GeoJSON with scores.
     """
-    return _read("geojson", path, predictions, model, metadata, name, digest, source)
+    return _read(Files.at("geojson", path, metadata), predictions, model, name, digest, source)
+
+
+def from_label_images(
+    truth: Any,
+    predictions: Any = None,
+    model: str | None = None,
+    metadata: Any = None,
+    name: str | None = None,
+    digest: str | None = None,
+    source: Any = None,
+    *,
+    labels: Any = None,
+    uids: Any = None,
+) -> VelourDataset:
+    """Make an MLflow dataset of label images, and maybe a model's.
+
+    Args:
+        truth: a folder of PNG files; or of each datum an array, a volume of one-hot, or the path
+            of a PNG file, as ``velour.Dataset.from_label_images`` takes them.
+        predictions: likewise; leave them out to evaluate a model.
+        model: the name of the model that predicted; that of the run when left out.
+        metadata: of a folder a CSV or JSON file with one record an image; else one mapping a datum.
+        name: what people call the dataset; when left out, that of the folder or the experiment.
+        digest: what names its content; computed from all of it when left out.
+        source: where it is from; the stored version, else the folder, when left out.
+        labels: names of the classes in the order of their numbers, a mapping of numbers to names,
+            or a file of either; of a folder, the file ``classes.txt`` beside it when left out.
+        uids: names of the datums, which are numbered from 0 when left out; files have names.
+    """
+    if isinstance(truth, (str, os.PathLike)):
+        _refuse_uids(uids)
+        files = Files.at("label-images", truth, metadata, labels)
+        return _read(files, predictions, model, name, digest, source)
+    dataset = _of_label_images(truth, predictions, model, metadata, name, labels, uids)
+    return _made(dataset, source or VelourDatasetSource.of(dataset), name, digest)
 
 
 def from_voc(
@@ -100,7 +136,7 @@ def from_voc(
     The other arguments are those of ``mlflow.data.from_coco``; predictions are a folder of XML
     files with confidences, or of the devkit's lists.
     """
-    return _read("voc", path, predictions, model, metadata, name, digest, source)
+    return _read(Files.at("voc", path, metadata), predictions, model, name, digest, source)
 
 
 def from_yolo(
@@ -117,7 +153,7 @@ def from_yolo(
     The other arguments are those of ``mlflow.data.from_coco``; predictions are a folder of label
     files with confidences, and ``metadata`` may tell ``width`` and ``height``.
     """
-    return _read("yolo", path, predictions, model, metadata, name, digest, source)
+    return _read(Files.at("yolo", path, metadata), predictions, model, name, digest, source)
 
 
 _ROLES = ("targets", "uid", "latitude", "longitude", "labels")
@@ -152,6 +188,33 @@ def _check_roles(columns: dict[str, Any]) -> None:
     for key in columns:
         if key not in _ROLES:
             raise UnknownName("argument of from_velour", key, _ROLES)
+
+
+def _refuse_uids(uids: Any) -> None:
+    from velour_plugin.errors import InvalidInput
+
+    if uids is not None:
+        raise InvalidInput("uids: images in a folder are named by their files: leave uids out.")
+
+
+def _of_label_images(
+    truth: Any,
+    predictions: Any,
+    model: str | None,
+    metadata: Any,
+    name: str | None,
+    labels: Any,
+    uids: Any,
+) -> Any:
+    """The Velour dataset of label images in memory, or of the paths of single files."""
+    import velour_plugin as velour
+    from velour_integrations.mlflow.datasets.frame_names import experiment_name
+
+    dataset = velour.Dataset.from_label_images(
+        name or experiment_name(), truth, predictions,
+        labels=labels, model=model or "", uids=uids, metadata=metadata,
+    )  # fmt: skip
+    return dataset if predictions is not None else _with_predictions(dataset, None, model)
 
 
 def _known(dataset: Any, predictions: Any, model: str | None, columns: dict[str, Any]) -> Any:
@@ -196,16 +259,13 @@ def _with_predictions(dataset: Any, predictions: Any, model: str | None) -> Any:
 
 
 def _read(
-    format: str,
-    path: Any,
+    files: Files,
     predictions: Any,
     model: str | None,
-    metadata: Any,
     name: str | None,
     digest: str | None,
     source: Any,
 ) -> VelourDataset:
-    files = Files.at(format, path, metadata)
     dataset = _with_predictions(files.read(name), predictions, model)
     return _made(dataset, source or VelourDatasetSource.of(dataset, files), name, digest)
 

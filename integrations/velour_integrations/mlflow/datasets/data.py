@@ -83,7 +83,7 @@ class VelourDataset(MlflowDataset, PyFuncConvertibleDatasetMixin):
 
     @property
     def schema(self) -> dict[str, Any]:
-        """The columns of a row."""
+        """Columns of a row, with names and types, as MLflow's JSON."""
         described = [("uid", "string"), ("metadata", "object"), (self.targets, "object")]
         described += [(self.predictions, "object")] if self.predictions else []
         columns = [{"name": name, "type": kind, "required": True} for name, kind in described]
@@ -99,18 +99,18 @@ class VelourDataset(MlflowDataset, PyFuncConvertibleDatasetMixin):
         return {**counts, "labels": len(truth.labels), "content_digest": self.velour.digest}
 
     def to_dict(self) -> dict[str, str]:
-        """Spell it in the JSON that MLflow keeps."""
+        """Convert to the JSON that MLflow keeps of a dataset."""
         base: dict[str, str] = super().to_dict()
         return {**base, "schema": json.dumps(self.schema), "profile": json.dumps(self.profile)}
 
     def to_pyfunc(self) -> PyFuncInputsOutputs:
-        """The model's input, and the ground truth."""
+        """Return the model's input and the ground truth, as MLflow's ``PyFuncInputsOutputs``."""
         return PyFuncInputsOutputs(self.features, truth_cells(self.velour))
 
     def to_evaluation_dataset(
         self, path: str | None = None, feature_names: list[str] | None = None
     ) -> EvaluationDataset:
-        """The dataset that MLflow gives to evaluators."""
+        """Return the dataset that MLflow gives to evaluators."""
         return VelourEvaluationDataset(self, path, feature_names)
 
 
@@ -151,7 +151,7 @@ class VelourEvaluationDataset(EvaluationDataset):
 
 
 def datum_frame(dataset: Dataset) -> pd.DataFrame:
-    """What a model is given: one row a datum, with its uid, place and plain metadata."""
+    """Make the frame that a model is given: a row a datum, with uid, place and plain metadata."""
     import pandas as pd
 
     rows = []
@@ -169,7 +169,7 @@ def datum_frame(dataset: Dataset) -> pd.DataFrame:
 
 
 def truth_cells(dataset: Dataset) -> Any:
-    """``(datums,)`` lists of true annotations."""
+    """Return ``(datums,)`` lists of true annotations, as objects."""
     return _cells(list(truth.annotations) for truth in dataset.groundtruths)
 
 

@@ -22,7 +22,7 @@ _LOCATIONS = ("delta_table_name", "table_name", "uri", "url", "path")
 
 
 def frame_name(source: Mapping[str, Any] | None, experiment_id: str | None = None) -> str:
-    """The name of a frame: its source's, else that of its experiment.
+    """Return the name of a frame: its source's, else that of its experiment.
 
     Args:
         source: what MLflow's source of the frame gives as ``to_dict()``; ``None`` without one.
@@ -32,7 +32,7 @@ def frame_name(source: Mapping[str, Any] | None, experiment_id: str | None = Non
 
 
 def source_name(source: Mapping[str, Any]) -> str | None:
-    """The file name without its suffix, or the table's name; ``None`` when there is neither.
+    """Return the file name without suffix, or the table's name; ``None`` if there is neither.
 
     >>> source_name({"uri": "s3://bucket/2026/fires.csv?versionId=7"})
     'fires'
@@ -44,7 +44,7 @@ def source_name(source: Mapping[str, Any]) -> str | None:
 
 
 def experiment_name(experiment_id: str | None = None) -> str:
-    """The last part of an experiment's name, as Databricks gives a path.
+    """Return the last part of an experiment's name, which on Databricks is a path.
 
     Args:
         experiment_id: ``None`` for the active run's experiment, or the one in use.
@@ -59,7 +59,7 @@ def experiment_name(experiment_id: str | None = None) -> str:
 
 
 def name_of_input(run_id: str, dataset: Any) -> str:
-    """The name of an MLflow evaluation dataset that is an input of a run.
+    """Return the name of an MLflow evaluation dataset that is an input of a run.
 
     Args:
         run_id: of the run.

@@ -30,7 +30,7 @@ _PLAIN = (str, bool, int, float, np.generic, dt.date, dt.time, dt.timedelta)
 def dataset_of(
     dataset: Any, config: Mapping[str, Any], run_id: str
 ) -> tuple[velour.Dataset, Sequence[str]]:
-    """The Velour dataset behind MLflow's, or one of a plain frame; and the uid of each row.
+    """Return the Velour dataset behind MLflow's, or one of a plain frame; and each row's uid.
 
     Args:
         dataset: MLflow's evaluation dataset.
@@ -53,7 +53,7 @@ def dataset_of(
 def read_frame(
     frame: Any, truths: Any, name: str, config: Mapping[str, Any]
 ) -> tuple[velour.Dataset, Sequence[str]]:
-    """A Velour dataset of a frame; and the uid of each row.
+    """Make a Velour dataset of a frame, and return it with the uid of each row.
 
     Args:
         frame: what is known of each datum.
@@ -78,7 +78,7 @@ def read_frame(
 def dataset_of_frame(
     frame: Any, targets: Any, predictions: Any, model: str, name: str, config: Mapping[str, Any]
 ) -> tuple[velour.Dataset, Any]:
-    """A Velour dataset of a frame whose columns of ground truth and predictions are named.
+    """Make a Velour dataset of a frame whose columns of truth and predictions are named.
 
     Returns:
         The dataset, and the frame without these columns, its rows in the order of the datums.

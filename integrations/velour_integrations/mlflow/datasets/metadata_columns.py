@@ -18,7 +18,7 @@ _ROLES = ("uid", "latitude", "longitude")
 
 
 def with_metadata(frame: Any, task: str, config: Mapping[str, Any]) -> Any:
-    """The frame with the columns that are uid, place or metadata of its datums.
+    """Return the frame with the columns that are uid, place or metadata of its datums.
 
     Args:
         frame: what a model is given.

@@ -23,27 +23,43 @@ DIGEST_LENGTH = 32  # MLflow stores at most 36
 
 @dataclass(frozen=True)
 class Files:
-    """How a dataset was read: format, path, and path of the metadata, both absolute."""
+    """How a dataset was read: format, path, path of the metadata, names of numbered classes.
+
+    Paths are absolute. ``labels`` is a path, or names by number; ``None`` if none were passed.
+    """
 
     format: str
     path: str
     metadata: str | None = None
+    labels: Any = None
 
     @classmethod
-    def at(cls, format: str, path: Any, metadata: Any = None) -> Files:
-        """Remember paths wherever the process is."""
-        return cls(format, os.path.abspath(path), metadata and os.path.abspath(metadata))
+    def at(cls, format: str, path: Any, metadata: Any = None, labels: Any = None) -> Files:
+        """Make the paths absolute, so that they hold in any working directory."""
+        return cls(
+            format, os.path.abspath(path), metadata and os.path.abspath(metadata), _kept(labels)
+        )
 
     def read(self, name: str | None) -> Dataset:
-        """Read the dataset."""
+        """Read and return the dataset."""
         import velour_plugin as velour
 
-        return velour.read_dataset(self.path, self.format, name=name, metadata=self.metadata)
+        return velour.read_dataset(
+            self.path, self.format, name=name, metadata=self.metadata, labels=self.labels
+        )
 
-    def to_dict(self) -> dict[str, str]:
-        """Spell it in JSON."""
-        fields = {"format": self.format, "path": self.path, "metadata": self.metadata}
-        return {key: value for key, value in fields.items() if value is not None}
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to JSON, without what is ``None``."""
+        return {key: value for key, value in vars(self).items() if value is not None}
+
+
+def _kept(labels: Any) -> Any:
+    """Names of classes as JSON can hold them: a file's absolute path, or names by number."""
+    if labels is None or isinstance(labels, (str, os.PathLike)):
+        return labels and os.path.abspath(labels)
+    from velour_plugin.plugin import numbered_names
+
+    return {str(number): name for number, name in numbered_names(labels).items()}
 
 
 class VelourDatasetSource(DatasetSource):
@@ -55,7 +71,7 @@ class VelourDatasetSource(DatasetSource):
 
     @classmethod
     def of(cls, dataset: Dataset, files: Files | None = None) -> VelourDatasetSource:
-        """Name a dataset's content."""
+        """Make the source of a dataset, which names its content by digest."""
         return cls(f"{SCHEME}{dataset.name}@{dataset.digest[:DIGEST_LENGTH]}", files)
 
     @staticmethod
@@ -96,7 +112,7 @@ class VelourDatasetSource(DatasetSource):
         return cls(raw_source)
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it in JSON."""
+        """Convert to JSON; :meth:`from_dict` undoes it."""
         return {"uri": self.uri, **(self.files.to_dict() if self.files else {})}
 
     @classmethod

@@ -6,7 +6,6 @@ batch and of what is stored. The model does not see datums that the filter leave
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,17 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_integrations.mlflow.datasets.cell_rules import CellRules
-from velour_integrations.mlflow.datasets.columns import scores_table
+from velour_integrations.mlflow.evaluation.classifiers import (
+    ClassifierAnswers,
+    answers_of,
+    chosen_answers,
+    classifier_behind,
+)
 from velour_integrations.mlflow.evaluation.endpoints import Endpoint, endpoint_behind
-from velour_integrations.mlflow.evaluation.model_outputs import cells_of, cells_table, classes_of
+from velour_integrations.mlflow.evaluation.model_outputs import (
+    ClassOutputs,
+    cells_of,
+    cells_table,
+    class_outputs,
+    joined_outputs,
+)
 from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset, UnknownName
 from velour_plugin.plugin import parse_filter, select, split_filter, track
 
 BATCH, BATCH_OF_A_TABLE = 256, 10_000
 """Rows of a batch: images are large, rows of a table are not."""
-
-_logger = logging.getLogger("velour")
 
 
 @dataclass
@@ -56,63 +64,51 @@ class BatchPredictor:
     keep: bool = False
     rules: CellRules = field(default_factory=CellRules)
     outputs: list[Any] = field(default_factory=list)
-    disagreements: int = 0
 
     def table(self) -> AnnotationTable:
-        """Run the model on all selected rows.
+        """Run the model on all selected rows, and return its predictions.
 
         Raises:
             BadDataset: an output cannot be read, or there are not as many as rows.
         """
         count = -(-len(self.rows) // self.batch_size)
-        parts = list(track(self._parts(), count, "running the model"))
-        if self.disagreements:
-            _logger.warning(
-                "The classifier's labels are not those of the highest probability in %d of %d "
-                "rows. Probabilities are evaluated; evaluator_config={'probabilities': False} "
-                "takes its labels.",
-                self.disagreements,
-                len(self.rows),
-            )
-        return AnnotationTable.joined(parts, self.dataset.truth.labels)
+        batches = list(track(self._batches(), count, "running the model"))
+        tables = [part for part, _ in batches if isinstance(part, AnnotationTable)]
+        arrays = [(part, rows) for part, rows in batches if isinstance(part, ClassOutputs)]
+        known = self.dataset.truth.labels
+        if arrays:
+            places = self._indices(np.concatenate([rows for _, rows in arrays]))
+            outputs = [part for part, _ in arrays]
+            tables.append(joined_outputs(outputs, places, known, self.rules))
+        return AnnotationTable.joined(tables, known)
 
-    def _parts(self) -> Iterator[AnnotationTable]:
+    def _batches(self) -> Iterator[tuple[AnnotationTable | ClassOutputs, NDArray[np.int64]]]:
+        """Outputs of each batch, and its rows; a classifier's at the end."""
         classifier = classifier_behind(self.model)
-        scores = self.probabilities and hasattr(classifier, "predict_proba")
+        answers: list[ClassifierAnswers] = []
         for first in range(0, len(self.rows), self.batch_size):
             rows = self.rows[first : first + self.batch_size]
             batch = self.frame.iloc[rows] if hasattr(self.frame, "iloc") else self.frame[rows]
             if classifier is None:
-                yield self._read(self.model.predict(batch), rows)
-            elif scores:
-                yield self._probable(classifier, _features_of(classifier, batch), rows)
+                yield self._read(self.model.predict(batch), rows), rows
             else:
-                labels = classifier.predict(_features_of(classifier, batch))
-                yield self._read(np.asarray(labels), rows)
+                answers.append(answers_of(classifier, batch, self.probabilities))
+        if answers:
+            self._keep(np.concatenate([answer.labels for answer in answers]))
+            yield chosen_answers(answers, classifier.classes_), self.rows
 
-    def _probable(self, classifier: Any, batch: Any, rows: NDArray[np.int64]) -> AnnotationTable:
-        """A classifier's probabilities; counts the rows whose label is not the most probable."""
-        scores = np.asarray(classifier.predict_proba(batch))
-        table = scores_table(scores, classifier.classes_, self._indices(rows))
-        labels = np.asarray(classifier.predict(batch))
-        likely = np.asarray(classifier.classes_)[scores.argmax(axis=1)]
-        self.disagreements += int((labels != likely).sum())
-        if self.keep:
-            self.outputs.extend(labels)
-        return table
-
-    def _read(self, outputs: Any, rows: NDArray[np.int64]) -> AnnotationTable:
-        classes = None if self.column else classes_of(outputs, self.dataset.truth.labels)
+    def _read(self, outputs: Any, rows: NDArray[np.int64]) -> AnnotationTable | ClassOutputs:
+        classes = class_outputs(outputs, self.column) if self.rules.is_classification else None
         if classes is not None:
-            scores = np.asarray(outputs)
-            self._check_count(len(scores), len(rows))
-            self._keep(scores)
-            return scores_table(scores, classes, self._indices(rows))
+            self._check_count(len(classes.values), len(rows))
+            self._keep(classes.values)
+            return classes
         cells = cells_of(outputs, self.column)
         self._check_count(len(cells), len(rows))
         self._keep(cells)
         uids = [self.uids[row] for row in rows]
-        return cells_table(cells, uids, self._indices(rows), self.rules)
+        known = self.dataset.truth.labels
+        return cells_table(cells, uids, self._indices(rows), known, self.rules)
 
     def _indices(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """Position of each row's datum in the dataset."""
@@ -143,7 +139,7 @@ def batch_predictor(
     config: Mapping[str, Any],
     keep: bool,
 ) -> BatchPredictor:
-    """A predictor for a model, as the configuration says.
+    """Make a predictor for a model, as the configuration says.
 
     Raises:
         UnknownName: ``features`` names a column that is not there.
@@ -176,31 +172,10 @@ def _columns(frame: Any, features: str | Sequence[str] | None) -> Any:
 
 
 def selected_rows(dataset: Dataset, uids: Sequence[str], where: Any) -> NDArray[np.int64]:
-    """Positions of the rows whose datums a filter selects.
+    """Return the positions of the rows whose datums a filter selects.
 
     A property that no datum has selects none: the evaluation refuses it by name.
     """
     datums = split_filter(parse_filter(where)).datums
     chosen = select(datums, dataset.datums, dataset.name, strict=False, truth=dataset.truth)
     return np.flatnonzero([chosen[dataset.index_of[uid]] for uid in uids])
-
-
-def classifier_behind(model: Any) -> Any:
-    """The classifier in a model of the flavour of scikit-learn, XGBoost and the like, or ``None``.
-
-    MLflow's own evaluator uses it too, as predictions of such models are labels only.
-    """
-    try:
-        raw = model.get_raw_model()
-    except (AttributeError, NotImplementedError):
-        return None
-    classes: Any = getattr(raw, "classes_", None)
-    return raw if np.ndim(classes) == 1 else None  # 2: several outputs a row
-
-
-def _features_of(classifier: Any, batch: Any) -> Any:
-    """The columns that a classifier was fitted with, so that a frame may have more."""
-    fitted = getattr(classifier, "feature_names_in_", None)
-    if fitted is None or not hasattr(batch, "columns"):
-        return batch
-    return batch[list(fitted)] if set(fitted) <= set(batch.columns) else batch

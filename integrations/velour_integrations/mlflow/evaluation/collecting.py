@@ -13,7 +13,7 @@ _collected: ContextVar[list[Evaluation] | None] = ContextVar("velour_collected",
 
 @contextmanager
 def collecting() -> Iterator[list[Evaluation]]:
-    """Collect the evaluations that are completed meanwhile, in order."""
+    """Context manager that gives a list; evaluations completed in its block are appended."""
     evaluations: list[Evaluation] = []
     token = _collected.set(evaluations)
     try:
@@ -23,7 +23,7 @@ def collecting() -> Iterator[list[Evaluation]]:
 
 
 def collect(evaluation: Evaluation) -> None:
-    """Add a completed evaluation, if they are being collected."""
+    """Append a completed evaluation to the list of :func:`collecting`, if there is one."""
     evaluations = _collected.get()
     if evaluations is not None:
         evaluations.append(evaluation)

@@ -36,14 +36,14 @@ _Rule = tuple[str, Callable[[Any], bool]]
 
 
 def velour_config(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Velour's part of a configuration; one of several evaluators has each under its name."""
+    """Return Velour's part of a configuration; several evaluators have each under its name."""
     whole = config or {}
     part = whole.get("velour")
     return part if isinstance(part, Mapping) else whole
 
 
 def checked_config(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Velour's part of a configuration, without keys that are ``None``.
+    """Check and return Velour's part of a configuration, without keys that are ``None``.
 
     Raises:
         UnknownName: there is no such key.

@@ -13,7 +13,7 @@ from typing import Any
 
 
 def endpoint_behind(model: Any) -> str | None:
-    """The name of a model's endpoint, or ``None`` for models of other kinds.
+    """Return the name of a model's endpoint, or ``None`` for models of other kinds.
 
     Reads what MLflow 3 keeps in its wrapper; without it, a model counts as one of another kind.
     """
@@ -31,7 +31,7 @@ class Endpoint:
         self.model = model
 
     def predict(self, frame: Any) -> list[Any]:
-        """Send every row; ``None`` in a request where a cell is empty."""
+        """Send every row and return the outputs; an empty cell is ``None`` in its request."""
         return [_unpacked(answer) for answer in self.model.predict(_requests(frame))]
 
 
@@ -63,6 +63,6 @@ def _said_in_json(text: str) -> Any:
     """Chat models say lists and mappings in JSON; any other text is a class."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return value if isinstance(value, (list, dict)) else text

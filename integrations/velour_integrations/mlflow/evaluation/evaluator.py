@@ -85,6 +85,7 @@ class VelourEvaluator(ModelEvaluator):
         from velour_integrations.mlflow.runs.run import (
             log_artifacts,
             log_metrics,
+            log_parameters,
             look,
             mlflow_metrics,
             run_of,
@@ -133,6 +134,7 @@ class VelourEvaluator(ModelEvaluator):
         if model_id is None:
             link_model(run_id, logged)
             log_metrics(run_id, metrics, dataset.name, dataset.digest, model_id=logged)
+        log_parameters(run_id, evaluation, prefix)
         artifacts = log_artifacts(run_id, evaluation, evaluated, seen) | extras.log()
         return EvaluationResult(metrics=metrics, artifacts=artifacts, run_id=run_id)
 
@@ -149,7 +151,7 @@ _OFTEN_MEANT = {
 
 
 def nearest_tasks(model_type: str, tasks: Iterable[str]) -> list[str]:
-    """Tasks, in quotes, that a model type nearly is, that end like it or that it may mean.
+    """Return tasks, in quotes, that a model type nearly is, that end like it or that it may mean.
 
     >>> nearest_tasks("detection", ["object-detection", "embedding"])
     ["'object-detection'"]

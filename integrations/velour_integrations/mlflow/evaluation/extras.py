@@ -56,7 +56,7 @@ class EvaluatedRows:
     def of(
         cls, dataset: Any, rows: Sequence[int], uids: Sequence[str], answers: Sequence[Any]
     ) -> EvaluatedRows:
-        """Some rows of an MLflow dataset, their datums and predictions."""
+        """Select rows of an MLflow dataset, with their datums and predictions."""
         frame = dataset.features_data
         return cls(
             uids,
@@ -77,7 +77,7 @@ class EvaluatedRows:
 
 @dataclass
 class Extras:
-    """What a caller adds to one evaluation: measured before anything is kept, logged last.
+    """A caller's own metrics and artifacts: measured before anything is kept, logged last.
 
     Args:
         metrics: of ``mlflow.models.make_metric``.
@@ -97,7 +97,7 @@ class Extras:
         return bool(self.metrics or self.artifacts)
 
     def measure(self, rows: EvaluatedRows, metrics: Mapping[str, float]) -> dict[str, float]:
-        """Compute the metrics; nothing is logged.
+        """Compute the caller's metrics; nothing is logged.
 
         Args:
             rows: that were evaluated.
@@ -127,7 +127,7 @@ class Extras:
         }
 
     def log(self) -> dict[str, Any]:
-        """Make and log artifacts; returns what an ``EvaluationResult`` lists.
+        """Make and log artifacts; return what an ``EvaluationResult`` lists.
 
         Raises:
             MlflowException: an artifact is of no kind that MLflow can log; in MLflow's words.

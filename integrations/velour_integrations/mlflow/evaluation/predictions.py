@@ -62,7 +62,7 @@ def predicted(
     config: Mapping[str, Any],
     keep: bool = False,
 ) -> Predicted:
-    """Run the model, or take the predictions that came with the data.
+    """Run the model, or take the predictions that came with the data, and return them.
 
     Args:
         dataset: the ground truth, maybe with predictions.
@@ -103,7 +103,7 @@ def _from_data(dataset: Dataset, uids: Sequence[str], source: Any, rules: CellRu
             "mlflow.data.from_velour(dataset.with_predictions(...)) or predictions='column'."
         )
     indices = np.array([dataset.index_of[uid] for uid in uids], np.int32)
-    table = cells_table(source.predictions_data, uids, indices, rules)
+    table = cells_table(source.predictions_data, uids, indices, dataset.truth.labels, rules)
     return dataset.with_predictions(AnnotationTable.joined([table], dataset.truth.labels), model="")
 
 
@@ -118,7 +118,7 @@ def link_model(run_id: str, model_id: str | None) -> None:
 
 
 def name_of(model: Any, model_id: str | None) -> str | None:
-    """The name of a model that nobody named: the registry's, the logged one, or its endpoint's.
+    """Name a model that nobody named: by the registry, the logged model, or its endpoint.
 
     Args:
         model: what MLflow runs.

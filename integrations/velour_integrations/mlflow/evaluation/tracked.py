@@ -15,7 +15,7 @@ from velour_plugin.plugin import TrackedEvaluation
 
 
 def evaluate_tracked(request: TrackedEvaluation) -> Evaluation:
-    """Evaluate in a run of its own.
+    """Evaluate a model or predictions in an MLflow run of its own.
 
     Raises:
         NotFound: MLflow cannot load the model.

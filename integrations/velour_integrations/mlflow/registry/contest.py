@@ -33,7 +33,7 @@ class Contest:
         holder: ModelVersion | None,
         notes: Sequence[str],
     ) -> Contest:
-        """Call the rows of a board by their versions."""
+        """Make a contest of a board whose rows are named by their versions."""
         ordered = [candidates[str(row.run_id)] for row in board]
         if board[0].value is None:
             model = ordered[0].model
@@ -52,12 +52,12 @@ class Contest:
 
     @property
     def held(self) -> LeaderboardRow | None:
-        """The row of the version that has the alias."""
+        """The row of the version that has the alias; ``None`` where it is not on the board."""
         rows = zip(self.board, self.versions, strict=True)
         return next((row for row, version in rows if version == self.holder), None)
 
     def p(self, between: Callable[[LeaderboardRow, LeaderboardRow], float | None]) -> float | None:
-        """Of the winner's lead, for as many challengers as there are."""
+        """Adjust the p-value of the winner's lead for all challengers; ``None`` without a lead."""
         if self.held is None or self.held.value is None or self.winner == self.holder:
             return None
         p = between(self.held, self.board[0])
@@ -65,7 +65,7 @@ class Contest:
         return None if p is None else min(1.0, p * challengers)
 
     def doubt(self, p: float | None, of_label: bool) -> str | None:
-        """Why the alias should stay where it is; ``None`` when nothing speaks against moving it."""
+        """Say why the alias should stay where it is; ``None`` when nothing is against moving."""
         holder, held, board = self.holder, self.held, self.board
         if holder is None:
             return None
@@ -91,7 +91,7 @@ class Contest:
     def sentence(
         self, alias: str, p: float | None, doubt: str | None, moves: bool, dry_run: bool
     ) -> str:
-        """What becomes of the alias, and why."""
+        """Say what becomes of the alias, and why."""
         if self.holder is None:
             gets = "would be given" if dry_run else "is given"
             return f"{alias} {gets} to {self.winner.name}, which comes first; none had it before."

@@ -50,7 +50,7 @@ class Versions(TitledAnswer[Listed]):
     row_type = Listed
 
     def plot(self) -> go.Figure:
-        """Bars of the first headline metric; versions that were never evaluated have none."""
+        """Draw bars of the first headline metric; versions that were never evaluated have none."""
         values = [row.value for row in self.rows]
         names = [row.version if row.dataset is None else f"{row.version} on {row.dataset}"
                  for row in self.rows]  # fmt: skip

@@ -56,7 +56,7 @@ class Promotion:
     board: Leaderboard
 
     def to_dict(self) -> dict[str, Any]:
-        """A dictionary that can be written as JSON."""
+        """Convert to a dictionary that JSON can hold."""
         content = {key: getattr(self, key) for key in self.__slots__ if key != "board"}
         return {**content, "board": self.board.to_dict()}
 

@@ -46,7 +46,7 @@ class ModelVersion:
 
 
 def versions(model: str) -> list[ModelVersion]:
-    """Every version of a registered model, the newest first.
+    """Return every version of a registered model, the newest first.
 
     Raises:
         UnknownName: no registered model has that name.
@@ -67,7 +67,7 @@ def versions(model: str) -> list[ModelVersion]:
 
 
 def version(model: str, which: int | str) -> ModelVersion:
-    """One version of a registered model, by its number, an alias or ``latest``.
+    """Return one version of a registered model, by its number, an alias or ``latest``.
 
     Raises:
         UnknownName: there is no such model, or it has no such version.
@@ -83,7 +83,7 @@ def version(model: str, which: int | str) -> ModelVersion:
 
 
 def named(uri: str) -> list[ModelVersion]:
-    """The versions behind ``models:/NAME``, ``models:/NAME/3``, ``models:/NAME@champion``.
+    """Return the versions behind ``models:/NAME``, ``models:/NAME/3``, ``models:/NAME@champion``.
 
     A logged model, ``models:/m-…``, is the versions that were registered from it.
 
@@ -103,7 +103,7 @@ def named(uri: str) -> list[ModelVersion]:
 def evaluations_of(
     model: str, which: int | str, dataset: str | None = None, store: Store | None = None
 ) -> list[Candidate]:
-    """Evaluations of a model version, the newest first.
+    """Return the evaluations of a model version, the newest first.
 
     Args:
         model: the registered model's name.
@@ -121,7 +121,7 @@ def evaluations_of(
 def evaluations_of_version(
     version: ModelVersion, dataset: str | None, store: Store
 ) -> list[Candidate]:
-    """Evaluations of a version, on one dataset or any; newest first."""
+    """Return the evaluations of a version, on one dataset or any; newest first."""
     evaluations: list[Candidate] = []
     for run_id in _runs(version.run_id, version.model_id):
         with suppress(UnknownName):  # a run without an evaluation
@@ -134,7 +134,7 @@ def evaluations_of_version(
 
 
 def versions_of(evaluation: str, store: Store | None = None) -> list[ModelVersion]:
-    """Model versions that an evaluation is of.
+    """Return the model versions that an evaluation is of; empty where it is of none.
 
     Args:
         evaluation: its id, or an id or name of its run.
@@ -156,7 +156,7 @@ def versions_of(evaluation: str, store: Store | None = None) -> list[ModelVersio
 
 
 def runs_of(uri: str) -> list[str]:
-    """Ids of the runs in which the models behind a URI were evaluated, or may have been."""
+    """Return ids of the runs in which the models behind a URI were evaluated, or may have been."""
     if uri.startswith(LOGGED):
         return sorted(_runs(None, uri.removeprefix(SCHEME)))
     return sorted(

@@ -46,7 +46,7 @@ _logger = logging.getLogger("velour")
 
 @contextmanager
 def decorating(what: str) -> Iterator[None]:
-    """Go on without a decoration that fails."""
+    """Context manager: an exception in its block is logged as a warning, and dropped."""
     try:
         yield
     except Exception as error:
@@ -60,11 +60,11 @@ def decorating(what: str) -> Iterator[None]:
 
 @dataclass
 class Shown:
-    """What was written.
+    """Names and contents of the files that show an evaluation in MLflow.
 
     Args:
-        files: names of those at the root.
-        tables: what is in them, by name.
+        files: names of the files that were written, without images.
+        tables: content of the tables, by name of the file.
         images: how many of the worst datums were drawn.
     """
 
@@ -74,7 +74,7 @@ class Shown:
 
 
 def write_all(folder: Path, findings: Findings, dataset: Dataset, options: DisplayOptions) -> Shown:
-    """Write what there is to show."""
+    """Write report, tables, images and map; what fails is left out with a warning."""
     shown, images = Shown(), []
     uids = [findings.datums[index].uid for index in findings.worst]
     with decorating("images of the worst datums"):
@@ -106,7 +106,7 @@ def write_all(folder: Path, findings: Findings, dataset: Dataset, options: Displ
 
 
 def geojson(findings: Findings) -> dict[str, Any]:
-    """Locations of the datums, those with most errors first; MLflow shows it on a map."""
+    """Return locations of the datums, those with most errors first, for MLflow to show on a map."""
     score, errors = (findings.by_datum.get(name) for name in ("score", "errors"))
     locations = findings.locations
     located = [index for index, (x, _) in enumerate(locations) if not math.isnan(x)]

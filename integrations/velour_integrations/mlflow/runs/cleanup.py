@@ -15,7 +15,7 @@ from velour_integrations.mlflow.runs.artifact_files import FILES, IMAGE_KEY, IMA
 
 
 def outdated_metrics(run: Run, ours: Collection[str], now: Collection[str]) -> list[Metric]:
-    """NaN for every metric of ours that the run has and the new evaluation has not.
+    """Return NaN for every metric of ours that the run has and the new evaluation has not.
 
     Args:
         run: as it is.

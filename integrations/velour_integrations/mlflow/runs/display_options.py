@@ -43,7 +43,7 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 
 @dataclass(frozen=True, slots=True)
 class DisplayOptions:
-    """What to show beside the headline.
+    """What an MLflow run gets beside the headline metrics.
 
     Args:
         slices: how to cut the data; ``None`` for what is usual.
@@ -61,7 +61,7 @@ class DisplayOptions:
 
     @classmethod
     def of(cls, config: Mapping[str, Any], dataset: Dataset) -> DisplayOptions:
-        """Read a checked configuration, before anything is evaluated.
+        """Read options from a checked configuration, before anything is evaluated.
 
         Raises:
             UnknownName: no datum has a property that ``slices`` names.

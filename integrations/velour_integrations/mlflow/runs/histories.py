@@ -27,7 +27,7 @@ Points = Mapping[str, NDArray[np.float64]]
 
 
 def curves(findings: Findings) -> dict[str, NDArray[np.float64]]:
-    """``(101,)`` values of each curve by its metric's name: of the labels most datums show."""
+    """Return ``(101,)`` values of each curve by its metric's name, of labels most datums show."""
     sections = [
         (section, curves)
         for section, curves in (

@@ -17,7 +17,7 @@ _LONGEST = 250
 
 
 def mlflow_name(name: str) -> str:
-    """Spell a metric's name in the letters that MLflow allows.
+    """Replace characters in a metric's name that MLflow does not allow.
 
     >>> mlflow_name("mAP@[.5:.95]")
     'mAP__.5:.95_'
@@ -26,7 +26,7 @@ def mlflow_name(name: str) -> str:
 
 
 def part(name: str) -> str:
-    """Spell what stands between slashes: without any, and no dots alone, which lead elsewhere.
+    """Return a name as a part of a path: without slashes, and no dots alone, which lead elsewhere.
 
     >>> part("car/truck"), part("..")
     ('car_truck', '_')
@@ -36,7 +36,7 @@ def part(name: str) -> str:
 
 
 def below(section: str, names: Iterable[str]) -> list[str]:
-    """Names in a section, all different, none too long.
+    """Return names in a section, ``SECTION/NAME``, all different, none too long.
 
     >>> below("AP_by_class", ["a/b", "a_b"])
     ['AP_by_class/a_b', 'AP_by_class/a_b 2']
@@ -51,7 +51,7 @@ def below(section: str, names: Iterable[str]) -> list[str]:
 
 
 def class_metrics(findings: Findings, most: int) -> dict[str, float | None]:
-    """The first metric of labels, for the labels that most datums show."""
+    """Return the first metric of the labels that most datums show, by name for MLflow."""
     metric, shown = findings.label_metric, findings.labels[:most]
     if metric is None:
         return {}
@@ -60,7 +60,7 @@ def class_metrics(findings: Findings, most: int) -> dict[str, float | None]:
 
 
 def slice_metrics(findings: Findings) -> dict[str, float | None]:
-    """The task's first metric over each slice."""
+    """Return the task's first metric over each slice, by name for MLflow."""
     metrics: dict[str, float | None] = {}
     for by in dict.fromkeys(item.by for item in findings.slices):
         shown = [item for item in findings.slices if item.by == by]
@@ -78,7 +78,7 @@ def is_ours(name: str, findings: Findings) -> bool:
 
 
 def defined(values: dict[str, float | None]) -> dict[str, float]:
-    """What MLflow can store: numbers; what is undefined is left out."""
+    """Return values that MLflow can store: numbers; what is ``None`` is left out."""
     return {
         name: float(value)
         for name, value in values.items()

@@ -19,7 +19,7 @@ _SHOWN, _LONGEST = 6, 7_900
 
 
 def with_ours(note: str | None, ours: str, first: bool = False) -> str | None:
-    """A note with our part put in or replaced; ``None`` when there is no room for it.
+    """Return a note with our part put in or replaced; ``None`` when there is no room for it.
 
     Args:
         note: as people wrote it, perhaps with our part already.
@@ -44,7 +44,7 @@ def with_ours(note: str | None, ours: str, first: bool = False) -> str | None:
 
 
 def run_note(findings: Findings, run: EvaluatedRun, files: Iterable[str], view: str | None) -> str:
-    """Text about an evaluation on its run: headline metrics with intervals, links, data."""
+    """Write the note of a run on its evaluation: headline metrics with intervals, links, data."""
     evaluation, certificate = findings.evaluation, findings.evaluation.certificate
     known = [(name, value) for name, value in evaluation.headline.items() if value is not None]
     numbers = ", ".join(_number(name, value, findings) for name, value in known[:_SHOWN])

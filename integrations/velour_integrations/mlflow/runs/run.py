@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-from mlflow.entities import Metric, RunTag
+from mlflow.entities import Metric, Param, RunTag
 from mlflow.utils.time import get_current_time_millis
 
 from velour_integrations.mlflow.runs.artifact_files import Shown, decorating, write_all
@@ -25,20 +26,28 @@ from velour_integrations.mlflow.runs.names import (
 from velour_integrations.mlflow.runs.run_tags import SHOWN, describe
 from velour_plugin import Dataset, EvaluatedRun, Evaluation, ReadingReport, Store
 from velour_plugin.errors import BadFilter
-from velour_plugin.plugin import Findings, find, leaderboard_beside, write_predictions
+from velour_plugin.plugin import (
+    Findings,
+    find,
+    installed,
+    leaderboard_beside,
+    write_predictions,
+)
+
+_logger = logging.getLogger("velour")
 
 FOLDER = "velour"
 """Where Velour's artifacts are in a run."""
 
 
 def run_of(run_id: str) -> EvaluatedRun:
-    """Id, name and experiment of a run."""
+    """Read id, name and experiment of a run from MLflow."""
     info = mlflow.MlflowClient().get_run(run_id).info
     return EvaluatedRun(run_id, info.run_name, info.experiment_id)
 
 
 def find_runs(query: str, experiments: Sequence[str] | None) -> list[str]:
-    """Ids of the runs that MLflow's filter string finds, in some experiments or in all.
+    """Return ids of the runs that MLflow's filter string finds, in some experiments or in all.
 
     Raises:
         BadFilter: MLflow does not understand the query; its own words say why.
@@ -87,7 +96,7 @@ class Look:
 
 
 def look(evaluation: Evaluation, dataset: Dataset, options: DisplayOptions | None = None) -> Look:
-    """Look at labels, slices and single datums; a failure is a warning.
+    """Compute what is shown of labels, slices and single datums; a failure is a warning.
 
     Args:
         evaluation: of ``dataset``.
@@ -101,7 +110,7 @@ def look(evaluation: Evaluation, dataset: Dataset, options: DisplayOptions | Non
 
 
 def with_leaderboard(seen: Look, evaluation: Evaluation, store: Store) -> Look:
-    """Add the other models of the dataset, when the evaluation is in the store.
+    """Return it with the other models of the dataset, when the evaluation is in the store.
 
     Args:
         seen: of the evaluation.
@@ -118,7 +127,7 @@ def with_leaderboard(seen: Look, evaluation: Evaluation, store: Store) -> Look:
 
 
 def mlflow_metrics(evaluation: Evaluation, seen: Look | None = None) -> dict[str, float]:
-    """Metrics that are defined, under names that MLflow takes.
+    """Return the metrics that are defined, under names that MLflow takes.
 
     Args:
         evaluation: whose headline it is.
@@ -139,13 +148,37 @@ def log_metrics(
     step: int = 0,
     model_id: str | None = None,
 ) -> None:
-    """Log metrics once, tied to the dataset that they are about, and to a logged model."""
+    """Log metrics to a run in one call, tied to their dataset and maybe to a logged model."""
     now, about = get_current_time_millis(), {"dataset_name": name, "dataset_digest": digest}
     entities = [
         Metric(key, value, now, step, model_id=model_id, run_id=run_id, **about)
         for key, value in metrics.items()
     ]
     mlflow.MlflowClient().log_batch(run_id, metrics=entities)
+
+
+def log_parameters(run_id: str, evaluation: Evaluation, prefix: str = "") -> None:
+    """Log the parameters without which the numbers would be taken for others, on a run.
+
+    MLflow keeps the first value of a parameter: another one later is a warning.
+
+    Args:
+        run_id: of the run.
+        evaluation: in it.
+        prefix: of the names.
+    """
+    stated = installed().evaluator(evaluation.task).stated_parameters(evaluation.ledger)
+    params = [Param(prefix + name, str(value)) for name, value in stated.items()]
+    if not params:
+        return
+    try:
+        mlflow.MlflowClient().log_batch(run_id, params=params)
+    except mlflow.MlflowException as error:
+        names = ", ".join(f"{param.key} {param.value}" for param in params)
+        _logger.warning(
+            "run %s: this evaluation has %s, and the run says otherwise: give it a metric_prefix "
+            "or a run of its own (%s).", run_id, names, error.message,
+        )  # fmt: skip
 
 
 def _reading_reports(dataset: Dataset) -> dict[str, ReadingReport]:
@@ -161,7 +194,7 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 def log_artifacts(
     run_id: str, evaluation: Evaluation, dataset: Dataset, seen: Look | None = None
 ) -> dict[str, Any]:
-    """Log predictions, evaluation and what shows it; returns what an ``EvaluationResult`` lists.
+    """Log predictions, evaluation and what shows it; return what an ``EvaluationResult`` lists.
 
     A second evaluation in the same run replaces what the first left.
 

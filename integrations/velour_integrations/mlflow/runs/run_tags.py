@@ -106,7 +106,7 @@ def _tags(run: Run, findings: Findings, shown: Shown, logged: Logged) -> dict[st
 
 
 def colour_of(model: str, experiment: Experiment) -> str:
-    """A model's colour in the charts of an experiment, the same in all of its runs.
+    """Return a model's colour in the charts of an experiment, the same in all of its runs.
 
     Left to itself, MLflow gives runs colours by their ids, and many the same.
     """

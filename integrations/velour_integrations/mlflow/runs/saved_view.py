@@ -56,7 +56,7 @@ class Logged:
 
 
 def link_to_view(experiment: Experiment, task: str) -> str | None:
-    """Where the view is, on any MLflow server; ``None`` when there is none."""
+    """Return the end of a view's URL on any MLflow server; ``None`` when there is no view."""
     key = _key(task)
     if _tag(key) not in experiment.tags:
         return None
@@ -98,7 +98,7 @@ def _links(experiment: Experiment) -> str:
 
 
 def view_of(task: str, logged: Logged) -> str:
-    """The tag's value."""
+    """Return the saved view of a task as the value of MLflow's tag."""
     now, state = int(time.time() * 1000), json.dumps(state_of(task, logged))
     packed = base64.b64encode(zlib.compress(state.encode(), 9)).decode()
     view = {"name": f"Velour: {task}", "createdAt": now, "updatedAt": now}
@@ -106,7 +106,7 @@ def view_of(task: str, logged: Logged) -> str:
 
 
 def state_of(task: str, logged: Logged) -> dict[str, Any]:
-    """What the page shows: filter, order, columns, charts in sections."""
+    """Return what the experiment page shows: filter, order, columns, charts in sections."""
     first = logged.headline[0] if logged.headline else ""
     shown = list(logged.headline[:_HEADLINE])
     sections: dict[str, list[dict[str, Any]]] = {

@@ -19,7 +19,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def write_table(path: Path, rows: Rows) -> dict[str, Any]:
-    """Write rows as MLflow reads them back; the first column names them, the second compares.
+    """Write rows as a table of MLflow; the first column names them, the second compares.
 
     Returns:
         What was written.
@@ -32,7 +32,7 @@ def write_table(path: Path, rows: Rows) -> dict[str, Any]:
 
 
 def tag_of_tables(known: str | None, ours: Iterable[str], written: Iterable[str]) -> str:
-    """The tag's value: what others logged, and of ours what is there now.
+    """Return the value of MLflow's tag of tables: what others logged, and ours as it is now.
 
     Args:
         known: the tag as it is.

@@ -5,11 +5,9 @@ The tag ``velour.model.location`` is GeoJSON, or latitude and longitude as in ``
 
 from __future__ import annotations
 
-import json
-
 from velour_plugin import Model, Store
 from velour_plugin.errors import BadGeometry, UnknownName
-from velour_plugin.plugin import metadata_value
+from velour_plugin.plugin import metadata_value, parse_json
 
 PREFIX = "velour.model."
 
@@ -45,8 +43,6 @@ def save_tagged_model(store: Store, run_id: str, name: str) -> None:
 
 def _location(text: str) -> object:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise BadGeometry(
-            f"tag {PREFIX}location {text!r}: expected GeoJSON, or [latitude, longitude]."
-        ) from error
+        return parse_json(text, f"tag {PREFIX}location", BadGeometry)
+    except BadGeometry as error:
+        raise BadGeometry(f"{error} Expected GeoJSON, or [latitude, longitude].") from error

@@ -26,7 +26,7 @@ class Backend(Protocol):
     """Execution options of a connection that reads from one moment."""
 
     def open(self, url: URL) -> Engine:
-        """Create an engine whose connections support geometry."""
+        """Create and return an engine whose connections support geometry."""
 
     def exists(self, url: URL) -> bool:
         """Whether there is a database to open; true for a server, which is not contacted."""
@@ -57,52 +57,52 @@ class Backend(Protocol):
     # comes before what is nested.
 
     def value(self, path: Sequence[str], kind: str) -> Column:
-        """Metadata as a value of a type of ``filters/comparable_values.py``, else NULL."""
+        """SQL for metadata as a value of a type of ``filters/comparable_values.py``, else NULL."""
 
     def absent(self, path: Sequence[str]) -> Condition:
-        """Metadata has nothing, or null, at a path."""
+        """Condition: metadata has nothing, or null, at a path."""
 
     def text(self, value: Column) -> Column:
-        """Text that is compared by code points."""
+        """SQL for a text that is compared by code points."""
 
     def casefold(self, text: Column) -> Column:
-        """Text as :meth:`str.casefold` gives it."""
+        """SQL for a text as :meth:`str.casefold` gives it."""
 
     def like(self, text: Column, pattern: str) -> Condition:
-        r"""Text matches a pattern of ``%`` and ``_``, escaped by a backslash; case counts."""
+        r"""Condition: a text matches a pattern of ``%`` and ``_``; backslash escapes them."""
 
     def one_of(self, value: Column, values: Sequence[Any]) -> Condition:
-        """A value of a type is among others of that type."""
+        """Condition: a value of a type is among others of that type."""
 
     def holds(self, path: Sequence[str], kind: str, value: Any) -> Condition:
-        """A list of metadata has an item of a type and value; NULL where there is no list."""
+        """Condition: a list of metadata has an item of a type and value; NULL without a list."""
 
     # Geometries
 
     def location(self) -> Column:
-        """A datum's location, as a geometry that :meth:`related` compares."""
+        """SQL for a datum's location, as a geometry that :meth:`related` compares."""
 
     def geometry(self, path: Sequence[str]) -> Column:
-        """GeoJSON of metadata as such a geometry, NULL where there is none."""
+        """SQL for GeoJSON of metadata as such a geometry, NULL where there is none."""
 
     def shape(self, geometry: BaseGeometry) -> Column:
-        """A literal as such a geometry."""
+        """SQL for a literal as such a geometry."""
 
     def related(self, op: str, left: Column, right: Column) -> Condition:
-        """A spatial operator; NULL where a geometry crosses itself or is a collection."""
+        """Condition of a spatial operator; NULL if a geometry crosses itself or is a collection."""
 
     def within_distance(
         self, path: Sequence[str], longitude: float, latitude: float, metres: float
     ) -> Condition:
-        """Within a geodesic distance of a point; an empty path is the datum's own location."""
+        """Condition: within a geodesic distance of a point; of the location if path is empty."""
 
     # For indexes: each is true wherever the exact condition is, and maybe elsewhere.
 
     def near(self, longitude: float, latitude: float, metres: float) -> Condition | None:
-        """Datums that may be within a distance of a point."""
+        """Condition for an index: may be within a distance of a point; ``None`` if of no use."""
 
     def touching(self, geometry: BaseGeometry) -> Condition | None:
-        """Datums whose location may have a point in common with a geometry."""
+        """Condition for an index: the location may have a point in common with a geometry."""
 
     def containing(self, path: Sequence[str], value: Any) -> Condition | None:
-        """Datums whose metadata may have a JSON value at a path."""
+        """Condition for an index: metadata may have a JSON value at a path; ``None`` if no use."""

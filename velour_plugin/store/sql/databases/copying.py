@@ -21,7 +21,7 @@ _COPY_END = struct.pack(">h", -1)
 
 
 def binary_rows(table: Table, values_of: Columns) -> bytes:
-    """Rows in PostgreSQL's binary COPY format.
+    """Encode rows in PostgreSQL's binary COPY format.
 
     Rows are grouped by which of their values are NULL, so that all rows of a group
     have the same layout and numbers are written as one numpy array.

@@ -31,10 +31,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TEXT, insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
 from velour_plugin.domain.metadata import GEOJSON_TYPES
 from velour_plugin.filters.comparable_values import TAGS
+from velour_plugin.helpers.store_urls import HARMLESS
 from velour_plugin.store.sql.databases.backend import Column, Columns, Condition
 from velour_plugin.store.sql.databases.copying import binary_rows
 from velour_plugin.store.sql.filtering.casefold import casefolded
@@ -46,6 +48,8 @@ _FUNCTIONS = {
     "s_contains": "ST_Contains",
     "s_disjoint": "ST_Disjoint",
 }
+_LEAST = 0.001
+"""Metres: nearer places are found with the index a little wider."""
 _LOCATION: Column = literal_column("datums.location::geometry", NullType())
 """The plain column: its type would wrap it in ST_AsBinary."""
 _EARTH = func.ST_MakeEnvelope(-180, -90, 180, 90, 4326)
@@ -63,8 +67,12 @@ class PostGIS:
 
     def open(self, url: URL) -> Engine:
         """Create an engine; the database must exist, with or without tables."""
-        driver = url.set(drivername="postgresql+psycopg2")  # COPY needs this driver
-        return create_engine(driver, connect_args={"connect_timeout": 10})
+        # COPY needs this driver; options that may be secret are not in the engine's URL, which
+        # SQLAlchemy shows
+        secret = {name: url.query[name] for name in url.query if name not in HARMLESS}
+        driver = url.set(drivername="postgresql+psycopg2").difference_update_query([*secret])
+        patience = {} if "connect_timeout" in url.query else {"connect_timeout": 10}
+        return create_engine(driver, connect_args={**patience, **secret})
 
     def exists(self, url: URL) -> bool:
         """Return true: opening it finds out."""
@@ -78,8 +86,17 @@ class PostGIS:
         statement = f"COPY {table.name} ({names}) FROM STDIN WITH (FORMAT binary)"
         driver = connection.connection.driver_connection
         assert driver is not None
-        with driver.cursor() as cursor:
-            cursor.copy_expert(statement, io.BytesIO(binary_rows(table, columns)))
+        errors = connection.dialect.loaded_dbapi
+        try:
+            with driver.cursor() as cursor:
+                cursor.copy_expert(statement, io.BytesIO(binary_rows(table, columns)))
+        except (errors.Error, SystemError) as error:
+            if driver.closed:  # or rolling back would fail as well, and hide this
+                connection.invalidate(error)
+            known = error if isinstance(error, errors.Error) else errors.OperationalError(error)
+            raise DBAPIError.instance(
+                statement, None, known, errors.Error, dialect=connection.dialect
+            ) from error
 
     def lock(self, connection: Connection, name: str) -> None:
         """Let one transaction at a time write to a dataset; readers are not held up."""
@@ -114,7 +131,7 @@ class PostGIS:
         """Do nothing: the GiST index updates itself."""
 
     def value(self, path: Sequence[str], kind: str) -> Column:
-        """Use ``jsonb_typeof``; numbers are compared as float64, text by its bytes."""
+        """SQL for metadata by ``jsonb_typeof``; numbers compare as float64, text by its bytes."""
         document = _there(path)
         if kind == "duration":
             return cast(_text_at(document, TAGS[kind]), Float(53))
@@ -124,27 +141,27 @@ class PostGIS:
         return _typed(document, kind)
 
     def absent(self, path: Sequence[str]) -> Condition:
-        """Nothing there, or JSON's null."""
+        """Condition: nothing is there, or JSON's null."""
         return func.coalesce(func.jsonb_typeof(_there(path)), "null") == "null"
 
     def text(self, value: Column) -> Column:
-        """Compare by bytes of UTF-8, whatever the database's collation."""
+        """SQL for a text that compares by bytes of UTF-8, whatever the database's collation."""
         return value.collate("C")
 
     def casefold(self, text: Column) -> Column:
-        """Fold in SQL: PostgreSQL knows lower case only."""
+        """SQL for a folded text, letter by letter: PostgreSQL knows lower case only."""
         return casefolded(text)
 
     def like(self, text: Column, pattern: str) -> Condition:
-        """LIKE; its escape character is the backslash."""
+        """Condition by LIKE, whose escape character is the backslash."""
         return text.op("LIKE", is_comparison=True)(pattern)
 
     def one_of(self, value: Column, values: Sequence[Any]) -> Condition:
-        """IN."""
+        """Condition by IN."""
         return value.in_(list(values))
 
     def holds(self, path: Sequence[str], kind: str, value: Any) -> Condition:
-        """Compare the items one by one."""
+        """Condition that compares the items one by one."""
         document = _there(path)
         is_list = func.jsonb_typeof(document) == "array"
         items = func.jsonb_array_elements(case((is_list, document)))
@@ -160,32 +177,35 @@ class PostGIS:
         return case((is_list, held))
 
     def location(self) -> Column:
-        """The geography in degrees on a plane."""
+        """SQL for the geography of the location, in degrees on a plane."""
         return _comparable(_LOCATION)
 
     def geometry(self, path: Sequence[str]) -> Column:
-        """GeoJSON and nothing else beside it."""
+        """SQL for GeoJSON, with nothing else beside it, as a geometry."""
         return _comparable(_geojson(path))
 
     def shape(self, geometry: BaseGeometry) -> Column:
-        """In degrees on WGS84."""
+        """SQL for a geometry in degrees on WGS84."""
         return func.ST_GeomFromWKB(
             literal(shapely.to_wkb(geometry), LargeBinary), 4326, type_=NullType()
         )
 
     def related(self, op: str, left: Column, right: Column) -> Condition:
-        """Planar in degrees, as OGC's operators are on WGS84."""
+        """Condition of a spatial operator, planar in degrees, as OGC's operators are on WGS84."""
         related: Condition = getattr(func, _FUNCTIONS[op])(left, right, type_=Boolean)
         return related
 
     def within_distance(
         self, path: Sequence[str], longitude: float, latitude: float, metres: float
     ) -> Condition:
-        """ST_DWithin on geography: on the WGS84 ellipsoid."""
+        """Condition by ST_DWithin on geography: on the WGS84 ellipsoid."""
         srid_point = func.ST_SetSRID(func.ST_MakePoint(longitude, latitude), 4326)
         point = func.geography(srid_point, type_=NullType())
         if not path:
-            return func.ST_DWithin(datums.c.location, point, metres, type_=Boolean)
+            wide = func.ST_DWithin(datums.c.location, point, max(metres, _LEAST), type_=Boolean)
+            # the index has no width for 0: it would miss 180 at -180
+            exact = func.ST_Distance(datums.c.location, point, type_=Float(53)) <= metres
+            return wide if metres >= _LEAST else wide & exact
         geometry = _geojson(path)
         near = func.ST_DWithin(
             func.geography(geometry, type_=NullType()), point, metres, type_=Boolean
@@ -193,15 +213,15 @@ class PostGIS:
         return case((func.ST_CoveredBy(geometry, _EARTH), near))
 
     def near(self, longitude: float, latitude: float, metres: float) -> Condition | None:
-        """ST_DWithin uses its index by itself."""
+        """Return ``None``: ST_DWithin uses its index by itself."""
         return None
 
     def touching(self, geometry: BaseGeometry) -> Condition | None:
-        """Boxes that overlap."""
+        """Condition for the index: bounding boxes that overlap."""
         return _LOCATION.op("&&", is_comparison=True)(self.shape(geometry))
 
     def containing(self, path: Sequence[str], value: Any) -> Condition | None:
-        """``@>``, which the index over metadata answers."""
+        """Condition by ``@>``, which the index over metadata answers."""
         ways = [{".".join(path): value}]
         if len(path) > 1:
             ways.append(reduce(lambda inside, step: {step: inside}, reversed(path), value))

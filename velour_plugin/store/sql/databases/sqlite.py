@@ -37,6 +37,7 @@ from velour_plugin.errors import StoreUnavailable
 from velour_plugin.filters.comparable_values import TAGS
 from velour_plugin.filters.geodesy import box_around
 from velour_plugin.helpers.libraries import shapely
+from velour_plugin.helpers.store_urls import masked_url
 from velour_plugin.store.sql.databases.backend import Column, Columns, Condition
 from velour_plugin.store.sql.databases.sqlite_functions import FUNCTIONS
 from velour_plugin.store.sql.head import STATISTICS
@@ -61,10 +62,11 @@ class Sqlite:
     def open(self, url: URL) -> Engine:
         """Create an engine; the file is created when first written to, its folder must exist."""
         database = url.database
-        if database and database != ":memory:" and not Path(database).resolve().parent.is_dir():
+        folder = Path(database or "").resolve().parent
+        if database and database != ":memory:" and not folder.is_dir():
             raise StoreUnavailable(
-                f"store {str(url)!r}: the folder {str(Path(database).resolve().parent)!r} does not "
-                "exist; make it first, or name another place with --store or VELOUR_STORE_URI."
+                f"store {masked_url(str(url))!r}: the folder {str(folder)!r} does not exist; make "
+                "it first, or name another place with --store or VELOUR_STORE_URI."
             )
         # keys are looked up as they are, so they are not escaped to ASCII
         engine = create_engine(url, json_serializer=json.JSONEncoder(ensure_ascii=False).encode)
@@ -133,7 +135,7 @@ class Sqlite:
             connection.exec_driver_sql(f"INSERT INTO {_PLACES} VALUES (?, ?, ?, ?, ?)", rows)
 
     def value(self, path: Sequence[str], kind: str) -> Column:
-        """Use ``json_type`` and ``json_extract``."""
+        """SQL for metadata by ``json_type`` and ``json_extract``."""
         document, where = _at(path, TAGS.get("datetime" if kind == "day" else kind))
         value: Column = func.json_extract(document, where)
         if kind == "day":
@@ -146,28 +148,28 @@ class Sqlite:
         return case((is_kind.in_(_KINDS[kind]), value))
 
     def absent(self, path: Sequence[str]) -> Condition:
-        """Nothing there, or JSON's null."""
+        """Condition: nothing is there, or JSON's null."""
         return func.coalesce(func.json_type(*_at(path)), "null") == "null"
 
     def text(self, value: Column) -> Column:
-        """SQLite compares bytes of UTF-8, which have the order of code points."""
+        """Return the text: SQLite compares bytes of UTF-8, which have the order of code points."""
         return value
 
     def casefold(self, text: Column) -> Column:
-        """Call the function in Python."""
+        """SQL for a text folded by a function in Python."""
         return func.velour_casefold(text)
 
     def like(self, text: Column, pattern: str) -> Condition:
-        """LIKE, case-sensitive by a setting of every connection."""
+        """Condition by LIKE, case-sensitive by a setting of every connection."""
         return text.like(pattern, escape="\\")
 
     def one_of(self, value: Column, values: Sequence[Any]) -> Condition:
-        """One parameter, however many values there are."""
+        """Condition with one parameter, however many values there are."""
         items = func.json_each(json.dumps(list(values))).table_valued("value")
         return value.in_(select(items.c.value))
 
     def holds(self, path: Sequence[str], kind: str, value: Any) -> Condition:
-        """Compare the items one by one."""
+        """Condition that compares the items one by one."""
         document, where = _at(path)
         items = func.json_each(document, where).table_valued("value", "type", "fullkey")
         extracted: Column = items.c.value
@@ -184,39 +186,39 @@ class Sqlite:
         return case((func.json_type(document, where) == "array", held))
 
     def location(self) -> Column:
-        """The location's WKB."""
+        """SQL for the WKB of a datum's location."""
         return datums.c.location
 
     def geometry(self, path: Sequence[str]) -> Column:
-        """Call the function in Python."""
+        """SQL for GeoJSON as WKB, by a function in Python."""
         return func.velour_geometry(func.json_extract(*_at(path)))
 
     def shape(self, geometry: BaseGeometry) -> Column:
-        """The geometry's WKB."""
+        """SQL for a geometry's WKB."""
         return literal(shapely.to_wkb(geometry), LargeBinary)
 
     def related(self, op: str, left: Column, right: Column) -> Condition:
-        """Call shapely for each geometry."""
+        """Condition by a function that calls shapely for each geometry."""
         related: Condition = getattr(func, f"velour_{op}")(left, right)
         return related == 1
 
     def within_distance(
         self, path: Sequence[str], longitude: float, latitude: float, metres: float
     ) -> Condition:
-        """Compute the distance of each geometry."""
+        """Condition by a function that computes the distance of each geometry."""
         location = self.geometry(path) if path else datums.c.location
         return func.velour_distance(location, longitude, latitude) <= metres
 
     def near(self, longitude: float, latitude: float, metres: float) -> Condition | None:
-        """Look up the R*Tree."""
+        """Condition that looks up the R*Tree for locations near a point."""
         return _in_box(box_around(longitude, latitude, metres))
 
     def touching(self, geometry: BaseGeometry) -> Condition | None:
-        """Look up the R*Tree."""
+        """Condition that looks up the R*Tree for locations in a geometry's bounds."""
         return _in_box(geometry.bounds)
 
     def containing(self, path: Sequence[str], value: Any) -> Condition | None:
-        """SQLite has no index over metadata."""
+        """Return ``None``: SQLite has no index over metadata."""
         return None
 
 

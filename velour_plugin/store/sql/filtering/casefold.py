@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TEXT, aggregate_order_by
 
 
 def casefolded(text: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Text without its case, letter by letter; most is ASCII, which is quicker."""
+    """SQL for a text without its case, letter by letter; most is ASCII, which is quicker."""
     split = func.regexp_split_to_table(text, "")
     letters = split.table_valued("letter", with_ordinality="place", name="letters")
     letters = letters.render_derived()

@@ -51,7 +51,7 @@ _OF_FACTS = ("number", "string")
 
 
 def condition(node: Node, backend: Backend, dataset: str) -> Condition:
-    """The condition that selects a filter's datums.
+    """Translate a filter to the SQL condition that selects its datums.
 
     Args:
         node: as :func:`velour_plugin.filters.parse_filter` made it.

@@ -15,7 +15,7 @@ from velour_plugin.store.sql.databases.backend import Backend, Column, Condition
 
 
 def value(prop: Property, kind: str, backend: Backend) -> Column:
-    """A fact, or the number of a datum's annotations; NULL where it is of another kind."""
+    """SQL for a fact, or the number of a datum's annotations; NULL where it is of another kind."""
     if prop.name == "datum.truths":
         return _truths() if kind == "number" else null()
     only = _facts(str(prop.fact)).where(schema.facts.c.listed == 0)
@@ -27,7 +27,7 @@ def value(prop: Property, kind: str, backend: Backend) -> Column:
 
 
 def holds(prop: Property, item: object) -> Condition:
-    """Whether a list has an item; NULL where a fact is missing or no list.
+    """Condition: a list has an item; NULL where a fact is missing or no list.
 
     Every datum has a list of tags and of labels, maybe empty: these are never NULL.
     """
@@ -40,7 +40,7 @@ def holds(prop: Property, item: object) -> Condition:
 
 
 def absent(prop: Property) -> Condition | None:
-    """Whether a datum lacks a fact; ``None`` for properties that every datum has."""
+    """Condition: a datum lacks a fact; ``None`` for properties that every datum has."""
     if prop.fact is None or prop.fact == TAGS:
         return None
     return ~exists(_facts(prop.fact))

@@ -19,7 +19,7 @@ _TOUCHING = ("s_intersects", "s_within", "s_contains")
 
 
 def hint(node: Node, backend: Backend) -> Condition | None:
-    """A condition for indexes; ``None`` where none can help."""
+    """Return a condition for indexes, which a filter implies; ``None`` where none can help."""
     if not isinstance(node, Call):
         return None
     if node.op in ("and", "or"):

@@ -19,7 +19,8 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 _SQLITE = re.compile(r"sqlite:///(?P<path>[^?]+)")
-_POSTGRES = re.compile(r"postgres(ql)?(\+psycopg2)?(?P<rest>://[^?]*/[^?/%]+)")
+_POSTGRES = re.compile(r"postgres(ql)?(\+psycopg2)?(?P<rest>://([^@/?#]*@)?[^@/?#]*/[^@/?#%]+)")
+"""Only what the driver and SQLAlchemy read alike: no password with ``@``, ``/``, ``?`` or ``#``."""
 _PATIENCE = 30
 """Seconds to wait for a writer, as a store does."""
 
@@ -27,7 +28,7 @@ Row = tuple[Any, ...]
 
 
 class NotPlain(Exception):
-    """Only an open store can answer."""
+    """Raised where this package cannot answer: the store must be opened."""
 
 
 class Transaction(Protocol):
@@ -39,10 +40,10 @@ class Transaction(Protocol):
     def rows(
         self, statement: str, values: Sequence[Any] = (), large: bool = False
     ) -> Iterable[Row]:
-        """The rows of a statement; large ones a few at a time."""
+        """Execute a statement and iterate over its rows; if ``large``, fetch a few at a time."""
 
     def moment(self, moment: dt.datetime) -> Any:
-        """A moment as the store writes it."""
+        """Convert a moment to a parameter, as the store writes it."""
 
 
 Driver = Callable[[bool], AbstractContextManager[Transaction]]
@@ -50,7 +51,7 @@ Driver = Callable[[bool], AbstractContextManager[Transaction]]
 
 
 def driver_of(url: str) -> Driver:
-    """The driver behind the URL of a store.
+    """Return the driver behind the URL of a store.
 
     Raises:
         NotPlain: the URL has options, or is of another database.
@@ -83,7 +84,7 @@ def is_missing(url: str) -> bool:
 
 @contextmanager
 def new_file(url: str) -> Iterator[NewFile]:
-    """Make an SQLite file in one transaction: nobody sees it half written.
+    """Context manager that makes an SQLite file in one transaction: nobody sees it half written.
 
     Raises:
         NotPlain: there is something in it by now, or it cannot be written.
@@ -134,12 +135,12 @@ class _Sqlite:
             raise NotPlain from error
 
     def moment(self, moment: dt.datetime) -> str:
-        """In UTC, without a zone in the text."""
+        """Write a moment in UTC, without a zone in the text."""
         return moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 class NewFile(_Sqlite):
-    """A file that nobody else has: its tables are made and filled."""
+    """A new SQLite file, in whose only transaction tables are made and filled."""
 
     def execute(self, statements: str) -> None:
         """Execute statements that end with a semicolon each, where a line ends."""
@@ -216,12 +217,12 @@ class _Postgres:
 
 
 def from_json(value: Any) -> Any:
-    """JSON as either driver returns it: SQLite's as text."""
+    """Return JSON of either driver as values: SQLite's comes as text."""
     return json.loads(value) if isinstance(value, str) else value
 
 
 def moment_of(value: Any) -> dt.datetime | None:
-    """A moment as either driver returns it: SQLite's as text, in UTC."""
+    """Return a moment of either driver, in UTC: SQLite's comes as text; ``None`` stays."""
     if not isinstance(value, str):
         known: dt.datetime | None = value
         return known

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def write_first(file: NewFile, dataset: Dataset, evaluation: Evaluation) -> Version:
-    """Make the tables of a store, with a dataset and an evaluation that belongs to no run.
+    """Make the tables of a store with a dataset and an evaluation of no run; return its version.
 
     Args:
         file: in whose transaction all is written.

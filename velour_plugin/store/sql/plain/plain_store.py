@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PlainStore:
-    """The part of a store that answering a query needs.
+    """The part of a store that answering a query needs, without SQLAlchemy.
 
     Args:
         driver: of its database.
@@ -33,7 +33,7 @@ class PlainStore:
 
     @contextmanager
     def snapshot(self) -> Iterator[PlainSnapshot]:
-        """Read from one moment of the store."""
+        """Context manager of a snapshot: reads inside the block are of one moment of the store."""
         snapshot = PlainSnapshot(self._driver, lambda: self.opened)
         try:
             check_revisions(snapshot.transaction, self._heads)
@@ -50,7 +50,7 @@ class PlainStore:
 
     @cached_property
     def opened(self) -> Store:
-        """The store itself."""
+        """The store itself, opened when this is first read."""
         store = self._open()
         self._closing.callback(store.close)
         return store

@@ -56,7 +56,7 @@ def table_of_rows(
     names: Mapping[int, LabelName],
     labels: Sequence[LabelName] = (),
 ) -> AnnotationTable:
-    """A table from rows of the database.
+    """Make a table from rows of the database.
 
     Args:
         columns: values of rows by column: ``datum``, ``NUMBERS``, maybe ``score`` and ``OBJECTS``.
@@ -85,7 +85,7 @@ def table_of_rows(
 def label_ids(
     connection: Connection, backend: Backend, names: Sequence[LabelName]
 ) -> NDArray[np.int64]:
-    """Ids of labels, in order; those that are new are stored."""
+    """Return the ids of labels, in order; those that are new are stored."""
     # in one order everywhere, so that two writers cannot deadlock
     new_rows = [{"key": key, "value": value} for key, value in sorted(set(names))]
     backend.insert_missing(connection, schema.labels, new_rows)
@@ -99,7 +99,7 @@ def label_ids(
 
 
 def geometry_of(value: Any) -> BaseGeometry | None:
-    """A geometry as either database returns it."""
+    """Convert a geometry as either database returns it to shapely; ``None`` stays."""
     if value is None:
         return None
     return shapely.from_wkb(bytes(getattr(value, "data", value)))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def datum_columns(dataset: Dataset) -> dict[str, Sequence[Any]]:
-    """Columns of datums, a row each."""
+    """Make the columns of the table of datums, a row each."""
     nothing = [None] * len(dataset)
     metadata, places = dataset.datums.metadata or nothing, dataset.datums.locations or nothing
     return {
@@ -42,7 +42,7 @@ def datum_columns(dataset: Dataset) -> dict[str, Sequence[Any]]:
 def region_columns(
     table: AnnotationTable, label_ids: NDArray[np.int64]
 ) -> dict[str, Sequence[Any] | NDArray[Any]]:
-    """Columns of annotations, a row each; those without a value are left out.
+    """Make the columns of the table of annotations, a row each; empty columns are left out.
 
     Args:
         table: of annotations.
@@ -75,7 +75,7 @@ def _object_columns(table: AnnotationTable) -> dict[str, Sequence[Any]]:
 def metric_columns(
     evaluation: Evaluation, label_ids: Mapping[LabelName, int]
 ) -> dict[str, Sequence[Any] | NDArray[Any]]:
-    """Columns of an evaluation's metrics, a row each; there must be one at least.
+    """Make the columns of the table of metrics, a row each; there must be one at least.
 
     Args:
         evaluation: whose measured metrics they are.
@@ -94,7 +94,7 @@ def metric_columns(
 
 
 def ledger_pieces(evaluation: Evaluation) -> LedgerPieces:
-    """A ledger as a store keeps it.
+    """Divide an evaluation's ledger into pieces, as a store keeps it.
 
     Raises:
         InvalidInput: a piece is larger than a database takes.
@@ -110,7 +110,7 @@ def ledger_pieces(evaluation: Evaluation) -> LedgerPieces:
 
 
 def storable(content: bytes, name: str) -> bytes:
-    """Refuse what no database takes as one value.
+    """Return a blob, or refuse one that is too large for any database.
 
     Raises:
         InvalidInput: it is too large.
@@ -129,7 +129,7 @@ _LARGEST = 1_000_000_000
 
 
 def wkb_of(geometry: BaseGeometry | None) -> bytes | None:
-    """A geometry as both databases take it."""
+    """Encode a geometry as WKB, which both databases take; ``None`` stays."""
     return None if geometry is None else bytes(shapely.to_wkb(geometry))
 
 
@@ -158,5 +158,5 @@ def _mask_bytes(shapes: RegionColumn) -> list[bytes | None]:
 
 
 def each(values: Iterable[Any], spell: Callable[[Any], Any]) -> list[Any]:
-    """Spell what is there."""
+    """Apply ``spell`` to each value but ``None``."""
     return [None if value is None else spell(value) for value in values]

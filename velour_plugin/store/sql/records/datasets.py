@@ -46,7 +46,7 @@ VERSION = (
 def save_version(
     connection: Connection, backend: Backend, dataset: Dataset | PartitionedDataset, digest: str
 ) -> Version:
-    """Store a dataset's ground truth; content that is there already is not stored again.
+    """Store a dataset's ground truth and return its version; what is there is not stored again.
 
     Of a partitioned dataset a part at a time is in memory, and the ids of all datums.
 
@@ -107,7 +107,7 @@ def write_version(
     content: VersionContent,
     datum_ids: NDArray[np.int64],
 ) -> Version:
-    """Write the next version of a dataset, from the ids of stored datums in order."""
+    """Write and return the next version of a dataset, from the ids of stored datums in order."""
     newest = find_versions(connection, name)
     statement = insert(schema.versions).values(
         dataset_id=_dataset_id(connection, backend, name),
@@ -129,19 +129,19 @@ def write_version(
 
 
 def find_versions(connection: Connection, name: str) -> list[Version]:
-    """Versions of a dataset, the newest first; empty when there is no dataset of that name."""
+    """Return the versions of a dataset, the newest first; empty without a dataset of that name."""
     query = _versions().where(schema.datasets.c.name == name)
     rows = connection.execute(query.order_by(schema.versions.c.number.desc()))
     return [Version(*row) for row in rows]
 
 
 def dataset_names(connection: Connection) -> list[str]:
-    """Names of all datasets, sorted."""
+    """Return the names of all datasets, sorted."""
     return sorted(connection.scalars(select(schema.datasets.c.name)))
 
 
 def known_versions(connection: Connection, name: str) -> list[Version]:
-    """Versions of a dataset, the newest first.
+    """Return the versions of a dataset, the newest first.
 
     Raises:
         UnknownName: no dataset has that name; the nearest is named.
@@ -153,7 +153,7 @@ def known_versions(connection: Connection, name: str) -> list[Version]:
 
 
 def numbered(connection: Connection, name: str, number: int | None) -> Version:
-    """A version of a dataset by its number; the newest for ``None``.
+    """Return a version of a dataset by its number; the newest for ``None``.
 
     Raises:
         UnknownName: no dataset has that name.
@@ -169,7 +169,7 @@ def numbered(connection: Connection, name: str, number: int | None) -> Version:
 def select_datums(
     connection: Connection, version: Version, condition: ColumnElement[Any] | None
 ) -> DatumSelection:
-    """Datums of a version that meet a condition, in the version's order."""
+    """Return the datums of a version that meet a condition, in the version's order."""
     query = _members(version, schema.datums.c.uid, schema.version_datums.c.position)
     if condition is not None:
         query = query.where(condition)
@@ -179,7 +179,7 @@ def select_datums(
 
 
 def version_uids(connection: Connection, version_id: int) -> list[str]:
-    """Uids of all datums of a version, in its order."""
+    """Return the uids of all datums of a version, in its order."""
     members = schema.version_datums.c
     query = select(schema.datums.c.uid).join(schema.version_datums)
     query = query.where(members.version_id == version_id).order_by(members.position)
@@ -187,7 +187,7 @@ def version_uids(connection: Connection, version_id: int) -> list[str]:
 
 
 def members_of(connection: Connection, version: Version) -> list[tuple[str, int, str]]:
-    """Uid, row id and digest of each datum of a version; the digest includes its ground truth."""
+    """Return uid, row id and digest, its ground truth included, of each datum of a version."""
     columns = schema.datums.c
     query = _members(version, columns.uid, columns.id, columns.digest)
     return [(uid, number, digest) for uid, number, digest in connection.execute(query)]

@@ -22,13 +22,13 @@ from velour_plugin.plugins.installed import installed
 
 
 def with_computed_details(evaluation: Evaluation) -> Evaluation:
-    """Add metrics of details, computed when first read, to an evaluation with stored metrics."""
+    """Return an evaluation with stored metrics and those of details, computed when first read."""
     metrics = Metrics(evaluation.metrics, partial(_detail_metrics, evaluation.ledger))
     return replace(evaluation, metrics=metrics)
 
 
 def match_again(certificate: Certificate, dataset: Dataset, ledger: Ledger) -> Ledger:
-    """The ledger of an evaluation with the tables of details that were not stored.
+    """Match again, and return the stored ledger with the tables of details that it lacked.
 
     Args:
         certificate: of the evaluation.
@@ -39,7 +39,10 @@ def match_again(certificate: Certificate, dataset: Dataset, ledger: Ledger) -> L
         StoreUnavailable: the installed evaluator makes another ledger.
     """
     evaluator = installed().evaluator(certificate.evaluator)
-    again = Question.certified(evaluator, certificate).match(dataset).ledger
+    # older versions decided some parameters by the data, and only the ledger says how
+    parameters = {**certificate.parameters, **ledger.parameters}
+    question = Question.certified(evaluator, replace(certificate, parameters=parameters))
+    again = question.match(dataset).ledger
     if again is None or not _agree(ledger, again):
         raise StoreUnavailable(
             f"details of {dataset.model!r} on {dataset.name!r} were not stored, and "

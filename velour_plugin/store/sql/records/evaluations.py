@@ -22,6 +22,7 @@ from sqlalchemy import (
     or_,
     select,
     union_all,
+    update,
 )
 
 from velour_plugin.domain.columns.annotation_table import AnnotationTable
@@ -30,8 +31,9 @@ from velour_plugin.domain.encoding.codec import table_from_bytes, table_to_bytes
 from velour_plugin.domain.evaluation import Certificate, EvaluatedRun, Evaluation, Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import NotFound
+from velour_plugin.errors import DamagedContent, NotFound
 from velour_plugin.partitions import PartitionedDataset, parts_of
+from velour_plugin.store.ledgers import LeanLedger, uids_from_bytes, undamaged
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.databases.backend import Backend
 from velour_plugin.store.sql.records.annotation_rows import label_ids
@@ -71,6 +73,8 @@ def save_evaluation(
         )
         _save_metrics(connection, backend, evaluation)
         _save_ledger(connection, backend, dataset, evaluation)
+    elif _is_damaged(connection, evaluation.id):
+        _replace_ledger(connection, backend, dataset, evaluation)
     if evaluation.run is not None:
         link_run(connection, evaluation.id, evaluation.run)
 
@@ -92,7 +96,7 @@ def link_run(connection: Connection, evaluation_id: str, run: EvaluatedRun) -> N
 
 
 def dataset_of(connection: Connection, evaluation_id: str) -> str:
-    """Name of the dataset that an evaluation is on.
+    """Return the name of the dataset that an evaluation is on.
 
     Raises:
         NotFound: no evaluation has that id.
@@ -147,12 +151,12 @@ def load_evaluation(connection: Connection, evaluation_id: str, ledger: Ledger) 
 
 
 def candidates(connection: Connection, dataset: str) -> list[Candidate]:
-    """Every evaluation of any version of a dataset, once for each run; the newest first."""
+    """Return every evaluation of any version of a dataset, once for each run; the newest first."""
     return _candidates(connection, schema.datasets.c.name == dataset)
 
 
 def candidates_named(connection: Connection, name: str) -> list[Candidate]:
-    """Evaluations of a run by its id or name, of a model, or by their own id; the newest first."""
+    """Return the evaluations of a run (id or name), of a model, or of that id; the newest first."""
     runs, evaluations = schema.evaluation_runs.c, schema.evaluations.c
     return _candidates(
         connection,
@@ -166,7 +170,7 @@ def candidates_named(connection: Connection, name: str) -> list[Candidate]:
 
 
 def run_names(connection: Connection) -> set[str]:
-    """Names that :func:`candidates_named` accepts, without ids of evaluations."""
+    """Return the names that :func:`candidates_named` accepts, without ids of evaluations."""
     runs = schema.evaluation_runs.c
     names = connection.scalars(select(runs.name).union(select(runs.run_id)))
     return {*filter(None, names), *connection.scalars(select(schema.evaluations.c.model))}
@@ -204,7 +208,7 @@ def _candidates(connection: Connection, *conditions: ColumnElement[bool]) -> lis
 def metric_values(
     connection: Connection, evaluation_ids: Iterable[str], name: str, label: Label | None
 ) -> dict[str, float | None]:
-    """Stored values of one metric, by evaluation; those without it are left out."""
+    """Return stored values of one metric, by evaluation; those without it are left out."""
     metrics = schema.metrics.c
     query = select(metrics.evaluation_id, metrics.value).where(
         metrics.evaluation_id.in_(list(evaluation_ids)), metrics.name == name
@@ -221,7 +225,7 @@ def metric_values(
 def metric_labels(
     connection: Connection, evaluation_ids: Iterable[str], name: str
 ) -> set[tuple[str, str]]:
-    """Labels, as (key, value), that evaluations have a metric of."""
+    """Return the labels, as (key, value), that any of the evaluations has a metric of."""
     metrics, labels = schema.metrics.c, schema.labels.c
     query = select(labels.key, labels.value).join_from(schema.labels, schema.metrics)
     query = query.where(metrics.evaluation_id.in_(list(evaluation_ids)), metrics.name == name)
@@ -229,7 +233,7 @@ def metric_labels(
 
 
 def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[str]:
-    """Names of the metrics that evaluations have."""
+    """Return the names of the stored metrics of any of the evaluations."""
     metrics = schema.metrics.c
     query = select(metrics.name).where(metrics.evaluation_id.in_(list(evaluation_ids))).distinct()
     return set(connection.scalars(query))
@@ -238,7 +242,7 @@ def metric_names(connection: Connection, evaluation_ids: Iterable[str]) -> set[s
 def prediction_bytes(
     connection: Connection, evaluation_ids: Sequence[str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Read encoded predictions, by evaluation id and number of the part, in any order.
+    """Yield encoded predictions, by evaluation id and number of the part, in any order.
 
     One statement; the name "3f2a 0" is the first part of the predictions of 3f2a.
     """
@@ -257,15 +261,16 @@ def load_predictions(connection: Connection, evaluation_id: str) -> AnnotationTa
     uids = version_uids(connection, version_id_of(connection, evaluation_id))
     index_of = {uid: index for index, uid in enumerate(uids)}
     blobs = dict(prediction_bytes(connection, [evaluation_id]))
-    parts = [
-        table_from_bytes(blobs[f"{evaluation_id} {part}"], index_of)[0]
-        for part in range(len(blobs))
-    ]
+    with undamaged(f"the prediction set of evaluation {evaluation_id}"):
+        parts = [
+            table_from_bytes(blobs[f"{evaluation_id} {part}"], index_of)[0]
+            for part in range(len(blobs))
+        ]
     return parts[0] if len(parts) == 1 else AnnotationTable.joined(parts)
 
 
 def version_id_of(connection: Connection, evaluation_id: str) -> int:
-    """Row id of the dataset version that an evaluation is of.
+    """Return the row id of the dataset version that an evaluation is of.
 
     Raises:
         NotFound: no evaluation has that id.
@@ -281,7 +286,7 @@ def version_id_of(connection: Connection, evaluation_id: str) -> int:
 def ledger_bytes(
     connection: Connection, evaluation_ids: Sequence[str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Read ledgers by their evaluations' ids and lists of datums by their digests, in any order.
+    """Yield ledgers by their evaluations' ids and lists of datums by their digests, in any order.
 
     One statement, that reads no details.
     """
@@ -303,7 +308,7 @@ def _few_at_a_time(query: Executable) -> Executable:
 
 
 def details_bytes(connection: Connection, evaluation_id: str) -> bytes | None:
-    """Read the details of a ledger; ``None`` where they are not stored yet."""
+    """Read the encoded details of a ledger; ``None`` where they are not stored yet."""
     details = schema.ledger_details.c
     query = select(details.content).where(details.evaluation_id == evaluation_id)
     content = connection.scalars(query).one_or_none()
@@ -313,9 +318,11 @@ def details_bytes(connection: Connection, evaluation_id: str) -> bytes | None:
 def save_details(
     connection: Connection, backend: Backend, evaluation_id: str, content: bytes
 ) -> None:
-    """Store the details of a ledger, unless they are stored already."""
+    """Store the details of a ledger, in place of those that are there."""
+    details = schema.ledger_details
     row = {"evaluation_id": evaluation_id, "content": storable(content, "details of a ledger")}
-    backend.insert_missing(connection, schema.ledger_details, [row])
+    connection.execute(delete(details).where(details.c.evaluation_id == evaluation_id))
+    backend.insert_missing(connection, details, [row])
 
 
 def _candidate(row: Any, known: dict[int, Version]) -> Candidate:
@@ -383,6 +390,35 @@ def _save_ledger(
     connection.execute(insert(schema.ledger_contents).values(lean))
     if pieces.details is not None:
         save_details(connection, backend, number, pieces.details)
+
+
+def _is_damaged(connection: Connection, evaluation_id: str) -> bool:
+    """Whether the stored ledger, or its list of datums, cannot be read back."""
+    blobs = dict(ledger_bytes(connection, [evaluation_id]))
+    try:
+        lean = LeanLedger.of(
+            blobs[evaluation_id],
+            lambda digest: uids_from_bytes(blobs[digest], digest),
+            evaluation_id,
+        )
+        lean.check()
+    except (DamagedContent, KeyError):
+        return True
+    return False
+
+
+def _replace_ledger(
+    connection: Connection,
+    backend: Backend,
+    dataset: Dataset | PartitionedDataset,
+    evaluation: Evaluation,
+) -> None:
+    for table in (schema.ledger_details, schema.ledger_contents):
+        connection.execute(delete(table).where(table.c.evaluation_id == evaluation.id))
+    _save_ledger(connection, backend, dataset, evaluation)
+    pieces, lists = ledger_pieces(evaluation), schema.uid_lists
+    whole = update(lists).where(lists.c.digest == pieces.digest).values(content=pieces.uids)
+    connection.execute(whole)  # others share it
 
 
 def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:

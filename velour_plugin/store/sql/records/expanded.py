@@ -41,7 +41,7 @@ def expand_predictions(connection: Connection, backend: Backend, evaluation_id: 
 
 
 def drop_expanded(connection: Connection, evaluation_id: str) -> int:
-    """Remove the rows that :func:`expand_predictions` wrote; returns their number."""
+    """Remove the rows that :func:`expand_predictions` wrote; return their number."""
     rows = schema.expanded_predictions
     return connection.execute(delete(rows).where(rows.c.evaluation_id == evaluation_id)).rowcount
 

@@ -48,7 +48,7 @@ def save_facts(connection: Connection, backend: Backend, version: Version, facts
 
 
 def delete_facts(connection: Connection, dataset: str, source: str) -> int:
-    """Delete all facts of a source about any version of a dataset; returns their number.
+    """Delete all facts of a source about any version of a dataset; return their number.
 
     Raises:
         UnknownName: there are no facts of the source.
@@ -66,7 +66,7 @@ def delete_facts(connection: Connection, dataset: str, source: str) -> int:
 def facts_of_version(
     connection: Connection, version: Version, source: str | None = None
 ) -> dict[str, dict[str, FactValue]]:
-    """Facts of a version's datums: by uid, by name such as ``fact.quality.blur``.
+    """Return the facts of a version's datums: by uid, then by name as ``fact.quality.blur``.
 
     Args:
         connection: to the store.
@@ -85,7 +85,7 @@ def facts_of_version(
 def facts_of_contents(
     connection: Connection, dataset: str, contents: Mapping[str, str]
 ) -> dict[str, dict[str, FactValue]]:
-    """Facts of a dataset in memory: of its datums whose content is stored; by uid, by name.
+    """Return the facts of a dataset in memory, of datums whose content is stored: by uid, by name.
 
     Args:
         connection: to the store.
@@ -98,7 +98,7 @@ def facts_of_contents(
 
 
 def known_facts(connection: Connection, dataset: str, names: Collection[str]) -> set[str]:
-    """The names, if all of these facts exist; otherwise the names of all facts that exist."""
+    """Return ``names`` if all of these facts exist; otherwise the names of all facts that exist."""
     if all(_exists(connection, dataset, name) for name in names):
         return set(names)
     columns = schema.facts.c
@@ -109,7 +109,7 @@ def known_facts(connection: Connection, dataset: str, names: Collection[str]) ->
 def tag(
     connection: Connection, backend: Backend, version: Version, name: str, uids: Iterable[str]
 ) -> int:
-    """Tag datums of a version; returns how many did not have the tag before.
+    """Tag datums of a version; return how many did not have the tag before.
 
     Raises:
         UnknownName: the version has no datum of that uid.
@@ -126,7 +126,7 @@ def tag(
 def untag(
     connection: Connection, backend: Backend, version: Version, name: str, uids: Iterable[str]
 ) -> int:
-    """Remove a tag from datums of a version; returns how many had it.
+    """Remove a tag from datums of a version; return how many had it.
 
     Raises:
         UnknownName: no datum of the dataset has the tag, or the version has no such datum.
@@ -142,7 +142,7 @@ def untag(
 
 
 def tags_of(connection: Connection, dataset: str) -> list[str]:
-    """Tags that datums of a dataset have, sorted."""
+    """Return the tags that datums of a dataset have, sorted."""
     columns = schema.facts.c
     query = select(columns.text).where(
         columns.datum_id.in_(_of_dataset(dataset)), columns.source == TAG_SOURCE

@@ -47,7 +47,7 @@ def diff_versions(connection: Connection, first: Version, second: Version) -> Ve
 
 
 def add_datums(connection: Connection, backend: Backend, addition: Dataset) -> Version:
-    """Make the next version of a dataset by adding datums to its newest one.
+    """Make and return the next version of a dataset by adding datums to its newest one.
 
     A datum whose uid is there already replaces the old one. Only the addition is
     sent: the rows of all other datums are shared.
@@ -88,7 +88,7 @@ def _content(
 
 
 def contents_of(connection: Connection, version: Version) -> Mapping[str, str]:
-    """Digest of each datum of a version with its ground truth, by uid."""
+    """Return the digest of each datum of a version with its ground truth, by uid."""
     return {uid: digest for uid, _, digest in members_of(connection, version)}
 
 

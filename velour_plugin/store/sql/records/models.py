@@ -40,7 +40,7 @@ def load_model(connection: Connection, name: str) -> Model:
 
 
 def load_models(connection: Connection) -> list[Model]:
-    """All stored models, by name."""
+    """Return all stored models, sorted by name."""
     rows = connection.execute(select(schema.models)).all()
     return sorted(map(_model, rows), key=lambda model: model.name)
 

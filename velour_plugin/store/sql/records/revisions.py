@@ -32,7 +32,7 @@ def advance(connection: Connection, names: Iterable[str]) -> None:
 
 
 def revision_of(datasets: Iterable[str] | None) -> ScalarSelect[int]:
-    """Number of writes that can have changed an answer; ``None`` for the whole store."""
+    """SQL for the number of writes that can have changed an answer; ``None`` is the whole store."""
     revisions = schema.revisions.c
     total = select(func.coalesce(func.sum(revisions.value), 0))
     if datasets is not None:

@@ -1,6 +1,6 @@
 """COCO files straight into columns, by the compiled reader; ``None`` for all that is unusual.
 
-What is refused, and in which words, is for the reader in :mod:`velour_integrations.formats.coco`
+What is refused, and in which words, is for :mod:`velour_integrations.formats.coco.coco_entries`
 to say, which looks at one entry after the other: it reads every file that is not read here.
 """
 
@@ -48,7 +48,7 @@ class Places:
         self.places = np.fromiter(whole.values(), np.int32, len(whole))[order]
 
     def of(self, ids: NDArray[np.int64]) -> NDArray[np.int32] | None:
-        """Positions of ids, ``(n,)``; ``None`` when one is unknown."""
+        """Return the positions of ids, ``(n,)``; ``None`` when one is unknown."""
         if not ids.size or not self.ids.size:
             return None if ids.size else np.empty(0, np.int32)
         first, last = int(self.ids[0]), int(self.ids[-1])
@@ -67,7 +67,7 @@ class Places:
 
 
 def read_instances(text: bytes) -> tuple[dict[str, Any], CocoRecords] | None:
-    """Images and categories of an instances file as JSON has them, and its annotations."""
+    """Read an instances file: images and categories as JSON, and annotations; or ``None``."""
     try:
         truth = read_truth(text)
     except (MalformedCoco, UseJson):
@@ -75,12 +75,15 @@ def read_instances(text: bytes) -> tuple[dict[str, Any], CocoRecords] | None:
     if not len(truth.annotations) or not truth.images.stop or not truth.categories.stop:
         return None  # maybe a list is missing
     lists = {"images": truth.images, "categories": truth.categories}
-    content = {name: json.loads(text[part.start : part.stop]) for name, part in lists.items()}
+    try:
+        content = {name: json.loads(text[part.start : part.stop]) for name, part in lists.items()}
+    except ValueError:  # a whole number of thousands of digits
+        return None
     return content, truth.annotations
 
 
 def read_detections(text: bytes) -> CocoRecords | None:
-    """The entries of a results file."""
+    """Read the entries of a results file; ``None`` where only the slow reader can say."""
     try:
         return read_results(text)
     except (MalformedCoco, UseJson):
@@ -94,7 +97,7 @@ def table_of(
     categories: Mapping[Any, int],
     labels: Sequence[LabelName],
 ) -> AnnotationTable | None:
-    """Annotations or results as a table; ``None`` when one of them may be wrong.
+    """Convert annotations or results to a table; ``None`` when one of them may be wrong.
 
     Args:
         records: of the file.

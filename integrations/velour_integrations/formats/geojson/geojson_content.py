@@ -6,25 +6,27 @@ features that name theirs.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from velour_integrations.formats.row_builder import by_name, read_bytes
+from velour_integrations.formats.geojson.geojson_properties import IMAGE, image_of
+from velour_integrations.formats.other_formats import way_out
+from velour_integrations.formats.row_builder import by_name
 from velour_plugin.errors import BadDataset
+from velour_plugin.plugin import parse_json, read_bytes
 
-IMAGE = ("image_id", "image", "file_name", "image_name", "ImageId", "uid")
-"""Properties that name a feature's image: the first that it has."""
 DEGREES = "OGC:CRS84"
 """Longitude and latitude, when a file names no other."""
+_LONGEST_CRS = 10_000
+"""Letters of a crs; the longest in PROJ's database, as WKT, have some 5,000."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A feature's properties, and its place in the file."""
+    """A feature: its image, properties and geometry, and where it stands, for messages."""
 
     image: str
     properties: Mapping[str, Any]
@@ -34,7 +36,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class GeoJsonContent:
-    """Features of all files, the images in their order, and the system of the coordinates."""
+    """Features of all files, the images in their order, and the coordinates' CRS or ``None``."""
 
     features: Sequence[Feature]
     images: Sequence[str]
@@ -55,14 +57,16 @@ def read_content(path: Path, only: str | None = None) -> GeoJsonContent:
             for at, item in enumerate(collection["features"])
         ]
     else:
-        files, loaded = {path.stem: path}, {path.stem: _load(path)}
-        listed = loaded[path.stem]["features"]
-        named = any(_image(item) is not None for item in listed)
+        stem = Path(path.name.removesuffix(".gz")).stem
+        files, loaded = {stem: path}, {stem: _load(path)}
+        listed = loaded[stem]["features"]
+        named = any(image_of(_properties(item), repr(os.fspath(path))) for item in listed)
         features = [
-            _feature(item, None if named else only or path.stem, at, path)
+            _feature(item, None if named else only or stem, at, path)
             for at, item in enumerate(listed)
         ]
-        images = dict.fromkeys([item.image for item in features] if named else [only or path.stem])
+        of_features = [item.image for item in features] if named else [only or stem]
+        images = dict.fromkeys(of_features)
     crs = _one_crs([(_crs(loaded[uid], file), file) for uid, file in files.items()])
     return GeoJsonContent(features, list(images), crs)
 
@@ -79,16 +83,20 @@ def _one_crs(systems: Sequence[tuple[str | None, Path]]) -> str | None:
 
 
 def _load(path: Path) -> Mapping[str, Any]:
+    text = read_bytes(path)
     try:
-        content = json.loads(read_bytes(path))
-    except ValueError as error:
-        raise BadDataset(f"{os.fspath(path)!r} is no JSON: {error}.") from error
+        content = parse_json(text, repr(os.fspath(path)))
+    except BadDataset as error:
+        raise BadDataset(f"{error}{way_out(text, 'geojson')}") from error
     if isinstance(content, list):  # as QuPath writes it
         content = {"features": content}
     elif isinstance(content, Mapping) and content.get("type") == "Feature":
         content = {**content, "features": [content]}
     if not isinstance(content, Mapping) or not isinstance(content.get("features"), list):
-        raise BadDataset(f"{os.fspath(path)!r} has no list of features: expected GeoJSON.")
+        raise BadDataset(
+            f"{os.fspath(path)!r} has no list of features: expected GeoJSON."
+            f"{way_out(text, 'geojson')}"
+        )
     return content
 
 
@@ -100,10 +108,11 @@ def _crs(content: Mapping[str, Any], path: Path) -> str | None:
         return None
     named = crs_member.get("properties") if isinstance(crs_member, Mapping) else None
     name = named.get("name") if isinstance(named, Mapping) else crs_member
-    if not isinstance(name, str):
+    name = " ".join(name.split()) if isinstance(name, str) else ""
+    if not name or not name.isprintable() or len(name) > _LONGEST_CRS:
         raise BadDataset(
-            f'{os.fspath(path)!r}: crs {crs_member!r}: expected {{"type": "name", "properties": '
-            f'{{"name": "EPSG:32611"}}}}, or null for pixels.'
+            f"{os.fspath(path)!r}: crs {str(crs_member)[:80]}: expected "
+            f'{{"type": "name", "properties": {{"name": "EPSG:32611"}}}}, or null for pixels.'
         )
     return DEGREES if name.endswith("CRS84") else name
 
@@ -113,21 +122,11 @@ def _properties(item: Any) -> Mapping[str, Any]:
     return properties if isinstance(properties, Mapping) else {}
 
 
-def first_of(properties: Mapping[str, Any], keys: Sequence[str]) -> Any:
-    """The first of some properties that has a value; ``None`` when none has."""
-    return next((properties[key] for key in keys if properties.get(key) is not None), None)
-
-
-def _image(item: Any) -> str | None:
-    image = first_of(_properties(item), IMAGE)
-    return None if image is None else str(image)
-
-
 def _feature(item: Any, image: str | None, at: int, path: Path) -> Feature:
     where = f"{os.fspath(path)!r}, feature number {at + 1}"
     if not isinstance(item, Mapping) or item.get("type") != "Feature":
         raise BadDataset(f'{where}: expected an object of "type": "Feature".')
-    image = _image(item) if image is None else image
+    image = image_of(_properties(item), where) if image is None else image
     if image is None:
         raise BadDataset(
             f"{where}: names no image, as others do; expected one of the properties "

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path as FilePath
-from typing import Any
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,16 +25,33 @@ from velour_integrations.formats.row_builder import (
     by_name,
     checked_score,
     class_names,
+    note_predictions,
     place_of,
-    read_bytes,
     read_lines,
 )
+from velour_integrations.formats.voc.xml_files import parse_xml
 from velour_plugin import AnnotationTable, Dataset, Datum
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import Path, Records, natural_order, read_records
+from velour_plugin.plugin import (
+    Path,
+    Records,
+    natural_order,
+    note_read,
+    note_repaired,
+    note_skipped,
+    read_records,
+)
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 _FLAGS = ("difficult", "truncated", "occluded")
-_DEVKIT = re.compile(r"comp\d+_det_[^_]+_(?P<label>.+)")
+_UNKNOWN = "unspecified"
+_MOST = 1e9
+"""Pixels; no image is as wide, and above 2**53 sums are no longer exact."""
+_OTHER_REGIONS = ("robndbox", "polygon", "segm", "mask")
+_DEVKIT = re.compile(r"comp\d+_([^_]+_)?det_[^_]+_(?P<label>.+)")
+"""``comp4_det_test_dog``; some write a word that tells runs apart before ``det``."""
 
 
 class VocFormat:
@@ -56,6 +72,8 @@ class VocFormat:
             _add_truths(rows, at, root, files[uid])
         records.check_used(uids, names)
         table, called = rows.table(), name or FilePath(path).resolve().stem
+        note_read("images", len(datums))
+        note_read("annotations", len(table))
         reader = partial(read_predictions, known=frozenset(uids))
         return Dataset.from_table(called, datums, table, reader=reader)
 
@@ -76,18 +94,29 @@ def read_predictions(dataset: Dataset, path: Path, known: Collection[str]) -> An
         raise InvalidInput(f"{os.fspath(path)!r}: expected a folder of XML files or lists: VOC.")
     rows = RowBuilder()
     files = by_name(_annotations(folder), {".xml"})
+    lists = by_name(folder, {".txt"})
+    if not files and not lists:
+        raise BadDataset(
+            f"{os.fspath(path)!r} holds neither XML files nor lists (.txt), a file a class with "
+            "image, confidence, xmin, ymin, xmax, ymax a line: expected VOC's predictions."
+        )
+    if files and lists:
+        note_skipped(
+            "text files beside XML files, no predictions",
+            repr(os.fspath(next(iter(lists.values())))),
+            len(lists),
+        )
     for uid, file in files.items():
         at = place_of(uid, dataset, known, repr(os.fspath(file)))
         if at is not None:
-            for item, where in _objects(_parsed(file), file):
-                confidence = item.findtext("confidence", item.findtext("score"))
-                rows.add(at, _label(item, where), _box(item, where),
-                         score=checked_score(confidence, where))  # fmt: skip
-    for uid, label, box, score, where in () if files else _listed(folder):
+            _add_predictions(rows, at, file)
+    for uid, label, box, score, where in () if files else _listed(lists):
         at = place_of(uid, dataset, known, where)
         if at is not None:
-            rows.add(at, label, box, score=score)
-    return rows.table(class_names(dataset))
+            rows.add(at, label, box=box, score=score)
+    table = rows.table(class_names(dataset))
+    note_predictions(dataset, table)
+    return table
 
 
 def _annotations(folder: FilePath) -> FilePath:
@@ -104,31 +133,38 @@ def _files(path: FilePath) -> dict[str, FilePath]:
         return files
     if path.suffix.lower() == ".xml":
         return {path.stem: path}
+    return _listed_files(path)
+
+
+def _listed_files(path: FilePath) -> dict[str, FilePath]:
+    """Files of the images in a list, of those in the folder Annotations beside ImageSets."""
     root = next((up for up in path.resolve().parents if (up / "Annotations").is_dir()), None)
-    files = {}
+    known = {} if root is None else by_name(root / "Annotations", {".xml"})
+    files: dict[str, FilePath] = {}
     for number, line in enumerate(read_lines(path), 1):
         if line.strip():
             uid = line.split()[0]
-            if root is None or not (root / "Annotations" / f"{uid}.xml").is_file():
+            if uid not in known:
                 raise BadDataset(
-                    f"{_line(path, number)}: no folder above it has Annotations/{uid}.xml: "
+                    f"{_line(path, number)}: no folder above it has Annotations/{uid[:60]}.xml: "
                     "expected a list in VOC's ImageSets/Main."
                 )
-            files[uid] = root / "Annotations" / f"{uid}.xml"
+            if uid in files:
+                note_repaired("images that a list names twice, read once", _line(path, number))
+            files[uid] = known[uid]
     return files
 
 
-def _parsed(path: FilePath) -> ElementTree.Element:
-    try:
-        root = ElementTree.fromstring(read_bytes(path))
-    except ElementTree.ParseError as error:
-        raise BadDataset(f"{os.fspath(path)!r} is no XML: {error}.") from error
+def _parsed(path: FilePath) -> Element:
+    root = parse_xml(path)
     if root.tag != "annotation":
-        raise BadDataset(f"{os.fspath(path)!r} holds <{root.tag}>, expected <annotation>: VOC.")
+        raise BadDataset(
+            f"{os.fspath(path)!r} holds <{root.tag[:60]}>, expected <annotation>: VOC."
+        )
     return root
 
 
-def _datum(uid: str, root: ElementTree.Element, path: FilePath, records: Records) -> Datum:
+def _datum(uid: str, root: Element, path: FilePath, records: Records) -> Datum:
     properties: dict[str, Any] = {}
     file_name = (root.findtext("filename") or "").strip()
     if file_name:
@@ -141,41 +177,57 @@ def _datum(uid: str, root: ElementTree.Element, path: FilePath, records: Records
     return Datum(uid, {**properties, **extra}, location)
 
 
-def _add_truths(rows: RowBuilder, at: int, root: ElementTree.Element, path: FilePath) -> None:
+def _add_truths(rows: RowBuilder, at: int, root: Element, path: FilePath) -> None:
     for item, where in _objects(root, path):
         properties: dict[str, Any] = {flag: True for flag in _FLAGS if _flag(item, flag, where)}
         pose = (item.findtext("pose") or "").strip()
-        if pose and pose != "Unspecified":
+        if pose and pose.casefold() != _UNKNOWN:
             properties["pose"] = pose
         crowd = "difficult" in properties
-        rows.add(at, _label(item, where), _box(item, where), crowd=crowd, metadata=properties)
+        label, box = _label(item, where), _box(item, where)
+        rows.add(at, label, box=box, crowd=crowd, metadata=properties)
 
 
-def _objects(
-    root: ElementTree.Element, path: FilePath
-) -> Iterator[tuple[ElementTree.Element, str]]:
+def _add_predictions(rows: RowBuilder, at: int, path: FilePath) -> None:
+    for item, where in _objects(_parsed(path), path):
+        confidence = item.findtext("confidence", item.findtext("score"))
+        score = checked_score(confidence, where)
+        rows.add(at, _label(item, where), box=_box(item, where), score=score)
+
+
+def _objects(root: Element, path: FilePath) -> Iterator[tuple[Element, str]]:
+    """Objects with their places; some tools leave an empty one where a box was deleted."""
     for number, item in enumerate(root.findall("object"), 1):
-        yield item, f"{os.fspath(path)!r}, object number {number}"
+        where = f"{os.fspath(path)!r}, object number {number}"
+        if len(item) or (item.text or "").strip():
+            yield item, where
+        else:
+            note_skipped("empty objects", where)
 
 
-def _label(item: ElementTree.Element, where: str) -> str:
+def _label(item: Element, where: str) -> str:
     label = (item.findtext("name") or "").strip()
     if not label:
         raise BadDataset(f"{where}: has no name, the object's class.")
     return label
 
 
-def _flag(item: ElementTree.Element, flag: str, where: str) -> bool:
-    text = (item.findtext(flag) or "0").strip()
-    if text not in ("0", "1"):
-        raise BadDataset(f"{where}: {flag} {text!r}: expected 0 or 1.")
-    return text == "1"
+def _flag(item: Element, flag: str, where: str) -> bool:
+    """Whether a flag is set; the devkit's own files say Unspecified where nobody looked."""
+    text = (item.findtext(flag) or "").strip()
+    if text in ("0", "", "1"):
+        return text == "1"
+    if text.casefold() == _UNKNOWN:
+        return False
+    raise BadDataset(f"{where}: {flag} {text[:60]!r}: expected 0 or 1.")
 
 
-def _box(item: ElementTree.Element, where: str) -> Box:
+def _box(item: Element, where: str) -> Box:
     box = item.find("bndbox")
     if box is None:
-        raise BadDataset(f"{where}: has no bndbox.")
+        other = next((part.tag for part in item if part.tag in _OTHER_REGIONS), None)
+        instead = f"; a {other} is not read, write the box around it" if other else ""
+        raise BadDataset(f"{where}: has no bndbox{instead}.")
     return _half_open([box.findtext(side) for side in ("xmin", "ymin", "xmax", "ymax")], where)
 
 
@@ -193,9 +245,9 @@ def _half_open(corners: Iterable[str | None], where: str) -> Box:
     return (left - 1, top - 1, right - left + 1, bottom - top + 1)
 
 
-def _listed(folder: FilePath) -> Iterator[tuple[str, str, Box, float, str]]:
+def _listed(lists: Mapping[str, FilePath]) -> Iterator[tuple[str, str, Box, float, str]]:
     """The devkit's results, a file a class: image, class, box, confidence, and where it stands."""
-    for stem, path in by_name(folder, {".txt"}).items():
+    for stem, path in lists.items():
         devkit = _DEVKIT.fullmatch(stem)
         label = devkit["label"] if devkit else stem
         for number, line in enumerate(read_lines(path), 1):
@@ -215,8 +267,9 @@ def _number(text: str | None, where: str) -> float:
         number = float(text or "")
     except ValueError:
         number = np.nan
-    if not np.isfinite(number):
-        raise BadDataset(f"{where} {text!r}: expected a number of pixels.")
+    if not abs(number) < _MOST:
+        shown = repr(text and text[:60])
+        raise BadDataset(f"{where} {shown}: expected a number of pixels.")
     return number
 
 

@@ -1,0 +1,1 @@
+"""COCO: instances and results in JSON."""

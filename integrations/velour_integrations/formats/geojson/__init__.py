@@ -1,0 +1,1 @@
+"""GeoJSON: features in pixels or on Earth."""

@@ -1,0 +1,1 @@
+"""Pascal VOC: annotations in XML, predictions in lists or XML."""

@@ -1,0 +1,1 @@
+"""YOLO: label files as Ultralytics reads and writes them."""

@@ -1,0 +1,92 @@
+"""Sizes of image files as they are shown: only heads are read, whatever the size."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from velour_plugin import ImageMetadata
+from velour_plugin.errors import BadDataset, MissingExtra
+from velour_plugin.plugin import note_repaired
+
+SIZES_FROM_TABLE = (
+    "pass --metadata (in Python metadata=), a table with the columns file_name, width, height"
+)
+_ORIENTATION = 0x0112
+_TURNED = range(5, 9)
+"""Orientations of EXIF in which an image is shown with its sides exchanged."""
+_HEAD = 16
+"""Bytes by which Pillow's readers know their files."""
+
+
+def measured(path: Path) -> ImageMetadata:
+    """Height and width of an image file as it is shown.
+
+    Raises:
+        BadDataset: it is no file, or no image that Pillow reads.
+        MissingExtra: Pillow is not installed.
+    """
+    try:
+        from PIL import Image
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"sizes of images are read by Pillow: pip install pillow; or {SIZES_FROM_TABLE}."
+        ) from error
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise OSError("it is no regular file")  # such as a pipe, which would be waited for
+        try:
+            with Image.open(path) as image:
+                return _shown_size(image, path)
+        except Image.DecompressionBombError:  # a limit of what is decoded, and nothing is
+            with open(path, "rb") as file:
+                return _shown_size(_beyond_limit(file, os.fspath(path), Image), path)
+    except BadDataset:  # strict reading refuses a repair
+        raise
+    except Exception as error:  # readers of sixty formats raise what they like
+        raise BadDataset(
+            f"{os.fspath(path)!r} is no image that Pillow reads: {error}. Mend it, or "
+            f"{SIZES_FROM_TABLE}."
+        ) from error
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Pillow warns of large and odd images, of which :func:`measured` decodes nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _shown_size(image: Any, path: Path) -> ImageMetadata:
+    width, height = image.size
+    if image.format in ("JPEG", "MPO") and _is_turned(image, path):
+        width, height = height, width
+    return ImageMetadata(height, width)
+
+
+def _beyond_limit(file: BinaryIO, name: str, pillow: Any) -> Any:
+    """An image by the first of Pillow's readers that takes it, as ``open`` finds it."""
+    head = file.read(_HEAD)
+    for reader, accepts in pillow.OPEN.values():
+        if accepts is None or accepts(head) is True:
+            file.seek(0)
+            try:
+                return reader(file, name)
+            except (SyntaxError, IndexError, TypeError, struct.error):
+                continue
+    raise OSError("no reader takes it")
+
+
+def _is_turned(image: Any, path: Path) -> bool:
+    try:
+        return image.getexif().get(_ORIENTATION) in _TURNED
+    except Exception:
+        note_repaired("images with damaged EXIF, taken as not turned", repr(os.fspath(path)))
+        return False

@@ -1,0 +1,242 @@
+"""YOLO, as Ultralytics reads and writes it: a text file an image, a line a region.
+
+A line is ``class x y width height`` (the box's centre and size) or ``class x1 y1 x2 y2 …`` (a
+polygon; four corners of a rotated box are one), as shares of the image's size; a model's line ends
+with its confidence. The size is that of the image file, or ``width`` and ``height`` of the metadata
+table, which needs no image. An image is a datum, named by its file; so is a label file without one.
+
+Labels may not leave their image by more than 1 %, as at Ultralytics: pixels would.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+import shapely
+
+from velour_integrations.formats.row_builder import (
+    RowBuilder,
+    checked_score,
+    class_names,
+    note_predictions,
+    place_of,
+    read_lines,
+)
+from velour_integrations.formats.yolo.image_sizes import (
+    SIZES_FROM_TABLE,
+    measured,
+    without_warnings,
+)
+from velour_integrations.formats.yolo.yolo_keypoints import (
+    KeypointCheck,
+    has_keypoints,
+    keypoints_refused,
+)
+from velour_integrations.formats.yolo.yolo_layout import Layout, find_layout, label_files, names_in
+from velour_plugin import AnnotationTable, Dataset, Datum, ImageMetadata, Polygon
+from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.plugin import (
+    Path,
+    Records,
+    natural_order,
+    note_read,
+    note_skipped,
+    read_records,
+)
+
+Size = tuple[int, int]
+_OUTSIDE, _DIGITS = 0.01, 6
+_MOST_CLASSES = 1e6
+"""A larger number is no class; above 2**53 it would not even be its own."""
+
+
+class YoloFormat:
+    """A split in Ultralytics' layout; a folder of label files with confidences."""
+
+    name = "yolo"
+
+    def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
+        """Read a data.yaml, a folder of labels or images, or a list of images."""
+        layout = find_layout(FilePath(path))
+        records = read_records(metadata)
+        strays = _strays(layout, records)
+        uids = sorted({*layout.images, *layout.labels} - strays, key=natural_order)
+        if not uids:
+            raise BadDataset(f"{os.fspath(path)!r} holds neither images nor labels: no YOLO.")
+        with without_warnings():
+            datums = [_datum(uid, layout, records, path) for uid in uids]
+        records.check_used(uids, *(_names_of(uid, layout) for uid in uids))
+        sizes = {datum.uid: _size_of(datum) for datum in datums}
+        files = [(at, sizes[uid], layout.labels[uid]) for at, uid in enumerate(uids)
+                 if uid in layout.labels]  # fmt: skip
+        table = _read(files, layout.names, scored=False).table(layout.names)
+        note_read("images", len(datums))
+        note_read("annotations", len(table))
+        reader = partial(read_predictions, sizes=sizes, names=layout.names)
+        return Dataset.from_table(name or _called(path), datums, table, reader=reader)
+
+
+def read_predictions(
+    dataset: Dataset, path: Path, sizes: Mapping[str, Size], names: Sequence[str]
+) -> AnnotationTable:
+    """Read a folder of label files with confidences, as ``yolo predict save_txt save_conf`` does.
+
+    Args:
+        dataset: the datums that the predictions are for.
+        path: of the folder, or of one with a folder ``labels``.
+        sizes: height and width of all images, also of those that a subset lacks.
+        names: classes of the dataset, for a folder that names none.
+    """
+    folder = FilePath(path)
+    if not folder.is_dir():
+        raise InvalidInput(f"{os.fspath(path)!r}: expected a folder of label files: YOLO.")
+    found = label_files(folder)
+    if not found:
+        raise BadDataset(
+            f"{os.fspath(path)!r} holds no label files (.txt): expected a folder as 'yolo predict "
+            "save_txt=True save_conf=True' writes it."
+        )
+    files = []
+    for uid, file in found.items():
+        at = place_of(uid, dataset, sizes, repr(os.fspath(file)))
+        if at is not None:
+            files.append((at, sizes[uid], file))
+    own_names = names_in(folder) or names_in(folder / "labels")
+    table = _read(sorted(files), own_names or names, scored=True).table(class_names(dataset))
+    note_predictions(dataset, table)
+    return table
+
+
+def _called(path: Path) -> str:
+    resolved = FilePath(path).resolve()
+    stem = resolved.parent.name if resolved.suffix.lower() in (".yaml", ".yml") else resolved.stem
+    return stem or "yolo"
+
+
+def _strays(layout: Layout, records: Records) -> set[str]:
+    """Names of text files that are no labels, such as a list of images or a README."""
+    strays = set()
+    for uid in layout.labels.keys() - layout.images.keys():
+        if not _is_sized(uid, layout, records) and not _is_label_file(layout.labels[uid]):
+            note_skipped("text files that hold no labels", repr(os.fspath(layout.labels[uid])))
+            strays.add(uid)
+    return strays
+
+
+def _is_label_file(path: FilePath) -> bool:
+    """Whether a file is empty or begins with a number."""
+    words = next((line.split() for line in read_lines(path) if line.strip()), ["0"])
+    return re.fullmatch(r"[-+.0-9eE]+", words[0]) is not None
+
+
+def _is_sized(uid: str, layout: Layout, records: Records) -> bool:
+    return records.of(*_names_of(uid, layout))[0].keys() >= {"width", "height"}
+
+
+def _datum(uid: str, layout: Layout, records: Records, path: Path) -> Datum:
+    extra, location = records.of(*_names_of(uid, layout))
+    image = layout.images.get(uid)
+    properties = {} if image is None else {"file_name": image.name}
+    if not {"width", "height"} <= extra.keys():
+        if image is None:
+            raise BadDataset(
+                f"{os.fspath(path)!r}: the size of image {uid!r} is not known, and YOLO's numbers "
+                "are shares of it: put the images into the folder 'images' beside 'labels', or "
+                f"{SIZES_FROM_TABLE}."
+            )
+        properties.update(measured(image).to_metadata())
+    datum = Datum(uid, {**properties, **extra}, location)
+    _size_of(datum)
+    return datum
+
+
+def _names_of(uid: str, layout: Layout) -> tuple[str, ...]:
+    image = layout.images.get(uid)
+    return (uid, uid.rpartition("/")[2], *(() if image is None else (image.name,)))
+
+
+def _size_of(datum: Datum) -> Size:
+    properties = datum.metadata
+    size = ImageMetadata(height=properties["height"], width=properties["width"])
+    return size.height, size.width
+
+
+def _read(
+    files: Iterable[tuple[int, Size, FilePath]], names: Sequence[str], scored: bool
+) -> RowBuilder:
+    """Read label files, each with its datum's position and its image's height and width."""
+    rows, keypoints = RowBuilder(), KeypointCheck()
+    for at, (height, width), path in files:
+        name = repr(os.fspath(path))
+        for number, line in enumerate(read_lines(path), 1):
+            words = line.split()
+            if words:
+                where = f"{name}, line {number}"
+                numbers = _numbers(words, scored, where)
+                label = _class(words[0], numbers[0], names, where)
+                score = checked_score(numbers.pop(), where) if scored else None
+                if len(numbers) > 5:
+                    keypoints.add(numbers[1:], where)
+                region = _region(numbers[1:], (width, height), scored, where)
+                rows.add(at, label, score=score, **region)
+    keypoints.refuse_poses()
+    return rows
+
+
+def _numbers(words: Sequence[str], scored: bool, where: str) -> list[float]:
+    regular = len(words) - scored
+    if regular != 5 and (regular < 7 or regular % 2 == 0):
+        confidence = "a confidence" if scored else "no confidence"
+        raise BadDataset(
+            f"{where}: {len(words)} numbers: expected class x y width height, or "
+            f"class and a polygon's points, with {confidence}"
+            + (" last: predict with save_conf=True" if scored else "")
+            + "; keypoints are not read."
+        )
+    try:
+        return list(map(float, words))
+    except ValueError as error:
+        raise BadDataset(f"{where}: {str(error)[:100]}: expected numbers.") from error
+
+
+def _class(word: str, value: float, names: Sequence[str], where: str) -> str:
+    if not (value.is_integer() and 0 <= value < (len(names) or _MOST_CLASSES)):
+        last = f" to {len(names) - 1}, one of the {len(names)} classes" if names else ""
+        raise BadDataset(f"{where}: class {word[:60]}: expected a whole number from 0{last}.")
+    return names[int(value)] if names else str(int(value))
+
+
+def _region(
+    numbers: list[float], size: tuple[int, int], scored: bool, where: str
+) -> dict[str, Any]:
+    """The box or shape of a line, in pixels, as an argument of :meth:`RowBuilder.add`."""
+    slack = 1.0 if scored else _OUTSIDE  # predictions may well lie outside
+    total = sum(numbers)  # NaN, if any is: comparisons alone may overlook it
+    if not (min(numbers) >= -slack and max(numbers) <= 1 + slack and total == total):
+        raise _outside(numbers, slack, where)
+    if len(numbers) != 4:
+        points = np.reshape(numbers, (-1, 2)) * size
+        return {"shape": Polygon(shapely.Polygon(points.round(_DIGITS)))}
+    x, y, width, height = numbers
+    if width < 0 or height < 0:
+        raise BadDataset(f"{where}: a box of width {width:g} and height {height:g}.")
+    across, down = size
+    box = (x - width / 2) * across, (y - height / 2) * down, width * across, height * down
+    # what was a whole number of pixels is one again: an overlap of exactly 0.5 stays so
+    return {"box": tuple([round(length, _DIGITS) for length in box])}
+
+
+def _outside(numbers: list[float], slack: float, where: str) -> BadDataset:
+    if len(numbers) > 4 and has_keypoints(numbers):
+        return keypoints_refused(where)
+    wrong = next(n for n in numbers if not -slack <= n <= 1 + slack)
+    return BadDataset(
+        f"{where}: {wrong:g} is outside [0, 1]: expected shares of the image's width and "
+        "height, not pixels."
+    )
