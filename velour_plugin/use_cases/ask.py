@@ -328,7 +328,8 @@ def matches(
     Args:
         run: a run's id or name, a model's name, or an evaluation's id; or an evaluation itself,
             stored or not.
-        n: how many rows at most; ``None`` for all. The answer's ``counts`` are of all.
+        n: how many rows at most; ``None`` for all. The answer's ``counts`` are of all,
+            of whatever outcome.
         outcome: only ``true positive``, ``false positive`` or ``false negative``; or only a kind
             of error: ``classification``, ``localisation``, ``both``, ``duplicate``,
             ``background``, ``missed``, ``low score``.
