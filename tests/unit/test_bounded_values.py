@@ -80,7 +80,7 @@ def test_the_longest_names_are_kept(tmp_path: Path) -> None:
     label = velour.Label("k" * 1_000, "é" * 500)
     truth = [velour.GroundTruth(velour.Datum("x" * 2_500), [velour.Annotation([label])])]
     dataset = velour.Dataset.from_groundtruths(truth, "d" * 1_000)
-    assert dataset.truth.annotations_of(0)[0].labels == [label]
+    assert list(dataset.truth.annotations_of(0)[0].labels) == [label]
 
 
 def test_metadata_nests_within_a_limit() -> None:

@@ -14,6 +14,7 @@ from velour_plugin.contracts.formats import Format, Path
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.inputs.reading import reading
 from velour_plugin.errors import InvalidInput
+from velour_plugin.helpers.input_files import naming_files
 from velour_plugin.plugins.installed import installed
 
 
@@ -54,7 +55,7 @@ def read_dataset(
     if labels is not None:
         _check_takes_labels(reader)
     named = {} if labels is None else {"labels": labels}
-    with reading(strict) as log, _hinted(path, format):
+    with reading(strict) as log, _hinted(path, format), naming_files(path, metadata, labels):
         dataset = reader.read(path, name, metadata, **named)
     return replace(dataset, source_path=os.path.abspath(path), reading=log.report)
 
