@@ -15,7 +15,7 @@ import pytest
 from velour_plugin.errors import BadDataset, BadFilter, InvalidInput, UnreadableFile
 from velour_plugin.helpers.input_files import naming_files, read_bytes
 from velour_plugin.helpers.json_text import parse_json
-from velour_plugin.helpers.limits import limit
+from velour_plugin.helpers.limits import DEFAULTS, limit
 
 
 @pytest.fixture
@@ -173,3 +173,9 @@ def test_a_file_is_named_where_a_message_names_none(message: str, expected: str)
     with pytest.raises(BadDataset) as refused, naming_files(Path("data/truth.json"), "meta.csv", 7):
         raise BadDataset(message)
     assert str(refused.value) == expected
+
+
+def test_every_limit_is_documented() -> None:
+    operations = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    for name, default in DEFAULTS.items():
+        assert f"| `{name}` | {default} |" in operations
