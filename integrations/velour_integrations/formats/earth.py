@@ -78,7 +78,7 @@ def centroid(shapes: Sequence[Any]) -> shapely.Point | None:
     for _ in range(20):
         flat = shapely.transform(together, _azimuthal(centre)).centroid
         if flat.is_empty:  # GEOS finds none of some shapes without area
-            return together.envelope.centroid
+            return shapely.Point((west + east) / 2, (south + north) / 2)
         x, y = flat.x, flat.y
         east_axis, north_axis = _axes(centre)
         centre = _unit((1 - (x * x + y * y) / 2) * centre + x * east_axis + y * north_axis)
