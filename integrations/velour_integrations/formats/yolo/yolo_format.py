@@ -21,6 +21,7 @@ import numpy as np
 import shapely
 
 from velour_integrations.formats.row_builder import (
+    Box,
     RowBuilder,
     class_names,
     note_predictions,
@@ -169,6 +170,7 @@ def _read(
 ) -> RowBuilder:
     """Read label files, each with its datum's position and its image's height and width."""
     rows, keypoints = RowBuilder(), KeypointCheck()
+    slack = 1.0 if scored else _OUTSIDE  # predictions may well lie outside
     for at, (height, width), path in files:
         name = repr(os.fspath(path))
         for number, line in enumerate(read_lines(path), 1):
@@ -180,10 +182,14 @@ def _read(
                 score = numbers.pop() if scored else None
                 if score is not None and not 0 <= score <= 1:
                     score = parse_score(score, where, "confidence")
-                if len(numbers) > 5:
-                    keypoints.add(numbers[1:], where)
-                region = _region(numbers[1:], (width, height), scored, where)
-                rows.add(at, label, score=score, **region)
+                region = numbers[1:]
+                if len(region) == 4:
+                    box = _box(region, width, height, slack, where)
+                    rows.add(at, label, box=box, score=score)
+                else:
+                    keypoints.add(region, where)
+                    shape = _polygon(region, (width, height), slack, where)
+                    rows.add(at, label, shape=shape, score=score)
     keypoints.refuse_poses()
     return rows
 
@@ -214,24 +220,33 @@ def _class(word: str, value: float, names: Sequence[str], where: str) -> str:
     return names[int(value)] if names else str(int(value))
 
 
-def _region(
-    numbers: list[float], size: tuple[int, int], scored: bool, where: str
-) -> dict[str, Any]:
-    """The box or shape of a line, in pixels, as an argument of :meth:`RowBuilder.add`."""
-    slack = 1.0 if scored else _OUTSIDE  # predictions may well lie outside
+def _box(numbers: list[float], across: int, down: int, slack: float, where: str) -> Box:
+    """The box of a line, in pixels of an image as wide and high as ``across`` and ``down``.
+
+    What was a whole number of pixels is one again: an overlap of exactly 0.5 stays so.
+    """
+    x, y, width, height = numbers
+    low, high = -slack, 1 + slack
+    if not (
+        low <= x <= high and low <= y <= high and low <= width <= high and low <= height <= high
+    ):
+        raise _outside(numbers, slack, where)
+    if width < 0 or height < 0:
+        raise BadDataset(f"{where}: a box of width {width:g} and height {height:g}.")
+    return (
+        round((x - width / 2) * across, _DIGITS),
+        round((y - height / 2) * down, _DIGITS),
+        round(width * across, _DIGITS),
+        round(height * down, _DIGITS),
+    )
+
+
+def _polygon(numbers: list[float], size: tuple[int, int], slack: float, where: str) -> Polygon:
     total = sum(numbers)  # NaN, if any is: comparisons alone may overlook it
     if not (min(numbers) >= -slack and max(numbers) <= 1 + slack and total == total):
         raise _outside(numbers, slack, where)
-    if len(numbers) != 4:
-        points = np.reshape(numbers, (-1, 2)) * size
-        return {"shape": Polygon(shapely.Polygon(points.round(_DIGITS)))}
-    x, y, width, height = numbers
-    if width < 0 or height < 0:
-        raise BadDataset(f"{where}: a box of width {width:g} and height {height:g}.")
-    across, down = size
-    box = (x - width / 2) * across, (y - height / 2) * down, width * across, height * down
-    # what was a whole number of pixels is one again: an overlap of exactly 0.5 stays so
-    return {"box": tuple([round(length, _DIGITS) for length in box])}
+    points = np.reshape(numbers, (-1, 2)) * size
+    return Polygon(shapely.Polygon(points.round(_DIGITS)))
 
 
 def _outside(numbers: list[float], slack: float, where: str) -> BadDataset:
