@@ -305,7 +305,7 @@ def test_a_folder_without_predictions_is_no_model_that_finds_nothing(
     with pytest.raises(BadDataset, match="run' holds neither XML files nor lists"):
         read(home).with_predictions(tmp_path / "run", "m")
     write(tmp_path / "run/dog.txt", "\n")
-    with pytest.warns(ReadingWarning, match="1 folders without predictions, read as nothing found"):
+    with pytest.warns(ReadingWarning, match="1 empty predictions, read as nothing found"):
         judged = read(home).with_predictions(tmp_path / "run", "m")
     assert judged.predictions_reading is not None
     assert judged.predictions_reading.read == {"predictions": 0, "images without predictions": 2}

@@ -237,7 +237,7 @@ def test_images_without_predictions_are_counted(tmp_path: Path) -> None:
     assert judged.predictions_reading.read == {"predictions": 1, "images without predictions": 1}
     assert judged.predictions_reading.is_clean
     write(tmp_path / "run/a.txt", "")
-    with pytest.warns(ReadingWarning, match="1 folders without predictions, read as nothing"):
+    with pytest.warns(ReadingWarning, match="1 empty predictions, read as nothing"):
         read(path).with_predictions(tmp_path / "run", "m")
 
 

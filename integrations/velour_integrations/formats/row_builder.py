@@ -83,24 +83,6 @@ def class_names(dataset: Dataset) -> list[str]:
     return [value for _, value in dataset.truth.labels]
 
 
-def place_of(uid: str, dataset: Dataset, known: Collection[str], where: str) -> int | None:
-    """Return the index of the datum that a prediction is for; ``None`` if a subset lacks it.
-
-    Args:
-        uid: the datum's name.
-        dataset: that the predictions are about.
-        known: uids of the whole dataset that was read.
-        where: the file, for the message.
-    """
-    index = dataset.index_of.get(uid)
-    if index is None and uid not in known:
-        raise BadDataset(
-            f"{where}: predictions for {uid!r}, which is not in dataset {dataset.name!r} "
-            f"({next(iter(known), None)!r}, …)."
-        )
-    return index
-
-
 def positions_of(
     names: Iterable[str], dataset: Dataset, known: ImageNames, where: str
 ) -> dict[str, int]:
@@ -135,7 +117,7 @@ def note_predictions(dataset: Dataset, table: AnnotationTable, where: str) -> No
     note_read("predictions", len(table))
     note_read("images without predictions", len(dataset) - len(np.unique(table.datum)))
     if not len(table):
-        note_repaired("folders without predictions, read as nothing found", where)
+        note_repaired("empty predictions, read as nothing found", where)
 
 
 def by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
