@@ -38,7 +38,8 @@ from velour_integrations.formats.yolo.yolo_keypoints import (
     has_keypoints,
     keypoints_refused,
 )
-from velour_integrations.formats.yolo.yolo_layout import Layout, find_layout, label_files, names_in
+from velour_integrations.formats.yolo.yolo_layout import Layout, find_layout, label_files
+from velour_integrations.formats.yolo.yolo_names import ClassNames, names_in
 from velour_plugin import AnnotationTable, Dataset, Datum, ImageMetadata, Polygon
 from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.plugin import (
@@ -54,8 +55,6 @@ from velour_plugin.plugin import (
 
 Size = tuple[int, int]
 _OUTSIDE, _DIGITS = 0.01, 6
-_MOST_CLASSES = 1e6
-"""A larger number is no class; above 2**53 it would not even be its own."""
 
 
 class YoloFormat:
@@ -78,11 +77,14 @@ class YoloFormat:
         sizes = {datum.uid: _size_of(datum) for datum in datums}
         files = [(at, sizes[uid], layout.labels[uid]) for at, uid in enumerate(uids)
                  if uid in layout.labels]  # fmt: skip
-        table = _read(files, layout.names, scored=False).table(layout.names)
+        classes = ClassNames(layout.names)
+        rows = _read(files, classes, scored=False)
+        names = classes.without_twins(repr(os.fspath(path)))
+        table = rows.table([name for name in names if name])
         note_read("images", len(datums))
         note_read("annotations", len(table))
         known = ImageNames(uids, [datum.metadata.get("file_name") for datum in datums])
-        reader = partial(read_predictions, known=known, sizes=sizes, names=layout.names)
+        reader = partial(read_predictions, known=known, sizes=sizes, names=names)
         return Dataset.from_table(name or _called(path), datums, table, reader=reader)
 
 
@@ -116,7 +118,9 @@ def read_predictions(
     positions = positions_of(files, dataset, known, where)
     listed = [(at, sizes[dataset.uids[at]], files[uid]) for uid, at in positions.items()]
     own_names = names_in(folder) or names_in(folder / "labels")
-    table = _read(sorted(listed), own_names or names, scored=True).table(class_names(dataset))
+    classes = ClassNames(own_names or names)
+    table = _read(sorted(listed), classes, scored=True).table(class_names(dataset))
+    classes.without_twins(where)
     note_predictions(dataset, table, where)
     return table
 
@@ -166,7 +170,7 @@ def _size_of(datum: Datum) -> Size:
 
 
 def _read(
-    files: Iterable[tuple[int, Size, FilePath]], names: Sequence[str], scored: bool
+    files: Iterable[tuple[int, Size, FilePath]], classes: ClassNames, scored: bool
 ) -> RowBuilder:
     """Read label files, each with its datum's position and its image's height and width."""
     rows, keypoints = RowBuilder(), KeypointCheck()
@@ -178,7 +182,7 @@ def _read(
             if words:
                 where = f"{name}, line {number}"
                 numbers = _numbers(line, words, scored, where)
-                label = _class(words[0], numbers[0], names, where)
+                label = classes.name_of(numbers[0], where)
                 score = numbers.pop() if scored else None
                 if score is not None and not 0 <= score <= 1:
                     score = parse_score(score, where, "confidence")
@@ -211,13 +215,6 @@ def _numbers(line: str, words: Sequence[str], scored: bool, where: str) -> list[
         pass
     wrong = next(word for word in words if parse_number(word) is None)
     raise BadDataset(f"{where}: {wrong[:60]!r}: expected numbers.")
-
-
-def _class(word: str, value: float, names: Sequence[str], where: str) -> str:
-    if not (value.is_integer() and 0 <= value < (len(names) or _MOST_CLASSES)):
-        last = f" to {len(names) - 1}, one of the {len(names)} classes" if names else ""
-        raise BadDataset(f"{where}: class {word[:60]}: expected a whole number from 0{last}.")
-    return names[int(value)] if names else str(int(value))
 
 
 def _box(numbers: list[float], across: int, down: int, slack: float, where: str) -> Box:
