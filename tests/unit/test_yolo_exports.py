@@ -363,9 +363,8 @@ def test_a_number_of_20_digits_is_no_class(tmp_path: Path) -> None:
 
 def test_a_class_that_no_label_uses_may_have_the_name_of_another(tmp_path: Path) -> None:
     """As in files of Roboflow that were converted, where class 0 is the group of all."""
-    path = split(
-        tmp_path, "val: images\nnames: [fire, fire, smoke, '']\n", BOX.replace("0", "1", 1)
-    )
+    second = BOX.replace("0", "1", 1)
+    path = split(tmp_path, "val: images\nnames: [fire, fire, smoke, '']\n", second)
     rule = r"1 classes without annotations that share another's name \('.*data.yaml', class 0\)"
     with pytest.warns(ReadingWarning, match=rule):
         dataset = read(path)
