@@ -122,7 +122,7 @@ def test_results_are_the_predictions_of_a_model(write: Write) -> None:
 
 def test_no_results_are_predictions_of_nothing(write: Write) -> None:
     data = velour.read_dataset(write(INSTANCES))
-    with pytest.warns(velour.ReadingWarning, match="1 empty lists of results"):
+    with pytest.warns(velour.ReadingWarning, match="1 empty predictions"):
         data = data.with_predictions(write([], "results.json"), "m")
     assert [len(said.annotations) for said in data.predicted] == [0, 0]
 

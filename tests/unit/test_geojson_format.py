@@ -155,7 +155,8 @@ def test_predictions_are_the_same_files_with_a_score(tiles: Path, tmp_path: Path
     a, b = judged.predicted
     assert a.annotations[0].labels[0] == velour.Label("class", "house", 0.9)
     assert b.annotations[0].labels[0] == velour.Label("class", "mill", 0.3)
-    evaluation = velour.evaluate(judged, "object-detection", save=False)
+    with pytest.warns(velour.ReadingWarning, match=r"1 predictions of classes .* \('mill'\)"):
+        evaluation = velour.evaluate(judged, "object-detection", save=False)
     assert {m.label.value: m.value for m in evaluation.metrics if m.name == "AP" and m.label} == {
         "house": pytest.approx(1), "barn": 0.0, "mill": None
     }  # fmt: skip
@@ -223,6 +224,14 @@ def test_a_flag_is_no_truth_value_of_python(tmp_path: Path, flag: Any, crowd: bo
     assert said(read(path))["t"][0].is_crowd == crowd
 
 
+def test_a_feature_with_an_empty_geometry_is_left_out(tmp_path: Path) -> None:
+    """It is no class of the whole image, which has none."""
+    empty = feature({"type": "Polygon", "coordinates": [[]]}, label="a")
+    path = write(tmp_path / "t.geojson", empty, feature(square(*VEGAS), label="a"))
+    with pytest.warns(velour.ReadingWarning, match="1 features whose geometry has no point"):
+        assert len(read(path).truth) == 1
+
+
 def test_flags_and_scores_written_otherwise_are_counted_or_refused(
     tiles: Path, tmp_path: Path
 ) -> None:
@@ -244,7 +253,7 @@ def test_flags_and_scores_written_otherwise_are_counted_or_refused(
 
 def test_a_file_without_predictions_is_said_aloud(tiles: Path, tmp_path: Path) -> None:
     run = write(tmp_path / "run.json", feature(None, image="a"))
-    with pytest.warns(velour.ReadingWarning, match="1 files without predictions"):
+    with pytest.warns(velour.ReadingWarning, match="1 empty predictions"):
         assert not read(tiles).with_predictions(run, "m").predictions
 
 
@@ -257,6 +266,7 @@ FINE = feature(square(*VEGAS), label="house")
     [
         (7, 'expected an object of "type": "Feature"'),
         ({"type": "Polygon"}, 'expected an object of "type": "Feature"'),
+        ({**FINE, "properties": [1]}, r"its properties are \[1\]: expected an object"),
         (feature(POINT, label="a"), "a Point has no area"),
         (feature({"type": "Polygon"}, label="a"), "its geometry is no GeoJSON"),
         (feature({"type": "Cube", "coordinates": []}, label="a"), "its geometry is no GeoJSON"),
@@ -302,6 +312,8 @@ def test_what_cannot_be_put_together_is_refused(tiles: Path, tmp_path: Path) -> 
     unknown = {"type": "name", "properties": {"name": "EPSG:1"}}
     with pytest.raises(BadDataset, match="crs 'EPSG:1'"):
         read(write(tmp_path / "x.json", FINE, crs=unknown))
+    with pytest.raises(BadDataset, match=r"feature number 1: image \[1\]: expected a text"):
+        read(write(tmp_path / "x.json", feature(square(*VEGAS), image=[1])))
     with pytest.raises(BadDataset, match="feature number 2: names no image, as others do"):
         read(write(tmp_path / "x.json", feature(square(*VEGAS), image="a"), FINE))
     pixels = write(tmp_path / "x.json", feature(square(0, 0), image="a", score=1), crs=None)
@@ -310,7 +322,7 @@ def test_what_cannot_be_put_together_is_refused(tiles: Path, tmp_path: Path) -> 
     for properties, message in (
         (
             {"image": "c", "score": 0.5, "label": "x"},
-            "feature number 1: predictions for 'c', which is not in dataset 'tiles'",
+            r"x\.json': predictions for 'c', which is not in dataset 'tiles'",
         ),
         ({"image": "a", "label": "x"}, "feature number 1: confidence None"),
         ({"image": "a", "label": "x", "score": 7}, "feature number 1: confidence 7"),

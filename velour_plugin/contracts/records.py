@@ -10,7 +10,7 @@ import datetime as dt
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ from velour_plugin.contracts.csv_rows import read_csv
 from velour_plugin.domain.inputs.cell_values import parse_typed_number
 from velour_plugin.domain.inputs.image_names import ImageNames
 from velour_plugin.domain.inputs.reading import note_read, note_repaired, note_unmatched
-from velour_plugin.errors import BadDataset
+from velour_plugin.domain.metadata import encode_metadata, is_all_plain
+from velour_plugin.errors import BadDataset, BadMetadata
 from velour_plugin.helpers.input_files import read_bytes
 from velour_plugin.helpers.json_text import parse_json
 
@@ -36,12 +37,12 @@ class _Record:
     where: str
 
     def name_among(self, images: ImageNames) -> str:
-        """The first of its names that an image has as it stands, or the first."""
+        """Return the first of its names that an image has as it stands, else the first."""
         return next((name for name in self.names if name in images), self.names[0])
 
 
 class Records:
-    """Metadata and locations of images, from a metadata file."""
+    """Metadata and locations of images, by name, from a metadata file."""
 
     def __init__(self, records: Sequence[_Record], where: str) -> None:
         self.records = records
@@ -80,23 +81,6 @@ class Records:
                 note_unmatched("images without a metadata record", repr(uid))
         return of_images
 
-    def of(self, *names: str) -> MetadataAndLocation:
-        """Metadata and location of a datum, by any of its names; empty where there is no record."""
-        by_name = {name: record for record in self.records for name in record.names}
-        record = next((by_name[name] for name in names if name in by_name), None)
-        return ({}, None) if record is None else (record.metadata, record.location)
-
-    def check_used(self, *names: Iterable[str]) -> None:
-        """Refuse a file none of whose records is about a datum: a wrong column would go unnoticed.
-
-        Args:
-            names: the uids, file names and other names of all datums.
-        """
-        known = {name for listed in names for name in listed}
-        used = {name for record in self.records for name in record.names}
-        if used and known.isdisjoint(used):
-            raise self._of_none(())
-
     def _of_none(self, uids: Sequence[str]) -> BadDataset:
         return BadDataset(
             f"{self.where}: none of its {len(self.records)} records is about a datum "
@@ -129,7 +113,11 @@ def read_records(path: str | os.PathLike[str] | None) -> Records:
     if not rows:
         raise BadDataset(f"{name} holds no record: expected one for each image.")
     note_read("metadata records", len(rows))
-    return Records([_record(row, f"{name}, record {at}") for at, row in enumerate(rows, 1)], name)
+    records = [_record(row, f"{name}, record {at}") for at, row in enumerate(rows, 1)]
+    if not is_all_plain([record.metadata for record in records]):
+        for record in records:
+            _check_metadata(record)
+    return Records(records, name)
 
 
 def _is_json(content: bytes) -> bool:
@@ -173,6 +161,14 @@ def _record(row: Mapping[str, Any], where: str) -> _Record:
     dropped = {*_NAMES, *_LATITUDES, *_LONGITUDES}
     metadata = {key: value for key, value in row.items() if key not in dropped}
     return _Record(names, metadata, _location(row, where), where)
+
+
+def _check_metadata(record: _Record) -> None:
+    """Refuse metadata that no store can hold, naming the record."""
+    try:
+        encode_metadata(record.metadata)
+    except BadMetadata as error:
+        raise BadMetadata(f"{record.where}: {error}") from error
 
 
 def _name(value: Any, key: str, where: str) -> str:

@@ -154,7 +154,7 @@ def class_in_words(name: tuple[str, str]) -> str:
 
 
 def label_name(label: Any) -> tuple[str, str]:
-    """Key and value of a label; a bare value is of the default key.
+    """Return (key, value) of a label; a bare value is of the key ``class``.
 
     Raises:
         BadAnnotation: it is neither a value nor a pair of a key and a value.

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
-from velour_plugin.errors import BadDataset, InvalidInput, UnreadableFile
+from velour_plugin.errors import BadDataset, UnreadableFile
 from velour_plugin.helpers.limits import limit
 
 _PACKED = {
@@ -45,8 +43,12 @@ def read_bytes(path: str | os.PathLike[str], name: str | None = None) -> bytes:
             ``VELOUR_MAX_UNPACKED_RATIO`` times its size.
     """
     name = name or repr(os.fspath(path))
-    with _unreadable(name), open(path, "rb", opener=_open_without_waiting) as file:
-        content = _bounded(file)
+    most = limit("VELOUR_MAX_FILE_BYTES")
+    try:
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            content = _bounded(file, most)
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from error
     if content.startswith(_GZIP):
         return _unpacked(content, name)
     if content.startswith(tuple(_PACKED)):
@@ -66,8 +68,10 @@ def check_regular(path: str | os.PathLike[str], name: str | None = None) -> None
     Raises:
         UnreadableFile: it is missing, a folder, a pipe or a device.
     """
-    with _unreadable(name or repr(os.fspath(path))):
+    try:
         _check_mode(os.stat(path).st_mode)
+    except (OSError, ValueError) as error:
+        raise _unreadable(name or repr(os.fspath(path)), error) from error
 
 
 def _check_mode(mode: int) -> None:
@@ -78,22 +82,15 @@ def _check_mode(mode: int) -> None:
         raise OSError(0, f"it is {kind}, expected a file: write its content to one first")
 
 
-@contextmanager
-def _unreadable(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UnreadableFile(name, error) from error
-    except ValueError as error:  # U+0000 or half a surrogate pair in the path
-        if isinstance(error, InvalidInput):
-            raise  # a limit that is no number
-        raise UnreadableFile(name, OSError(0, str(error))) from error
+def _unreadable(name: str, error: OSError | ValueError) -> UnreadableFile:
+    """Make the error of a file; ``open`` makes another of U+0000 in its path."""
+    return UnreadableFile(name, error if isinstance(error, OSError) else OSError(0, str(error)))
 
 
-def _bounded(file: Any) -> bytes:
+def _bounded(file: Any, most: int) -> bytes:
     status = os.fstat(file.fileno())
     _check_mode(status.st_mode)
-    most, size = limit("VELOUR_MAX_FILE_BYTES"), status.st_size
+    size = status.st_size
     if size > most:
         raise OSError(
             0, f"it is larger than {most:,} bytes; VELOUR_MAX_FILE_BYTES raises the limit"

@@ -7,6 +7,7 @@ variable                         default       bounds
 ``VELOUR_MAX_UNPACKED_RATIO``    200           how many times its size a compressed file unpacks to
 ``VELOUR_MAX_IMAGE_SIDE``        1000000       pixels of an image's height or width, where polygons
                                                become masks
+``VELOUR_MAX_LABEL_PIXELS``      268435456     pixels of a label image in a PNG file
 ===============================  ============  ====================================================
 """
 
@@ -20,6 +21,7 @@ _DEFAULTS = {
     "VELOUR_MAX_FILE_BYTES": 1 << 34,
     "VELOUR_MAX_UNPACKED_RATIO": 200,
     "VELOUR_MAX_IMAGE_SIDE": 1_000_000,
+    "VELOUR_MAX_LABEL_PIXELS": 1 << 28,
 }
 
 

@@ -106,7 +106,7 @@ def mapped_names(
     pairs: Sequence[tuple[Any, Any]] | None,
     keys: Collection[str] | None,
 ) -> list[LabelName | None]:
-    """New labels in the order of the old; ``None`` for one whose key is not chosen.
+    """Return new labels in the order of the old; ``None`` for one whose key is not chosen.
 
     Args:
         names: the old labels.

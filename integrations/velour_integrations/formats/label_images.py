@@ -10,7 +10,8 @@ count have a name, too: that of the evaluation's parameter ``ignore_label``.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
@@ -18,14 +19,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_integrations.formats.row_builder import by_name, place_of
+from velour_integrations.formats.row_builder import by_name, positions_of
 from velour_plugin import AnnotationTable, Dataset, Datum
 from velour_plugin.errors import BadAnnotation, BadDataset, InvalidInput
 from velour_plugin.plugin import (
+    ImageNames,
     LabelImageRows,
     Path,
-    Records,
     natural_order,
+    note_read,
     numbered_names,
     png_header,
     read_label_png,
@@ -58,23 +60,27 @@ class LabelImagesFormat:
         folder = FilePath(path)
         files = _files(folder)
         names = numbered_names(_list_beside(folder) if labels is None else labels)
-        records = read_records(metadata)
+        uids = sorted(files, key=natural_order)
+        file_names = [files[uid].name for uid in uids]
+        described = read_records(metadata).of_images(uids, file_names)
         rows, datums = LabelImageRows(names), []
         sizes: dict[str, Size] = {}
-        uids = sorted(files, key=natural_order)
         for at, uid in enumerate(uids):
             image = read_label_png(files[uid])
-            sizes[uid] = image.shape
-            datums.append(_datum(uid, files[uid], sizes[uid], records))
+            sizes[uid] = height, width = image.shape
+            extra, location = described[at]
+            known = {"file_name": file_names[at], "height": height, "width": width}
+            datums.append(Datum(uid, {**known, **extra}, location))
             _add(rows, at, image, files[uid])
-        records.check_used(uids, (file.name for file in files.values()))
-        reader = partial(read_predictions, names=names, sizes=sizes)
+        note_read("images", len(uids))
+        known_images = ImageNames(uids, file_names)
+        reader = partial(read_predictions, names=names, known=known_images, sizes=sizes)
         called = name or folder.resolve().name or self.name
         return Dataset.from_table(called, datums, rows.table(), reader=reader)
 
 
 def read_predictions(
-    dataset: Dataset, path: Path, names: Names, sizes: Mapping[str, Size]
+    dataset: Dataset, path: Path, names: Names, known: ImageNames, sizes: Mapping[str, Size]
 ) -> AnnotationTable:
     """Read a model's folder, with a file for each image of the dataset and no other.
 
@@ -82,14 +88,17 @@ def read_predictions(
         dataset: the datums that the predictions are for.
         path: of the folder.
         names: of the numbers.
-        sizes: height and width of all images, also of those that a subset lacks.
+        known: all images, also those that a subset lacks.
+        sizes: height and width of each.
     """
-    folder = FilePath(path)
-    files = _files(folder)
+    files = _files(FilePath(path))
+    positions = positions_of(files, dataset, known, repr(os.fspath(path)))
+    _check_complete(positions, dataset)
     rows = LabelImageRows(names)
-    for at, file in sorted(_placed(files, dataset, sizes)):
+    for at, file in sorted((at, files[uid]) for uid, at in positions.items()):
         _check_size(file, dataset.uids[at], sizes[dataset.uids[at]])
         _add(rows, at, read_label_png(file), file)
+    note_read("predicted label images", len(positions))
     return rows.table()
 
 
@@ -98,8 +107,19 @@ def _files(folder: FilePath) -> dict[str, FilePath]:
         raise InvalidInput(f"{os.fspath(folder)!r}: expected a folder of PNG files: label images.")
     files = by_name(folder, {".png"})
     if not files:
-        raise BadDataset(f"{os.fspath(folder)!r} holds no PNG file: expected label images.")
+        raise BadDataset(
+            f"{os.fspath(folder)!r} holds no PNG file{_other_files(folder)}: expected label images."
+        )
     return files
+
+
+def _other_files(folder: FilePath) -> str:
+    """What a folder without PNG files holds instead, as the end of a clause."""
+    suffixes = Counter(path.suffix.lower() for path in folder.iterdir() if path.is_file())
+    if not suffixes:
+        return ""
+    suffix, count = suffixes.most_common(1)[0]
+    return f", but {count:,} {suffix or 'without suffix'}"
 
 
 def _list_beside(folder: FilePath) -> FilePath:
@@ -112,12 +132,6 @@ def _list_beside(folder: FilePath) -> FilePath:
             "(--labels FILE), or put classes.txt beside them, with a name a line from 0 on."
         )
     return names_file
-
-
-def _datum(uid: str, file: FilePath, size: Size, records: Records) -> Datum:
-    height, width = size
-    extra, location = records.of(uid, file.name, uid.rpartition("/")[2])
-    return Datum(uid, {"file_name": file.name, "height": height, "width": width, **extra}, location)
 
 
 def _add(rows: LabelImageRows, at: int, image: NDArray[Any], file: FilePath) -> None:
@@ -146,15 +160,10 @@ def _listed(names: Names) -> str:
     return ", ".join(map(str, numbers[:20])) + (", …" if len(numbers) > 20 else "")
 
 
-def _placed(
-    files: Mapping[str, FilePath], dataset: Dataset, known: Collection[str]
-) -> Iterator[tuple[int, FilePath]]:
-    """Files with the positions of their datums; each datum has one."""
-    missing = [uid for uid in dataset.uids if uid not in files]
-    for uid, file in files.items():
-        at = place_of(uid, dataset, known, repr(os.fspath(file)))
-        if at is not None:
-            yield at, file
+def _check_complete(positions: Mapping[str, int], dataset: Dataset) -> None:
+    """Refuse a folder that lacks the file of an image."""
+    predicted = set(positions.values())
+    missing = [uid for at, uid in enumerate(dataset.uids) if at not in predicted]
     if missing:
         shown = ", ".join(map(repr, missing[:_SHOWN])) + (", …" if len(missing) > _SHOWN else "")
         raise BadDataset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,17 @@ from velour_plugin import AnnotationTable, Dataset
 from velour_plugin.errors import BadDataset, UnreadableFile
 from velour_plugin.plugin import (
     DEFAULT_KEY,
+    ImageNames,
     Shape,
     Vocabulary,
     note_read,
     note_repaired,
     note_skipped,
-    note_unmatched,
     read_bytes,
 )
 
 Box = tuple[float, float, float, float]
 NO_BOX: Box = (np.nan,) * 4
-_ROUNDING = 1e-6
-"""How far a confidence may lie outside [0, 1]: sums of float32 do by some 1e-7."""
 
 
 @dataclass
@@ -85,22 +83,23 @@ def class_names(dataset: Dataset) -> list[str]:
     return [value for _, value in dataset.truth.labels]
 
 
-def place_of(uid: str, dataset: Dataset, known: Collection[str], where: str) -> int | None:
-    """Return the index of the datum that a prediction is for; ``None`` if a subset lacks it.
+def positions_of(
+    names: Iterable[str], dataset: Dataset, known: ImageNames, where: str
+) -> dict[str, int]:
+    """Positions of the datums that predictions are for; what a subset left out has no entry.
 
     Args:
-        uid: the datum's name.
+        names: all that the file or folder has.
         dataset: that the predictions are about.
-        known: uids of the whole dataset that was read.
-        where: the file, for the message.
+        known: images of the whole dataset that was read.
+        where: the file or folder, for messages.
+
+    Raises:
+        BadDataset: a name is no image's, may be two images', or two may be one's.
     """
-    index = dataset.index_of.get(uid)
-    if index is None and uid not in known:
-        raise BadDataset(
-            f"{where}: predictions for {uid!r}, which is not in dataset {dataset.name!r} "
-            f"({next(iter(known), None)!r}, …)."
-        )
-    return index
+    found = known.find_all(names, where, dataset.name)
+    uids = ((name, known.uids[index]) for name, index in found.items())
+    return {name: dataset.index_of[uid] for name, uid in uids if uid in dataset.index_of}
 
 
 def read_lines(path: Path) -> list[str]:
@@ -113,31 +112,12 @@ def read_lines(path: Path) -> list[str]:
         raise BadDataset(f"{os.fspath(path)!r} is no text in UTF-8: {error}.") from error
 
 
-def checked_score(text: Any, where: str) -> float:
-    """Return a model's confidence; one that left [0, 1] by rounding is set to 0 or 1 and counted.
-
-    Raises:
-        BadDataset: it is no number in [0, 1].
-    """
-    try:
-        score = float(text)
-    except (TypeError, ValueError):
-        score = np.nan
-    if isinstance(text, bool) or not -_ROUNDING <= score <= 1 + _ROUNDING:
-        raise BadDataset(f"{where}: confidence {text!r}: expected a number in [0, 1].")
-    if not 0 <= score <= 1:
-        note_repaired("scores outside [0, 1] by rounding, set to 0 or 1", where)
-        return min(max(score, 0.0), 1.0)
-    return score
-
-
-def note_predictions(dataset: Dataset, table: AnnotationTable) -> None:
-    """Count predictions, and the images that have none; a folder without any is said aloud."""
-    empty = len(dataset) - len(np.unique(table.datum))
+def note_predictions(dataset: Dataset, table: AnnotationTable, where: str) -> None:
+    """Count predictions, and the images that have none; that there is none at all is said aloud."""
     note_read("predictions", len(table))
-    note_read("images without predictions", empty)
+    note_read("images without predictions", len(dataset) - len(np.unique(table.datum)))
     if not len(table):
-        note_unmatched("images without a prediction: no file has any", repr(dataset.name), empty)
+        note_repaired("empty predictions, read as nothing found", where)
 
 
 def by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:

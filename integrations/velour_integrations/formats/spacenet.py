@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,9 @@ from functools import partial
 import numpy as np
 import shapely
 
+from velour_integrations.formats.earth import centroid, cut_at_antimeridian
 from velour_integrations.formats.other_formats import way_out
+from velour_integrations.formats.row_builder import note_predictions, positions_of
 from velour_plugin import (
     Annotation,
     AnnotationTable,
@@ -32,19 +35,19 @@ from velour_plugin import (
     Polygon,
     Prediction,
 )
-from velour_plugin.errors import BadDataset
+from velour_plugin.errors import BadDataset, BadGeometry
 from velour_plugin.plugin import (
     DEFAULT_KEY,
     ImageNames,
     Path,
     note_read,
-    note_repaired,
     parse_number,
     read_csv,
     read_records,
 )
 
 Row = Mapping[str, str]
+_POLYGON = re.compile(r"\s*POLYGON\b", re.IGNORECASE)
 
 BUILDING = Label(DEFAULT_KEY, "building")
 TILE = ImageMetadata(height=650, width=650)
@@ -90,21 +93,19 @@ def read_proposals(dataset: Dataset, path: Path, known: ImageNames) -> Annotatio
     confidence = np.array([_confidence(row, path) for row in rows])
     scores = confidence / max(confidence.max(initial=0.0), 1.0)
     where = repr(os.fspath(path))
-    found = known.find_all([row["ImageId"] for row in rows], where, dataset.name)
+    positions = positions_of([row["ImageId"] for row in rows], dataset, known, where)
     annotations: dict[str, list[Annotation]] = {}
     for row, score in zip(rows, scores.tolist(), strict=True):
-        uid = known.uids[found[row["ImageId"]]]
-        if uid in dataset.index_of:
+        position = positions.get(row["ImageId"])
+        if position is not None:
             label = Label(*BUILDING.name, score=score)
-            annotations.setdefault(uid, []).extend(
+            annotations.setdefault(dataset.uids[position], []).extend(
                 Annotation([label], polygon=polygon) for polygon in _polygons([row], path)
             )
     predictions = [Prediction(Datum(uid), items) for uid, items in annotations.items()]
     predicted = dataset.with_predictions(predictions, "")
     assert predicted.predictions is not None
-    note_read("predictions", len(predicted.predictions))
-    if not len(predicted.predictions):
-        note_repaired("files without predictions, read as nothing found", where)
+    note_predictions(dataset, predicted.predictions, where)
     return predicted.predictions
 
 
@@ -119,8 +120,7 @@ def _confidence(row: Row, path: Path) -> float:
     confidence = parse_number(row["Confidence"])
     if confidence is None or not 0 <= confidence < math.inf:
         raise BadDataset(
-            f"{os.fspath(path)!r}, image {row['ImageId']!r}: Confidence {row['Confidence']!r}: "
-            "expected a finite number >= 0."
+            f"{_at(row, path)}: Confidence {row['Confidence']!r}: expected a finite number >= 0."
         )
     return confidence
 
@@ -143,25 +143,29 @@ def _polygons(rows: Iterable[Row], path: Path) -> Iterable[Polygon]:
     for row in rows:
         polygon = _from_wkt(row["PolygonWKT_Pix"], row, path)
         if not polygon.is_empty:
-            yield Polygon(polygon)
+            try:
+                yield Polygon(polygon)
+            except BadGeometry as error:
+                raise BadDataset(f"{_at(row, path)}: {error}") from error
 
 
 def _centre(rows: Iterable[Row], path: Path) -> shapely.Point | None:
-    places = [_from_wkt(row["PolygonWKT_Geo"], row, path) for row in rows]
-    together = shapely.GeometryCollection(
-        [location for location in places if not location.is_empty]
-    )
-    return None if together.is_empty else shapely.force_2d(together.centroid)
+    places = [shapely.force_2d(_from_wkt(row["PolygonWKT_Geo"], row, path)) for row in rows]
+    return centroid([cut_at_antimeridian(place) for place in places if not place.is_empty])
 
 
 def _from_wkt(text: str, row: Row, path: Path) -> shapely.Polygon:
-    try:
-        shape = shapely.from_wkt(text) if text else None
+    try:  # GEOS reads collections inside collections until the stack overflows
+        shape = shapely.from_wkt(text) if _POLYGON.match(text) else None
     except shapely.errors.GEOSException as error:
-        raise BadDataset(f"{os.fspath(path)!r}, image {row['ImageId']!r}: {error}.") from error
+        raise BadDataset(f"{_at(row, path)}: {error}.") from error
     if not isinstance(shape, shapely.Polygon):
         raise BadDataset(
-            f"{os.fspath(path)!r}, image {row['ImageId']!r}: {text[:40]!r} is no polygon; an image "
+            f"{_at(row, path)}: {text[:40]!r} is no polygon; an image "
             "without buildings has POLYGON EMPTY."
         )
     return shape
+
+
+def _at(row: Row, path: Path) -> str:
+    return f"{os.fspath(path)!r}, image {row['ImageId']!r}"

@@ -164,7 +164,7 @@ def _columns_named(truth: Any, predictions: Any) -> list[Any] | None:
 def _classes_of(
     truth: NDArray[Any], predictions: NDArray[Any] | None, named: Sequence[Any] | None
 ) -> list[Any]:
-    """The classes of arrays, in the order of the columns, as they are written.
+    """Return the classes of arrays, in the order of the columns, as they are written.
 
     Args:
         truth: ``(rows,)`` classes, or ``(rows, classes)`` of 0 and 1.
@@ -205,6 +205,12 @@ def _as_rows(values: Any, what: str, rows: int | None = None, names: int = 0) ->
         BadDataset: it is something else.
     """
     array = _as_array(values, what)
+    if array.ndim > 2:
+        raise BadDataset(
+            f"{what} of shape {array.shape}: expected a class a row, or one column for each class. "
+            "Label images are for Dataset.from_label_images(name, truth, predictions, labels=[…]), "
+            "with the names of their numbers."
+        )
     if array.ndim == 2 and array.shape[1] == 1 and names != 1:
         array = array[:, 0]
     if array.ndim not in (1, 2) or (rows is not None and len(array) != rows):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from velour_plugin.errors import BadDataset, UnreadableFile
 from velour_plugin.helpers.input_files import check_regular
+from velour_plugin.helpers.limits import limit
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD = struct.Struct(">8sI4sIIBB")
@@ -44,18 +45,19 @@ def read_label_png(path: str | os.PathLike[str]) -> NDArray[Any]:
     """Decode a label image: ``(height, width)`` uint8 or uint16.
 
     Raises:
-        InvalidInput: the file cannot be read.
-        BadDataset: it is no PNG, is damaged, is larger than Pillow allows, or holds colours.
+        UnreadableFile: the file cannot be read.
+        BadDataset: it is no PNG, is damaged, has more pixels than ``VELOUR_MAX_LABEL_PIXELS``, or
+            holds colours.
     """
     header = png_header(path)
-    from PIL import Image
+    from PIL.PngImagePlugin import PngImageFile  # without Pillow's limit, for png_header has one
 
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with PngImageFile(path) as image:
             image.verify()  # checksums, which are not looked at when pixels are decoded
-        with Image.open(path, formats=["PNG"]) as image:
+        with PngImageFile(path) as image:
             pixels = np.asarray(image)
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
+    except Exception as error:  # as Pillow likes: EOFError, SyntaxError, struct.error, zlib.error
         raise BadDataset(f"{os.fspath(path)!r} is a damaged PNG: {error}.") from error
     if header.depth == 16:
         return pixels.astype(np.uint16, copy=False)
@@ -69,8 +71,9 @@ def png_header(path: str | os.PathLike[str]) -> PngHeader:
     """Read the header of a file; refuse a file that is no label image, before it is decoded.
 
     Raises:
-        InvalidInput: the file cannot be read.
-        BadDataset: it is no PNG, is larger than Pillow allows, or holds colours.
+        UnreadableFile: the file cannot be read.
+        BadDataset: it is no PNG, has more pixels than ``VELOUR_MAX_LABEL_PIXELS``, or holds
+            colours.
     """
     name = os.fspath(path)
     check_regular(path)
@@ -93,12 +96,10 @@ def png_header(path: str | os.PathLike[str]) -> PngHeader:
 
 
 def _check_pixels(name: str, height: int, width: int) -> None:
-    """Pillow's own limit, before it reads anything: a small file may claim to be enormous."""
-    from PIL import Image
-
-    most = Image.MAX_IMAGE_PIXELS
-    if most is not None and height * width > most:
+    """A small file may claim to be enormous, and truly decode to that."""
+    most = limit("VELOUR_MAX_LABEL_PIXELS")
+    if height * width > most:
         raise BadDataset(
             f"{name!r} has {height}x{width} pixels by its head: at most {most:,} are decoded; cut "
-            "it into tiles, or raise PIL.Image.MAX_IMAGE_PIXELS."
+            "it into tiles, or raise VELOUR_MAX_LABEL_PIXELS."
         )

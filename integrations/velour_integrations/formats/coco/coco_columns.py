@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_integrations.formats.coco.coco_entries import LARGEST
 from velour_plugin import AnnotationTable
 from velour_plugin.errors import InvalidInput
 from velour_plugin.plugin import (
@@ -135,6 +136,8 @@ def _are_sound(records: CocoRecords) -> bool:
         ids = np.sort(records.id[records.id != -1])  # np.unique imports numpy.ma
         if (ids[1:] == ids[:-1]).any():
             return False
+    if (np.abs(records.box) >= LARGEST).any():  # NaN, where there is none, is not
+        return False
     return records.area is None or not (records.area < 0).any()
 
 

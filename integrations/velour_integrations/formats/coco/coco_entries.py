@@ -30,6 +30,8 @@ from velour_plugin.plugin import (
 )
 
 _NUMBERS = {int, float}
+LARGEST = 1e12
+"""Pixels; corners and areas of larger boxes are not exact, or overflow."""
 
 
 def table_of_entries(
@@ -41,7 +43,7 @@ def table_of_entries(
     *,
     results: bool = False,
 ) -> AnnotationTable:
-    """Annotations or results as a table.
+    """Convert annotations or results to a table.
 
     Raises:
         BadDataset: an entry is wrong, naming it and its value.
@@ -85,7 +87,7 @@ def _boxes(entries: Sequence[Json], at: Sequence[str]) -> NDArray[np.float64]:
             columns = np.array(boxes, np.float64).reshape(-1, 4)
         except OverflowError:
             plain = False
-    if not (plain and np.isfinite(columns).all() and (columns[:, 2:] >= 0).all()):
+    if not (plain and (np.abs(columns) < LARGEST).all() and (columns[:, 2:] >= 0).all()):
         columns = np.array(list(map(_box, boxes, at)), np.float64).reshape(-1, 4)
     return columns
 
@@ -96,7 +98,7 @@ def _box(box: Any, where: str) -> Sequence[float]:
         return (np.nan,) * 4
     numbers = [parse_typed_number(side, where) for side in box] if isinstance(box, list) else []
     sides = [np.nan if number is None else number for number in numbers]
-    if len(sides) != 4 or not np.isfinite(sides).all() or min(sides[2:]) < 0:
+    if len(sides) != 4 or not (np.abs(sides) < LARGEST).all() or min(sides[2:]) < 0:
         raise BadDataset(
             f"{where}: bbox {box!r}: expected finite [x, y, width, height], sizes >= 0, in pixels."
         )

@@ -118,7 +118,7 @@ class _Results:
             table = self._table(read_bytes(path), labels, path)
         note_read("predictions", len(table))
         if not len(table):
-            note_repaired("empty lists of results, read as nothing found", repr(os.fspath(path)))
+            note_repaired("empty predictions, read as nothing found", repr(os.fspath(path)))
         known = np.array([uid in dataset.index_of for uid in self.uids])
         return table if known.all() else table.on_datums(known)
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from velour_integrations.formats.geojson.geojson_properties import IMAGE, image_of
@@ -60,7 +61,7 @@ def read_content(path: Path, only: str | None = None) -> GeoJsonContent:
         stem = Path(path.name.removesuffix(".gz")).stem
         files, loaded = {stem: path}, {stem: _load(path)}
         listed = loaded[stem]["features"]
-        named = any(image_of(_properties(item), repr(os.fspath(path))) for item in listed)
+        named = any(image_of(_properties(item), _at(path, at)) for at, item in enumerate(listed))
         features = [
             _feature(item, None if named else only or stem, at, path)
             for at, item in enumerate(listed)
@@ -123,9 +124,13 @@ def _properties(item: Any) -> Mapping[str, Any]:
 
 
 def _feature(item: Any, image: str | None, at: int, path: Path) -> Feature:
-    where = f"{os.fspath(path)!r}, feature number {at + 1}"
+    where = _at(path, at)
     if not isinstance(item, Mapping) or item.get("type") != "Feature":
         raise BadDataset(f'{where}: expected an object of "type": "Feature".')
+    if not isinstance(item.get("properties"), (Mapping, NoneType)):
+        raise BadDataset(
+            f"{where}: its properties are {str(item['properties'])[:40]}: expected an object."
+        )
     image = image_of(_properties(item), where) if image is None else image
     if image is None:
         raise BadDataset(
@@ -133,3 +138,7 @@ def _feature(item: Any, image: str | None, at: int, path: Path) -> Feature:
             f"{', '.join(IMAGE)}."
         )
     return Feature(image, _properties(item), item.get("geometry"), where)
+
+
+def _at(path: Path, position: int) -> str:
+    return f"{os.fspath(path)!r}, feature number {position + 1}"

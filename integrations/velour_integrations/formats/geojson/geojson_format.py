@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from velour_integrations.formats.geojson.earth import (
+from velour_integrations.formats.earth import (
     centroid,
     crosses_antimeridian,
     cut_at_antimeridian,
@@ -51,7 +51,8 @@ from velour_integrations.formats.geojson.geojson_properties import (
 from velour_integrations.formats.row_builder import (
     RowBuilder,
     class_names,
-    place_of,
+    note_predictions,
+    positions_of,
 )
 from velour_plugin import AnnotationTable, Dataset, Datum, MultiPolygon, Polygon
 from velour_plugin.errors import BadDataset
@@ -64,6 +65,7 @@ from velour_plugin.plugin import (
     natural_order,
     note_read,
     note_repaired,
+    note_skipped,
     read_records,
 )
 
@@ -125,23 +127,20 @@ def read_predictions(
             "latitude."
         )
     classes = class_names(dataset)
-    found = known.find([feature.image for feature in content.features], repr(os.fspath(path)))
-    uids = {name: known.uids[index] for name, index in found.items()}
-    about = {name: meridians[uid] for name, uid in uids.items() if uid in meridians}
+    where = repr(os.fspath(path))
+    positions = positions_of([feature.image for feature in content.features], dataset, known, where)
+    about = {name: meridians[dataset.uids[at]] for name, at in positions.items()
+             if dataset.uids[at] in meridians}  # fmt: skip
     shapes, _, _ = _laid_out(content, _geometries(content), about)
     rows = _rows(
         content,
         shapes,
-        lambda feature: place_of(
-            uids.get(feature.image, feature.image), dataset, known.uids, feature.where
-        ),
+        lambda feature: positions.get(feature.image),
         scored=True,
         classed=bool(set(classes) - {UNCLASSED}),
     )
     table = rows.table(classes)
-    note_read("predictions", len(table))
-    if not len(table):
-        note_repaired("files without predictions, read as nothing found", repr(os.fspath(path)))
+    note_predictions(dataset, table, where)
     return table
 
 
@@ -295,6 +294,9 @@ def _rows(
     for feature, geometry in zip(content.features, shapes, strict=True):
         if geometry is None and not has_class(feature.properties):
             continue  # the image was looked at, and there is nothing
+        if geometry is None and feature.geometry is not None:
+            note_skipped("features whose geometry has no point", feature.where)
+            continue
         at = index_of(feature)
         if at is not None:
             rows.add(

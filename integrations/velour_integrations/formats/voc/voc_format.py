@@ -12,33 +12,33 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from velour_integrations.formats.row_builder import (
     Box,
     RowBuilder,
     by_name,
-    checked_score,
     class_names,
     note_predictions,
-    place_of,
+    positions_of,
     read_lines,
 )
 from velour_integrations.formats.voc.xml_files import parse_xml
 from velour_plugin import AnnotationTable, Dataset, Datum
 from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.plugin import (
+    ImageNames,
     Path,
-    Records,
     natural_order,
     note_read,
     note_repaired,
     note_skipped,
+    parse_flag,
+    parse_number,
+    parse_score,
     read_records,
 )
 
@@ -62,23 +62,26 @@ class VocFormat:
     def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
         """Read a folder of XML files, one with a folder Annotations, or a list in ImageSets."""
         files = _files(FilePath(path))
-        records = read_records(metadata)
         uids = sorted(files, key=natural_order)
-        rows, datums, names = RowBuilder(), [], set()
+        rows, properties = RowBuilder(), []
         for at, uid in enumerate(uids):
             root = _parsed(files[uid])
-            datums.append(_datum(uid, root, files[uid], records))
-            names.add(datums[-1].metadata.get("file_name", uid))
+            properties.append(_properties(root, files[uid]))
             _add_truths(rows, at, root, files[uid])
-        records.check_used(uids, names)
+        file_names = [known.get("file_name") for known in properties]
+        described = read_records(metadata).of_images(uids, file_names)
+        datums = [
+            Datum(uid, {**known, **extra}, location)
+            for uid, known, (extra, location) in zip(uids, properties, described, strict=True)
+        ]
         table, called = rows.table(), name or FilePath(path).resolve().stem
         note_read("images", len(datums))
         note_read("annotations", len(table))
-        reader = partial(read_predictions, known=frozenset(uids))
+        reader = partial(read_predictions, known=ImageNames(uids, file_names))
         return Dataset.from_table(called, datums, table, reader=reader)
 
 
-def read_predictions(dataset: Dataset, path: Path, known: Collection[str]) -> AnnotationTable:
+def read_predictions(dataset: Dataset, path: Path, known: ImageNames) -> AnnotationTable:
     """Read a model's folder: XML files whose objects have a ``confidence``, or the devkit's lists.
 
     Lists are called ``comp4_det_test_dog.txt`` or ``dog.txt`` and hold a box a line: image,
@@ -92,30 +95,28 @@ def read_predictions(dataset: Dataset, path: Path, known: Collection[str]) -> An
     folder = FilePath(path)
     if not folder.is_dir():
         raise InvalidInput(f"{os.fspath(path)!r}: expected a folder of XML files or lists: VOC.")
-    rows = RowBuilder()
+    rows, where = RowBuilder(), repr(os.fspath(path))
     files = by_name(_annotations(folder), {".xml"})
     lists = by_name(folder, {".txt"})
     if not files and not lists:
         raise BadDataset(
-            f"{os.fspath(path)!r} holds neither XML files nor lists (.txt), a file a class with "
+            f"{where} holds neither XML files nor lists (.txt), a file a class with "
             "image, confidence, xmin, ymin, xmax, ymax a line: expected VOC's predictions."
         )
-    if files and lists:
-        note_skipped(
-            "text files beside XML files, no predictions",
-            repr(os.fspath(next(iter(lists.values())))),
-            len(lists),
-        )
-    for uid, file in files.items():
-        at = place_of(uid, dataset, known, repr(os.fspath(file)))
-        if at is not None:
-            _add_predictions(rows, at, file)
-    for uid, label, box, score, where in () if files else _listed(lists):
-        at = place_of(uid, dataset, known, where)
-        if at is not None:
-            rows.add(at, label, box=box, score=score)
+    if files:
+        if lists:
+            first = repr(os.fspath(next(iter(lists.values()))))
+            note_skipped("text files beside XML files, no predictions", first, len(lists))
+        for uid, at in positions_of(files, dataset, known, where).items():
+            _add_predictions(rows, at, files[uid])
+    else:
+        listed = list(_listed(lists))
+        positions = positions_of([uid for uid, *_ in listed], dataset, known, where)
+        for uid, label, box, score in listed:
+            if uid in positions:
+                rows.add(positions[uid], label, box=box, score=score)
     table = rows.table(class_names(dataset))
-    note_predictions(dataset, table)
+    note_predictions(dataset, table, where)
     return table
 
 
@@ -164,7 +165,8 @@ def _parsed(path: FilePath) -> Element:
     return root
 
 
-def _datum(uid: str, root: Element, path: FilePath, records: Records) -> Datum:
+def _properties(root: Element, path: FilePath) -> dict[str, Any]:
+    """The file name and size of an image, as far as they are known."""
     properties: dict[str, Any] = {}
     file_name = (root.findtext("filename") or "").strip()
     if file_name:
@@ -173,8 +175,7 @@ def _datum(uid: str, root: Element, path: FilePath, records: Records) -> Datum:
         size = _number(root.findtext(f"size/{side}", "0"), f"{os.fspath(path)!r}, {side}")
         if size > 0:  # some tools write 0 where they do not know
             properties[side] = int(size)
-    extra, location = records.of(uid, file_name or uid)
-    return Datum(uid, {**properties, **extra}, location)
+    return properties
 
 
 def _add_truths(rows: RowBuilder, at: int, root: Element, path: FilePath) -> None:
@@ -191,7 +192,7 @@ def _add_truths(rows: RowBuilder, at: int, root: Element, path: FilePath) -> Non
 def _add_predictions(rows: RowBuilder, at: int, path: FilePath) -> None:
     for item, where in _objects(_parsed(path), path):
         confidence = item.findtext("confidence", item.findtext("score"))
-        score = checked_score(confidence, where)
+        score = parse_score(confidence, where, "confidence")
         rows.add(at, _label(item, where), box=_box(item, where), score=score)
 
 
@@ -214,12 +215,14 @@ def _label(item: Element, where: str) -> str:
 
 def _flag(item: Element, flag: str, where: str) -> bool:
     """Whether a flag is set; the devkit's own files say Unspecified where nobody looked."""
-    text = (item.findtext(flag) or "").strip()
-    if text in ("0", "", "1"):
-        return text == "1"
-    if text.casefold() == _UNKNOWN:
+    written = item.findtext(flag)
+    if written is None or written == "0":  # as most are
         return False
-    raise BadDataset(f"{where}: {flag} {text[:60]!r}: expected 0 or 1.")
+    text = written.strip()
+    is_set = parse_flag(text)
+    if is_set is None and text and text.casefold() != _UNKNOWN:
+        raise BadDataset(f"{where}: {flag} {text[:60]!r}: expected 0 or 1.")
+    return bool(is_set)
 
 
 def _box(item: Element, where: str) -> Box:
@@ -245,8 +248,8 @@ def _half_open(corners: Iterable[str | None], where: str) -> Box:
     return (left - 1, top - 1, right - left + 1, bottom - top + 1)
 
 
-def _listed(lists: Mapping[str, FilePath]) -> Iterator[tuple[str, str, Box, float, str]]:
-    """The devkit's results, a file a class: image, class, box, confidence, and where it stands."""
+def _listed(lists: Mapping[str, FilePath]) -> Iterator[tuple[str, str, Box, float]]:
+    """The devkit's results, a file a class: image, class, box and confidence."""
     for stem, path in lists.items():
         devkit = _DEVKIT.fullmatch(stem)
         label = devkit["label"] if devkit else stem
@@ -259,17 +262,16 @@ def _listed(lists: Mapping[str, FilePath]) -> Iterator[tuple[str, str, Box, floa
                         "xmax, ymax."
                     )
                 uid, score, *corners = words
-                yield uid, label, _half_open(corners, where), checked_score(score, where), where
+                confidence = parse_score(score, where, "confidence")
+                yield uid, label, _half_open(corners, where), confidence
 
 
 def _number(text: str | None, where: str) -> float:
-    try:
-        number = float(text or "")
-    except ValueError:
-        number = np.nan
-    if not abs(number) < _MOST:
-        shown = repr(text and text[:60])
-        raise BadDataset(f"{where} {shown}: expected a number of pixels.")
+    if text and text.isascii() and text.isdigit() and len(text) < 10:
+        return float(text)  # as most are
+    number = parse_number(text)
+    if number is None or abs(number) > _MOST:
+        raise BadDataset(f"{where} {text and text[:60]!r}: expected a number of pixels.")
     return number
 
 

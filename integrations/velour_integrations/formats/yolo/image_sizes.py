@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import struct
 import warnings
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any, BinaryIO
 
 from velour_plugin import ImageMetadata
 from velour_plugin.errors import BadDataset, MissingExtra
-from velour_plugin.plugin import note_repaired
+from velour_plugin.plugin import check_regular, note_repaired
 
 SIZES_FROM_TABLE = (
     "pass --metadata (in Python metadata=), a table with the columns file_name, width, height"
@@ -26,10 +25,11 @@ _HEAD = 16
 
 
 def measured(path: Path) -> ImageMetadata:
-    """Height and width of an image file as it is shown.
+    """Measure height and width of an image file as it is shown.
 
     Raises:
-        BadDataset: it is no file, or no image that Pillow reads.
+        UnreadableFile: it is missing, or no regular file.
+        BadDataset: it is no image that Pillow reads.
         MissingExtra: Pillow is not installed.
     """
     try:
@@ -38,9 +38,8 @@ def measured(path: Path) -> ImageMetadata:
         raise MissingExtra(
             f"sizes of images are read by Pillow: pip install pillow; or {SIZES_FROM_TABLE}."
         ) from error
+    check_regular(path)
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise OSError("it is no regular file")  # such as a pipe, which would be waited for
         try:
             with Image.open(path) as image:
                 return _shown_size(image, path)
@@ -58,7 +57,7 @@ def measured(path: Path) -> ImageMetadata:
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Pillow warns of large and odd images, of which :func:`measured` decodes nothing."""
+    """Context manager without Pillow's warnings of large images, of which nothing is decoded."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

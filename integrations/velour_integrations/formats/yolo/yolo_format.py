@@ -22,10 +22,9 @@ import shapely
 
 from velour_integrations.formats.row_builder import (
     RowBuilder,
-    checked_score,
     class_names,
     note_predictions,
-    place_of,
+    positions_of,
     read_lines,
 )
 from velour_integrations.formats.yolo.image_sizes import (
@@ -42,11 +41,13 @@ from velour_integrations.formats.yolo.yolo_layout import Layout, find_layout, la
 from velour_plugin import AnnotationTable, Dataset, Datum, ImageMetadata, Polygon
 from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.plugin import (
+    ImageNames,
     Path,
-    Records,
     natural_order,
     note_read,
     note_skipped,
+    parse_number,
+    parse_score,
     read_records,
 )
 
@@ -64,52 +65,58 @@ class YoloFormat:
     def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
         """Read a data.yaml, a folder of labels or images, or a list of images."""
         layout = find_layout(FilePath(path))
-        records = read_records(metadata)
-        strays = _strays(layout, records)
-        uids = sorted({*layout.images, *layout.labels} - strays, key=natural_order)
+        uids = sorted({*layout.images, *layout.labels}, key=natural_order)
+        images = [layout.images.get(uid) for uid in uids]
+        file_names = [None if image is None else image.name for image in images]
+        described = dict(zip(uids, read_records(metadata).of_images(uids, file_names), strict=True))
+        uids = [uid for uid in uids if not _is_stray(uid, layout, described[uid][0])]
         if not uids:
             raise BadDataset(f"{os.fspath(path)!r} holds neither images nor labels: no YOLO.")
         with without_warnings():
-            datums = [_datum(uid, layout, records, path) for uid in uids]
-        records.check_used(uids, *(_names_of(uid, layout) for uid in uids))
+            datums = [_datum(uid, layout, described[uid], path) for uid in uids]
         sizes = {datum.uid: _size_of(datum) for datum in datums}
         files = [(at, sizes[uid], layout.labels[uid]) for at, uid in enumerate(uids)
                  if uid in layout.labels]  # fmt: skip
         table = _read(files, layout.names, scored=False).table(layout.names)
         note_read("images", len(datums))
         note_read("annotations", len(table))
-        reader = partial(read_predictions, sizes=sizes, names=layout.names)
+        known = ImageNames(uids, [datum.metadata.get("file_name") for datum in datums])
+        reader = partial(read_predictions, known=known, sizes=sizes, names=layout.names)
         return Dataset.from_table(name or _called(path), datums, table, reader=reader)
 
 
 def read_predictions(
-    dataset: Dataset, path: Path, sizes: Mapping[str, Size], names: Sequence[str]
+    dataset: Dataset,
+    path: Path,
+    known: ImageNames,
+    sizes: Mapping[str, Size],
+    names: Sequence[str],
 ) -> AnnotationTable:
     """Read a folder of label files with confidences, as ``yolo predict save_txt save_conf`` does.
 
     Args:
         dataset: the datums that the predictions are for.
         path: of the folder, or of one with a folder ``labels``.
-        sizes: height and width of all images, also of those that a subset lacks.
+        known: all images, also those that a subset lacks.
+        sizes: height and width of each.
         names: classes of the dataset, for a folder that names none.
     """
     folder = FilePath(path)
     if not folder.is_dir():
         raise InvalidInput(f"{os.fspath(path)!r}: expected a folder of label files: YOLO.")
-    found = label_files(folder)
-    if not found:
+    where, files = repr(os.fspath(path)), label_files(folder)
+    for uid in [uid for uid, file in files.items() if uid not in known and _holds_no_labels(file)]:
+        del files[uid]
+    if not files:
         raise BadDataset(
-            f"{os.fspath(path)!r} holds no label files (.txt): expected a folder as 'yolo predict "
+            f"{where} holds no label files (.txt): expected a folder as 'yolo predict "
             "save_txt=True save_conf=True' writes it."
         )
-    files = []
-    for uid, file in found.items():
-        at = place_of(uid, dataset, sizes, repr(os.fspath(file)))
-        if at is not None:
-            files.append((at, sizes[uid], file))
+    positions = positions_of(files, dataset, known, where)
+    listed = [(at, sizes[dataset.uids[at]], files[uid]) for uid, at in positions.items()]
     own_names = names_in(folder) or names_in(folder / "labels")
-    table = _read(sorted(files), own_names or names, scored=True).table(class_names(dataset))
-    note_predictions(dataset, table)
+    table = _read(sorted(listed), own_names or names, scored=True).table(class_names(dataset))
+    note_predictions(dataset, table, where)
     return table
 
 
@@ -119,28 +126,23 @@ def _called(path: Path) -> str:
     return stem or "yolo"
 
 
-def _strays(layout: Layout, records: Records) -> set[str]:
-    """Names of text files that are no labels, such as a list of images or a README."""
-    strays = set()
-    for uid in layout.labels.keys() - layout.images.keys():
-        if not _is_sized(uid, layout, records) and not _is_label_file(layout.labels[uid]):
-            note_skipped("text files that hold no labels", repr(os.fspath(layout.labels[uid])))
-            strays.add(uid)
-    return strays
+def _is_stray(uid: str, layout: Layout, extra: Mapping[str, Any]) -> bool:
+    """Whether a text file is about no image, such as a list of images or a README."""
+    is_sized = uid in layout.images or extra.keys() >= {"width", "height"}
+    return not is_sized and _holds_no_labels(layout.labels[uid])
 
 
-def _is_label_file(path: FilePath) -> bool:
-    """Whether a file is empty or begins with a number."""
+def _holds_no_labels(path: FilePath) -> bool:
+    """Whether a file begins with something else than a number, which is then noted."""
     words = next((line.split() for line in read_lines(path) if line.strip()), ["0"])
-    return re.fullmatch(r"[-+.0-9eE]+", words[0]) is not None
+    if re.fullmatch(r"[-+.0-9eE]+", words[0]):
+        return False
+    note_skipped("text files that hold no labels", repr(os.fspath(path)))
+    return True
 
 
-def _is_sized(uid: str, layout: Layout, records: Records) -> bool:
-    return records.of(*_names_of(uid, layout))[0].keys() >= {"width", "height"}
-
-
-def _datum(uid: str, layout: Layout, records: Records, path: Path) -> Datum:
-    extra, location = records.of(*_names_of(uid, layout))
+def _datum(uid: str, layout: Layout, described: tuple[Any, Any], path: Path) -> Datum:
+    extra, location = described
     image = layout.images.get(uid)
     properties = {} if image is None else {"file_name": image.name}
     if not {"width", "height"} <= extra.keys():
@@ -154,11 +156,6 @@ def _datum(uid: str, layout: Layout, records: Records, path: Path) -> Datum:
     datum = Datum(uid, {**properties, **extra}, location)
     _size_of(datum)
     return datum
-
-
-def _names_of(uid: str, layout: Layout) -> tuple[str, ...]:
-    image = layout.images.get(uid)
-    return (uid, uid.rpartition("/")[2], *(() if image is None else (image.name,)))
 
 
 def _size_of(datum: Datum) -> Size:
@@ -178,9 +175,11 @@ def _read(
             words = line.split()
             if words:
                 where = f"{name}, line {number}"
-                numbers = _numbers(words, scored, where)
+                numbers = _numbers(line, words, scored, where)
                 label = _class(words[0], numbers[0], names, where)
-                score = checked_score(numbers.pop(), where) if scored else None
+                score = numbers.pop() if scored else None
+                if score is not None and not 0 <= score <= 1:
+                    score = parse_score(score, where, "confidence")
                 if len(numbers) > 5:
                     keypoints.add(numbers[1:], where)
                 region = _region(numbers[1:], (width, height), scored, where)
@@ -189,7 +188,7 @@ def _read(
     return rows
 
 
-def _numbers(words: Sequence[str], scored: bool, where: str) -> list[float]:
+def _numbers(line: str, words: Sequence[str], scored: bool, where: str) -> list[float]:
     regular = len(words) - scored
     if regular != 5 and (regular < 7 or regular % 2 == 0):
         confidence = "a confidence" if scored else "no confidence"
@@ -200,9 +199,12 @@ def _numbers(words: Sequence[str], scored: bool, where: str) -> list[float]:
             + "; keypoints are not read."
         )
     try:
-        return list(map(float, words))
-    except ValueError as error:
-        raise BadDataset(f"{where}: {str(error)[:100]}: expected numbers.") from error
+        if line.isascii() and "_" not in line:
+            return list(map(float, words))
+    except ValueError:
+        pass
+    wrong = next(word for word in words if parse_number(word) is None)
+    raise BadDataset(f"{where}: {wrong[:60]!r}: expected numbers.")
 
 
 def _class(word: str, value: float, names: Sequence[str], where: str) -> str:
