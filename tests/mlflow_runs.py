@@ -16,6 +16,7 @@ QUIET = [
         r"ignore:::mlflow\.",
         "ignore:The ``noload`` loader strategy",  # MLflow's mappers, on SQLAlchemy 2.1
         "ignore:_ImportHookChainedLoader:ImportWarning",
+        "ignore:Valid config keys have changed in V2:UserWarning",  # MLflow 3.5, on any Pydantic 2
     )
 ]
 """Marks of a module that imports MLflow: its own warnings are no errors of ours."""
