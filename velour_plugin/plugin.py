@@ -138,6 +138,7 @@ if TYPE_CHECKING:
     from velour_plugin.report.rows import slice_rows as slice_rows
     from velour_plugin.report.rows import worst_rows as worst_rows
     from velour_plugin.store import DatumSelection as DatumSelection
+    from velour_plugin.store import RunState as RunState
     from velour_plugin.store import Snapshot as Snapshot
     from velour_plugin.store import StoreOpener as StoreOpener
     from velour_plugin.store import StoreTables as StoreTables
@@ -147,6 +148,7 @@ if TYPE_CHECKING:
     from velour_plugin.use_cases.evaluate import evaluate_question as evaluate_question
     from velour_plugin.use_cases.evaluate import fixed_filter as fixed_filter
     from velour_plugin.use_cases.evaluate import publish as publish
+    from velour_plugin.use_cases.run_states import refresh_runs as refresh_runs
     from velour_plugin.use_cases.tracked_evaluation import TrackedEvaluation as TrackedEvaluation
 
 _NAMES = {
@@ -161,8 +163,9 @@ _NAMES = {
     "matching.question": "Question",
     "contracts.offers": "Offer",
     "plugins.installed": "installed",
-    "store": "DatumSelection Snapshot StoreOpener StoreTables opened",
+    "store": "DatumSelection RunState Snapshot StoreOpener StoreTables opened",
     "store.sql.store": "SqlStore",
+    "use_cases.run_states": "refresh_runs",
     "use_cases.tracked_evaluation": "TrackedEvaluation",
     # Input files
     "helpers.input_files": "check_regular read_bytes",

@@ -132,7 +132,7 @@ def regions_of(
 
 
 def with_areas_of_shapes(table: AnnotationTable) -> AnnotationTable:
-    """Return a table to be compared by boxes: what came as a shape alone has its area, as in COCO."""
+    """Return a table to compare by boxes: what came as a shape alone has its area, as in COCO."""
     alone = np.isnan(table.area) & np.isnan(table.box[:, 0])
     if not alone.any():
         return table

@@ -64,8 +64,8 @@ class Matches(TitledAnswer[Match]):
     """The answer of ``matches``: the highest scores first, then missed truths, the largest first.
 
     Args:
-        counts: how many there are in all, whether they are among the rows or not: by outcome, and
-            under it by kind of error.
+        counts: how many there are of all outcomes, whether they are among the rows or not: by
+            outcome, and under it by kind of error.
     """
 
     row_type = Match

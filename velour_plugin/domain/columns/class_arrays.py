@@ -205,6 +205,12 @@ def _as_rows(values: Any, what: str, rows: int | None = None, names: int = 0) ->
         BadDataset: it is something else.
     """
     array = _as_array(values, what)
+    if array.ndim > 2:
+        raise BadDataset(
+            f"{what} of shape {array.shape}: expected a class a row, or one column for each class. "
+            "Label images are for Dataset.from_label_images(name, truth, predictions, labels=[…]), "
+            "with the names of their numbers."
+        )
     if array.ndim == 2 and array.shape[1] == 1 and names != 1:
         array = array[:, 0]
     if array.ndim not in (1, 2) or (rows is not None and len(array) != rows):
