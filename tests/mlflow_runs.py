@@ -41,8 +41,8 @@ def metrics(run_id: str) -> dict[str, float]:
     """Last values of a run's metrics; curves, which have many, are left out."""
     import mlflow
 
-    said = mlflow.get_run(run_id).data.metrics
-    return {name: value for name, value in said.items() if not name.startswith(CURVES)}
+    logged = mlflow.get_run(run_id).data.metrics
+    return {name: value for name, value in logged.items() if not name.startswith(CURVES)}
 
 
 def history_lengths(run_id: str) -> set[int]:
@@ -57,8 +57,8 @@ def tags(run_id: str) -> dict[str, str]:
     """Velour's tags of a run."""
     import mlflow
 
-    said = mlflow.get_run(run_id).data.tags
-    return {key: value for key, value in said.items() if key.startswith("velour.")}
+    logged = mlflow.get_run(run_id).data.tags
+    return {key: value for key, value in logged.items() if key.startswith("velour.")}
 
 
 def artifacts(run_id: str) -> list[str]:
