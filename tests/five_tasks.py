@@ -27,13 +27,13 @@ class Task:
 
     Args:
         truth: a cell for each uid.
-        said: a cell for each uid.
+        outputs: a cell for each uid.
         metric: to look at.
         value: what it is.
     """
 
     truth: Mapping[str, Any]
-    said: Mapping[str, Any]
+    outputs: Mapping[str, Any]
     metric: str
     value: float
 
@@ -79,7 +79,7 @@ TASKS = {
 }
 
 
-def frame_of(task: str, said: bool = False) -> Any:
+def frame_of(task: str, predicted: bool = False) -> Any:
     """A plain frame of a task, with predictions or without."""
     import pandas as pd
 
@@ -90,8 +90,8 @@ def frame_of(task: str, said: bool = False) -> Any:
         "note": [np.nan, "dim", "clear", "clear"],
         "truth": [known.truth[uid] for uid in uids],
     }
-    if said:
-        columns["said"] = [known.said[uid] for uid in uids]
+    if predicted:
+        columns["predicted"] = [known.outputs[uid] for uid in uids]
     return pd.DataFrame(columns)
 
 

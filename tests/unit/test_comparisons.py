@@ -30,8 +30,8 @@ def store(sqlite_url: str) -> Iterator[Store]:
 def judge(store: Store, dataset: velour.Dataset, model: str, **given: object) -> Evaluation:
     assert dataset.predictions is not None
     task = "object-detection" if dataset.name == "fires" else "image-classification"
-    judged = dataset.with_predictions(dataset.predictions, model)
-    return velour.evaluate(judged, task, parameters=given, store=store)
+    predicted = dataset.with_predictions(dataset.predictions, model)
+    return velour.evaluate(predicted, task, parameters=given, store=store)
 
 
 # Classification: cats and dogs by turns; "one" errs on the first 2 of 20, "other" on the last 9
@@ -43,8 +43,10 @@ WRONG = {"cat": "dog", "dog": "cat"}
 def pets(store: Store) -> None:
     """Two classifiers; both are right on 9 datums."""
     for model, errs in (("one", range(2)), ("other", range(11, 20))):
-        said = {uid: WRONG[truth] if int(uid) in errs else truth for uid, truth in TRUTHS.items()}
-        judge(store, dataset_of(TRUTHS, said), model)
+        predictions = {
+            uid: WRONG[truth] if int(uid) in errs else truth for uid, truth in TRUTHS.items()
+        }
+        judge(store, dataset_of(TRUTHS, predictions), model)
 
 
 def test_accuracies_are_compared_by_mcnemars_test(store: Store) -> None:
@@ -151,8 +153,8 @@ def test_permutations_go_through_the_compiled_kernel_together(
         folder / "instances.json", "coco", name="fires", metadata=folder / "images.csv"
     )
     for model in ("day-model", "night-model"):
-        judged = fires.with_predictions(folder / f"{model}.json", model)
-        velour.evaluate(judged, "object-detection", store=store)
+        predicted = fires.with_predictions(folder / f"{model}.json", model)
+        velour.evaluate(predicted, "object-detection", store=store)
     calls.names.clear()
 
     found = velour.compare("day-model", "night-model", by="time_of_day", store=store)
@@ -200,7 +202,7 @@ def test_errors_are_those_that_the_evaluation_shows(store: Store) -> None:
     model = next(item for item in store.candidates("fires") if item.model == "one")
     kinds = store.load(model.evaluation_id)["error_kinds"]["kinds"]  # type: ignore[index]
     assert {row.kind: row.first for row in found.errors} == {
-        kind: said["dAP"] for kind, said in kinds.items() if kind in by_kind(found)
+        kind: predictions["dAP"] for kind, predictions in kinds.items() if kind in by_kind(found)
     }
 
 
