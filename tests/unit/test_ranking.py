@@ -158,7 +158,7 @@ def test_a_filter_that_selects_nothing_is_refused_as_it_is_in_evaluate(
     for use in (
         lambda: rank(store, where=where),
         lambda: velour.evaluate(fires(["2"]), "object-detection", where=where, store=store),
-        lambda: velour.slices("a", by=["hour"], where=where, store=store),
+        lambda: velour.slices("all", by=["hour"], where=where, store=store),
     ):
         with pytest.raises(NothingSelected) as caught:
             use()

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
-from velour_plugin.domain.reading import ReadingReport, Remark
 
 import velour_plugin as velour
 from tests.fires import fires
 from velour_plugin.cli import main
+from velour_plugin.domain.inputs.reading import ReadingReport, Remark
 from velour_plugin.store import upgrade_store
 
 NOTED = ReadingReport({"images": 4}, repaired=(Remark("areas set to 0", 2, ("'a.json'",)),))

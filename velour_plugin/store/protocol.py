@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from velour_plugin.domain.datasets import Dataset
     from velour_plugin.domain.evaluation import EvaluatedRun, Evaluation
     from velour_plugin.domain.facts import Facts, FactValue
+    from velour_plugin.domain.inputs.reading import ReadingReport
     from velour_plugin.domain.labels import Label
     from velour_plugin.domain.ledger import Ledger
     from velour_plugin.domain.models import Model
-    from velour_plugin.domain.reading import ReadingReport
     from velour_plugin.filters import Node, Where
     from velour_plugin.partitions import PartitionedDataset
     from velour_plugin.queries.query import Query

@@ -10,9 +10,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from velour_plugin.domain.inputs.reading import ReadingReport
 from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.domain.models import Model
-from velour_plugin.domain.reading import ReadingReport
 from velour_plugin.errors import NotFound, UnknownName
 from velour_plugin.plugins.installed import installed
 from velour_plugin.store.protocol import Reader

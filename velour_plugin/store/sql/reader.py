@@ -20,10 +20,10 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.encoding.codec import table_from_bytes
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.domain.facts import TAGS, FactValue
+from velour_plugin.domain.inputs.reading import ReadingReport
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Columns, Ledger
 from velour_plugin.domain.models import Model
-from velour_plugin.domain.reading import ReadingReport
 from velour_plugin.errors import DamagedContent, InvalidInput, NotFound, UnknownName
 from velour_plugin.filters.interpret import check_properties
 from velour_plugin.filters.language.swapped import warn_if_swapped

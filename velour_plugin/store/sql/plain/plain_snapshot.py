@@ -17,10 +17,10 @@ import numpy as np
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.evaluation import Certificate, EvaluatedRun
+from velour_plugin.domain.inputs.reading import ReadingReport
 from velour_plugin.domain.ledger import Columns, LazyTables, Ledger
 from velour_plugin.domain.metadata import decode_metadata
 from velour_plugin.domain.models import Model
-from velour_plugin.domain.reading import ReadingReport
 from velour_plugin.errors import DamagedContent, VelourError
 from velour_plugin.helpers.libraries import shapely
 from velour_plugin.store.ledgers import LeanLedger, details_from_bytes, uids_from_bytes

@@ -17,8 +17,8 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.encoding.codec import BOX
 from velour_plugin.domain.encoding.regions_at_rest import masks_to_numbers, polygons_to_wkb
 from velour_plugin.domain.evaluation import Evaluation
+from velour_plugin.domain.inputs.reading import ReadingReport
 from velour_plugin.domain.metadata import encode_metadata
-from velour_plugin.domain.reading import ReadingReport
 from velour_plugin.errors import InvalidInput
 from velour_plugin.helpers.libraries import shapely
 from velour_plugin.plugins.installed import installed

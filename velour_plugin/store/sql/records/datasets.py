@@ -19,8 +19,8 @@ from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.columns.annotation_table import LabelName
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.encoding.dataset_digests import version_digest
+from velour_plugin.domain.inputs.reading import ReadingReport
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
-from velour_plugin.domain.reading import ReadingReport
 from velour_plugin.errors import BadDataset, NotFound, UnknownName
 from velour_plugin.partitions import PartitionedDataset, parts_of
 from velour_plugin.store.sql import schema

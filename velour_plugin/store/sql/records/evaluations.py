@@ -29,9 +29,9 @@ from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.encoding.codec import table_from_bytes, table_to_bytes
 from velour_plugin.domain.evaluation import Certificate, EvaluatedRun, Evaluation, Metric
+from velour_plugin.domain.inputs.reading import ReadingReport
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.domain.reading import ReadingReport
 from velour_plugin.errors import DamagedContent, NotFound
 from velour_plugin.partitions import PartitionedDataset, parts_of
 from velour_plugin.store.ledgers import LeanLedger, uids_from_bytes, undamaged
