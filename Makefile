@@ -14,7 +14,7 @@ TOOLS := $(VENV)/.tools
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv torch lint test test-lowest coverage sanitize docs changelog screenshots demo bench clean
+.PHONY: help venv torch lint test test-lowest coverage fuzz sanitize docs changelog screenshots demo bench clean
 
 help:   ## Show these lines
 	@sed -n 's/^\([a-z-]*\): .*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -57,6 +57,10 @@ test-lowest: $(TOOLS) ## Test with the oldest releases of everything, in .venv-l
 
 changelog: $(TOOLS) ## Show what the next version brings
 	@$(BIN)/towncrier build --draft
+
+fuzz: $(TOOLS) ## Read COUNT=10000 spoiled files by SEED=0, for SECONDS=3600 at most
+	$(BIN)/python -m tests.fuzz.run --count $(or $(COUNT),10000) --seed $(or $(SEED),0) \
+	  --seconds $(or $(SECONDS),3600)
 
 sanitize: $(TOOLS) ## Attack the compiled kernel for SECONDS=600 by SEED=0, with each kind of sanitizer
 	$(BIN)/python -m tests.sanitizer.run $(or $(SECONDS),600) $(or $(SEED),0) address

@@ -20,6 +20,7 @@ from velour_plugin.plugin import (
     DatumSelection,
     FactValue,
     Node,
+    RunState,
     StoreOpener,
     Where,
     answer,
@@ -43,6 +44,8 @@ class MemoryStore:
         self._facts: Contents = {}
         self._models: dict[str, velour.Model] = {}
         self._answers: dict[str, tuple[int, Any]] = {}
+        self._states: dict[str, RunState] = {}
+        self._readings: dict[str, velour.ReadingReport | None] = {}
         self._revision = 0
 
     # Reading
@@ -118,6 +121,12 @@ class MemoryStore:
             name, before, after, tuple(sorted(added)), tuple(sorted(removed)), changed, unchanged
         )
 
+    def reading(self, version: velour.Version) -> velour.ReadingReport | None:
+        return self._readings.get(version.digest)
+
+    def predictions_reading(self, evaluation_id: str) -> velour.ReadingReport | None:
+        return self._readings.get(evaluation_id)
+
     def candidates(self, dataset: str) -> list[velour.Candidate]:
         self._known(dataset)
         return [each for each in self._candidates() if each.version.dataset == dataset]
@@ -179,6 +188,7 @@ class MemoryStore:
 
     def save_dataset(self, dataset: velour.Dataset) -> velour.Version:
         known = self._datasets.setdefault(dataset.name, [])
+        self._readings[dataset.digest] = dataset.reading
         for version, _ in known:
             if version.digest == dataset.digest:
                 return replace(version, is_new=False)
@@ -212,6 +222,7 @@ class MemoryStore:
         if isinstance(dataset, velour.PartitionedDataset):
             raise InvalidInput("memory holds no partitions: use an SQL store.")
         version = self.save_dataset(dataset)
+        self._readings[evaluation.id] = dataset.predictions_reading
         if evaluation.id not in self._evaluations:
             self._evaluations[evaluation.id] = (evaluation, version, dataset.predictions)
             if evaluation.run is None:
@@ -224,6 +235,10 @@ class MemoryStore:
     def link_run(self, evaluation_id: str, run: velour.EvaluatedRun) -> None:
         self.load(evaluation_id)  # or it is refused
         self._links.append((evaluation_id, run, dt.datetime.now(dt.UTC)))
+        self._revision += 1
+
+    def save_run_states(self, states: Iterable[RunState]) -> None:
+        self._states |= {state.run_id: state for state in states}
         self._revision += 1
 
     def write_facts(self, dataset: str, content: velour.Facts, version: int | None = None) -> int:
@@ -314,6 +329,9 @@ class MemoryStore:
         self, evaluation_id: str, run: velour.EvaluatedRun | None, created_at: dt.datetime
     ) -> velour.Candidate:
         evaluation, version, _ = self._evaluations[evaluation_id]
+        state = None if run is None else self._states.get(run.run_id)
+        if run is not None and state is not None:
+            run = replace(run, name=state.name)
         model = self._models.get(evaluation.model)
         return velour.Candidate(
             evaluation_id=evaluation_id,
@@ -325,6 +343,8 @@ class MemoryStore:
             created_at=created_at,
             model_metadata={} if model is None else model.metadata,
             dataset_metadata=self.load_version(version).metadata,
+            run_is_deleted=state is not None and state.is_deleted,
+            run_checked_at=state and state.checked_at,
         )
 
     def _forget(self, dataset: str, source: str) -> int:

@@ -143,4 +143,4 @@ class NewerSchema(StoreUnavailable):
 
 
 class DamagedContent(StoreUnavailable):
-    """Stored bytes are not what was written; the message names the evaluation and a way out."""
+    """Raised for stored bytes that are not what was written; names the evaluation and a way out."""

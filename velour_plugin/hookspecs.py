@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.evaluator import Evaluator
     from velour_plugin.filters.properties import PropertyFamily
-    from velour_plugin.store import Store, StoreOpener, StoreTables, Version
+    from velour_plugin.store import RunState, Store, StoreOpener, StoreTables, Version
     from velour_plugin.use_cases.tracked_evaluation import TrackedEvaluation
 
 hookspec = pluggy.HookspecMarker("velour")
@@ -103,6 +103,21 @@ def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[
         @velour_plugin.hookimpl
         def velour_find_runs(query, experiments):
             return my_tracker.search(query, experiments)
+    """
+
+
+@hookspec(firstresult=True)
+def velour_run_states(run_ids: Sequence[str], load: bool) -> Iterable[RunState] | None:
+    """Return what the tracker knows of runs: their names, and whether they are deleted.
+
+    Called by ``velour rank --refresh`` and its like with ``load=True``, and with ``load=False``
+    where nobody asked: only a tracker that this process uses already answers then. Runs that it
+    does not know are left out; return ``None`` to pass, also for no ids::
+
+        @velour_plugin.hookimpl
+        def velour_run_states(run_ids, load):
+            known = my_tracker.get(run_ids) if load else []
+            return [RunState(run.id, run.name, run.is_deleted, run.now) for run in known]
     """
 
 

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from velour_plugin.contracts.records import read_records as read_records
     from velour_plugin.domain.columns.annotation_table import LabelName as LabelName
     from velour_plugin.domain.columns.annotation_table import is_absent as is_absent
-    from velour_plugin.domain.columns.class_arrays import class_codes as class_codes
-    from velour_plugin.domain.columns.class_arrays import class_names as class_names
-    from velour_plugin.domain.columns.class_arrays import is_fractional as is_fractional
     from velour_plugin.domain.columns.class_arrays import multi_hot as multi_hot
+    from velour_plugin.domain.columns.class_codes import class_codes as class_codes
+    from velour_plugin.domain.columns.class_codes import class_names as class_names
+    from velour_plugin.domain.columns.class_codes import is_fractional as is_fractional
     from velour_plugin.domain.columns.class_scores import checked_scores as checked_scores
     from velour_plugin.domain.columns.class_scores import columns_of_one as columns_of_one
     from velour_plugin.domain.columns.class_scores import ranking_scores as ranking_scores
@@ -138,6 +138,7 @@ if TYPE_CHECKING:
     from velour_plugin.report.rows import slice_rows as slice_rows
     from velour_plugin.report.rows import worst_rows as worst_rows
     from velour_plugin.store import DatumSelection as DatumSelection
+    from velour_plugin.store import RunState as RunState
     from velour_plugin.store import Snapshot as Snapshot
     from velour_plugin.store import StoreOpener as StoreOpener
     from velour_plugin.store import StoreTables as StoreTables
@@ -147,6 +148,7 @@ if TYPE_CHECKING:
     from velour_plugin.use_cases.evaluate import evaluate_question as evaluate_question
     from velour_plugin.use_cases.evaluate import fixed_filter as fixed_filter
     from velour_plugin.use_cases.evaluate import publish as publish
+    from velour_plugin.use_cases.run_states import refresh_runs as refresh_runs
     from velour_plugin.use_cases.tracked_evaluation import TrackedEvaluation as TrackedEvaluation
 
 _NAMES = {
@@ -161,8 +163,9 @@ _NAMES = {
     "matching.question": "Question",
     "contracts.offers": "Offer",
     "plugins.installed": "installed",
-    "store": "DatumSelection Snapshot StoreOpener StoreTables opened",
+    "store": "DatumSelection RunState Snapshot StoreOpener StoreTables opened",
     "store.sql.store": "SqlStore",
+    "use_cases.run_states": "refresh_runs",
     "use_cases.tracked_evaluation": "TrackedEvaluation",
     # Input files
     "helpers.input_files": "check_regular read_bytes",
@@ -173,7 +176,8 @@ _NAMES = {
     "domain.inputs.cell_values": (
         "parse_flag parse_number parse_score parse_typed_flag parse_typed_number"
     ),
-    "domain.columns.class_arrays": "class_codes class_names is_fractional multi_hot",
+    "domain.columns.class_arrays": "multi_hot",
+    "domain.columns.class_codes": "class_codes class_names is_fractional",
     "domain.columns.class_scores": "checked_scores columns_of_one ranking_scores",
     "domain.columns.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",

@@ -116,7 +116,7 @@ def regions_of(
     """
     if form == "box":
         values: Any = boxes_of(table, dataset)
-        table = replace(table, area=areas_of(table))
+        table = with_areas_of_shapes(table)
         with np.errstate(over="ignore"):
             areas = values[:, 2] * values[:, 3]
     elif form == "raster":
@@ -131,19 +131,16 @@ def regions_of(
     return RegionArray(form, values, np.where(np.isnan(table.area), areas, table.area))
 
 
-def areas_of(table: AnnotationTable) -> NDArray[np.float64]:
-    """Areas of objects that are compared by their boxes, ``(n,)``; NaN where it is the box's.
-
-    An object that came as a shape alone has the area of the shape, as in COCO.
-    """
+def with_areas_of_shapes(table: AnnotationTable) -> AnnotationTable:
+    """Return a table to compare by boxes: what came as a shape alone has its area, as in COCO."""
     alone = np.isnan(table.area) & np.isnan(table.box[:, 0])
     if not alone.any():
-        return table.area
+        return table
     shapes, areas = _shapes(table), table.area.copy()
     masks, polygons = (np.flatnonzero(alone & kind) for kind in (shapes.is_mask, shapes.is_polygon))
     areas[masks] = mask_areas(shapes.view(masks))
     areas[polygons] = overlap.polygon_areas(overlap.mended(geometries_of(shapes.view(polygons))))
-    return areas
+    return replace(table, area=areas)
 
 
 def image_sizes(dataset: Dataset, *tables: AnnotationTable) -> NDArray[np.int64]:

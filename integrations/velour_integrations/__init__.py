@@ -5,6 +5,7 @@ One file knows one vendor or format; its library is imported in the function tha
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import click
 
     from velour_plugin import Autologger, Evaluation
-    from velour_plugin.plugin import Offer, PropertyFamily, TrackedEvaluation
+    from velour_plugin.plugin import Offer, PropertyFamily, RunState, TrackedEvaluation
 
 
 @hookimpl
@@ -56,6 +57,22 @@ def velour_find_runs(query: str, experiments: Sequence[str] | None) -> Iterable[
 
     with quiet_database():
         return runs_of(query) if query.startswith(SCHEME) else find_runs(query, experiments)
+
+
+@hookimpl
+def velour_run_states(run_ids: Sequence[str], load: bool) -> Iterable[RunState] | None:
+    """Ask MLflow; where nobody waits for it, only if this process evaluates in its runs."""
+    known = sys.modules.get("velour_integrations.mlflow.runs.states")
+    if not load and (known is None or not known.is_in_use()):
+        return None
+    from velour_integrations.loading import load_mlflow
+
+    load_mlflow()
+    from velour_integrations.mlflow.quiet import quiet_database
+    from velour_integrations.mlflow.runs.states import states_of
+
+    with quiet_database():
+        return states_of(run_ids, patient=load)
 
 
 @hookimpl

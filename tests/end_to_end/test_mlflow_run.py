@@ -111,6 +111,19 @@ def test_a_wish_that_cannot_be_met_is_refused_before_anything_is_logged(
     assert (runs.metrics(run), files(run), runs.artifacts(run)) == ({}, set(), [])
 
 
+def test_what_was_compared_is_a_parameter_of_the_run(caplog: pytest.LogCaptureFixture) -> None:
+    """MLflow keeps the first value: another one is a warning, or has a name of its own."""
+    run, outlines = judged(), {"parameters": {"iou_type": "polygon"}}
+    assert mlflow.get_run(run).data.params == {"iou_type": "box"}
+    judged(run_id=run)
+    assert warned(caplog) == []
+    judged(run_id=run, **outlines)
+    assert any("this evaluation has iou_type polygon" in message for message in warned(caplog))
+    judged(run_id=run, metric_prefix="outlines/", **outlines)
+    params = {"iou_type": "box", "outlines/iou_type": "polygon"}
+    assert mlflow.get_run(run).data.params == params
+
+
 def test_precision_at_each_percent_of_recall_is_a_history() -> None:
     """A curve of 101 steps for each label; its mean is the label's AP at that IoU."""
     run = judged()

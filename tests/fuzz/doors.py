@@ -15,9 +15,9 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from label_pngs import write_png
 
 import velour_plugin as velour
+from tests.label_pngs import write_png
 from velour_plugin.errors import VelourError
 from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.helpers.json_text import parse_json

@@ -82,17 +82,17 @@ def packed(content: bytes, rng: Random) -> bytes:
     """The file is compressed, or in another encoding."""
     kind = rng.randrange(6)
     if kind == 0:
-        return gzip.compress(content)
+        return gzip.compress(content, mtime=0)
     if kind == 1:
-        return gzip.compress(content)[: rng.randrange(len(content) + 1)]
+        return gzip.compress(content, mtime=0)[: rng.randrange(len(content) + 1)]
     if kind == 2:
-        return gzip.compress(content + b" " * 20_000_000)
+        return gzip.compress(content + b" " * 20_000_000, mtime=0)
     if kind == 3:
         return bz2.compress(content)
     if kind == 4:
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
-            file.writestr("a", content)
+            file.writestr(zipfile.ZipInfo("a"), content)
         return archive.getvalue()
     return content.decode("utf-8", "replace").encode(
         rng.choice(("utf-16", "utf-32", "utf-8-sig", "latin-1", "utf-7")), "replace"
@@ -166,7 +166,7 @@ def _change(root: list[Any], rng: Random, raw: dict[str, str]) -> None:
     kind = rng.random()
     if kind < 0.65 or parent is root:
         mark = f"@{len(raw)}@"
-        raw[mark] = _deep(rng) if rng.random() < 0.06 else rng.choice(_JSON)
+        raw[mark] = _deep(rng) if rng.random() < 0.03 else rng.choice(_JSON)
         parent[key] = mark
     elif kind < 0.8:
         del parent[key]
@@ -260,7 +260,7 @@ _COLUMNS: tuple[tuple[tuple[Any, ...], Any], ...] = (
 
 BYTES: tuple[Mutation, ...] = (flipped, cut, inserted, repeated, packed)
 TEXT: tuple[Mutation, ...] = (*BYTES, revalued, revalued, revalued, relined, nested)
-JSON: tuple[Mutation, ...] = (*BYTES, *[json_revalued] * 8, nested)
+JSON: tuple[Mutation, ...] = (*BYTES, *[json_revalued] * 14, nested)
 PARQUET: tuple[Mutation, ...] = (flipped, cut, inserted, *[reshaped] * 5)
 BY_SUFFIX = {".json": JSON, ".geojson": JSON, ".png": BYTES, ".parquet": PARQUET}
 

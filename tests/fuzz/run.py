@@ -8,6 +8,7 @@ files are kept in ``test-output/fuzz``. ``--only coco:17`` tries one input again
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import os
 import resource
@@ -31,6 +32,8 @@ CPU_SECONDS = 10
 """For one input; on a busy machine wall time says nothing."""
 MEGABYTES = 300
 """That one input may add to the process, whatever its size."""
+WALL_SECONDS = 300
+"""After so long the process ends with a traceback, even inside a library."""
 ADDRESS_SPACE = 4 << 30
 KEPT = Path("test-output/fuzz")
 
@@ -54,6 +57,7 @@ def attempt(door: Door, number: int, seed: int, folder: Path) -> tuple[str, int]
     (folder / name).write_bytes(mutated(name, (folder / name).read_bytes(), rng))
     before = _peak(reset=True)
     signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+    faulthandler.dump_traceback_later(WALL_SECONDS, exit=True)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -64,6 +68,7 @@ def attempt(door: Door, number: int, seed: int, folder: Path) -> tuple[str, int]
         outcome = "refused"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+        faulthandler.cancel_dump_traceback_later()
     grown = _peak() - before
     if grown > MEGABYTES:
         raise TooLargeError(f"{grown} MB more")

@@ -103,7 +103,7 @@ CHANGES: dict[str, velour.Dataset] = {
     "embedding of the second": dataset(annotation(), annotation(embedding=[1])),
     "one more annotation": dataset(annotation(), annotation()),
     "dataset metadata": dataset(metadata={"licence": "MIT"}),
-    "a label that no datum shows": dataset(labels=[("class", "smoke")]),
+    "a label that no datum shows": dataset(labels=["fire", "smoke"]),
 }
 CHANGES["the annotation of another datum"] = velour.Dataset.from_groundtruths(
     [

@@ -124,7 +124,7 @@ def test_an_image_whose_uid_is_its_file_with_or_without_its_ending_is_found(
     assert image_file(velour.Datum(uid), [tmp_path]) == path
 
 
-@pytest.mark.parametrize("uid", ["x" * 5000, "..", ".", "1"])
+@pytest.mark.parametrize("uid", ["x" * 2_500, "..", ".", "1"])
 def test_a_uid_that_can_be_no_file_finds_nothing(tmp_path: Path, uid: str) -> None:
     assert image_file(velour.Datum(uid), [tmp_path]) is None
 

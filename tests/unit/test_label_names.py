@@ -83,5 +83,5 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path):
     with pytest.raises(BadDataset, match="neither text in UTF-8 nor JSON"):
         numbered_names(tmp_path / "bytes")
     (tmp_path / "broken.json").write_text('{"0": ')
-    with pytest.raises(BadDataset, match="is not valid JSON"):
+    with pytest.raises(BadDataset, match="is not valid JSON: Expecting value at line 1"):
         numbered_names(tmp_path / "broken.json")

@@ -114,6 +114,9 @@ def test_what_is_not_listed_is_counted(evaluation: velour.Evaluation) -> None:
     answer = velour.matches(evaluation, 2)
     assert answer.counts == velour.matches(evaluation).counts
     assert answer.notes[-1] == "2 of 9 are listed; n (-n) lists more."
+    false = velour.matches(evaluation, 2, outcome="false positive")
+    assert false.counts == answer.counts
+    assert false.notes[-1] == "2 of 4 are listed; n (-n) lists more."
     assert "2 of 9" not in str(velour.matches(evaluation))
 
 

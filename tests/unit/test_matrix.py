@@ -53,7 +53,7 @@ def test_an_empty_cell_has_the_command_that_fills_it(store: Store) -> None:
     (cell,) = matrix.empty
     command = "velour evaluate MODEL --dataset embers --task object-detection --model night"
     assert (cell.model, cell.dataset, cell.command) == ("night", "embers", command)
-    assert matrix.notes == (f"not evaluated: {command}",)
+    assert matrix.notes == (f"embers: not evaluated: {command}",)
     assert "–" in str(matrix)
     assert command in str(matrix)
 
@@ -104,7 +104,7 @@ def test_a_dataset_that_cannot_answer_is_an_empty_column_with_the_reason(store: 
     store.save_dataset(fires(images=["2"], name="unseen"))
     matrix = velour.matrix("mAR_100", where="sensor = 'infrared'", store=store)
     reasons = {cell.column: cell.reason for cell in matrix.empty}
-    assert "has no evaluations yet" in str(reasons["unseen"])
+    assert reasons["unseen"] == "no model was evaluated on it"
 
 
 def test_a_dataset_without_what_the_filter_names_says_so_beside_those_that_have_it(
@@ -127,6 +127,23 @@ def test_a_dataset_without_what_the_filter_names_says_so_beside_those_that_have_
     assert "--dataset 'two boats'" in str(unseen.command)
     with pytest.raises(UnknownName, match="unknown label"):
         velour.matrix("mAR_100", where="label.value = 'bout'", store=store)
+
+
+def test_a_dataset_without_the_metric_says_what_it_was_evaluated_for(store: Store) -> None:
+    whole = [velour.Annotation([velour.Label("class", "fire")])]
+    pictures = velour.Dataset.from_groundtruths(
+        [velour.GroundTruth(velour.Datum("1"), whole)], "pictures"
+    )
+    seen = pictures.with_predictions([velour.Prediction(velour.Datum("1"), [])], "day")
+    velour.evaluate(seen, "image-classification", store=store)
+    store.save_dataset(pictures.with_name("bare"))
+    matrix = velour.matrix("mAR_100", store=store)
+    notes = dict(note.split(": ", 1) for note in matrix.notes)
+    command = "velour evaluate MODEL --dataset bare --model day"
+    assert notes["bare"] == f"no model was evaluated on it: {command}, and so for night"
+    assert notes["pictures"] == "it was evaluated for image-classification, which has no mAR_100"
+    assert len(notes) == 3
+    assert "–: no value, the notes say why." in str(matrix)
 
 
 def test_a_matrix_plots_and_goes_through_json(store: Store) -> None:
@@ -169,9 +186,13 @@ def test_unfair_rows_are_refused(store: Store) -> None:
         parameters={"iou_thresholds": [0.5]}, store=store,
     )  # fmt: skip
     matrix = velour.matrix("mAR_100", store=store)  # within embers: the column says why
-    assert matrix.empty
-    assert all("do not answer the same" in str(cell.reason) for cell in matrix.empty)
-    assert all("they differ in parameters.iou_thresholds" in note for note in matrix.notes)
+    assert not matrix.empty  # no single evaluation would fill them
+    empty = [cell for cell in matrix if cell.value is None]
+    assert {cell.column for cell in empty} == {"embers"}
+    assert all("do not answer the same" in str(cell.reason) for cell in empty)
+    (note,) = matrix.notes
+    assert "they differ in parameters.iou_thresholds" in note
+    assert note.endswith("; evaluate all models on it in the same way")
     other = fires(["2"], "night", images=["2"], name="sparks")
     velour.evaluate(other, "object-detection", parameters={"iou_thresholds": [0.5]}, store=store)
     with pytest.raises(NotComparable, match="iou_thresholds"):

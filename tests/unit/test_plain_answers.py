@@ -18,6 +18,7 @@ from velour_plugin.ranking import cache_key
 from velour_plugin.store import upgrade_store
 from velour_plugin.store.opening import known_answer, quick_answer, read_store
 from velour_plugin.store.sql import opening
+from velour_plugin.store.sql.head import HEAD
 from velour_plugin.store.sql.plain import plain_snapshot, plain_store
 from velour_plugin.store.sql.plain.driver import NotPlain, driver_of
 from velour_plugin.store.sql.store import SqlStore
@@ -146,7 +147,7 @@ def test_an_answer_that_is_out_of_date_is_computed_again(store: SqlStore, store_
 def test_a_snapshot_reads_what_that_of_an_open_store_reads(store: SqlStore, store_url: str) -> None:
     names = [item.evaluation_id for item in store.candidates("fires")]
     version = store.versions("fires")[0]
-    quick = plain_store.PlainStore(driver_of(store_url), {"velour_schema": "0005"}, lambda: store)
+    quick = plain_store.PlainStore(driver_of(store_url), {"velour_schema": HEAD}, lambda: store)
     with quick.snapshot() as ours, store.snapshot() as theirs:
         for reader in (ours, theirs):
             assert reader.dataset_names() == ["fires", "other"]
@@ -173,7 +174,7 @@ def test_a_snapshot_reads_what_that_of_an_open_store_reads(store: SqlStore, stor
 
 @pytest.mark.parametrize("where", [NEAR_BOSTON, "'fire' IN (datum.labels)", "hour > 99"])
 def test_other_filters_are_left_to_the_store(store: SqlStore, store_url: str, where: str) -> None:
-    quick = plain_store.PlainStore(driver_of(store_url), {"velour_schema": "0005"}, lambda: store)
+    quick = plain_store.PlainStore(driver_of(store_url), {"velour_schema": HEAD}, lambda: store)
     with pytest.raises(NotPlain), quick.snapshot() as reader:
         reader.select_datums(store.versions("fires")[0], parse_filter(where))
 

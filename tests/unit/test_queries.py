@@ -146,7 +146,7 @@ def test_questions_of_two_kinds_differ() -> None:
         ({"datasets": [1]}, InvalidInput, "datasets 1: expected a name"),
         ({"where": "hour >"}, BadFilter, "does not parse"),
         ({"label": ("a",)}, InvalidInput, "expected a value, or"),
-        ({"label": 5}, InvalidInput, "label 5: expected a value"),
+        ({"label": 5.5}, InvalidInput, "label 5.5: expected a value"),
         ({"on_mismatch": "shrug"}, UnknownName, "known are: intersect, refuse"),
         ({"confidence": 1}, InvalidInput, r"confidence must be in \(0, 1\), such as 0.95; got 1"),
         ({"confidence": "high"}, InvalidInput, "got 'high'"),

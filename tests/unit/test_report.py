@@ -213,8 +213,6 @@ def test_a_page_stays_below_its_bound() -> None:
     assert 5_000_000 < len(report(findings, images)) < 15_000_000
 
 
-def test_long_names_are_cut_off() -> None:
-    dataset = scene(([annotation(TEN_BY_TEN, "x" * 5_000)], []))
-    page = report(findings_of(dataset))
-    assert "x" * 1_000 + "…" in page
-    assert "x" * 1_001 not in page
+def test_long_names_are_shown_whole() -> None:
+    dataset = scene(([annotation(TEN_BY_TEN, "x" * 1_000)], []))
+    assert "x" * 1_000 in report(findings_of(dataset))

@@ -358,10 +358,10 @@ def test_parameters_are_completed():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("ignore_label", 255),
+        ("ignore_label", 25.5),
         ("ignore_label", ""),
         ("ignore_label", ("a", "b", "c")),
-        ("ignore_label", ("class", 0)),
+        ("ignore_label", ("class", None)),
         ("boundary_width", 0),
         ("boundary_width", -0.1),
         ("boundary_width", 1.5),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import velour_plugin as velour
-from velour_plugin.errors import BadDataset
+from velour_plugin.errors import BadDataset, BadFilter, UnknownName
+from velour_plugin.plugin import parse_filter
 
 BOX = velour.BoundingBox(0, 0, 10, 10)
 
@@ -45,7 +46,8 @@ WRONG = [
     (["cat", "dog"], ["Cat", "DOG"], "class", "Did you mean 'cat' by 'Cat'"),
     (["cat", "dog"], ["cat ", None], "class", "Did you mean 'cat' by 'cat '"),
     (["motorbike"], ["motorcycle"], "class", "Did you mean 'motorbike' by 'motorcycle'"),
-    (["cat"], ["comp4_det_test_cat"], "class", "A label_map makes"),
+    (["cat"], ["comp4_det_test_cat"], "class", "Did you mean 'cat' by 'comp4"),
+    (["cat"], ["xyz"], "class", "A label_map makes"),
     (["cat"], ["cat"], "Class", r"'Class=cat'.*label keys differ"),
 ]
 
@@ -96,3 +98,103 @@ def test_parts_of_a_dataset_are_looked_at_together() -> None:
 def test_only_the_chosen_keys_are_looked_at() -> None:
     data = dataset(["cat", "dog"], ["cat", "dog"])
     assert evaluated(data, label_keys=["class"]) == 1.0
+
+
+def street(**options: Any) -> velour.Dataset:
+    images = [[[0, 0, 1, 2]]]
+    names = {0: "road", 1: "car", 2: "void"}
+    return velour.Dataset.from_label_images("s", images, images, labels=names, **options)
+
+
+@pytest.mark.parametrize(
+    ("ignored", "message"),
+    [
+        ("viod", "unknown ignore_label 'viod': did you mean 'void'"),
+        ("Void", "did you mean 'void'"),
+        (2, "ignore_label '2': it is the name of a label, not the number of its pixels; known"),
+        (("class", "sky"), "ignore_label 'class=sky': .*class=car"),
+        (("kind", "void"), "did you mean 'class=void'"),
+    ],
+)
+def test_a_label_to_ignore_is_one_of_the_labels(ignored: Any, message: str) -> None:
+    with pytest.raises(UnknownName, match=message):
+        velour.evaluate(
+            street(), "semantic-segmentation", parameters={"ignore_label": ignored}, save=False
+        )
+
+
+@pytest.mark.parametrize("ignored", ["void", ("class", "void"), None])
+@pytest.mark.parametrize("where", [None, "uid = '0'"])
+def test_a_label_that_is_there_is_ignored(ignored: Any, where: str | None) -> None:
+    parameters = {"ignore_label": ignored}
+    evaluation = velour.evaluate(
+        street(), "semantic-segmentation", parameters=parameters, where=where, save=False
+    )
+    assert evaluation["mIoU"] == 1.0
+
+
+def rows(**options: Any) -> velour.Dataset:
+    return velour.Dataset.from_arrays("r", [True, False, True], [1, 1, 1], **options)
+
+
+@pytest.mark.parametrize("positive", [True, 1, 1.0, "1"])
+def test_parameters_name_classes_as_they_are_written(positive: Any) -> None:
+    parameters = {"positive_label": positive}
+    evaluation = velour.evaluate(
+        rows(), "tabular-classification", parameters=parameters, save=False
+    )
+    assert evaluation["recall"] == 1.0
+
+
+@pytest.mark.parametrize("mapping", [{True: "yes", 0: "no"}, {("class", 1): ("class", "yes")}])
+def test_label_maps_name_classes_as_they_are_written(mapping: Any) -> None:
+    evaluation = velour.evaluate(
+        rows(), "tabular-classification", parameters={"label_map": mapping}, save=False
+    )
+    values = {(m.name, m.label and m.label.value): m.value for m in evaluation.metrics}
+    assert values["recall", "yes"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ("label.value = 1", "label.value = '1'"),
+        ("label.value = TRUE", "label.value = '1'"),
+        ("1.0 = label.value", "label.value = '1'"),
+        ("label.value IN (1, FALSE)", "label.value IN ('1', '0')"),
+        ("NOT label.value <> 0", "NOT label.value <> '0'"),
+    ],
+)
+def test_filters_name_classes_as_they_are_written(typed: str, text: str) -> None:
+    assert parse_filter(typed) == parse_filter(text)
+    velour.evaluate(rows(), "tabular-classification", where=typed, save=False)
+
+
+def test_a_fraction_is_no_class_in_a_filter() -> None:
+    with pytest.raises(BadFilter, match=r"label\.value is a string and 1\.5 is a number"):
+        parse_filter("label.value = 1.5")
+
+
+def test_a_closed_vocabulary_refuses_other_classes() -> None:
+    datum = velour.Datum("a")
+
+    def of(name: str) -> list[velour.Annotation]:
+        return [velour.Annotation([velour.Label("class", name)])]
+
+    closed = velour.Dataset.from_groundtruths(
+        [velour.GroundTruth(datum, of("cat"))], "d", labels=["cat", "dog"]
+    )
+    assert closed.with_predictions([velour.Prediction(datum, of("dog"))], "m").labels == (
+        ("class", "cat"),
+        ("class", "dog"),
+    )
+    with pytest.raises(UnknownName, match="class of the prediction 'dgo': did you mean 'dog'"):
+        closed.with_predictions([velour.Prediction(datum, of("dgo"))], "m")
+    with pytest.raises(UnknownName, match="class of the ground truth 'cat'"):
+        velour.Dataset.from_groundtruths([velour.GroundTruth(datum, of("cat"))], "d", labels=["c"])
+    with pytest.raises(BadDataset, match="'c' is not among the labels"):
+        velour.Dataset.from_arrays("d", ["a", "b"], ["a", "c"], labels=["a", "b"])
+    arrays = velour.Dataset.from_arrays("d", ["a"], labels=["a", "b"])
+    with pytest.raises(UnknownName, match="class of the prediction 'cow'"):
+        arrays.with_predictions([velour.Prediction(velour.Datum("0"), of("cow"))], "m")
+    assert closed.digest == closed.with_vocabulary(["cat", "dog", "cow"]).digest

@@ -61,11 +61,11 @@ class Match:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Matches(TitledAnswer[Match]):
-    """Matches of a run, the highest scores first, then missed truths, the largest first.
+    """The answer of ``matches``: the highest scores first, then missed truths, the largest first.
 
     Args:
-        counts: how many there are in all, whether they are among the rows or not: by outcome, and
-            under it by kind of error.
+        counts: how many there are of all outcomes, whether they are among the rows or not: by
+            outcome, and under it by kind of error.
     """
 
     row_type = Match
@@ -98,7 +98,7 @@ class Matches(TitledAnswer[Match]):
         ]
 
     def plot(self) -> go.Figure:
-        """Bars of the counts, by outcome and kind."""
+        """Draw bars of the counts, by outcome and kind."""
         counts = [
             (f"{outcome}: {kind}" if kind else outcome, float(count))
             for outcome, kinds in self.counts.items()

@@ -118,7 +118,7 @@ class Matrix(TitledAnswer[Cell]):
         sure = any(cell.interval is not None for cell in self.rows)
         marks = {
             f"(low–high): {self.confidence:.0%} interval, by resamples of the datums.": sure,
-            "–: not evaluated yet.": bool(self.empty),
+            "–: no value, the notes say why.": any(not cell.evaluation_id for cell in self.rows),
         }
         return [text for text, is_shown in marks.items() if is_shown]
 

@@ -13,7 +13,9 @@ from velour_plugin.cli.options import (
     json_option,
     labels_option,
     latitude_longitude,
+    lines,
     print_json,
+    reading_text,
     store_option,
     strict_option,
     where_option,
@@ -25,10 +27,11 @@ from velour_plugin.cli.options import (
 @store_option
 @click.pass_context
 def datasets(context: click.Context, as_json: bool, store: str | None) -> None:
-    """List the datasets of a store, compare, tag and describe them; alone the same as list.
+    """List the datasets of a store, show, compare, tag and describe them; alone the same as list.
 
     \b
     $ velour datasets list
+    $ velour datasets show fires
     $ velour datasets diff fires 1 2
     $ velour datasets tag fires night --where "hour >= 20"
     """
@@ -62,6 +65,33 @@ def list_datasets(dataset: str | None, model: str | None, as_json: bool, store: 
             f"{entry['dataset']} v{entry['number']}  {entry['datums']} datums  "
             f"{entry['digest'][:12]}  {count} evaluation{'' if count == 1 else 's'}"
         )
+
+
+@datasets.command(name="show")
+@click.argument("name")
+@click.option("--version", "number", type=int, metavar="N", help="The newest if not given.")
+@json_option
+@store_option
+def show_dataset(name: str, number: int | None, as_json: bool, store: str | None) -> None:
+    """Show a version of NAME: what is in it, and what its reader repaired or left out.
+
+    \b
+    $ velour datasets show fires
+    """
+    from velour_plugin.store.opening import read_store
+    from velour_plugin.use_cases import inventory
+
+    entry = read_store(store, partial(inventory.show_dataset, dataset=name, number=number))
+    if as_json:
+        print_json(entry)
+        return
+    about = {
+        "dataset": f"{entry['dataset']} v{entry['number']}  {entry['digest'][:12]}",
+        "datums": f"{entry['datums']:,}",
+        "properties": ", ".join(entry["properties"]) or "none",
+        "evaluations": f"{entry['evaluations']:,} of {len(entry['models']):,} models",
+    }
+    click.echo("\n\n".join((lines(about), reading_text(entry["reading"]))))
 
 
 @datasets.command()

@@ -12,6 +12,7 @@ from velour_plugin.cli.options import (
     label_named,
     mismatch_option,
     print_result,
+    refresh_option,
     statistics_options,
     store_option,
     where_option,
@@ -28,6 +29,7 @@ from velour_plugin.cli.options import (
 @all_runs_option
 @mismatch_option
 @statistics_options
+@refresh_option
 @json_option
 @store_option
 def matrix(
@@ -42,6 +44,7 @@ def matrix(
     confidence: float,
     resamples: int,
     seed: int,
+    refresh: bool,
     as_json: bool,
     store: str | None,
 ) -> None:
@@ -66,6 +69,7 @@ def matrix(
         confidence=confidence,
         resamples=resamples,
         seed=seed,
+        refresh=refresh or None,
         store=store,
     )
     print_result(answer, as_json)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from velour_plugin.domain.inputs.reading import reading
+from velour_plugin.domain.inputs.reading import ReadingReport, reading
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -23,6 +23,15 @@ def store_option(command: Command) -> Command:
         "--store",
         metavar="URL",
         help="The evaluation store; VELOUR_STORE_URI or sqlite:///velour.db when left out.",
+    )(command)
+
+
+def refresh_option(command: Command) -> Command:
+    """``--refresh``."""
+    return click.option(
+        "--refresh",
+        is_flag=True,
+        help="Ask MLflow first which runs are deleted, restored or renamed.",
     )(command)
 
 
@@ -41,7 +50,7 @@ def labels_option(command: Command) -> Command:
 
 
 def strict_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--strict``: the command runs in a strict :func:`reading` block."""
+    """Add the flag ``--strict`` to a command, which then runs in a strict :func:`reading` block."""
 
     @wraps(command)
     def in_block(*args: Any, strict: bool, **kwargs: Any) -> Any:
@@ -179,6 +188,17 @@ def latitude_longitude(text: str) -> tuple[float, float]:
             f"--location {text!r}: expected LATITUDE,LONGITUDE, such as 42.36,-71.03."
         ) from error
     return latitude, longitude
+
+
+def lines(values: Mapping[str, str]) -> str:
+    """Names and values, a line each."""
+    width = max(map(len, values))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in values.items())
+
+
+def reading_text(content: Mapping[str, Any] | None) -> str:
+    """A reading report in lines; of one as JSON."""
+    return "read: unknown" if content is None else str(ReadingReport.from_dict(content))
 
 
 def print_result(result: Any, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from velour_plugin.cli.options import (
     mismatch_option,
     parameters_option,
     print_result,
+    refresh_option,
     statistics_options,
     store_option,
     where_option,
@@ -46,6 +47,7 @@ from velour_plugin.cli.options import (
 @click.option("--having", metavar="CQL2", help='Only rows such as "mAP_50 >= 0.5".')
 @parameters_option
 @statistics_options
+@refresh_option
 @json_option
 @store_option
 def rank(
@@ -64,6 +66,7 @@ def rank(
     confidence: float,
     resamples: int,
     seed: int,
+    refresh: bool,
     as_json: bool,
     store: str | None,
 ) -> None:
@@ -95,6 +98,7 @@ def rank(
         confidence=confidence,
         resamples=resamples,
         seed=seed,
+        refresh=refresh or None,
         store=store,
     )
     print_result(leaderboard, as_json)

@@ -8,6 +8,7 @@ from velour_plugin.cli.options import (
     all_runs_option,
     json_option,
     print_result,
+    refresh_option,
     statistics_options,
     store_option,
     where_option,
@@ -22,6 +23,7 @@ from velour_plugin.cli.options import (
 @where_option
 @all_runs_option
 @statistics_options
+@refresh_option
 @json_option
 @store_option
 def recommend(
@@ -32,6 +34,7 @@ def recommend(
     confidence: float,
     resamples: int,
     seed: int,
+    refresh: bool,
     as_json: bool,
     store: str | None,
 ) -> None:
@@ -53,6 +56,7 @@ def recommend(
         confidence=confidence,
         resamples=resamples,
         seed=seed,
+        refresh=refresh or None,
         store=store,
     )
     print_result(answer, as_json)

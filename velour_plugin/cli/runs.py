@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import click
 
-from velour_plugin.cli.options import json_option, print_json, store_option
+from velour_plugin.cli.options import (
+    json_option,
+    lines,
+    print_json,
+    reading_text,
+    refresh_option,
+    store_option,
+)
 
 
 @click.group()
@@ -19,9 +27,12 @@ def runs() -> None:
 @runs.command(name="list")
 @click.option("--dataset", metavar="NAME", help="Only those on it.")
 @click.option("--model", metavar="NAME", help="Only those of it.")
+@refresh_option
 @json_option
 @store_option
-def list_runs(dataset: str | None, model: str | None, as_json: bool, store: str | None) -> None:
+def list_runs(
+    dataset: str | None, model: str | None, refresh: bool, as_json: bool, store: str | None
+) -> None:
     """List evaluated runs, the newest first, by the first headline metric of their task.
 
     \b
@@ -30,7 +41,9 @@ def list_runs(dataset: str | None, model: str | None, as_json: bool, store: str 
     from velour_plugin.answers.text import TextColumn, TextTable
     from velour_plugin.store.opening import read_store
     from velour_plugin.use_cases import inventory
+    from velour_plugin.use_cases.run_states import refresh_runs
 
+    refresh_runs(store, None if dataset is None else [dataset], refresh)
     entries = read_store(store, partial(inventory.list_runs, dataset=dataset, model=model))
     if as_json:
         print_json(entries)
@@ -45,9 +58,12 @@ def list_runs(dataset: str | None, model: str | None, as_json: bool, store: str 
     names = Counter(entry["run"] for entry in entries)
     rows = [
         [
-            (entry["run"] if names[entry["run"]] == 1 else None)  # else by its id, which names it
-            or entry["run_id"]
-            or entry["evaluation_id"],
+            (
+                (entry["run"] if names[entry["run"]] == 1 else None)  # else its id, which names it
+                or entry["run_id"]
+                or entry["evaluation_id"]
+            )
+            + _state(entry),
             entry["model"],
             f"{entry['dataset']} v{entry['version']}",
             entry["metric"],
@@ -85,14 +101,20 @@ def show(run: str, dataset: str | None, as_json: bool, store: str | None) -> Non
         "dataset": f"{entry['dataset']} v{entry['version']}  {entry['dataset_digest'][:12]}",
         "task": entry["task"],
         "evaluated": moment(entry["evaluated_at"]),
-        "MLflow": entry["mlflow"] or "no run",
+        "MLflow": (entry["mlflow"] or "no run") + _state(entry),
         "evaluation": entry["evaluation_id"],
         "older": f"{len(entry['older_evaluations'])} evaluations of it, see 'velour runs list'",
     }
     if not entry["older_evaluations"]:
         del about["older"]
     numbers = {name: number(value) for name, value in entry["metrics"].items()}
-    click.echo("\n\n".join(map(_lines, (about, numbers, _flat(entry["certificate"])))))
+    parts = map(lines, (about, numbers, _flat(entry["certificate"])))
+    click.echo("\n\n".join((*parts, reading_text(entry["reading"]))))
+
+
+def _state(entry: Mapping[str, Any]) -> str:
+    """A word behind a run that its tracker has deleted."""
+    return " (deleted)" if entry["deleted"] else ""
 
 
 def number(value: float | None) -> str:
@@ -110,8 +132,3 @@ def _flat(certificate: dict[str, Any]) -> dict[str, str]:
     plain = {key: value for key, value in certificate.items() if key != "parameters"}
     named = {f"parameters.{key}": value for key, value in certificate["parameters"].items()}
     return {key: "–" if value is None else str(value) for key, value in (plain | named).items()}
-
-
-def _lines(values: dict[str, str]) -> str:
-    width = max(map(len, values))
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in values.items())

@@ -37,12 +37,12 @@ class _Record:
     where: str
 
     def name_among(self, images: ImageNames) -> str:
-        """The first of its names that an image has as it stands, or the first."""
+        """Return the first of its names that an image has as it stands, else the first."""
         return next((name for name in self.names if name in images), self.names[0])
 
 
 class Records:
-    """Metadata and locations of images, from a metadata file."""
+    """Metadata and locations of images, by name, from a metadata file."""
 
     def __init__(self, records: Sequence[_Record], where: str) -> None:
         self.records = records

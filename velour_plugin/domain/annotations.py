@@ -180,8 +180,11 @@ def check_kind(item: object, kind: type) -> None:
         BadDataset: it is something else.
     """
     if not isinstance(item, kind):
+        array = getattr(item, "ndim", 0) > 1
+        images = " Label images are for from_label_images and with_label_images." if array else ""
         raise BadDataset(
             f"{shortened(item)}: expected a velour.{kind.__name__}: a datum with its annotations."
+            f"{images}"
         )
 
 

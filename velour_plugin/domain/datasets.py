@@ -18,17 +18,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from velour_plugin.domain.annotations import Datum, GroundTruth, Prediction, all_of
 from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
-from velour_plugin.domain.columns.class_arrays import (
-    as_rows,
-    class_names,
-    classes_of_arrays,
-    columns_named,
-    predictions_table,
-    truth_table,
-)
+from velour_plugin.domain.columns.class_arrays import ClassArrays
 from velour_plugin.domain.columns.datum_columns import DatumColumns
 from velour_plugin.domain.columns.label_arrays import label_image_rows
 from velour_plugin.domain.columns.label_names import numbered_names
+from velour_plugin.domain.columns.table_checks import (
+    check_places,
+    check_unscored,
+    check_vocabulary,
+)
 from velour_plugin.domain.encoding.content import (
     annotation_digests,
     content_digests,
@@ -40,7 +38,7 @@ from velour_plugin.domain.encoding.dataset_digests import (
     version_digest,
 )
 from velour_plugin.domain.encoding.digests import Digest, chosen_names
-from velour_plugin.domain.inputs.reading import ReadingReport, reading
+from velour_plugin.domain.inputs.reading import ReadingReport, note_read, reading
 from velour_plugin.domain.labels import DEFAULT_KEY, label_name
 from velour_plugin.domain.metadata import AREA_UNIT, checked_location, encode_metadata
 from velour_plugin.domain.models import Model
@@ -80,6 +78,8 @@ class Dataset:
     """What was repaired, skipped and unmatched when it was read; ``None`` for what was not read."""
     predictions_reading: ReadingReport | None = field(default=None, repr=False)
     """Likewise for its predictions. Neither is content: digests do not depend on them."""
+    vocabulary: frozenset[LabelName] | None = field(default=None, repr=False)
+    """The only classes that annotations may have; ``None`` where nobody closed them. No content."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "datums", DatumColumns.of(self.datums))
@@ -99,23 +99,26 @@ class Dataset:
             groundtruths: one for each datum.
             name: of the dataset; its versions share it.
             metadata: of the dataset as a whole.
-            labels: classes, as (key, value), that belong to it even where no datum shows them.
+            labels: the classes, as (key, value) or values, even those that no datum shows: an
+                annotation of another class is refused. Empty for those that occur.
             location: where it is from: ``(latitude, longitude)``, GeoJSON, or shapely, in WGS84.
 
         Raises:
             BadDataset: something is no ground truth, a uid occurs twice, there is no datum, or
                 the name is empty.
+            UnknownName: an annotation has a class that is not among the labels.
         """
         ordered = sorted(
             all_of(GroundTruth, groundtruths), key=lambda truth: natural_order(truth.datum.uid)
         )
+        names = tuple(map(label_name, labels))
         table = AnnotationTable.from_annotations(
-            ((index, truth.annotations) for index, truth in enumerate(ordered)),
-            tuple(map(label_name, labels)),
+            ((index, truth.annotations) for index, truth in enumerate(ordered)), names
         )
-        return cls.from_table(
+        dataset = cls.from_table(
             name, [truth.datum for truth in ordered], table, metadata, location=location
         )
+        return dataset.with_vocabulary(names) if names else dataset
 
     @classmethod
     def from_arrays(
@@ -129,6 +132,7 @@ class Dataset:
         key: str = DEFAULT_KEY,
         uids: Sequence[str] | None = None,
         metadata: Sequence[Mapping[str, Any]] | None = None,
+        strict: bool = False,
     ) -> Dataset:
         """Make a dataset for classification from arrays, as scikit-learn takes them.
 
@@ -145,6 +149,7 @@ class Dataset:
             key: of the labels.
             uids: ``(rows,)`` names of the datums; ``None`` numbers the rows from 0.
             metadata: of each datum; ``None`` for none.
+            strict: refuse what would be repaired, such as decision values as scores that rank.
 
         Raises:
             BadDataset: lengths differ, a value is no class, a class is not among the labels, a
@@ -154,28 +159,20 @@ class Dataset:
         >>> Dataset.from_arrays("pets", ["cat", "dog", "dog"], scores, model="resnet").labels
         (('class', 'cat'), ('class', 'dog'))
         """
-        known = columns_named(truth, predictions) if labels is None else list(labels)
-        true = as_rows(truth, "truth", names=len(known or ()))
-        predicted = None
-        if predictions is not None:
-            predicted = as_rows(predictions, "predictions", len(true), len(known or ()))
-        classes = class_names(classes_of_arrays(true, predicted, known), key)
-        if uids is not None:
-            uids = list(uids)
-            order = natural_argsort(uids)
-            true, predicted = true[order], predicted if predicted is None else predicted[order]
-            uids = [uids[row] for row in order]
-            metadata = metadata and [metadata[row] for row in order]
-        datums = (
-            DatumColumns.numbered(len(true), metadata)
-            if uids is None
-            else DatumColumns.of_uids(uids, metadata)
-        )
-        dataset = cls.from_table(name, datums, truth_table(true, classes, labels is not None))
-        if predicted is None:
+        with reading(strict) as log:
+            arrays = ClassArrays.of(truth, predictions, labels, key)
+            datums, places = _rows_as_datums(len(arrays.truth), uids, metadata)
+            dataset = cls.from_table(name, datums, arrays.truth_table(places))
+            note_read("rows", len(dataset))
+        dataset = replace(dataset, reading=log.report)
+        if arrays.is_closed:
+            dataset = dataset.with_vocabulary(arrays.names)
+        if predictions is None:
             return dataset
-        table = predictions_table(predicted, classes, is_closed=labels is not None)
-        return dataset.with_predictions(table, model)
+        with reading(strict) as log:
+            table = arrays.predictions_table(places)
+            note_read("predictions", len(table))
+        return dataset.with_predictions(table, model).with_predictions_reading(log.report)
 
     @classmethod
     def from_label_images(
@@ -223,6 +220,7 @@ class Dataset:
         index_of = np.argsort(order)
         datums = DatumColumns.of_uids([uids[at] for at in order], [known[at] for at in order])
         dataset = cls.from_table(name, datums, rows.table(index_of))
+        dataset = dataset.with_vocabulary(names.values())
         if predictions is None:
             return dataset
         predicted, _ = label_image_rows(predictions, uids, names, "prediction")
@@ -257,7 +255,8 @@ class Dataset:
             raise BadDataset(f"dataset {name!r} has no datum: there is nothing to evaluate.")
         datums.check_unique(name)
         encode_metadata({} if metadata is None else metadata)
-        _check_places(truth, len(datums))
+        check_places(truth, len(datums))
+        check_unscored(truth, datums)
         return cls(
             name,
             datums,
@@ -299,7 +298,8 @@ class Dataset:
                 predictions = self._read(predictions)
             if not isinstance(predictions, AnnotationTable):
                 predictions = self._table_of(predictions)
-            _check_places(predictions, len(self))
+            check_places(predictions, len(self))
+            check_vocabulary(predictions, self.vocabulary, "prediction")
         return self._changed(
             _OF_TRUTH, predictions=predictions, model=model, predictions_reading=log.report
         )
@@ -324,6 +324,21 @@ class Dataset:
     def with_model(self, model: str) -> Dataset:
         """Return this dataset with its predictions under another name of their model."""
         return self._changed(_OF_CONTENT, model=model)
+
+    def with_vocabulary(self, labels: Iterable[Any]) -> Dataset:
+        """Return this dataset with these classes and no others, now and in predictions to come.
+
+        Args:
+            labels: the classes, as (key, value) or values; their order changes nothing.
+
+        Raises:
+            UnknownName: an annotation has another class.
+        """
+        vocabulary = frozenset(map(label_name, labels))
+        check_vocabulary(self.truth, vocabulary, "ground truth")
+        if self.predictions is not None:
+            check_vocabulary(self.predictions, vocabulary, "prediction")
+        return self._changed((*_OF_CONTENT, "_sides"), vocabulary=vocabulary)
 
     def with_predictions_reading(self, report: ReadingReport) -> Dataset:
         """Return this dataset with another report of how its predictions were read."""
@@ -516,6 +531,13 @@ class Dataset:
         return self.reader(self, path)
 
 
+_OF_DATUMS = ("datum_digests", "truth_digests", "prediction_digests", "contents")
+"""Cached per-datum digests: a subset of the dataset has a subset of them."""
+_OF_TRUTH = ("index_of", "datum_digests", "truth_digests", "contents", "_sides")
+"""Cached properties that do not depend on predictions."""
+_OF_CONTENT = (*_OF_TRUTH, "prediction_digests", "content_digests")
+
+
 def check_dataset_name(name: object) -> None:
     """Refuse a dataset name that is empty, too long, or that no store can hold.
 
@@ -529,17 +551,14 @@ def check_dataset_name(name: object) -> None:
         )
 
 
-_OF_DATUMS = ("datum_digests", "truth_digests", "prediction_digests", "contents")
-"""Cached per-datum digests: a subset of the dataset has a subset of them."""
-_OF_TRUTH = ("index_of", "datum_digests", "truth_digests", "contents", "_sides")
-"""Cached properties that do not depend on predictions."""
-_OF_CONTENT = (*_OF_TRUTH, "prediction_digests", "content_digests")
-
-
-def _check_places(table: AnnotationTable, datums: int) -> None:
-    if len(table) and not 0 <= table.datum[0] <= table.datum[-1] < datums:
-        wrong = table.datum[0] if table.datum[0] < 0 else table.datum[-1]
-        raise BadDataset(
-            f"an annotation is of datum number {wrong}: expected 0 to {datums - 1}, the index "
-            "of one of the dataset's datums."
-        )
+def _rows_as_datums(
+    rows: int, uids: Sequence[str] | None, metadata: Sequence[Mapping[str, Any]] | None
+) -> tuple[DatumColumns, NDArray[np.intp]]:
+    """Datums of rows, and the position of each row's datum among them."""
+    if uids is None:
+        return DatumColumns.numbered(rows, metadata), np.arange(rows)
+    if len(uids) != rows:
+        raise BadDataset(f"{len(uids):,} uids of {rows:,} rows: expected one for each, in order.")
+    order = natural_argsort(list(uids))
+    sorted_metadata = metadata and [metadata[row] for row in order]
+    return DatumColumns.of_uids([uids[row] for row in order], sorted_metadata), np.argsort(order)

@@ -140,8 +140,18 @@ def label_text(label: Label) -> str:
     return f"{label.key}={label.value}"
 
 
+def class_in_words(name: tuple[str, str]) -> str:
+    """A class for messages: its value, with the key where that is not the default one.
+
+    >>> class_in_words(("class", "fire")), class_in_words(("color", "red"))
+    ('fire', 'color=red')
+    """
+    key, value = name
+    return value if key == DEFAULT_KEY else f"{key}={value}"
+
+
 def label_name(label: Any) -> tuple[str, str]:
-    """Key and value of a label; a bare value is of the default key.
+    """Return (key, value) of a label; a bare value is of the key ``class``.
 
     Raises:
         BadAnnotation: it is neither a value nor a pair of a key and a value.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_plugin.domain.columns.annotation_table import LabelName
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.labels import Label
@@ -52,6 +53,17 @@ class Evaluator(Explaining, Narrowing, SharesOfDatums, Conventions, ABC):
             if name not in self.defaults:
                 raise UnknownName(f"parameter of {self.task}", name, self.defaults)
         return {**self.defaults, **parameters}
+
+    def check_labels(self, parameters: Mapping[str, Any], labels: Collection[LabelName]) -> None:
+        """Refuse parameters that name a label which is not there; none does by default.
+
+        Args:
+            parameters: complete and checked.
+            labels: of ground truth and predictions of the whole dataset, after the label map.
+
+        Raises:
+            UnknownName: there is no such label; the nearest is named.
+        """
 
     @abstractmethod
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:

@@ -44,11 +44,11 @@ class Conventions:
         return (None, None)
 
     def stated_parameters(self, ledger: Ledger) -> dict[str, Any]:
-        """The stated parameters that a ledger was matched with, by name."""
+        """Return the stated parameters that a ledger was matched with, by name."""
         return {name: ledger.parameters[name] for name in self.stated}
 
     def defaults_for(self, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Defaults of parameters on a dataset that has this metadata, where they depend on it."""
+        """Return the defaults of parameters that depend on a dataset's metadata, and no others."""
         return {}
 
     def adds_scores(self, parameters: Mapping[str, Any]) -> bool:
@@ -92,7 +92,7 @@ class Explaining:
         return {}
 
     def matches(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
-        """Pairs of truths and predictions, and what is left of either.
+        """Return the pairs of truths and predictions, and what is left of either.
 
         Args:
             ledger: as :meth:`Evaluator.match` made it.

@@ -43,8 +43,10 @@ Rules:
 - ``time >= '20:00'``, ``exposure > 'PT0.5S'``: a string in this form (ISO 8601) also compares with
   times of day and durations.
 - ``S_INTERSECTS``, ``S_WITHIN``, ``S_CONTAINS``, ``S_DISJOINT``: places, longitude first, planar in
-  degrees; of ``annotation.geometry`` in pixels. What crosses itself is unknown.
-- ``DWITHIN(location, POINT(lon lat), 50, 'mi')``: geodesic on WGS84; m, km, mi or nmi.
+  degrees; of ``annotation.geometry`` in pixels. What crosses itself is unknown. Only
+  ``BBOX(170, -20, -170, 20)``, whose west is beyond its east, goes over the antimeridian.
+- ``DWITHIN(location, POINT(lon lat), 50, 'mi')``: geodesic on WGS84, the distance
+  included; m, km, mi or nmi.
 - ``A_CONTAINS(tags, ('x', 'y'))`` all of, ``A_OVERLAPS`` any of, ``'x' IN (tags)``: lists, of
   metadata and of facts.
 """

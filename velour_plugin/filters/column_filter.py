@@ -103,7 +103,7 @@ def areas_of(table: AnnotationTable) -> NDArray[np.float64]:
 
 
 def forms_of(table: AnnotationTable) -> list[str | None]:
-    """The form of each row's region, one of :data:`FORMS`; ``None`` for a label alone."""
+    """Return the form of each row's region, one of :data:`FORMS`; ``None`` for a label alone."""
     names = (*FORMS, None)
     return [names[form] for form in _forms(table).tolist()]
 

@@ -83,7 +83,7 @@ def _check_mode(mode: int) -> None:
 
 
 def _unreadable(name: str, error: OSError | ValueError) -> UnreadableFile:
-    """The error of a file; of U+0000 or half a surrogate pair in its path, ``open`` makes another."""
+    """Make the error of a file; ``open`` makes another of U+0000 in its path."""
     return UnreadableFile(name, error if isinstance(error, OSError) else OSError(0, str(error)))
 
 

@@ -13,7 +13,7 @@ _REPR.maxlevel = 4
 
 
 def shortened(value: object) -> str:
-    """A bounded text of any value, for messages about values that may be enormous or nested deep.
+    """Return a bounded text of any value, for messages: it may be enormous or nested deep.
 
     >>> shortened("x" * 1000) == "'" + "x" * 37 + "..." + "x" * 38 + "'", shortened([[[[[[7]]]]]])
     (True, '[[[[[...]]]]]')

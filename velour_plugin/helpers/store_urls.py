@@ -44,7 +44,7 @@ _WORDS = frozenset(("password", "passfile", "sslpassword", "sslkey", "sslcert", 
 
 
 def masked_url(url: str) -> str:
-    """A store's URL without its password and other options that may be secret.
+    """Return a store's URL without its password and other options that may be secret.
 
     >>> masked_url("postgresql://ann:s@cr/t?x@db.example.org:5432/velour")
     'postgresql://ann:***@db.example.org:5432/velour'
@@ -76,7 +76,7 @@ def is_ambiguous(url: str) -> bool:
 
 
 def without_secrets(message: str, url: str) -> str:
-    """A message of a driver, with what :func:`masked_url` hides of a URL hidden as well."""
+    """Return a driver's message without what :func:`masked_url` hides of a URL."""
     shown = {*_parts(masked_url(url)), *_WORDS, *HARMLESS}
     whole = [found[1] for found in _PASSWORD.finditer(url)]
     known = {text for part in (*_parts(url), *whole) for text in (part, unquote(part))}

@@ -14,7 +14,8 @@ import numpy as np
 
 from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
 from velour_plugin.domain.encoding.canonical import canonical_json
-from velour_plugin.errors import InvalidInput
+from velour_plugin.domain.labels import class_text
+from velour_plugin.errors import BadAnnotation, InvalidInput
 
 
 def label_mapping(pairs: Any) -> Any:
@@ -39,7 +40,7 @@ def label_pairs(label_map: Mapping[Any, Any] | None) -> list[tuple[Any, Any]] | 
         )
     pairs = []
     for old, new in label_map.items():
-        labels = (old, new)
+        labels = old, new = _class_texts(old), _class_texts(new)
         if not all(map(_is_value, labels)) and not all(map(_is_name, labels)):
             raise InvalidInput(
                 f"label_map {{{old!r}: {new!r}}}: map a value to a value, or a (key, value) pair "
@@ -47,6 +48,16 @@ def label_pairs(label_map: Mapping[Any, Any] | None) -> list[tuple[Any, Any]] | 
             )
         pairs.append((old, new) if isinstance(old, str) else (tuple(old), tuple(new)))
     return sorted(pairs, key=lambda pair: canonical_json(list(map(_to_json, pair)))) or None
+
+
+def _class_texts(label: Any) -> Any:
+    """A value, or the value of a pair, as classes are spelled; anything else as it is."""
+    try:
+        if isinstance(label, (tuple, list)) and len(label) == 2:
+            return (label[0], class_text(label[1]))
+        return class_text(label)
+    except BadAnnotation:
+        return label
 
 
 def json_pairs(pairs: Sequence[tuple[Any, Any]] | None) -> list[list[Any]] | None:
@@ -95,7 +106,7 @@ def mapped_names(
     pairs: Sequence[tuple[Any, Any]] | None,
     keys: Collection[str] | None,
 ) -> list[LabelName | None]:
-    """New labels in the order of the old; ``None`` for one whose key is not chosen.
+    """Return new labels in the order of the old; ``None`` for one whose key is not chosen.
 
     Args:
         names: the old labels.

@@ -92,6 +92,7 @@ class _Parts:
 
             check_labels(question.split, self.labels)
         sum(self.classes, ClassCounts()).check()
+        question.evaluator.check_labels(question.parameters, self.labels)
 
     def _check_properties(self, question: Question) -> None:
         from velour_plugin.filters.interpret import check_properties

@@ -105,7 +105,7 @@ class Question:
         )
 
     def on(self, dataset: Dataset | PartitionedDataset) -> Question:
-        """The question as it is asked of a dataset, whose metadata decides some defaults."""
+        """Return the question as it is asked of a dataset, whose metadata decides some defaults."""
         defaults = self.evaluator.defaults_for(dataset.metadata)
         if not defaults:
             return self

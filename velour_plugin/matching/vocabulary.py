@@ -17,7 +17,7 @@ import numpy as np
 from velour_plugin.domain.columns.vocabulary import LabelName
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.inputs.reading import note_unmatched
-from velour_plugin.domain.labels import DEFAULT_KEY
+from velour_plugin.domain.labels import class_in_words
 from velour_plugin.errors import BadDataset
 from velour_plugin.matching.label_map import mapped_names
 
@@ -52,8 +52,8 @@ class ClassCounts:
         """
         assert dataset.predictions is not None
         table = dataset.predictions
-        mapped = mapped_names(dataset.truth.labels, label_map, keys)
-        truth = {name for name in mapped if name is not None}
+        mapped_truth = mapped_names(dataset.truth.labels, label_map, keys)
+        truth = {name for name in mapped_truth if name is not None}
         names = mapped_names(table.labels, label_map, keys)
         if truth.issuperset(names):
             return cls(truth, len(table))  # as nearly always, and nothing has to be counted
@@ -86,7 +86,7 @@ class ClassCounts:
         for name in sorted(self.unknown):
             note_unmatched(
                 "predictions of classes that the ground truth does not have",
-                repr(_shown(name)),
+                repr(class_in_words(name)),
                 self.unknown[name],
             )
 
@@ -128,14 +128,10 @@ def _nearest(values: Collection[str], others: Sequence[str]) -> tuple[str, str] 
             near = get_close_matches(other.strip().casefold(), folded, n=1, cutoff=cutoff)
             if near:
                 return other, folded[near[0]]
-    return None
+    parts = ((other, value) for other in others[:100] for value in values if value in other)
+    return next(parts, None)
 
 
 def _listed(names: Collection[LabelName]) -> str:
-    shown = [repr(_shown(name)) for name in sorted(names)[:5]]
+    shown = [repr(class_in_words(name)) for name in sorted(names)[:5]]
     return ", ".join(shown) + (f", … ({len(names)} classes)" if len(names) > 5 else "")
-
-
-def _shown(name: LabelName) -> str:
-    key, value = name
-    return value if key == DEFAULT_KEY else f"{key}={value}"

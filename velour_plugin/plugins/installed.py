@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.evaluator import Evaluator
     from velour_plugin.filters.properties import PropertyFamily
-    from velour_plugin.store import Store, StoreOpener, StoreTables, Version
+    from velour_plugin.store import RunState, Store, StoreOpener, StoreTables, Version
     from velour_plugin.use_cases.tracked_evaluation import TrackedEvaluation
 
 SLOW = 1.0
@@ -157,6 +157,16 @@ class Plugins:
                 f"runs {query!r}: no plugin searches runs; name them: runs=['id', …] (--run)."
             )
         return set(run_ids)
+
+    def run_states(self, run_ids: Sequence[str], *, load: bool) -> list[RunState] | None:
+        """What a tracker knows of runs; ``None`` where none answers.
+
+        Args:
+            run_ids: of the runs; none, to learn whether a tracker would answer.
+            load: whether to load a tracker that this process does not use yet.
+        """
+        states = self.manager.hook.velour_run_states(run_ids=run_ids, load=load)
+        return None if states is None else list(states)
 
     def evaluate_tracked(self, request: TrackedEvaluation) -> Evaluation:
         """Evaluate in a run of a tracker, by the first plugin that does.

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from velour_plugin.domain.encoding.canonical import canonical_json
-from velour_plugin.domain.labels import DEFAULT_KEY, Label
+from velour_plugin.domain.labels import label_name
 from velour_plugin.domain.storable_text import is_storable
-from velour_plugin.errors import InvalidInput, UnknownName
+from velour_plugin.errors import BadAnnotation, InvalidInput, UnknownName
 
 if TYPE_CHECKING:
     from velour_plugin.filters import Node, Where
@@ -88,10 +88,10 @@ def _label(name: str, value: Any) -> tuple[str, str] | None:
     """A class by its value under the default key, or as (key, value)."""
     if value is None:
         return None
-    pair = (DEFAULT_KEY, value) if isinstance(value, str) else value
-    if not isinstance(pair, (tuple, list)) or [type(part) for part in pair] != [str, str]:
-        raise InvalidInput(f"{name} {value!r}: expected a value, or (key, value).")
-    return Label(*pair).name
+    try:
+        return label_name(tuple(value) if isinstance(value, list) else value)
+    except BadAnnotation as error:
+        raise InvalidInput(f"{name} {value!r}: expected a value, or (key, value).") from error
 
 
 def _cuts(name: str, value: Any) -> tuple[Any, ...]:

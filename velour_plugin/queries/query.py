@@ -319,7 +319,7 @@ class WorstQuery(Query["answers.Worst"]):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MatchesQuery(Query["answers.Matches"]):
-    """How predictions and truths match (:func:`velour_plugin.matches` explains each field)."""
+    """Asks how predictions and truths match; fields as for :func:`velour_plugin.matches`."""
 
     kind = "matches"
     answer_type = AnswerType("Matches")

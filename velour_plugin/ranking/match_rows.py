@@ -67,9 +67,10 @@ def _listed(
             f"{evaluator.task} compares no pairs of predictions and truths: look at its "
             "confusion_matrix (velour evaluate --json) or at 'velour worst'."
         )
-    rows = np.flatnonzero(_chosen(columns, ledger.labels, selected, query))
+    about = _about(columns, ledger.labels, selected, query)
+    counts = _counts(columns["outcome"][about], columns["kind"][about])
+    rows = np.flatnonzero(about & _of_outcome(columns, query.outcome))
     shown = rows[: query.n]
-    counts = _counts(columns["outcome"][rows], columns["kind"][rows])
     return Matches(
         title=_title(subject, counts, ledger.parameters),
         rows=_rows({name: column[shown] for name, column in columns.items()}, ledger),
@@ -78,13 +79,13 @@ def _listed(
     )
 
 
-def _chosen(
+def _about(
     columns: Mapping[str, NDArray[Any]],
     labels: Sequence[LabelName],
     selected: NDArray[np.bool_],
     query: MatchesQuery,
 ) -> NDArray[np.bool_]:
-    """Rows on the selected datums that are about the query's label and outcome."""
+    """Rows on the selected datums that are about the query's label."""
     chosen = np.asarray(selected[columns["datum"]])
     label = label_of(query)
     if label is not None:
@@ -93,12 +94,17 @@ def _chosen(
         prediction = columns["prediction"]
         about = np.where(prediction < 0, columns["truth"], prediction)
         chosen &= about == labels.index(label.name)
-    if query.outcome is not None:
-        known = {*OUTCOMES, *KINDS, *columns["kind"].tolist()} - {""}
-        if query.outcome not in known:
-            raise UnknownName("outcome", query.outcome, known)
-        chosen &= (columns["outcome"] == query.outcome) | (columns["kind"] == query.outcome)
     return chosen
+
+
+def _of_outcome(columns: Mapping[str, NDArray[Any]], outcome: str | None) -> NDArray[np.bool_]:
+    """Rows of an outcome, or of a kind of error; all where none is named."""
+    if outcome is None:
+        return np.ones(len(columns["outcome"]), bool)
+    known = {*OUTCOMES, *KINDS, *columns["kind"].tolist()} - {""}
+    if outcome not in known:
+        raise UnknownName("outcome", outcome, known)
+    return np.asarray((columns["outcome"] == outcome) | (columns["kind"] == outcome))
 
 
 def _counts(outcome: NDArray[Any], kind: NDArray[Any]) -> dict[str, dict[str, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -58,7 +58,7 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
         metric=metric_of(query),
         confidence=query.confidence,
         rows=rows,
-        notes=(*access.notes, *_folding_notes(chosen), *_notes(rows)),
+        notes=(*access.notes, *_run_notes(chosen), *_notes(rows)),
     )
 
 
@@ -99,8 +99,9 @@ def _cells(
     return cells
 
 
-def _folding_notes(chosen: Sequence[tuple[str, Chosen, str | None]]) -> list[str]:
-    return folding_notes([item for _, each, _ in chosen for item in each.folded])
+def _run_notes(chosen: Sequence[tuple[str, Chosen, str | None]]) -> list[str]:
+    deletions = dict.fromkeys(note for _, each, _ in chosen for note in each.deletions)
+    return [*folding_notes([item for _, each, _ in chosen for item in each.folded]), *deletions]
 
 
 def _check_comparable(query: MatrixQuery, columns: Sequence[Column], access: LedgerAccess) -> None:
@@ -181,10 +182,21 @@ def _without_value(model: str, column: Column, reason: str, command: str | None 
 
 
 def _notes(cells: Sequence[Cell]) -> list[str]:
-    """Why cells are empty, and the command that fills them; once for all slices of a dataset."""
-    empty = [cell for cell in cells if cell.evaluation_id is None]
-    notes = (
-        f"{cell.reason}: {cell.command}" if cell.command else f"{cell.dataset}: {cell.reason}"
-        for cell in empty
-    )
-    return list(dict.fromkeys(notes))
+    """Why cells are empty, and the command that fills them; once for all cells of a dataset."""
+    empty: dict[tuple[str, str | None, bool], dict[str, str | None]] = {}
+    for cell in cells:
+        if cell.evaluation_id is None:
+            kind = (cell.dataset, cell.reason, cell.command is None)
+            empty.setdefault(kind, {}).setdefault(cell.model, cell.command)
+    return [
+        f"{dataset}: {reason}{_filled_by(commands)}"
+        for (dataset, reason, _), commands in empty.items()
+    ]
+
+
+def _filled_by(commands: Mapping[str, str | None]) -> str:
+    """The command that fills the cell of the first model, and for which others it does too."""
+    first, *others = commands
+    if commands[first] is None:
+        return ""
+    return f": {commands[first]}" + (f", and so for {', '.join(others)}" if others else "")

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 
-from velour_plugin.errors import NotComparable, NotFound, UnknownName
+from velour_plugin.errors import NotComparable, NotFound, UnknownName, VelourError
 from velour_plugin.filters import parse_filter
 from velour_plugin.queries.fields import Cut
 from velour_plugin.queries.query import MatrixQuery, label_of, metric_of
 from velour_plugin.ranking.candidates.comparability import in_one_line
 from velour_plugin.ranking.candidates.folding import RowNames
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
+from velour_plugin.ranking.candidates.metric_lookup import metric_names
 from velour_plugin.ranking.candidates.newest import Choice, Chosen, choose_candidates
 from velour_plugin.ranking.candidates.selection import select_datums
 from velour_plugin.ranking.slicing import cut_name, masks
@@ -51,7 +52,24 @@ def choose_on(
         return dataset, choose_candidates(access, dataset, choice), None
     except (NotFound, UnknownName) as error:
         access.reader.versions(dataset)  # a dataset that does not exist is refused
-        return dataset, Chosen((), {}), in_one_line(error)
+        return dataset, Chosen((), {}), _why_none(access, query, dataset, error)
+
+
+NOT_EVALUATED = "no model was evaluated on it"
+
+
+def _why_none(access: LedgerAccess, query: MatrixQuery, dataset: str, error: VelourError) -> str:
+    """Why no evaluation on a dataset has the metric: there is none, or of another task or class."""
+    candidates = access.reader.candidates(dataset)
+    if not candidates:
+        return NOT_EVALUATED
+    if metric_of(query) in metric_names(access.reader, candidates):
+        return in_one_line(error)
+    misspelt, _, _ = str(error).partition(" known are: ")
+    if "did you mean" in misspelt:
+        return misspelt
+    tasks = ", ".join(sorted({item.task for item in candidates}))
+    return f"it was evaluated for {tasks}, which has no {metric_of(query)}"
 
 
 def columns_of(
@@ -64,7 +82,7 @@ def columns_of(
 ) -> list[Column]:
     """Make the columns of a dataset: one for each task, or for each slice."""
     if reason is not None:
-        return [Column(dataset, dataset, None, None, {}, reason)]
+        return [Column(dataset, dataset, None, None, {}, reason, reason == NOT_EVALUATED)]
     by_task = _rows_of_tasks(chosen.candidates, row_name)
     columns = []
     for task, rows in by_task.items():
@@ -76,10 +94,17 @@ def columns_of(
             items = dict(zip(rows, pairs, strict=True))
             columns += _sliced(access, query, Column(name, dataset, task, None, items))
         except (UnknownName, NotComparable) as error:
-            fillable = isinstance(error, NotComparable)  # by evaluating all in the same way
-            reason = in_one_line(error)
-            columns.append(Column(name, dataset, task, None, {}, reason, fillable))
+            columns.append(Column(name, dataset, task, None, {}, _with_way_out(error), False))
     return columns
+
+
+def _with_way_out(error: VelourError) -> str:
+    """An error in one line; of evaluations that cannot be compared what would make them so."""
+    if not isinstance(error, NotComparable):
+        return in_one_line(error)
+    shared = "on_mismatch='intersect' (--on-mismatch intersect)"
+    way_out = shared if shared in str(error) else "evaluate all models on it in the same way"
+    return f"{in_one_line(error)}; {way_out}"
 
 
 def _rows_of_tasks(

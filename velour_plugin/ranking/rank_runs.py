@@ -87,6 +87,7 @@ class Ranking:
             notes=(
                 *self.access.notes,
                 *folding_notes(self.folded, len(self.selections) == 1),
+                *self.deletions,
                 *leaderboard_notes(measured, self.selections, query, total),
                 *self.hints,
                 *self.columns.notes([row for row in rows if row not in kept]),
@@ -107,6 +108,11 @@ class Ranking:
     def folded(self) -> list[Candidate]:
         """Evaluations in older runs, which have no row."""
         return [item for each in self.selections for item in each.chosen.folded]
+
+    @property
+    def deletions(self) -> list[str]:
+        """Notes on runs that are deleted, each once."""
+        return list(dict.fromkeys(note for s in self.selections for note in s.chosen.deletions))
 
     @property
     def _is_stored(self) -> bool:
@@ -138,9 +144,9 @@ class Ranking:
                 [competitor.datums for competitor in self.competitors.complete],
                 self.metric,
                 label_of(self.query),
-                self.query.resamples,
-                self.query.seed,
-                self.columns.metrics,
+                resamples=self.query.resamples,
+                seed=self.query.seed,
+                further=self.columns.metrics,
             )
         )
         return [

@@ -63,7 +63,7 @@ def _newest_of_models(mine: Candidate, candidates: list[Candidate]) -> list[Cand
     """A candidate, then the newest comparable one of every other model of an experiment."""
     newest = {_model(mine): mine}
     for item in candidates:  # newest first
-        if _model(item) not in newest and _is_comparable(item, mine):
+        if not item.run_is_deleted and _model(item) not in newest and _is_comparable(item, mine):
             newest[_model(item)] = item
     return list(newest.values())
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from velour_plugin.store.tables import StoreTables as StoreTables
     from velour_plugin.store.values import Candidate as Candidate
     from velour_plugin.store.values import DatumSelection as DatumSelection
+    from velour_plugin.store.values import RunState as RunState
     from velour_plugin.store.values import Version as Version
     from velour_plugin.store.values import VersionDiff as VersionDiff
 
@@ -28,6 +29,7 @@ _HOME = {
     "Candidate": "values",
     "DatumSelection": "values",
     "Reader": "protocol",
+    "RunState": "values",
     "Snapshot": "protocol",
     "Store": "protocol",
     "StoreOpener": "opening",
@@ -43,6 +45,7 @@ __all__ = [
     "Candidate",
     "DatumSelection",
     "Reader",
+    "RunState",
     "Snapshot",
     "Store",
     "StoreOpener",

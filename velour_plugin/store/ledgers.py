@@ -112,7 +112,7 @@ class LeanLedger:
     def of(
         cls, content: bytes, datums: Callable[[str], tuple[str, ...]], evaluation_id: str = "?"
     ) -> LeanLedger:
-        """Read a piece back.
+        """Decode a piece; details are not read.
 
         Args:
             content: :attr:`LedgerPieces.content`.
@@ -153,7 +153,7 @@ def details_to_bytes(tables: Mapping[str, Columns]) -> bytes:
 
 
 def details_from_bytes(content: bytes, evaluation_id: str = "?") -> Mapping[str, Columns]:
-    """Read tables of details back, each when it is first used.
+    """Decode tables of details, each when it is first used.
 
     Raises:
         DamagedContent: the bytes are not those that were stored.
@@ -165,7 +165,7 @@ def details_from_bytes(content: bytes, evaluation_id: str = "?") -> Mapping[str,
 
 
 def uids_from_bytes(content: bytes, digest: str) -> tuple[str, ...]:
-    """Read a list of datums back: :attr:`LedgerPieces.uids` with its :attr:`LedgerPieces.digest`.
+    """Decode a list of datums: :attr:`LedgerPieces.uids` with its :attr:`LedgerPieces.digest`.
 
     Raises:
         ValueError: it is not what was stored.
@@ -177,7 +177,7 @@ def uids_from_bytes(content: bytes, digest: str) -> tuple[str, ...]:
 
 @contextmanager
 def undamaged(name: str) -> Iterator[None]:
-    """Name what could not be read back, whatever a decoder stumbled over in its bytes.
+    """Context manager that names what could not be read back, whatever a decoder stumbled over.
 
     Args:
         name: of what is read, with its evaluation, for the message.

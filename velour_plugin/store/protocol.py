@@ -15,13 +15,20 @@ if TYPE_CHECKING:
     from velour_plugin.domain.datasets import Dataset
     from velour_plugin.domain.evaluation import EvaluatedRun, Evaluation
     from velour_plugin.domain.facts import Facts, FactValue
+    from velour_plugin.domain.inputs.reading import ReadingReport
     from velour_plugin.domain.labels import Label
     from velour_plugin.domain.ledger import Ledger
     from velour_plugin.domain.models import Model
     from velour_plugin.filters import Node, Where
     from velour_plugin.partitions import PartitionedDataset
     from velour_plugin.queries.query import Query
-    from velour_plugin.store.values import Candidate, DatumSelection, Version, VersionDiff
+    from velour_plugin.store.values import (
+        Candidate,
+        DatumSelection,
+        RunState,
+        Version,
+        VersionDiff,
+    )
 
 
 Answer = TypeVar("Answer")
@@ -108,6 +115,12 @@ class Reader(Protocol):
             UnknownName: no dataset has that name.
             NotFound: it has no version of that number.
         """
+
+    def reading(self, version: Version) -> ReadingReport | None:
+        """What the reader of a version noted when it was saved last; ``None`` where none did."""
+
+    def predictions_reading(self, evaluation_id: str) -> ReadingReport | None:
+        """What the reader of an evaluation's predictions noted; ``None`` where none did."""
 
     def candidates(self, dataset: str) -> list[Candidate]:
         """Return every evaluation of a dataset, once for each run; the newest first.
@@ -228,6 +241,9 @@ class Store(Reader, Protocol):
         Raises:
             NotFound: no evaluation has that id.
         """
+
+    def save_run_states(self, states: Iterable[RunState]) -> None:
+        """Store what a tracker says of runs; runs without an evaluation are passed over."""
 
     def write_facts(self, dataset: str, content: Facts, version: int | None = None) -> int:
         """Store the facts of a source about datums, replacing its earlier facts about them.

@@ -42,6 +42,28 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class RunState:
+    """What a tracker said of a run when it was asked last.
+
+    Args:
+        run_id: of the run.
+        name: that it has now.
+        is_deleted: whether it, or its experiment, is deleted.
+        checked_at: when the tracker was asked.
+    """
+
+    run_id: str
+    name: str | None
+    is_deleted: bool
+    checked_at: dt.datetime
+
+    def agrees(self, item: Candidate) -> bool:
+        """Whether the state of a candidate's run is stored as it is now."""
+        known = item.run is not None and item.run.name == self.name
+        return known and item.run_is_deleted == self.is_deleted
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """An evaluation that may be ranked, with its model, certificate, run and time.
 
@@ -55,6 +77,8 @@ class Candidate:
         created_at: when it was made, or linked to the run.
         model_metadata: of the model, as JSON.
         dataset_metadata: of the version, as JSON.
+        run_is_deleted: whether the tracker had deleted the run when it was asked last.
+        run_checked_at: when that was; ``None`` where it never was.
     """
 
     evaluation_id: str
@@ -66,6 +90,8 @@ class Candidate:
     created_at: dt.datetime
     model_metadata: Mapping[str, Any] = field(default_factory=dict)
     dataset_metadata: Mapping[str, Any] = field(default_factory=dict)
+    run_is_deleted: bool = False
+    run_checked_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +120,7 @@ class VersionDiff:
 
     @property
     def summary(self) -> str:
-        """How many datums differ, the first few by name, and in what, in one line."""
+        """One line: how many datums differ, the first few by name, and in what."""
         parts = [
             f"{len(uids)} datum{'' if len(uids) == 1 else 's'} {verb} ({_first_few(uids)})"
             for verb, uids in (("added", self.added), ("removed", self.removed))

@@ -72,6 +72,11 @@ class EvaluatorContract:
         assert json.loads(canonical_json(parameters)) == parameters
         assert self.evaluator.parameters(parameters) == parameters
 
+    def test_what_is_stated_and_what_a_dataset_decides_are_parameters(self) -> None:
+        ledger = self.match(self.dataset(0))
+        assert set(self.evaluator.stated_parameters(ledger)) <= set(self.evaluator.defaults)
+        assert set(self.evaluator.defaults_for({})) <= set(self.evaluator.defaults)
+
     def test_an_unknown_parameter_is_refused(self) -> None:
         with pytest.raises(UnknownName):
             self.evaluator.parameters({"no such parameter": 1})

@@ -20,6 +20,7 @@ from velour_plugin.queries.query import (
 from velour_plugin.ranking import cache_key, read_answer
 from velour_plugin.store.opening import known_answer, opened, quick_answer
 from velour_plugin.store.protocol import Store
+from velour_plugin.use_cases.run_states import refresh_runs
 
 if TYPE_CHECKING:
     from velour_plugin.answers import (
@@ -52,6 +53,7 @@ def rank(
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
+    refresh: bool | None = None,
     store: Store | str | None = None,
 ) -> Leaderboard:
     """Rank the models that were evaluated on a dataset, and say how sure that is.
@@ -87,6 +89,8 @@ def rank(
         confidence: of the intervals, in (0, 1).
         resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples; the same seed gives the same leaderboard.
+        refresh: whether to ask MLflow first for the names of runs and for those that are deleted,
+            which are left out; by default only where this process evaluates in its runs.
         store: an open store or its URL; ``None`` for the default store.
 
     Raises:
@@ -113,6 +117,7 @@ def rank(
         resamples=resamples,
         seed=seed,
     )
+    refresh_runs(store, query.read_datasets, refresh)
     return _ask(query, store)
 
 
@@ -129,6 +134,7 @@ def matrix(
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
+    refresh: bool | None = None,
     store: Store | str | None = None,
 ) -> Matrix:
     """Measure every model on every dataset; cells without an evaluation stay empty.
@@ -151,6 +157,8 @@ def matrix(
         confidence: of the intervals, in (0, 1).
         resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples.
+        refresh: whether to ask MLflow first for the names of runs and for those that are deleted,
+            which are left out; by default only where this process evaluates in its runs.
         store: an open store or its URL; ``None`` for the default store.
 
     Raises:
@@ -171,6 +179,7 @@ def matrix(
         resamples=resamples,
         seed=seed,
     )
+    refresh_runs(store, query.read_datasets, refresh)
     return _ask(query, store)
 
 
@@ -319,7 +328,8 @@ def matches(
     Args:
         run: a run's id or name, a model's name, or an evaluation's id; or an evaluation itself,
             stored or not.
-        n: how many rows at most; ``None`` for all. The answer's ``counts`` are of all.
+        n: how many rows at most; ``None`` for all. The answer's ``counts`` are of all,
+            of whatever outcome.
         outcome: only ``true positive``, ``false positive`` or ``false negative``; or only a kind
             of error: ``classification``, ``localisation``, ``both``, ``duplicate``,
             ``background``, ``missed``, ``low score``.
@@ -359,6 +369,7 @@ def recommend(
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
+    refresh: bool | None = None,
     store: Store | str | None = None,
 ) -> Recommendation:
     """Name the best-supported model for a need, with the evidence.
@@ -378,6 +389,8 @@ def recommend(
         confidence: of the leaderboards' intervals.
         resamples: of the leaderboards, >= 1: without resamples there are no chances.
         seed: of the resamples.
+        refresh: whether to ask MLflow first for the names of runs and for those that are deleted,
+            which are left out; by default only where this process evaluates in its runs.
         store: an open store or its URL; ``None`` for the default store.
 
     Raises:
@@ -392,6 +405,7 @@ def recommend(
         resamples=resamples,
         seed=seed,
     )
+    refresh_runs(store, query.read_datasets, refresh)
     return _ask(query, store)
 
 

@@ -81,8 +81,7 @@ def evaluate(
     def question(known: Store | None) -> Question:
         return Question.of(evaluator, parameters or {}, fixed_filter(where, dataset, known))
 
-    with ExitStack() as closing:
-        closing.enter_context(reading())
+    with reading(), ExitStack() as closing:
         if not save:
             return compute(dataset, question(None), run, n_jobs)
         known = _there(store, closing)

@@ -10,9 +10,10 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from velour_plugin.domain.inputs.reading import ReadingReport
 from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.domain.models import Model
-from velour_plugin.errors import UnknownName
+from velour_plugin.errors import NotFound, UnknownName
 from velour_plugin.plugins.installed import installed
 from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Candidate, Version
@@ -70,6 +71,7 @@ def show_run(reader: Reader, run: str, dataset: str | None = None) -> Entry:
         **_run_entry(newest),
         "dataset_digest": newest.version.digest,
         "mlflow": mlflow_address(newest),
+        "reading": _report(reader.predictions_reading(number)),
         "metrics": metrics,
         "certificate": newest.certificate.to_dict(),
         "older_evaluations": [item.evaluation_id for item in older],
@@ -118,6 +120,35 @@ def list_datasets(
     return [_version_entry(version, counts.get(version.id, 0)) for version in newest_first]
 
 
+def show_dataset(reader: Reader, dataset: str, number: int | None = None) -> Entry:
+    """A version of a dataset, what its reader noted, and the evaluations on it.
+
+    Args:
+        reader: of the store.
+        dataset: its name.
+        number: of the version; ``None`` for the newest.
+
+    Raises:
+        UnknownName: there is no such dataset.
+        NotFound: it has no version of that number.
+    """
+    known = reader.versions(dataset)
+    version = next((each for each in known if number in (None, each.number)), None)
+    if version is None:
+        newest = known[0].number
+        raise NotFound(f"dataset {dataset!r} has versions 1 to {newest}, not {number}.")
+    of_version = [item for item in reader.candidates(dataset) if item.version.id == version.id]
+    return {
+        **_version_entry(version, len(of_version)),
+        "models": list(dict.fromkeys(item.model for item in of_version)),
+        "reading": _report(reader.reading(version)),
+    }
+
+
+def _report(report: ReadingReport | None) -> Entry | None:
+    return None if report is None else report.to_dict()
+
+
 def evaluations(
     reader: Reader, dataset: str | None = None, model: str | None = None
 ) -> list[Candidate]:
@@ -157,6 +188,7 @@ def _run_entry(item: Candidate) -> Entry:
         "run": None if run is None else run.name,
         "run_id": None if run is None else run.run_id,
         "experiment_id": None if run is None else run.experiment_id,
+        "deleted": item.run_is_deleted,
         "model": item.model,
         "dataset": item.version.dataset,
         "version": item.version.number,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from velour_plugin.contracts.formats import Format, Path
@@ -48,13 +51,54 @@ def read_dataset(
     if metadata is not None:
         _check_path("metadata", metadata)
     reader = installed().format(format)
-    with reading(strict) as log:
-        if labels is None:
-            dataset = reader.read(path, name, metadata)
-        else:
-            _check_takes_labels(reader)
-            dataset = reader.read(path, name, metadata, labels=labels)  # type: ignore[call-arg]
+    if labels is not None:
+        _check_takes_labels(reader)
+    named = {} if labels is None else {"labels": labels}
+    with reading(strict) as log, _hinted(path, format):
+        dataset = reader.read(path, name, metadata, **named)
     return replace(dataset, source_path=os.path.abspath(path), reading=log.report)
+
+
+@contextmanager
+def _hinted(path: Path, format: str) -> Iterator[None]:
+    """Name the format that a path looks like, where it cannot be read in another one."""
+    try:
+        yield
+    except InvalidInput as error:
+        likely = next((name for name in _formats_like(path) if name in installed().formats), None)
+        if likely is not None and likely != format and format not in _formats_like(path):
+            error.args = (
+                f"{error} It was read in the format {format!r}, and looks like {likely!r}: pass "
+                f"format={likely!r} (--format {likely}).",
+                *error.args[1:],
+            )
+        raise
+
+
+def _formats_like(path: Path) -> list[str]:
+    """Formats that a path looks like by the suffixes of its files, the likeliest first."""
+    name = os.fspath(path)
+    if not isinstance(name, str) or not os.path.isdir(name):
+        return list(_BY_SUFFIX.get(os.path.splitext(str(name))[1].lower(), ()))
+    suffixes = {
+        os.path.splitext(file)[1].lower()
+        for _, _, files in islice(os.walk(name), _FOLDERS)
+        for file in files
+    }
+    return [likely for suffix, of in _IN_FOLDERS.items() if suffix in suffixes for likely in of]
+
+
+_FOLDERS = 20
+"""Folders in a folder that are looked into, at most."""
+
+_BY_SUFFIX = {
+    ".yaml": ("yolo",), ".yml": ("yolo",), ".xml": ("voc",), ".geojson": ("geojson", "spacenet"),
+    ".json": ("coco", "geojson", "spacenet"), ".png": ("label-images",),
+}  # fmt: skip
+_IN_FOLDERS = {
+    ".xml": ("voc",), ".geojson": ("spacenet", "geojson"), ".yaml": ("yolo",), ".yml": ("yolo",),
+    ".txt": ("yolo", "label-images"), ".png": ("label-images",),
+}  # fmt: skip
 
 
 def _check_takes_labels(format: Format) -> None:

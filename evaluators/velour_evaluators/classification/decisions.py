@@ -11,7 +11,7 @@ from velour_evaluators.classification.kernels.decision_reasons import NEVER, Dec
 
 
 def scored_decisions(axis: Axis) -> Decidable:
-    """Every label that scores, to be decided by a threshold."""
+    """Return every label that scores, to be decided by a threshold."""
     datums = len(axis.ledger.datums)
     truths, scores = (
         LabelScores(table["label"].astype(np.int64), table["datum"], table["score"])
@@ -23,7 +23,7 @@ def scored_decisions(axis: Axis) -> Decidable:
 
 
 def chosen_labels(axis: Axis) -> Decidable:
-    """The label chosen for each datum, which scores 1; all others are never decided."""
+    """Return the label chosen for each datum, which scores 1; all others are never decided."""
     datum, truth, predicted = (axis.answers[name] for name in ("datum", "truth", "predicted"))
     right = np.where(predicted == truth, 1.0, NEVER)
     wrong = np.flatnonzero((predicted != truth) & (predicted != MISSING))

@@ -23,7 +23,7 @@ from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.sums import bounds_of
 from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
 from velour_plugin.errors import InvalidInput
-from velour_plugin.plugin import LabelName, MetricKey
+from velour_plugin.plugin import LabelName, MetricKey, class_text
 
 DEFAULTS: Mapping[str, Any] = {
     "top_k": 5,
@@ -90,6 +90,8 @@ class ImageClassification(Evaluator):
     def parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return all parameters, checked, with defaults; see the class for what they mean."""
         complete = super().parameters(parameters)
+        if complete["positive_label"] not in (None, ""):
+            complete["positive_label"] = class_text(complete["positive_label"])
         for name, (rule, holds) in _RULES.items():
             if not holds(complete[name]):
                 raise InvalidInput(

@@ -47,6 +47,7 @@ def match_at_once(
     truth: AnnotationTable,
     predictions: AnnotationTable,
     sides: tuple[Any, Any],
+    *,
     settings: Settings,
     datums: int,
     labels: int,

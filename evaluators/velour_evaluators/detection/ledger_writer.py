@@ -15,7 +15,13 @@ from velour_evaluators.detection.kernels import matching
 from velour_evaluators.detection.ledger import BOX, DETAIL_TABLES
 from velour_evaluators.detection.parameters import Settings
 from velour_evaluators.kernels.sorting import descending_order, stable_order
-from velour_evaluators.regions import areas_of, boxes_of, image_sizes, masks_of, regions_of
+from velour_evaluators.regions import (
+    boxes_of,
+    image_sizes,
+    masks_of,
+    regions_of,
+    with_areas_of_shapes,
+)
 from velour_plugin import AnnotationTable, Dataset, Ledger
 from velour_plugin.plugin import Columns, LabelName, LazyTables, Vocabulary
 
@@ -53,12 +59,14 @@ def _ledger_at_once(
     labels, truth, predictions = one_vocabulary(dataset.truth, predictions)
     if parameters["iou_type"] == "box":
         sides: tuple[Any, Any] = (boxes_of(truth, dataset), boxes_of(predictions, dataset))
-        truth, predictions = (replace(side, area=areas_of(side)) for side in (truth, predictions))
+        truth, predictions = map(with_areas_of_shapes, (truth, predictions))
     else:
         sizes = image_sizes(dataset, truth, predictions)
         sides = (masks_of(truth, dataset, sizes), masks_of(predictions, dataset, sizes))
     settings = Settings.of(parameters)
-    tables = engine.match_at_once(truth, predictions, sides, settings, len(dataset), len(labels))
+    tables = engine.match_at_once(
+        truth, predictions, sides, settings=settings, datums=len(dataset), labels=len(labels)
+    )
     return Ledger(task, dataset.uids, labels, parameters, tables)
 
 

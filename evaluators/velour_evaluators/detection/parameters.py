@@ -83,7 +83,7 @@ _MOST_DETECTIONS = 65_535
 
 
 def ranges_of(area_unit: Any) -> list[list[Any]]:
-    """The default ``area_ranges`` of a dataset whose areas have a unit.
+    """Return the default ``area_ranges`` of a dataset whose areas have a unit.
 
     Raises:
         InvalidInput: there are none for this unit.

@@ -22,7 +22,7 @@ Sources: Long et al. 2015 (accuracies, mean and frequency weighted IoU), Cheng e
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,8 +38,8 @@ from velour_evaluators.semantic.scores import (
     label_scores,
 )
 from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
-from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import LabelName, MetricKey
+from velour_plugin.errors import BadAnnotation, BadDataset, InvalidInput, UnknownName
+from velour_plugin.plugin import DEFAULT_KEY, LabelName, MetricKey
 
 
 class SemanticSegmentation(Evaluator):
@@ -73,6 +73,21 @@ class SemanticSegmentation(Evaluator):
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
         """Return 0 and 1: every metric is a share."""
         return (0.0, 1.0)
+
+    def check_labels(self, parameters: Mapping[str, Any], labels: Collection[LabelName]) -> None:
+        """Refuse a label to ignore that is none; without any label there is nothing to ignore.
+
+        Raises:
+            UnknownName: it is none of the labels; the nearest is named.
+        """
+        ignored = parameters["ignore_label"]
+        if ignored is None or not labels or any(_is_ignored(name, ignored) for name in labels):
+            return
+        is_value = isinstance(ignored, str)
+        known = [value if is_value else f"{key}={value}" for key, value in labels]
+        text = ignored if is_value else "=".join(ignored)
+        hint = "it is the name of a label, not the number of its pixels;"
+        raise UnknownName("ignore_label", text, known, hint if text.isdigit() else None)
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Count the pixels of each pair of labels, and their boundaries, datum by datum.
@@ -186,15 +201,15 @@ def _is_ignored(name: LabelName, ignored: Any) -> bool:
 
 
 def _checked_label(value: Any) -> Any:
-    if value is None or (isinstance(value, str) and value):
+    if value is None:
         return value
-    pair = list(value) if isinstance(value, (list, tuple)) else []
-    if len(pair) == 2 and all(isinstance(text, str) and text for text in pair):
-        return pair
-    raise InvalidInput(
-        f"ignore_label {value!r}: expected a label's value, a (key, value) pair or None; "
-        "write str(...) around a number."
-    )
+    pair = list(value) if isinstance(value, (list, tuple)) else None
+    try:
+        return Label(DEFAULT_KEY, value).value if pair is None else list(Label(*pair).name)
+    except (BadAnnotation, TypeError) as error:
+        raise InvalidInput(
+            f"ignore_label {value!r}: expected a label's value, a (key, value) pair or None."
+        ) from error
 
 
 def _checked_width(value: Any) -> float | None:

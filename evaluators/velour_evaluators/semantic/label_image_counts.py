@@ -60,6 +60,7 @@ def label_image_of_annotations(
     numbers: Mapping[str, int],
     height: int,
     width: int,
+    *,
     key: str = DEFAULT_KEY,
     background: int = 0,
 ) -> NDArray[np.int64]:

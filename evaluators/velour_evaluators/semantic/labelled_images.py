@@ -80,7 +80,9 @@ def labelled_images(
         size = _size_of(dataset, datum, truth, predicted)
         for key, name in enumerate(keys if size else ()):
             assert size is not None
-            yield _labelled_image(datum, (key, name), truth, predicted, size, ignored)
+            yield _labelled_image(
+                datum, (key, name), truth=truth, predicted=predicted, size=size, ignored=ignored
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ class _Side:
 def _labelled_image(
     datum: int,
     key: tuple[int, str],
+    *,
     truth: _Side,
     predicted: _Side,
     size: _Size,

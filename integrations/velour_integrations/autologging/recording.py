@@ -27,7 +27,7 @@ from typing import Any
 import velour_plugin as velour
 from velour_integrations.mlflow.datasets.frame_names import experiment_name
 from velour_plugin.errors import VelourError
-from velour_plugin.plugin import masked_url, publish
+from velour_plugin.plugin import masked_url, publish, refresh_runs
 
 logger = logging.getLogger("mlflow.velour")  # below MLflow's own, which silent=True turns off
 
@@ -191,6 +191,7 @@ def _log_one(
     owner = {tag: value for tag, value in before.data.tags.items() if tag.startswith("velour.")}
     with velour.open_store(option("store")) as store:
         publish(evaluation, dataset, store)  # by which the run is tagged
+        refresh_runs(store, [evaluation.certificate.dataset], None)
     described = from_velour(dataset)
     mlflow.log_input(described, context="evaluation")
     prefix = _prefix(owner, evaluation)

@@ -21,6 +21,7 @@ from functools import partial
 import numpy as np
 import shapely
 
+from velour_integrations.formats.earth import centroid, cut_at_antimeridian
 from velour_integrations.formats.other_formats import way_out
 from velour_integrations.formats.row_builder import note_predictions, positions_of
 from velour_plugin import (
@@ -149,11 +150,8 @@ def _polygons(rows: Iterable[Row], path: Path) -> Iterable[Polygon]:
 
 
 def _centre(rows: Iterable[Row], path: Path) -> shapely.Point | None:
-    places = [_from_wkt(row["PolygonWKT_Geo"], row, path) for row in rows]
-    together = shapely.GeometryCollection(
-        [location for location in places if not location.is_empty]
-    )
-    return None if together.is_empty else shapely.force_2d(together.centroid)
+    places = [shapely.force_2d(_from_wkt(row["PolygonWKT_Geo"], row, path)) for row in rows]
+    return centroid([cut_at_antimeridian(place) for place in places if not place.is_empty])
 
 
 def _from_wkt(text: str, row: Row, path: Path) -> shapely.Polygon:

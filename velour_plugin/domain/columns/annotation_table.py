@@ -232,6 +232,12 @@ class AnnotationTable:
         table = replace(self, labels=tuple(labels), label=label)
         return table if (label >= 0).all() else table.take(label >= 0)
 
+    @property
+    def used_labels(self) -> list[LabelName]:
+        """The labels that some row has, in their order."""
+        counts = np.bincount(self.label, minlength=len(self.labels))
+        return [name for name, count in zip(self.labels, counts, strict=True) if count]
+
     def in_vocabulary(self, vocabulary: Vocabulary) -> AnnotationTable:
         """Return the same rows, with labels numbered as in another vocabulary.
 

@@ -16,7 +16,7 @@ ROUNDING = 1e-6
 
 
 def checked_scores(scores: Any) -> NDArray[np.float64]:
-    """Scores of classes in [0, 1].
+    """Return scores of classes in [0, 1].
 
     What is outside by rounding is clipped. Decision values, as those of a support vector machine,
     go to scores of the same order from 0.75 on: those of a row add up to more than 1, so that
@@ -51,7 +51,7 @@ def checked_scores(scores: Any) -> NDArray[np.float64]:
 
 
 def ranking_scores(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Scores from 0.75 to 1 in the order of decision values; equal ones stay equal.
+    """Map decision values to scores from 0.75 to 1 in their order; equal ones stay equal.
 
     Args:
         values: ``(rows, classes)`` finite numbers, all rows there are.
@@ -61,7 +61,7 @@ def ranking_scores(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def columns_of_one(scores: NDArray[Any], classes: Sequence[str]) -> NDArray[np.float64]:
-    """Scores of both classes from those of the second, as scikit-learn takes them.
+    """Make scores of both classes from those of the second, as scikit-learn takes them.
 
     Args:
         scores: ``(rows,)`` probabilities in [0, 1], or decision values.

@@ -72,7 +72,7 @@ def columns_to_parquet(
 
 @contextmanager
 def refusing_damage(what: str) -> Iterator[None]:
-    """Refuse what any library says of foreign bytes, whose errors are of many kinds.
+    """Context manager that turns errors of any library about foreign bytes into one of ours.
 
     Args:
         what: is wrong, the beginning of the message.

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from velour_plugin.errors import BadFilter, UnknownName
+from velour_plugin.domain.labels import class_text
+from velour_plugin.errors import BadAnnotation, BadFilter, UnknownName
 from velour_plugin.filters.comparable_values import calculate
 from velour_plugin.filters.language.cql2_text import to_text
 from velour_plugin.filters.language.kinds import described, kinds_of, may_hold, shared
@@ -29,6 +30,7 @@ from velour_plugin.filters.language.tree import (
 
 LONGEST_PATTERN = 10_000
 
+_EQUALITIES = ("=", "<>", "in")
 _SIGNS = {"t_after": ">", "t_before": "<", "t_equals": "="}
 
 
@@ -59,7 +61,21 @@ def call(op: str, operands: Sequence[Node | Interval]) -> Node:
     nodes = [node for node in operands if not isinstance(node, Interval)]
     if len(nodes) != len(operands):
         raise BadFilter(f"operator {op.upper()} takes no INTERVAL: T_DURING does.")
-    return _MAKERS[op](op, nodes)
+    return _MAKERS[op](op, _with_class_texts(nodes) if op in _EQUALITIES else nodes)
+
+
+def _with_class_texts(nodes: Sequence[Node]) -> Sequence[Node]:
+    """Numbers and booleans beside ``label.value`` as the texts that classes of them have."""
+    if not any(isinstance(node, Property) and node.name == "label.value" for node in nodes):
+        return nodes
+    return [_class_literal(node) if isinstance(node, Literal) else node for node in nodes]
+
+
+def _class_literal(literal: Literal) -> Literal:
+    try:
+        return Literal(class_text(literal.value))
+    except BadAnnotation:  # a fraction or a date, which no class is called
+        return literal
 
 
 def as_condition(node: Node) -> Call:

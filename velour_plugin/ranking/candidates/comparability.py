@@ -77,7 +77,7 @@ def name_of(candidate: Candidate) -> str:
 
 
 def unique_names(candidates: Sequence[Candidate]) -> list[str]:
-    """Display names of evaluations, with the id where two have the same."""
+    """Return display names of evaluations, with the id where two have the same."""
     names = [name_of(item) for item in candidates]
     return [
         name if names.count(name) == 1 else f"{name} (evaluation {item.evaluation_id})"

@@ -109,7 +109,7 @@ def no_metric(
 def column_of_one_label(
     reader: Reader, column: str, metric: str, candidates: Sequence[Candidate]
 ) -> InvalidInput:
-    """The error that a column is about one label, and what is ranked by about all of them."""
+    """Make the error that a column is about one label, and what is ranked by about all of them."""
     of_one = installed().evaluator(candidates[0].task).of_label.get(metric, column)
     label = shlex.quote(min(map(_option, metric_labels(reader, candidates, column))))
     datasets = dict.fromkeys(shlex.quote(item.certificate.dataset) for item in candidates)

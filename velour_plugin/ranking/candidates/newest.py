@@ -10,6 +10,7 @@ from velour_plugin.domain.labels import Label
 from velour_plugin.errors import NotFound, UnknownName
 from velour_plugin.plugins.installed import installed
 from velour_plugin.ranking.candidates.comparability import ABOUT_DATUMS, differences
+from velour_plugin.ranking.candidates.deleted import deletion_notes, without_deleted
 from velour_plugin.ranking.candidates.folding import fold, model_key, run_key
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.metric_lookup import (
@@ -56,11 +57,13 @@ class Chosen:
         candidates: the evaluations, the newest first.
         values: of the metric over all that each is about, by evaluation.
         folded: evaluations in older runs of the same models, which are not ranked.
+        deletions: notes on runs that are deleted.
     """
 
     candidates: Sequence[Candidate]
     values: Mapping[str, float | None]
     folded: Sequence[Candidate] = ()
+    deletions: Sequence[str] = ()
 
 
 def choose_candidates(access: LedgerAccess, dataset: str, choice: Choice) -> Chosen:
@@ -77,21 +80,22 @@ def choose_candidates(access: LedgerAccess, dataset: str, choice: Choice) -> Cho
     """
     reader = access.reader
     chosen = _chosen(reader.candidates(dataset), dataset, choice)
+    chosen, deletions = _present(chosen, dataset, choice)
     candidates = [item for item in chosen if access.admits(item)]
     candidates, folded = fold(candidates) if choice.folds else (candidates, [])
     candidates = _newest(candidates, access)
     if access.parameters and candidates:  # other labels, other thresholds: the ledgers will tell
         if not has_metric(reader, candidates, choice.metric):
             raise no_metric(reader, choice.metric, None, candidates)
-        return Chosen(candidates, dict.fromkeys(item.evaluation_id for item in candidates), folded)
+        values = dict.fromkeys(item.evaluation_id for item in candidates)
+        return Chosen(candidates, values, folded, deletions)
     values = metric_values(reader, candidates, choice.metric, choice.label)
     taking_part = [item for item in candidates if item.evaluation_id in values]
     if not taking_part:
         raise no_metric(reader, choice.metric, choice.label, candidates)
     ranked = {(model_key(item), item.task) for item in taking_part}
-    return Chosen(
-        taking_part, values, [item for item in folded if (model_key(item), item.task) in ranked]
-    )
+    folded = [item for item in folded if (model_key(item), item.task) in ranked]
+    return Chosen(taking_part, values, folded, deletions)
 
 
 def shared_datums(
@@ -131,6 +135,19 @@ def _chosen(candidates: Sequence[Candidate], dataset: str, choice: Choice) -> li
         ids = installed().find_runs(runs, experiments)
         return [item for item in kept if item.run is not None and item.run.run_id in ids]
     return kept if runs is None else _of_runs(kept, runs)
+
+
+def _present(
+    candidates: list[Candidate], dataset: str, choice: Choice
+) -> tuple[list[Candidate], list[str]]:
+    """Evaluations without those of deleted runs, unless these are named; and notes on them."""
+    if isinstance(choice.runs, str):  # the tracker has just answered
+        return candidates, []
+    if choice.runs is not None:
+        deleted = [item for item in candidates if item.run_is_deleted]
+        return candidates, deletion_notes(deleted, shown=True)
+    present, deleted = without_deleted(candidates, dataset)
+    return present, deletion_notes(deleted)
 
 
 def _of_experiments(candidates: Sequence[Candidate], experiments: Sequence[str]) -> list[Candidate]:

@@ -73,26 +73,24 @@ class Measurement:
 
 
 def measure(
-    evaluator: Evaluator,
-    ledger: Ledger,
-    selected: NDArray[np.bool_],
+    subject: Subject,
     metric: str,
     label: Label | None,
+    *,
     weights: Iterable[NDArray[np.int64]] | None = None,
     further: Sequence[MetricKey] = (),
 ) -> Measurement:
     """Measure one metric of a ledger over some of its datums, and under resamples of them.
 
     Args:
-        evaluator: that wrote the ledger.
-        ledger: of one run.
-        selected: ``(datums,)`` bool, the datums that count.
+        subject: the run, and the datums that count.
         metric: its name.
         label: the class that it is about.
         weights: blocks of resamples, each ``(n, selected)``, in the order of datums; ``None``
             without resamples.
         further: metrics that are measured once as well, without resamples.
     """
+    evaluator, ledger, selected = subject
     counting = np.asarray(selected, bool)
     once = {name: value_over(evaluator, ledger, name, of, counting) for name, of in further}
     drawn = weights if counting.any() else None
@@ -139,7 +137,7 @@ def measure_resampled(
     """Measure one run, under resamples where at least :data:`FEW` of its datums count."""
     count = int(subject[2].sum())
     drawn = [resample_weights(count, resamples, seed)] if resamples and count >= FEW else None
-    return measure(*subject, metric, label, drawn)
+    return measure(subject, metric, label, weights=drawn)
 
 
 def _share(
@@ -157,6 +155,7 @@ def measure_all(
     counts: Sequence[int],
     metric: str,
     label: Label | None,
+    *,
     resamples: int = 0,
     seed: int = 0,
     further: Sequence[MetricKey] = (),
@@ -186,13 +185,13 @@ def measure_all(
 
     if blocks:  # whose arithmetic takes all cores by itself
         measured = [
-            measure(*subject, metric, label, ticking(blocks), further)
+            measure(subject, metric, label, weights=ticking(blocks), further=further)
             for subject in ticking(subjects)
         ]
     else:
         measured = list(
             _abreast(
-                lambda subject: measure(*subject, metric, label, None, further), ticking(subjects)
+                lambda subject: measure(subject, metric, label, further=further), ticking(subjects)
             )
         )
     next(steps, None)  # the bar ends with its last item

@@ -1,9 +1,12 @@
 """The newest revision of the schema, and the table that holds a database's revision."""
 
-HEAD = "0005"
+HEAD = "0006"
 """A test compares it with the migrations."""
 
 VERSION_TABLE = "velour_schema"
+
+DELETED = "deleted"
+"""The state of a run that its tracker has deleted."""
 
 STATISTICS = {
     "sqlite_autoindex_version_datums_1": "1000000 100000 1",

@@ -20,6 +20,7 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.encoding.codec import table_from_bytes
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.domain.facts import TAGS, FactValue
+from velour_plugin.domain.inputs.reading import ReadingReport
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Columns, Ledger
 from velour_plugin.domain.models import Model
@@ -167,6 +168,16 @@ class SqlReader(ABC):
             return difference
         changes = DatasetChanges.between(*map(self.load_version, numbered))
         return replace(difference, changes=changes)
+
+    def reading(self, version: Version) -> ReadingReport | None:
+        """What the reader of a version noted when it was saved last; ``None`` where none did."""
+        with self._reading() as connection:
+            return datasets.find_reading(connection, version)
+
+    def predictions_reading(self, evaluation_id: str) -> ReadingReport | None:
+        """What the reader of an evaluation's predictions noted; ``None`` where none did."""
+        with self._reading() as connection:
+            return evaluations.find_reading(connection, evaluation_id)
 
     def candidates(self, dataset: str) -> list[Candidate]:
         """Every evaluation of a dataset, once for each run; the newest first."""

@@ -127,6 +127,7 @@ versions = Table(
     Column("datums", Integer, nullable=False),
     _created(),
     Column("location", LargeBinary),  # WKB: of the whole dataset, so no query uses it
+    Column("reading", Json),  # what its reader noted; no part of the digest
     UniqueConstraint("dataset_id", "number"),
     UniqueConstraint("dataset_id", "digest"),
 )
@@ -234,6 +235,7 @@ evaluations = Table(
     Column("model", Text, nullable=False),
     Column("certificate", Json, nullable=False),
     _created(),
+    Column("reading", Json),  # what the reader of its predictions noted
 )
 
 
@@ -249,8 +251,12 @@ evaluation_runs = Table(
     Column("name", Text),
     Column("experiment_id", Text),
     _created(),
+    Column("state", Text),
+    Column("checked_at", Moment),
     Index("ix_evaluation_runs_run_id", "run_id"),
 )
+"""Links to runs of a tracker. Name and state are what it said at ``checked_at``; a state is
+``active`` or ``deleted``, NULL where nobody has asked yet."""
 
 metrics = Table(
     "metrics",

@@ -34,7 +34,7 @@ from velour_plugin.store.sql.records import (
     models,
 )
 from velour_plugin.store.sql.records.revisions import STORE, advance
-from velour_plugin.store.values import Version
+from velour_plugin.store.values import RunState, Version
 
 Answer = TypeVar("Answer")
 
@@ -101,6 +101,11 @@ class SqlStore(SqlReader):
             dataset = evaluations.dataset_of(connection, evaluation_id)
             evaluations.link_run(connection, evaluation_id, run)
             advance(connection, [dataset])
+
+    def save_run_states(self, states: Iterable[RunState]) -> None:
+        """Store what a tracker says of runs; runs without an evaluation are passed over."""
+        with self._writing() as connection:
+            advance(connection, evaluations.save_run_states(connection, states))
 
     def write_facts(self, dataset: str, content: Facts, version: int | None = None) -> int:
         """Store a source's facts about datums, replacing earlier ones; return how many values."""

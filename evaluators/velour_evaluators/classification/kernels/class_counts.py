@@ -113,7 +113,7 @@ def weighted_by_truths(values: NDArray[np.float64], counts: DecisionCounts) -> f
 
 
 def matthews_correlation(counts: DecisionCounts) -> float:
-    """Correlation of true and decided labels in [-1, 1]; 0 when either is constant.
+    """Compute the correlation of true and decided labels in [-1, 1]; 0 when either is constant.
 
     NaN without datums. Datums without a decision count as decided for one more label, which is
     never true.

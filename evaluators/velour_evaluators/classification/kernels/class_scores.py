@@ -124,7 +124,7 @@ def decisions(predictions: ClassScores, truth: NDArray[np.integer]) -> Decisions
 
 
 def confidence_of_shares(predictions: ClassScores, made: Decisions) -> NDArray[np.float64]:
-    """Confidence of each datum; NaN where scores add up to more than 1, and are no shares of it.
+    """Return each datum's confidence; NaN where scores add up to more than 1, and are no shares.
 
     Scores without a confidence only rank: decision values, or independent sigmoids.
 

@@ -27,11 +27,11 @@ class LabelScores(NamedTuple):
     score: NDArray[Any]
 
     def where(self, chosen: NDArray[Any]) -> LabelScores:
-        """Some of the rows."""
+        """Return some of the rows, by mask or index."""
         return LabelScores(*(column[chosen] for column in self))
 
     def highest(self, datums: int) -> Floats:
-        """The highest score of each datum; :data:`NEVER` for none."""
+        """Return the highest score of each datum, ``(datums,)``; :data:`NEVER` for none."""
         best = np.full(datums, NEVER)
         np.maximum.at(best, self.datum, self.score)
         return best
@@ -70,7 +70,7 @@ class Decidable:
         high: Floats,
         thresholds: Floats,
     ) -> Counts:
-        """Weight of the rows of each label with low < threshold <= high: ``(k, labels)``."""
+        """Sum the weight of each label's rows with low < threshold <= high: ``(k, labels)``."""
         steps = np.zeros((len(thresholds) + 1, self.labels), np.int64)
         first, last = (np.searchsorted(thresholds, side, "right") for side in (low, high))
         for sign, index in ((1, np.minimum(first, last)), (-1, last)):

@@ -46,7 +46,12 @@ class _Matrix:
         enough = view.pairs.iou >= min(settings.iou_threshold, 1 - 1e-10)
         inside = (view.ledger_rows.detections["areas"] & np.uint8(1)).astype(bool)
         events = events_of(
-            view.pairs.where(enough), view.same_label[enough], score, self.used, inside, view.real
+            view.pairs.where(enough),
+            view.same_label[enough],
+            score,
+            used=self.used,
+            inside=inside,
+            real=view.real,
         )
         self.events = events.where(self._order(events))
         self.datum = self._datums(self.events)

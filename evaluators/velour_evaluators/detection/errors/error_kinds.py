@@ -52,20 +52,19 @@ def errors_by_kind(
 
 
 def errors_in(view: DetectionView) -> error_costs.DetectionErrors:
-    """The kind of error of each detection of the whole ledger."""
+    """Find the kind of error of each detection of the whole ledger."""
     true, counted = view.true_and_counted
     truth = view.matched[0][true]
     detected = np.zeros(len(view.real), bool)
     detected[truth[truth >= 0]] = True  # unknown for datums that do not count
-    return error_costs.errors_of(
-        view.pairs,
-        view.same_label,
+    outcome = error_costs.MatchOutcome(
         counted & ~true,
         view.ledger_rows.detections["score"],
         view.real,
         detected,
         view.settings.iou_threshold,
     )
+    return error_costs.errors_of(view.pairs, view.same_label, outcome)
 
 
 class _Costs:

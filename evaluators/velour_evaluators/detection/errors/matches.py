@@ -75,7 +75,7 @@ class _Listing:
         self.kind = np.concatenate([kinds[right], kinds[wrong], self._missed_because()[missed]])
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """All columns, in order."""
+        """Return all columns, in order."""
         truths, detections = self.view.ledger_rows.truths, self.view.ledger_rows.detections
         of_truth = _looked_up(truths["datum"], self.truth, NOBODY)
         of_detection = _looked_up(detections["datum"], self.detection, NOBODY)

@@ -39,6 +39,7 @@ def events_of(
     pairs: Overlaps,
     same: Flags,
     score: NDArray[np.float64],
+    *,
     used: Flags,
     inside: Flags,
     real: Flags,

@@ -53,35 +53,43 @@ class DetectionErrors:
     undetected: Flags
 
 
-def errors_of(
-    pairs: Overlaps,
-    same: Flags,
-    wrong: Flags,
-    score: NDArray[np.float64],
-    real: Flags,
-    detected: Flags,
-    threshold: float,
-) -> DetectionErrors:
-    """Find the kind of error of each false positive, and the truths that are missed.
+@dataclass(frozen=True, slots=True)
+class MatchOutcome:
+    """What matching at one IoU threshold made of both sides.
 
     Args:
-        pairs: of any labels, that overlap by 0.1 or more.
-        same: ``(P,)`` whether both have one label.
         wrong: ``(D,)`` the false positives.
         score: ``(D,)``.
         real: ``(T,)`` truths that count.
         detected: ``(T,)`` truths that a true positive matches.
         threshold: IoU from which on a detection matches.
     """
+
+    wrong: Flags
+    score: NDArray[np.float64]
+    real: Flags
+    detected: Flags
+    threshold: float
+
+
+def errors_of(pairs: Overlaps, same: Flags, outcome: MatchOutcome) -> DetectionErrors:
+    """Find the kind of error of each false positive, and the truths that are missed.
+
+    Args:
+        pairs: of any labels, that overlap by 0.1 or more.
+        same: ``(P,)`` whether both have one label.
+        outcome: of the match.
+    """
+    wrong, real, detected = outcome.wrong, outcome.real, outcome.detected
     known = wrong[pairs.detection] & real[pairs.truth]
     same_label, other_label = pairs.where(known & same), pairs.where(known & ~same)
     same_truth, near = same_label.best_of_each_detection(len(wrong))
     other_truth, beside = other_label.best_of_each_detection(len(wrong))
     _, again = same_label.where(detected[same_label.truth]).best_of_each_detection(len(wrong))
     reasons = [
-        (near >= BACKGROUND_IOU) & (near <= threshold),
-        beside >= threshold,
-        again >= threshold,
+        (near >= BACKGROUND_IOU) & (near <= outcome.threshold),
+        beside >= outcome.threshold,
+        again >= outcome.threshold,
         np.maximum(near, beside) <= BACKGROUND_IOU,
     ]
     kinds = [LOCALISATION, CLASSIFICATION, DUPLICATE, BACKGROUND]
@@ -89,7 +97,7 @@ def errors_of(
     target = np.select(
         [kind == LOCALISATION, kind == CLASSIFICATION], [same_truth, other_truth], -1
     )
-    corrected = _best_claims(target, score, detected)
+    corrected = _best_claims(target, outcome.score, detected)
     claimed = np.zeros(len(real), bool)
     claimed[target[corrected]] = True
     return DetectionErrors(kind, corrected, target, real & ~detected & ~claimed, real & ~detected)

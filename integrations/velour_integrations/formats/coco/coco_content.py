@@ -69,7 +69,7 @@ def parse_results(text: bytes, path: Path) -> tuple[Sequence[Json], Json]:
 
 
 def entries_by_id(content: Json, part: str, what: str, path: Path) -> dict[Any, Json]:
-    """Entries of one part by their ids, in the order of the ids; annotations as they come."""
+    """Return entries of one part by their ids, in the order of the ids; annotations as they are."""
     entries = content.get(part)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadDataset(f"{_file(path)} has no list {part!r} of objects, as COCO has.")
@@ -86,7 +86,7 @@ def entries_by_id(content: Json, part: str, what: str, path: Path) -> dict[Any, 
 
 
 def without_twins(categories: dict[Any, Json], used: set[str], path: Path) -> dict[Any, Json]:
-    """Categories without those that no annotation uses and whose name another one has.
+    """Return categories without those that no annotation uses and whose name another one has.
 
     Roboflow's files have such a category 0.
 
@@ -118,12 +118,12 @@ def without_twins(categories: dict[Any, Json], used: set[str], path: Path) -> di
 
 
 def labels_of(categories: Mapping[Any, Json], path: Path) -> list[LabelName]:
-    """Names of categories; the id of one that has none."""
+    """Return the names of categories as labels; the id of one that has none."""
     return [(DEFAULT_KEY, _name_of(number, entry, path)) for number, entry in categories.items()]
 
 
 def entry_at(path: Path, what: str, position: int) -> str:
-    """Where an entry stands, for messages; counted from 1."""
+    """Return where an entry stands, for messages; counted from 1."""
     return f"{_file(path)}, {what} number {position + 1}"
 
 

@@ -43,7 +43,7 @@ def table_of_entries(
     *,
     results: bool = False,
 ) -> AnnotationTable:
-    """Annotations or results as a table.
+    """Convert annotations or results to a table.
 
     Raises:
         BadDataset: an entry is wrong, naming it and its value.

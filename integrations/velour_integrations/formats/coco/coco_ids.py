@@ -33,11 +33,11 @@ class CocoIds:
         self.by_name = by_name
 
     def renumbered(self, positions: Mapping[Any, int]) -> CocoIds:
-        """Ids of another file, for the same images or categories."""
+        """Return the ids of another file, for the same images or categories."""
         return CocoIds(self.key, positions, self.by_name)
 
     def positions(self, entries: Sequence[Json], at: Sequence[str]) -> NDArray[np.int32]:
-        """Positions of what entries are about, ``(n,)``.
+        """Return the positions of what entries are about, ``(n,)``.
 
         Args:
             entries: annotations or results.

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from velour_integrations.formats.geojson.earth import (
+from velour_integrations.formats.earth import (
     centroid,
     crosses_antimeridian,
     cut_at_antimeridian,

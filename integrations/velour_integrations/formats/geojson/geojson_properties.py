@@ -45,7 +45,7 @@ _LIKE_CLASS = re.compile(r".*(class|label|categor|type|kind|species).*")
 
 
 def image_of(properties: Properties, where: str) -> str | None:
-    """The image that a feature names; ``None`` where it names none."""
+    """Return the image that a feature names; ``None`` where it names none."""
     image = _first(properties, IMAGE)
     if isinstance(image, float) and image.is_integer():
         image = int(image)
@@ -60,7 +60,7 @@ def has_class(properties: Properties) -> bool:
 
 
 def class_of(properties: Properties, where: str) -> str:
-    """A feature's class, of QuPath's several names one; ``Tumor: Positive`` as QuPath shows it.
+    """Return a feature's class, one of QuPath's names; ``Tumor: Positive`` as QuPath shows it.
 
     Raises:
         BadDataset: it has none, naming the properties that it has.
@@ -107,7 +107,7 @@ def note_other_properties(features: Sequence[tuple[Properties, str]]) -> None:
 
 
 def score_of(properties: Properties, where: str) -> float:
-    """A prediction's score, in [0, 1]."""
+    """Return a prediction's score, in [0, 1]."""
     return parse_score(_first(properties, SCORE), where, "confidence")
 
 
@@ -121,7 +121,7 @@ def is_crowd(properties: Properties, where: str) -> bool:
 
 
 def others_of(properties: Properties) -> dict[str, Any]:
-    """Plain properties that say none of these: the annotation's metadata."""
+    """Return plain properties that say none of these: the annotation's metadata."""
     return {
         key: value
         for key, value in properties.items()

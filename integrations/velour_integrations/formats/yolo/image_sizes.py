@@ -25,7 +25,7 @@ _HEAD = 16
 
 
 def measured(path: Path) -> ImageMetadata:
-    """Height and width of an image file as it is shown.
+    """Measure height and width of an image file as it is shown.
 
     Raises:
         UnreadableFile: it is missing, or no regular file.
@@ -57,7 +57,7 @@ def measured(path: Path) -> ImageMetadata:
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Pillow warns of large and odd images, of which :func:`measured` decodes nothing."""
+    """Context manager without Pillow's warnings of large images, of which nothing is decoded."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -53,7 +53,7 @@ class _TextBuilder:
         self.anchors: dict[str, Any] = {}
 
     def document(self) -> Any:
-        """The only document; ``None`` when there is none."""
+        """Return the only document; ``None`` when there is none."""
         documents = [
             self._value(event, 0) for event in self.events if isinstance(event, yaml.NodeEvent)
         ]

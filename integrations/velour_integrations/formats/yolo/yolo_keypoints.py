@@ -60,7 +60,7 @@ class KeypointCheck:
 
 
 def keypoints_refused(where: str) -> BadDataset:
-    """The error for a line of a pose."""
+    """Make the error for a line of a pose."""
     return BadDataset(
         f"{where}: a box with keypoints, it seems: keypoints are not read, only regions. Cut the "
         "lines after class x y width height (and put a confidence last) to evaluate the boxes."

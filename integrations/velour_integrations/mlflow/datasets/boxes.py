@@ -40,7 +40,7 @@ class _Boxes:
 
 
 def boxes_table(
-    cells: Sequence[Any],
+    cells: Sequence[Any] | NDArray[Any],
     places: NDArray[Any],
     labels: Sequence[LabelName] = (),
     named: Callable[[Any], str] = class_text,

@@ -60,7 +60,7 @@ class CellRules:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> CellRules:
-        """Those of a configuration, by ``task``, ``labels`` and ``parameters``.
+        """Make the rules of a configuration, by its ``task``, ``labels`` and ``parameters``.
 
         Raises:
             InvalidInput: the labels name no numbers.
@@ -93,7 +93,7 @@ class CellRules:
         return self.task == SEMANTIC or (self.task == "" and any(map(is_label_image, cells)))
 
     def named(self, value: Any) -> str:
-        """The text of a class; of a number, its name where numbers have names.
+        """Return the text of a class; of a number, its name where numbers have names.
 
         Raises:
             BadAnnotation: it is no class.
@@ -112,7 +112,7 @@ class CellRules:
         return any(name.isdigit() for name in (self.names or {}).values())
 
     def columns(self, named: Sequence[Any] | None, count: int, known: Collection[str]) -> list[str]:
-        """The classes of columns of scores.
+        """Return the classes of columns of scores.
 
         Args:
             named: what the columns are called; ``None`` where they have no names.
@@ -135,7 +135,7 @@ class CellRules:
         raise _unnamed_columns(count, known if self.names is None else self.names.values())
 
     def two_classes(self, known: Collection[str]) -> list[str]:
-        """Two classes, of which a single probability is about the second.
+        """Return two classes, of which a single probability is about the second.
 
         Raises:
             BadDataset: nobody says which they are.

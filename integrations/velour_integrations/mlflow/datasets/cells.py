@@ -60,7 +60,7 @@ _ANY_CELL = CellRules()
 
 
 def table_of(
-    cells: Sequence[Any],
+    cells: Sequence[Any] | NDArray[Any],
     uids: Sequence[str],
     places: NDArray[Any],
     side: str,
@@ -145,7 +145,7 @@ def _not_understood(error: Exception, uid: str, side: str, rules: CellRules) -> 
 
 
 def _label_images(
-    cells: Sequence[Any],
+    cells: Sequence[Any] | NDArray[Any],
     uids: Sequence[str],
     places: NDArray[Any],
     sides: Sequence[str],

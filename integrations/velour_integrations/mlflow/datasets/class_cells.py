@@ -24,7 +24,7 @@ TRUTH = "ground truth"
 
 
 def parsed(cells: Any) -> Any:
-    """Cells; texts that hold lists or mappings in JSON, as frames out of CSV files do, are read."""
+    """Return cells; JSON texts of lists or mappings, as frames out of CSV files have, are read."""
     if isinstance(cells, np.ndarray) and cells.dtype.kind not in "OU":
         return cells
     if not any(_may_be_json(cell) for cell in cells):
@@ -36,7 +36,7 @@ def parsed(cells: Any) -> Any:
 
 
 def from_json(cell: Any) -> Any:
-    """What a text in JSON holds; anything else as it is.
+    """Return what a text in JSON holds; anything else as it is.
 
     Raises:
         ValueError, RecursionError: it begins as a mapping or a list of these, and is no JSON.
@@ -52,7 +52,7 @@ def from_json(cell: Any) -> Any:
 
 
 def class_array(cells: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
-    """``(rows,)`` scalars as an array that keeps what each one is."""
+    """Convert ``(rows,)`` scalars to an array that keeps what each one is."""
     if isinstance(cells, np.ndarray):
         return cells
     array = np.empty(len(cells), object)
@@ -63,7 +63,7 @@ def class_array(cells: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
 
 
 def rows_of_scalars(cells: Sequence[Any] | NDArray[Any]) -> list[list[Any]] | None:
-    """Cells as lists of scalars; ``None`` when one is anything else, or all are empty."""
+    """Return cells as lists of scalars; ``None`` when one is anything else, or all are empty."""
     rows = []
     for cell in cells:
         if not isinstance(cell, (list, tuple)):
@@ -83,7 +83,7 @@ def lists_table(
     known: Sequence[LabelName],
     rules: CellRules,
 ) -> AnnotationTable:
-    """Rows of 0 and 1, of scores, of one class, or of the classes that are true of it.
+    """Make a table of rows of 0 and 1, of scores, of one class, or of the classes that are true.
 
     Raises:
         BadDataset: they are none of these.
@@ -109,7 +109,7 @@ def class_table(
     known: Sequence[LabelName],
     rules: CellRules,
 ) -> AnnotationTable:
-    """Classes or scores of rows.
+    """Make a table of the classes or scores of rows.
 
     Args:
         values: ``(rows,)`` classes, ``(rows,)`` probabilities of the second of two classes, or

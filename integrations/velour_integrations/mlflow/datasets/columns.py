@@ -98,7 +98,7 @@ def scores_table(
 def index_table(
     classes: Sequence[str], places: NDArray[Any], rows: NDArray[Any], indices: NDArray[Any]
 ) -> AnnotationTable:
-    """Many labels for each row, which are one annotation.
+    """Make a table of many labels for each row, which are one annotation.
 
     Args:
         classes: that ``indices`` are of.

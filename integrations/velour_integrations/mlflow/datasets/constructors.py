@@ -42,7 +42,9 @@ def from_velour(
             classes in the order of their numbers.
     """
     if hasattr(dataset, "columns"):
-        return _of_frame(dataset, source, name, digest, predictions, model, columns)
+        return _of_frame(
+            dataset, columns, predictions, model, source=source, name=name, digest=digest
+        )
     known = _known(dataset, predictions, model, columns)
     return _made(known, source or VelourDatasetSource.of(known), name, digest)
 
@@ -68,7 +70,8 @@ def from_coco(
         digest: what names its content; computed from all of it when left out.
         source: where it is from; the stored version, else the files, when left out.
     """
-    return _read(Files.at("coco", path, metadata), predictions, model, name, digest, source)
+    files = Files.at("coco", path, metadata)
+    return _read(files, predictions, model, name=name, digest=digest, source=source)
 
 
 def from_geojson(
@@ -84,7 +87,8 @@ def from_geojson(
 
     The other arguments are those of ``mlflow.data.from_coco``; predictions are GeoJSON with scores.
     """
-    return _read(Files.at("geojson", path, metadata), predictions, model, name, digest, source)
+    files = Files.at("geojson", path, metadata)
+    return _read(files, predictions, model, name=name, digest=digest, source=source)
 
 
 def from_label_images(
@@ -117,8 +121,10 @@ def from_label_images(
     if isinstance(truth, (str, os.PathLike)):
         _refuse_uids(uids)
         files = Files.at("label-images", truth, metadata, labels)
-        return _read(files, predictions, model, name, digest, source)
-    dataset = _of_label_images(truth, predictions, model, metadata, name, labels, uids)
+        return _read(files, predictions, model, name=name, digest=digest, source=source)
+    dataset = _of_label_images(
+        truth, predictions, model, name=name, labels=labels, uids=uids, metadata=metadata
+    )
     return _made(dataset, source or VelourDatasetSource.of(dataset), name, digest)
 
 
@@ -136,7 +142,8 @@ def from_voc(
     The other arguments are those of ``mlflow.data.from_coco``; predictions are a folder of XML
     files with confidences, or of the devkit's lists.
     """
-    return _read(Files.at("voc", path, metadata), predictions, model, name, digest, source)
+    files = Files.at("voc", path, metadata)
+    return _read(files, predictions, model, name=name, digest=digest, source=source)
 
 
 def from_yolo(
@@ -153,7 +160,8 @@ def from_yolo(
     The other arguments are those of ``mlflow.data.from_coco``; predictions are a folder of label
     files with confidences, and ``metadata`` may tell ``width`` and ``height``.
     """
-    return _read(Files.at("yolo", path, metadata), predictions, model, name, digest, source)
+    files = Files.at("yolo", path, metadata)
+    return _read(files, predictions, model, name=name, digest=digest, source=source)
 
 
 _ROLES = ("targets", "uid", "latitude", "longitude", "labels")
@@ -162,12 +170,13 @@ _ROLES = ("targets", "uid", "latitude", "longitude", "labels")
 
 def _of_frame(
     frame: Any,
+    columns: dict[str, Any],
+    predictions: Any,
+    model: str | None,
+    *,
     source: Any,
     name: str | None,
     digest: str | None,
-    predictions: Any,
-    model: str | None,
-    columns: dict[str, Any],
 ) -> VelourDataset:
     """An MLflow dataset that hands a model the frame's columns as they are."""
     from velour_integrations.mlflow.datasets.frame_names import frame_name
@@ -198,22 +207,15 @@ def _refuse_uids(uids: Any) -> None:
 
 
 def _of_label_images(
-    truth: Any,
-    predictions: Any,
-    model: str | None,
-    metadata: Any,
-    name: str | None,
-    labels: Any,
-    uids: Any,
+    truth: Any, predictions: Any, model: str | None, *, name: str | None, **options: Any
 ) -> Any:
     """The Velour dataset of label images in memory, or of the paths of single files."""
     import velour_plugin as velour
     from velour_integrations.mlflow.datasets.frame_names import experiment_name
 
     dataset = velour.Dataset.from_label_images(
-        name or experiment_name(), truth, predictions,
-        labels=labels, model=model or "", uids=uids, metadata=metadata,
-    )  # fmt: skip
+        name or experiment_name(), truth, predictions, model=model or "", **options
+    )
     return dataset if predictions is not None else _with_predictions(dataset, None, model)
 
 
@@ -262,6 +264,7 @@ def _read(
     files: Files,
     predictions: Any,
     model: str | None,
+    *,
     name: str | None,
     digest: str | None,
     source: Any,

@@ -18,7 +18,7 @@ _logger = logging.getLogger("velour")
 
 @dataclass(frozen=True, slots=True)
 class ClassifierAnswers:
-    """Of the rows of one batch.
+    """A classifier's answers for the rows of one batch.
 
     Args:
         labels: ``(rows,)`` as ``predict`` gives them.
@@ -32,7 +32,7 @@ class ClassifierAnswers:
 
 
 def classifier_behind(model: Any) -> Any:
-    """The classifier in a model of the flavour of scikit-learn, XGBoost and the like, or ``None``.
+    """Return the classifier in a model of scikit-learn, XGBoost and the like; ``None`` if none.
 
     MLflow's own evaluator uses it too, as predictions of such models are labels only.
     """
@@ -45,7 +45,7 @@ def classifier_behind(model: Any) -> Any:
 
 
 def answers_of(classifier: Any, batch: Any, with_scores: bool) -> ClassifierAnswers:
-    """Run a classifier.
+    """Run a classifier on a batch, and return its answers.
 
     Args:
         classifier: with ``predict`` and ``classes_``.
@@ -70,7 +70,7 @@ def _one_a_class(scores: NDArray[Any]) -> NDArray[Any]:
 
 
 def chosen_answers(answers: Sequence[ClassifierAnswers], classes: Any) -> ClassOutputs:
-    """Probabilities; decision values where they decide as the classifier does; else labels.
+    """Choose probabilities; decision values where they decide as the classifier does; else labels.
 
     Args:
         answers: of all batches.

@@ -27,7 +27,14 @@ from velour_integrations.mlflow.evaluation.predictions import (
     predicted,
 )
 from velour_integrations.mlflow.runs.display_options import DisplayOptions
-from velour_plugin.plugin import compute, evaluate_question, fixed_filter, installed, publish
+from velour_plugin.plugin import (
+    compute,
+    evaluate_question,
+    fixed_filter,
+    installed,
+    publish,
+    refresh_runs,
+)
 
 _logger = logging.getLogger("velour")
 
@@ -127,6 +134,7 @@ class VelourEvaluator(ModelEvaluator):
                 metrics |= extras.measure(rows, metrics)
                 publish(evaluation, evaluated, store)
             save_tagged_model(store, run_id, evaluation.model)
+            refresh_runs(store, [evaluation.certificate.dataset], None)
             seen = with_leaderboard(seen, evaluation, store)
         collect(evaluation)
         prefix = config.get("metric_prefix", "")

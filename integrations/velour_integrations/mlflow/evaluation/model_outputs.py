@@ -34,7 +34,7 @@ class ClassOutputs:
 
 
 def class_outputs(outputs: Any, column: str | None) -> ClassOutputs | None:
-    """Outputs that are arrays of classes or scores; ``None`` where they are cells.
+    """Return outputs that are arrays of classes or scores; ``None`` where they are cells.
 
     Args:
         outputs: of a model.

@@ -21,9 +21,10 @@ from velour_integrations.mlflow.registry.versions import (
     evaluations_of_version,
     versions,
 )
+from velour_integrations.mlflow.runs.states import trackers
 from velour_plugin import Leaderboard, Store
 from velour_plugin.errors import InvalidInput, NotFound
-from velour_plugin.plugin import LeaderboardRow, Where, opened
+from velour_plugin.plugin import LeaderboardRow, Where, opened, refresh_runs
 
 TAG = "velour.promotion."
 """Prefix of the tag with the reason of a promotion; the alias follows."""
@@ -110,6 +111,8 @@ def promote(
     known = versions(model)
     holder = next((version for version in known if alias in version.aliases), None)
     with opened(store) as reader:
+        trackers.add(mlflow.get_tracking_uri())
+        refresh_runs(reader, [dataset], None)
         candidates, notes = _candidates(known, holder, dataset, reader)
         board = velour.rank(
             metric, dataset, where=where, label=label, runs=list(candidates),

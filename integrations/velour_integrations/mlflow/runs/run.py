@@ -24,6 +24,7 @@ from velour_integrations.mlflow.runs.names import (
     slice_metrics,
 )
 from velour_integrations.mlflow.runs.run_tags import SHOWN, describe
+from velour_integrations.mlflow.runs.states import trackers
 from velour_plugin import Dataset, EvaluatedRun, Evaluation, ReadingReport, Store
 from velour_plugin.errors import BadFilter
 from velour_plugin.plugin import (
@@ -43,6 +44,7 @@ FOLDER = "velour"
 def run_of(run_id: str) -> EvaluatedRun:
     """Read id, name and experiment of a run from MLflow."""
     info = mlflow.MlflowClient().get_run(run_id).info
+    trackers.add(mlflow.get_tracking_uri())
     return EvaluatedRun(run_id, info.run_name, info.experiment_id)
 
 

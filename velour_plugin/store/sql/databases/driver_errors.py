@@ -38,7 +38,7 @@ _HINTS = {
 
 @contextmanager
 def reachable(url: str) -> Iterator[None]:
-    """Turn errors of a database into ours, with the cause and a way out, and without secrets.
+    """Context manager that turns errors of a database into ours, with a way out, without secrets.
 
     Args:
         url: of the store, password included; messages show it masked.

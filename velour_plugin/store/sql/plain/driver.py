@@ -159,7 +159,9 @@ class NewFile(_Sqlite):
         self._connection.executemany(statement, zip(*plain, strict=True))
 
 
-_JSON = frozenset(("metadata", "labels", "properties", "certificate", "parameters", "content"))
+_JSON = frozenset(
+    ("metadata", "labels", "properties", "certificate", "parameters", "content", "reading")
+)
 """Columns of JSON; blobs among them are none."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 

@@ -21,6 +21,7 @@ from velour_plugin.store.sql.records.columns import (
     datum_columns,
     ledger_pieces,
     metric_columns,
+    reading_json,
     region_columns,
     storable,
     wkb_of,
@@ -53,7 +54,7 @@ def write_first(file: NewFile, dataset: Dataset, evaluation: Evaluation) -> Vers
     labels = _write_labels(file, dataset, evaluation)
     _write_datums(file, dataset, labels)
     _write_predictions(file, dataset, evaluation)
-    _write_evaluation(file, evaluation, labels)
+    _write_evaluation(file, dataset, evaluation, labels)
     file.write("revisions", {"name": [dataset.name], "value": [1]})
     file.execute(indexes)
     return version
@@ -71,6 +72,7 @@ def _write_version(file: NewFile, dataset: Dataset) -> Version:
         "properties": properties,
         "datums": version.datums,
         "location": wkb_of(dataset.location),
+        "reading": reading_json(dataset.reading),
         "created_at": file.moment(dt.datetime.now(dt.UTC)),
     }
     file.write("datasets", {"name": [dataset.name]})
@@ -118,7 +120,7 @@ def _write_predictions(file: NewFile, dataset: Dataset, evaluation: Evaluation) 
 
 
 def _write_evaluation(
-    file: NewFile, evaluation: Evaluation, labels: Mapping[LabelName, int]
+    file: NewFile, dataset: Dataset, evaluation: Evaluation, labels: Mapping[LabelName, int]
 ) -> None:
     """An evaluation, its metrics and its ledger."""
     row = {
@@ -129,6 +131,7 @@ def _write_evaluation(
         "model": evaluation.model,
         "certificate": evaluation.certificate.to_dict(),
         "created_at": file.moment(evaluation.created_at),
+        "reading": reading_json(dataset.predictions_reading),
     }
     file.write("evaluations", {name: [value] for name, value in row.items()})
     if evaluation.measured:

@@ -17,6 +17,7 @@ import numpy as np
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.evaluation import Certificate, EvaluatedRun
+from velour_plugin.domain.inputs.reading import ReadingReport
 from velour_plugin.domain.ledger import Columns, LazyTables, Ledger
 from velour_plugin.domain.metadata import decode_metadata
 from velour_plugin.domain.models import Model
@@ -24,6 +25,7 @@ from velour_plugin.errors import DamagedContent, VelourError
 from velour_plugin.helpers.libraries import shapely
 from velour_plugin.store.ledgers import LeanLedger, details_from_bytes, uids_from_bytes
 from velour_plugin.store.spool import Spool
+from velour_plugin.store.sql.head import DELETED
 from velour_plugin.store.sql.plain.driver import Driver, NotPlain, from_json, moment_of
 from velour_plugin.store.values import Candidate, DatumSelection, Version
 
@@ -87,6 +89,18 @@ class PlainSnapshot:
             for name, metadata, wkb in rows
         ]
         return sorted(known, key=lambda model: model.name)
+
+    def reading(self, version: Version) -> ReadingReport | None:
+        """What the reader of a version noted when it was saved last; ``None`` where none did."""
+        return self._report("SELECT reading FROM versions WHERE id = ?", version.id)
+
+    def predictions_reading(self, evaluation_id: str) -> ReadingReport | None:
+        """What the reader of an evaluation's predictions noted; ``None`` where none did."""
+        return self._report("SELECT reading FROM evaluations WHERE id = ?", evaluation_id)
+
+    def _report(self, statement: str, key: Any) -> ReadingReport | None:
+        contents = [content for (content,) in self.transaction.rows(statement, (key,)) if content]
+        return ReadingReport.from_dict(from_json(contents[0])) if contents else None
 
     def candidates(self, dataset: str) -> list[Candidate]:
         """Every evaluation of a dataset, once for each run; the newest first."""
@@ -209,8 +223,8 @@ class PlainSnapshot:
 
 def _candidate(row: Sequence[Any], versions: dict[int, Version]) -> Candidate:
     """Make a candidate; those of one version share it."""
-    (key, task, model, certificate, created, run, name, experiment, linked, known_of_model,
-     known_of_dataset, number, *version) = row  # fmt: skip
+    (key, task, model, certificate, created, run, name, experiment, linked, state, checked,
+     known_of_model, known_of_dataset, number, *version) = row  # fmt: skip
     if number not in versions:
         versions[number] = _version((number, *version))
     moment = moment_of(created if linked is None else linked)
@@ -225,6 +239,8 @@ def _candidate(row: Sequence[Any], versions: dict[int, Version]) -> Candidate:
         moment,
         from_json(known_of_model) or {},
         from_json(known_of_dataset) or {},
+        state == DELETED,
+        moment_of(checked),
     )
 
 
@@ -246,8 +262,9 @@ _UNCHANGING = frozenset({"load_version", "load_predictions", "predictions"})
 
 _CANDIDATES = """
 SELECT evaluations.id, task, model, certificate, evaluations.created_at, run_id,
-    evaluation_runs.name, experiment_id, evaluation_runs.created_at, models.metadata,
-    versions.metadata, versions.id, datasets.name, number, digest, properties, datums
+    evaluation_runs.name, experiment_id, evaluation_runs.created_at, state, checked_at,
+    models.metadata, versions.metadata, versions.id, datasets.name, number, digest, properties,
+    datums
 FROM evaluations
 JOIN versions ON versions.id = version_id
 JOIN datasets ON datasets.id = dataset_id

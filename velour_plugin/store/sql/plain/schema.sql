@@ -68,6 +68,7 @@ CREATE TABLE versions (
     datums INTEGER NOT NULL,
     created_at DATETIME NOT NULL,
     location BLOB,
+    reading JSON,
     CONSTRAINT pk_versions PRIMARY KEY (id),
     CONSTRAINT uq_versions_dataset_id_number UNIQUE (dataset_id, number),
     CONSTRAINT uq_versions_dataset_id_digest UNIQUE (dataset_id, digest),
@@ -134,6 +135,7 @@ CREATE TABLE evaluations (
     model TEXT NOT NULL,
     certificate JSON NOT NULL,
     created_at DATETIME NOT NULL,
+    reading JSON,
     CONSTRAINT pk_evaluations PRIMARY KEY (id),
     CONSTRAINT fk_evaluations_version_id FOREIGN KEY(version_id) REFERENCES versions (id),
     CONSTRAINT fk_evaluations_set_id FOREIGN KEY(set_id) REFERENCES prediction_sets (id)
@@ -153,6 +155,8 @@ CREATE TABLE evaluation_runs (
     name TEXT,
     experiment_id TEXT,
     created_at DATETIME NOT NULL,
+    state TEXT,
+    checked_at DATETIME,
     CONSTRAINT pk_evaluation_runs PRIMARY KEY (evaluation_id, run_id),
     CONSTRAINT fk_evaluation_runs_evaluation_id FOREIGN KEY(evaluation_id) REFERENCES evaluations (id)
 );

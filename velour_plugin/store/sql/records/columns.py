@@ -17,6 +17,7 @@ from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.encoding.codec import BOX
 from velour_plugin.domain.encoding.regions_at_rest import masks_to_numbers, polygons_to_wkb
 from velour_plugin.domain.evaluation import Evaluation
+from velour_plugin.domain.inputs.reading import ReadingReport
 from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.errors import InvalidInput
 from velour_plugin.helpers.libraries import shapely
@@ -107,6 +108,30 @@ def ledger_pieces(evaluation: Evaluation) -> LedgerPieces:
     storable(pieces.content, "a ledger")
     storable(pieces.details or b"", "details of a ledger")
     return pieces
+
+
+def reading_json(report: ReadingReport | None) -> dict[str, Any] | None:
+    """A report as JSON that both databases take; ``None`` for none."""
+    content: dict[str, Any] | None = None if report is None else _cleaned(report.to_dict())
+    return content
+
+
+def _cleaned(content: Any) -> Any:
+    """JSON without U+0000 and without halves of surrogate pairs."""
+    if isinstance(content, str):
+        return (
+            content.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+        )
+    if isinstance(content, list):
+        return [_cleaned(item) for item in content]
+    if isinstance(content, dict):
+        return {_cleaned(key): _cleaned(item) for key, item in content.items()}
+    return content
+
+
+def reading_of(content: Mapping[str, Any] | None) -> ReadingReport | None:
+    """Undo :func:`reading_json`."""
+    return None if content is None else ReadingReport.from_dict(content)
 
 
 def storable(content: bytes, name: str) -> bytes:

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select, update
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.columns.annotation_table import LabelName
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.encoding.dataset_digests import version_digest
+from velour_plugin.domain.inputs.reading import ReadingReport
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
 from velour_plugin.errors import BadDataset, NotFound, UnknownName
 from velour_plugin.partitions import PartitionedDataset, parts_of
@@ -29,7 +30,13 @@ from velour_plugin.store.sql.records.annotation_rows import (
     label_ids,
     load_truth,
 )
-from velour_plugin.store.sql.records.columns import datum_columns, region_columns, wkb_of
+from velour_plugin.store.sql.records.columns import (
+    datum_columns,
+    reading_json,
+    reading_of,
+    region_columns,
+    wkb_of,
+)
 from velour_plugin.store.values import DatumSelection, Version
 
 VERSION = (
@@ -48,6 +55,8 @@ def save_version(
 ) -> Version:
     """Store a dataset's ground truth and return its version; what is there is not stored again.
 
+    What its reader noted is no content: the newest notes are kept.
+
     Of a partitioned dataset a part at a time is in memory, and the ids of all datums.
 
     Args:
@@ -60,9 +69,19 @@ def save_version(
         BadDataset: the parts are no longer those that had this digest.
     """
     backend.lock(connection, dataset.name)
-    known = _version_of(connection, dataset.name, digest)
-    if known is not None:
-        return known
+    version = _version_of(connection, dataset.name, digest)
+    if version is None:
+        version = _save_content(connection, backend, dataset, digest)
+    report = reading_json(getattr(dataset, "reading", None))
+    if report is not None:
+        of = schema.versions
+        connection.execute(update(of).where(of.c.id == version.id).values(reading=report))
+    return version
+
+
+def _save_content(
+    connection: Connection, backend: Backend, dataset: Dataset | PartitionedDataset, digest: str
+) -> Version:
     content = version_digest(dataset.metadata, dataset.labels, dataset.location)
     ids: list[NDArray[np.int64]] = []
     properties: set[str] = set()
@@ -126,6 +145,12 @@ def write_version(
     members = {"version_id": np.full(count, int(key[0])), "position": np.arange(count)}
     backend.insert(connection, schema.version_datums, {**members, "datum_id": datum_ids})
     return replace(find_versions(connection, name)[0], is_new=True)
+
+
+def find_reading(connection: Connection, version: Version) -> ReadingReport | None:
+    """What the reader of a version noted when it was saved last."""
+    columns = schema.versions.c
+    return reading_of(connection.scalars(select(columns.reading).filter_by(id=version.id)).one())
 
 
 def find_versions(connection: Connection, name: str) -> list[Version]:
@@ -197,14 +222,18 @@ def load_dataset(connection: Connection, version: Version) -> Dataset:
     """Read a dataset version back, with its ground truth: equal content, the same digest."""
     row = connection.execute(
         select(
-            schema.versions.c.metadata, schema.versions.c.labels, schema.versions.c.location
+            schema.versions.c.metadata,
+            schema.versions.c.labels,
+            schema.versions.c.location,
+            schema.versions.c.reading,
         ).where(schema.versions.c.id == version.id)
     ).one()
     datums = load_datums(connection, version)
     labels = [(key, value) for key, value in row.labels]
     truth = load_truth(connection, version.id, labels)
     metadata, location = decode_metadata(row.metadata), geometry_of(row.location)
-    return Dataset.from_table(version.dataset, datums, truth, metadata, location=location)
+    dataset = Dataset.from_table(version.dataset, datums, truth, metadata, location=location)
+    return replace(dataset, reading=reading_of(row.reading))
 
 
 def load_datums(connection: Connection, version: Version) -> list[Datum]:

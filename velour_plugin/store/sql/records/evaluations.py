@@ -29,6 +29,7 @@ from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.encoding.codec import table_from_bytes, table_to_bytes
 from velour_plugin.domain.evaluation import Certificate, EvaluatedRun, Evaluation, Metric
+from velour_plugin.domain.inputs.reading import ReadingReport
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import DamagedContent, NotFound
@@ -36,10 +37,17 @@ from velour_plugin.partitions import PartitionedDataset, parts_of
 from velour_plugin.store.ledgers import LeanLedger, uids_from_bytes, undamaged
 from velour_plugin.store.sql import schema
 from velour_plugin.store.sql.databases.backend import Backend
+from velour_plugin.store.sql.head import DELETED
 from velour_plugin.store.sql.records.annotation_rows import label_ids
-from velour_plugin.store.sql.records.columns import ledger_pieces, metric_columns, storable
+from velour_plugin.store.sql.records.columns import (
+    ledger_pieces,
+    metric_columns,
+    reading_json,
+    reading_of,
+    storable,
+)
 from velour_plugin.store.sql.records.datasets import VERSION, version_uids
-from velour_plugin.store.values import Candidate, Version
+from velour_plugin.store.values import Candidate, RunState, Version
 
 
 def save_evaluation(
@@ -74,7 +82,13 @@ def save_evaluation(
         _save_metrics(connection, backend, evaluation)
         _save_ledger(connection, backend, dataset, evaluation)
     elif _is_damaged(connection, evaluation.id):
-        _replace_ledger(connection, backend, dataset, evaluation)
+        for table in (schema.ledger_details, schema.ledger_contents):
+            connection.execute(delete(table).where(table.c.evaluation_id == evaluation.id))
+        _save_ledger(connection, backend, dataset, evaluation, replaces=True)
+    report = reading_json(getattr(dataset, "predictions_reading", None))
+    if report is not None:
+        of = schema.evaluations
+        connection.execute(update(of).where(of.c.id == evaluation.id).values(reading=report))
     if evaluation.run is not None:
         link_run(connection, evaluation.id, evaluation.run)
 
@@ -93,6 +107,35 @@ def link_run(connection: Connection, evaluation_id: str, run: EvaluatedRun) -> N
         delete(links).where(links.c.evaluation_id == evaluation_id, links.c.run_id == run.run_id)
     )
     connection.execute(insert(links).values(values))
+
+
+def save_run_states(connection: Connection, states: Iterable[RunState]) -> list[str]:
+    """Store what a tracker says of runs; returns the datasets that they were evaluated on."""
+    links = schema.evaluation_runs
+    known = {state.run_id: state for state in states}
+    for state in known.values():
+        values = {
+            "name": state.name,
+            "state": DELETED if state.is_deleted else "active",
+            "checked_at": state.checked_at,
+        }
+        connection.execute(update(links).where(links.c.run_id == state.run_id).values(values))
+    query = (
+        select(schema.datasets.c.name)
+        .select_from(links)
+        .join(schema.evaluations, schema.evaluations.c.id == links.c.evaluation_id)
+        .join(schema.versions, schema.versions.c.id == schema.evaluations.c.version_id)
+        .join(schema.datasets)
+        .where(links.c.run_id.in_(list(known)))
+    )
+    return list(connection.scalars(query.distinct()))
+
+
+def find_reading(connection: Connection, evaluation_id: str) -> ReadingReport | None:
+    """What the reader of an evaluation's predictions noted."""
+    columns = schema.evaluations.c
+    query = select(columns.reading).where(columns.id == evaluation_id)
+    return reading_of(connection.scalars(query).one_or_none())
 
 
 def dataset_of(connection: Connection, evaluation_id: str) -> str:
@@ -189,6 +232,8 @@ def _candidates(connection: Connection, *conditions: ColumnElement[bool]) -> lis
             runs.name,
             runs.experiment_id,
             runs.created_at.label("linked_at"),
+            runs.state,
+            runs.checked_at,
             schema.versions.c.metadata.label("dataset_metadata"),
             schema.models.c.metadata.label("model_metadata"),
             *VERSION,
@@ -339,6 +384,8 @@ def _candidate(row: Any, known: dict[int, Version]) -> Candidate:
         row.linked_at or row.created_at,
         row.model_metadata or {},
         row.dataset_metadata or {},
+        row.state == DELETED,
+        row.checked_at,
     )
 
 
@@ -380,12 +427,18 @@ def _save_ledger(
     backend: Backend,
     dataset: Dataset | PartitionedDataset,
     evaluation: Evaluation,
+    *,
+    replaces: bool = False,
 ) -> None:
     if isinstance(dataset, PartitionedDataset):  # too large to be matched again as a whole
         evaluation.ledger.load_details()
     pieces, number = ledger_pieces(evaluation), evaluation.id
-    lists = {"digest": pieces.digest, "content": pieces.uids}
-    backend.insert_missing(connection, schema.uid_lists, [lists])
+    lists = schema.uid_lists
+    uids = {"digest": pieces.digest, "content": pieces.uids}
+    backend.insert_missing(connection, lists, [uids])
+    if replaces:  # others share it
+        whole = update(lists).where(lists.c.digest == pieces.digest)
+        connection.execute(whole.values(content=pieces.uids))
     lean = {"evaluation_id": number, "uids": pieces.digest, "content": pieces.content}
     connection.execute(insert(schema.ledger_contents).values(lean))
     if pieces.details is not None:
@@ -405,20 +458,6 @@ def _is_damaged(connection: Connection, evaluation_id: str) -> bool:
     except (DamagedContent, KeyError):
         return True
     return False
-
-
-def _replace_ledger(
-    connection: Connection,
-    backend: Backend,
-    dataset: Dataset | PartitionedDataset,
-    evaluation: Evaluation,
-) -> None:
-    for table in (schema.ledger_details, schema.ledger_contents):
-        connection.execute(delete(table).where(table.c.evaluation_id == evaluation.id))
-    _save_ledger(connection, backend, dataset, evaluation)
-    pieces, lists = ledger_pieces(evaluation), schema.uid_lists
-    whole = update(lists).where(lists.c.digest == pieces.digest).values(content=pieces.uids)
-    connection.execute(whole)  # others share it
 
 
 def _save_metrics(connection: Connection, backend: Backend, evaluation: Evaluation) -> None:

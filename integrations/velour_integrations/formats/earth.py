@@ -20,16 +20,20 @@ _NEARBY = 0.1
 
 def crosses_antimeridian(shape: Any) -> bool:
     """Whether a ring of a shape steps over the antimeridian: by more than half the globe."""
-    return any(
+    west, _, east, _ = shape.bounds
+    return bool(east - west > 180) and any(
         (_is_over(np.diff(shapely.get_coordinates(ring)[:, 0]))).any() for ring in _rings(shape)
     )
 
 
 def cut_at_antimeridian(shape: Any) -> Any:
-    """A polygon or multipolygon whose rings cross the antimeridian, cut into parts that do not.
+    """Cut a polygon or multipolygon into parts that do not cross the antimeridian.
 
-    A ring that goes once round the Earth is taken for one round the nearer pole.
+    A ring that goes once round the Earth is taken for one round the nearer pole. What does not
+    cross it is returned as it is.
     """
+    if not crosses_antimeridian(shape):
+        return shape
     whole = shapely.make_valid(shapely.union_all([_unrolled(part) for part in _parts(shape)]))
     west, _, east, _ = whole.bounds
     turns = range(int((west + 180) // 360), int((east + 180) // 360) + 1)
@@ -44,8 +48,8 @@ def cut_at_antimeridian(shape: Any) -> Any:
     return shapely.MultiPolygon(areas) if areas else shape
 
 
-def centroid(shapes: Sequence[Any]) -> Any:
-    """The point that shapes lie around on the sphere, by area; ``None`` without any.
+def centroid(shapes: Sequence[Any]) -> shapely.Point | None:
+    """Return the point that shapes lie around on the sphere, by area; ``None`` without any.
 
     It is the centroid in an equal-area projection about itself, so that neither the antimeridian
     nor a pole moves it.
@@ -74,7 +78,7 @@ def centroid(shapes: Sequence[Any]) -> Any:
 
 
 def meridian_of(shapes: Sequence[Any], centre: Any) -> float:
-    """The longitude about which shapes are laid out, so that none of them is torn.
+    """Return the longitude about which shapes are laid out, so that none of them is torn.
 
     Args:
         shapes: of one image, none across the antimeridian.
@@ -94,7 +98,7 @@ def meridian_of(shapes: Sequence[Any], centre: Any) -> float:
 
 
 def turns_from(difference: Floats) -> Floats:
-    """How many times round the globe a difference of longitudes leads: 0 within -180 and 180."""
+    """Count how many times round the globe differences of longitude lead: 0 within -180 and 180."""
     turns: Floats = np.floor((difference + 180) / 360)
     return turns
 
