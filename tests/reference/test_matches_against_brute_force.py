@@ -87,7 +87,7 @@ def expected(data: Scene, score: float) -> list[Match]:
     for image in images(high):
         for place, truth in image.found.items():
             if place not in image.ignored:
-                rows.append(row("true positive", "", truth, image.said[place]))
+                rows.append(row("true positive", "", truth, image.detections[place]))
         used = {id(truth) for truth in image.found.values()}
         for truth in image.truths:
             if counts(truth) and id(truth) not in used:
