@@ -49,6 +49,11 @@ class Choice:
         """Whether only the newest run of each model is kept."""
         return self.runs is None and not self.all_runs
 
+    @property
+    def named(self) -> frozenset[str]:
+        """Names and ids of runs, models and evaluations; none for a filter string."""
+        return frozenset(() if isinstance(self.runs, str) else self.runs or ())
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -84,10 +89,8 @@ def choose_candidates(access: LedgerAccess, dataset: str, choice: Choice) -> Cho
     chosen, notes = _present(chosen, dataset, choice)
     candidates = [item for item in chosen if access.admits(item)]
     candidates, folded = fold(candidates) if choice.folds else (candidates, [])
-    named = frozenset(choice.runs or ()) if not isinstance(choice.runs, str) else frozenset()
-    every, candidates = candidates, _newest(candidates, access, named)
-    if named:
-        notes = [*notes, *_superseded(every, candidates)]
+    every, candidates = candidates, _newest(candidates, access, choice.named)
+    notes += _superseded(every, candidates) if choice.named else ()
     if access.parameters and candidates:  # other labels, other thresholds: the ledgers will tell
         if not has_metric(reader, candidates, choice.metric):
             raise no_metric(reader, choice.metric, None, candidates)
