@@ -148,8 +148,10 @@ def test_cvats_export_is_found_from_any_of_its_files(tmp_path: Path, where: str)
     dataset = read(home / where)
     assert (dataset.uids, classes(dataset)) == (("f",), ["cat"])
     write(tmp_path / "run/f.txt", "0 0.5 0.5 0.2 0.2 0.9\n")
-    judged = dataset.with_predictions(tmp_path / "run", "m")
-    assert velour.evaluate(judged, "object-detection", save=False)["mAP_50"] == pytest.approx(1.0)
+    predicted = dataset.with_predictions(tmp_path / "run", "m")
+    assert velour.evaluate(predicted, "object-detection", save=False)["mAP_50"] == pytest.approx(
+        1.0
+    )
 
 
 def test_cvats_validation_goes_before_its_training(tmp_path: Path) -> None:
@@ -230,12 +232,12 @@ def test_images_without_predictions_are_counted(tmp_path: Path) -> None:
     path = split(tmp_path, "val: images\nnames: [a]\n")
     png_head(tmp_path / "images/b.png", 20, 10)
     write(tmp_path / "run/a.txt", "0 0.5 0.5 0.2 0.2 0.9\n")
-    judged = read(path).with_predictions(tmp_path / "run", "m")
-    assert judged.reading is not None
-    assert judged.predictions_reading is not None
-    assert judged.reading.read == {"images": 2, "annotations": 1}
-    assert judged.predictions_reading.read == {"predictions": 1, "images without predictions": 1}
-    assert judged.predictions_reading.is_clean
+    predicted = read(path).with_predictions(tmp_path / "run", "m")
+    assert predicted.reading is not None
+    assert predicted.predictions_reading is not None
+    assert predicted.reading.read == {"images": 2, "annotations": 1}
+    assert predicted.predictions_reading.read == {"predictions": 1, "images without predictions": 1}
+    assert predicted.predictions_reading.is_clean
     write(tmp_path / "run/a.txt", "")
     with pytest.warns(ReadingWarning, match="1 empty predictions, read as nothing"):
         read(path).with_predictions(tmp_path / "run", "m")
@@ -248,9 +250,9 @@ def test_confidences_that_left_their_range_by_rounding_are_counted(
     dataset = read(split(tmp_path, "val: images\nnames: [a]\n"))
     write(tmp_path / "run/a.txt", f"0 0.5 0.5 0.2 0.2 {confidence}\n")
     with pytest.warns(ReadingWarning, match=r"1 scores outside \[0, 1\] by rounding"):
-        judged = dataset.with_predictions(tmp_path / "run", "m")
-    assert judged.predictions is not None
-    assert judged.predictions.score.tolist() == [score]
+        predicted = dataset.with_predictions(tmp_path / "run", "m")
+    assert predicted.predictions is not None
+    assert predicted.predictions.score.tolist() == [score]
     with pytest.raises(BadDataset, match="strict"):
         dataset.with_predictions(tmp_path / "run", "m", strict=True)
 
