@@ -128,6 +128,8 @@ def class_table(
         values, columns = values[:, 0], None
     if values.ndim == 1 and not (side != TRUTH and is_fractional(values)):
         return labels_table(values, places, known, rules.named)
+    if values.ndim == 1 and rules.is_multi_label:
+        raise BadDataset(ONE_SCORE_OF_MANY)
     if values.ndim == 1:
         columns = rules.two_classes(classes)
         return _scored(columns_of_one(values, columns), columns, places, rules)
