@@ -43,12 +43,12 @@ def test_score_is_an_evaluation_with_scikit_learns_own_numbers() -> None:
     model = fitted(LogisticRegression(max_iter=500, C=0.01))
     score = model.score(X[TEST], y[TEST])
     (run,) = all_runs()
-    said, true = model.predict_proba(X[TEST]), y[TEST]
+    scores, true = model.predict_proba(X[TEST]), y[TEST]
     expected = {
         "accuracy": score,
-        "f1_macro": official.f1_score(true, said.argmax(1), average="macro"),
-        "log_loss": official.log_loss(true, said),
-        "roc_auc": official.roc_auc_score(true, said, multi_class="ovr"),
+        "f1_macro": official.f1_score(true, scores.argmax(1), average="macro"),
+        "log_loss": official.log_loss(true, scores),
+        "roc_auc": official.roc_auc_score(true, scores, multi_class="ovr"),
     }
     logged = {name: run.data.metrics[name] for name in expected}
     assert 0.5 < score < 1
@@ -119,7 +119,7 @@ def test_probabilities_that_decide_otherwise_are_not_believed() -> None:
     assert "log_loss" not in run.data.metrics
 
 
-def test_a_classifier_without_probabilities_is_judged_by_its_labels() -> None:
+def test_a_classifier_without_probabilities_is_evaluated_by_its_labels() -> None:
     score = fitted(SVC(kernel="linear", C=0.001)).score(X[TEST], y[TEST])
     (run,) = all_runs()
     assert run.data.metrics["accuracy"] == score
@@ -153,12 +153,12 @@ def test_arguments_may_be_named() -> None:
 
 def test_scores_in_one_run_are_steps() -> None:
     features, truth = load_breast_cancer(return_X_y=True)
-    said = []
+    scores = []
     with mlflow.start_run() as run:
         for depth in (1, 2, 3):
             model = DecisionTreeClassifier(max_depth=depth, random_state=0)
-            said.append(model.fit(features[::2], truth[::2]).score(features[1::2], truth[1::2]))
-    assert history(run.info.run_id, "accuracy") == list(enumerate(said))
+            scores.append(model.fit(features[::2], truth[::2]).score(features[1::2], truth[1::2]))
+    assert history(run.info.run_id, "accuracy") == list(enumerate(scores))
 
 
 def test_another_dataset_in_the_run_has_names_of_its_own() -> None:

@@ -49,36 +49,36 @@ def evaluated(model: Any, data: Any, config: dict[str, Any] | None = None, **opt
 
 def test_probabilities_of_a_logged_classifier_agree_with_scikit_learn() -> None:
     classifier, info, data = logged(LogisticRegression())
-    told = runs.metrics(evaluated(info.model_uri, data))
+    values = runs.metrics(evaluated(info.model_uri, data))
     truth, features = data["target"], data.drop(columns="target")
-    said, scores = classifier.predict(features), classifier.predict_proba(features)
+    predicted, scores = classifier.predict(features), classifier.predict_proba(features)
     expected = {
-        "accuracy": sk.accuracy_score(truth, said),
-        "f1_macro": sk.f1_score(truth, said, average="macro"),
-        "precision_macro": sk.precision_score(truth, said, average="macro"),
-        "recall_macro": sk.recall_score(truth, said, average="macro"),
+        "accuracy": sk.accuracy_score(truth, predicted),
+        "f1_macro": sk.f1_score(truth, predicted, average="macro"),
+        "precision_macro": sk.precision_score(truth, predicted, average="macro"),
+        "recall_macro": sk.recall_score(truth, predicted, average="macro"),
         "roc_auc": sk.roc_auc_score(truth, scores, multi_class="ovr"),
         "log_loss": sk.log_loss(truth, scores),
-        "mcc": sk.matthews_corrcoef(truth, said),
+        "mcc": sk.matthews_corrcoef(truth, predicted),
     }
-    assert {name: told[name] for name in expected} == pytest.approx(expected, abs=1e-12)
+    assert {name: values[name] for name in expected} == pytest.approx(expected, abs=1e-12)
     assert expected["accuracy"] < 1
 
 
-def test_a_classifier_without_probabilities_is_judged_by_its_labels() -> None:
+def test_a_classifier_without_probabilities_is_evaluated_by_its_labels() -> None:
     classifier, info, data = logged(RidgeClassifier())
-    told = runs.metrics(evaluated(info.model_uri, data))
-    said = classifier.predict(data.drop(columns="target"))
-    assert told["accuracy"] == sk.accuracy_score(data["target"], said)
-    assert "log_loss" not in told
+    values = runs.metrics(evaluated(info.model_uri, data))
+    predicted = classifier.predict(data.drop(columns="target"))
+    assert values["accuracy"] == sk.accuracy_score(data["target"], predicted)
+    assert "log_loss" not in values
 
 
 def test_a_bare_function_gives_labels() -> None:
     classifier, _, data = logged(LogisticRegression())
-    told = runs.metrics(evaluated(classifier.predict, data))
-    said = classifier.predict(data.drop(columns="target"))
-    assert told["f1_weighted"] == pytest.approx(
-        sk.f1_score(data["target"], said, average="weighted")
+    values = runs.metrics(evaluated(classifier.predict, data))
+    predicted = classifier.predict(data.drop(columns="target"))
+    assert values["f1_weighted"] == pytest.approx(
+        sk.f1_score(data["target"], predicted, average="weighted")
     )
 
 
@@ -86,9 +86,9 @@ def test_a_bare_function_gives_labels() -> None:
 def test_a_function_may_give_a_matrix_of_scores(whole: Any) -> None:
     """Its columns are called as the labels are, or are their numbers."""
     classifier, _, data = logged(LogisticRegression())
-    told = runs.metrics(evaluated(lambda frame: whole(classifier.predict_proba(frame)), data))
+    values = runs.metrics(evaluated(lambda frame: whole(classifier.predict_proba(frame)), data))
     scores = classifier.predict_proba(data.drop(columns="target"))
-    assert told["log_loss"] == pytest.approx(sk.log_loss(data["target"], scores))
+    assert values["log_loss"] == pytest.approx(sk.log_loss(data["target"], scores))
 
 
 def test_decision_values_rank_and_are_no_probabilities(caplog: pytest.LogCaptureFixture) -> None:
@@ -207,9 +207,9 @@ def test_a_classifier_of_two_minds_is_warned_of(caplog: pytest.LogCaptureFixture
 
     class Contrary(LogisticRegression):  # type: ignore[misc]
         def predict(self, data: Any) -> Any:
-            said = super().predict(data)
-            said[:2] = (said[:2] + 1) % 3
-            return said
+            predicted = super().predict(data)
+            predicted[:2] = (predicted[:2] + 1) % 3
+            return predicted
 
     classifier, info, data = logged(Contrary(max_iter=500))
     model = mlflow.pyfunc.load_model(info.model_uri)
@@ -231,8 +231,8 @@ def test_columns_beside_the_features_do_not_disturb_and_can_be_sliced_by(kind: A
     )
     run = evaluated(info.model_uri, data, {"uid": "name", "where": "meadow = 'south'"})
     south = data.query("meadow == 'south'")
-    said = classifier.predict(south[list(classifier.feature_names_in_)])
-    assert runs.metrics(run)["accuracy"] == sk.accuracy_score(south["target"], said)
+    predicted = classifier.predict(south[list(classifier.feature_names_in_)])
+    assert runs.metrics(run)["accuracy"] == sk.accuracy_score(south["target"], predicted)
     assert runs.evaluation_json(run)["certificate"]["filter"] is not None
 
 
@@ -267,8 +267,8 @@ def test_labels_of_every_kind_are_the_same_in_truth_and_answer(names: list[Any])
     )
     classifier = LogisticRegression().fit(learn.drop(columns="target"), learn["target"])
     run = evaluated(classifier.predict, judge)
-    said = classifier.predict(judge.drop(columns="target"))
-    assert runs.metrics(run)["accuracy"] == sk.accuracy_score(judge["target"], said)
+    predicted = classifier.predict(judge.drop(columns="target"))
+    assert runs.metrics(run)["accuracy"] == sk.accuracy_score(judge["target"], predicted)
 
 
 # Beside MLflow's own
@@ -287,8 +287,8 @@ def test_our_numbers_are_those_of_mlflow_beside_us(kinds: int) -> None:
         evaluators=["default", "velour"],
         evaluator_config=config,
     )
-    told = runs.metrics(run)
-    assert told["velour/accuracy"] == pytest.approx(told["accuracy_score"])
+    values = runs.metrics(run)
+    assert values["velour/accuracy"] == pytest.approx(values["accuracy_score"])
     assert runs.history_lengths(run) == {1}
 
     linked = runs.evaluate(
@@ -299,13 +299,13 @@ def test_our_numbers_are_those_of_mlflow_beside_us(kinds: int) -> None:
         evaluators=["default", "velour"],
         evaluator_config=config,
     )
-    told = runs.metrics(linked)
+    values = runs.metrics(linked)
     pairs = {"accuracy_score": "accuracy", "log_loss": "log_loss"}
     pairs |= {"roc_auc": "roc_auc"} if kinds == 2 else {"f1_score": "f1_weighted"}
     for theirs, ours in pairs.items():
-        assert told[f"velour/{ours}"] == pytest.approx(told[theirs], abs=1e-12)
+        assert values[f"velour/{ours}"] == pytest.approx(values[theirs], abs=1e-12)
     client = mlflow.MlflowClient()
-    ours = [name for name in told if name.startswith("velour/")]
+    ours = [name for name in values if name.startswith("velour/")]
     assert {len(client.get_metric_history(linked, name)) for name in ours} == {1}
     on_model = [m.key for m in mlflow.get_logged_model(info.model_id).metrics if m.run_id == linked]
     assert {on_model.count(name) for name in ours} == {1}

@@ -15,6 +15,7 @@ from velour_plugin.domain.columns.label_names import numbered_names
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.inputs.reading import reading
 from velour_plugin.errors import InvalidInput
+from velour_plugin.helpers.input_files import naming_files
 from velour_plugin.plugins.installed import installed
 
 
@@ -55,7 +56,7 @@ def read_dataset(
     reader = installed().format(format)
     are_numbered = labels is not None and _takes_labels(reader)
     named = {"labels": labels} if are_numbered else {}
-    with reading(strict) as log, _hinted(path, format):
+    with reading(strict) as log, _hinted(path, format), naming_files(path, metadata, labels):
         dataset = reader.read(path, name, metadata, **named)
     if labels is not None and not are_numbered:
         dataset = dataset.with_vocabulary(numbered_names(labels).values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,7 +23,7 @@ def class_names(classes: Iterable[Any], key: str) -> list[LabelName]:
     """
     names = [Label(key, value).name for value in classes]
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, times in Counter(names).items() if times > 1)
         raise BadDataset(f"class {twice[1]!r} is named twice: every column has a name of its own.")
     return names
 
