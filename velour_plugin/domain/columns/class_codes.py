@@ -35,7 +35,9 @@ def as_numpy(values: Any) -> NDArray[Any]:
         ValueError: a list has rows of different lengths.
     """
     if isinstance(values, np.ma.MaskedArray) and values.mask.any():
-        return np.asarray(values.astype(object).filled(None))
+        objects = values.data.astype(object)
+        objects[values.mask] = None
+        return objects
     values = values.detach().cpu() if hasattr(values, "detach") else values
     try:
         return np.asarray(values)
