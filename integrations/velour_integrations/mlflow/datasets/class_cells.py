@@ -18,7 +18,13 @@ from velour_integrations.mlflow.datasets.columns import (
 )
 from velour_plugin import AnnotationTable
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import LabelName, columns_of_one, is_fractional, multi_hot
+from velour_plugin.plugin import (
+    ONE_SCORE_OF_MANY,
+    LabelName,
+    columns_of_one,
+    is_fractional,
+    multi_hot,
+)
 
 TRUTH = "ground truth"
 
