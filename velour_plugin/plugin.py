@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from velour_plugin.domain.columns.annotation_table import LabelName as LabelName
     from velour_plugin.domain.columns.annotation_table import is_absent as is_absent
     from velour_plugin.domain.columns.class_arrays import multi_hot as multi_hot
+    from velour_plugin.domain.columns.class_codes import as_numpy as as_numpy
     from velour_plugin.domain.columns.class_codes import class_codes as class_codes
     from velour_plugin.domain.columns.class_codes import class_names as class_names
     from velour_plugin.domain.columns.class_codes import is_fractional as is_fractional
+    from velour_plugin.domain.columns.class_scores import ONE_SCORE_OF_MANY as ONE_SCORE_OF_MANY
     from velour_plugin.domain.columns.class_scores import checked_scores as checked_scores
     from velour_plugin.domain.columns.class_scores import columns_of_one as columns_of_one
     from velour_plugin.domain.columns.class_scores import ranking_scores as ranking_scores
@@ -178,8 +180,8 @@ _NAMES = {
         "parse_flag parse_number parse_score parse_typed_flag parse_typed_number"
     ),
     "domain.columns.class_arrays": "multi_hot",
-    "domain.columns.class_codes": "class_codes class_names is_fractional",
-    "domain.columns.class_scores": "checked_scores columns_of_one ranking_scores",
+    "domain.columns.class_codes": "as_numpy class_codes class_names is_fractional",
+    "domain.columns.class_scores": "ONE_SCORE_OF_MANY checked_scores columns_of_one ranking_scores",
     "domain.columns.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",
