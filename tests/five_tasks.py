@@ -15,7 +15,8 @@ import velour_plugin as velour
 
 UIDS = ("2", "10", "20", "roof")
 BOX = [0.0, 0.0, 10.0, 10.0]
-RING = [0.0, 0.0, 10.0, 0.0, 10.0, 10.0, 0.0, 10.0]
+SQUARE = {"size": [16, 16], "counts": [0, *[10, 6] * 9, 10, 102]}
+"""Ten by ten pixels."""
 LEFT = {"size": [4, 4], "counts": [0, 8, 8]}
 RIGHT = {"size": [4, 4], "counts": [8, 8]}
 
@@ -54,8 +55,8 @@ TASKS = {
         0.75,
     ),
     "instance-segmentation": Task(
-        {uid: [{"label": "fire", "segmentation": [RING]}] for uid in UIDS},
-        _cells([{"label": "fire", "segmentation": [RING], "score": 0.9}], []),
+        {uid: [{"label": "fire", "segmentation": SQUARE}] for uid in UIDS},
+        _cells([{"label": "fire", "segmentation": SQUARE, "score": 0.9}], []),
         "mAR_100",
         0.75,
     ),

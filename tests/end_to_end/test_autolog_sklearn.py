@@ -56,6 +56,25 @@ def test_score_is_an_evaluation_with_scikit_learns_own_numbers() -> None:
     assert run.data.tags["velour.task"] == "tabular-classification"
 
 
+@pytest.mark.parametrize(
+    "classes",
+    [[False, True], [3, 7], [0.0, 1.0], ["no", "yes"], np.array(["no", "yes"])],
+    ids=["bool", "int", "float", "text", "numpy"],
+)
+@pytest.mark.parametrize("model", [LogisticRegression(), SVC()])
+def test_classes_of_every_type_give_scikit_learns_accuracy(classes: Any, model: Any) -> None:
+    truth = np.array(classes)[(y > 0).to_numpy(int)]
+    noisy = X + np.random.default_rng(0).normal(0, 2, X.shape)
+    model.fit(noisy[TRAIN], truth[TRAIN])
+    score = model.score(noisy[TEST], truth[TEST])
+    (run,) = all_runs()
+    assert 0.5 < score < 1
+    assert run.data.metrics["accuracy"] == pytest.approx(score)
+    assert run.data.metrics["mcc"] == pytest.approx(
+        official.matthews_corrcoef(truth[TEST], model.predict(noisy[TEST]))
+    )
+
+
 def test_columns_of_a_frame_are_metadata_to_slice_by() -> None:
     model = fitted(LogisticRegression(max_iter=500))
     model.score(X[TEST], y[TEST])

@@ -181,6 +181,15 @@ EXAMPLES: dict[str, tuple[list[Any], list[Any]]] = {
         [5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 0.1, -0.0, 0],
         ["a > 0", "a = 0", "a >= 1e308", "a = 0.1", "a < 1e-300"],
     ),
+    "arithmetic that would overflow is unknown": (
+        [-1e300, 1e308, 1.0, 1e-300, -1e-300, 0, 7, 1e150, 1e151, 5e-324],
+        [
+            "a * 1e300 * 1e300 > 0", "a * 1e300 * 1e300 < 0", "a + 1e308 > 0", "a - 1e308 < 0",
+            "a / 1e-300 > 0", "1e308 * a > 0", "a * a > 0", "a * a * a * a > 0", "a / a = 1",
+            "a > 1e200 * 1e200", "a < 1e150 * 1e150", "a * 1e150 > 1e150", "1 / a > 0",
+            "a BETWEEN a * 1e300 AND a * 1e300", "a IN (a * 1e300, 7)",
+        ],
+    ),
     "LIKE has two special characters": (
         ["a%b", "a_b", "axb", "a\\b", "a\\\\b", "AXB", "a\nb", "a💡b", "a.b", "ab"],
         [

@@ -244,7 +244,6 @@ def test_the_order_of_a_map_does_not_matter_and_an_empty_one_is_none() -> None:
     [
         {"car": ("class", "vehicle")},
         {("class", "car"): "vehicle"},
-        {1: 2},
         {("class",): ("class", "vehicle")},
         {"car": None},
         {("class", "car"): ("class", "")},

@@ -217,6 +217,7 @@ def test_coco_converted_to_voc_has_the_same_numbers(shared_data: Path, tmp_path:
         ("EUC-KR", "euc_kr"),
         ("utf-16", "utf-16"),
         ("utf-8", "utf-8-sig"),
+        ("big5", "utf-8-sig"),
         ("utf-32", "utf-32"),
         (None, "utf-16"),
         (None, "utf-8"),
@@ -292,10 +293,10 @@ def test_lists_of_runs_with_a_word_of_their_own_are_of_their_class(
 ) -> None:
     salted = "comp4_0f0e9c1a-1111-4222-8333-444455556666_det_test_potted_plant.txt"
     write(tmp_path / "run" / salted, "000001 0.9 1 1 3 2\n")
-    write(tmp_path / "run/comp4_det_test_dog.txt", "000002 0.9 1 1 3 2\n")
+    write(tmp_path / "run/Main/comp4_det_test_2012_dog.txt", "000002 0.9 1 1 3 2\n")
     predicted = read(home).with_predictions(tmp_path / "run", "m").predictions
     assert predicted is not None
-    assert ("class", "potted_plant") in predicted.labels
+    assert set(predicted.labels) == {("class", name) for name in ("cat", "dog", "potted_plant")}
 
 
 def test_a_folder_without_predictions_is_no_model_that_finds_nothing(
@@ -388,6 +389,12 @@ def test_a_list_does_not_leave_its_folder(home: Path) -> None:
     write(home / "secret.xml", page())
     with pytest.raises(BadDataset, match=r"line 1: no folder above it has Annotations/\.\./secret"):
         read(write(home / "ImageSets/Main/val.txt", "../secret\n"))
+
+
+def test_a_list_may_name_files_instead_of_images(home: Path) -> None:
+    named = write(home / "ImageSets/Main/val.txt", "JPEGImages/000002.jpg Annotations/000002.xml\n")
+    with pytest.warns(ReadingWarning, match="names of images .*'JPEGImages/000002.jpg'"):
+        assert read(named).uids == ("000002",)
 
 
 def test_an_image_that_is_listed_twice_is_read_once(home: Path) -> None:

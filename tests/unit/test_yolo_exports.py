@@ -356,5 +356,32 @@ def test_numbers_are_written_as_numbers(tmp_path: Path, line: str) -> None:
 def test_a_number_of_20_digits_is_no_class(tmp_path: Path) -> None:
     write(tmp_path / "labels/a.txt", "99999999999999999999 .5 .5 .1 .1")
     png_head(tmp_path / "images/a.png", 20, 10)
-    with pytest.raises(BadDataset, match="class 99999999999999999999: expected a whole number"):
+    with pytest.raises(BadDataset, match=r"class 1e\+20: expected a whole number"):
         read(tmp_path)
+
+
+# ---- classes of one name -----------------------------------------------------------------------
+
+
+def test_a_class_that_no_label_uses_may_have_the_name_of_another(tmp_path: Path) -> None:
+    """As in files of Roboflow that were converted, where class 0 is the group of all."""
+    second = BOX.replace("0", "1", 1)
+    path = split(tmp_path, "val: images\nnames: [fire, fire, smoke, '']\n", second)
+    rule = r"1 classes without annotations that share another's name \('.*data.yaml', class 0\)"
+    with pytest.warns(ReadingWarning, match=rule):
+        dataset = read(path)
+    assert classes(dataset) == ["fire", "smoke"]
+    for number in "03":
+        write(tmp_path / "run/a.txt", f"{number} 0.5 0.5 0.2 0.2 0.9\n")
+        with pytest.raises(BadDataset, match=f"line 1: class {number} has no name of its own"):
+            dataset.with_predictions(tmp_path / "run", "m")
+    split(tmp_path, "val: images\nnames: [fire, fire]\n", BOX + second)
+    with pytest.raises(BadDataset, match=r"two classes are called 'fire' \(0 and 1\)"):
+        read(path)
+
+
+def test_images_that_are_listed_twice_are_read_once(tmp_path: Path) -> None:
+    png_head(tmp_path / "images/f.png", 20, 10)
+    write(tmp_path / "labels/f.txt", BOX)
+    with pytest.warns(ReadingWarning, match=r"1 images that a list names twice.*line 2"):
+        assert read(write(tmp_path / "val.txt", "images/f.png\n./images/f.png\n")).uids == ("f",)
