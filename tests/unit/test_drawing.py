@@ -12,7 +12,7 @@ from PIL import Image
 
 import velour_plugin as velour
 from tests.scenes import annotation
-from velour_plugin.report.drawing import PREDICTED, SIDE, TRUTH, drawn
+from velour_plugin.report.drawing import PREDICTED, SIDE, TRUTH, _sampled, drawn
 from velour_plugin.report.image_files import ImageFolder, RefusedImage, image_file, image_folders
 
 WHITE = (255, 255, 255)
@@ -235,3 +235,22 @@ def test_a_name_that_is_no_name_loses_only_its_image(
     assert [each.uid for each in drawn(dataset, dataset.uids, images)] == ["3", "4"]
     long = velour.Datum("1", {"file_name": "x" * 5000})
     assert image_file(long, list(image_folders(images))) is None
+
+
+@pytest.mark.parametrize("size", [(7, 9), (14, 18), (3, 4)])
+def test_masks_are_drawn_at_the_size_of_the_drawing(size: tuple[int, int]) -> None:
+    """The middle of a pixel decides, as it does when each pixel of the mask is looked at."""
+    mask = np.random.default_rng(7).random((7, 9)) < 0.5
+    height, width = size
+    rows, columns = (
+        ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(size, (7, 9), strict=True)
+    )
+    expected = mask[rows[:, None], columns]
+    np.testing.assert_array_equal(_sampled(velour.Raster(mask), width, height), expected)
+
+
+def test_an_enormous_mask_of_a_few_bytes_costs_nothing() -> None:
+    """Two billion pixels, of which the left half is covered."""
+    half = 40_000 * 20_000
+    raster = velour.Raster({"size": [40_000, 40_000], "counts": [0, half, half]})
+    assert _sampled(raster, 4, 2).tolist() == [[True, True, False, False]] * 2

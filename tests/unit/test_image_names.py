@@ -94,3 +94,16 @@ def test_predictions_for_no_image_are_refused() -> None:
     assert images.find_all(["b", "a", "b"], "'run.csv'", "d") == {"b": 1, "a": 0}
     with pytest.raises(BadDataset, match=r"'c', which is not in dataset 'd' \('a', …\); 2 of 3"):
         images.find_all(["c", "b", "d"], "'run.csv'", "d")
+
+
+def test_thousands_of_files_of_one_name_are_told_apart_by_their_folders() -> None:
+    """In half a second, not the minutes of comparing each with each."""
+    folders = range(10_000)
+    files = [f"data/{folder}/image.jpg" for folder in folders]
+    with velour.reading(announce=lambda report: None):
+        names = [f"C:\\x\\{folder}\\IMAGE.png" for folder in folders]
+        assert found([str(folder) for folder in folders], names, list(files)) == list(
+            map(str, folders)
+        )
+    strangers = [f"other/{folder}x/image.jpg" for folder in folders]
+    assert found(files, files + strangers)[len(files) :] == ["-"] * len(strangers)

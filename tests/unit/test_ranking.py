@@ -510,8 +510,11 @@ def test_a_datum_whose_truth_changed_is_not_shared(store: Store) -> None:
         )
     ]
     again = velour.Dataset.from_groundtruths(changed, "fires")
-    said = [velour.Prediction(velour.Datum("2"), []), velour.Prediction(velour.Datum("10"), [])]
-    judge(store, again.with_predictions(said, "b"))
+    predictions = [
+        velour.Prediction(velour.Datum("2"), []),
+        velour.Prediction(velour.Datum("10"), []),
+    ]
+    judge(store, again.with_predictions(predictions, "b"))
     board = rank(store, on_mismatch="intersect")
     assert order(board) == [(1, "a", 1.0), (2, "b", 0.0)]
     assert {row.datums for row in board} == {1}
@@ -575,9 +578,9 @@ def test_a_board_is_text_json_and_a_frame(store: Store) -> None:
     board = rank(store, where=NIGHT)
     assert str(board).splitlines()[0] == "mAR_100 on fires: 2 of 4 datums"
     assert "boston" in str(board)
-    told = board.to_dict()
-    assert [row["model"] for row in told["rows"]] == ["all", "boston", "noon"]
-    assert (told["datums"], told["of_datums"]) == (2, 4)
+    content = board.to_dict()
+    assert [row["model"] for row in content["rows"]] == ["all", "boston", "noon"]
+    assert (content["datums"], content["of_datums"]) == (2, 4)
     frame = board.to_frame()
     assert list(frame["value"]) == [1.0, 0.5, 0.0]
     assert list(frame["model"]) == [row.model for row in board]

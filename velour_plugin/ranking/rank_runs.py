@@ -172,11 +172,12 @@ class Ranking:
         measured = [row.measured for row in kept]
         lower = self._lower_is_better
         known = sorted((m.value for m in measured if m.value is not None), reverse=not lower)
+        ranks = {value: 1 + place for place, value in reversed([*enumerate(known)])}
         bounds = self.competitors.all[0].evaluator.bounds(self.metric)
         sure = Uncertainty(measured, bounds, lower, self.query.confidence)
         rows = [
             LeaderboardRow(
-                rank=None if row.value is None else 1 + known.index(row.value),
+                rank=None if row.value is None else ranks[row.value],
                 model=row.competitor.name,
                 run=None if row.competitor.run is None else name_of(row.competitor.first),
                 run_id=None if row.competitor.run is None else row.competitor.run.run_id,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Annotation
 from velour_plugin.domain.columns.annotation_table import AnnotationTable
@@ -163,11 +164,20 @@ def _rings(annotation: Annotation) -> Iterator[list[tuple[float, float]]]:
 def _tinted(image: Image, raster: Raster, colour: tuple[int, int, int]) -> Image:
     from PIL import Image
 
-    mask = Image.fromarray(np.where(raster.mask, 96, 0).astype(np.uint8))
-    if mask.size != image.size:
-        mask = mask.resize(image.size)
+    mask = Image.fromarray(_sampled(raster, *image.size).astype(np.uint8) * np.uint8(96))
     image.paste(Image.new("RGB", image.size, colour), mask=mask)
     return image
+
+
+def _sampled(raster: Raster, width: int, height: int) -> NDArray[np.bool_]:
+    """Whether a mask covers the middle of each pixel of a drawing, ``(height, width)``.
+
+    A mask of a few bytes may have billions of pixels: it is never decoded.
+    """
+    rows = ((np.arange(height) + 0.5) * raster.height / height).astype(np.int64)
+    columns = ((np.arange(width) + 0.5) * raster.width / width).astype(np.int64)
+    positions = rows[:, None] + columns * raster.height
+    return np.asarray(np.searchsorted(raster.edges, positions, side="right") % 2 == 1)
 
 
 def _text(pen: Any, at: tuple[float, float], text: str, colour: Any) -> None:

@@ -13,8 +13,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import groupby
-from operator import itemgetter
+from itertools import groupby, islice
 from urllib.parse import unquote
 
 from velour_plugin.domain.inputs.reading import note_repaired
@@ -58,7 +57,9 @@ class ImageNames:
                 be repaired and reading is strict.
         """
         left = list(dict.fromkeys(names))
-        found = {name: self._only(name, where) for name in left if name in self._exact}
+        found = {
+            name: self._only(name, self._exact[name], where) for name in left if name in self._exact
+        }
         self._check_each_once(found, where)
         for rule, form in _FORMS:
             left = [name for name in left if name not in found]
@@ -97,18 +98,14 @@ class ImageNames:
                 images.setdefault(name, []).append(index)
         return {**images, **{uid: [index] for index, uid in enumerate(self.uids)}}
 
-    def _only(self, name: str, where: str) -> int:
-        images = self._exact[name]
-        self._check_one(name, images, where)
-        return images[0]
-
-    def _check_one(self, name: str, images: Sequence[int], where: str) -> None:
-        if len(images) > 1:
-            first, second = (self._called(index) for index in images[:2])
+    def _only(self, name: str, images: Iterable[int], where: str) -> int:
+        first, *others = islice(images, 2)
+        if others:
             raise BadDataset(
-                f"{where}: {name!r} may be image {first} or {second}: name it by its uid, or by "
-                "its whole path."
+                f"{where}: {name!r} may be image {self._called(first)} or "
+                f"{self._called(others[0])}: name it by its uid, or by its whole path."
             )
+        return first
 
     def _check_each_once(self, images: Mapping[str, int], where: str) -> None:
         by_image: dict[int, str] = {}
@@ -140,59 +137,44 @@ class ImageNames:
 
         The closest are found first: after ``a/1.jpg`` and ``b/1.jpg``, ``c/1.jpg`` is nobody.
         """
-        candidates = self._candidates(names, form)
+        images_by_end = self._images_by_end(form)
+        names_by_end: dict[_Parts, list[str]] = {}
+        for name in names:
+            longest = next((end for end in _ends(form(name)) if end in images_by_end), None)
+            if longest is not None:
+                names_by_end.setdefault(longest, []).append(name)
         free = set(range(len(self.uids))).difference(taken)
         found: dict[int, str] = {}
-        for _, equally_close in groupby(candidates, key=itemgetter(0)):
+        for _, equally_long in groupby(sorted(names_by_end, key=len, reverse=True), key=len):
             closest: dict[int, str] = {}
-            for _, name, images in equally_close:
-                if free.isdisjoint(images):
-                    continue
-                self._check_one(name, images, where)
-                if images[0] in closest:
-                    raise self._two_names(closest[images[0]], name, images[0], where)
-                closest[images[0]] = name
+            for end in equally_long:
+                if not free.isdisjoint(images_by_end[end]):
+                    index = self._only(names_by_end[end][0], images_by_end[end], where)
+                    for name in names_by_end[end]:
+                        if closest.setdefault(index, name) != name:
+                            raise self._two_names(closest[index], name, index, where)
             free.difference_update(closest)
             found |= closest
         for index, name in found.items():
             note_repaired(f"names of images {rule}", f"{where}, {name!r} for {self._called(index)}")
         return {name: index for index, name in found.items()}
 
-    def _candidates(
-        self, names: Sequence[str], form: Callable[[str], _Parts]
-    ) -> list[tuple[int, str, list[int]]]:
-        """How much each name shares with which images; those that share most come first."""
-        ends: dict[str, list[tuple[int, _Parts]]] = {}
-        for index, parts in self._paths(form):
-            ends.setdefault(parts[-1], []).append((index, parts))
-        candidates = []
-        for name in names:
-            parts = form(name)
-            shared: dict[int, int] = {}
-            for index, path in ends.get(parts[-1], ()) if parts else ():
-                shared[index] = max(shared.get(index, 0), _shared_end(parts, path))
-            most = max(shared.values(), default=0)
-            if shared:
-                images = [index for index, count in shared.items() if count == most]
-                candidates.append((most, name, images))
-        return sorted(candidates, key=itemgetter(0), reverse=True)
-
-    def _paths(self, form: Callable[[str], _Parts]) -> Iterator[tuple[int, _Parts]]:
+    def _images_by_end(self, form: Callable[[str], _Parts]) -> dict[_Parts, dict[int, None]]:
+        """Images, in their order, by the ends of their paths in some form."""
+        images: dict[_Parts, dict[int, None]] = {}
         for names in (self.uids, self.file_names):
             for index, name in enumerate(names):
-                parts = form(name) if name else ()
-                if parts:
-                    yield index, parts
+                for end in _ends(form(name)) if name else ():
+                    images.setdefault(end, {})[index] = None
+        return images
 
 
-def _shared_end(parts: _Parts, path: _Parts) -> int:
-    """How many last parts of two paths are equal; whole paths that are equal share one more."""
-    count = 0
-    for mine, other in zip(reversed(parts), reversed(path), strict=False):
-        if mine != other:
-            break
-        count += 1
-    return count + (parts == path)
+def _ends(parts: _Parts) -> Iterator[_Parts]:
+    """Ends of a path, the longest first; the whole one, which begins at a root, is longer still."""
+    if parts:
+        yield ("", *parts)
+    for first in range(len(parts)):
+        yield parts[first:]
 
 
 def _parts_of(name: str) -> _Parts:
