@@ -16,6 +16,8 @@ import velour_plugin as velour
 from tests import strategies
 from tests.postgis import Server
 from velour_plugin.domain.facts import Facts
+from velour_plugin.domain.storable_text import is_storable
+from velour_plugin.errors import BadFilter, BadMetadata
 from velour_plugin.filters import Call, Node, parse_filter
 from velour_plugin.filters.geodesy import distances
 from velour_plugin.filters.interpret import select
@@ -102,6 +104,24 @@ def test_stores_and_python_select_the_same_datums(
     """Whatever the metadata holds and whatever is asked of it."""
     nodes = [node for node in map(parse_filter, asked) if node is not None]
     assume(not any(is_on_the_edge(node, datums) for node in nodes))
+    assert disagreements(stores, datums, asked) == []
+
+
+@settings(max_examples=60)
+@given(
+    st.text(st.one_of(st.characters(), st.sampled_from("\0\ud800\udfff\uffff%_'\\")), max_size=4)
+)
+def test_any_text_is_refused_by_all_or_found_by_all(stores: dict[str, Store], text: str) -> None:
+    """U+0000 and halves of surrogate pairs are refused before a database is asked."""
+    equal = strategies.call("=", {"property": "a"}, text)
+    if not is_storable(text):
+        with pytest.raises(BadMetadata):
+            velour.Datum("1", {"a": text})
+        with pytest.raises(BadFilter):
+            parse_filter(equal)
+        return
+    datums = [velour.Datum("1", {"a": text}), velour.Datum("2", {"a": "other"})]
+    asked = [equal, strategies.call("not", equal), strategies.call("like", {"property": "a"}, text)]
     assert disagreements(stores, datums, asked) == []
 
 
