@@ -107,10 +107,11 @@ def test_stores_and_python_select_the_same_datums(
     assert disagreements(stores, datums, asked) == []
 
 
+ANY_CHARACTER = st.one_of(st.characters(), st.sampled_from("\0\ud800\udfff\uffff%_'\\"))
+
+
 @settings(max_examples=60)
-@given(
-    st.text(st.one_of(st.characters(), st.sampled_from("\0\ud800\udfff\uffff%_'\\")), max_size=4)
-)
+@given(st.text(ANY_CHARACTER, max_size=4))
 def test_any_text_is_refused_by_all_or_found_by_all(stores: dict[str, Store], text: str) -> None:
     """U+0000 and halves of surrogate pairs are refused before a database is asked."""
     equal = strategies.call("=", {"property": "a"}, text)
