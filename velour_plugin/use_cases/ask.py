@@ -344,7 +344,7 @@ def matches(
         UnknownName: there is no such run, outcome, label, property or parameter.
         InvalidInput: the task compares no pairs, or the evaluation keeps no overlaps.
     """
-    from velour_plugin.domain.evaluation import Evaluation
+    from velour_plugin.domain.evaluation import Evaluation  # kept answers do without its libraries
 
     query = MatchesQuery(
         run=run.model if isinstance(run, Evaluation) else run,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from velour_plugin.errors import NotFound, VelourError
 from velour_plugin.plugins.installed import installed
 from velour_plugin.store.opening import opened, read_store
-from velour_plugin.store.protocol import Reader, Store
 
 if TYPE_CHECKING:
+    from velour_plugin.store.protocol import Reader, Store
     from velour_plugin.store.values import Candidate
 
 MOST_UNASKED = 500
