@@ -590,7 +590,7 @@ def test_packed_and_marked_files_are_read(
         ("ImageId,BuildingId,PolygonWKT_Pix\n", "read it with --format spacenet"),
         ("0 0.5 0.5 0.25 0.25\n", "This is YOLO: read it with --format yolo"),
         ("train: images\nnc: 2\nnames: [a, b]\n", "This is YOLO: read it with --format yolo"),
-        ('{"version": "5.0", "shapes": [{"points": []}]}', "This is LabelMe: export it as COCO"),
+        ('{"version": "5.0", "shapes": [{"points": []}]}', "This is LabelMe: export it as COCO i"),
     ],
 )
 def test_a_file_of_another_format_is_named(write: Write, text: str, message: str) -> None:
@@ -598,6 +598,21 @@ def test_a_file_of_another_format_is_named(write: Write, text: str, message: str
         velour.read_dataset(write(text))
     with pytest.raises(BadDataset, match=message):
         velour.read_dataset(write(INSTANCES)).with_predictions(write(text, "r.json"), "m")
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("a.xml", "This is Pascal VOC: read it with --format voc"),
+        ("data.yaml", "This is YOLO: read it with --format yolo"),
+        ("a.geojson", "This is GeoJSON: read it with --format geojson"),
+        ("instances_val.json", "Name the file in it, such as 'instances_val.json'"),
+    ],
+)
+def test_a_folder_of_another_format_is_named(tmp_path: Path, file: str, message: str) -> None:
+    (tmp_path / file).write_text("")
+    with pytest.raises(InvalidInput, match=f"it is a folder, expected a file.*{message}"):
+        velour.read_dataset(tmp_path)
 
 
 # Metadata beside the images

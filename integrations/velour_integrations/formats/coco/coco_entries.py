@@ -6,6 +6,7 @@ What is as it should be, the compiled reader reads
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -50,8 +51,9 @@ def table_of_entries(
     """
     what = "result" if results else "annotation"
     at = [entry_at(path, what, position) for position in range(len(entries))]
-    datum = images.positions(entries, at)
-    label = categories.positions(entries, at)
+    file = repr(os.fspath(path))
+    datum = images.positions(entries, at, file)
+    label = categories.positions(entries, at, file)
     box = _boxes(entries, at)
     shapes = [_shape(*pair) for pair in zip(entries, at, strict=True)]
     for index in np.flatnonzero(np.isnan(box[:, 0])):
