@@ -696,6 +696,45 @@ def test_a_record_finds_its_image_by_any_name(
         assert (datum.location.x, datum.location.y) == (-115.14, 36.17)
 
 
+def test_a_record_of_several_names_is_found_by_the_one_that_an_image_has(write: Write) -> None:
+    """Another tool's ids, beside names of files."""
+    table = write("image_id,file_name,hour\n17,nine.jpg,20\n18,set/ten.jpg,1\n", "m.csv")
+    with pytest.warns(velour.ReadingWarning, match="1 names of images in another spelling"):
+        data = velour.read_dataset(write(INSTANCES), metadata=table)
+    assert [datum.metadata["hour"] for datum in data.datums] == [20, 1]
+
+
+def test_metadata_that_join_partly_are_counted(write: Write) -> None:
+    table = write("file_name,hour\nnine.jpg,20\neleven.jpg,1\n", "m.csv")
+    with pytest.warns(velour.ReadingWarning) as caught:
+        data = velour.read_dataset(write(INSTANCES), metadata=table)
+    assert str(caught[0].message).splitlines() == [
+        "read: 2 metadata records, 2 images, 3 annotations",
+        f"unmatched: 1 metadata records that name no image (metadata {str(table)!r}, record 2: "
+        "'eleven.jpg')",
+        "unmatched: 1 images without a metadata record ('10')",
+    ]
+    assert [datum.metadata.get("hour") for datum in data.datums] == [20, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        ("uid;hour\n9;20\n10;1\n", "1 tables separated by semicolons"),
+        ("uid|hour\n9|20\n10|1\n", "1 tables separated by bars"),
+        ("uid, hour\n9, 20\n10, 1\n", "1 tables with blanks around their cells"),
+        (",uid,hour\n0,9,20\n1,10,1\n", "1 columns without a name"),
+        ("uid,hour,x\n9,20\n10,1,2\n", "1 rows shorter than their header"),
+    ],
+)
+def test_tables_as_others_write_them_are_read_and_counted(
+    write: Write, text: str, remark: str
+) -> None:
+    with pytest.warns(velour.ReadingWarning, match=remark):
+        data = velour.read_dataset(write(INSTANCES), metadata=write(text, "m.csv"))
+    assert [datum.metadata["hour"] for datum in data.datums] == [20, 1]
+
+
 def test_names_keep_their_leading_zeros(write: Write) -> None:
     """What a spreadsheet made of them is the image's number all the same, and counted."""
     content = json.loads(json.dumps(INSTANCES).replace('id": 9', 'id": "0009"'))
