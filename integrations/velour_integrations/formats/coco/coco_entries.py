@@ -25,9 +25,9 @@ from velour_plugin.plugin import (
     note_repaired,
     note_skipped,
     parse_number,
-    parse_score,
     parse_typed_flag,
     parse_typed_number,
+    parse_typed_score,
 )
 
 _NUMBERS = {int, float}
@@ -108,12 +108,9 @@ def _box(box: Any, where: str) -> Sequence[float]:
 
 
 def _scores(entries: Sequence[Json], at: Sequence[str]) -> NDArray[np.float64]:
-    scores = np.empty(len(entries))
-    for index, (entry, where) in enumerate(zip(entries, at, strict=True)):
-        score = entry["score"]
-        number = parse_typed_number(score, where)
-        scores[index] = parse_score(score if number is None else number, where)
-    return scores
+    scores = [parse_typed_score(entry["score"], where)
+              for entry, where in zip(entries, at, strict=True)]  # fmt: skip
+    return np.array(scores, np.float64)
 
 
 def _areas(entries: Sequence[Json], at: Sequence[str]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import note_repaired, parse_number, parse_score, parse_typed_flag
+from velour_plugin.plugin import note_repaired, parse_number, parse_typed_flag, parse_typed_score
 
 Properties = Mapping[str, Any]
 
@@ -108,7 +108,7 @@ def note_other_properties(features: Sequence[tuple[Properties, str]]) -> None:
 
 def score_of(properties: Properties, where: str) -> float:
     """Return a prediction's score, in [0, 1]."""
-    return parse_score(_first(properties, SCORE), where, "confidence")
+    return parse_typed_score(_first(properties, SCORE), where, "confidence")
 
 
 def is_crowd(properties: Properties, where: str) -> bool:
