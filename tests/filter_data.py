@@ -70,15 +70,15 @@ def _fill_part(
 
 def plan(store: SqlStore, version: Version, where: str) -> str:
     """What the database would do to answer a filter."""
-    said: list[tuple[str, Any]] = []
+    statements: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
-        said.append((statement, values))
+        statements.append((statement, values))
 
     event.listen(store.engine, "before_cursor_execute", note)
     store.select_datums(version, parse_filter(where))
     event.remove(store.engine, "before_cursor_execute", note)
-    statement, values = next(pair for pair in reversed(said) if "metadata" in pair[0])
+    statement, values = next(pair for pair in reversed(statements) if "metadata" in pair[0])
     explain = "EXPLAIN QUERY PLAN " if store.backend.name == "sqlite" else "EXPLAIN "
     with store.engine.connect() as connection:
         rows = connection.exec_driver_sql(explain + statement, values)

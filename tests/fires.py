@@ -33,5 +33,5 @@ def fires(
     dataset = velour.Dataset.from_groundtruths(truths, name)
     if found is None:
         return dataset
-    said = [velour.Prediction(velour.Datum(uid), [FOUND]) for uid in found]
-    return dataset.with_predictions(said, model)
+    predictions = [velour.Prediction(velour.Datum(uid), [FOUND]) for uid in found]
+    return dataset.with_predictions(predictions, model)

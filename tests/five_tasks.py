@@ -15,7 +15,8 @@ import velour_plugin as velour
 
 UIDS = ("2", "10", "20", "roof")
 BOX = [0.0, 0.0, 10.0, 10.0]
-RING = [0.0, 0.0, 10.0, 0.0, 10.0, 10.0, 0.0, 10.0]
+SQUARE = {"size": [16, 16], "counts": [0, *[10, 6] * 9, 10, 102]}
+"""Ten by ten pixels."""
 LEFT = {"size": [4, 4], "counts": [0, 8, 8]}
 RIGHT = {"size": [4, 4], "counts": [8, 8]}
 
@@ -26,13 +27,13 @@ class Task:
 
     Args:
         truth: a cell for each uid.
-        said: a cell for each uid.
+        outputs: a cell for each uid.
         metric: to look at.
         value: what it is.
     """
 
     truth: Mapping[str, Any]
-    said: Mapping[str, Any]
+    outputs: Mapping[str, Any]
     metric: str
     value: float
 
@@ -54,8 +55,8 @@ TASKS = {
         0.75,
     ),
     "instance-segmentation": Task(
-        {uid: [{"label": "fire", "segmentation": [RING]}] for uid in UIDS},
-        _cells([{"label": "fire", "segmentation": [RING], "score": 0.9}], []),
+        {uid: [{"label": "fire", "segmentation": SQUARE}] for uid in UIDS},
+        _cells([{"label": "fire", "segmentation": SQUARE, "score": 0.9}], []),
         "mAR_100",
         0.75,
     ),
@@ -78,7 +79,7 @@ TASKS = {
 }
 
 
-def frame_of(task: str, said: bool = False) -> Any:
+def frame_of(task: str, predicted: bool = False) -> Any:
     """A plain frame of a task, with predictions or without."""
     import pandas as pd
 
@@ -89,8 +90,8 @@ def frame_of(task: str, said: bool = False) -> Any:
         "note": [np.nan, "dim", "clear", "clear"],
         "truth": [known.truth[uid] for uid in uids],
     }
-    if said:
-        columns["said"] = [known.said[uid] for uid in uids]
+    if predicted:
+        columns["predicted"] = [known.outputs[uid] for uid in uids]
     return pd.DataFrame(columns)
 
 

@@ -42,18 +42,21 @@ def mask(text: str, label: str, score: float | None = None, key: str = "class") 
 
 
 def dataset_of(
-    said: Mapping[str, tuple[list[Annotation], list[Annotation]]], **metadata: Any
+    sides: Mapping[str, tuple[list[Annotation], list[Annotation]]], **metadata: Any
 ) -> Dataset:
     """A dataset from true and predicted annotations by uid."""
-    truths = [GroundTruth(Datum(uid, metadata), truth) for uid, (truth, _) in said.items()]
-    predictions = [Prediction(truth.datum, said[truth.datum.uid][1]) for truth in truths]
+    truths = [GroundTruth(Datum(uid, metadata), truth) for uid, (truth, _) in sides.items()]
+    predictions = [Prediction(truth.datum, sides[truth.datum.uid][1]) for truth in truths]
     return Dataset.from_groundtruths(truths, "drawn").with_predictions(predictions, "model")
 
 
 def dataset(images: Mapping[str, tuple[Any, Any]], **metadata: Any) -> Dataset:
     """A dataset from true and predicted label images by uid."""
     return dataset_of(
-        {uid: (annotations(truth), annotations(said)) for uid, (truth, said) in images.items()},
+        {
+            uid: (annotations(truth), annotations(predicted))
+            for uid, (truth, predicted) in images.items()
+        },
         **metadata,
     )
 

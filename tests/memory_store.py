@@ -247,13 +247,13 @@ class MemoryStore:
         self._forget(dataset, content.source)
         for name, column in content.values.items():
             for uid, value in column.items():
-                said = self._facts.setdefault(digests[uid], {}).setdefault(content.source, {})
-                said[name] = value
+                known = self._facts.setdefault(digests[uid], {}).setdefault(content.source, {})
+                known[name] = value
         self._revision += 1
         return sum(map(len, content.values.values()))
 
     def delete_facts(self, dataset: str, source: str) -> int:
-        known = {each for said in self._said_of(dataset) for each in said}
+        known = {each for by_source in self._facts_of(dataset) for each in by_source}
         if source not in known:
             raise UnknownName(f"source of facts about {dataset!r}", source, known)
         deleted = self._forget(dataset, source)
@@ -348,9 +348,9 @@ class MemoryStore:
         )
 
     def _forget(self, dataset: str, source: str) -> int:
-        return sum(len(said.pop(source, {})) for said in self._said_of(dataset))
+        return sum(len(by_source.pop(source, {})) for by_source in self._facts_of(dataset))
 
-    def _said_of(self, dataset: str) -> list[dict[str, dict[str, FactValue]]]:
+    def _facts_of(self, dataset: str) -> list[dict[str, dict[str, FactValue]]]:
         contents = {content for _, known in self._known(dataset) for content in known.contents}
         return [self._facts[content] for content in contents if content in self._facts]
 
@@ -375,12 +375,12 @@ class MemoryStore:
         chosen = self.select_datums(about, parse_filter(where)).uids if uids is None else uids
         digests = self._digests(about, chosen)
         for uid in chosen:
-            said = self._facts.setdefault(digests[uid], {}).setdefault("tags", {})
-            listed = said.get("tags", ())
+            known = self._facts.setdefault(digests[uid], {}).setdefault("tags", {})
+            listed = known.get("tags", ())
             assert not isinstance(listed, float)
             tags = set(listed)
             changed += (tag in tags) != on
-            said["tags"] = sorted(tags | {tag} if on else tags - {tag})
+            known["tags"] = sorted(tags | {tag} if on else tags - {tag})
         self._revision += 1
         return changed
 

@@ -16,6 +16,7 @@ QUIET = [
         r"ignore:::mlflow\.",
         "ignore:The ``noload`` loader strategy",  # MLflow's mappers, on SQLAlchemy 2.1
         "ignore:_ImportHookChainedLoader:ImportWarning",
+        "ignore:Valid config keys have changed in V2:UserWarning",  # MLflow 3.5, on any Pydantic 2
     )
 ]
 """Marks of a module that imports MLflow: its own warnings are no errors of ours."""
@@ -40,8 +41,8 @@ def metrics(run_id: str) -> dict[str, float]:
     """Last values of a run's metrics; curves, which have many, are left out."""
     import mlflow
 
-    said = mlflow.get_run(run_id).data.metrics
-    return {name: value for name, value in said.items() if not name.startswith(CURVES)}
+    logged = mlflow.get_run(run_id).data.metrics
+    return {name: value for name, value in logged.items() if not name.startswith(CURVES)}
 
 
 def history_lengths(run_id: str) -> set[int]:
@@ -56,8 +57,8 @@ def tags(run_id: str) -> dict[str, str]:
     """Velour's tags of a run."""
     import mlflow
 
-    said = mlflow.get_run(run_id).data.tags
-    return {key: value for key, value in said.items() if key.startswith("velour.")}
+    logged = mlflow.get_run(run_id).data.tags
+    return {key: value for key, value in logged.items() if key.startswith("velour.")}
 
 
 def artifacts(run_id: str) -> list[str]:

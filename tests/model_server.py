@@ -79,8 +79,8 @@ def gateway(answer: Callable[[str, Any], Any], kind: str) -> Iterator[str]:
         def do_GET(self) -> None:
             name = self.path.rpartition("/")[2]
             model = {"name": name, "provider": "mlflow-model-serving"}
-            said = {"name": name, "endpoint_type": kind, "model": model, "limit": None}
-            self._say({**said, "endpoint_url": f"/endpoints/{name}/invocations"})
+            endpoint = {"name": name, "endpoint_type": kind, "model": model, "limit": None}
+            self._say({**endpoint, "endpoint_url": f"/endpoints/{name}/invocations"})
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

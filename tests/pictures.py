@@ -56,7 +56,7 @@ def harbour(folder: Path | None = None, images: int = 40, seed: int = 7) -> velo
 def predicted(dataset: velour.Dataset, model: str) -> velour.Dataset:
     """What one of :data:`MODELS` says: some objects, near their place, and some that are not."""
     rng = np.random.default_rng(list(MODELS).index(model))
-    said = []
+    predictions = []
     for truth in dataset.groundtruths:
         recall = MODELS[model][str(truth.datum.metadata["time_of_day"])]
         found = []
@@ -73,8 +73,8 @@ def predicted(dataset: velour.Dataset, model: str) -> velour.Dataset:
             box = velour.BoundingBox.from_xywh(*rng.uniform(10, 180, 2), 40, 30)
             score = float(rng.uniform(0.2, 0.7))
             found.append(velour.Annotation([velour.Label("class", "boat", score)], box))
-        said.append(velour.Prediction(truth.datum, found))
-    return dataset.with_predictions(said, model=model)
+        predictions.append(velour.Prediction(truth.datum, found))
+    return dataset.with_predictions(predictions, model=model)
 
 
 def _draw(annotations: list[velour.Annotation], time: str) -> Image.Image:

@@ -303,14 +303,14 @@ def _run(
     *command: str | Path, check: bool = True, timeout: float | None = None, **options: Any
 ) -> str:
     """Run a program and give its output; when it fails, the way to a server is closed."""
-    said = " ".join(map(str, command))
+    line = " ".join(map(str, command))
     options |= {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
     try:
         return str(subprocess.run(command, check=check, timeout=timeout, **options).stdout)
     except subprocess.CalledProcessError as error:
-        raise ClosedError(f"{said}\n{_last_lines(error.stdout + error.stderr)}") from error
+        raise ClosedError(f"{line}\n{_last_lines(error.stdout + error.stderr)}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ClosedError(f"{said}\n{_last_lines(str(error))}") from error
+        raise ClosedError(f"{line}\n{_last_lines(str(error))}") from error
 
 
 def _last_lines(output: str) -> str:

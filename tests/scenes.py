@@ -40,8 +40,8 @@ def scene(
     """Images in turn: what is there, and what was detected."""
     datums = [velour.Datum(str(number), metadata) for number in range(len(images))]
     truths = [velour.GroundTruth(d, image[0]) for d, image in zip(datums, images, strict=True)]
-    said = [velour.Prediction(d, image[1]) for d, image in zip(datums, images, strict=True)]
-    return velour.Dataset.from_groundtruths(truths, "fires").with_predictions(said, "model")
+    predictions = [velour.Prediction(d, image[1]) for d, image in zip(datums, images, strict=True)]
+    return velour.Dataset.from_groundtruths(truths, "fires").with_predictions(predictions, "model")
 
 
 def match(

@@ -105,9 +105,9 @@ locations = st.one_of(st.none(), points, cities, small_squares)
 @st.composite
 def datums(draw: st.DrawFn, max_size: int = 8) -> list[velour.Datum]:
     """Datums of one dataset; the last has every key, so that each filter is about a property."""
-    said = draw(st.lists(st.tuples(metadata, locations), max_size=max_size))
-    told = [velour.Datum(str(place), *one) for place, one in enumerate(said)]
-    return [*told, velour.Datum("last", dict.fromkeys(KEYS))]
+    drawn = draw(st.lists(st.tuples(metadata, locations), max_size=max_size))
+    items = [velour.Datum(str(place), *one) for place, one in enumerate(drawn)]
+    return [*items, velour.Datum("last", dict.fromkeys(KEYS))]
 
 
 properties = st.builds(

@@ -9,6 +9,7 @@ The tree, with the exit code of the command line and the status of a response ov
     │   ├── BadAnnotation             2   422
     │   ├── BadDataset                2   422
     │   ├── BadFilter                 2   422
+    │   ├── NothingSelected           2   422   a filter that selects no datum
     │   ├── BadPlugin                 2   422   a plugin that breaks the rules of the hooks
     │   ├── UnknownName               2   422   names the nearest name that exists
     │   └── UnreadableFile            2   422   a file that is missing, or a folder
@@ -60,6 +61,10 @@ class BadDataset(InvalidInput):
 
 class BadFilter(InvalidInput):
     """A filter that does not parse, or has a condition that cannot be evaluated."""
+
+
+class NothingSelected(InvalidInput):
+    """A filter that selects no datum: there is nothing to evaluate, to rank or to cut."""
 
 
 class BadPlugin(InvalidInput):

@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from velour_plugin.helpers.json_text import parse_json as parse_json
     from velour_plugin.helpers.limits import limit as limit
     from velour_plugin.helpers.parquet import write_predictions as write_predictions
+    from velour_plugin.helpers.paths import is_within as is_within
     from velour_plugin.helpers.progress import track as track
     from velour_plugin.helpers.progress import waiting as waiting
     from velour_plugin.helpers.store_urls import masked_url as masked_url
@@ -227,6 +228,7 @@ _NAMES = {
     "report.page": "report",
     "report.rows": "interval_text label_rows slice_rows worst_rows",
     "helpers.parquet": "write_predictions",
+    "helpers.paths": "is_within",
     "helpers.store_urls": "masked_url",
     # Commands
     "cli.options": "json_option label_named print_result store_option where_option",

@@ -139,8 +139,8 @@ def stores(folder: Path, images: int, seed: int, number: int, history: int) -> N
         for run, model in enumerate(models(number)):
             found = workload.detections(truth, seed + run, 50, RECALLS[run % 3])
             (folder / "run.json").write_bytes(workload.detection_json(truth, found))
-            judged = data.with_predictions(folder / "run.json", model=model)
-            velour.evaluate(judged, "object-detection", store=store)
+            evaluated = data.with_predictions(folder / "run.json", model=model)
+            velour.evaluate(evaluated, "object-detection", store=store)
 
 
 def _dataset(truth: workload.Truths, found: workload.Detections, uids: Iterable[int]) -> Any:

@@ -43,11 +43,15 @@ Engine = Callable[[], Any]
 # ---- ours --------------------------------------------------------------------------------------
 
 
-def ledger(truth: workload.Truths, said: workload.Detections) -> native_averages.StoredLedger:
+def ledger(truth: workload.Truths, detections: workload.Detections) -> native_averages.StoredLedger:
     """Match columns."""
     given = BoxColumns(truth.datum, truth.label, truth.box, truth.area)
-    claimed = BoxColumns(said.datum, said.label, said.box, np.full(len(said.datum), np.nan))
-    return stored(truth.images, match_boxes(given, truth.crowd, claimed, said.score, truth.images))
+    claimed = BoxColumns(
+        detections.datum, detections.label, detections.box, np.full(len(detections.datum), np.nan)
+    )
+    return stored(
+        truth.images, match_boxes(given, truth.crowd, claimed, detections.score, truth.images)
+    )
 
 
 def match_boxes(
@@ -107,16 +111,16 @@ def peer_file(name: str, path: str) -> Any:
     return __import__(name).COCO(path)
 
 
-def peer_load(name: str, truth: Any, said: Any) -> Any:
+def peer_load(name: str, truth: Any, detections: Any) -> Any:
     """Detections of a peer."""
-    return getattr(truth, "load_res" if name == "hotcoco" else "loadRes")(said)
+    return getattr(truth, "load_res" if name == "hotcoco" else "loadRes")(detections)
 
 
 def peer_numbers(
-    name: str, truth: Any, said: Any, images: list[int] | None = None, kind: str = "bbox"
+    name: str, truth: Any, detections: Any, images: list[int] | None = None, kind: str = "bbox"
 ) -> list[float]:
     """Twelve numbers of a peer, of all images or some."""
-    run = __import__(name).COCOeval(truth, said, kind)
+    run = __import__(name).COCOeval(truth, detections, kind)
     if images is not None:
         params = run.params
         setattr(params, "img_ids" if name == "hotcoco" else "imgIds", images)
@@ -127,10 +131,12 @@ def peer_numbers(
     return [float(value) for value in run.stats[:12]]
 
 
-def matrix(truth: workload.Truths, said: workload.Detections) -> NDArray[np.float64]:
+def matrix(truth: workload.Truths, detections: workload.Detections) -> NDArray[np.float64]:
     """Detections as peers take them from memory: image, x, y, width, height, score, category."""
-    image = truth.image_ids[said.datum]
-    return np.column_stack([image, said.box, said.score, said.label + 1]).astype(float)
+    image = truth.image_ids[detections.datum]
+    return np.column_stack([image, detections.box, detections.score, detections.label + 1]).astype(
+        float
+    )
 
 
 # ---- what is measured --------------------------------------------------------------------------
@@ -139,11 +145,11 @@ def matrix(truth: workload.Truths, said: workload.Detections) -> NDArray[np.floa
 def columns_to_numbers(images: int, folder: Path, rounds: int) -> None:
     """Detections in memory to the ledger and twelve numbers."""
     truth = workload.truths(images)
-    said = workload.detections(truth)
+    run = workload.detections(truth)
     path = folder / f"truth{images}.json"
     path.write_bytes(workload.truth_json(truth))
-    columns = matrix(truth, said)
-    engines: dict[str, Engine] = {"ours": lambda: twelve(ledger(truth, said))}
+    columns = matrix(truth, run)
+    engines: dict[str, Engine] = {"ours": lambda: twelve(ledger(truth, run))}
     for name in PEERS:
         known = peer_file(name, str(path))
         engines[name] = quietly(
@@ -160,11 +166,11 @@ def slices(folder: Path, rounds: int) -> None:
     path = folder / "truth.json"
     path.write_bytes(workload.truth_json(truth))
     runs = [workload.detections(truth, run, 50, (0.72, 0.82, 0.9)[run % 3]) for run in range(RUNS)]
-    ledgers = [ledger(truth, said) for said in runs]
+    ledgers = [ledger(truth, results) for results in runs]
     some = (np.random.default_rng(5).random(truth.images) < 0.1).astype(np.int64)
     ids, every = truth.image_ids[some > 0].tolist(), truth.image_ids.tolist()
     known = {name: quietly(lambda name=name: peer_file(name, str(path)))() for name in PEERS}
-    said = {
+    results = {
         name: [
             quietly(lambda n=name, r=run: peer_load(n, known[n], matrix(truth, r)))()
             for run in runs
@@ -173,9 +179,11 @@ def slices(folder: Path, rounds: int) -> None:
     }
     one: dict[str, Engine] = {"ours": lambda: twelve(ledgers[0], some)}
     for name in PEERS:
-        one[name] = quietly(lambda name=name: peer_numbers(name, known[name], said[name][0], ids))
+        one[name] = quietly(
+            lambda name=name: peer_numbers(name, known[name], results[name][0], ids)
+        )
     if "hotcoco" in PEERS:
-        whole = sys.modules["hotcoco"].COCOeval(known["hotcoco"], said["hotcoco"][0], "bbox")
+        whole = sys.modules["hotcoco"].COCOeval(known["hotcoco"], results["hotcoco"][0], "bbox")
         quietly(lambda: (whole.evaluate(), whole.accumulate(), whole.summarize()))()
         one["hotcoco slice_by"] = quietly(lambda: _sliced(whole.slice_by({"some": ids})))
     race("10 % slice of one run, twelve numbers", one, rounds)
@@ -186,7 +194,7 @@ def slices(folder: Path, rounds: int) -> None:
         for name in PEERS:
             many[name] = quietly(
                 lambda name=name, images=images: [
-                    peer_numbers(name, known[name], run, images)[0] for run in said[name]
+                    peer_numbers(name, known[name], run, images)[0] for run in results[name]
                 ]
             )
         race(f"{RUNS} runs ranked on {title}", many, rounds)

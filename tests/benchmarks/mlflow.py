@@ -124,7 +124,7 @@ def detections(folder: Path, rounds: int) -> None:
     import mlflow
 
     truth = workload.truths()
-    truth_file, said_file = folder / "truth.json", folder / "said.json"
+    truth_file, said_file = folder / "truth.json", folder / "predicted.json"
     truth_file.write_bytes(workload.truth_json(truth))
     said_file.write_bytes(workload.detection_json(truth, workload.detections(truth)))
     last: dict[str, velour.Dataset] = {}
@@ -136,10 +136,10 @@ def detections(folder: Path, rounds: int) -> None:
 
     def logged(**config: Any) -> None:
         # another model of the same predictions: an evaluation that is not known yet
-        judged = replace(last["dataset"], model=f"model {time.time()}")
+        predicted = replace(last["dataset"], model=f"model {time.time()}")
         with mlflow.start_run():
             mlflow.models.evaluate(
-                data=mlflow.data.from_velour(judged),
+                data=mlflow.data.from_velour(predicted),
                 model_type="object-detection",
                 evaluators="velour",
                 evaluator_config=config,
@@ -183,7 +183,7 @@ def classifier(rounds: int) -> None:
     model = mlflow.pyfunc.load_model(logged.model_uri)
     theirs = {"log_model_explainability": False}
 
-    def judged(*evaluators: str, report: bool = False) -> None:
+    def evaluate(*evaluators: str, report: bool = False) -> None:
         ours = {
             "task": "tabular-classification",
             "dataset": "table",
@@ -202,10 +202,10 @@ def classifier(rounds: int) -> None:
             )
 
     ways: dict[str, Way] = {
-        "MLflow's own": lambda: judged("default"),
-        "ours": lambda: judged("velour"),
-        "ours, with report": lambda: judged("velour", report=True),
-        "both, with report": lambda: judged("default", "velour", report=True),
+        "MLflow's own": lambda: evaluate("default"),
+        "ours": lambda: evaluate("velour"),
+        "ours, with report": lambda: evaluate("velour", report=True),
+        "both, with report": lambda: evaluate("default", "velour", report=True),
     }
     race(
         f"a classifier on {ROWS:,} rows of {FEATURES} features, the table stored before",

@@ -153,8 +153,8 @@ def velour_ingest(folder: str, runs: str, store: str) -> Answer:
     numbers = []
     with velour.open_store(store) as opened:
         for model in models(int(runs)):
-            judged = data.with_predictions(root / f"{model}.json", model=model)
-            numbers.append(velour.evaluate(judged, TASKS["bbox"], store=opened)["mAP"])
+            predicted = data.with_predictions(root / f"{model}.json", model=model)
+            numbers.append(velour.evaluate(predicted, TASKS["bbox"], store=opened)["mAP"])
     return {"numbers": numbers}
 
 

@@ -42,8 +42,8 @@ def semantic_rows(rounds: int = 9) -> Iterator[Row]:
         pairs = [images(seed, noise) for seed in range(3)]
         for name, peer in peers():
             for source, count in OURS:
-                said = f"{HEIGHT}x{WIDTH}x{LABELS} {kind}, {source} against {name}"
-                yield _row(said, count, peer, pairs, rounds)
+                title = f"{HEIGHT}x{WIDTH}x{LABELS} {kind}, {source} against {name}"
+                yield _row(title, count, peer, pairs, rounds)
 
 
 def images(seed: int, noise: float) -> Pair:
@@ -101,18 +101,18 @@ OURS: tuple[tuple[str, Callable[[Pair], Any]], ...] = (
 
 
 def _row(
-    said: str, ours: Callable[[Pair], Any], peer: Callable[[Pair], Any], pairs: list[Pair], n: int
+    title: str, ours: Callable[[Pair], Any], peer: Callable[[Pair], Any], pairs: list[Pair], n: int
 ) -> Row:
     times: tuple[list[float], list[float]] = ([], [])
     for pair in pairs:  # warms both sides up as well
-        assert np.array_equal(ours(pair), np.asarray(peer(pair)).astype(np.int64)), said
+        assert np.array_equal(ours(pair), np.asarray(peer(pair)).astype(np.int64)), title
     for turn in range(n):
         for side, count in zip(times, (ours, peer), strict=True):
             start = time.perf_counter()
             count(pairs[turn % len(pairs)])
             side.append(time.perf_counter() - start)
     seconds = median(times[0]), median(times[1])
-    return Row(said, *seconds, seconds[1] / seconds[0])
+    return Row(title, *seconds, seconds[1] / seconds[0])
 
 
 def _dense(counts: PixelPairCounts) -> NDArray[np.int64]:

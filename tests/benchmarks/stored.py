@@ -41,8 +41,8 @@ def files(folder: Path) -> None:
     truth = workload.truths()
     (folder / "truth.json").write_bytes(workload.truth_json(truth))
     for number in (1, 2):
-        said = workload.detections(truth, seed=number)
-        (folder / f"model-{number}.json").write_bytes(workload.detection_json(truth, said))
+        detections = workload.detections(truth, seed=number)
+        (folder / f"model-{number}.json").write_bytes(workload.detection_json(truth, detections))
 
 
 def seconds(work: Callable[[], Any]) -> tuple[float, float]:
@@ -91,8 +91,10 @@ def bytes_at_rest(folder: Path) -> dict[str, float]:
     sizes: list[dict[str, int]] = []
     with tempfile.TemporaryDirectory() as place:
         for number in (1, 2):
-            said = data.with_predictions(str(folder / f"model-{number}.json"), f"model {number}")
-            velour.evaluate(said, "object-detection", store=f"sqlite:///{place}/velour.db")
+            detections = data.with_predictions(
+                str(folder / f"model-{number}.json"), f"model {number}"
+            )
+            velour.evaluate(detections, "object-detection", store=f"sqlite:///{place}/velour.db")
             with contextlib.closing(sqlite3.connect(f"{place}/velour.db")) as connection:
                 query = "SELECT name, sum(pgsize) FROM dbstat GROUP BY name"
                 sizes.append(dict(connection.execute(query).fetchall()))

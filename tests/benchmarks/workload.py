@@ -166,13 +166,13 @@ def truth_json(given: Truths, segmentation: list[Any] | None = None) -> bytes:
     return _json({"images": images, "annotations": annotations, "categories": categories})
 
 
-def detection_json(given: Truths, said: Detections, counts: list[Any] | None = None) -> bytes:
+def detection_json(given: Truths, detections: Detections, counts: list[Any] | None = None) -> bytes:
     """A model's answers as a COCO results file; with masks instead of boxes if ``counts``."""
     columns = (
-        given.image_ids[said.datum].tolist(),
-        (said.label + 1).tolist(),
-        said.box.tolist() if counts is None else counts,
-        said.score.tolist(),
+        given.image_ids[detections.datum].tolist(),
+        (detections.label + 1).tolist(),
+        detections.box.tolist() if counts is None else counts,
+        detections.score.tolist(),
     )
     region = "bbox" if counts is None else "segmentation"
     return _json(

@@ -18,7 +18,7 @@ from velour_plugin.testing.evaluators import EvaluatorContract
 
 def classes(rng: np.random.Generator, datums: int = 20) -> velour.Dataset:
     """Four classes with probabilities; some datums without a prediction."""
-    truths, said = [], []
+    truths, predictions = [], []
     for number in range(datums):
         datum = velour.Datum(str(number))
         label = velour.Label("class", "abcd"[rng.integers(4)])
@@ -26,8 +26,10 @@ def classes(rng: np.random.Generator, datums: int = 20) -> velour.Dataset:
         scores = rng.dirichlet(np.ones(4))
         labels = [velour.Label("class", "abcd"[at], float(scores[at])) for at in range(4)]
         if rng.random() < 0.9:
-            said.append(velour.Prediction(datum, [velour.Annotation(labels)]))
-    return velour.Dataset.from_groundtruths(truths, "classes").with_predictions(said, "model")
+            predictions.append(velour.Prediction(datum, [velour.Annotation(labels)]))
+    return velour.Dataset.from_groundtruths(truths, "classes").with_predictions(
+        predictions, "model"
+    )
 
 
 class TestImageClassification(EvaluatorContract):
@@ -61,7 +63,7 @@ class TestSemanticSegmentation(EvaluatorContract):
         """Images of eight by nine pixels in blocks."""
         rng = np.random.default_rng(seed)
         names = {1: "road", 2: "tree", 3: "sky"}
-        truths, said = [], []
+        truths, predictions = [], []
         for number in range(6):
             datum = velour.Datum(str(number), {"height": 8, "width": 9})
             image = np.kron(rng.integers(0, 4, (4, 3)), np.ones((2, 3), int))
@@ -69,22 +71,26 @@ class TestSemanticSegmentation(EvaluatorContract):
             truths.append(
                 velour.GroundTruth(datum, annotations_of_label_image(image, names, ignore=[0]))
             )
-            said.append(
+            predictions.append(
                 velour.Prediction(datum, annotations_of_label_image(guess, names, ignore=[0]))
             )
-        return velour.Dataset.from_groundtruths(truths, "scenes").with_predictions(said, "model")
+        return velour.Dataset.from_groundtruths(truths, "scenes").with_predictions(
+            predictions, "model"
+        )
 
 
 def vectors(rng: np.random.Generator) -> velour.Dataset:
     """Eighteen items of three classes about three points."""
-    truths, said = [], []
+    truths, predictions = [], []
     for number in range(18):
         datum = velour.Datum(str(number), {"role": ("query", "candidate")[number % 2]})
         label = velour.Label("class", "abc"[number % 3])
         truths.append(velour.GroundTruth(datum, [velour.Annotation([label])]))
         vector = rng.normal(0, 1, 5) + 2 * np.eye(5)[number % 3]
-        said.append(velour.Prediction(datum, [velour.Annotation([label], embedding=vector)]))
-    return velour.Dataset.from_groundtruths(truths, "vectors").with_predictions(said, "model")
+        predictions.append(velour.Prediction(datum, [velour.Annotation([label], embedding=vector)]))
+    return velour.Dataset.from_groundtruths(truths, "vectors").with_predictions(
+        predictions, "model"
+    )
 
 
 class TestEmbedding(EvaluatorContract):
@@ -111,14 +117,16 @@ def test_neighbours_of_four_vectors_are_countable_by_hand() -> None:
         velour.GroundTruth(velour.Datum(uid), [velour.Annotation([velour.Label("class", name)])])
         for uid, (name, _) in items.items()
     ]
-    said = [
+    predictions = [
         velour.Prediction(
             velour.Datum(uid),
             [velour.Annotation([velour.Label("class", "?")], embedding=vector)],
         )
         for uid, (_, vector) in items.items()
     ]
-    dataset = velour.Dataset.from_groundtruths(truths, "four").with_predictions(said, "model")
+    dataset = velour.Dataset.from_groundtruths(truths, "four").with_predictions(
+        predictions, "model"
+    )
 
     found = velour.evaluate(dataset, "embedding", parameters={"neighbours": [1]}, save=False)
 

@@ -6,6 +6,7 @@ MLflow's own warnings while it is imported are no errors of ours; making a store
 from __future__ import annotations
 
 import logging
+import logging.config
 import shutil
 import warnings
 from pathlib import Path
@@ -38,5 +39,9 @@ def tracking(mlflow_template: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _mlflow_logs_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By ``caplog``, which looks at the root: MLflow's older releases pass nothing on to it."""
+    """By ``caplog``, which looks at the root: MLflow's older releases pass nothing on to it.
+
+    And MLflow 3.5 takes the handlers of the root away as it makes a database.
+    """
     monkeypatch.setattr(logging.getLogger("mlflow"), "propagate", True)
+    monkeypatch.setattr(logging.config, "fileConfig", lambda *_, **__: None)

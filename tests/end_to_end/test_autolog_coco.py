@@ -245,9 +245,9 @@ def test_what_cannot_be_asked_exactly_is_a_warning(
     velour.autolog(log_artifacts=False)
     evaluated("pycocotools", *boxes(1), **params)
     assert all_runs() == []
-    (said,) = warned
-    assert said.startswith("COCOeval: not logged: ")
-    assert reason in said
+    (warning,) = warned
+    assert warning.startswith("COCOeval: not logged: ")
+    assert reason in warning
 
 
 def test_numbers_that_differ_are_a_warning_with_both(warned: list[str]) -> None:
@@ -262,9 +262,9 @@ def test_numbers_that_differ_are_a_warning_with_both(warned: list[str]) -> None:
     velour.autolog(log_artifacts=False)
     evaluated("pycocotools", truth, found)
     assert all_runs() == []
-    (said,) = warned
-    assert "not logged: it reports mAP = 0, and Velour 1 of the same" in said
-    assert "id is 0" in said
+    (warning,) = warned
+    assert "not logged: it reports mAP = 0, and Velour 1 of the same" in warning
+    assert "id is 0" in warning
 
 
 def test_keypoints_are_no_task_of_velours(warned: list[str]) -> None:
@@ -322,7 +322,7 @@ class BatchEvaluator:
 
 
 @pytest.mark.parametrize("kind", ["bbox", "segm"])
-def test_detections_of_every_batch_are_judged(kind: str) -> None:
+def test_detections_of_every_batch_are_evaluated(kind: str) -> None:
     rng = np.random.default_rng(5)
     truth, found = random_boxes(rng) if kind == "bbox" else random_masks(rng)
     velour.autolog(log_artifacts=False)
@@ -339,7 +339,7 @@ def test_detections_of_every_batch_are_judged(kind: str) -> None:
         assert len(store.load_dataset(run.data.tags["velour.dataset"])) == len(ids)
 
 
-def test_batches_that_other_processes_judged_are_a_warning(warned: list[str]) -> None:
+def test_batches_that_other_processes_evaluated_are_a_warning(warned: list[str]) -> None:
     truth, found = boxes(5)
     velour.autolog(log_artifacts=False)
     module, evaluation = parts("pycocotools")
@@ -378,23 +378,23 @@ def test_epochs_are_steps_and_the_last_has_the_artifacts(
     velour.autolog()
     truth, found = boxes(1)
     module, evaluation = parts("pycocotools")
-    said = []
+    warning = []
     with mlflow.start_run() as run:
         for epoch in (1, 2, 3):
             some = found[: len(found) * epoch // 3]
             done = summarize(evaluation(*coco(module, truth, some), "bbox"))
-            said.append(done.stats[0])
+            warning.append(done.stats[0])
     run_id = run.info.run_id
     assert [line for line in caplog.messages if "run" in line and "keeps" in line] == []
-    assert history(run_id, "mAP") == list(enumerate(said))
-    assert runs.metrics(run_id)["mAP"] == said[-1]
+    assert history(run_id, "mAP") == list(enumerate(warning))
+    assert runs.metrics(run_id)["mAP"] == warning[-1]
     assert runs.evaluation_json(run_id)["id"] == runs.tags(run_id)["velour.evaluation_id"]
     with velour.open_store() as store:
         name = runs.tags(run_id)["velour.dataset"]
         assert len(store.candidates(name)) == 3
         assert len(store.versions(name)) == 1
     (row,) = velour.rank("mAP", dataset=name, resamples=0)  # a run is ranked by its last
-    assert row.value == said[-1]
+    assert row.value == warning[-1]
     assert len(mlflow.get_run(run_id).inputs.dataset_inputs) == 1
 
 

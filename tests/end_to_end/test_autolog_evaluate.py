@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 X, y = load_iris(return_X_y=True, as_frame=True)
-FRAME = X.assign(species=y, said=np.where(np.arange(len(y)) % 3 == 0, (y + 1) % 3, y))
+FRAME = X.assign(species=y, warning=np.where(np.arange(len(y)) % 3 == 0, (y + 1) % 3, y))
 SMALL = {"log_explainer": False, "log_model_explainability": False}
 
 
@@ -47,7 +47,7 @@ def evaluate(**options: Any) -> tuple[EvaluationResult, str]:
 
 def test_static_predictions_of_a_classifier() -> None:
     velour.autolog()
-    result, run_id = evaluate(predictions="said")
+    result, run_id = evaluate(predictions="predicted")
     assert runs.tags(run_id)["velour.task"] == "tabular-classification"
     assert runs.metrics(run_id)["accuracy"] == pytest.approx(2 / 3)
     assert "balanced_accuracy" in runs.metrics(run_id)
@@ -58,9 +58,9 @@ def test_static_predictions_of_a_classifier() -> None:
 
 
 def test_the_result_is_that_of_mlflows_own_evaluator() -> None:
-    plain, _ = evaluate(predictions="said")
+    plain, _ = evaluate(predictions="predicted")
     velour.autolog(log_artifacts=False)
-    result, _ = evaluate(predictions="said")
+    result, _ = evaluate(predictions="predicted")
     assert result.metrics == plain.metrics
     assert result.artifacts.keys() == plain.artifacts.keys()
 
@@ -79,7 +79,7 @@ def test_a_model_is_asked_for_probabilities(tmp_path: Path) -> None:
 
 def test_whoever_chose_evaluators_has_chosen() -> None:
     velour.autolog()
-    _, run_id = evaluate(predictions="said", evaluators="default")
+    _, run_id = evaluate(predictions="predicted", evaluators="default")
     assert runs.tags(run_id).get("velour.task") is None
 
 
@@ -92,8 +92,8 @@ def test_velours_own_tasks_are_evaluated_once() -> None:
 
 def test_a_regressor_is_not_ours() -> None:
     velour.autolog()
-    frame = pd.DataFrame({"x": [1.0, 2.0], "y": [1.0, 2.0], "said": [1.5, 2.0]})
-    _, run_id = evaluate(data=frame, targets="y", predictions="said", model_type="regressor")
+    frame = pd.DataFrame({"x": [1.0, 2.0], "y": [1.0, 2.0], "predicted": [1.5, 2.0]})
+    _, run_id = evaluate(data=frame, targets="y", predictions="predicted", model_type="regressor")
     assert runs.tags(run_id).get("velour.task") is None
 
 
@@ -108,13 +108,13 @@ def test_a_failure_of_ours_leaves_the_result(
     monkeypatch.setenv("MLFLOW_AUTOLOGGING_TESTING", "false")
     velour.autolog()
     monkeypatch.setattr(mlflow_evaluate, "_evaluate", broken)
-    result, _ = evaluate(predictions="said")
+    result, _ = evaluate(predictions="predicted")
     assert result.metrics["accuracy_score"] == pytest.approx(2 / 3)
-    assert any("a mistake of Velour's" in said for said in warned)
+    assert any("a mistake of Velour's" in warning for warning in warned)
 
 
 def test_disabled_it_takes_no_part() -> None:
     velour.autolog()
     velour.autolog(disable=True)
-    _, run_id = evaluate(predictions="said")
+    _, run_id = evaluate(predictions="predicted")
     assert runs.tags(run_id).get("velour.task") is None

@@ -143,7 +143,7 @@ def test_a_failure_of_ours_is_a_warning_and_the_result_is_the_same(
     velour.autolog(log_artifacts=False)
     monkeypatch.setattr(module, function, broken)
     assert evaluate().stats.tolist() == expected.tolist()
-    assert any("a mistake of Velour's" in said for said in warned)
+    assert any("a mistake of Velour's" in warning for warning in warned)
     assert all(run.data.metrics == {} for run in all_runs())
     assert mlflow.active_run() is None
 
@@ -164,7 +164,7 @@ def test_a_store_that_does_not_answer_leaves_the_numbers_alone(
     expected = evaluate().stats
     velour.autolog(store=f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.db'}")
     assert evaluate().stats.tolist() == expected.tolist()
-    assert any("velour autologging" in said for said in warned)
+    assert any("velour autologging" in warning for warning in warned)
 
 
 def test_a_library_may_be_chosen() -> None:

@@ -43,17 +43,36 @@ def test_score_is_an_evaluation_with_scikit_learns_own_numbers() -> None:
     model = fitted(LogisticRegression(max_iter=500, C=0.01))
     score = model.score(X[TEST], y[TEST])
     (run,) = all_runs()
-    said, true = model.predict_proba(X[TEST]), y[TEST]
+    scores, true = model.predict_proba(X[TEST]), y[TEST]
     expected = {
         "accuracy": score,
-        "f1_macro": official.f1_score(true, said.argmax(1), average="macro"),
-        "log_loss": official.log_loss(true, said),
-        "roc_auc": official.roc_auc_score(true, said, multi_class="ovr"),
+        "f1_macro": official.f1_score(true, scores.argmax(1), average="macro"),
+        "log_loss": official.log_loss(true, scores),
+        "roc_auc": official.roc_auc_score(true, scores, multi_class="ovr"),
     }
     logged = {name: run.data.metrics[name] for name in expected}
     assert 0.5 < score < 1
     assert logged == pytest.approx(expected)
     assert run.data.tags["velour.task"] == "tabular-classification"
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [[False, True], [3, 7], [0.0, 1.0], ["no", "yes"], np.array(["no", "yes"])],
+    ids=["bool", "int", "float", "text", "numpy"],
+)
+@pytest.mark.parametrize("model", [LogisticRegression(), SVC()])
+def test_classes_of_every_type_give_scikit_learns_accuracy(classes: Any, model: Any) -> None:
+    truth = np.array(classes)[(y > 0).to_numpy(int)]
+    noisy = X + np.random.default_rng(0).normal(0, 2, X.shape)
+    model.fit(noisy[TRAIN], truth[TRAIN])
+    score = model.score(noisy[TEST], truth[TEST])
+    (run,) = all_runs()
+    assert 0.5 < score < 1
+    assert run.data.metrics["accuracy"] == pytest.approx(score)
+    assert run.data.metrics["mcc"] == pytest.approx(
+        official.matthews_corrcoef(truth[TEST], model.predict(noisy[TEST]))
+    )
 
 
 def test_columns_of_a_frame_are_metadata_to_slice_by() -> None:
@@ -100,7 +119,7 @@ def test_probabilities_that_decide_otherwise_are_not_believed() -> None:
     assert "log_loss" not in run.data.metrics
 
 
-def test_a_classifier_without_probabilities_is_judged_by_its_labels() -> None:
+def test_a_classifier_without_probabilities_is_evaluated_by_its_labels() -> None:
     score = fitted(SVC(kernel="linear", C=0.001)).score(X[TEST], y[TEST])
     (run,) = all_runs()
     assert run.data.metrics["accuracy"] == score
@@ -134,12 +153,12 @@ def test_arguments_may_be_named() -> None:
 
 def test_scores_in_one_run_are_steps() -> None:
     features, truth = load_breast_cancer(return_X_y=True)
-    said = []
+    scores = []
     with mlflow.start_run() as run:
         for depth in (1, 2, 3):
             model = DecisionTreeClassifier(max_depth=depth, random_state=0)
-            said.append(model.fit(features[::2], truth[::2]).score(features[1::2], truth[1::2]))
-    assert history(run.info.run_id, "accuracy") == list(enumerate(said))
+            scores.append(model.fit(features[::2], truth[::2]).score(features[1::2], truth[1::2]))
+    assert history(run.info.run_id, "accuracy") == list(enumerate(scores))
 
 
 def test_another_dataset_in_the_run_has_names_of_its_own() -> None:

@@ -57,9 +57,9 @@ def update(metric: Any, truth: Json, found: Sequence[Json]) -> Any:
     """Show a metric the images, one after the other; returns it."""
     for image in truth["images"]:
         true = [item for item in truth["annotations"] if item["image_id"] == image["id"]]
-        said = [item for item in found if item["image_id"] == image["id"]]
+        reported = [item for item in found if item["image_id"] == image["id"]]
         metric.update(
-            [{**tensors(said), "scores": torch.tensor([item["score"] for item in said])}],
+            [{**tensors(reported), "scores": torch.tensor([item["score"] for item in reported])}],
             [
                 {
                     **tensors(true),
@@ -154,15 +154,15 @@ def test_boxes_and_masks_are_in_one_run() -> None:
 def test_epochs_are_steps() -> None:
     velour.autolog(log_artifacts=False)
     truth, found = boxes()
-    said = []
+    reported = []
     with mlflow.start_run() as run:
         for epoch in (1, 2):
             asked = update(metric(), truth, found[: len(found) * epoch // 2])
-            said.append(float(asked.compute()["map"]))
+            reported.append(float(asked.compute()["map"]))
             asked.compute()  # its own cache: nothing is computed
     steps = history(run.info.run_id, "mAP")
     assert [step for step, _ in steps] == [0, 1]
-    assert [value for _, value in steps] == pytest.approx(said)
+    assert [value for _, value in steps] == pytest.approx(reported)
 
 
 def test_a_failure_of_ours_is_a_warning(monkeypatch: pytest.MonkeyPatch, warned: list[str]) -> None:
@@ -176,7 +176,7 @@ def test_a_failure_of_ours_is_a_warning(monkeypatch: pytest.MonkeyPatch, warned:
     velour.autolog(log_artifacts=False)
     monkeypatch.setattr(coco_eval, "_captured", broken)
     assert torch.equal(update(metric(), *boxes()).compute()["map"], plain["map"])
-    assert any("a mistake of Velour's" in said for said in warned)
+    assert any("a mistake of Velour's" in reported for reported in warned)
     assert all_runs() == []
 
 

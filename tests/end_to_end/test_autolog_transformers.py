@@ -101,10 +101,10 @@ def trainer(tmp_path: Path) -> Callable[..., Any]:
 
 def test_an_evaluation_has_the_trainers_numbers(trainer: Callable[..., Any]) -> None:
     velour.autolog(log_artifacts=False)
-    said = trainer().evaluate()
+    reported = trainer().evaluate()
     (run,) = all_runs()
-    assert run.data.metrics["accuracy"] == pytest.approx(said["eval_accuracy"])
-    assert run.data.metrics["log_loss"] == pytest.approx(said["eval_loss"], abs=1e-5)
+    assert run.data.metrics["accuracy"] == pytest.approx(reported["eval_accuracy"])
+    assert run.data.metrics["log_loss"] == pytest.approx(reported["eval_loss"], abs=1e-5)
     assert run.data.tags["velour.task"] == "tabular-classification"
     assert run.data.tags["velour.dataset"] == "Default"
     assert run.data.tags["velour.model"] == "Linear"
@@ -122,10 +122,10 @@ def test_several_datasets_are_an_evaluation_each(trainer: Callable[..., Any]) ->
     velour.autolog(log_artifacts=False)
     halves = {"day": Rows(FEATURES[:30], TRUTH[:30]), "night": Rows(FEATURES[30:], TRUTH[30:])}
     with mlflow.start_run() as run:
-        said = trainer(eval_dataset=halves).evaluate()
+        reported = trainer(eval_dataset=halves).evaluate()
     metrics = runs.metrics(run.info.run_id)
-    assert metrics["accuracy"] == pytest.approx(said["eval_day_accuracy"])
-    assert metrics["Default-night/accuracy"] == pytest.approx(said["eval_night_accuracy"])
+    assert metrics["accuracy"] == pytest.approx(reported["eval_day_accuracy"])
+    assert metrics["Default-night/accuracy"] == pytest.approx(reported["eval_night_accuracy"])
 
 
 def share(found: Any) -> dict[str, float]:
@@ -138,9 +138,9 @@ def test_many_labels_a_row(trainer: Callable[..., Any]) -> None:
     velour.autolog(log_artifacts=False)
     labels = (FEATURES[:, :3] > 0).astype(np.float32)
     labels[:, 2] = np.maximum(labels[:, 2], labels.sum(1) == 0)
-    said = trainer(Linear(3, many=True), labels, compute_metrics=share).evaluate()
+    reported = trainer(Linear(3, many=True), labels, compute_metrics=share).evaluate()
     (run,) = all_runs()
-    assert run.data.metrics["accuracy"] == pytest.approx(said["eval_accuracy"])
+    assert run.data.metrics["accuracy"] == pytest.approx(reported["eval_accuracy"])
 
 
 def test_rows_without_a_label_are_a_warning(trainer: Callable[..., Any], warned: list[str]) -> None:
@@ -155,12 +155,12 @@ def test_rows_without_a_label_are_a_warning(trainer: Callable[..., Any], warned:
 
 def test_classes_that_were_chosen_before_they_came(trainer: Callable[..., Any]) -> None:
     velour.autolog(log_artifacts=False)
-    said = trainer(
+    reported = trainer(
         compute_metrics=lambda found: {"accuracy": (found.predictions == found.label_ids).mean()},
         preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(-1),
     ).evaluate()
     (run,) = all_runs()
-    assert run.data.metrics["accuracy"] == pytest.approx(said["eval_accuracy"])
+    assert run.data.metrics["accuracy"] == pytest.approx(reported["eval_accuracy"])
     assert "log_loss" not in run.data.metrics
 
 
@@ -236,7 +236,7 @@ def test_a_failure_of_ours_is_a_warning(
     velour.autolog()
     monkeypatch.setattr(ours, "_captured", broken)
     assert "eval_accuracy" in trainer().evaluate()
-    assert any("a mistake of Velour's" in said for said in warned)
+    assert any("a mistake of Velour's" in reported for reported in warned)
 
 
 def test_a_real_model_of_texts(trainer: Callable[..., Any]) -> None:
@@ -250,11 +250,11 @@ def test_a_real_model_of_texts(trainer: Callable[..., Any]) -> None:
         {"input_ids": torch.tensor(row), "labels": torch.tensor(int(row[0] > 15))}
         for row in rng.integers(1, 30, (12, 5))
     ]
-    said = trainer(
+    reported = trainer(
         transformers.BertForSequenceClassification(config), eval_dataset=texts
     ).evaluate()
     (run,) = all_runs()
-    assert run.data.metrics["accuracy"] == pytest.approx(said["eval_accuracy"])
+    assert run.data.metrics["accuracy"] == pytest.approx(reported["eval_accuracy"])
     with velour.open_store() as store:
         dataset = store.load_dataset("Default")
     assert [value for _, value in dataset.truth.labels] == ["ham", "spam"]

@@ -92,13 +92,13 @@ def batch(boxes: Sequence[Sequence[float]], images: int = 2) -> dict[str, Any]:
 SHIP = [0.25, 0.4, 0.3, 0.2]
 
 
-def said(*boxes: Sequence[float]) -> dict[str, Any]:
+def results(*boxes: Sequence[float]) -> dict[str, Any]:
     """Corners in the letterboxed image, score, class."""
     rows = np.array(boxes, float).reshape(-1, 6)
     return {"bboxes": rows[:, :4], "conf": rows[:, 4], "cls": rows[:, 5]}
 
 
-FOUND = [said([10, 30, 40, 50, 0.9, 0]), said()]
+FOUND = [results([10, 30, 40, 50, 0.9, 0]), results()]
 TRUE = batch([[0, 0, *SHIP], [1, 1, *SHIP]])
 
 
@@ -124,7 +124,7 @@ def test_predictions_of_older_versions_are_tables(ultralytics: SimpleNamespace) 
 
 
 def test_classes_may_not_count(ultralytics: SimpleNamespace) -> None:
-    ferry = [said([10, 30, 40, 50, 0.9, 1]), said([10, 30, 40, 50, 0.8, 0])]
+    ferry = [results([10, 30, 40, 50, 0.9, 1]), results([10, 30, 40, 50, 0.8, 0])]
     validator = ultralytics.detect([(ferry, batch([[0, 0, *SHIP], [1, 0, *SHIP]]))], "detect", 2)
     validator.args.single_cls = True
     validator()
@@ -169,7 +169,7 @@ def test_a_model_is_called_after_its_weights(
     assert mlflow.get_run(run.info.run_id).data.tags["velour.model"] == (model or "monday")
 
 
-def test_images_that_other_devices_judged_are_a_warning(
+def test_images_that_other_devices_evaluated_are_a_warning(
     ultralytics: SimpleNamespace, warned: list[str]
 ) -> None:
     ultralytics.detect([(FOUND, TRUE)], "detect", 4)()

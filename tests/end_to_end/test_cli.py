@@ -58,16 +58,16 @@ def call(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments), prog_name="velour")
 
 
-def said(*arguments: str) -> str:
+def printed(*arguments: str) -> str:
     """What a command prints that works."""
     result = call(*arguments)
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
-def told(*arguments: str) -> Any:
+def as_json(*arguments: str) -> Any:
     """What a command tells a script."""
-    return json.loads(said(*arguments, "--json"))
+    return json.loads(printed(*arguments, "--json"))
 
 
 def evaluate(predictions: str = "all", *more: str) -> Sequence[str]:
@@ -79,7 +79,7 @@ def evaluate(predictions: str = "all", *more: str) -> Sequence[str]:
 def three(files: Path) -> None:
     """Three evaluations in the default store."""
     for name in ("all", "night", "noon"):
-        said(*evaluate(name))
+        printed(*evaluate(name))
 
 
 def stored() -> int:
@@ -103,7 +103,7 @@ def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
 
 @pytest.mark.parametrize("path", list(commands(main)), ids=" ".join)
 def test_the_help_of_every_command_shows_a_session(path: tuple[str, ...]) -> None:
-    help_text = said(*path, "--help")
+    help_text = printed(*path, "--help")
     assert f"$ velour {' '.join(path)}" in help_text
     assert all(
         line.split("  ")[-1].strip() for line in help_text.splitlines() if line.startswith("  --")
@@ -111,14 +111,14 @@ def test_the_help_of_every_command_shows_a_session(path: tuple[str, ...]) -> Non
 
 
 def test_the_help_lists_every_command_with_what_it_does() -> None:
-    lines = said("--help").partition("Commands:")[2].strip().splitlines()
+    lines = printed("--help").partition("Commands:")[2].strip().splitlines()
     assert [line.split()[0] for line in lines] == sorted({path[0] for path in commands(main)})
     assert all(len(line.split()) > 2 for line in lines)
-    assert said("-h") == said("--help")
+    assert printed("-h") == printed("--help")
 
 
 def test_the_version_is_printed() -> None:
-    assert said("--version").startswith("velour, version ")
+    assert printed("--version").startswith("velour, version ")
 
 
 def test_it_runs_as_a_program(files: Path) -> None:
@@ -140,7 +140,7 @@ def test_it_runs_as_a_program(files: Path) -> None:
 
 
 def test_evaluate_prints_the_headline(files: Path) -> None:
-    lines = said(*evaluate("night")).splitlines()
+    lines = printed(*evaluate("night")).splitlines()
     assert lines[0] == "night on fires, object-detection, iou_type box"
     assert lines[1].split() == ["mAP", "0.5050"]  # 51 of 101 recall thresholds
     assert ["mAR_100", "0.5000"] in [line.split() for line in lines]
@@ -149,7 +149,7 @@ def test_evaluate_prints_the_headline(files: Path) -> None:
 
 
 def test_evaluate_tells_scripts_the_whole_evaluation(files: Path) -> None:
-    evaluation = told(*evaluate("night", "--model", "owl"))
+    evaluation = as_json(*evaluate("night", "--model", "owl"))
     assert (evaluation["model"], evaluation["task"]) == ("owl", "object-detection")
     assert evaluation["certificate"]["dataset"] == "fires"
     values = {item["name"]: item["value"] for item in evaluation["metrics"] if not item["label"]}
@@ -158,7 +158,7 @@ def test_evaluate_tells_scripts_the_whole_evaluation(files: Path) -> None:
 
 
 def test_evaluate_reads_places_and_metadata(files: Path) -> None:
-    said(*evaluate())
+    printed(*evaluate())
     with velour.open_store() as store:
         datums = store.load_dataset("fires").datums
     assert [datum.uid for datum in datums] == ["2", "10", "20", "30"]
@@ -167,30 +167,30 @@ def test_evaluate_reads_places_and_metadata(files: Path) -> None:
     assert datums[3].location is None
 
 
-def test_evaluate_where_judges_only_its_datums(files: Path) -> None:
+def test_evaluate_where_evaluates_only_its_datums(files: Path) -> None:
     assert ["mAR_100", "1.0000"] in [
-        line.split() for line in said(*evaluate("night", "--where", NIGHT)).splitlines()
+        line.split() for line in printed(*evaluate("night", "--where", NIGHT)).splitlines()
     ]
 
 
 def test_evaluate_takes_parameters(files: Path) -> None:
-    asked = told(*evaluate("all", "--parameters", '{"iou_threshold": 0.7}'))
+    asked = as_json(*evaluate("all", "--parameters", '{"iou_threshold": 0.7}'))
     assert asked["certificate"]["parameters"]["iou_threshold"] == 0.7
 
 
 def test_evaluating_twice_is_one_evaluation(files: Path) -> None:
-    assert told(*evaluate())["id"] == told(*evaluate())["id"]
+    assert as_json(*evaluate())["id"] == as_json(*evaluate())["id"]
     assert stored() == 1
 
 
 def rank(*arguments: str) -> list[tuple[Any, ...]]:
     asked = ("rank", "mAR_100", "--dataset", "fires", "--resamples", "0", *arguments)
-    return [(row["rank"], row["model"], row["value"]) for row in told(*asked)["rows"]]
+    return [(row["rank"], row["model"], row["value"]) for row in as_json(*asked)["rows"]]
 
 
 @pytest.mark.usefixtures("three")
 def test_rank_prints_a_board() -> None:
-    lines = said("rank", "mAR_100", "--dataset", "fires", "--resamples", "0").splitlines()
+    lines = printed("rank", "mAR_100", "--dataset", "fires", "--resamples", "0").splitlines()
     assert lines[0] == "mAR_100 on fires: 4 of 4 datums"
     assert [line.split()[:2] for line in lines[4:7]] == [
         ["1", "all"],
@@ -211,7 +211,7 @@ def test_rank_by_time_and_place() -> None:
 def test_rank_by_a_label() -> None:
     asked = ("rank", "recall", "--dataset", "fires", "--resamples", "0", "--label")
     for label in ("fire", "class=fire"):
-        board = told(*asked, label)
+        board = as_json(*asked, label)
         assert board["label"] == "class=fire"
         assert [row["value"] for row in board["rows"]] == [1.0, 0.5, 0.25]
 
@@ -234,7 +234,7 @@ def test_rank_only_the_runs_of_an_experiment(files: Path) -> None:
 
 @pytest.mark.usefixtures("three")
 def test_rank_refuses_or_intersects_what_differs() -> None:
-    said(*evaluate("noon", "--where", NIGHT, "--model", "asked less"))
+    printed(*evaluate("noon", "--where", NIGHT, "--model", "asked less"))
     refusal = call("rank", "mAR_100", "--dataset", "fires", "--resamples", "0")
     assert (refusal.exit_code, refusal.stdout) == (2, "")
     assert "filter: " in refusal.stderr
@@ -246,9 +246,9 @@ def test_rank_refuses_or_intersects_what_differs() -> None:
 
 @pytest.mark.usefixtures("three")
 def test_the_only_dataset_and_the_first_metric_need_no_name() -> None:
-    assert told("rank", "--resamples", "0") == told("rank", "mAP", "--dataset", "fires",
+    assert as_json("rank", "--resamples", "0") == as_json("rank", "mAP", "--dataset", "fires",
                                                     "--resamples", "0")  # fmt: skip
-    said(*evaluate("all", "--dataset", "again"))
+    printed(*evaluate("all", "--dataset", "again"))
     refusal = call("rank")
     assert refusal.exit_code == 2
     assert "name one (--dataset): again, fires" in refusal.stderr
@@ -263,31 +263,31 @@ def test_runs_of_a_model_are_folded_until_all_are_shown() -> None:
             run = velour.EvaluatedRun(f"{number}" * 32, f"run {number}", "1")
             evaluation = velour.evaluate(dataset, "object-detection", run=run, save=False)
             store.save(evaluation, dataset)
-    board = told("rank", "mAR_100", "--resamples", "0")
+    board = as_json("rank", "mAR_100", "--resamples", "0")
     assert [(row["run"], row["value"]) for row in board["rows"]] == [("run 1", 0.25)]
-    assert "1 older run of 1 model is folded: --all-runs shows it" in said("rank", "mAR_100")
-    everything = told("rank", "mAR_100", "--resamples", "0", "--all-runs")
+    assert "1 older run of 1 model is folded: --all-runs shows it" in printed("rank", "mAR_100")
+    everything = as_json("rank", "mAR_100", "--resamples", "0", "--all-runs")
     assert [row["run"] for row in everything["rows"]] == ["run 0", "run 1"]
-    assert " run 0 " in said("rank", "mAR_100", "--all-runs")
-    assert len(told("matrix", "mAR_100", "--all-runs")["rows"]) == 2
+    assert " run 0 " in printed("rank", "mAR_100", "--all-runs")
+    assert len(as_json("matrix", "mAR_100", "--all-runs")["rows"]) == 2
 
 
 @pytest.mark.usefixtures("three")
 def test_lists_say_what_is_there_the_newest_first() -> None:
-    assert [entry["model"] for entry in told("runs", "list")] == ["noon", "night", "all"]
-    assert [entry["model"] for entry in told("runs", "list", "--model", "all")] == ["all"]
-    assert [entry["name"] for entry in told("models", "list", "--dataset", "fires")] == [
+    assert [entry["model"] for entry in as_json("runs", "list")] == ["noon", "night", "all"]
+    assert [entry["model"] for entry in as_json("runs", "list", "--model", "all")] == ["all"]
+    assert [entry["name"] for entry in as_json("models", "list", "--dataset", "fires")] == [
         "noon", "night", "all",
     ]  # fmt: skip
-    assert told("datasets", "list", "--model", "noon")[0]["evaluations"] == 1
-    table = said("runs", "list").splitlines()
+    assert as_json("datasets", "list", "--model", "noon")[0]["evaluations"] == 1
+    table = printed("runs", "list").splitlines()
     assert table[0].startswith("Evaluated runs, the newest first: 3")
     assert "mAP" in table[4]
 
-    shown = told("runs", "show", "night")
+    shown = as_json("runs", "show", "night")
     assert shown["metrics"]["mAR_100"] == 0.5
     assert shown["certificate"]["dataset"] == "fires"
-    text = said("runs", "show", "night")
+    text = printed("runs", "show", "night")
     assert f"evaluation  {shown['evaluation_id']}" in text
     assert "parameters.iou_threshold" in text
     assert "did you mean 'night'" in call("runs", "show", "nihgt").stderr
@@ -297,18 +297,18 @@ def test_lists_say_what_is_there_the_newest_first() -> None:
 def test_a_class_is_named_for_slices_comparisons_and_worst() -> None:
     for command in (["slices", "noon", "--by", "sensor"], ["worst", "noon"],
                     ["compare", "noon", "night"]):  # fmt: skip
-        assert "class=fire" in said(*command, "--label", "fire").splitlines()[0]
+        assert "class=fire" in printed(*command, "--label", "fire").splitlines()[0]
         refusal = call(*command, "--label", "fier")
         assert (refusal.exit_code, "did you mean 'fire'" in refusal.stderr) == (2, True)
 
 
 @pytest.mark.usefixtures("three")
 def test_datasets_lists_versions() -> None:
-    (version,) = told("datasets")
-    assert told("datasets", "list") == [version]
+    (version,) = as_json("datasets")
+    assert as_json("datasets", "list") == [version]
     assert (version["dataset"], version["number"], version["datums"]) == ("fires", 1, 4)
     assert {"hour", "sensor"} <= set(version["properties"])
-    assert said("datasets").startswith("fires v1  4 datums  " + version["digest"][:12])
+    assert printed("datasets").startswith("fires v1  4 datums  " + version["digest"][:12])
 
 
 def test_label_images_are_added_with_the_names_of_their_numbers(tmp_path: Path) -> None:
@@ -321,7 +321,7 @@ def test_label_images_are_added_with_the_names_of_their_numbers(tmp_path: Path) 
         )
     add = ("datasets", "add", "street", "1", "--format", "label-images")
     assert "give labels (--labels FILE)" in call(*add).stderr
-    assert said(*add, "--labels", "names.txt") == "street v2  2 datums\n"
+    assert printed(*add, "--labels", "names.txt") == "street v2  2 datums\n"
     assert "leave the names out" in call(*add[:4], "--labels", "names.txt").stderr
 
 
@@ -333,11 +333,11 @@ def test_a_store_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> Non
 
 
 def test_plugins_says_who_provides_what() -> None:
-    found = {(row["kind"], row["name"]): row["provider"] for row in told("plugins")}
+    found = {(row["kind"], row["name"]): row["provider"] for row in as_json("plugins")}
     assert "velour-plugin" in found["evaluator", "object-detection"]
     assert ("format", "coco") in found
     assert ("command", "demo") in found
-    assert len(said("plugins").splitlines()) == len(found)
+    assert len(printed("plugins").splitlines()) == len(found)
 
 
 def test_db_upgrade_makes_the_tables_on_postgis(files: Path, postgis_url: str) -> None:
@@ -346,8 +346,8 @@ def test_db_upgrade_makes_the_tables_on_postgis(files: Path, postgis_url: str) -
     assert refusal.exit_code == 1
     assert "velour db upgrade" in refusal.stderr
     for _ in range(2):
-        assert said("db", "upgrade", "--store", postgis_url).startswith("The store's schema is ")
-    said(*evaluate("night", "--store", postgis_url))
+        assert printed("db", "upgrade", "--store", postgis_url).startswith("The store's schema is ")
+    printed(*evaluate("night", "--store", postgis_url))
     assert rank("--store", postgis_url, "--where", NEAR_BOSTON) == [(1, "night", 0.5)]
 
 
@@ -497,7 +497,7 @@ def test_a_misspelt_command_is_refused_with_the_nearest() -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
 def test_completion_is_a_script_for_a_shell(shell: str) -> None:
-    script = said("completion", shell)
+    script = printed("completion", shell)
     assert f"_VELOUR_COMPLETE={shell}_complete" in script
     refused(2, "'cmd' is not one of", "completion", "cmd")
 
@@ -521,9 +521,9 @@ def test_a_value_that_no_datum_has_is_answered_with_those_that_exist() -> None:
     """Whether the empty answer is a leaderboard or a refusal."""
     files = ["--where", "sensor = 'Infra'"]
     text = "No datum has sensor = 'Infra'; values are 'infrared', 'visible'."
-    assert text in said("rank", "--dataset", "fires", *files)
+    assert text in printed("rank", "--dataset", "fires", *files)
     refused(2, text, "worst", "all", *files)
-    assert "values are" not in said("rank", "--dataset", "fires", "--where", "hour > 99")
+    assert "values are" not in printed("rank", "--dataset", "fires", "--where", "hour > 99")
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def call(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["evaluate", *arguments], prog_name="velour")
 
 
-def told(*arguments: str) -> Any:
+def as_json(*arguments: str) -> Any:
     result = call(*arguments, "--json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
@@ -108,8 +108,8 @@ def log_model(uids: tuple[str, ...] = HALF) -> str:
 # Functions
 
 
-def test_a_function_is_judged_on_a_stored_dataset_in_a_run() -> None:
-    evaluation = told("some_models:everything", "--dataset", "fires")
+def test_a_function_is_evaluated_on_a_stored_dataset_in_a_run() -> None:
+    evaluation = as_json("some_models:everything", "--dataset", "fires")
     assert (evaluation["model"], value(evaluation)) == ("some_models:everything", 1.0)
     assert evaluation["certificate"]["dataset_digest"] == fires().digest
     run = runs.last_run()
@@ -137,7 +137,7 @@ def test_what_was_evaluated_in_a_run_is_not_read_back_from_the_store(
 
     monkeypatch.setattr(evaluations, "load_evaluation", reading)
     monkeypatch.setattr(Question, "of", checking)
-    told("some_models:everything", "--dataset", "fires")
+    as_json("some_models:everything", "--dataset", "fires")
     assert read == []
     assert checked == ["object-detection"] * 2
 
@@ -145,7 +145,7 @@ def test_what_was_evaluated_in_a_run_is_not_read_back_from_the_store(
 def test_a_function_of_a_class_may_have_a_name_an_experiment_a_filter_and_parameters() -> None:
     more = ("--model", "owl", "--experiment", "night shift", "--where", NIGHT)
     given = ("--parameters", '{"iou_thresholds": [0.75]}')
-    evaluation = told("some_models:Night.only", "--dataset", "fires", *more, *given)
+    evaluation = as_json("some_models:Night.only", "--dataset", "fires", *more, *given)
     assert (evaluation["model"], value(evaluation)) == ("owl", 1.0)
     assert evaluation["certificate"]["parameters"]["iou_thresholds"] == [0.75]
     experiment = mlflow.get_experiment_by_name("night shift")
@@ -169,13 +169,13 @@ def test_it_runs_as_a_program_and_finds_modules_where_it_is_called(tmp_path: Pat
 # Models of MLflow
 
 
-def test_versions_of_the_registry_are_judged_linked_and_ranked() -> None:
+def test_versions_of_the_registry_are_evaluated_linked_and_ranked() -> None:
     model_id = log_model()
     mlflow.register_model(f"models:/{model_id}", "finder")
     mlflow.register_model(f"models:/{log_model(('20',))}", "finder")
     mlflow.MlflowClient().set_registered_model_alias("finder", "champion", "1")
     asked = ("models:/finder/2", "models:/finder@champion", "--dataset", "fires")
-    answer = told(*asked)
+    answer = as_json(*asked)
     assert [value(one) for one in answer["evaluations"]] == [0.25, 0.5]
     board = answer["leaderboard"]
     assert [(row["model"], row["rank"]) for row in board["rows"]] == [
@@ -188,9 +188,9 @@ def test_versions_of_the_registry_are_judged_linked_and_ranked() -> None:
     assert logged["mAR_100"] == 0.5
 
 
-def test_a_logged_model_is_judged_by_its_id() -> None:
+def test_a_logged_model_is_evaluated_by_its_id() -> None:
     model_id = log_model()
-    evaluation = told(f"models:/{model_id}", "--dataset", "fires")
+    evaluation = as_json(f"models:/{model_id}", "--dataset", "fires")
     assert (evaluation["model"], value(evaluation)) == (f"finds@{model_id[:10]}", 0.5)
     assert mlflow.get_run(runs.last_run()).info.run_name == evaluation["model"]
 
@@ -206,7 +206,7 @@ def test_several_files_are_ranked_without_mlflow(files: Path) -> None:
     assert first.startswith("one on truth, object-detection, iou_type box\nmAP ")
     assert second.startswith("three on truth, object-detection, iou_type box\nmAP ")
     assert board.startswith("mAP on truth: 4 of 4 datums")
-    answer = told(*asked)
+    answer = as_json(*asked)
     assert [row["model"] for row in answer["leaderboard"]["rows"]] == ["three", "one"]
     assert [row["run_id"] for row in answer["leaderboard"]["rows"]] == [None, None]
     assert [value(one) for one in answer["evaluations"]] == [0.25, 0.75]
@@ -215,15 +215,15 @@ def test_several_files_are_ranked_without_mlflow(files: Path) -> None:
 
 def test_the_leaderboard_is_of_those_who_were_asked_for(files: Path) -> None:
     asked = ("--truth", "truth.json", "--predictions")
-    told(*asked, "one.json", "--model", "before")
-    answer = told(*asked, "one.json", "--predictions", "three.json")
+    as_json(*asked, "one.json", "--model", "before")
+    answer = as_json(*asked, "one.json", "--predictions", "three.json")
     assert [row["model"] for row in answer["leaderboard"]["rows"]] == ["three", "one"]
 
 
-def test_files_are_judged_in_runs_when_an_experiment_is_named(files: Path) -> None:
+def test_files_are_evaluated_in_runs_when_an_experiment_is_named(files: Path) -> None:
     asked = ("--truth", "truth.json", "--predictions", "one.json", "--predictions", "three.json")
     names = ("--model", "uno", "--model", "tre")
-    answer = told(*asked, *names, "--experiment", "detectors")
+    answer = as_json(*asked, *names, "--experiment", "detectors")
     experiment = mlflow.get_experiment_by_name("detectors")
     found = mlflow.search_runs([experiment.experiment_id], output_format="list")
     assert {run.info.run_name for run in found} == {"uno", "tre"}
@@ -235,7 +235,7 @@ def test_files_are_judged_in_runs_when_an_experiment_is_named(files: Path) -> No
 def test_a_model_and_a_file_stand_on_one_leaderboard(tmp_path: Path) -> None:
     write_predictions(fires(["2"], "from a run"), tmp_path / "predictions.parquet")
     asked = ("some_models:everything", "--predictions", "predictions.parquet")
-    rows = told(*asked, "--dataset", "fires")["leaderboard"]["rows"]
+    rows = as_json(*asked, "--dataset", "fires")["leaderboard"]["rows"]
     assert [(row["model"], row["run_id"] is None) for row in rows] == [
         ("some_models:everything", False),
         ("from a run", True),
@@ -249,7 +249,7 @@ def test_an_older_version_of_a_dataset_is_named_by_number_or_digest(
     with velour.open_store() as store:
         store.save_dataset(fires(images=["2"]))
     write_predictions(fires(HALF, "half"), tmp_path / "predictions.parquet")
-    evaluation = told("--predictions", "predictions.parquet", "--dataset", number)
+    evaluation = as_json("--predictions", "predictions.parquet", "--dataset", number)
     assert evaluation["certificate"]["dataset_digest"] == fires().digest
     assert value(evaluation) == 0.5
 
@@ -282,7 +282,7 @@ def test_an_older_version_of_a_dataset_is_named_by_number_or_digest(
         ("'other.parquet': there is no column 'key'", ["--predictions", "other.parquet"]),
     ],
 )
-def test_what_cannot_be_judged_is_refused_before_a_run_begins(
+def test_what_cannot_be_evaluated_is_refused_before_a_run_begins(
     message: str, arguments: list[str], tmp_path: Path
 ) -> None:
     pd.DataFrame({"uid": ["2"], "box": [[0, 0, 1, 1]]}).to_parquet(tmp_path / "other.parquet")
@@ -335,29 +335,29 @@ def refused(message: str, *arguments: str) -> None:
 ONE = ("--truth", "truth.json", "--predictions", "one.json")
 
 
-def test_files_are_judged_without_a_store(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_evaluated_without_a_store(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is opened or made; the numbers are those that a store would keep."""
-    judged = ("--truth", "truth.json", "--predictions", "three.json")
-    kept = told(*judged)
+    sources = ("--truth", "truth.json", "--predictions", "three.json")
+    kept = as_json(*sources)
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a store was opened")
 
     monkeypatch.setattr(opening, "open_sql_store", refuse)
     before = sorted(files.iterdir())
-    alone = told(*judged, "--no-store")
+    alone = as_json(*sources, "--no-store")
     assert {**alone, "created_at": None} == {**kept, "created_at": None}
-    assert "mAR_100      0.7500" in call(*judged, "--no-store").output
+    assert "mAR_100      0.7500" in call(*sources, "--no-store").output
     assert sorted(files.iterdir()) == before
 
 
 @pytest.mark.usefixtures("files")
 def test_several_files_without_a_store_are_not_ranked() -> None:
-    judged = ("--truth", "truth.json", "--predictions", "three.json", "--predictions", "one.json")
-    found = told(*judged, "--no-store")
+    sources = ("--truth", "truth.json", "--predictions", "three.json", "--predictions", "one.json")
+    found = as_json(*sources, "--no-store")
     assert [value(one) for one in found["evaluations"]] == [0.75, 0.25]
     assert "leaderboard" not in found
-    assert "rank" not in call(*judged, "--no-store").output
+    assert "rank" not in call(*sources, "--no-store").output
 
 
 @pytest.mark.parametrize(

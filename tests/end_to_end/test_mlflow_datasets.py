@@ -49,10 +49,10 @@ def in_coco(home: Path) -> tuple[Path, Path]:
     images = [{"id": n, "file_name": f"{n}.jpg", "width": 20, "height": 20} for n in (1, 2)]
     box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 10, 10], "area": 100}
     truth = {"images": images, "annotations": [box], "categories": [{"id": 1, "name": "fire"}]}
-    said = [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 10, 10], "score": 0.9}]
+    predicted = [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 10, 10], "score": 0.9}]
     return (
         write(home / "truth.json", json.dumps(truth)),
-        write(home / "said.json", json.dumps(said)),
+        write(home / "predicted.json", json.dumps(predicted)),
     )
 
 
@@ -77,15 +77,15 @@ def in_geojson(home: Path) -> tuple[Path, Path]:
     def collection(*features: dict[str, Any]) -> str:
         return json.dumps({"type": "FeatureCollection", "features": features, "crs": None})
 
-    def feature(image: int, geometry: Any, **said: Any) -> dict[str, Any]:
-        properties = {"image": image, "label": "fire" if geometry else None, **said}
+    def feature(image: int, geometry: Any, **predicted: Any) -> dict[str, Any]:
+        properties = {"image": image, "label": "fire" if geometry else None, **predicted}
         return {"type": "Feature", "properties": properties, "geometry": geometry}
 
     square = {"type": "Polygon", "coordinates": SQUARE}
     truth = collection(feature(1, square), feature(2, None))
     return (
         write(home / "truth.geojson", truth),
-        write(home / "said.geojson", collection(feature(1, square, score=0.9))),
+        write(home / "predicted.geojson", collection(feature(1, square, score=0.9))),
     )
 
 
@@ -95,10 +95,10 @@ KINDS = {"coco": in_coco, "geojson": in_geojson, "voc": in_voc, "yolo": in_yolo}
 @pytest.fixture(params=KINDS)
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
     """One dataset in each format, with a prediction that finds its only fire."""
-    truth, said = KINDS[request.param](tmp_path / "files")
+    truth, predicted = KINDS[request.param](tmp_path / "files")
     sizes = "uid,width,height,hour\n1,20,20,23\n2,20,20,12\n"
     table = write(tmp_path / "files/table.csv", sizes)
-    return {"format": request.param, "path": truth, "predictions": said, "metadata": table}
+    return {"format": request.param, "path": truth, "predictions": predicted, "metadata": table}
 
 
 def made(files: dict[str, Any], **options: Any) -> VelourDataset:
@@ -298,14 +298,14 @@ SURE = [{**FOUND[0], "score": 0.9}]
 
 def frame(**columns: Any) -> pd.DataFrame:
     """Three images; a column may be exchanged."""
-    said = {
+    predicted = {
         "image": ["a", "b", "c"],
         "lat": [42.36] * 3,
         "lon": [-71.03] * 3,
         "truth": [FOUND, FOUND, []],
-        "said": [SURE, [], []],
+        "predicted": [SURE, [], []],
     }
-    return pd.DataFrame({**said, **columns})
+    return pd.DataFrame({**predicted, **columns})
 
 
 PLACED = {"uid": "image", "latitude": "lat", "longitude": "lon", "dataset": "frames"}
@@ -313,7 +313,7 @@ PLACED = {"uid": "image", "latitude": "lat", "longitude": "lon", "dataset": "fra
 
 def refused(kind: type[Exception], message: str, data: pd.DataFrame, **options: Any) -> None:
     """Evaluate, and look that the run has nothing of ours and the store no dataset."""
-    given = {"targets": "truth", "predictions": "said", "evaluator_config": PLACED, **options}
+    given = {"targets": "truth", "predictions": "predicted", "evaluator_config": PLACED, **options}
     with pytest.raises(kind, match=f"(?s){message}"):
         runs.evaluate(data, **given)
     run = runs.last_run()
@@ -323,16 +323,16 @@ def refused(kind: type[Exception], message: str, data: pd.DataFrame, **options: 
         assert store.dataset_names() == []
 
 
-def test_a_frame_without_mistakes_is_judged() -> None:
+def test_a_frame_without_mistakes_is_evaluated() -> None:
     """Half the fires are found; what follows differs from this by one mistake."""
-    run = runs.evaluate(frame(), targets="truth", predictions="said", evaluator_config=PLACED)
+    run = runs.evaluate(frame(), targets="truth", predictions="predicted", evaluator_config=PLACED)
     assert runs.metrics(run)["mAR_100"] == 0.5
 
 
-def test_a_frame_of_json_texts_is_judged() -> None:
+def test_a_frame_of_json_texts_is_evaluated() -> None:
     """As a CSV file gives it."""
-    texts = {name: list(map(json.dumps, frame()[name])) for name in ("truth", "said")}
-    given = {"targets": "truth", "predictions": "said", "evaluator_config": PLACED}
+    texts = {name: list(map(json.dumps, frame()[name])) for name in ("truth", "predicted")}
+    given = {"targets": "truth", "predictions": "predicted", "evaluator_config": PLACED}
     assert runs.metrics(runs.evaluate(frame(**texts), **given))["mAR_100"] == 0.5
 
 
@@ -369,10 +369,10 @@ def boxes(*box: Any) -> list[dict[str, Any]]:
         ("row 1, .*'b': .*inhomogeneous",
          {"truth": [[], {"boxes": [[0, 0, 1, 1], [0, 0, 1]], "labels": ["a", "b"]}, []]}),
         ("row 1, .*'b': Expecting", {"truth": ["[]", "[{broken", "[]"]}),
-        ("'b'.*None is a NoneType; say", {"said": [[], None, []]}),
-        (r"'b'.*bbox \[0, 0, 5\]", {"said": [[], boxes(0, 0, 5), []]}),
-        ("'b'.*has no score", {"said": [[], FOUND, []]}),
-        ("'b'.*score 7", {"said": [[], [{**FOUND[0], "score": 7}], []]}),
+        ("'b'.*None is a NoneType; say", {"predicted": [[], None, []]}),
+        (r"'b'.*bbox \[0, 0, 5\]", {"predicted": [[], boxes(0, 0, 5), []]}),
+        ("'b'.*has no score", {"predicted": [[], FOUND, []]}),
+        ("'b'.*score 7", {"predicted": [[], [{**FOUND[0], "score": 7}], []]}),
         ("'b' occurs twice, in rows 1 and 2", {"image": ["a", "b", "b"]}),
         (r"row 1 has no uid \(nan\)", {"image": ["a", np.nan, "b"]}),
         (r"row 1 has no uid \(''\)", {"image": ["a", "", "b"]}),
@@ -395,17 +395,17 @@ def test_empty_cells_are_absent_metadata() -> None:
         share=[np.nan, 0.5, 1.0],
         boxes=[[1], [2], None],
     )
-    runs.evaluate(data, targets="truth", predictions="said", evaluator_config=PLACED)
+    runs.evaluate(data, targets="truth", predictions="predicted", evaluator_config=PLACED)
     with velour.open_store() as store:
-        told = {datum.uid: datum.metadata for datum in store.load_dataset("frames").datums}
-    assert told["a"] == {"hour": 23, "sensor": "x"}
-    assert sorted(told["b"]) == ["share", "taken"]
-    assert told["c"] == {"hour": 1, "share": 1.0}
+        by_uid = {datum.uid: datum.metadata for datum in store.load_dataset("frames").datums}
+    assert by_uid["a"] == {"hour": 23, "sensor": "x"}
+    assert sorted(by_uid["b"]) == ["share", "taken"]
+    assert by_uid["c"] == {"hour": 1, "share": 1.0}
 
 
 def test_mlflow_itself_stops_at_an_empty_first_cell() -> None:
     """It hashes the columns before it asks us, and has no words for this one."""
-    given = {"targets": "truth", "predictions": "said", "evaluator_config": PLACED}
+    given = {"targets": "truth", "predictions": "predicted", "evaluator_config": PLACED}
     with pytest.raises(TypeError, match="unhashable"):
         runs.evaluate(frame(truth=[None, FOUND, []]), **given)
     assert runs.metrics(runs.last_run()) == {}
@@ -417,30 +417,32 @@ COLUMNS = {"targets": "truth", "uid": "image", "latitude": "lat", "longitude": "
 
 
 @pytest.mark.usefixtures("no_inference")
-def test_a_frame_as_a_dataset_of_ours_is_judged_without_inference() -> None:
+def test_a_frame_as_a_dataset_of_ours_is_evaluated_without_inference() -> None:
     dataset = mlflow.data.from_velour(
-        frame(), predictions="said", model="finder", name="frames", **COLUMNS
+        frame(), predictions="predicted", model="finder", name="frames", **COLUMNS
     )
     run = runs.evaluate(dataset)
     assert runs.metrics(run)["mAR_100"] == 0.5
     assert runs.evaluation_json(run)["model"] == "finder"
-    plain = runs.evaluate(frame(), targets="truth", predictions="said", evaluator_config=PLACED)
+    plain = runs.evaluate(
+        frame(), targets="truth", predictions="predicted", evaluator_config=PLACED
+    )
     certificates = [runs.evaluation_json(which)["certificate"] for which in (run, plain)]
     assert certificates[0] == certificates[1]
 
 
 def test_a_frame_as_a_dataset_of_ours_says_what_is_wrong() -> None:
     def make(data: pd.DataFrame, **options: Any) -> None:
-        mlflow.data.from_velour(data, **{"predictions": "said", **COLUMNS, **options})
+        mlflow.data.from_velour(data, **{"predictions": "predicted", **COLUMNS, **options})
 
     with pytest.raises(BadDataset, match="row 0, ground truth of datum 'a': None is a NoneType"):
         make(frame(truth=[None, FOUND, []]))
     with pytest.raises(BadDataset, match="row 1, prediction of datum 'b': None is a NoneType"):
-        make(frame(said=[[], None, []]))
+        make(frame(predicted=[[], None, []]))
     with pytest.raises(UnknownName, match="column 'truths': did you mean 'truth'"):
         make(frame(), targets="truths")
-    with pytest.raises(UnknownName, match="column 'sad': did you mean 'said'"):
-        make(frame(), predictions="sad")
+    with pytest.raises(UnknownName, match="column 'predict': did you mean 'predicted'"):
+        make(frame(), predictions="predict")
     with pytest.raises(UnknownName, match="did you mean 'latitude'"):
         make(frame(), lattitude="lat")
     with pytest.raises(InvalidInput, match="targets= names the column of ground truth"):

@@ -36,8 +36,8 @@ Box = list[float]
 
 def cell(*boxes: Box, score: float | None = None) -> list[dict[str, Any]]:
     """A cell of a frame, in COCO's terms."""
-    said = {} if score is None else {"score": score}
-    return [{"label": "fire", "bbox": box, **said} for box in boxes]
+    predicted = {} if score is None else {"score": score}
+    return [{"label": "fire", "bbox": box, **predicted} for box in boxes]
 
 
 def find_half(frame: pd.DataFrame) -> list[Any]:
@@ -57,7 +57,7 @@ def finds_half() -> mlflow.pyfunc.PythonModel:
 # What is logged
 
 
-def test_static_predictions_are_judged_and_their_metrics_logged_once() -> None:
+def test_static_predictions_are_evaluated_and_their_metrics_logged_once() -> None:
     run = runs.evaluate(fires(HALF))
     assert runs.metrics(run)["mAR_100"] == 0.5
     assert runs.metrics(run)["mAP"] == pytest.approx(51 / 101)
@@ -101,14 +101,16 @@ def test_the_evaluation_of_the_tag_is_in_the_store() -> None:
 
 
 def test_the_artifacts_give_back_predictions_and_evaluation() -> None:
-    said = fires(HALF, "sharp")
-    run = runs.evaluate(said)
+    predicted = fires(HALF, "sharp")
+    run = runs.evaluate(predicted)
     assert runs.artifacts(run) == ["velour/evaluation.json", "velour/predictions.parquet"]
     restored = read_predictions(runs.download(run, "velour/predictions.parquet"), fires())
-    told = runs.evaluation_json(run)
-    assert restored.predictions_digest == said.predictions_digest == told["predictions_digest"]
-    assert (restored.model, told["model"]) == ("sharp", "sharp")
-    values = {item["name"]: item["value"] for item in told["metrics"] if item["label"] is None}
+    metrics = runs.evaluation_json(run)
+    assert (
+        restored.predictions_digest == predicted.predictions_digest == metrics["predictions_digest"]
+    )
+    assert (restored.model, metrics["model"]) == ("sharp", "sharp")
+    values = {item["name"]: item["value"] for item in metrics["metrics"] if item["label"] is None}
     assert (values["mAR_100"], values["mAP_large"]) == (0.5, None)
 
 
@@ -137,19 +139,19 @@ def test_predictions_of_every_kind_survive_the_artifact(tmp_path: Any) -> None:
     labels = [velour.Label("class", "fire", 0.7), velour.Label("color", "red", 0.2)]
     mask = np.eye(5, dtype=bool)
     parts = velour.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(3, 3, 4.5, 4)])
-    said = [
+    annotations = [
         velour.Annotation(labels, polygon=velour.Polygon([ring, hole])),
         velour.Annotation(labels[:1], multipolygon=parts, metadata={"seen": dt.date(2026, 1, 2)}),
         velour.Annotation(labels[:1], raster=velour.Raster(mask), area=3.5, is_crowd=True),
         velour.Annotation(labels, bounding_box=velour.BoundingBox.from_xywh(0.1, 0.2, 0.7, 1e-9)),
         velour.Annotation(labels[1:]),
     ]
-    predictions = [velour.Prediction(velour.Datum("20"), said)]
-    judged = fires().with_predictions(predictions, "many kinds")
-    write_predictions(judged, tmp_path / "said.parquet")
-    restored = read_predictions(tmp_path / "said.parquet", fires())
-    assert restored.predictions_digest == judged.predictions_digest
-    assert list(restored.predicted) == list(judged.predicted)
+    predictions = [velour.Prediction(velour.Datum("20"), annotations)]
+    dataset = fires().with_predictions(predictions, "many kinds")
+    write_predictions(dataset, tmp_path / "predicted.parquet")
+    restored = read_predictions(tmp_path / "predicted.parquet", fires())
+    assert restored.predictions_digest == dataset.predictions_digest
+    assert list(restored.predicted) == list(dataset.predicted)
 
 
 def test_a_model_that_finds_nothing_leaves_an_empty_artifact() -> None:
@@ -200,7 +202,7 @@ def test_the_same_predictions_in_two_runs_are_two_rows_where_all_are_shown() -> 
     assert runs.metrics(first) == runs.metrics(second)
 
 
-def test_where_in_the_configuration_judges_only_its_datums() -> None:
+def test_where_in_the_configuration_evaluates_only_its_datums() -> None:
     """Of two images by night, one's fire is found."""
     run = runs.evaluate(fires(["2"]), evaluator_config={"where": NIGHT})
     assert runs.metrics(run)["mAR_100"] == 0.5
@@ -210,10 +212,10 @@ def test_where_in_the_configuration_judges_only_its_datums() -> None:
 def test_parameters_in_the_configuration_reach_the_evaluator() -> None:
     """The left half of a fire is found at an overlap of 0.5, not at 0.75."""
     found = [velour.Prediction(velour.Datum("2"), [annotation(ITS_LEFT_HALF, score=0.9)])]
-    said = fires(images=["2"]).with_predictions(found, "left")
+    predicted = fires(images=["2"]).with_predictions(found, "left")
     given = {"parameters": {"iou_thresholds": [0.75]}}
-    assert runs.metrics(runs.evaluate(said))["mAR_100"] == pytest.approx(0.1)
-    assert runs.metrics(runs.evaluate(said, evaluator_config=given))["mAR_100"] == 0.0
+    assert runs.metrics(runs.evaluate(predicted))["mAR_100"] == pytest.approx(0.1)
+    assert runs.metrics(runs.evaluate(predicted, evaluator_config=given))["mAR_100"] == 0.0
 
 
 def test_the_store_in_the_configuration_is_the_one_that_is_written(tmp_path: Any) -> None:
@@ -246,10 +248,12 @@ def test_a_function_is_asked_with_one_row_a_datum() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(lambda said: said, id="list"),
-        pytest.param(lambda said: pd.Series(said), id="series"),
-        pytest.param(lambda said: pd.DataFrame({"boxes": said}), id="frame"),
-        pytest.param(lambda said: [np.array(item, dtype=object) for item in said], id="arrays"),
+        pytest.param(lambda predicted: predicted, id="list"),
+        pytest.param(lambda predicted: pd.Series(predicted), id="series"),
+        pytest.param(lambda predicted: pd.DataFrame({"boxes": predicted}), id="frame"),
+        pytest.param(
+            lambda predicted: [np.array(item, dtype=object) for item in predicted], id="arrays"
+        ),
     ],
 )
 def test_a_model_may_answer_in_many_forms(answer: Callable[[list[Any]], Any]) -> None:
@@ -274,9 +278,9 @@ def test_a_logged_model_gets_its_metrics_once_on_run_and_model() -> None:
     run = runs.evaluate(fires(), model=f"models:/{logged.model_id}")
     assert runs.metrics(run)["mAR_100"] == 0.5
     assert runs.history_lengths(run) == {1}
-    told = mlflow.get_logged_model(logged.model_id).metrics
-    assert sorted(metric.key for metric in told) == sorted(runs.metrics(run))
-    assert {(item.dataset_name, item.dataset_digest) for item in told} == {
+    metrics = mlflow.get_logged_model(logged.model_id).metrics
+    assert sorted(metric.key for metric in metrics) == sorted(runs.metrics(run))
+    assert {(item.dataset_name, item.dataset_digest) for item in metrics} == {
         ("fires", fires().digest[:32])
     }
     assert [item.model_id for item in mlflow.get_run(run).inputs.model_inputs] == [logged.model_id]
@@ -306,7 +310,7 @@ def plain_frame(uids: list[str] | None = None) -> pd.DataFrame:
             "hour": [{"2": 23}.get(uid, 12) for uid in uids],
             "taken": [pd.Timestamp("2026-03-01T12:00") if uid == "2" else pd.NaT for uid in uids],
             "truth": [cell(boxes[uid]) for uid in uids],
-            "said": [cell(boxes[uid], score=0.9) if uid != "20" else [] for uid in uids],
+            "predicted": [cell(boxes[uid], score=0.9) if uid != "20" else [] for uid in uids],
         }
     )
 
@@ -314,9 +318,11 @@ def plain_frame(uids: list[str] | None = None) -> pd.DataFrame:
 PLACED = {"dataset": "frames", "uid": "uid", "latitude": "lat", "longitude": "lon"}
 
 
-def test_a_plain_frame_is_judged_row_by_row_in_any_order() -> None:
+def test_a_plain_frame_is_evaluated_row_by_row_in_any_order() -> None:
     """Three of four fires are found, each where its own row says."""
-    run = runs.evaluate(plain_frame(), targets="truth", predictions="said", evaluator_config=PLACED)
+    run = runs.evaluate(
+        plain_frame(), targets="truth", predictions="predicted", evaluator_config=PLACED
+    )
     assert runs.metrics(run)["mAR_100"] == 0.75
     assert runs.history_lengths(run) == {1}
     with velour.open_store() as store:
@@ -330,9 +336,9 @@ def test_a_plain_frame_is_judged_row_by_row_in_any_order() -> None:
 
 
 def test_a_function_is_asked_about_a_plain_frame_in_its_own_order() -> None:
-    answers = dict(zip(plain_frame()["uid"], plain_frame()["said"], strict=True))
+    answers = dict(zip(plain_frame()["uid"], plain_frame()["predicted"], strict=True))
     run = runs.evaluate(
-        plain_frame().drop(columns="said"),
+        plain_frame().drop(columns="predicted"),
         model=lambda frame: [answers[uid] for uid in frame["uid"]],
         targets="truth",
         evaluator_config=PLACED,
@@ -341,14 +347,16 @@ def test_a_function_is_asked_about_a_plain_frame_in_its_own_order() -> None:
 
 
 def test_a_plain_frame_can_be_ranked_by_place() -> None:
-    runs.evaluate(plain_frame(), targets="truth", predictions="said", evaluator_config=PLACED)
+    runs.evaluate(plain_frame(), targets="truth", predictions="predicted", evaluator_config=PLACED)
     (row,) = velour.rank("mAR_100", dataset="frames", where=NEAR_BOSTON)
     assert (row.value, row.datums) == (pytest.approx(2 / 3), 3)
 
 
 def test_a_plain_frame_without_uids_numbers_its_rows() -> None:
-    frame = plain_frame()[["truth", "said"]]
-    runs.evaluate(frame, targets="truth", predictions="said", evaluator_config={"dataset": "bare"})
+    frame = plain_frame()[["truth", "predicted"]]
+    runs.evaluate(
+        frame, targets="truth", predictions="predicted", evaluator_config={"dataset": "bare"}
+    )
     with velour.open_store() as store:
         assert store.load_dataset("bare").uids == ("0", "1", "2", "3")
 
@@ -414,8 +422,8 @@ def test_several_evaluators_work_side_by_side(monkeypatch: pytest.MonkeyPatch) -
             return True
 
         def evaluate(self, *, dataset: Any, **_: Any) -> EvaluationResult:
-            told = sum(map(len, dataset.labels_data))
-            return EvaluationResult({"fires": told, "shape": len(dataset.features_data)}, {})
+            metrics = sum(map(len, dataset.labels_data))
+            return EvaluationResult({"fires": metrics, "shape": len(dataset.features_data)}, {})
 
     monkeypatch.setitem(_model_evaluation_registry._registry, "counts", Counts)
     with mlflow.start_run():
@@ -502,7 +510,7 @@ def test_answers_that_cannot_be_read_are_refused(message: str, answers: Any) -> 
     ("message", "change", "config"),
     [
         ("datum '20'.*None is a NoneType; say", {"truth": [cell([0, 0, 1, 1]), None, [], []]}, {}),
-        ("datum '20'.*nan is a float; say", {"said": [[], np.nan, [], []]}, {}),
+        ("datum '20'.*nan is a float; say", {"predicted": [[], np.nan, [], []]}, {}),
         ("datum uid '2' occurs twice", {"uid": ["2", "2", "10", "20"]}, {}),
         ("unknown column 'latitude'.*did you mean 'lat'", {}, {"latitude": "latitude"}),
         ("row 2 has no uid", {"uid": ["2", "10", None, "20"]}, {}),
@@ -517,13 +525,13 @@ def test_frames_that_cannot_be_read_are_refused(
         f"(?s){message}",
         plain_frame().assign(**change),
         targets="truth",
-        predictions="said",
+        predictions="predicted",
         evaluator_config={**PLACED, **config},
     )
 
 
 def test_a_frame_without_ground_truth_or_predictions_is_refused() -> None:
-    refused(BadDataset, "a column of ground truth", plain_frame(), predictions="said")
+    refused(BadDataset, "a column of ground truth", plain_frame(), predictions="predicted")
     refused(BadDataset, "nothing to evaluate", plain_frame(), targets="truth")
     refused(BadDataset, "nothing to evaluate", fires())
 

@@ -29,7 +29,7 @@ PLAIN = {"uid": "uid", "dataset": "plain", "report": False}
 def judge(config: dict[str, Any] | None = None, task: str = TASK, **options: Any) -> str:
     """Evaluate what a model says of a plain frame."""
     given = {"evaluator_config": {**PLAIN, **(config or {})}, "targets": "truth", **options}
-    answers = TASKS[task].said
+    answers = TASKS[task].outputs
     model = given.pop("model", lambda frame: [answers[uid] for uid in frame["uid"]])
     return runs.evaluate(frame_of(task), model=model, model_type=task, **given)
 
@@ -79,10 +79,10 @@ def test_extra_metrics_see_static_predictions_and_plain_labels() -> None:
 
     task = "tabular-classification"
     run = runs.evaluate(
-        frame_of(task, said=True),
+        frame_of(task, predicted=True),
         model_type=task,
         targets="truth",
-        predictions="said",
+        predictions="predicted",
         evaluator_config=PLAIN,
         extra_metrics=[make_metric(eval_fn=own, greater_is_better=True, name="own")],
     )
@@ -177,8 +177,8 @@ def test_artifacts_are_in_the_result_and_see_extra_metrics() -> None:
     def sums(eval_df: pd.DataFrame, metrics: Any) -> Any:
         return None
 
-    def told(eval_df: pd.DataFrame, metrics: Any, folder: str) -> dict[str, Any]:
-        return {"told": sorted(metrics)}
+    def names(eval_df: pd.DataFrame, metrics: Any, folder: str) -> dict[str, Any]:
+        return {"names": sorted(metrics)}
 
     metric = make_metric(eval_fn=found, greater_is_better=True, name="agree")
     with mlflow.start_run():
@@ -187,10 +187,10 @@ def test_artifacts_are_in_the_result_and_see_extra_metrics() -> None:
             model_type=TASK,
             evaluators="velour",
             extra_metrics=[metric],
-            custom_artifacts=[told],
+            custom_artifacts=[names],
         )
-    assert {"velour_evaluation", "told"} <= set(result.artifacts)
-    assert {"agree", "mAR_100"} <= set(result.artifacts["told"].content)
+    assert {"velour_evaluation", "names"} <= set(result.artifacts)
+    assert {"agree", "mAR_100"} <= set(result.artifacts["names"].content)
     assert result.metrics["agree"] == pytest.approx(1.0)
 
 
@@ -217,8 +217,8 @@ def test_a_metric_that_mlflow_refuses_is_sanitised_there_and_kept_in_the_store(
         headline = (name,)
 
         def measure(self, *given: Any, **more: Any) -> list[Metric]:
-            told = super().measure(*given, **more)
-            return [Metric(name, item.value) for item in told if item.name == "mAP"]
+            names = super().measure(*given, **more)
+            return [Metric(name, item.value) for item in names if item.name == "mAP"]
 
     monkeypatch.setitem(installed().evaluators, TASK, Renamed())
     run = runs.evaluate(fires(["2", "10"]), evaluator_config={"report": False})

@@ -48,17 +48,17 @@ def volumes() -> list[Any]:
 
 
 def test_a_frame_of_arrays() -> None:
-    data = frame(truth=TRUTH, said=PREDICTED)
-    assert evaluated(data, targets="truth", predictions="said") == pytest.approx(ACCURACY)
+    data = frame(truth=TRUTH, predicted=PREDICTED)
+    assert evaluated(data, targets="truth", predictions="predicted") == pytest.approx(ACCURACY)
 
 
 def test_a_frame_of_paths(tmp_path: Path) -> None:
     paths = {
         side: [str(write_png(tmp_path / side / f"{len(image)}.png", image)) for image in images]
-        for side, images in (("truth", TRUTH), ("said", PREDICTED))
+        for side, images in (("truth", TRUTH), ("predicted", PREDICTED))
     }
     data = frame(**paths)
-    assert evaluated(data, targets="truth", predictions="said") == pytest.approx(ACCURACY)
+    assert evaluated(data, targets="truth", predictions="predicted") == pytest.approx(ACCURACY)
 
 
 def test_a_function_gives_numbers_or_scores() -> None:
@@ -77,8 +77,8 @@ def test_a_function_about_a_dataset_of_label_images() -> None:
 
 def test_a_frame_becomes_a_dataset_with_its_names() -> None:
     data = mlflow.data.from_velour(
-        frame(truth=TRUTH, said=PREDICTED),
-        targets="truth", predictions="said", uid="uid", labels=NAMES, name="street",
+        frame(truth=TRUTH, predicted=PREDICTED),
+        targets="truth", predictions="predicted", uid="uid", labels=NAMES, name="street",
     )  # fmt: skip
     assert data.velour.labels == (("class", "road"), ("class", "car"), ("class", "void"))
     assert evaluated(data) == pytest.approx(ACCURACY)

@@ -17,7 +17,7 @@ from mlflow.models.evaluation.validation import ModelValidationFailedException
 import velour_plugin as velour
 from tests import mlflow_runs as runs
 from tests.fires import fires
-from tests.five_tasks import RING, TASKS, UIDS, answering, dataset_of, frame_of
+from tests.five_tasks import SQUARE, TASKS, UIDS, answering, dataset_of, frame_of
 from tests.model_server import ask, gateway, served
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
 
@@ -49,12 +49,12 @@ def assert_judged(run: str, task: str) -> None:
 
 @EVERY_TASK
 def test_static_predictions(task: str) -> None:
-    assert_judged(judge(task, frame_of(task, said=True), predictions="said"), task)
+    assert_judged(judge(task, frame_of(task, predicted=True), predictions="predicted"), task)
 
 
 @EVERY_TASK
 def test_a_function(task: str) -> None:
-    answers = TASKS[task].said
+    answers = TASKS[task].outputs
     model = lambda frame: [answers[uid] for uid in frame["uid"]]  # noqa: E731
     assert_judged(judge(task, frame_of(task), model=model), task)
 
@@ -63,7 +63,7 @@ def test_a_function(task: str) -> None:
 def test_a_loaded_model_in_batches_gives_what_it_gives_at_once(task: str, tmp_path: Path) -> None:
     """The store computes an evaluation once: equal answers have one id."""
     mlflow.pyfunc.save_model(
-        tmp_path / "model", python_model=answering(TASKS[task].said), pip_requirements=[]
+        tmp_path / "model", python_model=answering(TASKS[task].outputs), pip_requirements=[]
     )
     model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
     run, batched = (
@@ -79,20 +79,20 @@ def test_a_loaded_model_in_batches_gives_what_it_gives_at_once(task: str, tmp_pa
 def test_the_uri_of_a_logged_model(task: str) -> None:
     """On the run and on the logged model, once each; the model is called by its name."""
     logged = mlflow.pyfunc.log_model(
-        name="answers", python_model=answering(TASKS[task].said), pip_requirements=[]
+        name="answers", python_model=answering(TASKS[task].outputs), pip_requirements=[]
     )
     run = runs.evaluate(dataset_of(task), model=f"models:/{logged.model_id}", model_type=task)
     assert_judged(run, task)
-    told = [metric.key for metric in mlflow.get_logged_model(logged.model_id).metrics]
-    assert len(told) == len(set(told))
-    assert TASKS[task].metric in told
+    names = [metric.key for metric in mlflow.get_logged_model(logged.model_id).metrics]
+    assert len(names) == len(set(names))
+    assert TASKS[task].metric in names
     assert runs.evaluation_json(run)["model"] == f"answers@{logged.model_id[:10]}"
 
 
 def test_a_registered_version_is_the_logged_model_behind_it() -> None:
     logged = mlflow.pyfunc.log_model(
         name="answers",
-        python_model=answering(TASKS["object-detection"].said),
+        python_model=answering(TASKS["object-detection"].outputs),
         pip_requirements=[],
         registered_model_name="finder",
     )
@@ -120,7 +120,7 @@ def test_static_predictions_of_a_model_that_mlflow_does_not_hold() -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One model server for all tasks."""
     model = tmp_path_factory.mktemp("served") / "model"
-    answers = {task: dict(known.said) for task, known in TASKS.items()}
+    answers = {task: dict(known.outputs) for task, known in TASKS.items()}
     mlflow.pyfunc.save_model(model, python_model=answering(answers), pip_requirements=[])
     with served(model) as url:
         yield url
@@ -153,8 +153,8 @@ def test_a_chat_endpoint_may_answer_in_json(monkeypatch: pytest.MonkeyPatch) -> 
     data["chat"] = [{"messages": [{"role": "user", "content": uid}]} for uid in data["uid"]]
 
     def answer(_: str, request: Any) -> Any:
-        said = TASKS[task].said[request["messages"][0]["content"]]
-        return {"choices": [{"message": {"content": json.dumps(said)}}]}
+        predicted = TASKS[task].outputs[request["messages"][0]["content"]]
+        return {"choices": [{"message": {"content": json.dumps(predicted)}}]}
 
     with gateway(answer, "llm/v1/chat") as target:
         monkeypatch.setenv("MLFLOW_DEPLOYMENTS_TARGET", target)
@@ -170,7 +170,7 @@ def test_a_model_is_asked_about_the_slice_only() -> None:
 
     def model(frame: pd.DataFrame) -> list[Any]:
         asked.extend(frame["uid"])
-        return [TASKS["object-detection"].said[uid] for uid in frame["uid"]]
+        return [TASKS["object-detection"].outputs[uid] for uid in frame["uid"]]
 
     run = judge(
         "object-detection", frame_of("object-detection"), {"where": "hour > 20"}, model=model
@@ -280,7 +280,7 @@ def test_masks_are_read_batch_by_batch_into_runs_of_pixels() -> None:
     def model(frame: pd.DataFrame) -> list[Any]:
         return [[{**item, "segmentation": square.copy(), "score": 0.5}] for _ in frame["uid"]]
 
-    truth = [[{"label": "fire", "segmentation": [RING]}]] * count
+    truth = [[{"label": "fire", "segmentation": SQUARE}]] * count
     data = pd.DataFrame({"uid": list(map(str, range(count))), "truth": truth})
     judge("instance-segmentation", data, model=lambda frame: [[]] * len(frame))  # imports
     tracemalloc.start()
@@ -292,4 +292,4 @@ def test_masks_are_read_batch_by_batch_into_runs_of_pixels() -> None:
 
 def test_every_uid_is_asked_about() -> None:
     """The data of this file are what they say they are."""
-    assert all(set(known.truth) == set(known.said) == set(UIDS) for known in TASKS.values())
+    assert all(set(known.truth) == set(known.outputs) == set(UIDS) for known in TASKS.values())

@@ -37,7 +37,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def judged(model: str = "small", run_id: str | None = None, **config: Any) -> str:
+def evaluated_run(model: str = "small", run_id: str | None = None, **config: Any) -> str:
     return runs.evaluate(predicted(harbour(), model), run_id, model, evaluator_config=config)
 
 
@@ -66,7 +66,7 @@ def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_numbers_about_labels_and_slices_are_metrics() -> None:
     """They are those of the store: a slice's metric is that of its datums."""
-    run = judged()
+    run = evaluated_run()
     logged = runs.metrics(run)
     by_label = {
         one["label"][1]: one["value"]
@@ -84,7 +84,7 @@ def test_numbers_about_labels_and_slices_are_metrics() -> None:
 
 
 def test_the_caller_chooses_slices_and_how_many_labels() -> None:
-    logged = runs.metrics(judged(slices=["port"], classes=1))
+    logged = runs.metrics(evaluated_run(slices=["port"], classes=1))
     assert sum("_by_class/" in name for name in logged) == 1
     assert {name for name in logged if "_by_" in name and "class" not in name} == {
         "mAP_by_port/Boston",
@@ -106,27 +106,27 @@ def test_a_wish_that_cannot_be_met_is_refused_before_anything_is_logged(
     config: dict[str, Any], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
-        judged(**config)
+        evaluated_run(**config)
     run = runs.last_run()
     assert (runs.metrics(run), files(run), runs.artifacts(run)) == ({}, set(), [])
 
 
 def test_what_was_compared_is_a_parameter_of_the_run(caplog: pytest.LogCaptureFixture) -> None:
     """MLflow keeps the first value: another one is a warning, or has a name of its own."""
-    run, outlines = judged(), {"parameters": {"iou_type": "polygon"}}
+    run, outlines = evaluated_run(), {"parameters": {"iou_type": "polygon"}}
     assert mlflow.get_run(run).data.params == {"iou_type": "box"}
-    judged(run_id=run)
+    evaluated_run(run_id=run)
     assert warned(caplog) == []
-    judged(run_id=run, **outlines)
+    evaluated_run(run_id=run, **outlines)
     assert any("this evaluation has iou_type polygon" in message for message in warned(caplog))
-    judged(run_id=run, metric_prefix="outlines/", **outlines)
+    evaluated_run(run_id=run, metric_prefix="outlines/", **outlines)
     params = {"iou_type": "box", "outlines/iou_type": "polygon"}
     assert mlflow.get_run(run).data.params == params
 
 
 def test_precision_at_each_percent_of_recall_is_a_history() -> None:
     """A curve of 101 steps for each label; its mean is the label's AP at that IoU."""
-    run = judged()
+    run = evaluated_run()
     client = mlflow.MlflowClient()
     for label in LABELS:
         history = client.get_metric_history(run, f"precision_at_recall/{label}")
@@ -140,16 +140,16 @@ def test_curves_stay_off_the_logged_model() -> None:
     model = mlflow.create_external_model(name="small")
     mlflow.set_active_model(model_id=model.model_id)
     try:
-        run = judged()
+        run = evaluated_run()
     finally:
         mlflow.clear_active_model()
-    told = mlflow.get_logged_model(model.model_id).metrics or []
-    assert not [metric.key for metric in told if metric.key.startswith(runs.CURVES)]
+    logged = mlflow.get_logged_model(model.model_id).metrics or []
+    assert not [metric.key for metric in logged if metric.key.startswith(runs.CURVES)]
     assert "precision_at_recall/boat" in mlflow.get_run(run).data.metrics
 
 
 def test_tables_are_read_by_mlflow_and_compare_by_their_first_two_columns() -> None:
-    run = judged()
+    run = evaluated_run()
     labels = table(run, "velour_per_class.json")
     assert list(labels[0])[:3] == ["label", "AP_50", "datums"]
     for row in labels:
@@ -182,7 +182,7 @@ def test_tables_are_in_the_result() -> None:
 
 
 def test_the_worst_images_are_drawn_where_they_can_be_found(pictures: Path) -> None:
-    run = judged(images=str(pictures))
+    run = evaluated_run(images=str(pictures))
     client = mlflow.MlflowClient()
     drawn = [item.path for item in client.list_artifacts(run, "images")]
     assert len(drawn) == 20  # ten, whole and small
@@ -198,12 +198,12 @@ def test_images_that_are_not_there_are_left_out_with_a_word(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "empty").mkdir()
-    run = judged(images=str(tmp_path / "empty"))
+    run = evaluated_run(images=str(tmp_path / "empty"))
     assert any("found 0 of the 10 worst images" in line for line in warned(caplog))
     assert "velour_report.html" in files(run)
     assert "mlflow.loggedImages" not in tags(run)
     caplog.clear()
-    judged("large")  # nobody asked for images: nothing to say
+    evaluated_run("large")  # nobody asked for images: nothing to say
     assert warned(caplog) == []
 
 
@@ -212,7 +212,7 @@ def test_the_note_says_numbers_and_leads_to_files_and_keeps_what_people_wrote() 
         pass
     run = started.info.run_id
     for model in ("small", "small", "large"):
-        judged(model, run)
+        evaluated_run(model, run)
         note = tags(run)[NOTE]
         assert note.startswith("Trained on Tuesday.\n\n<!-- velour -->")
         assert note.count("<!-- velour -->") == 1
@@ -228,13 +228,13 @@ def test_evaluating_again_in_one_run_replaces_what_the_first_left(
     pictures: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Tables are not appended to, files that are not written again go, metrics become NaN."""
-    run = judged("small", images=str(pictures))
+    run = evaluated_run("small", images=str(pictures))
     curve = mlflow.MlflowClient().get_metric_history(run, "precision_at_recall/boat")
     before = runs.metrics(run)
     with mlflow.start_run(run_id=run):
         mlflow.log_metric("loss_by_epoch", 1.0)
         mlflow.log_table({"mine": [1]}, "mine.json")
-    judged("large", run, slices=[])
+    evaluated_run("large", run, slices=[])
     assert len(table(run, "velour_per_class.json")) == len(LABELS)
     assert files(run) == {
         "mine.json",
@@ -255,9 +255,9 @@ def test_evaluating_again_in_one_run_replaces_what_the_first_left(
 
 
 def test_the_same_evaluation_again_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    run = judged()
+    run = evaluated_run()
     before, note = runs.metrics(run), tags(run)[NOTE]
-    judged(run_id=run)
+    evaluated_run(run_id=run)
     assert (runs.metrics(run), tags(run)[NOTE]) == (before, note)
     assert len(mlflow.MlflowClient().get_metric_history(run, "precision_at_recall/boat")) == 101
     assert warned(caplog) == []
@@ -267,7 +267,7 @@ def test_an_experiment_gets_one_saved_view_and_keeps_what_people_make_of_it(
     pictures: Path,
 ) -> None:
     client = mlflow.MlflowClient()
-    judged("small", images=str(pictures))
+    evaluated_run("small", images=str(pictures))
     experiment = client.get_experiment("0")
     view = json.loads(experiment.tags[VIEW])
     state = json.loads(zlib.decompress(base64.b64decode(view["state"].removeprefix("deflate;"))))
@@ -290,7 +290,7 @@ def test_an_experiment_gets_one_saved_view_and_keeps_what_people_make_of_it(
     assert "viewStateShareKey=velourobjectdetection" in experiment.tags[NOTE]
     client.set_experiment_tag("0", VIEW, "theirs")
     client.set_experiment_tag("0", NOTE, "theirs")
-    judged("large")
+    evaluated_run("large")
     kept = client.get_experiment("0").tags
     assert (kept[VIEW], kept[NOTE]) == ("theirs", "theirs")
 
@@ -298,7 +298,7 @@ def test_an_experiment_gets_one_saved_view_and_keeps_what_people_make_of_it(
 def test_the_note_of_an_experiment_begins_with_the_views_of_all_its_tasks() -> None:
     client = mlflow.MlflowClient()
     client.set_experiment_tag("0", NOTE, "About harbours.")
-    judged("small")
+    evaluated_run("small")
     masks = drawn_dataset({"a": ("rrrc", "rrrr"), "b": ("rc", "cr")})
     runs.evaluate(masks, name="small", model_type="semantic-segmentation")
     first, second, *others = client.get_experiment("0").tags[NOTE].splitlines()[1:]
@@ -309,19 +309,19 @@ def test_the_note_of_an_experiment_begins_with_the_views_of_all_its_tasks() -> N
 
 def test_a_report_shows_the_other_models_of_the_dataset() -> None:
     """Not the older run of one of them."""
-    judged("small")
-    judged("small")
-    assert 'id="leaderboard"' not in report_of(judged("small"))
-    page = report_of(judged("large"))
+    evaluated_run("small")
+    evaluated_run("small")
+    assert 'id="leaderboard"' not in report_of(evaluated_run("small"))
+    page = report_of(evaluated_run("large"))
     section = page[page.index('<section id="leaderboard"') : page.index('<section id="figures"')]
     assert section.index("large") < section.index("this run") < section.index("small")
     assert section.count("<tr>") == 3
 
 
 def test_a_model_has_one_colour_and_no_other_model_has_it() -> None:
-    first = {model: tags(judged(model))["mlflow.runColor"] for model in MODELS}
+    first = {model: tags(evaluated_run(model))["mlflow.runColor"] for model in MODELS}
     assert len(set(first.values())) == len(MODELS)
-    assert tags(judged("small", classes=3))["mlflow.runColor"] == first["small"]
+    assert tags(evaluated_run("small", classes=3))["mlflow.runColor"] == first["small"]
 
 
 @pytest.mark.parametrize(
@@ -343,16 +343,16 @@ def test_a_decoration_that_fails_is_a_warning_and_the_numbers_are_logged(
     def fails(*given: Any, **more: Any) -> None:
         raise RuntimeError("no paint left")
 
-    run = judged(report=name == "delete_outdated_files")
+    run = evaluated_run(report=name == "delete_outdated_files")
     monkeypatch.setattr(module, name, fails)
-    run = judged(run_id=run)
+    run = evaluated_run(run_id=run)
     assert runs.metrics(run)["mAP"] > 0
     assert runs.artifacts(run) == ["velour/evaluation.json", "velour/predictions.parquet"]
     assert any("no paint left" in line for line in warned(caplog))
 
 
 def test_without_a_report_there_are_numbers_only() -> None:
-    run = judged(report=False)
+    run = evaluated_run(report=False)
     assert "AP_50_by_class/boat" in runs.metrics(run)
     assert files(run) == set()
     assert NOTE not in tags(run)
@@ -372,7 +372,7 @@ def of_every_task() -> dict[str, velour.Dataset]:
         ],
         "vectors",
     )
-    said = [
+    predictions = [
         velour.Prediction(
             datum, [velour.Annotation([velour.Label("class", "a")], embedding=rng.normal(size=4))]
         )
@@ -387,7 +387,7 @@ def of_every_task() -> dict[str, velour.Dataset]:
         "image-classification": dataset_of_arrays(rng.integers(0, 3, 20), scores),
         "tabular-classification": dataset_of_arrays(rng.random((20, 3)) < 0.5, scores),
         "semantic-segmentation": drawn_dataset({"a": ("rrrc rr..", "rrcc r..r")}),
-        "embedding": vectors.with_predictions(said, "model"),
+        "embedding": vectors.with_predictions(predictions, "model"),
     }
 
 
@@ -415,14 +415,14 @@ def test_names_that_mlflow_would_refuse_are_spelled_otherwise() -> None:
         velour.Annotation([velour.Label("class", name)], velour.BoundingBox(0, at, 9, at + 9))
         for at, name in enumerate(labels)
     ]
-    said = [
+    predictions = [
         velour.Annotation([velour.Label("class", name, 0.9)], velour.BoundingBox(0, at, 9, at + 9))
         for at, name in enumerate(labels)
     ]
     datums = [velour.Datum(str(at), {"road/kind": ("..", "b")[at % 2]}) for at in range(4)]
     dataset = velour.Dataset.from_groundtruths(
         [velour.GroundTruth(datum, boxes) for datum in datums], "roads"
-    ).with_predictions([velour.Prediction(datum, said) for datum in datums], "model")
+    ).with_predictions([velour.Prediction(datum, predictions) for datum in datums], "model")
     logged = runs.metrics(runs.evaluate(dataset))
     assert {name for name in logged if "_by_" in name} == {
         "AP_50_by_class/car_truck",

@@ -44,8 +44,8 @@ def twelve(found: Collection[int] | None = None, extra: int = 0) -> velour.Datas
     dataset = velour.Dataset.from_groundtruths(truths, "fires")
     if found is None:
         return dataset
-    said = [velour.Prediction(datums[uid], [FOUND]) for uid in found]
-    return dataset.with_predictions(said, f"finds {len(found)}")
+    predictions = [velour.Prediction(datums[uid], [FOUND]) for uid in found]
+    return dataset.with_predictions(predictions, f"finds {len(found)}")
 
 
 def register(dataset: velour.Dataset | None, *aliases: str) -> str:
@@ -53,8 +53,8 @@ def register(dataset: velour.Dataset | None, *aliases: str) -> str:
     with mlflow.start_run() as run:
         logged = mlflow.create_external_model(name="fires", source_run_id=run.info.run_id)
     if dataset is not None:
-        told = {"run_id": run.info.run_id, "model_id": logged.model_id}
-        runs.evaluate(dataset, **told, evaluator_config={"report": False})
+        record_of = {"run_id": run.info.run_id, "model_id": logged.model_id}
+        runs.evaluate(dataset, **record_of, evaluator_config={"report": False})
     number = mlflow.register_model(f"models:/{logged.model_id}", "fires").version
     for alias in aliases:
         mlflow.MlflowClient().set_registered_model_alias("fires", alias, number)
@@ -116,12 +116,16 @@ def test_force_moves_it_and_the_version_says_so() -> None:
     promotion = decide(force=True, where=NIGHT)
     assert (promotion.moved, promotion.forced) == (True, True)
     assert champion() == 2
-    told = record(2)
-    assert told["evaluation_id"] == runs.tags(run)["velour.evaluation_id"]
-    assert (told["metric"], told["dataset"], told["label"]) == ("mAR_100", "fires", None)
-    assert told["value"] == pytest.approx(4 / 6)
-    assert (told["forced"], told["p"], told["from"]) == (True, 1.0, 1)
-    assert json.loads(told["where"]) == {"op": "=", "args": [{"property": "night"}, True]}
+    record_of = record(2)
+    assert record_of["evaluation_id"] == runs.tags(run)["velour.evaluation_id"]
+    assert (record_of["metric"], record_of["dataset"], record_of["label"]) == (
+        "mAR_100",
+        "fires",
+        None,
+    )
+    assert record_of["value"] == pytest.approx(4 / 6)
+    assert (record_of["forced"], record_of["p"], record_of["from"]) == (True, 1.0, 1)
+    assert json.loads(record_of["where"]) == {"op": "=", "args": [{"property": "night"}, True]}
     assert "by force: the lead" in promotion.reason
 
 
@@ -200,7 +204,7 @@ def test_a_dry_run_writes_nothing() -> None:
     assert "would move from fires/1 to fires/2" in promotion.reason
 
 
-def test_versions_that_were_not_judged_on_these_data_are_left_out_and_named() -> None:
+def test_versions_that_were_not_evaluated_on_these_data_are_left_out_and_named() -> None:
     register(twelve([0]))
     register(None)
     register(twelve(range(13), extra=1))
@@ -211,7 +215,7 @@ def test_versions_that_were_not_judged_on_these_data_are_left_out_and_named() ->
     assert "fires/2: not evaluated on fires v2, left out." in notes
 
 
-def test_a_champion_that_was_not_judged_on_these_data_keeps_the_alias() -> None:
+def test_a_champion_that_was_not_evaluated_on_these_data_keeps_the_alias() -> None:
     register(twelve(EVERY), "champion")
     register(twelve(range(13), extra=1))
     promotion = decide()
@@ -243,7 +247,7 @@ def test_names_that_do_not_exist_are_refused_with_the_nearest() -> None:
     assert champion() is None
 
 
-def test_a_model_that_was_never_judged_is_refused() -> None:
+def test_a_model_that_was_never_evaluated_is_refused() -> None:
     register(None)
     with velour.open_store() as store:
         store.save_dataset(twelve())
@@ -285,7 +289,7 @@ def test_evaluations_are_found_from_a_version_and_the_other_way_round() -> None:
     assert runs_of("models:/fires") == sorted([run, other])
 
 
-def test_a_model_that_is_judged_in_another_run_is_found_there() -> None:
+def test_a_model_that_is_evaluated_in_another_run_is_found_there() -> None:
     """One run trains, another evaluates ``models:/m-…``, a third evaluates something else."""
     with mlflow.start_run() as training:
         logged = mlflow.create_external_model(name="m", source_run_id=training.info.run_id)
@@ -300,7 +304,7 @@ def test_a_model_that_is_judged_in_another_run_is_found_there() -> None:
     ]
 
 
-def test_a_run_that_judges_another_model_than_it_made_is_not_its_own() -> None:
+def test_a_run_that_evaluates_another_model_than_it_made_is_not_its_own() -> None:
     """A run trains a model and judges the one before it, to compare."""
     old = mlflow.create_external_model(name="old")
     mlflow.register_model(f"models:/{old.model_id}", "old")
@@ -366,8 +370,8 @@ def test_champion_and_shadow_are_compared_side_by_side() -> None:
     asked = ("--metric", "mAR_100", "--by", "night", "--permutations", "50")
     lines = call("compare", *pair, *asked).stdout.splitlines()
     assert lines[0] == f"{pair[0]} (first) and {pair[1]} (second) on fires"
-    told = json.loads(call("compare", *pair, *asked, "--json").stdout)["rows"]
-    by_night = {row["about"]: row["difference"] for row in told}
+    record_of = json.loads(call("compare", *pair, *asked, "--json").stdout)["rows"]
+    by_night = {row["about"]: row["difference"] for row in record_of}
     assert (by_night["night: True"], by_night["night: False"]) == (1.0, -1.0)
     board = call("rank", "mAR_100", "--dataset", "fires", "--runs", "models:/fires", "--json")
     assert len(json.loads(board.stdout)["rows"]) == 2

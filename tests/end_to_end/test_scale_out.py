@@ -42,8 +42,8 @@ def dataset() -> velour.Dataset:
         for number in range(40)
     ]
     truths = [velour.GroundTruth(datum, boxes(random, 5, False)) for datum in datums]
-    said = [velour.Prediction(datum, boxes(random, 9, True)) for datum in datums]
-    return velour.Dataset.from_groundtruths(truths, "grid").with_predictions(said, "model")
+    predictions = [velour.Prediction(datum, boxes(random, 9, True)) for datum in datums]
+    return velour.Dataset.from_groundtruths(truths, "grid").with_predictions(predictions, "model")
 
 
 def same(a: velour.Evaluation, b: velour.Evaluation) -> bool:

@@ -33,11 +33,10 @@ class CountObjects(velour.Evaluator):
     defaults = {"min_score": 0.0}
 
     def match(self, dataset, parameters):
-        said = dataset.predictions
-        said = said.take(said.score >= parameters["min_score"])
-        real, claimed = (
-            np.bincount(table.datum, minlength=len(dataset)) for table in (dataset.truth, said)
-        )
+        predictions = dataset.predictions
+        predictions = predictions.take(predictions.score >= parameters["min_score"])
+        tables = dataset.truth, predictions
+        real, claimed = (np.bincount(table.datum, minlength=len(dataset)) for table in tables)
         datums = {"datum": np.arange(len(dataset)), "off_by": np.abs(real - claimed)}
         labels = dataset.truth.labels
         return velour.Ledger(self.task, dataset.uids, labels, dict(parameters), {"datums": datums})
@@ -74,10 +73,10 @@ datums = [velour.Datum(str(uid), {"night": uid == 2}) for uid in (1, 2)]
 truth = [velour.GroundTruth(datum, annotations(2)) for datum in datums]
 dataset = velour.Dataset.from_groundtruths(truth, "fires")
 for model, counts in {"sees double": (4, 4), "misses one": (1, 2), "night owl": (0, 2)}.items():
-    said = [velour.Prediction(d, annotations(n, 0.9)) for d, n in zip(datums, counts)]
+    predictions = [velour.Prediction(d, annotations(n, 0.9)) for d, n in zip(datums, counts)]
     with mlflow.start_run() as run:
         mlflow.models.evaluate(
-            data=mlflow.data.from_velour(dataset.with_predictions(said, model)),
+            data=mlflow.data.from_velour(dataset.with_predictions(predictions, model)),
             model_type="count-objects",
             evaluators="velour",
         )
@@ -203,8 +202,8 @@ def install(
             archive.writestr(path, content)
         archive.writestr(f"{info}/entry_points.txt", f"[velour]\n{name} = {module}\n")
         archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        said = "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        archive.writestr(f"{info}/WHEEL", said)
+        tags = "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        archive.writestr(f"{info}/WHEEL", tags)
         archive.writestr(f"{info}/RECORD", "")
     pip = ("pip", "install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check")
     result = python("-m", *pip, "--target", str(site), str(wheel))
@@ -237,7 +236,7 @@ def velour_command(*arguments: str, site: Path) -> subprocess.CompletedProcess[s
     return python("-c", "from velour_plugin.cli import main; main()", *arguments, site=site)
 
 
-def test_a_strangers_evaluator_judges_through_mlflow_and_ranks(site: Path) -> None:
+def test_a_strangers_evaluator_evaluates_through_mlflow_and_ranks(site: Path) -> None:
     """Off by 2 and 2, by 1 and 0, by 2 and 0: the smallest mean comes first."""
     install("count-objects", site)
     result = python("-c", dedent(SESSION), site=site)

@@ -52,10 +52,10 @@ def answers(
     versions = {kind: store.save_dataset(dataset) for kind, store in stores.items()}
     for node in filters:
         mask = select(node, dataset.datums, name)
-        said = {"python": [uid for uid, keep in zip(dataset.uids, mask, strict=True) if keep]}
+        answers_of = {"python": [uid for uid, keep in zip(dataset.uids, mask, strict=True) if keep]}
         for kind, store in stores.items():
-            said[kind] = list(store.select_datums(versions[kind], node).uids)
-        yield said
+            answers_of[kind] = list(store.select_datums(versions[kind], node).uids)
+        yield answers_of
 
 
 def conditions(node: Node) -> Iterator[Call]:
@@ -87,9 +87,9 @@ def disagreements(
     """Each filter that is not answered alike, with the answers."""
     nodes = [node for node in map(parse_filter, asked) if node is not None]
     return [
-        (spelled, said)
-        for spelled, said in zip(asked, answers(stores, datums, nodes), strict=True)
-        if not said["python"] == said["sqlite"] == said["postgis"]
+        (spelled, answers_of)
+        for spelled, answers_of in zip(asked, answers(stores, datums, nodes), strict=True)
+        if not answers_of["python"] == answers_of["sqlite"] == answers_of["postgis"]
     ]
 
 
@@ -181,6 +181,15 @@ EXAMPLES: dict[str, tuple[list[Any], list[Any]]] = {
         [5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 0.1, -0.0, 0],
         ["a > 0", "a = 0", "a >= 1e308", "a = 0.1", "a < 1e-300"],
     ),
+    "arithmetic that would overflow is unknown": (
+        [-1e300, 1e308, 1.0, 1e-300, -1e-300, 0, 7, 1e150, 1e151, 5e-324],
+        [
+            "a * 1e300 * 1e300 > 0", "a * 1e300 * 1e300 < 0", "a + 1e308 > 0", "a - 1e308 < 0",
+            "a / 1e-300 > 0", "1e308 * a > 0", "a * a > 0", "a * a * a * a > 0", "a / a = 1",
+            "a > 1e200 * 1e200", "a < 1e150 * 1e150", "a * 1e150 > 1e150", "1 / a > 0",
+            "a BETWEEN a * 1e300 AND a * 1e300", "a IN (a * 1e300, 7)",
+        ],
+    ),
     "LIKE has two special characters": (
         ["a%b", "a_b", "axb", "a\\b", "a\\\\b", "AXB", "a\nb", "a💡b", "a.b", "ab"],
         [
@@ -210,8 +219,8 @@ EXAMPLES: dict[str, tuple[list[Any], list[Any]]] = {
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_is_answered_alike(stores: dict[str, Store], example: str) -> None:
     """What went wrong once, or what databases are known to disagree about."""
-    said, asked = EXAMPLES[example]
-    datums = [velour.Datum(str(place), {"a": value}) for place, value in enumerate(said)]
+    answers_of, asked = EXAMPLES[example]
+    datums = [velour.Datum(str(place), {"a": value}) for place, value in enumerate(answers_of)]
     assert (
         disagreements(
             stores, datums, [*asked, *(strategies.call("not", _json(one)) for one in asked)]
@@ -239,10 +248,10 @@ def test_names_are_texts_like_others(stores: dict[str, Store]) -> None:
 
 def test_a_key_may_have_the_name_of_a_property(stores: dict[str, Store]) -> None:
     """What every datum has is meant; what lies deeper is metadata."""
-    said = {"uid": {"x": 1}, "dataset": 1, "location": {"x": 1}}
+    answers_of = {"uid": {"x": 1}, "dataset": 1, "location": {"x": 1}}
     asked = ["uid = '1'", "uid.x = 1", "uid.x IS NULL", "location.x = 1", "metadata.dataset = 1",
              "location IS NULL", "metadata.uid = '1'"]  # fmt: skip
-    datums = [velour.Datum("1", said), velour.Datum("2", {}, (1, 1))]
+    datums = [velour.Datum("1", answers_of), velour.Datum("2", {}, (1, 1))]
     assert disagreements(stores, datums, asked) == []
 
 
@@ -299,8 +308,8 @@ def test_a_place_is_within_nothing_of_itself(stores: dict[str, Store]) -> None:
         point = shapely.geometry.mapping(shapely.Point(same))
         asked = parse_filter(strategies.call("dwithin", strategies.LOCATION, point, 0, "m"))
         assert asked is not None
-        (said,) = answers(stores, datums, [asked])
-        assert said == {"python": ["1"], "sqlite": ["1"], "postgis": ["1"]}, (place, same)
+        (answers_of,) = answers(stores, datums, [asked])
+        assert answers_of == {"python": ["1"], "sqlite": ["1"], "postgis": ["1"]}, (place, same)
 
 
 ACROSS = shapely.MultiPolygon([shapely.box(179, -18, 180, -16), shapely.box(-180, -18, -179, -16)])
@@ -332,8 +341,8 @@ def test_places_across_the_antimeridian_are_found(
     ]
     asked = parse_filter(where)
     assert asked is not None
-    (said,) = answers(stores, datums, [asked])
-    assert said == {"python": expected, "sqlite": expected, "postgis": expected}
+    (answers_of,) = answers(stores, datums, [asked])
+    assert answers_of == {"python": expected, "sqlite": expected, "postgis": expected}
 
 
 @settings(max_examples=200)

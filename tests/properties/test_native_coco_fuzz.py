@@ -72,8 +72,8 @@ def test_a_damaged_file_is_refused_or_read_as_json_reads_it(seed: int) -> None:
     except (native_coco.MalformedCoco, native_coco.UseJson):
         return
     assert expected is not None
-    said = expected.get("annotations", []) if as_truth else expected
-    assert_records(records, said, damaged)
+    entries = expected.get("annotations", []) if as_truth else expected
+    assert_records(records, entries, damaged)
 
 
 def number(rng: np.random.Generator) -> str:
@@ -187,10 +187,10 @@ def damage(rng: np.random.Generator, text: bytearray) -> None:
 
 
 def assert_records(
-    records: native_coco.CocoRecords, said: list[dict[str, Any]], text: bytes
+    records: native_coco.CocoRecords, entries: list[dict[str, Any]], text: bytes
 ) -> None:
-    assert len(records) == len(said)
-    for row, one in enumerate(said):
+    assert len(records) == len(entries)
+    for row, one in enumerate(entries):
         assert records.image[row] == one["image_id"]
         assert records.label[row] == one["category_id"]
         box = one.get("bbox")
@@ -204,22 +204,22 @@ def assert_records(
         assert_region(records, row, one.get("segmentation"), text)
 
 
-def assert_region(records: native_coco.CocoRecords, row: int, said: Any, text: bytes) -> None:
+def assert_region(records: native_coco.CocoRecords, row: int, entries: Any, text: bytes) -> None:
     start, stop = records.region_start[row], records.region_stop[row]
     region = records.region[row]
-    if said is None:
+    if entries is None:
         assert region == native_coco.NO_REGION
-    elif isinstance(said, list):
+    elif isinstance(entries, list):
         assert region == native_coco.POLYGONS
-        assert json.loads(text[start:stop]) == said
+        assert json.loads(text[start:stop]) == entries
     else:
-        assert records.size[row].tolist() == said.get("size", [-1, -1])
-        if isinstance(said["counts"], str):
+        assert records.size[row].tolist() == entries.get("size", [-1, -1])
+        if isinstance(entries["counts"], str):
             assert region == native_coco.COMPRESSED
-            assert json.loads(b'"' + text[start:stop] + b'"') == said["counts"]
+            assert json.loads(b'"' + text[start:stop] + b'"') == entries["counts"]
         else:
             assert region == native_coco.COUNTS
-            assert json.loads(text[start:stop]) == said["counts"]
+            assert json.loads(text[start:stop]) == entries["counts"]
 
 
 @pytest.mark.parametrize("seed", range(200))

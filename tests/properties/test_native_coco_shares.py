@@ -85,9 +85,9 @@ def test_regions_that_begin_late_are_in_their_rows(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("VELOUR_THREADS", "2")
     plain = {"image_id": 1, "category_id": 2, "score": 0.5, "extra": "x" * 100}
     drawn = plain | {"segmentation": {"size": [3, 4], "counts": "abc"}}
-    said = [plain] * 9_000 + [drawn, plain, drawn]
-    text = json.dumps(said).encode()
-    assert_records(native_coco.read_results(text), said, text)
+    entries = [plain] * 9_000 + [drawn, plain, drawn]
+    text = json.dumps(entries).encode()
+    assert_records(native_coco.read_results(text), entries, text)
 
 
 @pytest.mark.parametrize("digits", range(15, 21))

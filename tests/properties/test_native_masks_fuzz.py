@@ -129,16 +129,16 @@ def test_masks_match_as_numpy_matches_them(seed: int) -> None:
     assert_same_tables(tables, decoded)
     order = ledger_order(sides[1].label, score, labels)
     datum, label = sides[1].datum[order], sides[1].label[order]
-    said = [theirs[row] for row in order]
+    detections = [theirs[row] for row in order]
     cells = matching.cells_of(sides[0].datum, sides[0].label, datum, label, datums)
     kept = cells.rank < 5
     pairs = matching.overlapping_pairs(
         cells,
         np.flatnonzero(kept),
-        lambda one, two: overlap.raster_ious(ours, said, crowd, one, two),
+        lambda one, two: overlap.raster_ious(ours, detections, crowd, one, two),
         min(grid.thresholds[0], 1 - 1e-10),
     )
-    least, sorted_masks = min(grid.thresholds[0], 1 - 1e-10), native_masks.masks_of(said)
+    least, sorted_masks = min(grid.thresholds[0], 1 - 1e-10), native_masks.masks_of(detections)
     found = native_pairs.overlapping_pairs(
         cells, np.flatnonzero(kept), (mine, sorted_masks), crowd, least
     )
@@ -154,7 +154,7 @@ def test_masks_match_as_numpy_matches_them(seed: int) -> None:
             "datum": datum[kept],
             "score": score[order][kept],
             "rank": cells.rank[kept].astype(np.uint16),
-            "areas": grid.bits_of_areas(overlap.raster_areas(said)[kept]),
+            "areas": grid.bits_of_areas(overlap.raster_areas(detections)[kept]),
         },
         "matches": {
             "detection": (np.cumsum(kept) - 1)[row].astype(np.int32),

@@ -153,7 +153,7 @@ def test_missing_predictions_are_one_more_label_that_is_never_true(seed):
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("threshold", [0.5, 0.7])
-def test_sets_of_labels_are_judged_as_indicator_matrices(seed, threshold):
+def test_sets_of_labels_are_evaluated_as_indicator_matrices(seed, threshold):
     """Scores of a datum add up to anything; a label counts from the threshold on."""
     random = np.random.default_rng(seed)
     truth = random.random((150, 6)) < 0.3

@@ -39,12 +39,12 @@ def evaluated(truths: Sets, scores: Scores, **parameters: Any) -> Evaluation:
                                    for name in sorted(names)])
         for datum, names in zip(datums, [*truths, set()], strict=True)
     ]  # fmt: skip
-    said = [
+    predictions = [
         velour.Prediction(datum, [velour.Annotation([velour.Label("class", *item)])
                                   for item in sorted(of.items())])
         for datum, of in zip(datums, scores, strict=False)
     ]  # fmt: skip
-    dataset = velour.Dataset.from_groundtruths(truth, "pets").with_predictions(said, "m")
+    dataset = velour.Dataset.from_groundtruths(truth, "pets").with_predictions(predictions, "m")
     return velour.evaluate(dataset, "image-classification", parameters=parameters, save=False)
 
 

@@ -59,11 +59,11 @@ class Image:
 
     def __init__(self, data: Scene, image_id: int) -> None:
         self.truths = [t for t in data[0]["annotations"] if t["image_id"] == image_id]
-        said = [d for d in data[1] if d["image_id"] == image_id]
-        self.said = sorted(said, key=lambda item: -item["score"])
+        detections = [d for d in data[1] if d["image_id"] == image_id]
+        self.detections = sorted(detections, key=lambda item: -item["score"])
         self.found: dict[int, Json] = {}
         self.ignored: set[int] = set()
-        for place, detection in enumerate(self.said):
+        for place, detection in enumerate(self.detections):
             self._match(place, detection)
 
     def _match(self, place: int, detection: Json) -> None:
@@ -90,7 +90,7 @@ class Image:
     @property
     def wrong(self) -> list[int]:
         """Places of the false positives."""
-        return [place for place in range(len(self.said)) if place not in self.found]
+        return [place for place in range(len(self.detections)) if place not in self.found]
 
 
 def images(data: Scene) -> Iterator[Image]:
@@ -158,7 +158,7 @@ def _kinds(data: Scene) -> list[Kind]:
     for image in images(data):
         used = [id(truth) for truth in image.found.values()]
         for place in image.wrong:
-            detection = image.said[place]
+            detection = image.detections[place]
             best: dict[str, tuple[float, Json | None]] = {}
             for name in ("same", "other", "used"):
                 best[name] = max(
@@ -213,20 +213,20 @@ def _missed(data: Scene, kinds: list[Kind]) -> list[Json]:
 def _corrected(data: Scene, kinds: list[Kind], name: str) -> float | None:
     claims = _claims(kinds)
     changed = {id(detection): truth for _, detection, kind, truth in kinds if kind == name}
-    said = []
+    detections = []
     for detection in data[1]:
         if id(detection) not in changed:
-            said.append(detection)
+            detections.append(detection)
             continue
         truth = changed[id(detection)]
         if truth is not None and claims.get(id(truth)) is detection:
-            said.append({**detection, **{k: truth[k] for k in ("bbox", "category_id")}})
-    return _ap((data[0], said))
+            detections.append({**detection, **{k: truth[k] for k in ("bbox", "category_id")}})
+    return _ap((data[0], detections))
 
 
-def _without(data: Scene, truths: list[Json], said: list[Json]) -> float | None:
+def _without(data: Scene, truths: list[Json], detections: list[Json]) -> float | None:
     truth = copy.copy(data[0])
-    gone = {id(item) for item in [*truths, *said]}
+    gone = {id(item) for item in [*truths, *detections]}
     truth["annotations"] = [item for item in truth["annotations"] if id(item) not in gone]
     return _ap((truth, [item for item in data[1] if id(item) not in gone]))
 
@@ -261,7 +261,7 @@ def test_optimal_errors_are_the_least_over_all_thresholds(seed: int) -> None:
 def _lrp(data: Scene, number: int, truths: int) -> Iterator[tuple[float, ...]]:
     rows = []
     for image in images(data):
-        for place, detection in enumerate(image.said):
+        for place, detection in enumerate(image.detections):
             if detection["category_id"] == number and place not in image.ignored:
                 truth = image.found.get(place)
                 distance = None if truth is None else 1 - iou(detection, truth)
@@ -283,7 +283,7 @@ def test_best_f1_and_calibration(seed: int) -> None:
     rows = [
         (item["category_id"], item["score"], place in image.found)
         for image in images(data)
-        for place, item in enumerate(image.said)
+        for place, item in enumerate(image.detections)
         if place not in image.ignored
     ]
     real = Counter(t["category_id"] for t in data[0]["annotations"] if counts(t))
@@ -313,7 +313,7 @@ def test_the_confusion_matrix_is_put_together_by_falling_overlap(seed: int) -> N
     matrix = value(details(data, score_threshold=0.3, examples=1000), "confusion_matrix")
     expected: Counter[tuple[str, str]] = Counter()
     for image in images(data):
-        expected.update(_events([d for d in image.said if d["score"] >= 0.3], image.truths))
+        expected.update(_events([d for d in image.detections if d["score"] >= 0.3], image.truths))
     cells = {
         (row, column): count
         for row, counts_ in zip(matrix["rows"], matrix["counts"], strict=True)
@@ -322,26 +322,26 @@ def test_the_confusion_matrix_is_put_together_by_falling_overlap(seed: int) -> N
     }
     assert cells == expected
     for error in matrix["errors"]:
-        truth, said = error["truth"] or "background", error["predicted"] or "missed"
-        assert error["count"] == len(error["examples"]) == expected[truth, said]
+        truth, detections = error["truth"] or "background", error["predicted"] or "missed"
+        assert error["count"] == len(error["examples"]) == expected[truth, detections]
     assert matrix["errors_not_listed"] == 0
 
 
-def _events(said: list[Json], truths: list[Json]) -> Iterator[tuple[str, str]]:
+def _events(detections: list[Json], truths: list[Json]) -> Iterator[tuple[str, str]]:
     pairs = [
         (-iou(d, t), d["category_id"] != t["category_id"], -d["score"], place, number)
-        for place, d in enumerate(said)
+        for place, d in enumerate(detections)
         for number, t in enumerate(truths)
         if iou(d, t) >= 0.5
     ]
-    left, open_ = set(range(len(said))), {n for n, t in enumerate(truths) if counts(t)}
+    left, open_ = set(range(len(detections))), {n for n, t in enumerate(truths) if counts(t)}
     for _, _, _, place, number in sorted(pairs):
         if place in left and number in open_:
             left.discard(place)
             open_.discard(number)
-            yield str(truths[number]["category_id"]), str(said[place]["category_id"])
+            yield str(truths[number]["category_id"]), str(detections[place]["category_id"])
     for number in open_:
         yield str(truths[number]["category_id"]), "missed"
     for place in left:
         if not any(not counts(truths[n]) for _, _, _, p, n in pairs if p == place):
-            yield "background", str(said[place]["category_id"])
+            yield "background", str(detections[place]["category_id"])

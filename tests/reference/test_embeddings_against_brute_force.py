@@ -162,16 +162,16 @@ def test_fewer_candidates_than_asked_for_are_all_neighbours():
 
 
 @pytest.mark.parametrize(
-    ("vectors", "said"),
+    ("vectors", "message"),
     [
         ([1.0, 2.0], r"shape \(2,\)"),
         ([[1.0, np.nan]], "embedding 0 has NaN"),
         ([[1.0, 1.0], [0.0, 0.0]], "embedding 1 is all zero"),
     ],
 )
-def test_vectors_without_a_direction_are_refused(vectors, said):
+def test_vectors_without_a_direction_are_refused(vectors, message):
     """With the way out."""
-    with pytest.raises(InvalidInput, match=said):
+    with pytest.raises(InvalidInput, match=message):
         nearest(vectors, 1)
 
 

@@ -20,8 +20,8 @@ Lists = dict[int, list[int]]
 class FederatedEval(COCOeval):  # type: ignore[misc]
     """``LVISEval.evaluate_img``: what finds nothing of a partly annotated label is ignored."""
 
-    def __init__(self, truth: COCO, said: COCO, partial: Lists) -> None:
-        super().__init__(truth, said, "bbox")
+    def __init__(self, truth: COCO, detections: COCO, partial: Lists) -> None:
+        super().__init__(truth, detections, "bbox")
         self.partial = partial
 
     def evaluateImg(self, imgId: int, catId: int, aRng: Any, maxDet: int) -> Any:  # noqa: N802, N803
@@ -32,12 +32,12 @@ class FederatedEval(COCOeval):  # type: ignore[misc]
         return found
 
 
-def _expected(truth: Json, said: list[Json], absent: Lists, partial: Lists) -> Any:
+def _expected(truth: Json, detections: list[Json], absent: Lists, partial: Lists) -> Any:
     """``LVISEval._prepare``: detections of labels that nobody looked for are left out."""
     present = {(item["image_id"], item["category_id"]) for item in truth["annotations"]}
     known = [
         item
-        for item in said
+        for item in detections
         if (item["image_id"], item["category_id"]) in present
         or item["category_id"] in absent[item["image_id"]]
     ]
@@ -60,21 +60,21 @@ def _expected(truth: Json, said: list[Json], absent: Lists, partial: Lists) -> A
 @pytest.mark.parametrize("seed", range(40))
 def test_the_twelve_numbers(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    truth, said = random_boxes(rng)
+    truth, detections = random_boxes(rng)
     classes = [item["id"] for item in truth["categories"]]
     absent: Lists = {}
     partial: Lists = {}
     for image in truth["images"]:
         absent[image["id"]] = [number for number in classes if rng.random() < 0.4]
         partial[image["id"]] = [number for number in classes if rng.random() < 0.3]
-    dataset = dataset_of(truth, said)
+    dataset = dataset_of(truth, detections)
     datums = tuple(_told(datum, absent, partial) for datum in dataset.datums)
     dataset = velour.Dataset(
         "lvis", datums, dataset.truth, predictions=dataset.predictions, model="model"
     )
     evaluator, ledger = matched(dataset, federated=True)
     np.testing.assert_array_equal(
-        headline(evaluator.measure(ledger)), _expected(truth, said, absent, partial)
+        headline(evaluator.measure(ledger)), _expected(truth, detections, absent, partial)
     )
 
 

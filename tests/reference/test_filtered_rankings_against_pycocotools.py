@@ -39,11 +39,11 @@ def some_data(seed: int) -> Data:
     return distinct_scores(rng, data)
 
 
-def reduced(data: Data, truths: Keep = lambda _: True, said: Keep = lambda _: True) -> Data:
+def reduced(data: Data, truths: Keep = lambda _: True, kept: Keep = lambda _: True) -> Data:
     """The data without the annotations and detections that are not kept."""
     truth, detections = copy.deepcopy(data)
     truth["annotations"] = [item for item in truth["annotations"] if truths(item)]
-    return truth, [item for item in detections if said(item)]
+    return truth, [item for item in detections if kept(item)]
 
 
 def board_values(store: Store, **asked: Any) -> tuple[list[float], Leaderboard]:
@@ -66,7 +66,7 @@ def test_labels_and_higher_scores_are_read_from_ledgers(store: Store, seed: int)
     chosen = first_class(data)
     for where, less in (
         (f"label.value = '{chosen}'", _of_class(data, chosen)),
-        ("score >= 0.5", reduced(data, said=lambda item: item["score"] >= 0.5)),
+        ("score >= 0.5", reduced(data, kept=lambda item: item["score"] >= 0.5)),
         (
             f"label.value <> '{chosen}' AND score > 0.25",
             reduced(
@@ -95,7 +95,7 @@ def test_annotations_and_lower_scores_are_matched_again(store: Store, seed: int)
     area = float(np.median([item["area"] for item in data[0]["annotations"]]))
     for where, less in (
         (f"annotation.area >= {area}", reduced(data, lambda item: item["area"] >= area)),
-        ("score < 0.5", reduced(data, said=lambda item: item["score"] < 0.5)),
+        ("score < 0.5", reduced(data, kept=lambda item: item["score"] < 0.5)),
         (
             f"annotation.area < {area} AND score >= 0.3",
             reduced(data, lambda item: item["area"] < area, lambda item: item["score"] >= 0.3),

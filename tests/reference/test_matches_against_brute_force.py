@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import velour_plugin as velour
-from tests.coco_oracle import Json, dataset_of
+from tests.coco_oracle import Json, dataset_of, random_masks
 from tests.reference.test_detection_details_against_brute_force import (
     Image,
     Scene,
@@ -87,7 +87,7 @@ def expected(data: Scene, score: float) -> list[Match]:
     for image in images(high):
         for place, truth in image.found.items():
             if place not in image.ignored:
-                rows.append(row("true positive", "", truth, image.said[place]))
+                rows.append(row("true positive", "", truth, image.detections[place]))
         used = {id(truth) for truth in image.found.values()}
         for truth in image.truths:
             if counts(truth) and id(truth) not in used:
@@ -116,7 +116,16 @@ def _unexplained(match: Match) -> tuple[Any, ...]:
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("threshold", [0.5, 0.75, 1.0])
 def test_matches_are_what_precision_and_recall_count(seed: int, threshold: float) -> None:
-    evaluation = evaluated(scene(seed, False), iou_threshold=threshold, score_threshold=0.4)
+    check_counts(evaluated(scene(seed, False), iou_threshold=threshold, score_threshold=0.4))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_matches_of_masks_are_what_precision_and_recall_count(seed: int) -> None:
+    dataset = dataset_of(*random_masks(np.random.default_rng(seed)), masks=True)
+    check_counts(velour.evaluate(dataset, "instance-segmentation", save=False))
+
+
+def check_counts(evaluation: Evaluation) -> None:
     answer = velour.matches(evaluation, None)
     for _, label in evaluation.ledger.labels:
         own = Counter(item.outcome for item in answer if (item.prediction or item.truth) == label)

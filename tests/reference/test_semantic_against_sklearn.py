@@ -33,10 +33,10 @@ def drawn_pair(random: np.random.Generator, values: list[int]) -> tuple[Image, I
     blocks = random.choice(values, (-(-height // side), -(-width // side)))
     truth = np.kron(blocks, np.ones((side, side), int))[:height, :width].astype(np.uint8)
     truth[0, 0] = values[0]  # a truth that is all background does not say how large it is
-    said = np.roll(truth, random.integers(-3, 4, 2), (0, 1))
+    predicted = np.roll(truth, random.integers(-3, 4, 2), (0, 1))
     wrong = random.random(truth.shape) < 0.1
-    said[wrong] = random.choice(values, int(wrong.sum()))
-    return truth, said
+    predicted[wrong] = random.choice(values, int(wrong.sum()))
+    return truth, predicted
 
 
 def drawn_pairs(seed: int, values: list[int]) -> dict[str, tuple[Image, Image]]:
@@ -45,11 +45,13 @@ def drawn_pairs(seed: int, values: list[int]) -> dict[str, tuple[Image, Image]]:
 
 
 def flattened(pairs: dict[str, tuple[Image, Image]]) -> tuple[Image, Image]:
-    truth, said = zip(*pairs.values(), strict=True)
-    return tuple(np.concatenate([image.ravel() for image in side]) for side in (truth, said))
+    truth, predicted = zip(*pairs.values(), strict=True)
+    return tuple(np.concatenate([image.ravel() for image in side]) for side in (truth, predicted))
 
 
-def sklearn_scores(truth: Image, said: Image, letters: list[int]) -> dict[tuple[str, str], float]:
+def sklearn_scores(
+    truth: Image, predicted: Image, letters: list[int]
+) -> dict[tuple[str, str], float]:
     judges = {
         "IoU": jaccard_score,
         "Dice": f1_score,
@@ -62,7 +64,7 @@ def sklearn_scores(truth: Image, said: Image, letters: list[int]) -> dict[tuple[
         for name, judge in judges.items()
         for letter, score in zip(
             letters,
-            judge(truth, said, labels=letters, average=None, zero_division=0.0),
+            judge(truth, predicted, labels=letters, average=None, zero_division=0.0),
             strict=True,
         )
     }
@@ -72,9 +74,9 @@ def sklearn_scores(truth: Image, said: Image, letters: list[int]) -> dict[tuple[
 def test_scores_equal_scikit_learn(seed):
     """Background is a value to scikit-learn; its label scores are of the letters alone."""
     pairs = drawn_pairs(seed, [*LETTERS, BACKGROUND])
-    truth, said = flattened(pairs)
+    truth, predicted = flattened(pairs)
     ours = scores(ledger_of(dataset(pairs), boundary_width=None))
-    theirs = sklearn_scores(truth, said, LETTERS)
+    theirs = sklearn_scores(truth, predicted, LETTERS)
     for name, score in theirs.items():
         assert ours[name] == pytest.approx(score, abs=1e-15)
     iou, dice, recall = (
@@ -83,7 +85,7 @@ def test_scores_equal_scikit_learn(seed):
     assert ours["mIoU"] == pytest.approx(np.mean(iou))
     assert ours["mDice"] == pytest.approx(np.mean(dice))
     assert ours["mean_accuracy"] == pytest.approx(np.mean(recall))
-    assert ours["pixel_accuracy"] == accuracy_score(truth, said)
+    assert ours["pixel_accuracy"] == accuracy_score(truth, predicted)
     share = [np.mean(truth == letter) for letter in LETTERS]
     assert ours["fwIoU"] == pytest.approx(np.average(iou, weights=share))
 
@@ -93,13 +95,13 @@ def test_ignored_pixels_are_taken_from_both_sides(seed):
     """What is left is judged, and 'void' said of it is background."""
     void = ord("v")
     pairs = drawn_pairs(seed, [*LETTERS, BACKGROUND, void])
-    truth, said = flattened(pairs)
+    truth, predicted = flattened(pairs)
     left = truth != void
-    truth, said = truth[left], np.where(said == void, BACKGROUND, said)[left]
+    truth, predicted = truth[left], np.where(predicted == void, BACKGROUND, predicted)[left]
     ours = scores(ledger_of(dataset(pairs), ignore_label="v", boundary_width=None))
-    for name, score in sklearn_scores(truth, said, LETTERS).items():
+    for name, score in sklearn_scores(truth, predicted, LETTERS).items():
         assert ours[name] == pytest.approx(score, abs=1e-15)
-    assert ours["pixel_accuracy"] == accuracy_score(truth, said)
+    assert ours["pixel_accuracy"] == accuracy_score(truth, predicted)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -117,12 +119,12 @@ def test_label_images_are_counted_as_scikit_learn_counts_them(kind):
     """With numbers up to the largest of the type."""
     random = np.random.default_rng(7)
     values = np.array([0, 1, 5, np.iinfo(kind).max], kind)
-    truth, said = (random.choice(values, (40, 30)) for _ in range(2))
-    counts = pixel_confusion.confusion_of_labels(truth, said)
+    truth, predicted = (random.choice(values, (40, 30)) for _ in range(2))
+    counts = pixel_confusion.confusion_of_labels(truth, predicted)
     matrix = np.zeros((4, 4), int)
     at = [np.searchsorted(values, side) for side in (counts.truth, counts.predicted)]
     matrix[at[0], at[1]] = counts.pixels
-    assert (matrix == confusion_matrix(truth.ravel(), said.ravel(), labels=values)).all()
+    assert (matrix == confusion_matrix(truth.ravel(), predicted.ravel(), labels=values)).all()
     assert (counts.pixels > 0).all()
 
 
@@ -130,9 +132,9 @@ def eroded(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     return ndimage.binary_erosion(mask, SQUARE, iterations=width, border_value=0)
 
 
-def brute_boundaries(truth: Image, said: Image, label: int, width: int) -> list[int]:
+def brute_boundaries(truth: Image, predicted: Image, label: int, width: int) -> list[int]:
     """The seven counts of one label, by erosion and dilation of whole masks."""
-    masks = truth == label, said == label
+    masks = truth == label, predicted == label
     bands = [mask & ~eroded(mask, width) for mask in masks]
     lines = [mask & ~eroded(mask, 1) for mask in masks]
     near = [ndimage.binary_dilation(line, SQUARE, iterations=width) for line in lines]
@@ -144,10 +146,10 @@ def brute_boundaries(truth: Image, said: Image, label: int, width: int) -> list[
 def test_boundary_counts_equal_erosion_and_dilation(seed):
     """Bands up to wider than the image, images down to one pixel."""
     random = np.random.default_rng(seed)
-    truth, said = drawn_pair(random, [0, 1, 2, 3])
+    truth, predicted = drawn_pair(random, [0, 1, 2, 3])
     for width in (1, 2, int(random.integers(3, 20)), 200):
-        ours = boundaries.boundary_counts(truth, said, 3, width)
-        theirs = [brute_boundaries(truth, said, label, width) for label in range(3)]
+        ours = boundaries.boundary_counts(truth, predicted, 3, width)
+        theirs = [brute_boundaries(truth, predicted, label, width) for label in range(3)]
         assert ours.tolist() == theirs
 
 
@@ -178,9 +180,9 @@ def test_boundary_scores_equal_their_definition(seed):
     ours = scores(ledger_of(dataset(pairs), boundary_width=0.05))
     for letter in LETTERS:
         sums = np.zeros(7, int)
-        for truth, said in pairs.values():
+        for truth, predicted in pairs.values():
             width = max(1, round(0.05 * math.hypot(*truth.shape)))
-            sums += brute_boundaries(truth, said, letter, width)
+            sums += brute_boundaries(truth, predicted, letter, width)
         band = sums[2] / (sums[0] + sums[1] - sums[2])
         recall, precision = sums[5] / sums[3], sums[6] / sums[4]
         assert ours["boundary_iou", chr(letter)] == pytest.approx(band)

@@ -93,9 +93,11 @@ def build(
     scribble = [compiler, "-O2", "-fPIC", "-c", str(HERE / "scribble.c")]
     subprocess.run(scribble, cwd=folder, check=True)
     running = [subprocess.Popen(job, cwd=folder, stderr=subprocess.PIPE, text=True) for job in jobs]
-    said = [one.communicate()[1] for one in running]
+    errors = [one.communicate()[1] for one in running]
     if any(one.returncode for one in running):
-        raise Impossible(f"{compiler} cannot build with sanitizers: {''.join(said).strip()[-300:]}")
+        raise Impossible(
+            f"{compiler} cannot build with sanitizers: {''.join(errors).strip()[-300:]}"
+        )
 
 
 def attack(

@@ -39,7 +39,7 @@ def test_parts_are_named_alike_at_once_and_in_turn(parts: tuple[str, ...]) -> No
 
 
 def test_numbers_are_spelled_as_they_are() -> None:
-    said = {"b": 1.0, "a": -0.0, "c": 2.0**60, "e": 0.1, "d": 10**20, "f": True}
-    assert list(encode_metadata(said)) == sorted(said)
+    metadata = {"b": 1.0, "a": -0.0, "c": 2.0**60, "e": 0.1, "d": 10**20, "f": True}
+    assert list(encode_metadata(metadata)) == sorted(metadata)
     expected = '{"a":0,"b":1,"c":1152921504606846976,"d":100000000000000000000,"e":0.1,"f":true}'
-    assert canonical_json(encode_metadata(said)) == expected
+    assert canonical_json(encode_metadata(metadata)) == expected

@@ -120,7 +120,7 @@ def test_arrays_without_rows_are_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "message"),
     [
         (None, "None is a NoneType; say [] where there is nothing"),
         (float("nan"), "nan is a float; say [] where there is nothing"),
@@ -156,11 +156,11 @@ def test_arrays_without_rows_are_nothing() -> None:
         ({"fire": "high"}, "score 'high'"),
     ],
 )
-def test_a_cell_that_is_not_understood_names_its_datum(cell: Any, said: str) -> None:
+def test_a_cell_that_is_not_understood_names_its_datum(cell: Any, message: str) -> None:
     with pytest.raises(BadDataset) as refusal:
         read(cell)
     assert str(refusal.value).startswith("prediction of datum '7': ")
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert "Expected a list of velour.Annotation" in str(refusal.value)
 
 

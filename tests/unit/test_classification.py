@@ -204,7 +204,7 @@ def test_a_label_named_twice_has_its_higher_score():
     assert headline(again) == headline(once)
 
 
-def test_the_positive_label_is_judged_against_the_rest():
+def test_the_positive_label_is_evaluated_against_the_rest():
     """Two fires, one found, one false alarm."""
     data = dataset_of(
         {"1": "fire", "2": "fire", "3": "calm"}, {"1": "fire", "2": "calm", "3": "fire"}
@@ -216,7 +216,7 @@ def test_the_positive_label_is_judged_against_the_rest():
     assert "precision" not in headline(data)
 
 
-def test_label_keys_are_judged_apart_and_all_but_the_first_are_named():
+def test_label_keys_are_evaluated_apart_and_all_but_the_first_are_named():
     """The order is that of the dataset's labels; a datum counts where it has a truth."""
     animal, size = ("animal", "cat"), ("size", "big")
     data = dataset_of(

@@ -146,6 +146,11 @@ def test_decisions_are_counted_at_every_twentieth():
         "precision": 0.5,
         "recall": 0.5,
         "f1": 0.5,
+        "fn_misclassified": 0,
+        "fn_missing": 1,
+        "tn_correct": 0,
+        "tn_misclassified": 0,
+        "tn_missing": 1,
     }
     assert counts["precision"][-1] is None
 
@@ -153,7 +158,9 @@ def test_decisions_are_counted_at_every_twentieth():
 def test_without_scores_there_is_a_matrix_and_no_curve():
     ledger = ledger_of(dataset_of(CATS_AND_DOGS, {"1": "cat"}))
 
-    assert [metric.name for metric in EVALUATOR.details(ledger)] == ["confusion_matrix"]
+    names = {metric.name for metric in EVALUATOR.details(ledger)}
+
+    assert names == {"confusion_matrix", "decision_counts"}
 
 
 def test_sets_of_labels_have_curves_and_no_matrix():
@@ -162,7 +169,7 @@ def test_sets_of_labels_have_curves_and_no_matrix():
 
     names = {metric.name for metric in EVALUATOR.details(ledger)}
 
-    assert names == {"roc_curve", "precision_recall_curve", "threshold_counts"}
+    assert names == {"roc_curve", "precision_recall_curve", "threshold_counts", "decision_counts"}
 
 
 @pytest.mark.parametrize("many", [False, True])

@@ -112,9 +112,9 @@ def test_the_order_of_entries_does_not_matter(write: Write) -> None:
 
 def test_results_are_the_predictions_of_a_model(write: Write) -> None:
     data = velour.read_dataset(write(INSTANCES))
-    judged = data.with_predictions(write(RESULTS, "results.json"), model="yolo")
-    nine, ten = judged.predicted
-    assert judged.model == "yolo"
+    dataset = data.with_predictions(write(RESULTS, "results.json"), model="yolo")
+    nine, ten = dataset.predicted
+    assert dataset.model == "yolo"
     assert nine.annotations[0].labels == (velour.Label("class", "smoke", 0.25),)
     assert ten.annotations[0].labels == (velour.Label("class", "fire", 0.9),)
     assert ten.annotations[0].area == 12.0, "a detection's area is its box's, as in COCO"
@@ -124,14 +124,14 @@ def test_no_results_are_predictions_of_nothing(write: Write) -> None:
     data = velour.read_dataset(write(INSTANCES))
     with pytest.warns(velour.ReadingWarning, match="1 empty predictions"):
         data = data.with_predictions(write([], "results.json"), "m")
-    assert [len(said.annotations) for said in data.predicted] == [0, 0]
+    assert [len(message.annotations) for message in data.predicted] == [0, 0]
 
 
 def test_results_fit_a_part_of_the_dataset(write: Write) -> None:
     """What is said of images that were left out is left out."""
     ten = velour.read_dataset(write(INSTANCES)).subset(np.array([False, True]))
-    (said,) = ten.with_predictions(write(RESULTS, "results.json"), "m").predicted
-    assert [item.labels[0].score for item in said.annotations] == [0.9]
+    (message,) = ten.with_predictions(write(RESULTS, "results.json"), "m").predicted
+    assert [item.labels[0].score for item in message.annotations] == [0.9]
 
 
 def test_ids_may_be_text(write: Write) -> None:
@@ -318,11 +318,11 @@ BAD_INSTANCES: Mapping[str, tuple[Json, str, str]] = {
 
 @pytest.mark.parametrize("mistake", BAD_INSTANCES)
 def test_a_mistake_in_the_instances_is_named(write: Write, mistake: str) -> None:
-    content, said, rule = BAD_INSTANCES[mistake]
+    content, message, rule = BAD_INSTANCES[mistake]
     path = write(content)
     with pytest.raises(BadDataset) as refusal:
         velour.read_dataset(path)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert rule in str(refusal.value)
     if mistake != "empty":
         assert str(path) in str(refusal.value)
@@ -390,12 +390,12 @@ BAD_RESULTS: Mapping[str, tuple[Json, str, str]] = {
 
 @pytest.mark.parametrize("mistake", BAD_RESULTS)
 def test_a_mistake_in_the_results_is_named(write: Write, mistake: str) -> None:
-    content, said, rule = BAD_RESULTS[mistake]
+    content, message, rule = BAD_RESULTS[mistake]
     data, path = velour.read_dataset(write(INSTANCES)), write(content, "results.json")
     with pytest.raises(BadDataset) as refusal:
         data.with_predictions(path, model="yolo")
     assert f"{str(path)!r}" in str(refusal.value)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert rule in str(refusal.value)
 
 
@@ -491,8 +491,11 @@ def test_a_twin_of_a_category_that_nothing_uses_is_left_out(write: Write) -> Non
     with pytest.warns(velour.ReadingWarning, match="1 categories without annotations .*category 0"):
         data = velour.read_dataset(path)
     assert data.truth.labels == (("class", "fire"), ("class", "smoke"))
-    judged = data.with_predictions(write(RESULTS, "results.json"), "m")
-    assert [said.annotations[0].labels[0].value for said in judged.predicted] == ["smoke", "fire"]
+    dataset = data.with_predictions(write(RESULTS, "results.json"), "m")
+    assert [message.annotations[0].labels[0].value for message in dataset.predicted] == [
+        "smoke",
+        "fire",
+    ]
     with pytest.raises(BadDataset, match="category_id 0 is none of the 2"):
         data.with_predictions(write(changed(RESULTS, 0, category_id=0), "results.json"), "m")
 
@@ -527,8 +530,8 @@ def test_results_inside_an_object_are_taken_out(write: Write, key: str) -> None:
     data = velour.read_dataset(write(INSTANCES))
     plain = data.with_predictions(write(RESULTS, "results.json"), "m")
     with pytest.warns(velour.ReadingWarning, match="1 lists of results inside an object"):
-        judged = data.with_predictions(write({"info": {}, key: RESULTS}, "results.json"), "m")
-    assert judged.predictions_digest == plain.predictions_digest
+        dataset = data.with_predictions(write({"info": {}, key: RESULTS}, "results.json"), "m")
+    assert dataset.predictions_digest == plain.predictions_digest
 
 
 def test_results_in_an_instances_file_are_found_by_its_own_numbers(write: Write) -> None:
@@ -544,8 +547,8 @@ def test_results_in_an_instances_file_are_found_by_its_own_numbers(write: Write)
         ],
     }
     with pytest.warns(velour.ReadingWarning, match="1 lists of results inside an object"):
-        judged = data.with_predictions(write(renumbered, "results.json"), "m")
-    assert judged.predictions_digest == plain.predictions_digest
+        dataset = data.with_predictions(write(renumbered, "results.json"), "m")
+    assert dataset.predictions_digest == plain.predictions_digest
 
 
 def test_results_name_images_and_categories_by_id_name_or_file(write: Write) -> None:
@@ -554,8 +557,8 @@ def test_results_name_images_and_categories_by_id_name_or_file(write: Write) -> 
     named = [{**RESULTS[0], "image_id": "ten.jpg", "category_id": "2"},
              {**RESULTS[1], "image_id": "9", "category_id": "smoke"}]  # fmt: skip
     with pytest.warns(velour.ReadingWarning, match=r"(?s)2 ids written as.*1 categories named"):
-        judged = data.with_predictions(write(named, "results.json"), "m")
-    assert judged.predictions_digest == plain.predictions_digest
+        dataset = data.with_predictions(write(named, "results.json"), "m")
+    assert dataset.predictions_digest == plain.predictions_digest
 
 
 @pytest.mark.parametrize(
@@ -564,9 +567,9 @@ def test_results_name_images_and_categories_by_id_name_or_file(write: Write) -> 
 def test_a_score_is_read_as_it_is_meant(write: Write, score: Json, remark: str) -> None:
     data = velour.read_dataset(write(INSTANCES))
     with pytest.warns(velour.ReadingWarning, match=remark):
-        judged = data.with_predictions(write(changed(RESULTS, 0, score=score), "r.json"), "m")
-    assert judged.predictions is not None
-    assert max(judged.predictions.score) == min(float(score), 1)
+        dataset = data.with_predictions(write(changed(RESULTS, 0, score=score), "r.json"), "m")
+    assert dataset.predictions is not None
+    assert max(dataset.predictions.score) == min(float(score), 1)
     with pytest.raises(BadDataset, match="score True: expected a number"):
         data.with_predictions(write(changed(RESULTS, 0, score=True), "r.json"), "m")
 
@@ -627,13 +630,13 @@ def test_a_table_says_more_of_each_image(write: Write) -> None:
     """Numbers, booleans, days and moments have their type; an empty cell says nothing."""
     data = velour.read_dataset(write(INSTANCES), metadata=write(CSV, "images.csv"))
     nine, ten = (dict(datum.metadata) for datum in data.datums)
-    said = {"file_name": "nine.jpg", "height": 20, "width": 30}
+    message = {"file_name": "nine.jpg", "height": 20, "width": 30}
     assert nine == {
-        **said, "hour": 20, "share": 0.5, "night": True, "code": "007", "note": "dry, windy",
+        **message, "hour": 20, "share": 0.5, "night": True, "code": "007", "note": "dry, windy",
         "taken": EIGHT,
     }  # fmt: skip
     assert ten == {
-        **said, "file_name": "ten.jpg", "hour": 1, "night": False, "code": "1_000",
+        **message, "file_name": "ten.jpg", "hour": 1, "night": False, "code": "1_000",
         "taken": dt.date(2024, 6, 1),
     }  # fmt: skip
     assert [datum.location for datum in data.datums][1] is None
@@ -747,7 +750,7 @@ def test_names_keep_their_leading_zeros(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said", "way_out"),
+    ("name", "content", "message", "way_out"),
     [
         ("m.csv", "uid,hour\n77,20\n", "none of its 1 records", "uid, image_id or file_name"),
         ("m.csv", "picture,hour\n9,20\n", "names no datum", "its header is picture, hour"),
@@ -774,13 +777,13 @@ def test_names_keep_their_leading_zeros(write: Write) -> None:
     ],
 )
 def test_a_mistake_in_the_table_is_named(
-    write: Write, name: str, content: str, said: str, way_out: str
+    write: Write, name: str, content: str, message: str, way_out: str
 ) -> None:
     path = write(content, name)
     with pytest.raises(BadDataset) as refusal:
         velour.read_dataset(write(INSTANCES), metadata=path)
     assert str(path) in str(refusal.value)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert way_out in str(refusal.value)
 
 

@@ -45,18 +45,22 @@ def label(value: str = "fire", score: float | None = None, key: str = "class") -
 
 
 def annotation(**changed: Any) -> velour.Annotation:
-    said: dict[str, Any] = {
+    predictions: dict[str, Any] = {
         "labels": [label()],
         "bounding_box": BOX,
         "metadata": {"seen": "late"},
         "area": 3.0,
     }
-    return velour.Annotation(**{**said, **changed})
+    return velour.Annotation(**{**predictions, **changed})
 
 
 def datum(**changed: Any) -> velour.Datum:
-    said: dict[str, Any] = {"uid": "1", "metadata": {"hour": 20}, "location": (42.36, -71.03)}
-    return velour.Datum(**{**said, **changed})
+    predictions: dict[str, Any] = {
+        "uid": "1",
+        "metadata": {"hour": 20},
+        "location": (42.36, -71.03),
+    }
+    return velour.Datum(**{**predictions, **changed})
 
 
 def dataset(
@@ -228,11 +232,13 @@ def test_what_is_true_and_what_it_is_true_of_have_digests_of_their_own() -> None
 
 
 def test_predictions_have_a_digest_that_their_order_does_not_change() -> None:
-    said = [velour.Prediction(datum(uid=uid), [annotation()]) for uid in ("1", "2")]
+    predictions = [velour.Prediction(datum(uid=uid), [annotation()]) for uid in ("1", "2")]
     data = dataset()
-    forward, backward = (data.with_predictions(way, "m") for way in (said, said[::-1]))
+    forward, backward = (
+        data.with_predictions(way, "m") for way in (predictions, predictions[::-1])
+    )
     assert forward.predictions_digest == backward.predictions_digest
-    other = data.with_predictions([said[0]], "m")
+    other = data.with_predictions([predictions[0]], "m")
     assert other.predictions_digest != forward.predictions_digest
     assert forward.digest == data.digest
 
@@ -351,7 +357,7 @@ def test_a_subset_keeps_what_is_said_of_its_datums() -> None:
     second = data.subset(np.array([False, True]))
     assert second.uids == ("2",)
     assert [truth.annotations[0].area for truth in second.groundtruths] == [3.0]
-    assert [said.annotations[0].area for said in second.predicted] == [9.0]
+    assert [predictions.annotations[0].area for predictions in second.predicted] == [9.0]
     assert (second.model, second.name) == ("m", "fires")
     assert data.subset(np.array([True, True])).digest == data.digest
     assert len(data.subset(np.array([False, False]))) == 0
@@ -367,8 +373,8 @@ def test_a_prediction_is_for_a_datum_of_the_dataset_and_for_each_at_most_once() 
 
 
 def test_a_datum_without_prediction_is_one_on_which_nothing_was_found() -> None:
-    said = dataset().with_predictions([velour.Prediction(datum(), [annotation()])], "m")
-    assert [len(prediction.annotations) for prediction in said.predicted] == [1, 0]
+    predictions = dataset().with_predictions([velour.Prediction(datum(), [annotation()])], "m")
+    assert [len(prediction.annotations) for prediction in predictions.predicted] == [1, 0]
 
 
 def test_a_dataset_that_came_from_no_file_reads_none() -> None:
@@ -393,10 +399,12 @@ def test_without_predictions_there_is_nothing_predicted() -> None:
 @pytest.mark.parametrize("more", [{}, MORE])
 def test_objects_come_back_from_columns(region: str, more: dict[str, Any]) -> None:
     """Two labels on the region, one with a score, beside a datum with nothing."""
-    said = velour.Annotation([label(score=0.5), label("smoke")], **REGIONS[region], **more)
-    data = dataset().with_predictions([velour.Prediction(datum(), [said, annotation()])], "m")
+    predictions = velour.Annotation([label(score=0.5), label("smoke")], **REGIONS[region], **more)
+    data = dataset().with_predictions(
+        [velour.Prediction(datum(), [predictions, annotation()])], "m"
+    )
     first, second = data.predicted
-    assert first.annotations == (said, annotation())
+    assert first.annotations == (predictions, annotation())
     assert second.annotations == ()
     again = data.with_predictions([first, second], "m")
     assert again.predictions_digest == data.predictions_digest
@@ -404,9 +412,9 @@ def test_objects_come_back_from_columns(region: str, more: dict[str, Any]) -> No
 
 def test_all_regions_together_come_back() -> None:
     """Columns hold boxes, polygons and rasters side by side."""
-    said = [velour.Annotation([label()], **region) for region in REGIONS.values()]
-    data = dataset(*said)
-    assert next(data.groundtruths).annotations == tuple(said)
+    predictions = [velour.Annotation([label()], **region) for region in REGIONS.values()]
+    data = dataset(*predictions)
+    assert next(data.groundtruths).annotations == tuple(predictions)
     again = velour.Dataset.from_groundtruths(data.groundtruths, "fires")
     assert again.digest == data.digest
 

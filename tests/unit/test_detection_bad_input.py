@@ -126,9 +126,9 @@ def test_a_polygon_on_an_image_of_unknown_size_cannot_become_pixels() -> None:
 @pytest.mark.parametrize("given", [{}, {"iou_type": "raster"}, {"iou_type": "polygon"}])
 def test_a_box_is_no_instance(given: dict[str, Any]) -> None:
     square = velour.Polygon(shapely.box(0, 0, 10, 10))
-    drawn, said = annotation(square), annotation(square, score=0.8)
+    drawn, predicted = annotation(square), annotation(square, score=0.8)
     with pytest.raises(BadDataset, match=r"1 of 2 predictions .* on datum '1': .*object-detection"):
-        match(scene(([drawn], [said]), ([drawn], [FOUND])), InstanceSegmentation, **given)
+        match(scene(([drawn], [predicted]), ([drawn], [FOUND])), InstanceSegmentation, **given)
     with pytest.raises(BadDataset, match="1 of 1 ground truths"):
         match(scene(([TRUE], [FOUND])), InstanceSegmentation, **given)
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 import velour_plugin as velour
 from tests.scenes import annotation
-from velour_plugin.report.drawing import PREDICTED, SIDE, TRUTH, drawn, image_file, image_folders
+from velour_plugin.report.drawing import PREDICTED, SIDE, TRUTH, _sampled, drawn
+from velour_plugin.report.image_files import ImageFolder, RefusedImage, image_file, image_folders
 
 WHITE = (255, 255, 255)
 BOX = velour.BoundingBox(20, 30, 60, 70)
@@ -121,12 +122,12 @@ def test_an_image_whose_uid_is_its_file_with_or_without_its_ending_is_found(
     path = (tmp_path / uid).with_suffix(".png")
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"")
-    assert image_file(velour.Datum(uid), [tmp_path]) == path
+    assert image_file(velour.Datum(uid), [ImageFolder(tmp_path, tmp_path)]) == path
 
 
 @pytest.mark.parametrize("uid", ["x" * 2_500, "..", ".", "1"])
 def test_a_uid_that_can_be_no_file_finds_nothing(tmp_path: Path, uid: str) -> None:
-    assert image_file(velour.Datum(uid), [tmp_path]) is None
+    assert image_file(velour.Datum(uid), [ImageFolder(tmp_path, tmp_path)]) is None
 
 
 def test_a_folder_that_the_caller_names_is_the_only_one(tmp_path: Path) -> None:
@@ -156,3 +157,100 @@ def test_what_is_no_image_is_left_out(tmp_path: Path) -> None:
     datum = velour.Datum("1", {"file_name": "1.png"})
     dataset = velour.Dataset.from_groundtruths([velour.GroundTruth(datum, [])], "one")
     assert list(drawn(dataset, ["1"], tmp_path)) == []
+
+
+SECRET = (255, 0, 0)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder with an image, beside one with a secret, and symbolic links between them."""
+    folder, secret = tmp_path / "imgs", tmp_path / "secret"
+    for each, colour in ((folder, "white"), (secret, SECRET)):
+        each.mkdir()
+        Image.new("RGB", (20, 20), colour).save(each / "a.png")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "b.png").write_bytes((folder / "a.png").read_bytes())
+    (folder / "out.png").symlink_to(secret / "a.png")
+    (folder / "away").symlink_to(secret)
+    (folder / "in.png").symlink_to(folder / "sub" / "b.png")
+    (folder / "loop.png").symlink_to(folder / "loop.png")
+    return folder
+
+
+OUTSIDE = ["../secret/a.png", "{}/../secret/a.png", "sub/../../secret/a.png", "out.png",
+           "{}/out.png", "away/a.png"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.parametrize("key", ["file_name", "photo", "uid"])
+def test_an_image_outside_of_the_folder_is_refused(
+    images: Path, name: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = name.format(images)
+    datum = velour.Datum(name) if key == "uid" else velour.Datum("1", {key: name})
+    folders = list(image_folders(images))
+    with pytest.raises(RefusedImage, match=r"outside of the images' folder.*ANYWHERE"):
+        image_file(datum, folders)
+    monkeypatch.setenv("VELOUR_IMAGES_ANYWHERE", "1")
+    assert image_file(datum, folders) is not None
+
+
+@pytest.mark.parametrize(
+    "name", ["a.png", "sub/b.png", "b.png", "in.png", "{}/a.png", "sub/../a.png", "./a.png"]
+)
+def test_an_image_inside_is_found_however_it_is_written(images: Path, name: str) -> None:
+    datum = velour.Datum("1", {"file_name": name.format(images)})
+    assert image_file(datum, list(image_folders(images))) is not None
+
+
+def test_a_folder_may_itself_be_a_link(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(images)
+    folders = list(image_folders(tmp_path / "link"))
+    assert image_file(velour.Datum("1", {"file_name": "a.png"}), folders) is not None
+
+
+def test_a_name_that_is_no_name_loses_only_its_image(
+    images: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("1", (9000, 8000)).save(images / "large.png")
+    names = [
+        "x" * 5000,
+        "../secret/a.png",
+        "loop.png",
+        "large.png",
+        "a.png",
+        "/dev/zero",
+        "x\udcff",
+    ]
+    truths = [
+        velour.GroundTruth(velour.Datum(str(at), {"file_name": name} if name[0] != "x" else {}))
+        for at, name in enumerate(names)
+    ]
+    dataset = velour.Dataset.from_groundtruths(truths, "d").with_predictions([], "m")
+    assert [each.uid for each in drawn(dataset, dataset.uids, images)] == ["4"]
+    assert "outside of the images' folder" in caplog.text
+    assert "9,000 × 8,000 pixels, and 64,000,000 are read at most" in caplog.text
+    monkeypatch.setenv("VELOUR_IMAGE_PIXELS", "72000000")
+    assert [each.uid for each in drawn(dataset, dataset.uids, images)] == ["3", "4"]
+    long = velour.Datum("1", {"file_name": "x" * 5000})
+    assert image_file(long, list(image_folders(images))) is None
+
+
+@pytest.mark.parametrize("size", [(7, 9), (14, 18), (3, 4)])
+def test_masks_are_drawn_at_the_size_of_the_drawing(size: tuple[int, int]) -> None:
+    """The middle of a pixel decides, as it does when each pixel of the mask is looked at."""
+    mask = np.random.default_rng(7).random((7, 9)) < 0.5
+    height, width = size
+    rows, columns = (
+        ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(size, (7, 9), strict=True)
+    )
+    expected = mask[rows[:, None], columns]
+    np.testing.assert_array_equal(_sampled(velour.Raster(mask), width, height), expected)
+
+
+def test_an_enormous_mask_of_a_few_bytes_costs_nothing() -> None:
+    """Two billion pixels, of which the left half is covered."""
+    half = 40_000 * 20_000
+    raster = velour.Raster({"size": [40_000, 40_000], "counts": [0, half, half]})
+    assert _sampled(raster, 4, 2).tolist() == [[True, True, False, False]] * 2

@@ -106,7 +106,7 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
         full = "PRAGMA max_page_count = 1"
         event.listen(store.engine, "begin", lambda each: each.exec_driver_sql(full))
         with pytest.raises(StoreUnavailable, match=r"disk is full\nMake room"):
-            store.save_model(velour.Model("x" * 1_000_000))
+            store.save_model(velour.Model("big", {"text": "x" * 1_000_000}))
 
 
 @pytest.mark.parametrize("name", ["a\x00b", "\ud800", "x" * 100_000, "'; --", "💡"])

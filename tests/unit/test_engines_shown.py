@@ -33,7 +33,7 @@ def evaluate(task: str) -> None:
     dataset = dataset_of(task)
     predictions = [
         velour.Prediction(
-            datum, annotations_of(TASKS[task].said[datum.uid], datum.uid, "predicted")
+            datum, annotations_of(TASKS[task].outputs[datum.uid], datum.uid, "predicted")
         )
         for datum in dataset.datums
     ]

@@ -35,12 +35,12 @@ def url(store_url: str) -> str:
     upgrade_store(store_url)
     truths = [velour.GroundTruth(velour.Datum(uid)) for uid in ("1", "Zürich/2.png")]
     data = velour.Dataset.from_groundtruths(truths, "fires")
-    said = [velour.Prediction(velour.Datum("Zürich/2.png"), PREDICTED)]
+    detected = [velour.Prediction(velour.Datum("Zürich/2.png"), PREDICTED)]
     with velour.open_store(store_url) as store:
-        for predictions, model in ((said, "yolo"), ([], "silent")):
+        for predictions, model in ((detected, "yolo"), ([], "silent")):
             parameters = {"iou_type": "box"}
-            judged = data.with_predictions(predictions, model)
-            velour.evaluate(judged, "object-detection", parameters=parameters, store=store)
+            dataset = data.with_predictions(predictions, model)
+            velour.evaluate(dataset, "object-detection", parameters=parameters, store=store)
     return store_url
 
 

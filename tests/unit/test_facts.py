@@ -192,8 +192,8 @@ def test_facts_about_a_datum_that_does_not_exist_are_refused_and_nothing_is_writ
 
 
 def test_metadata_called_like_a_fact_is_asked_for_by_its_longer_name(store: Store) -> None:
-    said = {"fact": {"x": {"y": 1}}, "datum.truths": 7}
-    truth = velour.GroundTruth(velour.Datum("1", said))
+    metadata = {"fact": {"x": {"y": 1}}, "datum.truths": 7}
+    truth = velour.GroundTruth(velour.Datum("1", metadata))
     store.save_dataset(velour.Dataset.from_groundtruths([truth], "old"))
     assert selected(store, "metadata.fact.x.y = 1", "old") == ["1"]
     assert selected(store, "metadata.datum.truths = 7 AND datum.truths = 0", "old") == ["1"]

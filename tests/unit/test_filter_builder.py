@@ -104,7 +104,7 @@ def test_words_of_python_cannot_join_filters(wrong: Callable[[], object]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("wrong", "error", "said"),
+    ("wrong", "error", "message"),
     [
         (lambda: field(""), BadFilter, "expected the name"),
         (lambda: field(7), BadFilter, "expected the name"),  # type: ignore[arg-type]
@@ -128,9 +128,9 @@ def test_words_of_python_cannot_join_filters(wrong: Callable[[], object]) -> Non
     ],
 )
 def test_what_has_no_meaning_is_refused_when_it_is_written(
-    wrong: Callable[[], object], error: type[InvalidInput], said: str
+    wrong: Callable[[], object], error: type[InvalidInput], message: str
 ) -> None:
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         wrong()
 
 

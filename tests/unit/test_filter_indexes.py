@@ -39,13 +39,13 @@ def test_a_place_is_looked_up_in_the_spatial_index(
     filled: tuple[SqlStore, Version], where: str
 ) -> None:
     """Beside conditions on metadata too; the whole version is not walked through."""
-    said = plan(*filled, where)
+    steps = plan(*filled, where)
     if filled[0].backend.name == "sqlite":
-        assert "SCAN datum_places VIRTUAL TABLE INDEX" in said
-        assert "(version_id=?)" not in said
+        assert "SCAN datum_places VIRTUAL TABLE INDEX" in steps
+        assert "(version_id=?)" not in steps
     else:
-        assert "ix_datums_location" in said or "ix_datums_place" in said
-        assert "Seq Scan" not in said
+        assert "ix_datums_location" in steps or "ix_datums_place" in steps
+        assert "Seq Scan" not in steps
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_equality_of_metadata_is_looked_up_on_postgresql(
     """SQLite has no index over metadata."""
     store, version = filled
     if store.backend.name == "postgresql":
-        said = plan(store, version, where)
-        assert "ix_datums_metadata" in said
-        assert "Seq Scan on datums" not in said
+        steps = plan(store, version, where)
+        assert "ix_datums_metadata" in steps
+        assert "Seq Scan on datums" not in steps
 
 
 @pytest.mark.parametrize(

@@ -318,11 +318,11 @@ REFUSED: Sequence[tuple[Any, str, str]] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("where", "said", "place"), REFUSED)
-def test_a_refusal_says_what_is_wrong_and_where(where: Any, said: str, place: str) -> None:
+@pytest.mark.parametrize(("where", "message", "place"), REFUSED)
+def test_a_refusal_says_what_is_wrong_and_where(where: Any, message: str, place: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         parse_filter(where)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert f"In the filter, at {place}" in str(refusal.value)
 
 
@@ -404,7 +404,9 @@ EXOTIC = [
 
 def test_no_geometry_in_metadata_aborts_a_query(stores: dict[SqlStore, Version]) -> None:
     """Empty ones, flat ones, those that cross themselves or leave the Earth."""
-    datums = [velour.Datum(str(n), {"g": shapely.from_wkt(said)}) for n, said in enumerate(EXOTIC)]
+    datums = [
+        velour.Datum(str(n), {"g": shapely.from_wkt(message)}) for n, message in enumerate(EXOTIC)
+    ]
     dataset = velour.Dataset.from_groundtruths(map(velour.GroundTruth, datums), "exotic")
     others = ("POINT(1 1)", "LINESTRING(0 1, 3 1)", "POLYGON((0 0, 2 0, 2 2, 0 2, 0 0))")
     asked = [

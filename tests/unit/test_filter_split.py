@@ -39,11 +39,11 @@ TABLE = AnnotationTable.from_annotations(
 
 def parts(where: str) -> dict[str, Any]:
     split = split_filter(parse_filter(where))
-    said = {"min_score": split.min_score}
+    texts = {"min_score": split.min_score}
     for name in ("datums", "annotations", "labels", "scores", "runs"):
         node = getattr(split, name)
-        said[name] = None if node is None else to_text(node)
-    return {name: value for name, value in said.items() if value is not None}
+        texts[name] = None if node is None else to_text(node)
+    return {name: value for name, value in texts.items() if value is not None}
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,9 @@ def test_what_is_answered_in_two_places_cannot_be_joined_by_or(
 )
 def test_rows_are_selected_by_what_is_true_of_each(where: str, expected: list[int]) -> None:
     """Rows: car, half a car, red (of the same annotation), bus, dog; and a whole scene."""
-    said = matching_rows(parse_filter(where), TABLE).astype(int).tolist()
-    scene = said.pop(int(np.flatnonzero([n[1] == "scene" for n in _names()])[0]))
-    assert said == expected
+    texts = matching_rows(parse_filter(where), TABLE).astype(int).tolist()
+    scene = texts.pop(int(np.flatnonzero([n[1] == "scene" for n in _names()])[0]))
+    assert texts == expected
     assert scene == int("IS NULL" in where)
 
 

@@ -236,7 +236,7 @@ def test_a_tree_is_a_filter_already() -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "said", "way_out"),
+    ("where", "message", "way_out"),
     [
         # what does not parse, and where
         ("hour >", "1:7", "An example"),
@@ -286,10 +286,10 @@ def test_a_tree_is_a_filter_already() -> None:
         (7, "7", "compare a property"),
     ],
 )
-def test_what_has_no_meaning_is_refused(where: Any, said: str, way_out: str) -> None:
+def test_what_has_no_meaning_is_refused(where: Any, message: str, way_out: str) -> None:
     with pytest.raises(BadFilter) as refusal:
         parse_filter(where)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert way_out in str(refusal.value)
 
 

@@ -31,9 +31,9 @@ from velour_plugin.testing.plugins import plugin_installed
 def classes() -> velour.Dataset:
     rng = np.random.default_rng(5)
     values = rng.random((40, 3))
-    said = values / values.sum(1, keepdims=True)
+    scores = values / values.sum(1, keepdims=True)
     return velour.Dataset.from_arrays(
-        "many", np.array([*"abca"] * 10), said, labels=["a", "b", "c"]
+        "many", np.array([*"abca"] * 10), scores, labels=["a", "b", "c"]
     )
 
 

@@ -37,7 +37,7 @@ def read(path: Path, **options: Any) -> velour.Dataset:
     return velour.read_dataset(path, format="geojson", **options)
 
 
-def said(dataset: velour.Dataset) -> dict[str, list[velour.Annotation]]:
+def annotations_of(dataset: velour.Dataset) -> dict[str, list[velour.Annotation]]:
     return {truth.datum.uid: list(truth.annotations) for truth in dataset.groundtruths}
 
 
@@ -54,16 +54,16 @@ def tiles(tmp_path: Path) -> Path:
 
 def test_a_file_is_an_image_and_its_features_are_annotations(tiles: Path) -> None:
     dataset = read(tiles)
-    house, barn = said(dataset)["a"]
+    house, barn = annotations_of(dataset)["a"]
     assert (house.labels[0].name, barn.labels[0].name) == (("class", "house"), ("class", "barn"))
     assert house.metadata == {"floors": 2, "old": True}
-    assert said(dataset)["b"] == []
+    assert annotations_of(dataset)["b"] == []
     assert dataset.name == "tiles"
 
 
 def test_areas_are_square_metres_on_the_ground(tiles: Path) -> None:
     """What PROJ's geodesics say of the same squares, to a thousandth; north is up."""
-    house, barn = said(read(tiles))["a"]
+    house, barn = annotations_of(read(tiles))["a"]
     west, south = VEGAS
     area, _ = pyproj.Geod(ellps="WGS84").geometry_area_perimeter(
         shapely.box(west, south, west + 0.001, south + 0.001)
@@ -98,9 +98,9 @@ def test_one_file_may_hold_many_images(tmp_path: Path) -> None:
     )
     dataset = read(path)
     assert dataset.uids == ("10.tif", "11.tif", "9.tif")
-    assert [len(items) for items in said(dataset).values()] == [1, 1, 0]
+    assert [len(items) for items in annotations_of(dataset).values()] == [1, 1, 0]
     whole = velour.Annotation([velour.Label("class", "74")])
-    assert said(dataset)["11.tif"] == [whole]
+    assert annotations_of(dataset)["11.tif"] == [whole]
 
 
 def test_pixels_are_what_they_are(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_pixels_are_what_they_are(tmp_path: Path) -> None:
         crs=None,
     )
     dataset = read(path)
-    (only,) = said(dataset)["slide"]
+    (only,) = annotations_of(dataset)["slide"]
     assert only.multipolygon is not None
     assert (only.multipolygon.shape, only.labels[0].value) == (parts, "Tumor")
     assert only.is_crowd
@@ -131,7 +131,7 @@ def test_a_file_in_another_system_is_the_same_ground(tiles: Path, name: str) -> 
         crs = {"type": "name", "properties": {"name": name}}
         write(tiles.parent / "utm" / path.name, *content["features"], crs=crs)
     degrees, metres = read(tiles), read(tiles.parent / "utm")
-    for one, other in zip(said(degrees)["a"], said(metres)["a"], strict=True):
+    for one, other in zip(annotations_of(degrees)["a"], annotations_of(metres)["a"], strict=True):
         assert one.polygon is not None
         assert other.polygon is not None
         assert shapely.hausdorff_distance(one.polygon.shape, other.polygon.shape) < 1e-3
@@ -142,21 +142,21 @@ def test_features_without_any_class_are_of_one(tmp_path: Path) -> None:
     """Footprints name no class; a model's footprints neither."""
     truth = write(tmp_path / "truth.geojson", feature(square(*VEGAS)))
     run = write(tmp_path / "run.geojson", feature(square(*VEGAS), score=0.5))
-    judged = read(truth).with_predictions(run, "m")
-    assert judged.truth.labels == (("class", "object"),)
-    assert velour.evaluate(judged, "object-detection", save=False)["mAP"] == pytest.approx(1)
+    dataset = read(truth).with_predictions(run, "m")
+    assert dataset.truth.labels == (("class", "object"),)
+    assert velour.evaluate(dataset, "object-detection", save=False)["mAP"] == pytest.approx(1)
 
 
 def test_predictions_are_the_same_files_with_a_score(tiles: Path, tmp_path: Path) -> None:
     west, south = VEGAS
     write(tmp_path / "run/a.json", feature(square(west, south), label="house", score=0.9))
     write(tmp_path / "run/b.json", feature(square(west, south), label="mill", confidence=0.3))
-    judged = read(tiles).with_predictions(tmp_path / "run", "m")
-    a, b = judged.predicted
+    dataset = read(tiles).with_predictions(tmp_path / "run", "m")
+    a, b = dataset.predicted
     assert a.annotations[0].labels[0] == velour.Label("class", "house", 0.9)
     assert b.annotations[0].labels[0] == velour.Label("class", "mill", 0.3)
     with pytest.warns(velour.ReadingWarning, match=r"1 predictions of classes .* \('mill'\)"):
-        evaluation = velour.evaluate(judged, "object-detection", save=False)
+        evaluation = velour.evaluate(dataset, "object-detection", save=False)
     assert {m.label.value: m.value for m in evaluation.metrics if m.name == "AP" and m.label} == {
         "house": pytest.approx(1), "barn": 0.0, "mill": None
     }  # fmt: skip
@@ -190,7 +190,7 @@ def test_a_class_stands_in_the_property_that_a_tool_gives_it(
 ) -> None:
     dataset = read(write(tmp_path / "t.geojson", feature(square(*VEGAS), **properties)))
     assert dataset.truth.labels == (("class", label),)
-    assert said(dataset)["t"][0].metadata == {}
+    assert annotations_of(dataset)["t"][0].metadata == {}
 
 
 @pytest.mark.parametrize("properties", [{"kind": "house"}, {"name": "house"}, {"Klasse": "Haus"},
@@ -221,7 +221,7 @@ def test_classes_in_different_properties_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("flag", "crowd"), [(1, True), (0, False), (True, True), (None, False)])
 def test_a_flag_is_no_truth_value_of_python(tmp_path: Path, flag: Any, crowd: bool) -> None:
     path = write(tmp_path / "t.geojson", feature(square(*VEGAS), label="a", iscrowd=flag))
-    assert said(read(path))["t"][0].is_crowd == crowd
+    assert annotations_of(read(path))["t"][0].is_crowd == crowd
 
 
 def test_a_feature_with_an_empty_geometry_is_left_out(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_flags_and_scores_written_otherwise_are_counted_or_refused(
 ) -> None:
     path = write(tmp_path / "t.geojson", feature(square(*VEGAS), label="a", iscrowd="no"))
     with pytest.warns(velour.ReadingWarning, match="1 flags written as text"):
-        assert not said(read(path))["t"][0].is_crowd
+        assert not annotations_of(read(path))["t"][0].is_crowd
     write(tmp_path / "t.geojson", feature(square(*VEGAS), label="a", iscrowd="maybe"))
     with pytest.raises(BadDataset, match="iscrowd 'maybe': expected 0 or 1"):
         read(path)
@@ -246,9 +246,9 @@ def test_flags_and_scores_written_otherwise_are_counted_or_refused(
         read(tiles).with_predictions(run, "m")
     write(run, feature(square(*VEGAS), image="A.tif", label="house", score=1.0000001))
     with pytest.warns(velour.ReadingWarning, match="1 names of images .*\n.*1 scores outside"):
-        judged = read(tiles).with_predictions(run, "m")
-    assert judged.predictions is not None
-    assert judged.predictions.score.tolist() == [1.0]
+        dataset = read(tiles).with_predictions(run, "m")
+    assert dataset.predictions is not None
+    assert dataset.predictions.score.tolist() == [1.0]
 
 
 def test_a_file_without_predictions_is_said_aloud(tiles: Path, tmp_path: Path) -> None:
@@ -346,10 +346,10 @@ def test_coco_converted_to_geojson_has_the_same_numbers(
     Rounding may move a match at exactly a threshold.
     """
     truth = json.loads((shared_data / "ground_truth.json").read_text())
-    said = json.loads((shared_data / "detections.json").read_text())
+    annotations_of = json.loads((shared_data / "detections.json").read_text())
     names = {category["id"]: category["name"] for category in truth["categories"]}
     scale = np.array([1 / 111_319.49, -1 / 110_574.0]) if on_earth else np.ones(2)
-    for entries, name in ((truth["annotations"], "truth"), (said, "run")):
+    for entries, name in ((truth["annotations"], "truth"), (annotations_of, "run")):
         features = []
         for entry in entries:
             x, y, w, h = entry["bbox"]
@@ -359,8 +359,8 @@ def test_coco_converted_to_geojson_has_the_same_numbers(
             label, image = names[entry["category_id"]], entry["image_id"]
             features.append(feature(geometry, image_id=image, label=label, **sure))
         write(tmp_path / f"{name}.json", *features, **({} if on_earth else {"crs": None}))
-    judged = read(tmp_path / "truth.json").with_predictions(tmp_path / "run.json", "m")
+    dataset = read(tmp_path / "truth.json").with_predictions(tmp_path / "run.json", "m")
     published = json.loads((shared_data / "published.json").read_text())
-    headline = velour.evaluate(judged, "object-detection", save=False).headline
+    headline = velour.evaluate(dataset, "object-detection", save=False).headline
     exact = {name: headline[name] for name in published}
     assert exact == pytest.approx(published, abs=2e-2 if on_earth else 1e-3)

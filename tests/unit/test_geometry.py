@@ -39,7 +39,7 @@ def test_a_box_without_area_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("corners", "said", "way_out"),
+    ("corners", "message", "way_out"),
     [
         ((3, 0, 1, 1), "xmin=3", "BoundingBox.from_xywh"),
         ((0, 3, 1, 1), "ymin=3", "BoundingBox.from_xywh"),
@@ -49,14 +49,14 @@ def test_a_box_without_area_exists() -> None:
         ((None, 0, 1, 1), "xmin None", "number of pixels"),
     ],
 )
-def test_a_box_that_cannot_exist_is_refused(corners: Any, said: str, way_out: str) -> None:
-    with pytest.raises(BadGeometry, match=said) as refusal:
+def test_a_box_that_cannot_exist_is_refused(corners: Any, message: str, way_out: str) -> None:
+    with pytest.raises(BadGeometry, match=message) as refusal:
         velour.BoundingBox(*corners)
     assert way_out in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("sizes", "said"),
+    ("sizes", "message"),
     [
         ((0, 0, -3, 1), "width -3"),
         ((0, 0, 1, -3), "height -3"),
@@ -65,8 +65,8 @@ def test_a_box_that_cannot_exist_is_refused(corners: Any, said: str, way_out: st
         ((0, 0, "wide", 1), "width 'wide'"),
     ],
 )
-def test_a_size_below_zero_is_refused(sizes: Any, said: str) -> None:
-    with pytest.raises(BadGeometry, match=said):
+def test_a_size_below_zero_is_refused(sizes: Any, message: str) -> None:
+    with pytest.raises(BadGeometry, match=message):
         velour.BoundingBox.from_xywh(*sizes)
 
 
@@ -193,7 +193,7 @@ def test_what_lies_outside_the_image_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mask", "said"),
+    ("mask", "message"),
     [
         (np.ones(4, bool), "(4,)"),
         (np.ones((1, 2, 2), bool), "(1, 2, 2)"),
@@ -210,8 +210,8 @@ def test_what_lies_outside_the_image_is_cut_off() -> None:
         ({"size": ["two", 2], "counts": [4]}, "two"),
     ],
 )
-def test_a_mask_that_fills_no_image_is_refused(mask: Any, said: str) -> None:
+def test_a_mask_that_fills_no_image_is_refused(mask: Any, message: str) -> None:
     with pytest.raises(BadGeometry) as refusal:
         velour.Raster(mask)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert "expected" in str(refusal.value)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from velour_plugin.errors import BadDataset, BadFilter, InvalidInput, UnreadableFile
-from velour_plugin.helpers.input_files import read_bytes
+from velour_plugin.helpers.input_files import naming_files, read_bytes
 from velour_plugin.helpers.json_text import parse_json
-from velour_plugin.helpers.limits import limit
+from velour_plugin.helpers.limits import DEFAULTS, limit
 
 
 @pytest.fixture
@@ -159,3 +159,23 @@ def test_the_caller_names_the_error() -> None:
 def test_numbers_and_names_are_those_of_json(path: Path) -> None:
     content = {"a": [1, -2, 0.1, None, True, "x\\"], "b": {"c": []}}
     assert parse_json(json.dumps(content), "'x'") == content
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("row 0: no label", "'data/truth.json': row 0: no label"),
+        ("'data/truth.json': no label", "'data/truth.json': no label"),
+        ("metadata 'meta.csv': no uid", "metadata 'meta.csv': no uid"),
+    ],
+)
+def test_a_file_is_named_where_a_message_names_none(message: str, expected: str) -> None:
+    with pytest.raises(BadDataset) as refused, naming_files(Path("data/truth.json"), "meta.csv", 7):
+        raise BadDataset(message)
+    assert str(refused.value) == expected
+
+
+def test_every_limit_is_documented() -> None:
+    operations = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    for name, default in DEFAULTS.items():
+        assert f"| `{name}` | {default} |" in operations

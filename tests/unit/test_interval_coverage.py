@@ -33,7 +33,7 @@ def population(seed: int) -> Ledger:
     noise = len(datum)
     names = [("class", f"{place:02}") for place in range(LABELS)]
     truth = AnnotationTable.from_columns(names, datum, label, box=box)
-    said = AnnotationTable.from_columns(
+    predictions = AnnotationTable.from_columns(
         names,
         np.concatenate([datum[found], random.integers(0, IMAGES, noise)]),
         np.concatenate([label[found], random.choice(LABELS, noise, p=common)]),
@@ -45,7 +45,9 @@ def population(seed: int) -> Ledger:
     datums = [velour.Datum(f"{place:03}") for place in range(IMAGES)]
     dataset = velour.Dataset.from_table("population", datums, truth)
     asked = {"iou_thresholds": [0.5], "area_ranges": {"all": [0, 1e10]}, "details": False}
-    return DETECTION.match(dataset.with_predictions(said, "model"), DETECTION.parameters(asked))
+    return DETECTION.match(
+        dataset.with_predictions(predictions, "model"), DETECTION.parameters(asked)
+    )
 
 
 def test_basic_intervals_of_map_hold_the_truth_where_percentiles_do_not() -> None:

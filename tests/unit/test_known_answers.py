@@ -78,7 +78,7 @@ def test_a_write_makes_it_out_of_date(store: SqlStore, store_url: str) -> None:
         "DELETE FROM velour_schema",
         "DROP TABLE velour_schema",
         "DROP TABLE answers",
-        "ALTER TABLE answers RENAME COLUMN content TO told",
+        "ALTER TABLE answers RENAME COLUMN content TO text",
     ],
 )
 def test_a_strange_schema_is_left_to_the_store(

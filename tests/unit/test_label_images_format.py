@@ -18,7 +18,7 @@ from velour_plugin.cli import main
 from velour_plugin.domain.columns.label_images import annotations_of_label_image
 from velour_plugin.domain.columns.label_png import read_label_png
 from velour_plugin.domain.inputs.reading import ReadingWarning
-from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
 
 NAMES = ["road", "car", "255: void"]
 TRUTH = {"1": [[0, 0, 1], [0, 255, 1]], "10": [[1, 1], [1, 1]], "a/2": [[0, 0]]}
@@ -242,9 +242,16 @@ def test_numbers_need_names(home):
         velour.read_dataset(home / "true", "label-images")
 
 
-def test_other_formats_take_no_labels(home):
-    with pytest.raises(InvalidInput, match="format 'coco' name their classes themselves"):
-        velour.read_dataset(home / "x.json", "coco", labels=["a"])
+def test_labels_close_the_vocabulary_of_files_that_name_their_classes(home):
+    category = {"id": 1, "name": "cat"}
+    item = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 2, 2], "area": 4, "iscrowd": 0}
+    image = {"id": 1, "width": 9, "height": 9, "file_name": "a.jpg"}
+    content = {"images": [image], "categories": [category], "annotations": [item]}
+    (home / "x.json").write_text(json.dumps(content))
+    closed = velour.read_dataset(home / "x.json", "coco", labels=["cat", "dog"])
+    assert closed.vocabulary == {("class", "cat"), ("class", "dog")}
+    with pytest.raises(UnknownName, match="class of the ground truth 'cat': did you mean 'Cat'"):
+        velour.read_dataset(home / "x.json", "coco", labels=["Cat"])
 
 
 # ---- the command -------------------------------------------------------------------------------

@@ -24,15 +24,15 @@ def test_a_label_is_named_by_key_and_value_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "message"),
     [
         ("", "fire", "label key ''"),
         ("class", "", "label value ''"),
         (None, "fire", "label key None"),
     ],
 )
-def test_a_label_without_key_or_value_is_refused(key: Any, value: Any, said: str) -> None:
-    with pytest.raises(BadAnnotation, match=said) as refusal:
+def test_a_label_without_key_or_value_is_refused(key: Any, value: Any, message: str) -> None:
+    with pytest.raises(BadAnnotation, match=message) as refusal:
         velour.Label(key, value)
     assert "non-empty strings" in str(refusal.value)
     assert "write str(...)" in str(refusal.value)

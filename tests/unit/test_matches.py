@@ -177,9 +177,9 @@ def test_other_tasks_say_where_to_look() -> None:
     datum = velour.Datum("1")
     truth = velour.GroundTruth(datum, [velour.Annotation([velour.Label("class", "cat")])])
     dataset = velour.Dataset.from_groundtruths([truth], "pets")
-    said = velour.Prediction(datum, [velour.Annotation([velour.Label("class", "cat", 1.0)])])
+    predicted = velour.Prediction(datum, [velour.Annotation([velour.Label("class", "cat", 1.0)])])
     evaluation = velour.evaluate(
-        dataset.with_predictions([said], "m"), "image-classification", save=False
+        dataset.with_predictions([predicted], "m"), "image-classification", save=False
     )
     with pytest.raises(InvalidInput, match=r"confusion_matrix"):
         velour.matches(evaluation)

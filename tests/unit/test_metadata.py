@@ -87,7 +87,7 @@ def test_scalars_of_numpy_and_pandas_are_plain_values(scalar: Any, plain: Any) -
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (NAN, "nan"),
         (float("-inf"), "-inf"),
@@ -108,11 +108,11 @@ def test_scalars_of_numpy_and_pandas_are_plain_values(scalar: Any, plain: Any) -
         ({"type": "Point", "coordinates": "nowhere"}, "nowhere"),
     ],
 )
-def test_a_value_that_no_filter_could_ask_for_is_refused(value: Any, said: str) -> None:
+def test_a_value_that_no_filter_could_ask_for_is_refused(value: Any, message: str) -> None:
     with pytest.raises(BadMetadata) as refusal:
         velour.Datum("1", {"x": value})
     assert "'x" in str(refusal.value)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
 
 
 @pytest.mark.parametrize("key", ["", 7, None, "$datetime", "nul\x00"])

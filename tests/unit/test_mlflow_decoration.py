@@ -45,8 +45,8 @@ def test_names_in_a_note_are_no_markdown() -> None:
 
 
 def test_parts_of_names_make_no_sections_and_lead_nowhere() -> None:
-    said = ["fire", "car/truck", "..", " ", "mAP@[.5]", "Straße", "fire"]
-    assert names.below("AP_by_class", said) == [
+    values = ["fire", "car/truck", "..", " ", "mAP@[.5]", "Straße", "fire"]
+    assert names.below("AP_by_class", values) == [
         "AP_by_class/fire",
         "AP_by_class/car_truck",
         "AP_by_class/_",
@@ -65,6 +65,6 @@ def test_names_that_are_cut_off_stay_different() -> None:
 
 def test_the_tag_of_tables_keeps_what_others_logged() -> None:
     known = json.dumps([{"path": "mine.json", "type": "table"}, {"path": "a", "type": "table"}])
-    said = json.loads(tag_of_tables(known, ("a", "b"), ["b"]))
-    assert [one["path"] for one in said] == ["mine.json", "b"]
+    values = json.loads(tag_of_tables(known, ("a", "b"), ["b"]))
+    assert [one["path"] for one in values] == ["mine.json", "b"]
     assert json.loads(tag_of_tables(None, ("a",), [])) == []

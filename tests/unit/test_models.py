@@ -148,8 +148,8 @@ def test_a_dataset_described_anew_is_its_next_version(sqlite_url: str) -> None:
         store.save_dataset(fires())
         store.tag("fires", "seen")
     runner = CliRunner()
-    told = ["--metadata", "sensor=EO", "--location", "42.36,-71.03", "--store", sqlite_url]
-    done = runner.invoke(main, ["datasets", "set", "fires", *told])
+    options = ["--metadata", "sensor=EO", "--location", "42.36,-71.03", "--store", sqlite_url]
+    done = runner.invoke(main, ["datasets", "set", "fires", *options])
     assert done.output.startswith("fires v2 ")
     with velour.open_store(sqlite_url) as store:
         back = store.load_dataset("fires")

@@ -41,8 +41,10 @@ def dropped_of(sources: list[Path], folder: Path) -> set[str]:
     run([*flags, *WARNINGS, *include, "-c", *map(str, sources)], folder)
     objects = [f"{path.stem}.o" for path in sources]
     link = ["-shared", "-pthread", "-Wl,--gc-sections,--print-gc-sections", "-o", "rooms.so"]
-    said = run([*link, *objects, "-lm"], folder)
-    return {f"{file}:{name}" for name, file in re.findall(r"'\.text\.(\w+)' in file '(\S+)'", said)}
+    printed = run([*link, *objects, "-lm"], folder)
+    return {
+        f"{file}:{name}" for name, file in re.findall(r"'\.text\.(\w+)' in file '(\S+)'", printed)
+    }
 
 
 def run(arguments: list[str], folder: Path) -> str:

@@ -34,8 +34,8 @@ def predicted(model: str, mask: bool, part: float = 1.0) -> velour.Dataset:
     half[:, 5:] = False
     half[9, 9] = True  # its box is the whole
     truth = annotation(TEN_BY_TEN, raster=velour.Raster(pixels))
-    said = {"raster": velour.Raster(half)} if mask else {}
-    whole, left = (annotation(box, score=0.9, **said) for box in (TEN_BY_TEN, ITS_LEFT_HALF))
+    region = {"raster": velour.Raster(half)} if mask else {}
+    whole, left = (annotation(box, score=0.9, **region) for box in (TEN_BY_TEN, ITS_LEFT_HALF))
     truths = [velour.GroundTruth(datum, [truth]) for datum in datums]
     found = round(part * len(datums))
     predictions = [

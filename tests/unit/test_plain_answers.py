@@ -191,7 +191,7 @@ def test_many_datums_are_left_to_the_store(store_url: str, monkeypatch: pytest.M
     [
         "UPDATE velour_schema SET version_num = '0000'",
         "DELETE FROM velour_schema",
-        "ALTER TABLE ledger_contents RENAME COLUMN content TO told",
+        "ALTER TABLE ledger_contents RENAME COLUMN content TO text",
     ],
 )
 def test_a_strange_schema_is_left_to_the_store(

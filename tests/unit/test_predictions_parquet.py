@@ -47,9 +47,9 @@ EXTRAS: dict[str, dict[str, Any]] = {
 }
 
 
-def dataset(*said: velour.Annotation, uid: str = "2", model: str = "yolo") -> velour.Dataset:
+def dataset(*annotations: velour.Annotation, uid: str = "2", model: str = "yolo") -> velour.Dataset:
     data = velour.Dataset.from_groundtruths(map(velour.GroundTruth, DATUMS), "fires")
-    predictions = [velour.Prediction(velour.Datum(uid), said)] if said else []
+    predictions = [velour.Prediction(velour.Datum(uid), annotations)] if annotations else []
     return data.with_predictions(predictions, model)
 
 
@@ -76,11 +76,11 @@ def test_predictions_come_back(tmp_path: Path, region: str, extra: str) -> None:
 
 def test_regions_of_every_kind_come_back_together(tmp_path: Path) -> None:
     """And no score stays no score."""
-    said = [
+    annotations = [
         annotation(**region, **extra) for region in REGIONS.values() for extra in EXTRAS.values()
     ]
-    said.append(velour.Annotation(velour.Label("class", "fire")))
-    data = dataset(*said)
+    annotations.append(velour.Annotation(velour.Label("class", "fire")))
+    data = dataset(*annotations)
     back = through_parquet(data, tmp_path)
     assert back.predictions_digest == data.predictions_digest
     assert list(back.predicted) == list(data.predicted)
@@ -107,8 +107,8 @@ def test_a_row_is_one_label_of_one_annotation(tmp_path: Path) -> None:
 def test_classes_keep_the_order_of_the_ground_truth(tmp_path: Path) -> None:
     order = [("class", "smoke"), ("class", "fire"), ("color", "röt"), ("color", "grün")]
     data = velour.Dataset.from_groundtruths(map(velour.GroundTruth, DATUMS), "f", labels=order)
-    said = data.with_predictions([velour.Prediction(DATUMS[0], [annotation()])], "m")
-    write_predictions(said, tmp_path / "p.parquet")
+    annotations = data.with_predictions([velour.Prediction(DATUMS[0], [annotation()])], "m")
+    write_predictions(annotations, tmp_path / "p.parquet")
     back = read_predictions(tmp_path / "p.parquet", data)
     assert back.predictions is not None
     assert back.predictions.labels == tuple(order)

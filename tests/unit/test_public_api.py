@@ -55,8 +55,10 @@ def test_a_star_import_brings_the_public_names() -> None:
 def test_the_type_checker_is_told_of_the_same_names() -> None:
     """Names load when they are used, so they stand twice in the file: for people and for mypy."""
     source = inspect.getsource(velour)
-    told = {line.rsplit(" as ", 1)[1].rstrip(",") for line in source.splitlines() if " as " in line}
-    assert told >= {name for name in velour.__all__ if name not in ("errors", "hookspecs")}
+    exported = {
+        line.rsplit(" as ", 1)[1].rstrip(",") for line in source.splitlines() if " as " in line
+    }
+    assert exported >= {name for name in velour.__all__ if name not in ("errors", "hookspecs")}
 
 
 @pytest.mark.parametrize(
@@ -76,8 +78,10 @@ def test_what_is_public_says_what_it_is(owner: Any, name: str) -> None:
 
 
 def test_every_error_has_an_exit_code_and_a_status() -> None:
-    told = vars(velour.errors).values()
-    errors = [item for item in told if getattr(item, "__module__", "") == velour.errors.__name__]
+    exported = vars(velour.errors).values()
+    errors = [
+        item for item in exported if getattr(item, "__module__", "") == velour.errors.__name__
+    ]
     assert len(errors) > 10
     for error in errors:
         assert issubclass(error, velour.errors.VelourError)

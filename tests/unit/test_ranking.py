@@ -20,7 +20,14 @@ from tests.fires import IMAGES, NEAR_BOSTON, NIGHT, fires
 from tests.scenes import FOUND, TRUE
 from velour_plugin.answers import Leaderboard
 from velour_plugin.domain.columns.datum_columns import DatumColumns
-from velour_plugin.errors import BadFilter, InvalidInput, NotComparable, NotFound, UnknownName
+from velour_plugin.errors import (
+    BadFilter,
+    InvalidInput,
+    NotComparable,
+    NotFound,
+    NothingSelected,
+    UnknownName,
+)
 from velour_plugin.store import Store, upgrade_store
 
 ALL = tuple(IMAGES)
@@ -132,13 +139,32 @@ def test_an_undefined_value_over_all_datums_says_why_too(store: Store) -> None:
     assert board[0].reason
 
 
-def test_a_filter_that_selects_nothing_makes_a_board_that_says_so(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("where", "hint"),
+    [
+        ("hour > 99", "selects none of the 4 datums of 'fires': nothing to rank"),
+        ("hour = '20'", "hour is never of the type of '20': a value is 23; write 20 without"),
+        ("hour > '9'", "hour is never of the type of '9': a value is 23; write 9 without quotes"),
+        ("sensor = 7", "sensor is never of the type of 7: a value is 'infrared'."),
+        ("hour IN ('a')", "hour is never of the type of 'a': a value is 23."),
+        ("sensor = 'infra'", "No datum has sensor = 'infra'; values are 'infrared'"),
+        ("hour > 1 AND hour = 'x'", "No hour can be all at once: 1 is a number, 'x' is a string"),
+    ],
+)
+def test_a_filter_that_selects_nothing_is_refused_as_it_is_in_evaluate(
+    store: Store, where: str, hint: str
+) -> None:
     three_models(store)
-    board = rank(store, where="hour > 99")
-    assert [row.value for row in board] == [None] * 3
-    assert board.datums == 0
-    assert "selects none of the 4 datums" in str(board)
-    assert {row.reason for row in board} == {"no datum is selected"}
+    for use in (
+        lambda: rank(store, where=where),
+        lambda: velour.evaluate(fires(["2"]), "object-detection", where=where, store=store),
+        lambda: velour.slices("all", by=["hour"], where=where, store=store),
+    ):
+        with pytest.raises(NothingSelected) as caught:
+            use()
+        assert hint.partition(" of the ")[0] in str(caught.value)
+    with pytest.raises(NothingSelected, match=re.escape(hint)):
+        rank(store, where=where)
 
 
 def test_where_lower_is_better_the_lowest_comes_first(
@@ -484,8 +510,11 @@ def test_a_datum_whose_truth_changed_is_not_shared(store: Store) -> None:
         )
     ]
     again = velour.Dataset.from_groundtruths(changed, "fires")
-    said = [velour.Prediction(velour.Datum("2"), []), velour.Prediction(velour.Datum("10"), [])]
-    judge(store, again.with_predictions(said, "b"))
+    predictions = [
+        velour.Prediction(velour.Datum("2"), []),
+        velour.Prediction(velour.Datum("10"), []),
+    ]
+    judge(store, again.with_predictions(predictions, "b"))
     board = rank(store, on_mismatch="intersect")
     assert order(board) == [(1, "a", 1.0), (2, "b", 0.0)]
     assert {row.datums for row in board} == {1}
@@ -549,9 +578,9 @@ def test_a_board_is_text_json_and_a_frame(store: Store) -> None:
     board = rank(store, where=NIGHT)
     assert str(board).splitlines()[0] == "mAR_100 on fires: 2 of 4 datums"
     assert "boston" in str(board)
-    told = board.to_dict()
-    assert [row["model"] for row in told["rows"]] == ["all", "boston", "noon"]
-    assert (told["datums"], told["of_datums"]) == (2, 4)
+    content = board.to_dict()
+    assert [row["model"] for row in content["rows"]] == ["all", "boston", "noon"]
+    assert (content["datums"], content["of_datums"]) == (2, 4)
     frame = board.to_frame()
     assert list(frame["value"]) == [1.0, 0.5, 0.0]
     assert list(frame["model"]) == [row.model for row in board]

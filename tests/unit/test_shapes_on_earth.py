@@ -105,9 +105,9 @@ def test_a_centroid_is_by_area_and_may_be_a_pole() -> None:
 
 
 def write(path: Path, *shapes: Any, score: float | None = None, **members: Any) -> Path:
-    said = {} if score is None else {"score": score}
+    scored = {} if score is None else {"score": score}
     features = [
-        {"type": "Feature", "properties": {"label": "reef", **said},
+        {"type": "Feature", "properties": {"label": "reef", **scored},
          "geometry": shapely.geometry.mapping(shape)}
         for shape in shapes
     ]  # fmt: skip
@@ -115,8 +115,10 @@ def write(path: Path, *shapes: Any, score: float | None = None, **members: Any) 
     return path
 
 
-def read(folder: Path, truth: Any, said: Any, **members: Any) -> velour.Dataset:
-    truths, predictions = (side if isinstance(side, list) else [side] for side in (truth, said))
+def read(folder: Path, truth: Any, predicted: Any, **members: Any) -> velour.Dataset:
+    truths, predictions = (
+        side if isinstance(side, list) else [side] for side in (truth, predicted)
+    )
     dataset = velour.read_dataset(write(folder / "truth.geojson", *truths, **members), "geojson")
     run = write(folder / "run.geojson", *predictions, score=0.9, **members)
     return dataset.with_predictions(run, "m")

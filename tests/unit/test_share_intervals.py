@@ -18,9 +18,9 @@ HALVES = {"half": {"early": "uid < '10'", "late": "uid >= '10'"}}
 @pytest.fixture
 def store(sqlite_url: str) -> Iterator[Store]:
     """A classifier that takes every dog but the first five for a cat: 15 of 20 are right."""
-    said = {uid: truth if uid < "10" else "cat" for uid, truth in TRUTHS.items()}
+    predictions = {uid: truth if uid < "10" else "cat" for uid, truth in TRUTHS.items()}
     with velour.open_store(sqlite_url) as opened:
-        velour.evaluate(dataset_of(TRUTHS, said), "image-classification", store=opened)
+        velour.evaluate(dataset_of(TRUTHS, predictions), "image-classification", store=opened)
         yield opened
 
 

@@ -39,11 +39,11 @@ def fires(name: str = "fires", count: int = 12) -> velour.Dataset:
 
 def found_on(dataset: velour.Dataset, model: str, night: bool) -> velour.Dataset:
     """A model that finds every fire of one half of the day, and none of the other."""
-    said = [
+    predictions = [
         velour.Prediction(one, [box(0, 0.9) if one.metadata["night"] == night else box(50, 0.5)])
         for one in dataset.datums
     ]
-    return dataset.with_predictions(said, model)
+    return dataset.with_predictions(predictions, model)
 
 
 @pytest.fixture
@@ -291,8 +291,8 @@ def test_a_dataset_that_knows_nothing_of_the_need_is_left_out_and_named(store: S
     plain = velour.Dataset.from_groundtruths(
         [velour.GroundTruth(velour.Datum("1"), [box(0)])], "plain"
     )
-    said = [velour.Prediction(velour.Datum("1"), [box(0, 0.5)])]
-    velour.evaluate(plain.with_predictions(said, "day"), "object-detection", store=store)
+    predictions = [velour.Prediction(velour.Datum("1"), [box(0, 0.5)])]
+    velour.evaluate(plain.with_predictions(predictions, "day"), "object-detection", store=store)
 
     found = velour.recommend("mAP", where="night", resamples=10, store=store)
 

@@ -75,28 +75,28 @@ def test_confidences_are_shares_of_the_largest(
 ) -> None:
     """300 and 150 of 300; of 600 where the empty image has that."""
     text = PROPOSALS.replace("EMPTY,1\n", f"EMPTY,{highest}\n")
-    judged = read(truth).with_predictions(written(tmp_path / "p.csv", text), "xd_xd")
-    vegas, khartoum = judged.predicted
+    dataset = read(truth).with_predictions(written(tmp_path / "p.csv", text), "xd_xd")
+    vegas, khartoum = dataset.predicted
     assert [item.labels[0].score for item in vegas.annotations] == expected
     assert khartoum.annotations == ()
 
 
 def test_confidences_that_are_shares_stay_as_they_are(truth: Path, tmp_path: Path) -> None:
     text = PROPOSALS.replace(",300", ",0.5").replace(",150.0", ",0.25")
-    judged = read(truth).with_predictions(written(tmp_path / "p.csv", text), "xd_xd")
-    assert judged.predictions is not None
-    assert judged.predictions.score.tolist() == [0.5, 0.25]
+    dataset = read(truth).with_predictions(written(tmp_path / "p.csv", text), "xd_xd")
+    assert dataset.predictions is not None
+    assert dataset.predictions.score.tolist() == [0.5, 0.25]
 
 
 def test_proposals_fit_a_part_of_the_dataset(truth: Path, tmp_path: Path) -> None:
     """What is said of images that were left out is left out."""
     vegas = read(truth).subset(np.array([True, False]))
-    (said,) = vegas.with_predictions(written(tmp_path / "p.csv", PROPOSALS), "m").predicted
-    assert len(said.annotations) == 2
+    (message,) = vegas.with_predictions(written(tmp_path / "p.csv", PROPOSALS), "m").predicted
+    assert len(message.annotations) == 2
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said", "rule"),
+    ("old", "new", "message", "rule"),
     [
         ("PolygonWKT_Geo", "Geo", "lacks the columns PolygonWKT_Geo", "a SpaceNet summary"),
         ("ImageId,B", "Image,B", "lacks the columns ImageId", "a SpaceNet summary"),
@@ -112,18 +112,18 @@ def test_proposals_fit_a_part_of_the_dataset(truth: Path, tmp_path: Path) -> Non
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_truth_is_named(
-    tmp_path: Path, old: str, new: str, said: str, rule: str
+    tmp_path: Path, old: str, new: str, message: str, rule: str
 ) -> None:
     assert TRUTH.count(old) == 1
     path = written(tmp_path / "truth.csv", TRUTH.replace(old, new))
     with pytest.raises(BadDataset) as refusal:
         read(path)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert rule in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said", "rule"),
+    ("old", "new", "message", "rule"),
     [
         ("Confidence", "Score", "lacks the columns Confidence", "a SpaceNet summary"),
         (",300", ",-3", "Confidence '-3'", "a finite number >= 0"),
@@ -136,12 +136,12 @@ def test_a_mistake_in_the_truth_is_named(
     ],
 )
 def test_a_mistake_in_the_proposals_is_named(
-    truth: Path, tmp_path: Path, old: str, new: str, said: str, rule: str
+    truth: Path, tmp_path: Path, old: str, new: str, message: str, rule: str
 ) -> None:
     path = written(tmp_path / "p.csv", PROPOSALS.replace(old, new))
     with pytest.raises(BadDataset) as refusal:
         read(truth).with_predictions(path, "m")
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert rule in str(refusal.value)
 
 

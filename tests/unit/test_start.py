@@ -30,8 +30,8 @@ NUMERIC = {"numpy", "velour_evaluators.detection", "velour_evaluators.kernels"}
 EVALUATE = f"""
 import velour_plugin as velour
 dataset = velour.read_dataset({str(FIRES / "instances.json")!r})
-judged = dataset.with_predictions({str(FIRES / "day-model.json")!r}, "day-model")
-assert velour.evaluate(judged, "object-detection", save=False)["mAP_50"] > 0.7
+predicted = dataset.with_predictions({str(FIRES / "day-model.json")!r}, "day-model")
+assert velour.evaluate(predicted, "object-detection", save=False)["mAP_50"] > 0.7
 """
 COMMAND = "from velour_plugin.cli import main; main({!r}, standalone_mode=False)"
 

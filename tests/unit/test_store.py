@@ -105,8 +105,8 @@ def dataset(*truths: velour.GroundTruth, name: str = "fires", **options: Any) ->
     return velour.Dataset.from_groundtruths(truths, name, **options)
 
 
-def truth(uid: str, *said: velour.Annotation, **datum: Any) -> velour.GroundTruth:
-    return velour.GroundTruth(velour.Datum(uid, **datum), said)
+def truth(uid: str, *saved: velour.Annotation, **datum: Any) -> velour.GroundTruth:
+    return velour.GroundTruth(velour.Datum(uid, **datum), saved)
 
 
 def annotation(value: str = "fire", key: str = "class", **options: Any) -> velour.Annotation:
@@ -312,15 +312,15 @@ def handmade(run: velour.EvaluatedRun | None = None) -> velour.Evaluation:
 
 def test_an_evaluation_comes_back_to_the_bit(store: Store) -> None:
     run = velour.EvaluatedRun("run1", "a name", "3")
-    said = handmade(run)
-    store.save(said, JUDGED)
-    back = store.load(said.id)
-    assert (back.id, back.task, back.model, back.run) == (said.id, said.task, said.model, run)
-    assert (back.created_at, back.predictions_digest) == (NOON, said.predictions_digest)
-    assert list(back.metrics) == list(said.metrics)
-    assert back.certificate.differences(said.certificate) == {}
-    assert_same_ledger(back.ledger, said.ledger)
-    assert_same_ledger(next(store.ledgers([said.id])), said.ledger)
+    saved = handmade(run)
+    store.save(saved, JUDGED)
+    back = store.load(saved.id)
+    assert (back.id, back.task, back.model, back.run) == (saved.id, saved.task, saved.model, run)
+    assert (back.created_at, back.predictions_digest) == (NOON, saved.predictions_digest)
+    assert list(back.metrics) == list(saved.metrics)
+    assert back.certificate.differences(saved.certificate) == {}
+    assert_same_ledger(back.ledger, saved.ledger)
+    assert_same_ledger(next(store.ledgers([saved.id])), saved.ledger)
 
 
 def assert_same_ledger(one: Ledger, other: Ledger) -> None:
@@ -337,7 +337,7 @@ def assert_same_ledger(one: Ledger, other: Ledger) -> None:
 
 def test_whole_numbers_come_back_as_whole_numbers(store: Store) -> None:
     """A count is no fraction, also within details, and a fraction stays one."""
-    said = replace(
+    saved = replace(
         handmade(),
         metrics=[
             Metric("count", 3),
@@ -349,15 +349,15 @@ def test_whole_numbers_come_back_as_whole_numbers(store: Store) -> None:
                    {"at": 2, "share": 2.0}),
         ],
     )  # fmt: skip
-    store.save(said, JUDGED)
-    count, large, numpy, share, certain, details = store.load(said.id).metrics
+    store.save(saved, JUDGED)
+    count, large, numpy, share, certain, details = store.load(saved.id).metrics
     values = [item.value for item in (count, large, numpy, share, certain)]
     assert values == [3, 2**53 + 1, 7, 2.0, True]
     assert [type(value) for value in values] == [int, int, int, float, bool]
     assert [type(value) for value in details.value["counts"]] == [int, float, float]
     assert [type(value) for value in details.value["of"].values()] == [int, float]
     assert [type(value) for value in details.parameters.values()] == [int, float]
-    assert store.metric_values([said.id], "count") == {said.id: 3}
+    assert store.metric_values([saved.id], "count") == {saved.id: 3}
 
 
 def test_metadata_of_predictions_keeps_its_numbers(store: Store) -> None:
@@ -365,11 +365,11 @@ def test_metadata_of_predictions_keeps_its_numbers(store: Store) -> None:
     metadata = {"anchor": 3, "scale": 2.0, "at": NOON}
     found = annotation(**REGIONS["box"], metadata=metadata)
     found = replace(found, labels=[velour.Label("class", "fire", 0.5)])
-    judged = dataset(truth("1")).with_predictions(
+    predicted = dataset(truth("1")).with_predictions(
         [velour.Prediction(velour.Datum("1"), [found])], "m"
     )
-    said = velour.evaluate(judged, "object-detection", store=store)
-    back = store.load_predictions(said.id).annotations_of(0)[0].metadata
+    saved = velour.evaluate(predicted, "object-detection", store=store)
+    back = store.load_predictions(saved.id).annotations_of(0)[0].metadata
     assert back == metadata
     assert {name: type(value) for name, value in back.items()} == {
         name: type(value) for name, value in metadata.items()
@@ -390,9 +390,9 @@ def test_what_is_too_large_for_a_database_is_refused(
 def test_an_evaluation_is_measured_again_from_its_ledger(store: Store) -> None:
     from velour_evaluators.detection.evaluator import ObjectDetection
 
-    said = velour.evaluate(JUDGED, "object-detection", store=store)
-    again = ObjectDetection().measure(store.load(said.id).ledger)
-    assert again == list(said.metrics)[: len(again)]
+    saved = velour.evaluate(JUDGED, "object-detection", store=store)
+    again = ObjectDetection().measure(store.load(saved.id).ledger)
+    assert again == list(saved.metrics)[: len(again)]
 
 
 def test_saving_twice_stores_once_and_links_every_run(store: Store) -> None:
@@ -641,7 +641,7 @@ def bulk_columns() -> dict[str, Any]:
     optional = ("x", "area", "shape", "raster", "metadata", "embedding")
     pattern = [[bool(number >> place & 1) for place in range(6)] for number in range(64)] * 2
     count = len(pattern)
-    said: dict[str, list[Any]] = {
+    saved: dict[str, list[Any]] = {
         "x": [0.1 + number for number in range(count)],
         "area": [1 / (number + 3) for number in range(count)],
         "shape": [shapely.to_wkb(shapely.box(0, 0, 1, number + 1)) for number in range(count)],
@@ -650,11 +650,11 @@ def bulk_columns() -> dict[str, Any]:
         "embedding": [np.array([number, 0.5]).tobytes() for number in range(count)],
     }
     for place, name in enumerate(optional):
-        said[name] = [
+        saved[name] = [
             None if nulls[place] else value
-            for nulls, value in zip(pattern, said[name], strict=True)
+            for nulls, value in zip(pattern, saved[name], strict=True)
         ]
-    numbers = {name: np.array(said.pop(name), np.float64) for name in ("x", "area")}
+    numbers = {name: np.array(saved.pop(name), np.float64) for name in ("x", "area")}
     columns = {
         "datum_id": np.ones(count, np.int64),
         "row": np.arange(count),
@@ -665,7 +665,7 @@ def bulk_columns() -> dict[str, Any]:
         "height": np.full(count, 1.7976931348623157e308),
         "crowd": np.arange(count) % 2,
         **numbers,
-        **said,
+        **saved,
     }
     return {column.name: columns[column.name] for column in schema.annotations.c}
 
@@ -732,9 +732,9 @@ def test_the_digest_of_a_stored_dataset_is_that_of_another_process(store: Store)
         "t = v.GroundTruth(d, [v.Annotation(v.Label('class', 'fire'), v.BoundingBox(0, 0, 1, 1))]);"
         "print(json.dumps(v.Dataset.from_groundtruths([t], 'fires').digest))"
     )
-    told = subprocess.check_output([sys.executable, "-c", code], cwd=PROJECT, text=True)
+    printed = subprocess.check_output([sys.executable, "-c", code], cwd=PROJECT, text=True)
     ours = dataset(
         truth("1", annotation(bounding_box=velour.BoundingBox(0, 0, 1, 1)),
               metadata={"a": "Zürich", "b": 1}, location=(1, 2))
     )  # fmt: skip
-    assert json.loads(told) == ours.digest == store.save_dataset(ours).digest
+    assert json.loads(printed) == ours.digest == store.save_dataset(ours).digest

@@ -77,9 +77,9 @@ def test_a_difficult_object_is_neither_found_nor_missed(home: Path, tmp_path: Pa
     write(tmp_path / "without/comp4_det_val_dog.txt", lines)
     write(tmp_path / "with/comp4_det_val_dog.txt", lines)
     write(tmp_path / "with/comp4_det_val_cat.txt", "000001 1 5 5 9 9\n" * 2)
-    for said in ("without", "with"):
-        judged = read(home).with_predictions(tmp_path / said, said)
-        evaluation = velour.evaluate(judged, "object-detection", save=False)
+    for detections in ("without", "with"):
+        dataset = read(home).with_predictions(tmp_path / detections, detections)
+        evaluation = velour.evaluate(dataset, "object-detection", save=False)
         assert (evaluation["mAP"], evaluation["mAR_100"]) == (1.0, 1.0)
 
 
@@ -187,9 +187,9 @@ def test_what_is_no_voc_is_refused(home: Path, tmp_path: Path) -> None:
 def test_coco_converted_to_voc_has_the_same_numbers(shared_data: Path, tmp_path: Path) -> None:
     """Boxes as exact numbers, one pixel on: all twelve of COCO's numbers, to six digits."""
     truth = json.loads((shared_data / "ground_truth.json").read_text())
-    said = json.loads((shared_data / "detections.json").read_text())
+    detections = json.loads((shared_data / "detections.json").read_text())
     names = {category["id"]: category["name"] for category in truth["categories"]}
-    for entries, folder in ((truth["annotations"], "truth"), (said, "run")):
+    for entries, folder in ((truth["annotations"], "truth"), (detections, "run")):
         pages: dict[int, list[str]] = {image["id"]: [] for image in truth["images"]}
         for entry in entries:
             x, y, w, h = entry["bbox"]
@@ -198,9 +198,9 @@ def test_coco_converted_to_voc_has_the_same_numbers(shared_data: Path, tmp_path:
             pages[entry["image_id"]].append(thing(names[entry["category_id"]], box, sure))
         for number, objects in pages.items():
             write(tmp_path / folder / f"{number}.xml", page(*objects))
-    judged = read(tmp_path / "truth").with_predictions(tmp_path / "run", "m")
+    dataset = read(tmp_path / "truth").with_predictions(tmp_path / "run", "m")
     published = json.loads((shared_data / "published.json").read_text())
-    headline = velour.evaluate(judged, "object-detection", save=False).headline
+    headline = velour.evaluate(dataset, "object-detection", save=False).headline
     assert {name: round(headline[name] or 0, 6) for name in published} == published
 
 
@@ -217,6 +217,7 @@ def test_coco_converted_to_voc_has_the_same_numbers(shared_data: Path, tmp_path:
         ("EUC-KR", "euc_kr"),
         ("utf-16", "utf-16"),
         ("utf-8", "utf-8-sig"),
+        ("big5", "utf-8-sig"),
         ("utf-32", "utf-32"),
         (None, "utf-16"),
         (None, "utf-8"),
@@ -292,10 +293,10 @@ def test_lists_of_runs_with_a_word_of_their_own_are_of_their_class(
 ) -> None:
     salted = "comp4_0f0e9c1a-1111-4222-8333-444455556666_det_test_potted_plant.txt"
     write(tmp_path / "run" / salted, "000001 0.9 1 1 3 2\n")
-    write(tmp_path / "run/comp4_det_test_dog.txt", "000002 0.9 1 1 3 2\n")
+    write(tmp_path / "run/Main/comp4_det_test_2012_dog.txt", "000002 0.9 1 1 3 2\n")
     predicted = read(home).with_predictions(tmp_path / "run", "m").predictions
     assert predicted is not None
-    assert ("class", "potted_plant") in predicted.labels
+    assert set(predicted.labels) == {("class", name) for name in ("cat", "dog", "potted_plant")}
 
 
 def test_a_folder_without_predictions_is_no_model_that_finds_nothing(
@@ -306,9 +307,9 @@ def test_a_folder_without_predictions_is_no_model_that_finds_nothing(
         read(home).with_predictions(tmp_path / "run", "m")
     write(tmp_path / "run/dog.txt", "\n")
     with pytest.warns(ReadingWarning, match="1 empty predictions, read as nothing found"):
-        judged = read(home).with_predictions(tmp_path / "run", "m")
-    assert judged.predictions_reading is not None
-    assert judged.predictions_reading.read == {"predictions": 0, "images without predictions": 2}
+        dataset = read(home).with_predictions(tmp_path / "run", "m")
+    assert dataset.predictions_reading is not None
+    assert dataset.predictions_reading.read == {"predictions": 0, "images without predictions": 2}
 
 
 def test_the_report_counts_what_was_read(home: Path, tmp_path: Path) -> None:
@@ -317,11 +318,11 @@ def test_the_report_counts_what_was_read(home: Path, tmp_path: Path) -> None:
     assert dataset.reading is not None
     assert dataset.reading.read == {"images": 2, "annotations": 3}
     with pytest.warns(ReadingWarning, match=r"1 scores outside \[0, 1\] by rounding"):
-        judged = dataset.with_predictions(tmp_path / "run", "m")
-    assert judged.predictions_reading is not None
-    assert judged.predictions_reading.read == {"predictions": 1, "images without predictions": 1}
-    assert judged.predictions is not None
-    assert judged.predictions.score.tolist() == [1.0]
+        predicted = dataset.with_predictions(tmp_path / "run", "m")
+    assert predicted.predictions_reading is not None
+    assert predicted.predictions_reading.read == {"predictions": 1, "images without predictions": 1}
+    assert predicted.predictions is not None
+    assert predicted.predictions.score.tolist() == [1.0]
 
 
 def test_images_are_found_by_what_lists_call_them(home: Path, tmp_path: Path) -> None:
@@ -335,9 +336,9 @@ def test_text_files_beside_xml_files_are_counted(home: Path, tmp_path: Path) -> 
     write(tmp_path / "run/000002.xml", page(thing("dog", (2, 2, 2, 2), "<score>1</score>")))
     write(tmp_path / "run/dog.txt", "000001 0.9 1 1 3 2\n")
     with pytest.warns(ReadingWarning, match="1 text files beside XML files, no predictions"):
-        judged = read(home).with_predictions(tmp_path / "run", "m")
-    assert judged.predictions is not None
-    assert len(judged.predictions) == 1
+        dataset = read(home).with_predictions(tmp_path / "run", "m")
+    assert dataset.predictions is not None
+    assert len(dataset.predictions) == 1
 
 
 def test_suffixes_may_be_in_capitals(home: Path) -> None:
@@ -388,6 +389,12 @@ def test_a_list_does_not_leave_its_folder(home: Path) -> None:
     write(home / "secret.xml", page())
     with pytest.raises(BadDataset, match=r"line 1: no folder above it has Annotations/\.\./secret"):
         read(write(home / "ImageSets/Main/val.txt", "../secret\n"))
+
+
+def test_a_list_may_name_files_instead_of_images(home: Path) -> None:
+    named = write(home / "ImageSets/Main/val.txt", "JPEGImages/000002.jpg Annotations/000002.xml\n")
+    with pytest.warns(ReadingWarning, match="names of images .*'JPEGImages/000002.jpg'"):
+        assert read(named).uids == ("000002",)
 
 
 def test_an_image_that_is_listed_twice_is_read_once(home: Path) -> None:

@@ -148,8 +148,10 @@ def test_cvats_export_is_found_from_any_of_its_files(tmp_path: Path, where: str)
     dataset = read(home / where)
     assert (dataset.uids, classes(dataset)) == (("f",), ["cat"])
     write(tmp_path / "run/f.txt", "0 0.5 0.5 0.2 0.2 0.9\n")
-    judged = dataset.with_predictions(tmp_path / "run", "m")
-    assert velour.evaluate(judged, "object-detection", save=False)["mAP_50"] == pytest.approx(1.0)
+    predicted = dataset.with_predictions(tmp_path / "run", "m")
+    assert velour.evaluate(predicted, "object-detection", save=False)["mAP_50"] == pytest.approx(
+        1.0
+    )
 
 
 def test_cvats_validation_goes_before_its_training(tmp_path: Path) -> None:
@@ -230,12 +232,12 @@ def test_images_without_predictions_are_counted(tmp_path: Path) -> None:
     path = split(tmp_path, "val: images\nnames: [a]\n")
     png_head(tmp_path / "images/b.png", 20, 10)
     write(tmp_path / "run/a.txt", "0 0.5 0.5 0.2 0.2 0.9\n")
-    judged = read(path).with_predictions(tmp_path / "run", "m")
-    assert judged.reading is not None
-    assert judged.predictions_reading is not None
-    assert judged.reading.read == {"images": 2, "annotations": 1}
-    assert judged.predictions_reading.read == {"predictions": 1, "images without predictions": 1}
-    assert judged.predictions_reading.is_clean
+    predicted = read(path).with_predictions(tmp_path / "run", "m")
+    assert predicted.reading is not None
+    assert predicted.predictions_reading is not None
+    assert predicted.reading.read == {"images": 2, "annotations": 1}
+    assert predicted.predictions_reading.read == {"predictions": 1, "images without predictions": 1}
+    assert predicted.predictions_reading.is_clean
     write(tmp_path / "run/a.txt", "")
     with pytest.warns(ReadingWarning, match="1 empty predictions, read as nothing"):
         read(path).with_predictions(tmp_path / "run", "m")
@@ -248,9 +250,9 @@ def test_confidences_that_left_their_range_by_rounding_are_counted(
     dataset = read(split(tmp_path, "val: images\nnames: [a]\n"))
     write(tmp_path / "run/a.txt", f"0 0.5 0.5 0.2 0.2 {confidence}\n")
     with pytest.warns(ReadingWarning, match=r"1 scores outside \[0, 1\] by rounding"):
-        judged = dataset.with_predictions(tmp_path / "run", "m")
-    assert judged.predictions is not None
-    assert judged.predictions.score.tolist() == [score]
+        predicted = dataset.with_predictions(tmp_path / "run", "m")
+    assert predicted.predictions is not None
+    assert predicted.predictions.score.tolist() == [score]
     with pytest.raises(BadDataset, match="strict"):
         dataset.with_predictions(tmp_path / "run", "m", strict=True)
 
@@ -354,5 +356,32 @@ def test_numbers_are_written_as_numbers(tmp_path: Path, line: str) -> None:
 def test_a_number_of_20_digits_is_no_class(tmp_path: Path) -> None:
     write(tmp_path / "labels/a.txt", "99999999999999999999 .5 .5 .1 .1")
     png_head(tmp_path / "images/a.png", 20, 10)
-    with pytest.raises(BadDataset, match="class 99999999999999999999: expected a whole number"):
+    with pytest.raises(BadDataset, match=r"class 1e\+20: expected a whole number"):
         read(tmp_path)
+
+
+# ---- classes of one name -----------------------------------------------------------------------
+
+
+def test_a_class_that_no_label_uses_may_have_the_name_of_another(tmp_path: Path) -> None:
+    """As in files of Roboflow that were converted, where class 0 is the group of all."""
+    second = BOX.replace("0", "1", 1)
+    path = split(tmp_path, "val: images\nnames: [fire, fire, smoke, '']\n", second)
+    rule = r"1 classes without annotations that share another's name \('.*data.yaml', class 0\)"
+    with pytest.warns(ReadingWarning, match=rule):
+        dataset = read(path)
+    assert classes(dataset) == ["fire", "smoke"]
+    for number in "03":
+        write(tmp_path / "run/a.txt", f"{number} 0.5 0.5 0.2 0.2 0.9\n")
+        with pytest.raises(BadDataset, match=f"line 1: class {number} has no name of its own"):
+            dataset.with_predictions(tmp_path / "run", "m")
+    split(tmp_path, "val: images\nnames: [fire, fire]\n", BOX + second)
+    with pytest.raises(BadDataset, match=r"two classes are called 'fire' \(0 and 1\)"):
+        read(path)
+
+
+def test_images_that_are_listed_twice_are_read_once(tmp_path: Path) -> None:
+    png_head(tmp_path / "images/f.png", 20, 10)
+    write(tmp_path / "labels/f.txt", BOX)
+    with pytest.warns(ReadingWarning, match=r"1 images that a list names twice.*line 2"):
+        assert read(write(tmp_path / "val.txt", "images/f.png\n./images/f.png\n")).uids == ("f",)

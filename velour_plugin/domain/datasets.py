@@ -45,6 +45,7 @@ from velour_plugin.domain.models import Model
 from velour_plugin.domain.order import natural_argsort, natural_order
 from velour_plugin.domain.storable_text import LONGEST_NAME, is_name
 from velour_plugin.errors import BadDataset
+from velour_plugin.helpers.input_files import naming_files
 from velour_plugin.helpers.representation import shortened
 
 if TYPE_CHECKING:
@@ -528,7 +529,8 @@ class Dataset:
                 f"predictions {os.fspath(path)!r}: this dataset came from no file format. "
                 "Read it with velour.read_dataset, or give velour.Prediction objects."
             )
-        return self.reader(self, path)
+        with naming_files(path):
+            return self.reader(self, path)
 
 
 _OF_DATUMS = ("datum_digests", "truth_digests", "prediction_digests", "contents")

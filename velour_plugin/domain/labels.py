@@ -124,13 +124,16 @@ def is_missing(value: Any) -> bool:
 
 
 def _no_class(value: Any) -> BadAnnotation:
+    kind = type(value).__name__
+    if isinstance(value, Real) and hasattr(value, "item"):  # numpy's number, shown as Python's
+        value = value.item()
     if is_missing(value):
         return BadAnnotation(
             f"class {value!r} is missing: leave the row out, or give it a class of its own, such "
             "as 'none'."
         )
     return BadAnnotation(
-        f"class {value!r} is a {type(value).__name__}: expected a text, a whole number or a bool; "
+        f"class {value!r} is a {kind}: expected a text, a whole number or a bool; "
         "write str(...) around anything else that names a class."
     )
 

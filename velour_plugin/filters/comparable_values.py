@@ -93,7 +93,7 @@ def compare(op: str, left: Readings, right: Readings) -> bool | None:
 
 def calculate(op: str, left: float | None, right: float | None) -> float | None:
     """Add, subtract, multiply or divide; ``None`` for division by zero and out of range."""
-    if not (_is_moderate(left) and _is_moderate(right)) or left is None or right is None:
+    if not (is_moderate(left) and is_moderate(right)) or left is None or right is None:
         return None
     if op == "/":
         return left / right if right else None
@@ -149,7 +149,8 @@ def date_of(text: object) -> dt.date:
         raise BadFilter(f"{shortened(text)} is no date: expected DATE('2026-07-01').") from error
 
 
-def _is_moderate(number: float | None) -> bool:
+def is_moderate(number: float | None) -> bool:
+    """Whether a number may take part in arithmetic."""
     return number is not None and (number == 0 or SMALLEST <= abs(number) <= LARGEST)
 
 

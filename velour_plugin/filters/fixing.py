@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import compress
 
 from velour_plugin.domain.datasets import Dataset
-from velour_plugin.errors import InvalidInput
+from velour_plugin.errors import NothingSelected
 from velour_plugin.filters.interpret import FactsOfDatums, select
 from velour_plugin.filters.language.cql2_text import to_text
 from velour_plugin.filters.language.tree import (
@@ -39,7 +39,7 @@ def without_facts(node: Node | None, dataset: Dataset, facts: FactsOfDatums) -> 
 
     Raises:
         UnknownName: no datum has a fact that the filter names.
-        InvalidInput: a condition on facts selects no datum.
+        NothingSelected: a condition on facts selects no datum.
     """
     return conjunction(
         [_uids(part, dataset, facts) if asks_for_facts(part) else part for part in conjuncts(node)]
@@ -50,7 +50,7 @@ def _uids(part: Node, dataset: Dataset, facts: FactsOfDatums) -> Node:
     chosen = select(part, dataset.datums, dataset.name, truth=dataset.truth, facts=facts)
     uids = list(compress(dataset.uids, chosen))
     if not uids:
-        raise InvalidInput(
+        raise NothingSelected(
             f"{to_text(part)} selects none of the datums of {dataset.name!r}: there is nothing to "
             "evaluate."
         )

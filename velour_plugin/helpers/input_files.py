@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
-from velour_plugin.errors import BadDataset, UnreadableFile
+from velour_plugin.errors import BadDataset, InvalidInput, UnreadableFile
 from velour_plugin.helpers.limits import limit
 
 _PACKED = {
@@ -85,6 +87,23 @@ def _check_mode(mode: int) -> None:
 def _unreadable(name: str, error: OSError | ValueError) -> UnreadableFile:
     """Make the error of a file; ``open`` makes another of U+0000 in its path."""
     return UnreadableFile(name, error if isinstance(error, OSError) else OSError(0, str(error)))
+
+
+@contextmanager
+def naming_files(*paths: Any) -> Iterator[None]:
+    """Name the first of some files in what is refused inside, where none of them is named.
+
+    Args:
+        paths: those whose content is used; what is no path is none of them.
+    """
+    names = [os.fspath(path) for path in paths if isinstance(path, (str, os.PathLike))]
+    try:
+        yield
+    except InvalidInput as error:
+        known = [os.path.basename(os.path.normpath(name)) for name in names]
+        if names and not any(name in str(error) for name in known):
+            error.args = (f"{names[0]!r}: {error}", *error.args[1:])
+        raise
 
 
 def _bounded(file: Any, most: int) -> bytes:

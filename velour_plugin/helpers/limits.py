@@ -1,14 +1,6 @@
-"""Limits that keep the cost of a file in proportion: each can be raised by an environment variable.
+"""Limits that keep the cost of a file in proportion, each raised by an environment variable.
 
-===============================  ============  ====================================================
-variable                         default       bounds
-===============================  ============  ====================================================
-``VELOUR_MAX_FILE_BYTES``        17179869184   bytes of one input file
-``VELOUR_MAX_UNPACKED_RATIO``    200           how many times its size a compressed file unpacks to
-``VELOUR_MAX_IMAGE_SIDE``        1000000       pixels of an image's height or width, where polygons
-                                               become masks
-``VELOUR_MAX_LABEL_PIXELS``      268435456     pixels of a label image in a PNG file
-===============================  ============  ====================================================
+``docs/operations.md`` says what each of them bounds.
 """
 
 from __future__ import annotations
@@ -17,7 +9,7 @@ import os
 
 from velour_plugin.errors import InvalidInput
 
-_DEFAULTS = {
+DEFAULTS = {
     "VELOUR_MAX_FILE_BYTES": 1 << 34,
     "VELOUR_MAX_UNPACKED_RATIO": 200,
     "VELOUR_MAX_IMAGE_SIDE": 1_000_000,
@@ -31,7 +23,7 @@ def limit(name: str) -> int:
     Raises:
         InvalidInput: the variable is no whole number above 0.
     """
-    text = os.environ.get(name) or str(_DEFAULTS[name])
+    text = os.environ.get(name) or str(DEFAULTS[name])
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text)):
         raise InvalidInput(f"{name}={text!r}: expected a whole number above 0.")
     return int(text)

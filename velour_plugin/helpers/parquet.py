@@ -6,8 +6,7 @@ Annotations are encoded by :mod:`velour_plugin.domain.encoding.codec`. A row of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,7 @@ from velour_plugin.domain.encoding.arrow import (
 from velour_plugin.domain.encoding.canonical import exact_json
 from velour_plugin.domain.encoding.codec import table_from_bytes, table_to_bytes
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
-from velour_plugin.errors import InvalidInput, UnreadableFile
-from velour_plugin.helpers.input_files import read_bytes
+from velour_plugin.helpers.input_files import naming_files, read_bytes
 from velour_plugin.helpers.json_text import parse_all
 from velour_plugin.helpers.libraries import shapely
 
@@ -75,7 +73,7 @@ def read_table(
         InvalidInput: the file cannot be read.
         BadDataset: it is no parquet, or a row is for no datum in ``index_of``.
     """
-    with _named(path):
+    with naming_files(path):
         return table_from_bytes(read_bytes(path), index_of, labels)
 
 
@@ -100,7 +98,7 @@ def read_datums(path: Path) -> DatumColumns:
         InvalidInput: the file cannot be read.
         BadDataset: it holds something else.
     """
-    with _named(path):
+    with naming_files(path):
         table = parquet_to_table(read_bytes(path))
         with refusing_damage("this holds no datums as Velour writes them"):
             return _datums_of(table)
@@ -111,14 +109,3 @@ def _datums_of(table: Any) -> DatumColumns:
     metadata = [decode_metadata(known) for known in parse_all(texts, "metadata")]
     locations = list(shapely.from_wkb(np.array([*wkb, None], object)[:-1])) if any(wkb) else None
     return DatumColumns.of_uids(uids, metadata if any(metadata) else None, locations)
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Name the file in what is refused inside."""
-    try:
-        yield
-    except UnreadableFile:
-        raise  # it is named already
-    except InvalidInput as error:
-        raise type(error)(f"{str(path)!r}: {error}") from error

@@ -15,7 +15,8 @@ from velour_plugin.domain.columns.annotation_table import LabelName
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.encoding.dataset_digests import ContentDigests, Fingerprints
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import InvalidInput, UnknownName
+from velour_plugin.errors import UnknownName
+from velour_plugin.filters.existing_values import nothing_selected
 from velour_plugin.matching.question import MatchedPart, Question
 from velour_plugin.matching.vocabulary import ClassCounts
 from velour_plugin.partitions import PartitionedDataset
@@ -32,7 +33,7 @@ def match_parts(
         dataset in memory they are computed when it is called.
 
     Raises:
-        InvalidInput: the filter selects no datum.
+        NothingSelected: the filter selects no datum.
         UnknownName: the filter or the label keys name what no part has.
         BadDataset: no prediction is of a class of the ground truth.
     """
@@ -46,10 +47,8 @@ def match_parts(
         deque(fingerprints, maxlen=0)  # run through all parts: the dataset digests itself
     parts.check_names(question)
     if not parts.ledgers:
-        raise InvalidInput(
-            f"the filter selects none of the datums of {dataset.name!r}: there is nothing to "
-            "evaluate."
-        )
+        datums = dataset.datums if isinstance(dataset, Dataset) else ()
+        raise nothing_selected(question.where, repr(dataset.name), datums, "evaluate")
     several = len(parts.ledgers) > 1
     ledger = question.evaluator.concatenate(parts.ledgers) if several else parts.ledgers[0]
     return ledger, lambda: dataset.content_digests if isinstance(dataset, Dataset) else digests

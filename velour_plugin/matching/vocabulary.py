@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from velour_plugin.domain.columns.vocabulary import LabelName
+from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName, is_absent
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.inputs.reading import note_unmatched
 from velour_plugin.domain.labels import class_in_words
@@ -57,6 +57,8 @@ class ClassCounts:
         names = mapped_names(table.labels, label_map, keys)
         if truth.issuperset(names):
             return cls(truth, len(table))  # as nearly always, and nothing has to be counted
+        if truth.issubset(names) and _is_distribution(table):
+            return cls(truth, len(table))  # scores of more classes than occur are ordinary
         counts = np.bincount(table.label, minlength=len(names)).tolist()
         unknown: Counter[LabelName] = Counter()
         known = 0
@@ -89,6 +91,14 @@ class ClassCounts:
                 repr(class_in_words(name)),
                 self.unknown[name],
             )
+
+
+def _is_distribution(table: AnnotationTable) -> bool:
+    """Whether an annotation has scores of several classes of one key."""
+    keys = {key: number for number, key in enumerate(dict.fromkeys(key for key, _ in table.labels))}
+    key = np.array([keys[name] for name, _ in table.labels], np.int32)[table.label]
+    again = (table.annotation[1:] == table.annotation[:-1]) & (key[1:] == key[:-1])
+    return not is_absent(table.score) and bool(again.any())
 
 
 def _all_unknown(truth: Collection[LabelName], unknown: Collection[LabelName]) -> BadDataset:

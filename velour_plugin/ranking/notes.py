@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from velour_plugin.errors import NothingSelected
 from velour_plugin.filters import parse_filter
-from velour_plugin.filters.existing_values import value_hints
-from velour_plugin.filters.language.kinds import contradictions
+from velour_plugin.filters.existing_values import nothing_selected
 from velour_plugin.queries.query import RankQuery
 from velour_plugin.ranking.candidates.selection import DatasetSelection
 from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measurement
@@ -24,8 +24,7 @@ def leaderboard_notes(
         names = ", ".join(repr(each.dataset) for each in selections)
         if query.where is None:
             return [f"No datum of {names} is the same in all evaluations, metadata included."]
-        none = f"The filter selects none of the {total} datums of {names}."
-        return [none, *contradictions(parse_filter(query.where))]
+        return [f"The filter selects none of the {total} datums of {names}."]
     return [
         *dict.fromkeys(each.reason for each in measured if each.reason),
         *_on_sharing(selections),
@@ -34,15 +33,16 @@ def leaderboard_notes(
     ]
 
 
-def selection_hints(
+def refusal(
     reader: Snapshot, selections: Sequence[DatasetSelection], query: RankQuery
-) -> list[str]:
-    """Name values that exist, where a filter names others and so selects nothing of any dataset."""
+) -> NothingSelected | None:
+    """The error of a filter that selects nothing of any dataset; ``None`` where it selects some."""
     if query.where is None or any(map(len, (each for s in selections for each in s.selected))):
-        return []
+        return None
     versions = {each.candidates[0].version.id: each.candidates[0].version for each in selections}
     datums = [datum for version in versions.values() for datum in reader.datums(version)]
-    return value_hints(parse_filter(query.where), datums)
+    names = ", ".join(repr(each.dataset) for each in selections)
+    return nothing_selected(parse_filter(query.where), names, datums, "rank")
 
 
 def _on_sharing(selections: Sequence[DatasetSelection]) -> list[str]:

@@ -20,7 +20,7 @@ from velour_plugin.ranking.candidates.newest import Choice
 from velour_plugin.ranking.candidates.selection import Competitors, select
 from velour_plugin.ranking.defaults import named_datasets, named_metric
 from velour_plugin.ranking.leaderboard_columns import Columns, Row
-from velour_plugin.ranking.notes import leaderboard_notes, selection_hints
+from velour_plugin.ranking.notes import leaderboard_notes, refusal
 from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measurement, measure_all
 from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
 from velour_plugin.store.protocol import Snapshot
@@ -28,9 +28,15 @@ from velour_plugin.store.values import Candidate
 
 
 def answer_ranking(reader: Snapshot, query: RankQuery) -> Leaderboard:
-    """Rank the runs that were evaluated on a dataset, and say how sure that is."""
+    """Rank the runs that were evaluated on a dataset, and say how sure that is.
+
+    Raises:
+        NothingSelected: the filter selects no datum.
+    """
     ranking = Ranking(reader, query)
     reader.release()
+    if ranking.refusal is not None:
+        raise ranking.refusal
     return ranking.leaderboard()
 
 
@@ -61,7 +67,7 @@ class Ranking:
         )
         self.datasets = datasets_with_candidates(self.access, named)
         self.selections = [select(self.access, name, choice) for name in self.datasets]
-        self.hints = selection_hints(reader, self.selections, query)
+        self.refusal = refusal(reader, self.selections, query)
         self.competitors = Competitors(self.selections, self.access)
         self.columns = Columns(reader, query, self.metric, self.competitors)
         self.ledgers = None if self._is_stored else self.competitors.ledgers()
@@ -89,7 +95,6 @@ class Ranking:
                 *folding_notes(self.folded, len(self.selections) == 1),
                 *self.deletions,
                 *leaderboard_notes(measured, self.selections, query, total),
-                *self.hints,
                 *self.columns.notes([row for row in rows if row not in kept]),
             ),
         )
@@ -167,11 +172,12 @@ class Ranking:
         measured = [row.measured for row in kept]
         lower = self._lower_is_better
         known = sorted((m.value for m in measured if m.value is not None), reverse=not lower)
+        ranks = {value: 1 + place for place, value in reversed([*enumerate(known)])}
         bounds = self.competitors.all[0].evaluator.bounds(self.metric)
         sure = Uncertainty(measured, bounds, lower, self.query.confidence)
         rows = [
             LeaderboardRow(
-                rank=None if row.value is None else 1 + known.index(row.value),
+                rank=None if row.value is None else ranks[row.value],
                 model=row.competitor.name,
                 run=None if row.competitor.run is None else name_of(row.competitor.first),
                 run_id=None if row.competitor.run is None else row.competitor.run.run_id,

@@ -1,34 +1,34 @@
-"""Draw ground truth and predictions onto images, and find the image files of a dataset.
+"""Draw ground truth and predictions onto images.
 
-Ground truth is drawn in green, predictions in orange, masks as tints. A datum's metadata, or its
-uid, names its file: absolute, or relative to the folder that the caller passes; without one, to
-the working directory and to where datasets of the usual layouts keep images beside annotations.
+Ground truth is drawn in green, predictions in orange, masks as tints.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-import os
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from velour_plugin.domain.annotations import Annotation, Datum
+from velour_plugin.domain.annotations import Annotation
 from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.geometry import Raster
+from velour_plugin.report.image_files import (
+    RefusedImage,
+    image_file,
+    image_folders,
+    opened_image,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-NAMES = ("file_name", "image_path", "image", "path", "filename")
-"""Metadata that may name the file of a datum; other values do when they end as images do."""
-
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 
 TRUTH, PREDICTED = (0, 158, 115), (230, 120, 0)
 SIDE, MANY = 640, 100
@@ -41,54 +41,6 @@ class Drawn:
 
     uid: str
     image: Image
-
-
-def image_folders(folder: Path | None, source_path: str | None = None) -> Iterator[Path]:
-    """Yield the folders in which images may be, the most likely first.
-
-    Args:
-        folder: the one that the caller passes; only it and the folders in it are searched then.
-        source_path: what the dataset was read from: COCO's ``annotations/instances_SPLIT.json``
-            beside ``SPLIT/``, VOC's ``JPEGImages``, YOLO's ``images/SPLIT`` and ``SPLIT/images``.
-    """
-    if folder is not None:
-        yield from (folder, folder / "images", *sorted(folder.glob("*/")))
-        return
-    yield Path()
-    if source_path is None:
-        return
-    source = Path(source_path)
-    home = source if source.is_dir() else source.parent
-    split = source.stem.partition("_")[2]
-    for root in (home, *list(home.parents)[:2]):
-        yield from (root / name for name in ("", "images", "JPEGImages", split))
-    yield from home.glob("images/*/")
-    yield from home.glob("*/images/")
-
-
-def image_file(datum: Datum, folders: Sequence[Path]) -> Path | None:
-    """Return the file that a datum's metadata name, or else its uid; ``None`` if no folder has it.
-
-    A uid may lack the ending of the file's name.
-    """
-    paths = (folder / name for name in _file_names(datum) for folder in folders)
-    return next((path for path in paths if os.path.isfile(path)), None)  # False, whatever a uid is
-
-
-def _file_names(datum: Datum) -> Iterator[str]:
-    """Names that may be the datum's image file, the most likely first."""
-    metadata = datum.metadata
-    named = (metadata.get(key) for key in NAMES)
-    yield from (name for name in named if isinstance(name, str) and name)
-    yield datum.uid
-    if not _is_image(datum.uid):
-        yield from (f"{datum.uid}{ending}" for ending in ENDINGS)
-    others = (value for key, value in metadata.items() if key not in NAMES)
-    yield from (value for value in others if isinstance(value, str) and _is_image(value))
-
-
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(ENDINGS)
 
 
 def drawn(
@@ -105,10 +57,14 @@ def drawn(
     folders = list(image_folders(folder, dataset.source_path))
     for uid in uids:
         index = dataset.index_of[uid]
-        path = image_file(dataset.datums[index], folders)
-        image = None if path is None else _opened(path)
-        if image is not None:
-            yield Drawn(uid, _with_annotations(image, dataset, index, threshold))
+        try:
+            path = image_file(dataset.datums[index], folders)
+            image = None if path is None else opened_image(path, SIDE)
+        except RefusedImage as error:
+            logging.getLogger("velour").warning("image not drawn: %s", error)
+        else:
+            if image is not None:
+                yield Drawn(uid, _with_annotations(image, dataset, index, threshold))
 
 
 def data_url(image: Image, side: int = SIDE) -> str:
@@ -119,21 +75,6 @@ def data_url(image: Image, side: int = SIDE) -> str:
     content = io.BytesIO()
     image.save(content, "JPEG", quality=80)
     return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
-
-
-def _opened(path: Path) -> tuple[Image, float] | None:
-    """Read an image, shrunk to :data:`SIDE`, and its scale; ``None`` if it is no image."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as file:
-            width = file.width
-            file.draft("RGB", (SIDE, SIDE))  # JPEG is read at about the size that is needed
-            image = file.convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
-        return None
-    image.thumbnail((SIDE, SIDE))
-    return image, image.width / width
 
 
 def _with_annotations(
@@ -223,11 +164,20 @@ def _rings(annotation: Annotation) -> Iterator[list[tuple[float, float]]]:
 def _tinted(image: Image, raster: Raster, colour: tuple[int, int, int]) -> Image:
     from PIL import Image
 
-    mask = Image.fromarray(np.where(raster.mask, 96, 0).astype(np.uint8))
-    if mask.size != image.size:
-        mask = mask.resize(image.size)
+    mask = Image.fromarray(_sampled(raster, *image.size).astype(np.uint8) * np.uint8(96))
     image.paste(Image.new("RGB", image.size, colour), mask=mask)
     return image
+
+
+def _sampled(raster: Raster, width: int, height: int) -> NDArray[np.bool_]:
+    """Whether a mask covers the middle of each pixel of a drawing, ``(height, width)``.
+
+    A mask of a few bytes may have billions of pixels: it is never decoded.
+    """
+    rows = ((np.arange(height) + 0.5) * raster.height / height).astype(np.int64)
+    columns = ((np.arange(width) + 0.5) * raster.width / width).astype(np.int64)
+    positions = rows[:, None] + columns * raster.height
+    return np.asarray(np.searchsorted(raster.edges, positions, side="right") % 2 == 1)
 
 
 def _text(pen: Any, at: tuple[float, float], text: str, colour: Any) -> None:

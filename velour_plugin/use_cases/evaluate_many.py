@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -171,9 +172,9 @@ def read_inputs(
     called: Sequence[str | None] = names or [None] * count
     sources = zip(makers, [*models, *files], called, strict=True)
     inputs = [make(dataset, source, name) for make, source, name in sources]
-    known = [item.name for item in inputs if item.name is not None]
-    for name in known:
-        if known.count(name) > 1:
+    known = Counter(item.name for item in inputs if item.name is not None)
+    for name, times in known.items():
+        if times > 1:
             raise InvalidInput(f"two inputs are named {name!r}: name each with --model.")
     return inputs
 

@@ -11,9 +11,11 @@ from itertools import islice
 from typing import Any
 
 from velour_plugin.contracts.formats import Format, Path
+from velour_plugin.domain.columns.label_names import numbered_names
 from velour_plugin.domain.datasets import Dataset
 from velour_plugin.domain.inputs.reading import reading
 from velour_plugin.errors import InvalidInput
+from velour_plugin.helpers.input_files import naming_files
 from velour_plugin.plugins.installed import installed
 
 
@@ -35,15 +37,16 @@ def read_dataset(
         metadata: a CSV or JSON file with one record a datum: a column ``uid``, ``file_name`` or
             ``image_id`` names the datum, ``latitude`` and ``longitude`` are its place, any other
             is metadata.
-        labels: names of classes, for a format whose files hold their numbers (``label-images``):
-            in the order of numbers from 0, as a mapping of numbers to names, or a file of either;
-            ``None`` for the file ``classes.txt`` beside the data.
+        labels: names of all classes: a list in the order of numbers from 0, a mapping of numbers
+            to names, or a file of either. Files that hold numbers (``label-images``) mean these
+            names, and without take the file ``classes.txt`` beside the data; in files that hold
+            names, now and in predictions to come, any other class is refused.
         strict: refuse what would be repaired, skipped or unmatched. Otherwise the dataset's
             ``reading`` lists it, and a :class:`ReadingWarning` shows it.
 
     Raises:
-        UnknownName: there is no such format.
-        InvalidInput: a path is none, or names what cannot be read; the format takes no labels.
+        UnknownName: there is no such format, or a class is not among the labels.
+        InvalidInput: a path is none, or names what cannot be read.
         BadDataset, BadGeometry, BadAnnotation, BadMetadata: what the file says breaks a rule; or
             it would be repaired, and reading is strict.
     """
@@ -51,11 +54,12 @@ def read_dataset(
     if metadata is not None:
         _check_path("metadata", metadata)
     reader = installed().format(format)
-    if labels is not None:
-        _check_takes_labels(reader)
-    named = {} if labels is None else {"labels": labels}
-    with reading(strict) as log, _hinted(path, format):
+    are_numbered = labels is not None and _takes_labels(reader)
+    named = {"labels": labels} if are_numbered else {}
+    with reading(strict) as log, _hinted(path, format), naming_files(path, metadata, labels):
         dataset = reader.read(path, name, metadata, **named)
+    if labels is not None and not are_numbered:
+        dataset = dataset.with_vocabulary(numbered_names(labels).values())
     return replace(dataset, source_path=os.path.abspath(path), reading=log.report)
 
 
@@ -101,12 +105,9 @@ _IN_FOLDERS = {
 }  # fmt: skip
 
 
-def _check_takes_labels(format: Format) -> None:
-    if "labels" not in inspect.signature(format.read).parameters:
-        raise InvalidInput(
-            f"labels: files of the format {format.name!r} name their classes themselves: leave the "
-            "names out. Formats of numbers take them, such as label-images."
-        )
+def _takes_labels(format: Format) -> bool:
+    """Whether files of a format hold numbers, which labels are the names of."""
+    return "labels" in inspect.signature(format.read).parameters
 
 
 def _check_path(name: str, path: object) -> None:

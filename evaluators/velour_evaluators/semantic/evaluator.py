@@ -123,6 +123,7 @@ class SemanticSegmentation(Evaluator):
         """Measure some metrics under many weightings, from sums of pixels."""
         values = np.full((len(weights), len(keys)), np.nan)
         label_keys = list(_keys(ledger.labels))
+        index_of = {name: index for index, name in enumerate(ledger.labels)}
         for row, counts in enumerate(weights):
             sums = Sums.of(ledger, ledger.weights_of(None, counts))
             scores = label_scores(sums)
@@ -134,8 +135,8 @@ class SemanticSegmentation(Evaluator):
             for column, (metric, label) in enumerate(keys):
                 if label is None:
                     values[row, column] = about_all.get(metric, np.nan)
-                elif metric in scores and label.name in ledger.labels:
-                    values[row, column] = scores[metric][ledger.labels.index(label.name)]
+                elif metric in scores and label.name in index_of:
+                    values[row, column] = scores[metric][index_of[label.name]]
         return values
 
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:

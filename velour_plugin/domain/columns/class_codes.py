@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,7 +23,7 @@ def class_names(classes: Iterable[Any], key: str) -> list[LabelName]:
     """
     names = [Label(key, value).name for value in classes]
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, times in Counter(names).items() if times > 1)
         raise BadDataset(f"class {twice[1]!r} is named twice: every column has a name of its own.")
     return names
 
@@ -64,15 +65,35 @@ def class_codes(values: NDArray[Any]) -> tuple[list[str], NDArray[np.intp], bool
 
 
 def _codes_of_objects(values: NDArray[Any]) -> tuple[list[str], NDArray[np.intp], bool]:
+    """As :func:`class_codes`: every different value is spelled once."""
+    listed = values.tolist() if values.dtype.kind == "O" else list(values)
     try:
-        texts = list(map(class_text, values.tolist() if values.dtype.kind == "O" else values))
+        text_of = {value: class_text(value) for value in dict.fromkeys(listed)}
+    except TypeError:  # an array or tensor has no hash
+        listed = _texts(values)
+        text_of = {value: str(value) for value in listed}
     except BadAnnotation:
         raise _no_class(values) from None
-    are_numbers = not any(isinstance(value, (str, bytes)) for value in values)
-    are_numbers = are_numbers and all(text.lstrip("-").isdigit() for text in set(texts))
-    kinds = sorted(set(texts), key=int if are_numbers else None)
+    are_numbers = not any(isinstance(value, (str, bytes)) for value in text_of)
+    are_numbers = are_numbers and all(text.lstrip("-").isdigit() for text in text_of.values())
+    kinds = sorted(set(text_of.values()), key=int if are_numbers else None)
     index_of = {kind: index for index, kind in enumerate(kinds)}
-    return kinds, np.array([index_of[text] for text in texts], np.intp), are_numbers
+    code_of = {value: index_of[text] for value, text in text_of.items()}
+    return kinds, np.array([code_of[value] for value in listed], np.intp), are_numbers
+
+
+def _texts(values: NDArray[Any]) -> list[Any]:
+    """Each value as a text, or as a number where the text is of one."""
+    try:
+        texts = list(map(class_text, values))
+    except BadAnnotation:
+        raise _no_class(values) from None
+    pairs = zip(texts, values, strict=True)
+    return [text if isinstance(value, (str, bytes)) else _number(text) for text, value in pairs]
+
+
+def _number(text: str) -> Any:
+    return int(text) if text.lstrip("-").isdigit() else text
 
 
 def _no_class(values: NDArray[Any]) -> BadDataset:

@@ -72,7 +72,7 @@ class ReadingReport:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count:,} {what}" for what, count in self.read.items())
-        lines = [f"read: {counts or 'nothing'}"]
+        lines = [f"read: {counts}"] if counts else []
         for kind in _KINDS:
             lines += [f"{kind}: {remark}" for remark in getattr(self, kind)]
         return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -79,8 +80,9 @@ def name_of(candidate: Candidate) -> str:
 def unique_names(candidates: Sequence[Candidate]) -> list[str]:
     """Return display names of evaluations, with the id where two have the same."""
     names = [name_of(item) for item in candidates]
+    times = Counter(names)
     return [
-        name if names.count(name) == 1 else f"{name} (evaluation {item.evaluation_id})"
+        name if times[name] == 1 else f"{name} (evaluation {item.evaluation_id})"
         for name, item in zip(names, candidates, strict=True)
     ]
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import InvalidInput, NotFound, UnknownName
+from velour_plugin.errors import NotFound, UnknownName
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.filters import Where
-from velour_plugin.filters.existing_values import value_hints
+from velour_plugin.filters.existing_values import nothing_selected
 from velour_plugin.plugins.installed import installed
 from velour_plugin.queries.query import is_uri
 from velour_plugin.ranking.candidates.comparability import name_of
@@ -76,7 +76,7 @@ def find_run(
 
     Raises:
         UnknownName: no run has that name, or it was not evaluated on that dataset.
-        InvalidInput: the filter selects no datum.
+        NothingSelected: the filter selects no datum.
     """
     candidate, notes = _newest(reader, run, dataset)
     access = LedgerAccess(reader, where, parameters)
@@ -86,14 +86,12 @@ def find_run(
     predicted = select_by_predictions(reader, [candidate], access.split)
     if predicted is not None:
         selection = selection.within(predicted)
-    selection = selection.within(frozenset(ledger.datums))
+    evaluated = frozenset(ledger.datums)
+    selection = selection.within(evaluated)
     if not len(selection):
-        hints = value_hints(access.split.datums, reader.datums(candidate.version))
-        none = (
-            f"the filter selects none of the {len(ledger.datums)} datums that run {run!r} was "
-            f"evaluated on in {candidate.certificate.dataset!r}."
-        )
-        raise InvalidInput("\n".join([none, *hints]))
+        names = f"{candidate.certificate.dataset!r} that run {run!r} was evaluated on"
+        datums = [datum for datum in reader.datums(candidate.version) if datum.uid in evaluated]
+        raise nothing_selected(access.split.datums, names, datums, "look at")
     ledger = access.ledger(candidate, ledger, selection)
     evaluator = installed().evaluator(candidate.task)
     uri = run if is_uri(run) else None

@@ -126,10 +126,10 @@ def _areas(entries: Sequence[Json], at: Sequence[str]) -> NDArray[np.float64]:
 
 
 def _is_crowd(entry: Json, where: str) -> bool:
-    said = entry.get("iscrowd")
-    crowd = False if said is None else parse_typed_flag(said, where)
+    flag = entry.get("iscrowd")
+    crowd = False if flag is None else parse_typed_flag(flag, where)
     if crowd is None:
-        raise BadDataset(f"{where}: iscrowd {said!r}: expected 0 or 1.")
+        raise BadDataset(f"{where}: iscrowd {flag!r}: expected 0 or 1.")
     return crowd
 
 

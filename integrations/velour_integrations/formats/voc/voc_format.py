@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,7 @@ _UNKNOWN = "unspecified"
 _MOST = 1e9
 """Pixels; no image is as wide, and above 2**53 sums are no longer exact."""
 _OTHER_REGIONS = ("robndbox", "polygon", "segm", "mask")
-_DEVKIT = re.compile(r"comp\d+_([^_]+_)?det_[^_]+_(?P<label>.+)")
+_DEVKIT = re.compile(r"comp\d+_([^_]+_)?det_(?P<rest>.+)")
 """``comp4_det_test_dog``; some write a word that tells runs apart before ``det``."""
 
 
@@ -110,7 +110,7 @@ def read_predictions(dataset: Dataset, path: Path, known: ImageNames) -> Annotat
         for uid, at in positions_of(files, dataset, known, where).items():
             _add_predictions(rows, at, files[uid])
     else:
-        listed = list(_listed(lists))
+        listed = list(_listed(lists, class_names(dataset)))
         positions = positions_of([uid for uid, *_ in listed], dataset, known, where)
         for uid, label, box, score in listed:
             if uid in positions:
@@ -141,18 +141,21 @@ def _listed_files(path: FilePath) -> dict[str, FilePath]:
     """Files of the images in a list, of those in the folder Annotations beside ImageSets."""
     root = next((up for up in path.resolve().parents if (up / "Annotations").is_dir()), None)
     known = {} if root is None else by_name(root / "Annotations", {".xml"})
+    lines = [(number, line.split()) for number, line in enumerate(read_lines(path), 1)]
+    named = [(number, words[0]) for number, words in lines if words]
+    uids = list(known)
+    found = ImageNames(uids).find([name for _, name in named], repr(os.fspath(path)))
     files: dict[str, FilePath] = {}
-    for number, line in enumerate(read_lines(path), 1):
-        if line.strip():
-            uid = line.split()[0]
-            if uid not in known:
-                raise BadDataset(
-                    f"{_line(path, number)}: no folder above it has Annotations/{uid[:60]}.xml: "
-                    "expected a list in VOC's ImageSets/Main."
-                )
-            if uid in files:
-                note_repaired("images that a list names twice, read once", _line(path, number))
-            files[uid] = known[uid]
+    for number, name in named:
+        if name not in found:
+            raise BadDataset(
+                f"{_line(path, number)}: no folder above it has Annotations/{name[:60]}.xml: "
+                "expected a list in VOC's ImageSets/Main."
+            )
+        uid = uids[found[name]]
+        if uid in files:
+            note_repaired("images that a list names twice, read once", _line(path, number))
+        files[uid] = known[uid]
     return files
 
 
@@ -248,11 +251,12 @@ def _half_open(corners: Iterable[str | None], where: str) -> Box:
     return (left - 1, top - 1, right - left + 1, bottom - top + 1)
 
 
-def _listed(lists: Mapping[str, FilePath]) -> Iterator[tuple[str, str, Box, float]]:
+def _listed(
+    lists: Mapping[str, FilePath], classes: Collection[str]
+) -> Iterator[tuple[str, str, Box, float]]:
     """The devkit's results, a file a class: image, class, box and confidence."""
-    for stem, path in lists.items():
-        devkit = _DEVKIT.fullmatch(stem)
-        label = devkit["label"] if devkit else stem
+    for path in lists.values():
+        label = _class_of(path.stem, classes)
         for number, line in enumerate(read_lines(path), 1):
             where, words = _line(path, number), line.split()
             if words:
@@ -264,6 +268,14 @@ def _listed(lists: Mapping[str, FilePath]) -> Iterator[tuple[str, str, Box, floa
                 uid, score, *corners = words
                 confidence = parse_score(score, where, "confidence")
                 yield uid, label, _half_open(corners, where), confidence
+
+
+def _class_of(stem: str, classes: Collection[str]) -> str:
+    """The class in a list's name, after the image set; both may have underscores in them."""
+    devkit = _DEVKIT.fullmatch(stem)
+    words = devkit["rest"].split("_") if devkit else []
+    ends = ["_".join(words[first:]) for first in range(1, len(words))] or [stem]
+    return next((end for end in ends if end in classes), ends[0])
 
 
 def _number(text: str | None, where: str) -> float:

@@ -78,7 +78,8 @@ def _in_utf8(content: bytes, where: str) -> bytes:
     start = next((codec for mark, codec in _STARTS.items() if content.startswith(mark)), None)
     if start is not None:
         return _decoded(content, start, where)
-    content = content.removeprefix(codecs.BOM_UTF8)
+    if content.startswith(codecs.BOM_UTF8):
+        return content.removeprefix(codecs.BOM_UTF8)  # which goes before a first line
     declared = _DECLARED.match(content)
     name = declared[1].decode().lower() if declared else "utf-8"
     if name in _UTF8:

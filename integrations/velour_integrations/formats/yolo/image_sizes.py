@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from velour_plugin import ImageMetadata
-from velour_plugin.errors import BadDataset, MissingExtra
+from velour_plugin.errors import BadDataset, InvalidInput, MissingExtra, UnreadableFile
 from velour_plugin.plugin import check_regular, note_repaired
 
 SIZES_FROM_TABLE = (
@@ -28,7 +28,7 @@ def measured(path: Path) -> ImageMetadata:
     """Measure height and width of an image file as it is shown.
 
     Raises:
-        UnreadableFile: it is missing, or no regular file.
+        InvalidInput: it is missing, or no regular file.
         BadDataset: it is no image that Pillow reads.
         MissingExtra: Pillow is not installed.
     """
@@ -38,14 +38,16 @@ def measured(path: Path) -> ImageMetadata:
         raise MissingExtra(
             f"sizes of images are read by Pillow: pip install pillow; or {SIZES_FROM_TABLE}."
         ) from error
-    check_regular(path)
     try:
+        check_regular(path)
         try:
             with Image.open(path) as image:
                 return _shown_size(image, path)
         except Image.DecompressionBombError:  # a limit of what is decoded, and nothing is
             with open(path, "rb") as file:
                 return _shown_size(_beyond_limit(file, os.fspath(path), Image), path)
+    except UnreadableFile as error:
+        raise InvalidInput(f"{error} Put it there, or {SIZES_FROM_TABLE}.") from error
     except BadDataset:  # strict reading refuses a repair
         raise
     except Exception as error:  # readers of sixty formats raise what they like

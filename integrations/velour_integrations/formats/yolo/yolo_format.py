@@ -21,6 +21,7 @@ import numpy as np
 import shapely
 
 from velour_integrations.formats.row_builder import (
+    Box,
     RowBuilder,
     class_names,
     note_predictions,
@@ -37,7 +38,8 @@ from velour_integrations.formats.yolo.yolo_keypoints import (
     has_keypoints,
     keypoints_refused,
 )
-from velour_integrations.formats.yolo.yolo_layout import Layout, find_layout, label_files, names_in
+from velour_integrations.formats.yolo.yolo_layout import Layout, find_layout, label_files
+from velour_integrations.formats.yolo.yolo_names import ClassNames, names_in
 from velour_plugin import AnnotationTable, Dataset, Datum, ImageMetadata, Polygon
 from velour_plugin.errors import BadDataset, InvalidInput
 from velour_plugin.plugin import (
@@ -53,8 +55,6 @@ from velour_plugin.plugin import (
 
 Size = tuple[int, int]
 _OUTSIDE, _DIGITS = 0.01, 6
-_MOST_CLASSES = 1e6
-"""A larger number is no class; above 2**53 it would not even be its own."""
 
 
 class YoloFormat:
@@ -77,11 +77,14 @@ class YoloFormat:
         sizes = {datum.uid: _size_of(datum) for datum in datums}
         files = [(at, sizes[uid], layout.labels[uid]) for at, uid in enumerate(uids)
                  if uid in layout.labels]  # fmt: skip
-        table = _read(files, layout.names, scored=False).table(layout.names)
+        classes = ClassNames(layout.names)
+        rows = _read(files, classes, scored=False)
+        names = classes.without_twins(repr(os.fspath(path)))
+        table = rows.table([name for name in names if name])
         note_read("images", len(datums))
         note_read("annotations", len(table))
         known = ImageNames(uids, [datum.metadata.get("file_name") for datum in datums])
-        reader = partial(read_predictions, known=known, sizes=sizes, names=layout.names)
+        reader = partial(read_predictions, known=known, sizes=sizes, names=names)
         return Dataset.from_table(name or _called(path), datums, table, reader=reader)
 
 
@@ -115,7 +118,9 @@ def read_predictions(
     positions = positions_of(files, dataset, known, where)
     listed = [(at, sizes[dataset.uids[at]], files[uid]) for uid, at in positions.items()]
     own_names = names_in(folder) or names_in(folder / "labels")
-    table = _read(sorted(listed), own_names or names, scored=True).table(class_names(dataset))
+    classes = ClassNames(own_names or names)
+    table = _read(sorted(listed), classes, scored=True).table(class_names(dataset))
+    classes.without_twins(where)
     note_predictions(dataset, table, where)
     return table
 
@@ -165,10 +170,11 @@ def _size_of(datum: Datum) -> Size:
 
 
 def _read(
-    files: Iterable[tuple[int, Size, FilePath]], names: Sequence[str], scored: bool
+    files: Iterable[tuple[int, Size, FilePath]], classes: ClassNames, scored: bool
 ) -> RowBuilder:
     """Read label files, each with its datum's position and its image's height and width."""
     rows, keypoints = RowBuilder(), KeypointCheck()
+    slack = 1.0 if scored else _OUTSIDE  # predictions may well lie outside
     for at, (height, width), path in files:
         name = repr(os.fspath(path))
         for number, line in enumerate(read_lines(path), 1):
@@ -176,14 +182,18 @@ def _read(
             if words:
                 where = f"{name}, line {number}"
                 numbers = _numbers(line, words, scored, where)
-                label = _class(words[0], numbers[0], names, where)
+                label = classes.name_of(numbers[0], where)
                 score = numbers.pop() if scored else None
                 if score is not None and not 0 <= score <= 1:
                     score = parse_score(score, where, "confidence")
-                if len(numbers) > 5:
-                    keypoints.add(numbers[1:], where)
-                region = _region(numbers[1:], (width, height), scored, where)
-                rows.add(at, label, score=score, **region)
+                region = numbers[1:]
+                if len(region) == 4:
+                    box = _box(region, width, height, slack, where)
+                    rows.add(at, label, box=box, score=score)
+                else:
+                    keypoints.add(region, where)
+                    shape = _polygon(region, (width, height), slack, where)
+                    rows.add(at, label, shape=shape, score=score)
     keypoints.refuse_poses()
     return rows
 
@@ -207,31 +217,33 @@ def _numbers(line: str, words: Sequence[str], scored: bool, where: str) -> list[
     raise BadDataset(f"{where}: {wrong[:60]!r}: expected numbers.")
 
 
-def _class(word: str, value: float, names: Sequence[str], where: str) -> str:
-    if not (value.is_integer() and 0 <= value < (len(names) or _MOST_CLASSES)):
-        last = f" to {len(names) - 1}, one of the {len(names)} classes" if names else ""
-        raise BadDataset(f"{where}: class {word[:60]}: expected a whole number from 0{last}.")
-    return names[int(value)] if names else str(int(value))
+def _box(numbers: list[float], across: int, down: int, slack: float, where: str) -> Box:
+    """The box of a line, in pixels of an image as wide and high as ``across`` and ``down``.
+
+    What was a whole number of pixels is one again: an overlap of exactly 0.5 stays so.
+    """
+    x, y, width, height = numbers
+    low, high = -slack, 1 + slack
+    if not (
+        low <= x <= high and low <= y <= high and low <= width <= high and low <= height <= high
+    ):
+        raise _outside(numbers, slack, where)
+    if width < 0 or height < 0:
+        raise BadDataset(f"{where}: a box of width {width:g} and height {height:g}.")
+    return (
+        round((x - width / 2) * across, _DIGITS),
+        round((y - height / 2) * down, _DIGITS),
+        round(width * across, _DIGITS),
+        round(height * down, _DIGITS),
+    )
 
 
-def _region(
-    numbers: list[float], size: tuple[int, int], scored: bool, where: str
-) -> dict[str, Any]:
-    """The box or shape of a line, in pixels, as an argument of :meth:`RowBuilder.add`."""
-    slack = 1.0 if scored else _OUTSIDE  # predictions may well lie outside
+def _polygon(numbers: list[float], size: tuple[int, int], slack: float, where: str) -> Polygon:
     total = sum(numbers)  # NaN, if any is: comparisons alone may overlook it
     if not (min(numbers) >= -slack and max(numbers) <= 1 + slack and total == total):
         raise _outside(numbers, slack, where)
-    if len(numbers) != 4:
-        points = np.reshape(numbers, (-1, 2)) * size
-        return {"shape": Polygon(shapely.Polygon(points.round(_DIGITS)))}
-    x, y, width, height = numbers
-    if width < 0 or height < 0:
-        raise BadDataset(f"{where}: a box of width {width:g} and height {height:g}.")
-    across, down = size
-    box = (x - width / 2) * across, (y - height / 2) * down, width * across, height * down
-    # what was a whole number of pixels is one again: an overlap of exactly 0.5 stays so
-    return {"box": tuple([round(length, _DIGITS) for length in box])}
+    points = np.reshape(numbers, (-1, 2)) * size
+    return Polygon(shapely.Polygon(points.round(_DIGITS)))
 
 
 def _outside(numbers: list[float], slack: float, where: str) -> BadDataset:

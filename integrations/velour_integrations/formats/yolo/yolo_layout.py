@@ -8,27 +8,30 @@ Label Studio, CVAT and darknet differ in where the folders are; all of them are 
 from __future__ import annotations
 
 import os
-import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from velour_integrations.formats.row_builder import by_name, read_lines
+from velour_integrations.formats.yolo.yolo_names import (
+    NAME_LISTS,
+    YAML_NAMES,
+    is_stated,
+    names_above,
+    names_listed,
+    names_of,
+    read_yaml,
+)
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import read_bytes
+from velour_plugin.plugin import note_repaired
 
 _USUAL = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 IMAGES = frozenset((*_USUAL, ".avif", ".dng", ".heic", ".jp2", ".mpo", ".pfm"))
 SPLITS = ("val", "validation", "test", "train")
 """Which split of a ``data.yaml`` is read: the first that it has."""
 
-_YAML = ("data.yaml", "data.yml", "dataset.yaml")
-_CLASSES = ("classes.txt", "obj.names", "_darknet.labels")
 _DARKNET = "obj.data"
 _DARKNET_SPLITS = ("valid", "test", "train")
-_NOTHING = ("", "~", "null", "Null", "NULL")
 _LONGEST = 4096
 """Letters of a path that Linux opens."""
 _MOST_DROPPED = 20
@@ -73,7 +76,7 @@ def _first_layout(path: Path) -> Layout:
     if path.suffix.lower() in (".yaml", ".yml"):
         return _of_yaml(path)
     if path.is_dir():
-        described = next((path / name for name in _YAML if (path / name).is_file()), None)
+        described = next((path / name for name in YAML_NAMES if (path / name).is_file()), None)
         if described is not None:
             return _of_yaml(described)
         if (path / _DARKNET).is_file():
@@ -86,51 +89,25 @@ def _first_layout(path: Path) -> Layout:
             "file that lists images: YOLO."
         )
     labels, images = _files_of(path)
-    return Layout(labels, images, _names_above(path))
+    return Layout(labels, images, names_above(path))
 
 
 def label_files(folder: Path) -> dict[str, Path]:
     """Return a folder's label files by uid; those of its folder ``labels``, when it has one."""
     inner = folder / "labels"
     files = by_name(inner if inner.is_dir() else folder, {".txt"})
-    return {uid: path for uid, path in files.items() if path.name not in _CLASSES}
-
-
-def names_in(folder: Path) -> tuple[str, ...]:
-    """Return the classes that a file of this very folder names; empty without such a file."""
-    for name in _YAML:
-        if (folder / name).is_file():
-            return _names(_content(folder / name), folder / name)
-    for name in _CLASSES:
-        if (folder / name).is_file():
-            return _names_listed(folder / name)
-    return ()
-
-
-def _names_listed(path: Path) -> tuple[str, ...]:
-    lines = (line.strip() for line in read_lines(path))
-    return _unique([line for line in lines if line], path)
-
-
-def _names_above(path: Path) -> tuple[str, ...]:
-    """The classes that a file in a folder, its labels or one of the three above it names."""
-    start = path if path.is_dir() else path.parent
-    for folder in (start, start / "labels", *list(start.parents)[:3]):
-        names = names_in(folder)
-        if names:
-            return names
-    return ()
+    return {uid: path for uid, path in files.items() if path.name not in NAME_LISTS}
 
 
 def _of_yaml(path: Path) -> Layout:
-    content = _content(path)
-    split = next((split for split in SPLITS if _is_stated(content, split)), None)
+    content = read_yaml(path)
+    split = next((split for split in SPLITS if is_stated(content, split)), None)
     if split is None:
         raise BadDataset(f"{os.fspath(path)!r}: none of {', '.join(SPLITS)} names images.")
-    if _is_stated(content, "kpt_shape"):
+    if is_stated(content, "kpt_shape"):
         raise BadDataset(f"{os.fspath(path)!r}: kpt_shape: keypoints are not read, only regions.")
     entries = content[split] if isinstance(content[split], list) else [content[split]]
-    root = content["path"] if _is_stated(content, "path") else "."
+    root = content["path"] if is_stated(content, "path") else "."
     if not all(isinstance(entry, str) for entry in (*entries, root)):
         raise BadDataset(
             f"{os.fspath(path)!r}: path and {split}: expected a folder or file, or for {split} a "
@@ -146,13 +123,7 @@ def _of_yaml(path: Path) -> Layout:
             raise BadDataset(f"{os.fspath(path)!r}: {split} has two images {twice!r}.")
         labels.update(some_labels)
         images.update(some_images)
-    return Layout(labels, images, _names(content, path))
-
-
-def _is_stated(content: Mapping[str, Any], key: str) -> bool:
-    """Whether a data.yaml says something for a key; many have a key and no value."""
-    value = content.get(key)
-    return bool(value) and value not in _NOTHING
+    return Layout(labels, images, names_of(content, path))
 
 
 def _located(entry: str, root: str, path: Path) -> Path:
@@ -181,8 +152,8 @@ def _of_darknet(path: Path) -> Layout:
             f"{os.fspath(path)!r}: none of {', '.join(_DARKNET_SPLITS)} names a list of images "
             "that is there."
         )
-    classes = _nearest(path.parent, content.get("names") or _CLASSES[1], os.path.isfile)
-    names = _names_above(path) if classes is None else _names_listed(classes)
+    classes = _nearest(path.parent, content.get("names") or "obj.names", os.path.isfile)
+    names = names_above(path) if classes is None else names_listed(classes)
     return Layout(*_listed(image_list), names)
 
 
@@ -212,7 +183,7 @@ def _files_of(path: Path) -> tuple[dict[str, Path], dict[str, Path]]:
 
 
 def _listed(path: Path) -> tuple[dict[str, Path], dict[str, Path]]:
-    files: list[Path] = []
+    files: dict[Path, None] = {}
     for number, line in enumerate(map(str.strip, read_lines(path)), 1):
         if line:
             if PurePosixPath(line).suffix.lower() not in IMAGES:
@@ -220,21 +191,21 @@ def _listed(path: Path) -> tuple[dict[str, Path], dict[str, Path]]:
                     f"{os.fspath(path)!r}, line {number}: {line[:60]!r} is no image's path."
                 )
             image = _nearest(path.parent, line, _is_kept) or path.parent / line
-            files.append(image)
-    uids = _uids_of(files, path)
+            if image in files:
+                where = f"{os.fspath(path)!r}, line {number}"
+                note_repaired("images that a list names twice, read once", where)
+            files[image] = None
+    uids = _uids_of(list(files))
     images = dict(zip(uids, files, strict=True))
     labels = {uid: _label_file(image) for uid, image in images.items()}
     return {uid: label for uid, label in labels.items() if label is not None}, images
 
 
-def _uids_of(images: Sequence[Path], path: Path) -> list[str]:
+def _uids_of(images: Sequence[Path]) -> list[str]:
     """Names of listed images, or where two have one name their paths in the folder of all."""
     stems = [image.stem for image in images]
     if len(set(stems)) == len(stems):
         return stems
-    twice = next((image for image, count in Counter(images).items() if count > 1), None)
-    if twice is not None:
-        raise BadDataset(f"{os.fspath(path)!r}: {os.fspath(twice)!r} occurs twice.")
     folder = os.path.commonpath([image.parent for image in images])
     return [image.relative_to(folder).with_suffix("").as_posix() for image in images]
 
@@ -257,44 +228,3 @@ def _swapped(path: Path, old: str, new: str) -> Path:
         if parts[index] == old:
             return Path(*parts[:index], new, *parts[index + 1 :])
     return path
-
-
-def _content(path: Path) -> Mapping[str, Any]:
-    from velour_integrations.formats.yolo.yaml_text import parse_yaml  # PyYAML is slow to import
-
-    content = parse_yaml(read_bytes(path), repr(os.fspath(path)))
-    if not isinstance(content, Mapping):
-        raise BadDataset(f"{os.fspath(path)!r}: expected names and val, as in YOLO's data.yaml.")
-    if "<<" in content:
-        raise BadDataset(f"{os.fspath(path)!r}: '<<' is not read: write out what it merges.")
-    return content
-
-
-def _names(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
-    names = content["names"] if _is_stated(content, "names") else []
-    if isinstance(names, Mapping):
-        names = _in_order(names, path)
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BadDataset(
-            f"{os.fspath(path)!r}: names: expected a list of texts, the classes in the order of "
-            "their numbers, or a mapping of numbers to them."
-        )
-    return _unique(names, path)
-
-
-def _in_order(names: Mapping[str, Any], path: Path) -> list[Any]:
-    numbers = [int(key) if re.fullmatch("[0-9]{1,9}", key) else -1 for key in names]
-    if sorted(numbers) != list(range(len(numbers))):
-        raise BadDataset(
-            f"{os.fspath(path)!r}: names: expected a name for every number from 0 to "
-            f"{len(names) - 1}."
-        )
-    by_number = dict(zip(numbers, names.values(), strict=True))
-    return [by_number[number] for number in range(len(numbers))]
-
-
-def _unique(names: Sequence[str], path: Path) -> tuple[str, ...]:
-    twice = next((name for name, count in Counter(names).items() if count > 1), None)
-    if twice is not None:
-        raise BadDataset(f"{os.fspath(path)!r}: two classes are called {twice[:60]!r}.")
-    return tuple(names)

@@ -48,7 +48,14 @@ from velour_plugin import (
     Raster,
 )
 from velour_plugin.errors import BadDataset, InvalidInput
-from velour_plugin.plugin import DEFAULT_KEY, LabelImageRows, LabelName, as_label_image, is_missing
+from velour_plugin.plugin import (
+    DEFAULT_KEY,
+    LabelImageRows,
+    LabelName,
+    as_label_image,
+    class_text,
+    is_missing,
+)
 
 ARRAY_KEYS = ("boxes", "labels", "scores", "masks")
 _COLUMN_KEYS = ("bbox", "category", "label", "labels", "score", "scores")
@@ -167,6 +174,8 @@ def _read(cell: Any, side: str, rules: CellRules) -> list[Annotation]:
         return _mapped(cell, side, rules)
     if rules.task == SEMANTIC:
         rules.refuse_label_image(cell)
+    if is_missing(cell) and side.endswith(TRUTH) and rules.is_classification:
+        class_text(cell)  # refuses it in the words of classes
     if is_scalar(cell) and not is_missing(cell):
         return [_whole([(cell, None)], rules)]
     if not isinstance(cell, (list, tuple, np.ndarray)):

@@ -42,6 +42,8 @@ def is_plain(values: Sequence[Any] | NDArray[Any]) -> bool:
             return False
         texts = values.tolist() if values.dtype.kind == "U" and values.ndim == 1 else ()
         return values.ndim == 1 and not any(map(_is_json, texts))
+    if set(map(type, values)) <= {str, int, bool}:
+        return len(values) > 0 and not any(map(_is_json, values))
     return len(values) > 0 and all(
         is_scalar(value) and not is_missing(value) and not _is_json(value) for value in values
     )

@@ -20,7 +20,7 @@ from velour_integrations.mlflow.datasets.cells import table_of
 from velour_integrations.mlflow.datasets.frame_names import name_of_input
 from velour_integrations.mlflow.datasets.metadata_columns import with_metadata
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
-from velour_plugin.plugin import DatumColumns, encode_metadata, natural_order
+from velour_plugin.plugin import DatumColumns, encode_metadata, natural_order, note_read
 
 Column = tuple[str, list[Any]]
 """A column's name and its values, ``None`` where there is none."""
@@ -72,6 +72,7 @@ def read_frame(
         places[order] = np.arange(len(uids))
         datums = datums.take(order)
     truth = table_of(truths, uids, places, "ground truth", numbered=True, rules=rules)
+    note_read("rows", len(uids))
     return velour.Dataset.from_table(name, datums, truth), uids
 
 
@@ -94,15 +95,19 @@ def dataset_of_frame(
         if column not in frame.columns:
             raise UnknownName("column", column, map(str, frame.columns))
     features = frame.drop(columns=cells)
-    dataset, uids = read_frame(features, frame[targets].to_numpy(), name, config)
+    with velour.reading() as log:
+        dataset, uids = read_frame(features, frame[targets].to_numpy(), name, config)
+    dataset = replace(dataset, reading=log.report)
     places = np.array([dataset.index_of[uid] for uid in uids], np.int32)
     features = features.iloc[np.argsort(places)].reset_index(drop=True)
     if predictions is None:
         return dataset, features
     predicted, labels = frame[predictions].to_numpy(), dataset.truth.labels
     rules = CellRules.of(config)
-    table = table_of(predicted, uids, places, "prediction", labels, numbered=True, rules=rules)
-    return dataset.with_predictions(table, model), features
+    with velour.reading() as log:
+        table = table_of(predicted, uids, places, "prediction", labels, numbered=True, rules=rules)
+        note_read("predictions", len(table))
+    return dataset.with_predictions(table, model).with_predictions_reading(log.report), features
 
 
 def _used(frame: Any, config: Mapping[str, Any]) -> dict[str, str]:

@@ -51,10 +51,10 @@ def reachable(url: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        said = str(error.orig).strip()
-        reason = without_secrets(said, url)
+        message = str(error.orig).strip()
+        reason = without_secrets(message, url)
         # a traceback would show the cause with what it quotes of the URL
-        shown = error if reason == said else None
+        shown = error if reason == message else None
         raise _worded(error, f"store {masked_url(url)}", reason) from shown
     except (JSONDecodeError, zlib.error, shapely.errors.ShapelyError) as error:
         raise DamagedContent(

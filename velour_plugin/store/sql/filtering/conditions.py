@@ -14,6 +14,7 @@ from sqlalchemy import (
     Float,
     and_,
     case,
+    cast,
     false,
     func,
     literal,
@@ -27,6 +28,7 @@ from velour_plugin.filters.comparable_values import (
     LARGEST,
     OPERATORS,
     SMALLEST,
+    is_moderate,
     literal_readings,
 )
 from velour_plugin.filters.language.kinds import kinds_of
@@ -198,8 +200,9 @@ def _calculated(op: str, left: Column, right: Column) -> Column:
 
 
 def _moderate(value: Column) -> Column:
-    if isinstance(getattr(value, "value", None), float):
-        return value
+    constant = getattr(value, "value", None)
+    if isinstance(constant, float):
+        return value if is_moderate(constant) else cast(null(), Float(53))
     size = func.abs(value, type_=Float(53))
     fits = (value == 0.0) | size.between(SMALLEST, LARGEST)
     return case((fits, value))

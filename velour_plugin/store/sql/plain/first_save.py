@@ -85,7 +85,7 @@ def _write_labels(file: NewFile, dataset: Dataset, evaluation: Evaluation) -> di
     measured = {metric.label.name for metric in evaluation.measured if metric.label is not None}
     true = set(dataset.labels)
     names = [*sorted(true), *sorted(measured - true)]
-    file.write("labels", {"key": [key for key, _ in names], "value": [said for _, said in names]})
+    file.write("labels", {"key": [key for key, _ in names], "value": [value for _, value in names]})
     return {name: number for number, name in enumerate(names, 1)}
 
 
