@@ -175,6 +175,12 @@ def test_a_mask_comes_back_from_every_spelling(write: Write) -> None:
         assert item.is_crowd
 
 
+def test_whole_floats_are_sizes_and_run_lengths(write: Write) -> None:
+    item = read_segmentation(write, {"size": [20.0, 30], "counts": [1.0, 599]})
+    assert item.raster is not None
+    assert item.raster.area == 599
+
+
 def test_an_empty_segmentation_is_none(write: Write) -> None:
     item = read_segmentation(write, [], bbox=[1, 2, 3, 4])
     assert (item.shape, item.bounding_box) == (None, velour.BoundingBox(1, 2, 4, 6))
@@ -473,8 +479,12 @@ def test_what_is_only_written_otherwise_needs_no_word(write: Write, values: Json
         ({"segmentation": [[[SQUARE, SQUARE]]]}, "expected a ring of numbers"),
         ({"segmentation": [[1, 1, 2, 2, 3]]}, "a ring of 5 numbers: expected an x and a y"),
         ({"segmentation": {"size": "99", "counts": [81]}}, "RLE of 'size' '99': expected whole"),
+        ({"segmentation": {"size": [True, 9], "counts": [9]}}, "RLE with True in its 'size'"),
         ({"segmentation": {"size": [9.5, 9], "counts": [81]}}, "expected whole numbers"),
-        ({"segmentation": {"size": [1e999, 1], "counts": [1]}}, "RLE of 'size'"),
+        ({"segmentation": {"size": [1e999, 1], "counts": [1]}}, "RLE with inf in its 'size'"),
+        ({"segmentation": {"size": [9, 9], "counts": [True, 80]}}, "RLE with True in its 'counts'"),
+        ({"segmentation": {"size": [9, 9], "counts": ["81"]}}, "RLE with '81' in its 'counts'"),
+        ({"segmentation": {"size": [9, 9], "counts": [[81]]}}, "RLE with .* in its 'counts'"),
     ],
     ids=lambda value: str(value)[:40],
 )

@@ -139,7 +139,7 @@ def _shape(entry: Json, where: str) -> Shape | None:
         return None
     try:
         if isinstance(segmentation, Mapping):
-            return Raster({**segmentation, "size": _size(segmentation)})
+            return Raster({**segmentation, **_rle(segmentation)})
         rings = [ring for ring in _rings(segmentation, where) if _has_area(ring, where)]
         if len(rings) > 1:
             return MultiPolygon([[ring] for ring in rings])
@@ -148,14 +148,22 @@ def _shape(entry: Json, where: str) -> Shape | None:
         raise BadDataset(f"{where}: segmentation: {error}") from error
 
 
-def _size(encoded: Json) -> list[int]:
-    """Height and width of an RLE."""
-    size = encoded.get("size")
-    numbers = [parse_number(side) for side in size] if isinstance(size, list) else []
-    whole = [int(number) for number in numbers if number is not None and number.is_integer()]
-    if len(whole) != 2 or len(numbers) != 2:
+def _rle(encoded: Json) -> Json:
+    """Height, width and run lengths as whole numbers; compressed ones stay text."""
+    size, counts = encoded.get("size"), encoded.get("counts")
+    if not isinstance(size, list) or len(size) != 2:
         raise InvalidInput(f"RLE of 'size' {size!r}: expected whole numbers [height, width].")
+    whole = {"size": [_whole("size", side) for side in size]}
+    if isinstance(counts, list) and not set(map(type, counts)) <= {int}:
+        whole["counts"] = [_whole("counts", length) for length in counts]
     return whole
+
+
+def _whole(key: str, value: Any) -> int:
+    number = None if isinstance(value, str) else parse_number(value)
+    if number is None or not number.is_integer():
+        raise InvalidInput(f"RLE with {value!r} in its {key!r}: expected whole numbers.")
+    return int(value)
 
 
 def _rings(segmentation: Any, where: str) -> list[NDArray[np.float64]]:
