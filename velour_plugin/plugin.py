@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.inputs.cell_values import parse_score as parse_score
     from velour_plugin.domain.inputs.cell_values import parse_typed_flag as parse_typed_flag
     from velour_plugin.domain.inputs.cell_values import parse_typed_number as parse_typed_number
+    from velour_plugin.domain.inputs.cell_values import parse_typed_score as parse_typed_score
     from velour_plugin.domain.inputs.image_names import ImageNames as ImageNames
     from velour_plugin.domain.inputs.reading import note_read as note_read
     from velour_plugin.domain.inputs.reading import note_repaired as note_repaired
@@ -177,7 +178,7 @@ _NAMES = {
     # Values in columns, their encoding and their order
     "domain.encoding.canonical": "canonical_json",
     "domain.inputs.cell_values": (
-        "parse_flag parse_number parse_score parse_typed_flag parse_typed_number"
+        "parse_flag parse_number parse_score parse_typed_flag parse_typed_number parse_typed_score"
     ),
     "domain.columns.class_arrays": "multi_hot",
     "domain.columns.class_codes": "as_numpy class_codes class_names is_fractional",
