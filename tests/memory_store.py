@@ -188,7 +188,8 @@ class MemoryStore:
 
     def save_dataset(self, dataset: velour.Dataset) -> velour.Version:
         known = self._datasets.setdefault(dataset.name, [])
-        self._readings[dataset.digest] = dataset.reading
+        if dataset.reading is not None:
+            self._readings[dataset.digest] = dataset.reading
         for version, _ in known:
             if version.digest == dataset.digest:
                 return replace(version, is_new=False)

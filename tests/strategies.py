@@ -168,7 +168,7 @@ calculated = st.recursive(
     properties,
     lambda inner: st.builds(
         call, st.sampled_from(["+", "-", "*", "/"]), inner,
-        st.one_of(inner, st.sampled_from([1, -1, 0.5, 3, 1e150])),
+        st.one_of(inner, st.sampled_from([1, -1, 0.5, 3, 1e150, 1e300, -1e200, 1e-300])),
     ),
     max_leaves=3,
 )  # fmt: skip

@@ -32,7 +32,7 @@ def answers(random: np.random.Generator, scored: bool, many: bool) -> velour.Dat
         if random.random() < 0.8:
             predictions[str(number)] = named
     truths["0"] = {(key, values[0]): None for key, values in KEYS.items()}
-    labels = [(key, value) for key, values in KEYS.items() for value in values]
+    labels = [(key, value) for key, values in KEYS.items() for value in (*values, "other")]
     return dataset_of(truths, predictions, labels=labels)
 
 

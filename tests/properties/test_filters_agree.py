@@ -16,6 +16,8 @@ import velour_plugin as velour
 from tests import strategies
 from tests.postgis import Server
 from velour_plugin.domain.facts import Facts
+from velour_plugin.domain.storable_text import is_storable
+from velour_plugin.errors import BadFilter, BadMetadata
 from velour_plugin.filters import Call, Node, parse_filter
 from velour_plugin.filters.geodesy import distances
 from velour_plugin.filters.interpret import select
@@ -105,6 +107,25 @@ def test_stores_and_python_select_the_same_datums(
     assert disagreements(stores, datums, asked) == []
 
 
+ANY_CHARACTER = st.one_of(st.characters(), st.sampled_from("\0\ud800\udfff\uffff%_'\\"))
+
+
+@settings(max_examples=60)
+@given(st.text(ANY_CHARACTER, max_size=4))
+def test_any_text_is_refused_by_all_or_found_by_all(stores: dict[str, Store], text: str) -> None:
+    """U+0000 and halves of surrogate pairs are refused before a database is asked."""
+    equal = strategies.call("=", {"property": "a"}, text)
+    if not is_storable(text):
+        with pytest.raises(BadMetadata):
+            velour.Datum("1", {"a": text})
+        with pytest.raises(BadFilter):
+            parse_filter(equal)
+        return
+    datums = [velour.Datum("1", {"a": text}), velour.Datum("2", {"a": "other"})]
+    asked = [equal, strategies.call("not", equal), strategies.call("like", {"property": "a"}, text)]
+    assert disagreements(stores, datums, asked) == []
+
+
 def facts_of(truths: Sequence[tuple[velour.GroundTruth, dict[str, Any]]], source: str) -> Facts:
     """What a source says of the datums."""
     values: dict[str, dict[str, Any]] = {}
@@ -186,7 +207,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[Any]]] = {
         [
             "a * 1e300 * 1e300 > 0", "a * 1e300 * 1e300 < 0", "a + 1e308 > 0", "a - 1e308 < 0",
             "a / 1e-300 > 0", "1e308 * a > 0", "a * a > 0", "a * a * a * a > 0", "a / a = 1",
-            "a > 1e200 * 1e200", "a < 1e150 * 1e150", "a * 1e150 > 1e150", "1 / a > 0",
+            "a < 1e150 * 1e150", "a * 1e150 > 1e150", "1 / a > 0",
             "a BETWEEN a * 1e300 AND a * 1e300", "a IN (a * 1e300, 7)",
         ],
     ),

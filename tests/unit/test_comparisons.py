@@ -11,6 +11,7 @@ from velour_evaluators.kernels.native import library
 
 import velour_plugin as velour
 from tests.classification_data import dataset_of
+from tests.known_warnings import UNKNOWN_CLASSES
 from tests.scenes import ELSEWHERE, FOUND, TEN_BY_TEN, TRUE, annotation, scene
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.errors import UnknownName
@@ -119,10 +120,6 @@ def test_a_metric_that_nobody_has_is_refused(store: Store) -> None:
 
 # Detection: four images with a fire each
 
-SMOKE_IS_NO_CLASS = pytest.mark.filterwarnings(
-    "ignore:unmatched. 1 predictions of classes that the ground truth does not have"
-)
-
 
 def fires(store: Store, **given: object) -> None:
     """The first model shifts two boxes and confuses one; the second misses one, invents one."""
@@ -174,7 +171,7 @@ class Calls:
         return getattr(self.module, name)
 
 
-@SMOKE_IS_NO_CLASS
+@UNKNOWN_CLASSES
 def test_errors_are_split_by_kind_in_both_runs(store: Store) -> None:
     fires(store)
 
@@ -193,7 +190,7 @@ def test_errors_are_split_by_kind_in_both_runs(store: Store) -> None:
     assert changes == sorted(changes, reverse=True)
 
 
-@SMOKE_IS_NO_CLASS
+@UNKNOWN_CLASSES
 def test_errors_are_those_that_the_evaluation_shows(store: Store) -> None:
     fires(store)
 
@@ -206,7 +203,7 @@ def test_errors_are_those_that_the_evaluation_shows(store: Store) -> None:
     }
 
 
-@SMOKE_IS_NO_CLASS
+@UNKNOWN_CLASSES
 def test_errors_are_of_the_selected_datums(store: Store) -> None:
     fires(store)
 
@@ -215,7 +212,7 @@ def test_errors_are_of_the_selected_datums(store: Store) -> None:
     assert by_kind(found) == {"localisation": (2, 0), "background": (0, 1)}
 
 
-@SMOKE_IS_NO_CLASS
+@UNKNOWN_CLASSES
 def test_errors_print_convert_and_plot(store: Store) -> None:
     fires(store)
 
@@ -230,7 +227,7 @@ def test_errors_print_convert_and_plot(store: Store) -> None:
     assert list(first.y) == [row.first for row in found.errors]
 
 
-@SMOKE_IS_NO_CLASS
+@UNKNOWN_CLASSES
 def test_a_ledger_without_overlaps_and_a_task_without_kinds_have_no_errors(store: Store) -> None:
     fires(store, details=False)
     pets(store)
@@ -244,7 +241,7 @@ def test_a_ledger_without_overlaps_and_a_task_without_kinds_have_no_errors(store
         assert "errors by kind" not in str(found)
 
 
-@SMOKE_IS_NO_CLASS
+@UNKNOWN_CLASSES
 def test_a_metric_of_details_is_compared_too(store: Store) -> None:
     fires(store)
 

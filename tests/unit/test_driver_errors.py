@@ -145,7 +145,7 @@ def test_a_revision_that_never_was_is_named(sqlite_url: str, revision: str) -> N
 
 @pytest.mark.parametrize("option", ["timeout=abc", "check_same_thread=x"])
 def test_a_wrong_option_is_refused(option: str) -> None:
-    with pytest.raises(InvalidInput, match="an option is wrong"):
+    with pytest.raises(InvalidInput, match="cannot be opened"):
         velour.open_store(f"sqlite:///x.db?{option}")
 
 
@@ -156,6 +156,28 @@ def test_a_store_that_would_vanish_is_refused(url: str, monkeypatch: pytest.Monk
         velour.evaluate(fires(["2"]), "object-detection")
     with pytest.raises(InvalidInput, match="names no file"):
         velour.rank("mAP", dataset="fires")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///x\0.db",
+        "sqlite:///\ud800.db",
+        f"sqlite:///{'x' * 5000}",
+        "sqlite+aiosqlite:///x.db",
+        "sqlite+none:///x.db",
+        "postgresql://127.0.0.1:1/d\0b",
+        "postgresql://127.0.0.1:1/\ud800",
+        "postgresql://127.0.0.1:1/db?foo=bar",
+        "postgresql://127.0.0.1:1/db?connect_timeout=abc",
+        "\n",
+    ],
+)
+def test_a_url_that_names_nothing_is_no_traceback(url: str) -> None:
+    with pytest.raises(VelourError):
+        velour.rank("mAP", dataset="fires", store=url)
+    with pytest.raises(VelourError):
+        velour.evaluate(fires(["2"]), "object-detection", store=url)
 
 
 @pytest.mark.parametrize("url", ["sqlite://ann:secret@host/x.db", "sqlite://host/x.db"])

@@ -13,7 +13,8 @@ from velour_plugin.domain.encoding.canonical import canonical_json, digest
 from velour_plugin.domain.labels import DEFAULT_KEY, Label, label_name
 from velour_plugin.domain.later_fields import may_wait
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.errors import UnknownName
+from velour_plugin.domain.storable_text import is_storable
+from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.helpers.html import html_block, html_table
 
 if TYPE_CHECKING:
@@ -131,11 +132,20 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedRun:
-    """The MLflow run that an evaluation belongs to: its id, name and experiment's id."""
+    """The MLflow run that an evaluation belongs to: its id, name and experiment's id.
+
+    Raises:
+        InvalidInput: one of them is no text that every store holds.
+    """
 
     run_id: str
     name: str | None = None
     experiment_id: str | None = None
+
+    def __post_init__(self) -> None:
+        for text in (self.run_id, self.name or "", self.experiment_id or ""):
+            if not is_storable(text):
+                raise InvalidInput(f"run {text!r}: expected text without U+0000; write str(...).")
 
 
 _WAITING = ("certificate", "predictions_digest")

@@ -15,6 +15,7 @@ import numpy as np
 from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
 from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.domain.labels import class_text
+from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadAnnotation, InvalidInput
 
 
@@ -127,7 +128,7 @@ def _to_json(label: Any) -> Any:
 
 
 def _is_value(label: Any) -> bool:
-    return isinstance(label, str) and bool(label)
+    return is_storable(label) and bool(label)
 
 
 def _is_name(label: Any) -> bool:

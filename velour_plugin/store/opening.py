@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadPlugin, InvalidInput
 from velour_plugin.helpers.store_urls import masked_url
 from velour_plugin.helpers.usage import in_use
@@ -163,7 +164,10 @@ def store_url(url: str | None = None) -> str:
     """Return the URL of a store: the one passed, else that of ``VELOUR_STORE_URI``, else a file."""
     if url is not None and not isinstance(url, str):
         raise InvalidInput(f"store {url!r}: expected a URL such as sqlite:///velour.db.")
-    return url or os.environ.get(ENVIRONMENT) or DEFAULT_URL
+    address = url or os.environ.get(ENVIRONMENT) or DEFAULT_URL
+    if not is_storable(address):
+        raise InvalidInput(f"store {masked_url(address)!r}: expected text without U+0000.")
+    return address
 
 
 def _scheme(url: str) -> str:

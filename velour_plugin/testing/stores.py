@@ -16,6 +16,7 @@ It needs an evaluator of the task ``object-detection``, as ``velour_evaluators``
 # ruff: noqa: D102 - the name of a test is its sentence
 from __future__ import annotations
 
+import datetime as dt
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -38,7 +39,7 @@ from velour_plugin.queries.query import (
     SliceQuery,
     WorstQuery,
 )
-from velour_plugin.store import Store
+from velour_plugin.store import RunState, Store
 
 TASK = "object-detection"
 HOURS = {"2": 23, "10": 12, "20": 22, "roof": 9, "a": 1, "b": 2}
@@ -215,6 +216,26 @@ class StoreContract:
         store.link_run(saved.id, velour.EvaluatedRun("r2", "second", "1"))
         runs = {item.run.run_id for item in store.candidates("fires") if item.run is not None}
         assert runs == {"r1", "r2"}
+
+    def test_the_state_of_a_run_is_that_of_the_tracker(self, store: Store) -> None:
+        self.save(store, fires(["2"]), velour.EvaluatedRun("r1", "first", "0"))
+        now = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
+        before = store.revision(["fires"])
+        store.save_run_states([RunState("r1", "renamed", True, now), RunState("x", "", True, now)])
+        (candidate,) = store.candidates("fires")
+        assert candidate.run == velour.EvaluatedRun("r1", "renamed", "0")
+        assert (candidate.run_is_deleted, candidate.run_checked_at) == (True, now)
+        assert store.revision(["fires"]) > before
+
+    def test_what_readers_noted_is_kept_beside_the_content(self, store: Store) -> None:
+        reports = [velour.ReadingReport({"images": count}) for count in (1, 2, 3)]
+        for report in reports[:2]:
+            version = store.save_dataset(replace(fires(), reading=report))
+            assert store.reading(version) == report
+        noted = replace(fires(["2"]), predictions_reading=reports[2])
+        saved = self.save(store, noted)
+        assert store.predictions_reading(saved.id) == reports[2]
+        assert store.reading(version) == reports[1]  # the last that there was
 
     def test_metrics_are_found_by_name_and_label(self, store: Store) -> None:
         saved = self.save(store, fires(["2", "10", "20"]))

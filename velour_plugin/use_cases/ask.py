@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.queries.fields import Cut, LabelName, OnMismatch
 from velour_plugin.queries.query import (
     CompareQuery,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
         Slices,
         Worst,
     )
+    from velour_plugin.domain.evaluation import Evaluation
     from velour_plugin.filters import Where
 
 Answer = TypeVar("Answer")
@@ -344,6 +344,8 @@ def matches(
         UnknownName: there is no such run, outcome, label, property or parameter.
         InvalidInput: the task compares no pairs, or the evaluation keeps no overlaps.
     """
+    from velour_plugin.domain.evaluation import Evaluation  # kept answers do without its libraries
+
     query = MatchesQuery(
         run=run.model if isinstance(run, Evaluation) else run,
         n=n,

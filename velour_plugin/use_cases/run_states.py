@@ -7,12 +7,15 @@ and where somebody asks for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from velour_plugin.errors import NotFound, VelourError
 from velour_plugin.plugins.installed import installed
 from velour_plugin.store.opening import opened, read_store
-from velour_plugin.store.protocol import Reader, Store
-from velour_plugin.store.values import Candidate
+
+if TYPE_CHECKING:
+    from velour_plugin.store.protocol import Reader, Store
+    from velour_plugin.store.values import Candidate
 
 MOST_UNASKED = 500
 """Runs whose state is looked up without being asked for it: the newest ones."""

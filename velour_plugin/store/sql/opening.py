@@ -93,9 +93,9 @@ def _connect(url: str) -> SqlStore:
         return SqlStore(parsed, backend())
     except VelourError:
         raise
-    except (ArgumentError, ValueError, TypeError) as error:
+    except (ArgumentError, ImportError, TypeError, ValueError) as error:
         reason = without_secrets(str(error), url)
-        raise InvalidInput(f"store {shown!r}: an option is wrong: {reason}.") from None
+        raise InvalidInput(f"store {shown!r} cannot be opened: {reason}.") from None
 
 
 def _check_file(url: URL, shown: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,7 @@ class Sqlite:
 
     def exists(self, url: URL) -> bool:
         """Whether the file is there."""
-        return url.database in (None, "", ":memory:") or Path(str(url.database)).is_file()
+        return url.database in (None, "", ":memory:") or isfile(str(url.database))
 
     def lock(self, connection: Connection, name: str) -> None:
         """Do nothing: a writing transaction already holds the only write lock."""

@@ -112,20 +112,20 @@ def ledger_pieces(evaluation: Evaluation) -> LedgerPieces:
 
 def reading_json(report: ReadingReport | None) -> dict[str, Any] | None:
     """A report as JSON that both databases take; ``None`` for none."""
-    content: dict[str, Any] | None = None if report is None else _cleaned(report.to_dict())
+    content: dict[str, Any] | None = None if report is None else cleaned(report.to_dict())
     return content
 
 
-def _cleaned(content: Any) -> Any:
+def cleaned(content: Any) -> Any:
     """JSON without U+0000 and without halves of surrogate pairs."""
     if isinstance(content, str):
         return (
             content.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
         )
     if isinstance(content, list):
-        return [_cleaned(item) for item in content]
+        return [cleaned(item) for item in content]
     if isinstance(content, dict):
-        return {_cleaned(key): _cleaned(item) for key, item in content.items()}
+        return {cleaned(key): cleaned(item) for key, item in content.items()}
     return content
 
 

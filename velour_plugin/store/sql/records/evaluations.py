@@ -40,6 +40,7 @@ from velour_plugin.store.sql.databases.backend import Backend
 from velour_plugin.store.sql.head import DELETED
 from velour_plugin.store.sql.records.annotation_rows import label_ids
 from velour_plugin.store.sql.records.columns import (
+    cleaned,
     ledger_pieces,
     metric_columns,
     reading_json,
@@ -115,7 +116,7 @@ def save_run_states(connection: Connection, states: Iterable[RunState]) -> list[
     known = {state.run_id: state for state in states}
     for state in known.values():
         values = {
-            "name": state.name,
+            "name": state.name and cleaned(state.name),
             "state": DELETED if state.is_deleted else "active",
             "checked_at": state.checked_at,
         }
