@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from velour_plugin.domain.columns.annotation_table import LabelName as LabelName
     from velour_plugin.domain.columns.annotation_table import is_absent as is_absent
     from velour_plugin.domain.columns.class_arrays import multi_hot as multi_hot
+    from velour_plugin.domain.columns.class_codes import as_numpy as as_numpy
     from velour_plugin.domain.columns.class_codes import class_codes as class_codes
     from velour_plugin.domain.columns.class_codes import class_names as class_names
     from velour_plugin.domain.columns.class_codes import is_fractional as is_fractional
+    from velour_plugin.domain.columns.class_scores import ONE_SCORE_OF_MANY as ONE_SCORE_OF_MANY
     from velour_plugin.domain.columns.class_scores import checked_scores as checked_scores
     from velour_plugin.domain.columns.class_scores import columns_of_one as columns_of_one
     from velour_plugin.domain.columns.class_scores import ranking_scores as ranking_scores
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from velour_plugin.domain.inputs.cell_values import parse_score as parse_score
     from velour_plugin.domain.inputs.cell_values import parse_typed_flag as parse_typed_flag
     from velour_plugin.domain.inputs.cell_values import parse_typed_number as parse_typed_number
+    from velour_plugin.domain.inputs.cell_values import parse_typed_score as parse_typed_score
     from velour_plugin.domain.inputs.image_names import ImageNames as ImageNames
     from velour_plugin.domain.inputs.reading import note_read as note_read
     from velour_plugin.domain.inputs.reading import note_repaired as note_repaired
@@ -175,11 +178,11 @@ _NAMES = {
     # Values in columns, their encoding and their order
     "domain.encoding.canonical": "canonical_json",
     "domain.inputs.cell_values": (
-        "parse_flag parse_number parse_score parse_typed_flag parse_typed_number"
+        "parse_flag parse_number parse_score parse_typed_flag parse_typed_number parse_typed_score"
     ),
     "domain.columns.class_arrays": "multi_hot",
-    "domain.columns.class_codes": "class_codes class_names is_fractional",
-    "domain.columns.class_scores": "checked_scores columns_of_one ranking_scores",
+    "domain.columns.class_codes": "as_numpy class_codes class_names is_fractional",
+    "domain.columns.class_scores": "ONE_SCORE_OF_MANY checked_scores columns_of_one ranking_scores",
     "domain.columns.datum_columns": "DatumColumns",
     "domain.facts": "FactValue",
     "domain.geometry": "Shape",

@@ -30,7 +30,7 @@ from velour_plugin.errors import VelourError
 
 CPU_SECONDS = 10
 """For one input; on a busy machine wall time says nothing."""
-MEGABYTES = 300
+MEGABYTES = 200
 """That one input may add to the process, whatever its size."""
 WALL_SECONDS = 300
 """After so long the process ends with a traceback, even inside a library."""

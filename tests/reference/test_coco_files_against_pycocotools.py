@@ -39,7 +39,7 @@ def test_masks_polygons_and_crowds(
         expected.summarize()
     data = velour.read_dataset(truth).with_predictions(results, "m")
     evaluation = velour.evaluate(
-        data, "object-detection", save=False, parameters={"details": details}
+        data, "instance-segmentation", save=False, parameters={"details": details}
     )
     mine = [metric.value for metric in evaluation.metrics[:12]]
     assert mine == [None if number < 0 else number for number in expected.stats.tolist()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,17 @@ def test_an_index_of_partitions_that_is_none_is_refused(index: str, tmp_path: Pa
     (tmp_path / "velour-partitions.json").write_text(index)
     with pytest.raises(InvalidInput, match="holds no partitions"):
         velour.PartitionedDataset(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["images", "categories", "annotations"])
+def test_a_list_of_a_coco_file_that_stands_twice_is_refused(part: str, tmp_path: Path) -> None:
+    """By the compiled reader as by Python: half of a file would be read."""
+    lists = {
+        "images": [{"id": 1, "height": 9, "width": 9}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2]}],
+    }
+    text = json.dumps(lists).replace(f'"{part}"', f'"{part}": [], "{part}"')
+    (tmp_path / "truth.json").write_text(text)
+    with pytest.raises(BadDataset, match=f"has '{part}' twice in one object"):
+        velour.read_dataset(tmp_path / "truth.json")

@@ -54,3 +54,17 @@ def test_what_a_plugin_opens_is_a_store_or_refused_naming_the_plugin() -> None:
     reason = r"store 'void://x': plugin 'vacuum' opened None, which lacks methods of .*Store"
     with plugin_installed(offering, "vacuum"), pytest.raises(BadPlugin, match=reason):
         velour.open_store("void://x")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///a\x00b.db",
+        "postgresql://127.0.0.1:1/base\x00",
+        f"sqlite:///{'x' * 5_000}.db",
+        "sqlite:///\ud800.db",
+    ],
+)
+def test_an_address_that_can_be_none_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput, match=r"without U|can be no file"):
+        velour.open_store(url)

@@ -58,7 +58,7 @@ def test_text_stays_and_numbers_have_no_fraction(value: Any, text: str) -> None:
         (pd.NaT, "is missing"), (np.float32("nan"), "is missing"), (1.5, "is a float"),
         (float("inf"), "is a float"), (b"\xff", "no UTF-8"), ([1], "is a list"),
         (1j, "is a complex"), (np.datetime64("2026-01-01", "ns"), "is a datetime64"),
-        (np.array([1, 2]), "is a ndarray"),
+        (np.array([1, 2]), "is a ndarray"), (np.timedelta64(1, "ns"), "is a timedelta64"),
     ],
 )  # fmt: skip
 def test_what_is_no_class_is_refused(value: Any, reason: str) -> None:
@@ -126,6 +126,10 @@ def test_columns_of_scores_are_in_the_order_of_scikit_learn(classes: Sequence[An
 
 
 WRONG: list[tuple[Any, Any, dict[str, Any], str]] = [
+    (np.ma.array([1, 2], mask=[False, True]), [1, 2], {}, "row 1: class None is missing"),
+    (np.array([1, 2], "m8[s]"), [1, 2], {}, "row 0: class .* is a timedelta64"),
+    ([[1, 0], [0, 1]], [0.9, 0.1], {}, "a score for each of them"),
+    ([[1, 0], [0, 1]], [[2.5, -1], [0, 1]], {}, "through a sigmoid first"),
     (["a", None], ["a", "a"], {}, "row 1: class None is missing"),
     ([0.0, np.nan], [0, 0], {}, "row 1: class nan is missing"),
     ([0, 1], [[0.5, np.nan], [1, 0]], {}, "the score of row 0 is nan"),

@@ -175,6 +175,12 @@ def test_a_mask_comes_back_from_every_spelling(write: Write) -> None:
         assert item.is_crowd
 
 
+def test_whole_floats_are_sizes_and_run_lengths(write: Write) -> None:
+    item = read_segmentation(write, {"size": [20.0, 30], "counts": [1.0, 599]})
+    assert item.raster is not None
+    assert item.raster.area == 599
+
+
 def test_an_empty_segmentation_is_none(write: Write) -> None:
     item = read_segmentation(write, [], bbox=[1, 2, 3, 4])
     assert (item.shape, item.bounding_box) == (None, velour.BoundingBox(1, 2, 4, 6))
@@ -473,8 +479,12 @@ def test_what_is_only_written_otherwise_needs_no_word(write: Write, values: Json
         ({"segmentation": [[[SQUARE, SQUARE]]]}, "expected a ring of numbers"),
         ({"segmentation": [[1, 1, 2, 2, 3]]}, "a ring of 5 numbers: expected an x and a y"),
         ({"segmentation": {"size": "99", "counts": [81]}}, "RLE of 'size' '99': expected whole"),
+        ({"segmentation": {"size": [True, 9], "counts": [9]}}, "RLE with True in its 'size'"),
         ({"segmentation": {"size": [9.5, 9], "counts": [81]}}, "expected whole numbers"),
-        ({"segmentation": {"size": [1e999, 1], "counts": [1]}}, "RLE of 'size'"),
+        ({"segmentation": {"size": [1e999, 1], "counts": [1]}}, "RLE with inf in its 'size'"),
+        ({"segmentation": {"size": [9, 9], "counts": [True, 80]}}, "RLE with True in its 'counts'"),
+        ({"segmentation": {"size": [9, 9], "counts": ["81"]}}, "RLE with '81' in its 'counts'"),
+        ({"segmentation": {"size": [9, 9], "counts": [[81]]}}, "RLE with .* in its 'counts'"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -593,7 +603,7 @@ def test_packed_and_marked_files_are_read(
         ("ImageId,BuildingId,PolygonWKT_Pix\n", "read it with --format spacenet"),
         ("0 0.5 0.5 0.25 0.25\n", "This is YOLO: read it with --format yolo"),
         ("train: images\nnc: 2\nnames: [a, b]\n", "This is YOLO: read it with --format yolo"),
-        ('{"version": "5.0", "shapes": [{"points": []}]}', "This is LabelMe: export it as COCO"),
+        ('{"version": "5.0", "shapes": [{"points": []}]}', "This is LabelMe: export it as COCO i"),
     ],
 )
 def test_a_file_of_another_format_is_named(write: Write, text: str, message: str) -> None:
@@ -601,6 +611,21 @@ def test_a_file_of_another_format_is_named(write: Write, text: str, message: str
         velour.read_dataset(write(text))
     with pytest.raises(BadDataset, match=message):
         velour.read_dataset(write(INSTANCES)).with_predictions(write(text, "r.json"), "m")
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("a.xml", "This is Pascal VOC: read it with --format voc"),
+        ("data.yaml", "This is YOLO: read it with --format yolo"),
+        ("a.geojson", "This is GeoJSON: read it with --format geojson"),
+        ("instances_val.json", "Name the file in it, such as 'instances_val.json'"),
+    ],
+)
+def test_a_folder_of_another_format_is_named(tmp_path: Path, file: str, message: str) -> None:
+    (tmp_path / file).write_text("")
+    with pytest.raises(InvalidInput, match=f"it is a folder, expected a file.*{message}"):
+        velour.read_dataset(tmp_path)
 
 
 # Metadata beside the images
@@ -682,6 +707,45 @@ def test_a_record_finds_its_image_by_any_name(
         datum = velour.read_dataset(write(INSTANCES), metadata=table).datums[0]
         assert datum.metadata["hour"] == 20
         assert (datum.location.x, datum.location.y) == (-115.14, 36.17)
+
+
+def test_a_record_of_several_names_is_found_by_the_one_that_an_image_has(write: Write) -> None:
+    """Another tool's ids, beside names of files."""
+    table = write("image_id,file_name,hour\n17,nine.jpg,20\n18,set/ten.jpg,1\n", "m.csv")
+    with pytest.warns(velour.ReadingWarning, match="1 names of images in another spelling"):
+        data = velour.read_dataset(write(INSTANCES), metadata=table)
+    assert [datum.metadata["hour"] for datum in data.datums] == [20, 1]
+
+
+def test_metadata_that_join_partly_are_counted(write: Write) -> None:
+    table = write("file_name,hour\nnine.jpg,20\neleven.jpg,1\n", "m.csv")
+    with pytest.warns(velour.ReadingWarning) as caught:
+        data = velour.read_dataset(write(INSTANCES), metadata=table)
+    assert str(caught[0].message).splitlines() == [
+        "read: 2 metadata records, 2 images, 3 annotations",
+        f"unmatched: 1 metadata records that name no image (metadata {str(table)!r}, record 2: "
+        "'eleven.jpg')",
+        "unmatched: 1 images without a metadata record ('10')",
+    ]
+    assert [datum.metadata.get("hour") for datum in data.datums] == [20, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        ("uid;hour\n9;20\n10;1\n", "1 tables separated by semicolons"),
+        ("uid|hour\n9|20\n10|1\n", "1 tables separated by bars"),
+        ("uid, hour\n9, 20\n10, 1\n", "1 tables with blanks around their cells"),
+        (",uid,hour\n0,9,20\n1,10,1\n", "1 columns without a name"),
+        ("uid,hour,x\n9,20\n10,1,2\n", "1 rows shorter than their header"),
+    ],
+)
+def test_tables_as_others_write_them_are_read_and_counted(
+    write: Write, text: str, remark: str
+) -> None:
+    with pytest.warns(velour.ReadingWarning, match=remark):
+        data = velour.read_dataset(write(INSTANCES), metadata=write(text, "m.csv"))
+    assert [datum.metadata["hour"] for datum in data.datums] == [20, 1]
 
 
 def test_names_keep_their_leading_zeros(write: Write) -> None:

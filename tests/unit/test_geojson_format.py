@@ -194,7 +194,7 @@ def test_a_class_stands_in_the_property_that_a_tool_gives_it(
 
 
 @pytest.mark.parametrize("properties", [{"kind": "house"}, {"name": "house"}, {"Klasse": "Haus"},
-                                        {"building_type": 3}])  # fmt: skip
+                                        {"building_type": 3}, {"DN": 3}, {"value": 3}])  # fmt: skip
 def test_a_property_that_may_be_the_class_is_refused_by_name(
     tmp_path: Path, properties: Json
 ) -> None:
@@ -275,6 +275,10 @@ FINE = feature(square(*VEGAS), label="house")
         (feature(square(0, 0, 200), label="a"), 'for pixels write "crs": null'),
         (feature(square(0, 0)), r"has no class \(None\)"),
         (feature(square(0, 0), label=1.5), r"has no class \(1.5\)"),
+        (feature(square(0, 0), label=" "), r"has no class \(' '\)"),
+        (feature(square(0, 0), label=["a", "b"]), r"has no class \(\['a', 'b'\]\)"),
+        (feature(square(0, 0), classification={"names": []}), r"has no class \({'names': \[\]}\)"),
+        (feature(square(0, 0), kind="a"), r"has no class \(None\).*its properties are 'kind'"),
         (feature(square(0, 0), label={"id": 7}), r"has no class \({'id': 7}\)"),
     ],
 )

@@ -85,3 +85,12 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path):
     (tmp_path / "broken.json").write_text('{"0": ')
     with pytest.raises(BadDataset, match="is not valid JSON: Expecting value at line 1"):
         numbered_names(tmp_path / "broken.json")
+
+
+def test_a_number_of_5000_digits_is_refused_in_few(tmp_path: Path):
+    for number in (10**5000, -(10**5000), "9" * 5000):
+        with pytest.raises(BadDataset, match=r"number .{1,90}: expected a whole number from 0"):
+            numbered_names({number: "a"})
+    (tmp_path / "classes.txt").write_text("9" * 5000 + ": a")
+    with pytest.raises(BadDataset, match=r"number .{1,90}: expected a whole number from 0"):
+        numbered_names(tmp_path / "classes.txt")

@@ -29,6 +29,16 @@ def test_a_name_of_several_evaluations_says_which_is_meant() -> None:
     assert not velour.slices(newest.id, "hour", resamples=0).notes
 
 
+def test_a_named_run_says_that_older_evaluations_are_not_ranked() -> None:
+    first, second = (judge(fires(found, "a")) for found in (["2"], ["2", "10"]))
+    (row,), notes = (board := velour.rank("mAP", runs=["a"], resamples=0)), board.notes
+    assert row.evaluation_id == second.id
+    assert "a has 2 evaluations, of which the newest is ranked; 'velour runs list'" in notes[0]
+    both = velour.rank("mAP", runs=[first.id, second.id], resamples=0)
+    assert {each.evaluation_id for each in both} == {first.id, second.id}
+    assert not both.notes
+
+
 def test_a_name_on_several_datasets_says_which_is_meant() -> None:
     judge(fires(["2"], "a").with_name("smoke"))
     judge(fires(["2"], "a"))

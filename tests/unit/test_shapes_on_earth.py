@@ -17,7 +17,7 @@ from velour_integrations.formats.earth import (
 )
 
 import velour_plugin as velour
-from velour_plugin.errors import BadDataset, InvalidInput
+from velour_plugin.errors import BadDataset, BadGeometry, InvalidInput
 from velour_plugin.store import upgrade_store
 
 GEOD = pyproj.Geod(ellps="WGS84")
@@ -243,3 +243,19 @@ def test_datasets_in_pixels_and_on_earth_are_not_ranked_together(
             velour.evaluate(dataset, "object-detection", store=store)
         with pytest.raises(velour.errors.NotComparable, match=r"parameters\.area_ranges"):
             velour.rank("mAP", ["truth", "slides"], resamples=0, store=store)
+
+
+def test_the_centroid_of_a_shape_without_area_lies_in_its_middle() -> None:
+    point = centroid([shapely.Polygon([(0, 0), (1, 1), (1, 1), (0, 0)])])
+    assert point is not None
+    assert (point.x, point.y) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("far", [1e7, 1e300])
+def test_what_is_no_longitude_is_refused_before_it_costs_anything(far: float) -> None:
+    ring = shapely.Polygon([(0, 0), (far, 0), (1, 1)])
+    with pytest.raises(BadGeometry, match="expected degrees, the longitude first"):
+        centroid([ring])
+    over = shapely.Polygon([(-179, 0), (179, 0), (179, far)])
+    with pytest.raises(BadGeometry, match="expected degrees, the longitude first"):
+        cut_at_antimeridian(over)

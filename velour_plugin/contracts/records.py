@@ -37,8 +37,8 @@ class _Record:
     where: str
 
     def name_among(self, images: ImageNames) -> str:
-        """Return the first of its names that an image has as it stands, else the first."""
-        return next((name for name in self.names if name in images), self.names[0])
+        """Return the first of its names that an image has, or the last, a file name if any."""
+        return next((name for name in self.names if name in images), self.names[-1])
 
 
 class Records:

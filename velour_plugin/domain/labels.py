@@ -100,7 +100,7 @@ def _is_one(value: Any) -> bool:
 def _whole_text(value: Any) -> str:
     try:
         whole = int(value)
-    except (ValueError, OverflowError):  # NaN and infinite
+    except (TypeError, ValueError, OverflowError):  # durations, NaN and infinite
         raise _no_class(value) from None
     if whole != value:
         raise _no_class(value)

@@ -19,10 +19,7 @@ def is_storable(text: object) -> bool:
     >>> is_storable("Zürich"), is_storable("\x00"), is_storable("\ud800"), is_storable(7)
     (True, False, False, False)
     """
-    try:
-        return isinstance(text, str) and b"\x00" not in text.encode()
-    except UnicodeEncodeError:
-        return False
+    return isinstance(text, str) and _storable_bytes(text) is not None
 
 
 def is_name(text: object, longest: int = LONGEST_NAME) -> bool:
@@ -31,4 +28,13 @@ def is_name(text: object, longest: int = LONGEST_NAME) -> bool:
     >>> is_name("cat"), is_name(""), is_name("é" * 501)
     (True, False, False)
     """
-    return is_storable(text) and 0 < len(str(text).encode()) <= longest
+    encoded = _storable_bytes(text) if isinstance(text, str) else None
+    return encoded is not None and 0 < len(encoded) <= longest
+
+
+def _storable_bytes(text: str) -> bytes | None:
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:
+        return None
+    return None if b"\x00" in encoded else encoded

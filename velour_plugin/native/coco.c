@@ -58,7 +58,7 @@ static int read_names(Reader *reader, Names *to)
 
 static int read_all(Reader *reader, Names *images, Names *categories, Records *to)
 {
-    int more;
+    int more, seen = 0;
     if (!accept(reader, '{'))
         return expected(reader, "an object");
     for (int first = 1; (more = next_element(reader, '}', first)) > 0; first = 0) {
@@ -67,6 +67,10 @@ static int read_all(Reader *reader, Names *images, Names *categories, Records *t
         int fine_so_far;
         if (!read_key(reader, &key, &length))
             return 0;
+        const int list = IS("annotations") ? 1 : IS("images") ? 2 : IS("categories") ? 4 : 0;
+        if (seen & list) /* which of them counts is for Python to say */
+            return unsupported(reader);
+        seen |= list;
         if (IS("annotations"))
             fine_so_far = read_records(reader, to);
         else if (IS("images"))

@@ -100,8 +100,8 @@ def _cells(
 
 
 def _run_notes(chosen: Sequence[tuple[str, Chosen, str | None]]) -> list[str]:
-    deletions = dict.fromkeys(note for _, each, _ in chosen for note in each.deletions)
-    return [*folding_notes([item for _, each, _ in chosen for item in each.folded]), *deletions]
+    notes = dict.fromkeys(note for _, each, _ in chosen for note in each.notes)
+    return [*folding_notes([item for _, each, _ in chosen for item in each.folded]), *notes]
 
 
 def _check_comparable(query: MatrixQuery, columns: Sequence[Column], access: LedgerAccess) -> None:

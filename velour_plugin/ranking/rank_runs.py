@@ -93,7 +93,7 @@ class Ranking:
             notes=(
                 *self.access.notes,
                 *folding_notes(self.folded, len(self.selections) == 1),
-                *self.deletions,
+                *self.choice_notes,
                 *leaderboard_notes(measured, self.selections, query, total),
                 *self.columns.notes([row for row in rows if row not in kept]),
             ),
@@ -115,9 +115,9 @@ class Ranking:
         return [item for each in self.selections for item in each.chosen.folded]
 
     @property
-    def deletions(self) -> list[str]:
+    def choice_notes(self) -> list[str]:
         """Notes on runs that are deleted, each once."""
-        return list(dict.fromkeys(note for s in self.selections for note in s.chosen.deletions))
+        return list(dict.fromkeys(note for s in self.selections for note in s.chosen.notes))
 
     @property
     def _is_stored(self) -> bool:

@@ -77,7 +77,7 @@ def answer_recommendation(reader: Snapshot, query: RecommendQuery) -> Recommenda
         notes.append(_SEPARATE)
     folded = [item for ranking in rankings.values() for item in ranking.folded]
     notes += folding_notes(folded)
-    notes += dict.fromkeys(note for ranking in rankings.values() for note in ranking.deletions)
+    notes += dict.fromkeys(note for ranking in rankings.values() for note in ranking.choice_notes)
     notes += [f"Left out: {name}: {why}" for name, why in left_out.items()]
     return Recommendation(
         title=f"Best {'run' if query.all_runs else 'model'} by {metric}",

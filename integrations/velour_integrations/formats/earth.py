@@ -12,6 +12,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from velour_plugin.errors import BadGeometry
+
 Floats = NDArray[np.float64]
 
 _NEARBY = 0.1
@@ -31,9 +33,13 @@ def cut_at_antimeridian(shape: Any) -> Any:
 
     A ring that goes once round the Earth is taken for one round the nearer pole. What does not
     cross it is returned as it is.
+
+    Raises:
+        BadGeometry: a coordinate is no longitude or latitude.
     """
     if not crosses_antimeridian(shape):
         return shape
+    _check_on_earth(shape)
     whole = shapely.make_valid(shapely.union_all([_unrolled(part) for part in _parts(shape)]))
     west, _, east, _ = whole.bounds
     turns = range(int((west + 180) // 360), int((east + 180) // 360) + 1)
@@ -56,19 +62,24 @@ def centroid(shapes: Sequence[Any]) -> shapely.Point | None:
 
     Args:
         shapes: polygons and multipolygons, longitude first, none across the antimeridian.
+
+    Raises:
+        BadGeometry: a coordinate is no longitude or latitude.
     """
     together = shapely.GeometryCollection(list(shapes))
     if together.is_empty:
         return None
+    _check_on_earth(together)
     west, south, east, north = together.bounds
     if east - west < _NEARBY and max(north, -south) < 90 - _NEARBY:
         return together.centroid
     together = shapely.segmentize(together, 1.0)
     centre = _unit(_on_sphere(shapely.get_coordinates(together)).sum(axis=0))
     for _ in range(20):
-        x, y = shapely.get_coordinates(
-            shapely.transform(together, _azimuthal(centre)).centroid
-        )[0].tolist()  # fmt: skip
+        flat = shapely.transform(together, _azimuthal(centre)).centroid
+        if flat.is_empty:  # GEOS finds none of some shapes without area
+            return shapely.Point((west + east) / 2, (south + north) / 2)
+        x, y = flat.x, flat.y
         east_axis, north_axis = _axes(centre)
         centre = _unit((1 - (x * x + y * y) / 2) * centre + x * east_axis + y * north_axis)
         if abs(x) + abs(y) < 1e-12:
@@ -101,6 +112,15 @@ def turns_from(difference: Floats) -> Floats:
     """Count how many times round the globe differences of longitude lead: 0 within -180 and 180."""
     turns: Floats = np.floor((difference + 180) / 360)
     return turns
+
+
+def _check_on_earth(shape: Any) -> None:
+    longitude, latitude = np.abs(shapely.get_coordinates(shape)).T
+    if not ((longitude <= 360).all() and (latitude <= 90).all()):  # nor is NaN a coordinate
+        raise BadGeometry(
+            f"a shape reaches to longitude {longitude.max():g}, latitude {latitude.max():g}: "
+            "expected degrees, the longitude first."
+        )
 
 
 def _is_over(step: Floats) -> NDArray[np.bool_]:

@@ -346,11 +346,12 @@ def _regions(shape: Sequence[Shape | None] | RegionColumn | None) -> RegionColum
 
 
 def _check_sizes(column: RegionColumn) -> None:
-    wrong = np.flatnonzero(column.size.astype(np.float64).prod(axis=1) > MOST_PIXELS)
+    height, width = column.size.T
+    wrong = np.flatnonzero(height.astype(np.float64) * width > MOST_PIXELS)
     if wrong.size:
-        height, width = column.size[wrong[0]].tolist()
+        row = wrong[0]
         raise BadGeometry(
-            f"the mask in row {wrong[0]} is {height:,}x{width:,}: a mask has at most "
+            f"the mask in row {row} is {height[row]:,}x{width[row]:,}: a mask has at most "
             f"{MOST_PIXELS:,} pixels; give polygons, or cut the image into tiles."
         )
 

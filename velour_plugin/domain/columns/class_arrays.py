@@ -10,8 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.domain.columns.annotation_table import AnnotationTable, LabelName
-from velour_plugin.domain.columns.class_codes import class_codes, class_names, is_fractional
-from velour_plugin.domain.columns.class_scores import checked_scores, columns_of_one
+from velour_plugin.domain.columns.class_codes import (
+    as_numpy,
+    class_codes,
+    class_names,
+    is_fractional,
+)
+from velour_plugin.domain.columns.class_scores import (
+    ONE_SCORE_OF_MANY,
+    checked_scores,
+    columns_of_one,
+)
 from velour_plugin.domain.inputs.reading import note_skipped
 from velour_plugin.errors import BadDataset
 
@@ -84,6 +93,8 @@ class ClassArrays:
         assert predictions is not None
         if predictions.ndim == 1 and not is_fractional(predictions):
             return self._labels_table(predictions, "prediction", places)
+        if predictions.ndim == 1 and self.truth.ndim == 2:
+            raise BadDataset(ONE_SCORE_OF_MANY)
         if predictions.ndim == 1:
             predictions = columns_of_one(predictions, [value for _, value in self.names])
         self._check_width(predictions, "predictions")
@@ -135,7 +146,8 @@ def multi_hot(values: NDArray[Any]) -> NDArray[np.bool_]:
     """
     wrong = np.argwhere((values != 0) & (values != 1))
     if len(wrong):
-        value = values[tuple(wrong[0])].tolist()
+        value = values[tuple(wrong[0])]
+        value = value.item() if hasattr(value, "item") else value
         raise BadDataset(
             f"truth of row {wrong[0][0]} is {value!r} in column {wrong[0][1]}: expected 0 or 1, "
             "whether the class is true of the row; ground truth has no scores."
@@ -222,11 +234,8 @@ def _as_rows(values: Any, what: str, rows: int | None = None, names: int = 0) ->
 
 
 def _as_array(values: Any, what: str) -> NDArray[Any]:
-    if hasattr(values, "toarray"):  # a sparse matrix of scipy's
-        values = values.toarray()
-    values = values.detach().cpu() if hasattr(values, "detach") else values
     try:
-        array = np.asarray(values)
+        array = as_numpy(values.toarray() if hasattr(values, "toarray") else values)
     except ValueError as error:  # rows of different lengths
         raise BadDataset(
             f"{what}: rows of different lengths: expected one class a row, or one column for each "

@@ -28,6 +28,23 @@ def class_names(classes: Iterable[Any], key: str) -> list[LabelName]:
     return names
 
 
+def as_numpy(values: Any) -> NDArray[Any]:
+    """Return what numpy, pandas, torch or a list holds as an array; masked values are ``None``.
+
+    Raises:
+        ValueError: a list has rows of different lengths.
+    """
+    if isinstance(values, np.ma.MaskedArray) and values.mask.any():
+        objects = values.data.astype(object)
+        objects[values.mask] = None
+        return objects
+    values = values.detach().cpu() if hasattr(values, "detach") else values
+    try:
+        return np.asarray(values)
+    except TypeError:  # a type of torch's that numpy does not have, such as bfloat16
+        return np.asarray(values.float())
+
+
 def is_fractional(values: NDArray[Any]) -> bool:
     """Whether these are numbers of which one is a fraction: scores, and no classes."""
     return values.dtype.kind == "f" and bool((np.isfinite(values) & (values % 1 != 0)).any())

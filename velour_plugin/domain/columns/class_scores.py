@@ -14,6 +14,11 @@ from velour_plugin.errors import BadDataset
 ROUNDING = 1e-6
 """Probabilities in float32 may come out this far outside of [0, 1]."""
 
+ONE_SCORE_OF_MANY = (
+    "predictions are one fraction a row, and a row may have many classes: expected a score for "
+    "each of them."
+)
+
 
 def checked_scores(scores: Any) -> NDArray[np.float64]:
     """Return scores of classes in [0, 1].

@@ -15,6 +15,7 @@ from velour_plugin.domain.labels import DEFAULT_KEY, Label
 from velour_plugin.errors import BadAnnotation, BadDataset, InvalidInput
 from velour_plugin.helpers.input_files import read_bytes
 from velour_plugin.helpers.json_text import parse_json
+from velour_plugin.helpers.representation import shortened
 
 MOST = 65_535
 """The largest number of a pixel of 16 bits."""
@@ -79,7 +80,7 @@ def _listed(names: Iterable[Any], where: str) -> Iterator[tuple[Any, Any]]:
     for name in names:
         numbered = _NUMBERED.fullmatch(name) if isinstance(name, str) else None
         if numbered:
-            yield int(numbered[1]), numbered[2]
+            yield numbered[1], numbered[2]
             continue
         if isinstance(name, str) and name in seen:
             raise BadDataset(
@@ -97,7 +98,7 @@ def _checked(pairs: Iterable[tuple[Any, Any]], where: str) -> dict[int, str]:
         number = _number(key)
         if number is None:
             raise BadDataset(
-                f"{where}: number {key!r}: expected a whole number from 0 to {MOST:,}."
+                f"{where}: number {shortened(key)}: expected a whole number from 0 to {MOST:,}."
             )
         if number in names:
             names_twice = f"{names[number]!r}, {name!r}"
@@ -112,7 +113,7 @@ def _checked(pairs: Iterable[tuple[Any, Any]], where: str) -> dict[int, str]:
 
 
 def _number(key: Any) -> int | None:
-    if isinstance(key, bool):
-        return None
+    if isinstance(key, (bool, int)):  # Python writes no number of 5,000 digits
+        return key if not isinstance(key, bool) and 0 <= key <= MOST else None
     text = str(key).strip()
     return int(text) if re.fullmatch("[0-9]{1,5}", text) and int(text) <= MOST else None

@@ -93,3 +93,9 @@ def parse_score(value: object, where: str, name: str = "score") -> float:
     if clipped != score:
         note_repaired("scores outside [0, 1] by rounding, set to 0 or 1", where)
     return clipped
+
+
+def parse_typed_score(value: object, where: str, name: str = "score") -> float:
+    """Return the score of a JSON value as :func:`parse_score` does; text is counted as repaired."""
+    number = parse_typed_number(value, where)
+    return parse_score(value if number is None else number, where, name)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.domain.labels import Label
 from velour_plugin.errors import NotFound, UnknownName
 from velour_plugin.plugins.installed import installed
-from velour_plugin.ranking.candidates.comparability import ABOUT_DATUMS, differences
+from velour_plugin.ranking.candidates.comparability import ABOUT_DATUMS, differences, name_of
 from velour_plugin.ranking.candidates.deleted import deletion_notes, without_deleted
 from velour_plugin.ranking.candidates.folding import fold, model_key, run_key
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
@@ -48,6 +49,11 @@ class Choice:
         """Whether only the newest run of each model is kept."""
         return self.runs is None and not self.all_runs
 
+    @property
+    def named(self) -> frozenset[str]:
+        """Names and ids of runs, models and evaluations; none for a filter string."""
+        return frozenset(() if isinstance(self.runs, str) else self.runs or ())
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -57,13 +63,13 @@ class Chosen:
         candidates: the evaluations, the newest first.
         values: of the metric over all that each is about, by evaluation.
         folded: evaluations in older runs of the same models, which are not ranked.
-        deletions: notes on runs that are deleted.
+        notes: on runs that are deleted, and on names that stand for several evaluations.
     """
 
     candidates: Sequence[Candidate]
     values: Mapping[str, float | None]
     folded: Sequence[Candidate] = ()
-    deletions: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def choose_candidates(access: LedgerAccess, dataset: str, choice: Choice) -> Chosen:
@@ -80,22 +86,23 @@ def choose_candidates(access: LedgerAccess, dataset: str, choice: Choice) -> Cho
     """
     reader = access.reader
     chosen = _chosen(reader.candidates(dataset), dataset, choice)
-    chosen, deletions = _present(chosen, dataset, choice)
+    chosen, notes = _present(chosen, dataset, choice)
     candidates = [item for item in chosen if access.admits(item)]
     candidates, folded = fold(candidates) if choice.folds else (candidates, [])
-    candidates = _newest(candidates, access)
+    every, candidates = candidates, _newest(candidates, access, choice.named)
+    notes += _superseded(every, candidates) if choice.named else ()
     if access.parameters and candidates:  # other labels, other thresholds: the ledgers will tell
         if not has_metric(reader, candidates, choice.metric):
             raise no_metric(reader, choice.metric, None, candidates)
         values = dict.fromkeys(item.evaluation_id for item in candidates)
-        return Chosen(candidates, values, folded, deletions)
+        return Chosen(candidates, values, folded, notes)
     values = metric_values(reader, candidates, choice.metric, choice.label)
     taking_part = [item for item in candidates if item.evaluation_id in values]
     if not taking_part:
         raise no_metric(reader, choice.metric, choice.label, candidates)
     ranked = {(model_key(item), item.task) for item in taking_part}
     folded = [item for item in folded if (model_key(item), item.task) in ranked]
-    return Chosen(taking_part, values, folded, deletions)
+    return Chosen(taking_part, values, folded, notes)
 
 
 def shared_datums(
@@ -172,13 +179,30 @@ def _names(item: Candidate) -> set[str]:
     return {item.model} if run is None else {item.model, run.run_id, run.name or run.run_id}
 
 
-def _newest(candidates: Sequence[Candidate], access: LedgerAccess) -> list[Candidate]:
-    """The newest evaluation of each run with the same task, parameters and filter."""
+def _newest(
+    candidates: Sequence[Candidate], access: LedgerAccess, named: Collection[str]
+) -> list[Candidate]:
+    """The newest evaluation of each run with the same task, parameters and filter.
+
+    Evaluations that are named by their id stay.
+    """
     kinds: dict[str, Candidate] = {}
     for item in candidates:
         certificate = access.certificate(item)
-        name = run_key(item)
+        number = item.evaluation_id
+        name = number if number in named else run_key(item)
         of_question = [certificate.parameters, certificate.label_map, certificate.filter]
         kind = [name, item.task, *of_question]
         kinds.setdefault(canonical_json(kind), item)
     return list(kinds.values())
+
+
+def _superseded(every: Sequence[Candidate], kept: Sequence[Candidate]) -> Iterator[str]:
+    """Notes on the names of which older evaluations are not ranked."""
+    counts = Counter(name_of(item) for item in every)
+    for name, ranked in Counter(name_of(item) for item in kept).items():
+        if ranked < counts[name]:
+            yield (
+                f"{name} has {counts[name]} evaluations, of which the newest is ranked; 'velour "
+                "runs list' has the ids that name the others."
+            )

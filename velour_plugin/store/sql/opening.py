@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from os.path import isdir
@@ -9,6 +10,7 @@ from os.path import isdir
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import InvalidInput, NotFound, VelourError
 from velour_plugin.helpers.store_urls import is_ambiguous, masked_url, without_secrets
 from velour_plugin.store.opening import ENVIRONMENT, store_url
@@ -70,6 +72,8 @@ def _connect(url: str) -> SqlStore:
         InvalidInput: the URL names no SQL database that Velour knows, or has a wrong option.
     """
     shown = masked_url(url)
+    if not is_storable(url):
+        raise InvalidInput(f"store {shown!r}: expected text without U+0000.")
     try:
         parsed = make_url(url)
         backend = _BACKENDS[parsed.drivername.partition("+")[0]]
@@ -110,6 +114,13 @@ def _check_file(url: URL, shown: str) -> None:
             f"store {shown!r} names no file: expected sqlite:///path/to/file.db; a store in "
             "memory, which ends with its process, is sqlite:///:memory:."
         )
+    try:
+        os.stat(url.database)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:  # too long a name, or U+0000 in it
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInput(f"store {shown!r} can be no file: {reason}.") from None
     if isdir(url.database):
         raise InvalidInput(
             f"store {shown!r}: {url.database} is a directory: name a file in it, such as "

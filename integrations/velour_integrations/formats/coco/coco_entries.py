@@ -6,6 +6,7 @@ What is as it should be, the compiled reader reads
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -24,9 +25,9 @@ from velour_plugin.plugin import (
     note_repaired,
     note_skipped,
     parse_number,
-    parse_score,
     parse_typed_flag,
     parse_typed_number,
+    parse_typed_score,
 )
 
 _NUMBERS = {int, float}
@@ -50,8 +51,9 @@ def table_of_entries(
     """
     what = "result" if results else "annotation"
     at = [entry_at(path, what, position) for position in range(len(entries))]
-    datum = images.positions(entries, at)
-    label = categories.positions(entries, at)
+    file = repr(os.fspath(path))
+    datum = images.positions(entries, at, file)
+    label = categories.positions(entries, at, file)
     box = _boxes(entries, at)
     shapes = [_shape(*pair) for pair in zip(entries, at, strict=True)]
     for index in np.flatnonzero(np.isnan(box[:, 0])):
@@ -106,12 +108,9 @@ def _box(box: Any, where: str) -> Sequence[float]:
 
 
 def _scores(entries: Sequence[Json], at: Sequence[str]) -> NDArray[np.float64]:
-    scores = np.empty(len(entries))
-    for index, (entry, where) in enumerate(zip(entries, at, strict=True)):
-        score = entry["score"]
-        number = parse_typed_number(score, where)
-        scores[index] = parse_score(score if number is None else number, where)
-    return scores
+    scores = [parse_typed_score(entry["score"], where)
+              for entry, where in zip(entries, at, strict=True)]  # fmt: skip
+    return np.array(scores, np.float64)
 
 
 def _areas(entries: Sequence[Json], at: Sequence[str]) -> NDArray[np.float64]:
@@ -140,7 +139,7 @@ def _shape(entry: Json, where: str) -> Shape | None:
         return None
     try:
         if isinstance(segmentation, Mapping):
-            return Raster({**segmentation, "size": _size(segmentation)})
+            return Raster({**segmentation, **_rle(segmentation)})
         rings = [ring for ring in _rings(segmentation, where) if _has_area(ring, where)]
         if len(rings) > 1:
             return MultiPolygon([[ring] for ring in rings])
@@ -149,14 +148,22 @@ def _shape(entry: Json, where: str) -> Shape | None:
         raise BadDataset(f"{where}: segmentation: {error}") from error
 
 
-def _size(encoded: Json) -> list[int]:
-    """Height and width of an RLE."""
-    size = encoded.get("size")
-    numbers = [parse_number(side) for side in size] if isinstance(size, list) else []
-    whole = [int(number) for number in numbers if number is not None and number.is_integer()]
-    if len(whole) != 2 or len(numbers) != 2:
+def _rle(encoded: Json) -> Json:
+    """Height, width and run lengths as whole numbers; compressed ones stay text."""
+    size, counts = encoded.get("size"), encoded.get("counts")
+    if not isinstance(size, list) or len(size) != 2:
         raise InvalidInput(f"RLE of 'size' {size!r}: expected whole numbers [height, width].")
+    whole = {"size": [_whole("size", side) for side in size]}
+    if isinstance(counts, list) and not set(map(type, counts)) <= {int}:
+        whole["counts"] = [_whole("counts", length) for length in counts]
     return whole
+
+
+def _whole(key: str, value: Any) -> int:
+    number = None if isinstance(value, str) else parse_number(value)
+    if number is None or not number.is_integer():
+        raise InvalidInput(f"RLE with {value!r} in its {key!r}: expected whole numbers.")
+    return int(value)
 
 
 def _rings(segmentation: Any, where: str) -> list[NDArray[np.float64]]:

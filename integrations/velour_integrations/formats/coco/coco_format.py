@@ -7,7 +7,8 @@ negative or not finite, scores outside [0, 1], masks that do not fill their size
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from types import NoneType
 from typing import Any
 
@@ -23,8 +24,10 @@ from velour_integrations.formats.coco.coco_content import (
     without_twins,
 )
 from velour_integrations.formats.coco.coco_entries import table_of_entries
-from velour_integrations.formats.coco.coco_ids import CocoIds
+from velour_integrations.formats.coco.coco_ids import CocoIds, Find
+from velour_integrations.formats.other_formats import way_out_of_folder
 from velour_plugin import AnnotationTable, Dataset
+from velour_plugin.errors import InvalidInput, UnreadableFile
 from velour_plugin.plugin import (
     DatumColumns,
     ImageNames,
@@ -51,18 +54,20 @@ class CocoFormat:
 
     def read(self, path: Path, name: str | None, metadata: Path | None) -> Dataset:
         """Read an instances file as a dataset; its ``with_predictions`` reads results files."""
-        text = read_bytes(path)
+        text = _read(path)
         columns = read_instances(text)
         content = columns[0] if columns else parse_instances(text, path)
         records = read_records(metadata)
         images = entries_by_id(content, "images", "image", path)
+        if columns is None:  # whose sizes are numbers
+            images = {number: _sized(number, images[number], path) for number in images}
         categories = entries_by_id(content, "categories", "category", path)
         labels = labels_of(categories, path)
         if len(set(labels)) < len(labels):
             content = parse_instances(text, path)
             categories = without_twins(categories, _used(content, path), path)
             labels = labels_of(categories, path)
-        datums = _datums(images, records, path)
+        datums = _datums(images, records)
         reader = _Results(images, categories, labels)
         table = table_of(columns[1], text, *reader.numbers, labels) if columns else None
         if table is None:
@@ -85,7 +90,7 @@ class _Results:
         labels: Sequence[LabelName],
     ) -> None:
         self.uids = list(map(str, images))
-        self.names = ImageNames(self.uids, list(map(_file_name, images.values())))
+        self.entries = list(images.values())
         self.classes = {value: index for index, (_, value) in enumerate(labels)}
         self.images = CocoIds(
             "image_id", {number: index for index, number in enumerate(images)}, self._find_images
@@ -106,7 +111,7 @@ class _Results:
 
         Results for images that are no longer in the dataset, as it is a subset, are left out.
         """
-        text = read_bytes(path)
+        text = _read(path)
         labels = dataset.truth.labels
         records = read_detections(text)
         table = None
@@ -124,9 +129,10 @@ class _Results:
 
     def _table(self, text: bytes, labels: Sequence[LabelName], path: Path) -> AnnotationTable:
         results, around = parse_results(text, path)
+        where = repr(os.fspath(path))
         numbered = (
-            _renumbered(around, "images", "file_name", self._find_images),
-            _renumbered(around, "categories", "name", self._known_classes),
+            _renumbered(around, "images", "file_name", self._find_images, where),
+            _renumbered(around, "categories", "name", self._known_classes, where),
         )
         images, categories = (
             ids if positions is None else ids.renumbered(positions)
@@ -134,22 +140,36 @@ class _Results:
         )
         return table_of_entries(results, images, categories, labels, path, results=True)
 
-    def _find_images(self, names: Iterable[str]) -> Mapping[str, int]:
-        return self.names.find(names, "COCO")
+    @cached_property
+    def names(self) -> ImageNames:
+        """Uids and file names of the images."""
+        return ImageNames(self.uids, list(map(_file_name, self.entries)))
 
-    def _known_classes(self, names: Iterable[str]) -> Mapping[str, int]:
+    def _find_images(self, names: Iterable[str], where: str) -> Mapping[str, int]:
+        return self.names.find(names, where)
+
+    def _known_classes(self, names: Iterable[str], where: str) -> Mapping[str, int]:
         return {name: self.classes[name] for name in names if name in self.classes}
 
-    def _find_classes(self, names: Iterable[str]) -> Mapping[str, int]:
-        found = self._known_classes(names)
+    def _find_classes(self, names: Iterable[str], where: str) -> Mapping[str, int]:
+        found = self._known_classes(names, where)
         for name in found:
-            note_repaired("categories named by their class instead of their id", repr(name))
+            rule = "categories named by their class instead of their id"
+            note_repaired(rule, f"{where}, {name!r}")
         return found
 
 
-def _renumbered(
-    around: Json, part: str, key: str, find: Callable[[Iterable[str]], Mapping[str, int]]
-) -> dict[Any, int] | None:
+def _read(path: Path) -> bytes:
+    """A file's content; a folder is named, as other formats have such."""
+    try:
+        return read_bytes(path)
+    except UnreadableFile as error:
+        if os.path.isdir(path):
+            raise InvalidInput(f"{error}{way_out_of_folder(path)}") from error
+        raise
+
+
+def _renumbered(around: Json, part: str, key: str, find: Find, where: str) -> dict[Any, int] | None:
     """Positions by the ids that a file of results gives images or categories itself.
 
     ``None`` where it lists none, or not all by name.
@@ -164,7 +184,7 @@ def _renumbered(
         if type(entry.get("id")) not in (int, str):
             return None
         named[entry["id"]] = entry[key]
-    found = find(named.values())
+    found = find(named.values(), where)
     return {number: found[name] for number, name in named.items() if name in found}
 
 
@@ -178,11 +198,9 @@ def _file_name(image: Json) -> str | None:
     return None if name is None or isinstance(name, (Mapping, list)) else str(name)
 
 
-def _datums(images: Mapping[Any, Json], records: Records, path: Path) -> DatumColumns:
+def _datums(images: Mapping[Any, Json], records: Records) -> DatumColumns:
     uids, entries = list(map(str, images)), list(images.values())
     known = [{key: image[key] for key in _METADATA if key in image} for image in entries]
-    if not {type(of.get(side)) for of in known for side in _SIZES} <= {int, NoneType}:
-        known = [_with_sizes(*pair, path) for pair in zip(uids, known, strict=True)]
     if not records.records:
         return DatumColumns.of_uids(uids, known)
     extra = records.of_images(uids, list(map(_file_name, entries)))
@@ -193,15 +211,15 @@ def _datums(images: Mapping[Any, Json], records: Records, path: Path) -> DatumCo
     )
 
 
-def _with_sizes(uid: str, known: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Metadata whose height and width are numbers, or left out: boxes need none."""
-    where = f"{os.fspath(path)!r}, image {uid!r}"
+def _sized(number: Any, image: Json, path: Path) -> Json:
+    """An image whose height and width are numbers, or left out: boxes need none."""
+    where, sized = f"{os.fspath(path)!r}, image {number!r}", dict(image)
     for side in _SIZES:
-        if type(known.get(side)) not in (int, NoneType):
-            size = parse_typed_number(known[side], where)
+        if type(image.get(side)) not in (int, NoneType):
+            size = parse_typed_number(image[side], where)
             if size is None or not size.is_integer():
                 note_skipped("sizes of images that are no whole numbers", where)
-                del known[side]
+                del sized[side]
             else:
-                known[side] = int(size)
-    return known
+                sized[side] = int(size)
+    return sized

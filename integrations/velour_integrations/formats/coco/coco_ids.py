@@ -15,7 +15,8 @@ from velour_plugin.errors import BadDataset
 from velour_plugin.plugin import note_repaired
 
 _WHOLE = re.compile(r"\s*([+-]?[0-9]+)(\.0*)?\s*")
-Find = Callable[[Iterable[str]], Mapping[str, int]]
+Find = Callable[[Iterable[str], str], Mapping[str, int]]
+"""Finds positions by names; the second argument says where they stand, for messages."""
 
 
 class CocoIds:
@@ -36,12 +37,15 @@ class CocoIds:
         """Return the ids of another file, for the same images or categories."""
         return CocoIds(self.key, positions, self.by_name)
 
-    def positions(self, entries: Sequence[Json], at: Sequence[str]) -> NDArray[np.int32]:
+    def positions(
+        self, entries: Sequence[Json], at: Sequence[str], where: str
+    ) -> NDArray[np.int32]:
         """Return the positions of what entries are about, ``(n,)``.
 
         Args:
             entries: annotations or results.
             at: where each stands, for messages.
+            where: the file, for messages.
 
         Raises:
             BadDataset: an id is none of the file, naming the entry.
@@ -51,15 +55,15 @@ class CocoIds:
             positions = [self.known.get(number, -1) for number in ids]
             if -1 not in positions:
                 return np.array(positions, np.int32)
-        return np.array(self._one_by_one(ids, at), np.int32)
+        return np.array(self._one_by_one(ids, at, where), np.int32)
 
-    def _one_by_one(self, ids: Sequence[Any], at: Sequence[str]) -> list[int]:
+    def _one_by_one(self, ids: Sequence[Any], at: Sequence[str], file: str) -> list[int]:
         alike = Counter(map(_whole, self.known))
         by_number = {whole: index for number, index in self.known.items()
                      if alike[whole := _whole(number)] == 1}  # fmt: skip
-        texts = {name for name in ids if isinstance(name, str) and name not in self.known
-                 and _whole(name) is None}  # fmt: skip
-        named = self.by_name(texts) if texts else {}
+        texts = [name for name in ids if isinstance(name, str) and name not in self.known
+                 and _whole(name) is None]  # fmt: skip
+        named = self.by_name(dict.fromkeys(texts), file) if texts else {}
         positions = []
         for number, where in zip(ids, at, strict=True):
             index = self.known.get(number) if type(number) in (int, str) else None

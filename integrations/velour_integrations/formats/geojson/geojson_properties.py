@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import note_repaired, parse_number, parse_score, parse_typed_flag
+from velour_plugin.plugin import note_repaired, parse_number, parse_typed_flag, parse_typed_score
 
 Properties = Mapping[str, Any]
 
@@ -41,7 +41,10 @@ _NO_CLASS = frozenset(
 )  # fmt: skip
 """Texts that drawing tools and maps keep beside a class, by their simplified names."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}")
-_LIKE_CLASS = re.compile(r".*(class|label|categor|type|kind|species).*")
+_LIKE_CLASS = re.compile(
+    r".*(class|label|categor|type|kind|species).*|cls|cat|code|gridcode|group|dn|(raster)?val(ue)?"
+)
+"""Names of properties whose whole numbers may be classes; ``DN`` and ``value`` are GDAL's."""
 
 
 def image_of(properties: Properties, where: str) -> str | None:
@@ -65,15 +68,14 @@ def class_of(properties: Properties, where: str) -> str:
     Raises:
         BadDataset: it has none, naming the properties that it has.
     """
-    label = _first(properties, LABEL)
-    name = label
+    label = name = _first(properties, LABEL)
     if isinstance(label, Mapping):
         name = label.get("name", label.get("names"))
-    if isinstance(name, list) and name and all(isinstance(part, str) for part in name):
-        name = ": ".join(name)
+        if isinstance(name, list) and all(isinstance(part, str) for part in name):
+            name = ": ".join(name)
     if isinstance(name, float) and name.is_integer():
         name = int(name)
-    if isinstance(name, bool) or not isinstance(name, (str, int)) or str(name) == "":
+    if isinstance(name, bool) or not isinstance(name, (str, int)) or not str(name).strip():
         raise BadDataset(
             f"{where}: has no class ({label!r}); expected a text or a whole number in one of the "
             f"properties {', '.join(LABEL)}; its properties are {_listed(properties)}."
@@ -108,7 +110,7 @@ def note_other_properties(features: Sequence[tuple[Properties, str]]) -> None:
 
 def score_of(properties: Properties, where: str) -> float:
     """Return a prediction's score, in [0, 1]."""
-    return parse_score(_first(properties, SCORE), where, "confidence")
+    return parse_typed_score(_first(properties, SCORE), where, "confidence")
 
 
 def is_crowd(properties: Properties, where: str) -> bool:

@@ -18,7 +18,13 @@ from velour_integrations.mlflow.datasets.columns import (
 )
 from velour_plugin import AnnotationTable
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import LabelName, columns_of_one, is_fractional, multi_hot
+from velour_plugin.plugin import (
+    ONE_SCORE_OF_MANY,
+    LabelName,
+    columns_of_one,
+    is_fractional,
+    multi_hot,
+)
 
 TRUTH = "ground truth"
 
@@ -128,6 +134,8 @@ def class_table(
         values, columns = values[:, 0], None
     if values.ndim == 1 and not (side != TRUTH and is_fractional(values)):
         return labels_table(values, places, known, rules.named)
+    if values.ndim == 1 and rules.is_multi_label:
+        raise BadDataset(ONE_SCORE_OF_MANY)
     if values.ndim == 1:
         columns = rules.two_classes(classes)
         return _scored(columns_of_one(values, columns), columns, places, rules)

@@ -15,7 +15,7 @@ from velour_integrations.mlflow.datasets.class_cells import class_array, class_t
 from velour_integrations.mlflow.datasets.columns import is_plain
 from velour_plugin import AnnotationTable
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
-from velour_plugin.plugin import LabelName
+from velour_plugin.plugin import LabelName, as_numpy
 
 _NUMBERS = "biuf"
 
@@ -56,8 +56,7 @@ def _as_array(outputs: Any) -> ClassOutputs | None:
         return None
     if isinstance(outputs, (list, tuple)):
         return ClassOutputs(class_array(outputs)) if is_plain(outputs) else None
-    detached = outputs.detach().cpu() if hasattr(outputs, "detach") else outputs
-    values = np.asarray(detached)
+    values = as_numpy(outputs)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     fits = _is_matrix(values) or (values.ndim == 1 and is_plain(values))
