@@ -93,3 +93,26 @@ def test_points_beyond_all_measure_are_refused() -> None:
 def test_compiled_kernel_leaves_such_points_to_numpy() -> None:
     with pytest.raises(ValueError, match="point"):
         _compiled(np.array([[0.0, 0], [1e300, 0], [0, 9]]), 5, 5)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_many_parts_are_united(seed: int) -> None:
+    """More edges than the image has pixels, so that parts are united on the way."""
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(2, 12, 2).tolist()
+    parts = [rng.uniform(-3, 14, (int(rng.integers(3, 6)), 2)) for _ in range(int(seed) * 4 + 2)]
+    edges = rle.union_of_edges(
+        [rle.edges_of_rings([part], height, width) for part in parts], height, width
+    )
+    united = coco_masks.merge(
+        coco_masks.frPyObjects([part.ravel().tolist() for part in parts], height, width)
+    )
+    mask = rle.mask_of_edges(edges, height, width)
+    np.testing.assert_array_equal(mask, coco_masks.decode(united))
+    if library.available():
+        starts = np.cumsum([0, *map(len, parts)])
+        alone = np.arange(len(parts) + 1)
+        drawn = native_masks.rasterise(
+            np.concatenate(parts), starts, alone, alone[[0, -1]], np.array([[height, width]])
+        )
+        np.testing.assert_array_equal(drawn.edges, edges)

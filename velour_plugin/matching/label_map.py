@@ -74,10 +74,10 @@ def sorted_keys(keys: str | Collection[str] | None) -> list[str] | None:
     """
     if keys is None:
         return None
-    names = {keys} if isinstance(keys, str) else set(keys) if isinstance(keys, Collection) else ()
+    names = [keys] if isinstance(keys, str) else [*keys] if isinstance(keys, Collection) else []
     if not names or not all(isinstance(name, str) for name in names):
         raise InvalidInput(f"label_keys {keys!r}: expected at least one key, as ['class'].")
-    return sorted(names)
+    return sorted(set(names))
 
 
 def mapped(

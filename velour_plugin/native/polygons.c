@@ -249,27 +249,9 @@ static Fault find_room(Outlines *job)
     return wrong;
 }
 
-/* Edges of the union of two masks of one size; the last edge may be left open. */
-static int64_t unite(const int64_t *ours, int64_t our_count, const int64_t *theirs, int64_t their_count, int64_t *to)
-{
-    int64_t left = 0, right = 0, count = 0;
-    int inside = 0;
-    while (left < our_count || right < their_count) {
-        const int first = right == their_count || (left < our_count && ours[left] <= theirs[right]);
-        const int64_t position = first ? ours[left] : theirs[right];
-        left += left < our_count && ours[left] == position;
-        right += right < their_count && theirs[right] == position;
-        if (((left | right) & 1) != inside) {
-            inside = !inside;
-            to[count++] = position;
-        }
-    }
-    return count;
-}
-
 typedef struct {
-    uint64_t *position, *spare;
-    int64_t *edges, *united;
+    uint64_t *position, *spare, *steps;
+    int64_t *edges;
     int64_t room;
 } RasterScratch;
 
@@ -287,21 +269,51 @@ static int64_t draw_part(const Outlines *job, RasterScratch *scratch, int64_t ma
     return walk.count && edges[walk.count - 1] == walk.height * walk.width ? walk.count - 1 : walk.count;
 }
 
+/* Steps into a part (even) and out of it (odd), in any order, as the edges of the parts' union. */
+static int64_t unite(RasterScratch *scratch, int64_t count, int64_t size, int64_t *edges)
+{
+    int64_t depth = 0, flips = 0;
+    int bits = 2;
+    while (bits < 63 && size >> (bits - 1))
+        bits++;
+    sort_words(scratch->steps, scratch->spare, count, 0, bits);
+    for (int64_t index = 0; index < count; index++) { /* in before out, where parts touch */
+        const uint64_t step = scratch->steps[index];
+        const int64_t before = depth;
+        depth += step & 1 ? -1 : 1;
+        if ((before == 0) != (depth == 0))
+            flips = flip(edges, flips, (int64_t)(step >> 1));
+    }
+    return flips && edges[flips - 1] == size ? flips - 1 : flips;
+}
+
+/* Add the steps into and out of what lies between edges; the last one may be left open. */
+static int64_t add_steps(RasterScratch *scratch, int64_t count, const int64_t *edges, int64_t flips, int64_t size)
+{
+    for (int64_t index = 0; index < flips; index++)
+        scratch->steps[count++] = (uint64_t)edges[index] << 1 | (uint64_t)(index & 1);
+    if (flips & 1)
+        scratch->steps[count++] = (uint64_t)size << 1 | 1;
+    return count;
+}
+
 /* Rasterise a mask; returns the number of edges. */
 static int64_t draw_mask(const Outlines *job, RasterScratch *scratch, int64_t mask, int64_t *edges)
 {
+    const int64_t size = job->height[mask] * job->width[mask];
+    const int64_t first = job->mask_start[mask], last = job->mask_start[mask + 1];
     int64_t count = 0;
-    for (int64_t part = job->mask_start[mask]; part < job->mask_start[mask + 1]; part++) {
-        if (part == job->mask_start[mask]) { /* nearly always the only one */
-            count = draw_part(job, scratch, mask, part, edges);
-            continue;
+    if (last - first == 1) /* nearly always */
+        return draw_part(job, scratch, mask, first, edges);
+    for (int64_t part = first; part < last; part++) {
+        const int64_t flips = draw_part(job, scratch, mask, part, scratch->edges);
+        if (count + flips + 1 > scratch->room) { /* never more stay than there are pixels */
+            const int64_t united = unite(scratch, count, size, edges);
+            count = add_steps(scratch, 0, edges, united, size);
         }
-        const int64_t more = draw_part(job, scratch, mask, part, scratch->edges);
-        const int64_t all = unite(edges, count, scratch->edges, more, scratch->united);
-        memcpy(edges, scratch->united, (size_t)all * sizeof *edges);
-        count = all;
+        count = add_steps(scratch, count, scratch->edges, flips, size);
     }
-    return count;
+    return unite(scratch, count, size, edges);
 }
 
 static void draw_masks(void *argument, int64_t part)
@@ -316,7 +328,7 @@ static void draw_masks(void *argument, int64_t part)
     }
     Pool pool = {{NULL}, 0, 0};
     RasterScratch scratch = {pool_alloc(&pool, most, sizeof(uint64_t)), pool_alloc(&pool, most, sizeof(uint64_t)),
-                 pool_alloc(&pool, most, sizeof(int64_t)), pool_alloc(&pool, most, sizeof(int64_t)), most};
+                 pool_alloc(&pool, most, sizeof(uint64_t)), pool_alloc(&pool, most, sizeof(int64_t)), most};
     if (pool.failed)
         raise_flag(&job->no_room);
     else

@@ -129,7 +129,7 @@ def _feature(item: Any, image: str | None, at: int, path: Path) -> Feature:
         raise BadDataset(f'{where}: expected an object of "type": "Feature".')
     if not isinstance(item.get("properties"), (Mapping, NoneType)):
         raise BadDataset(
-            f"{where}: its properties are {str(item['properties'])[:40]}: expected an object."
+            f"{where}: its properties are {repr(item['properties'])[:40]}: expected an object."
         )
     image = image_of(_properties(item), where) if image is None else image
     if image is None:
