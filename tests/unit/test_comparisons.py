@@ -11,7 +11,6 @@ from velour_evaluators.kernels.native import library
 
 import velour_plugin as velour
 from tests.classification_data import dataset_of
-from tests.known_warnings import UNKNOWN_CLASSES
 from tests.scenes import ELSEWHERE, FOUND, TEN_BY_TEN, TRUE, annotation, scene
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.errors import UnknownName
@@ -171,7 +170,6 @@ class Calls:
         return getattr(self.module, name)
 
 
-@UNKNOWN_CLASSES
 def test_errors_are_split_by_kind_in_both_runs(store: Store) -> None:
     fires(store)
 
@@ -190,7 +188,6 @@ def test_errors_are_split_by_kind_in_both_runs(store: Store) -> None:
     assert changes == sorted(changes, reverse=True)
 
 
-@UNKNOWN_CLASSES
 def test_errors_are_those_that_the_evaluation_shows(store: Store) -> None:
     fires(store)
 
@@ -203,7 +200,6 @@ def test_errors_are_those_that_the_evaluation_shows(store: Store) -> None:
     }
 
 
-@UNKNOWN_CLASSES
 def test_errors_are_of_the_selected_datums(store: Store) -> None:
     fires(store)
 
@@ -212,7 +208,6 @@ def test_errors_are_of_the_selected_datums(store: Store) -> None:
     assert by_kind(found) == {"localisation": (2, 0), "background": (0, 1)}
 
 
-@UNKNOWN_CLASSES
 def test_errors_print_convert_and_plot(store: Store) -> None:
     fires(store)
 
@@ -227,7 +222,6 @@ def test_errors_print_convert_and_plot(store: Store) -> None:
     assert list(first.y) == [row.first for row in found.errors]
 
 
-@UNKNOWN_CLASSES
 def test_a_ledger_without_overlaps_and_a_task_without_kinds_have_no_errors(store: Store) -> None:
     fires(store, details=False)
     pets(store)
@@ -241,7 +235,6 @@ def test_a_ledger_without_overlaps_and_a_task_without_kinds_have_no_errors(store
         assert "errors by kind" not in str(found)
 
 
-@UNKNOWN_CLASSES
 def test_a_metric_of_details_is_compared_too(store: Store) -> None:
     fires(store)
 

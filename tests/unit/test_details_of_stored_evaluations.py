@@ -14,7 +14,6 @@ from velour_evaluators.kernels.native import library
 
 import velour_plugin as velour
 from tests.fires import fires
-from tests.known_warnings import UNKNOWN_CLASSES
 from velour_plugin.errors import StoreUnavailable, UnknownName
 from velour_plugin.plugins import installed
 from velour_plugin.store import upgrade_store
@@ -29,9 +28,6 @@ SETTINGS: list[dict[str, Any]] = [
     {"parameters": {"label_map": {"smoke": "fire"}, "iou_threshold": 0.3}},
     {"parameters": {"label_keys": ["color"], "max_detections": [1, 2, 3]}},
 ]  # fmt: skip
-
-
-pytestmark = UNKNOWN_CLASSES
 
 
 @pytest.fixture

@@ -723,8 +723,14 @@ def test_the_same_scores_of_other_datums_can_be_intersected(store: Store) -> Non
     assert order(board) == [(1, "a", 1.0), (2, "b", 0.5)]
 
 
-def test_types_that_contradict_each_other_are_said_on_the_empty_board(store: Store) -> None:
+def test_types_that_contradict_each_other_are_said(store: Store) -> None:
     judge(store, fires(ALL, "a"))
-    board = rank(store, where="hour > 5 AND hour = 'late'")
-    assert board.notes[1:] == ("No hour can be all at once: 5 is a number, 'late' is a string.",)
-    assert len(rank(store, where="hour > 50 AND hour < 60").notes) == 1
+    with pytest.raises(NothingSelected) as caught:
+        rank(store, where="hour > 5 AND hour = 'late'")
+    assert str(caught.value).splitlines()[1:] == [
+        "No hour can be all at once: 5 is a number, 'late' is a string.",
+        "hour is never of the type of 'late': a value is 23.",
+    ]
+    with pytest.raises(NothingSelected) as caught:
+        rank(store, where="hour > 50 AND hour < 60")
+    assert len(str(caught.value).splitlines()) == 1

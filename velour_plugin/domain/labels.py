@@ -98,6 +98,8 @@ def _is_one(value: Any) -> bool:
 
 
 def _whole_text(value: Any) -> str:
+    if type(value).__name__ == "timedelta64":  # a number to numpy, of no unit that we knew
+        raise _no_class(value)
     try:
         whole = int(value)
     except (TypeError, ValueError, OverflowError):  # durations, NaN and infinite

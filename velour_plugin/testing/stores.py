@@ -28,7 +28,7 @@ import numpy as np
 import pytest
 
 import velour_plugin as velour
-from velour_plugin.errors import InvalidInput, NotFound, UnknownName
+from velour_plugin.errors import InvalidInput, NotFound, NothingSelected, UnknownName
 from velour_plugin.filters import parse_filter
 from velour_plugin.queries.query import (
     CompareQuery,
@@ -388,7 +388,8 @@ class StoreContract:
             columns=["model.metadata.size"], resamples=0,
         )  # fmt: skip
         store.save_model(velour.Model("first", {"size": 5}))
-        assert store.ask(query).datums == 0
+        with pytest.raises(NothingSelected):
+            store.ask(query)
         store.tag("fires", "seen", uids=["2", "10"])
         store.save_model(velour.Model("first", {"size": 7}))
         board = store.ask(query)
