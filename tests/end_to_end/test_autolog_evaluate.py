@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 X, y = load_iris(return_X_y=True, as_frame=True)
-FRAME = X.assign(species=y, warning=np.where(np.arange(len(y)) % 3 == 0, (y + 1) % 3, y))
+FRAME = X.assign(species=y, predicted=np.where(np.arange(len(y)) % 3 == 0, (y + 1) % 3, y))
 SMALL = {"log_explainer": False, "log_model_explainability": False}
 
 

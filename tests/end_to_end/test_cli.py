@@ -322,7 +322,7 @@ def test_label_images_are_added_with_the_names_of_their_numbers(tmp_path: Path) 
     add = ("datasets", "add", "street", "1", "--format", "label-images")
     assert "give labels (--labels FILE)" in call(*add).stderr
     assert printed(*add, "--labels", "names.txt") == "street v2  2 datums\n"
-    assert "leave the names out" in call(*add[:4], "--labels", "names.txt").stderr
+    assert "--format label-images" in call(*add[:4], "--labels", "names.txt").stderr
 
 
 def test_a_store_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
@@ -371,13 +371,13 @@ def refused(code: int, message: str, *arguments: str) -> None:
         ("sizes >= 0", found(2, bbox=[0, 0, -1, 5])),
         ("expected finite", found(2, bbox=[0, 0, float("nan"), 5])),
         ("expected finite", found(2, bbox=[0, 0, 5])),
-        ("score 1.5: a score is a number in [0, 1]", found(2, score=1.5)),
+        ("score 1.5: expected a number in [0, 1]", found(2, score=1.5)),
         ("score nan", found(2, score=float("nan"))),
         ("score 'high'", found(2, score="high")),
         ("expected an object with a score", [{"image_id": 2}]),
         ("has neither bbox nor segmentation", found(2, bbox=None)),
-        ("holds a dict, expected a list of results", {}),
-        ("is no JSON", None),
+        ("holds a dict of nothing, expected a list of results", {}),
+        ("is not valid JSON", None),
     ],
 )
 def test_results_that_break_a_rule_are_refused(files: Path, message: str, results: Any) -> None:
@@ -396,7 +396,7 @@ def test_results_that_break_a_rule_are_refused(files: Path, message: str, result
         ("image_id 99 is none of", "annotations", {"id": 9, "image_id": 99, "category_id": 1}),
         ("category_id 9 is none", "annotations", {"id": 9, "image_id": 2, "category_id": 9}),
         ("area -4", "annotations", {"area": -4}),
-        ("segmentation: ", "annotations", {"segmentation": [[0, 0, 1, 1]]}),
+        ("segmentation: ", "annotations", {"segmentation": [[0, 0, 1, 1, 1]]}),
         ("segmentation: ", "annotations", {"segmentation": {"size": [9, 9], "counts": [5]}}),
     ],
 )
@@ -405,6 +405,8 @@ def test_instances_that_break_a_rule_are_refused(
 ) -> None:
     truth = json.loads((files / "truth.json").read_text())
     whole = {"id": 90, "image_id": 2, "category_id": 1, "bbox": [0, 0, 1, 1], "area": 1}
+    if part == "categories":  # of which each has annotations
+        truth["annotations"].append({**whole, "category_id": entry["id"]})
     entries = [*truth[part], {**whole, **entry} if part == "annotations" else entry]
     if part == "images":
         entries.insert(1, entries.pop())
@@ -453,10 +455,10 @@ def test_a_question_that_means_nothing_is_refused(
     ("message", "lines"),
     [
         ("record 2: '2' occurs twice", [*METADATA[:2], METADATA[1]]),
-        ("record 1: names no datum", ["name,hour", "2,5"]),
+        ("names no datum: expected one of the columns uid", ["name,hour", "2,5"]),
         ("none of its 1 records is about a datum", ["image_id,hour", "77,5"]),
         ("latitude 'north'", ["image_id,latitude,longitude", "2,north,3"]),
-        ("latitude is within", ["image_id,latitude,longitude", "2,-171,42"]),
+        ("latitude within ±90", ["image_id,latitude,longitude", "2,-171,42"]),
     ],
 )
 def test_metadata_that_breaks_a_rule_is_refused(
@@ -518,12 +520,14 @@ def test_commands_and_options_are_completed(
 
 @pytest.mark.usefixtures("three")
 def test_a_value_that_no_datum_has_is_answered_with_those_that_exist() -> None:
-    """Whether the empty answer is a leaderboard or a refusal."""
+    """Rankings and other questions refuse to answer about nothing in the same words."""
     files = ["--where", "sensor = 'Infra'"]
     text = "No datum has sensor = 'Infra'; values are 'infrared', 'visible'."
-    assert text in printed("rank", "--dataset", "fires", *files)
+    refused(2, text, "rank", "--dataset", "fires", *files)
     refused(2, text, "worst", "all", *files)
-    assert "values are" not in printed("rank", "--dataset", "fires", "--where", "hour > 99")
+    none = call("rank", "--dataset", "fires", "--where", "hour > 99")
+    assert none.exit_code == 2
+    assert "values are" not in none.stderr
 
 
 @pytest.mark.parametrize(

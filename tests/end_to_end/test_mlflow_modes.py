@@ -17,7 +17,7 @@ from mlflow.models.evaluation.validation import ModelValidationFailedException
 import velour_plugin as velour
 from tests import mlflow_runs as runs
 from tests.fires import fires
-from tests.five_tasks import SQUARE, TASKS, UIDS, answering, dataset_of, frame_of
+from tests.five_tasks import TASKS, UIDS, answering, dataset_of, frame_of
 from tests.model_server import ask, gateway, served
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
 
@@ -280,7 +280,8 @@ def test_masks_are_read_batch_by_batch_into_runs_of_pixels() -> None:
     def model(frame: pd.DataFrame) -> list[Any]:
         return [[{**item, "segmentation": square.copy(), "score": 0.5}] for _ in frame["uid"]]
 
-    truth = [[{"label": "fire", "segmentation": SQUARE}]] * count
+    mask = {"size": [side, side], "counts": [0, *[10, 990] * 9, 10, side * side - 9_010]}
+    truth = [[{"label": "fire", "segmentation": mask}]] * count
     data = pd.DataFrame({"uid": list(map(str, range(count))), "truth": truth})
     judge("instance-segmentation", data, model=lambda frame: [[]] * len(frame))  # imports
     tracemalloc.start()

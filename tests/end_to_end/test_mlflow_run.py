@@ -383,7 +383,7 @@ def of_every_task() -> dict[str, velour.Dataset]:
     found = [annotation(square, "color:red", 0.9), annotation(square, "fire", 0.4)]
     return {
         "object-detection": predicted(harbour(), "small"),
-        "instance-segmentation": scene((colours, found), (colours, [])),
+        "instance-segmentation": scene((colours, found), (colours, []), height=9, width=9),
         "image-classification": dataset_of_arrays(rng.integers(0, 3, 20), scores),
         "tabular-classification": dataset_of_arrays(rng.random((20, 3)) < 0.5, scores),
         "semantic-segmentation": drawn_dataset({"a": ("rrrc rr..", "rrcc r..r")}),

@@ -142,8 +142,8 @@ def test_arrays_come_in_any_order_of_uids() -> None:
     ("arguments", "message"),
     [
         ({"truth": [0, 1], "predictions": [[0.5, 0.5]]}, r"predictions of shape \(1, 2\)"),
-        ({"truth": [0, 0], "predictions": [[0.5, 0.5]] * 2}, "expected 1 columns"),
-        ({"truth": [0, 1], "labels": ["a", "b"]}, "truth 0 is not among the labels"),
+        ({"truth": ["a"] * 2, "predictions": [[0.5, 0.5]] * 2}, "expected 1 columns"),
+        ({"truth": ["c", "b"], "labels": ["a", "b"]}, "'c'"),
         ({"truth": ["a", "b"], "labels": ["a", "b", "a"]}, "'a' is named twice"),
         ({"truth": ["a", "b"], "uids": ["1", "1"]}, "occurs twice"),
         ({"truth": 3}, r"truth of shape \(\)"),

@@ -50,7 +50,8 @@ def shapes() -> velour.Dataset:
     ]
     truths = [velour.GroundTruth(datum, true), velour.GroundTruth(velour.Datum("2"))]
     dataset = velour.Dataset.from_groundtruths(truths, "shapes", {"site": "É"}, location=(3, 4))
-    found = [velour.Annotation([velour.Label("class", "b", 0.5)], raster=mask)]
+    found = [velour.Annotation([velour.Label("class", name, 0.5)], raster=mask)
+             for name in ("b", label.value)]  # fmt: skip
     return dataset.with_predictions([velour.Prediction(datum, found)], "m")
 
 

@@ -174,7 +174,8 @@ def test_a_class_is_named_for_slices_comparisons_and_worst(store: Store) -> None
         (UnknownName, "unknown label of AP 'fier': did you mean 'fire'", {"label": "fier"}),
         (InvalidInput, "AP is about one label: name it", {"metric": "AP"}),
         (InvalidInput, "mAP is about all labels", {"metric": "mAP", "label": "fire"}),
-        (InvalidInput, "label 5: expected a value", {"label": 5}),
+        (UnknownName, "unknown label of AP '5'", {"label": 5}),
+        (InvalidInput, "label 0.5: expected a value", {"label": 0.5}),
     ],
 )
 def test_a_metric_or_class_that_is_not_there_is_refused(

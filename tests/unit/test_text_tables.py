@@ -13,8 +13,8 @@ TEXTS = st.text("abc de:–[/]é火", max_size=12) | st.text("ab", max_size=90)
 
 @st.composite
 def tables(draw: st.DrawFn) -> TextTable:
-    """Up to five columns and four rows."""
-    count = draw(st.integers(0, 5))
+    """One to five columns and up to four rows."""
+    count = draw(st.integers(1, 5))
     line = st.lists(TEXTS.filter(lambda text: "[" not in text), min_size=count, max_size=count)
     sides = st.lists(st.booleans(), min_size=count, max_size=count)
     columns = list(map(TextColumn, draw(line), draw(sides)))

@@ -64,7 +64,7 @@ class TextTable:
             colour: whether rows have their styles, by the escape sequences of terminals.
         """
         if not self.columns:
-            return f"{self.title}\n"
+            return f"{self.title}\n" if self.title else ""
         headings = [column.heading for column in self.columns]
         lines = [headings, *self.rows]
         widths = self._widths()

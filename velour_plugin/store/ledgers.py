@@ -287,8 +287,9 @@ class _Tables(Mapping[str, Columns]):
 
     def __getitem__(self, name: str) -> Columns:
         if name not in self._read:
+            span = self._spans[name]
             with undamaged(self._name):
-                self._read[name] = _from_parquet(self._content, *self._spans[name])
+                self._read[name] = _from_parquet(self._content, *span)
         return self._read[name]
 
     def __contains__(self, name: object) -> bool:
