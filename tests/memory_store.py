@@ -345,7 +345,7 @@ class MemoryStore:
             model_metadata={} if model is None else model.metadata,
             dataset_metadata=self.load_version(version).metadata,
             run_is_deleted=state is not None and state.is_deleted,
-            run_checked_at=state and state.checked_at,
+            run_checked_at=None if state is None else state.checked_at,
         )
 
     def _forget(self, dataset: str, source: str) -> int:
