@@ -176,11 +176,12 @@ def uids_from_bytes(content: bytes, digest: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def undamaged(name: str) -> Iterator[None]:
+def undamaged(name: str, is_replaced: bool = True) -> Iterator[None]:
     """Context manager that names what could not be read back, whatever a decoder stumbled over.
 
     Args:
         name: of what is read, with its evaluation, for the message.
+        is_replaced: whether evaluating the same predictions again stores it anew.
 
     Raises:
         DamagedContent: reading it failed.
@@ -190,10 +191,14 @@ def undamaged(name: str) -> Iterator[None]:
     except StoreUnavailable:
         raise
     except Exception as error:
+        again = (
+            "Evaluate the same predictions again, which replaces it; or leave"
+            if is_replaced
+            else "Leave"
+        )
         raise DamagedContent(
-            f"{name} is damaged in the store ({type(error).__name__}: {error}). Evaluate the same "
-            "predictions again, which replaces it; or leave its run out with runs= or --runs, or "
-            "a filter such as \"model <> 'name'\"."
+            f"{name} is damaged in the store ({type(error).__name__}: {error}). {again} its run "
+            "out with runs= or --runs, or a filter such as \"model <> 'name'\"."
         ) from error
 
 

@@ -305,7 +305,7 @@ def _predictions(spool: Spool, evaluation_id: str, uids: Sequence[str]) -> Annot
     """Predictions on some datums, of one blob, or of one for each part of a dataset."""
     index_of = {uid: index for index, uid in enumerate(uids)}
     names = takewhile(spool.__contains__, (f"{evaluation_id} {part}" for part in count()))
-    with undamaged(f"the prediction set of evaluation {evaluation_id}"):
+    with undamaged(f"the prediction set of evaluation {evaluation_id}", is_replaced=False):
         parts = [table_from_bytes(spool[name], index_of, some=True)[0] for name in names]
     return parts[0] if len(parts) == 1 else AnnotationTable.joined(parts)
 

@@ -307,7 +307,7 @@ def load_predictions(connection: Connection, evaluation_id: str) -> AnnotationTa
     uids = version_uids(connection, version_id_of(connection, evaluation_id))
     index_of = {uid: index for index, uid in enumerate(uids)}
     blobs = dict(prediction_bytes(connection, [evaluation_id]))
-    with undamaged(f"the prediction set of evaluation {evaluation_id}"):
+    with undamaged(f"the prediction set of evaluation {evaluation_id}", is_replaced=False):
         parts = [
             table_from_bytes(blobs[f"{evaluation_id} {part}"], index_of)[0]
             for part in range(len(blobs))
