@@ -43,7 +43,7 @@ test: lint docs ## Lint, then run the tests, on SQLite and on PostGIS (ARGS="-k 
 
 # Whole processes, as those of commands and servers, are not watched: unit tests alone must suffice.
 COVERED := tests/unit tests/contract
-FLOOR := 75
+FLOOR := 85
 
 coverage: $(TOOLS) ## Measure what the unit tests and contracts cover; below FLOOR it fails
 	$(BIN)/python -m pytest --numprocesses auto --cov --cov-fail-under=$(FLOOR) $(COVERED) $(ARGS)

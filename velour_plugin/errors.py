@@ -35,6 +35,10 @@ class VelourError(Exception):
     exit_code = 1
     http_status = 500
 
+    def __str__(self) -> str:
+        """Return the message; half a surrogate pair, which nothing can print, is escaped."""
+        return _printable(super().__str__())
+
 
 class InvalidInput(VelourError, ValueError):
     """A value breaks a rule; nothing was stored or logged."""
@@ -94,7 +98,7 @@ class UnknownName(InvalidInput, KeyError):
         super().__init__(f"unknown {kind} {name!r}: {hint}known are: {choices or 'none'}.")
 
     def __str__(self) -> str:
-        return str(self.args[0])  # KeyError would put the message in quotes
+        return _printable(self.args[0])  # KeyError would put the message in quotes
 
 
 class UnreadableFile(InvalidInput):
@@ -149,3 +153,7 @@ class NewerSchema(StoreUnavailable):
 
 class DamagedContent(StoreUnavailable):
     """Raised for stored bytes that are not what was written; names the evaluation and a way out."""
+
+
+def _printable(message: str) -> str:
+    return str(message).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -23,6 +23,8 @@ from velour_plugin.errors import (
     BadGeometry,
     BadMetadata,
     InvalidInput,
+    UnknownName,
+    VelourError,
 )
 from velour_plugin.filters import parse_filter
 from velour_plugin.helpers.parquet import read_predictions, write_predictions
@@ -75,6 +77,13 @@ def test_what_no_store_can_hold_is_refused_in_a_short_message(name: str) -> None
     with pytest.raises(InvalidInput) as refused:
         NOT_STORABLE[name]()
     assert len(str(refused.value).encode()) < 400
+
+
+@pytest.mark.parametrize("kind", [BadDataset, UnknownName])
+def test_a_message_can_be_printed_whatever_it_quotes(kind: type[VelourError]) -> None:
+    error = UnknownName("class", "x", ["y"]) if kind is UnknownName else kind("ring \ud800")
+    error.args = ("ring \ud800",)
+    assert str(error) == "ring \\ud800"
 
 
 def test_the_longest_names_are_kept(tmp_path: Path) -> None:
