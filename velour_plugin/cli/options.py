@@ -27,7 +27,7 @@ def store_option(command: Command) -> Command:
 
 
 def refresh_option(command: Command) -> Command:
-    """``--refresh``."""
+    """Add the flag ``--refresh`` to a command."""
     return click.option(
         "--refresh",
         is_flag=True,

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_plugin.domain.inputs.cell_values import ROUNDING
 from velour_plugin.domain.inputs.reading import note_repaired
 from velour_plugin.errors import BadDataset
-
-ROUNDING = 1e-6
-"""Probabilities in float32 may come out this far outside of [0, 1]."""
 
 ONE_SCORE_OF_MANY = (
     "predictions are one fraction a row, and a row may have many classes: expected a score for "

@@ -18,7 +18,7 @@ _FLAGS = {
     **dict.fromkeys(("1", "true", "yes", "y", "t"), True),
     **dict.fromkeys(("0", "false", "no", "n", "f"), False),
 }
-_ROUNDING = 1e-6
+ROUNDING = 1e-6
 """How far a score may lie outside [0, 1]: float32 sums of a softmax do by some 1e-7."""
 
 
@@ -84,7 +84,7 @@ def parse_score(value: object, where: str, name: str = "score") -> float:
         BadDataset: it is no number in [0, 1].
     """
     score = parse_number(value)
-    if score is None or not -_ROUNDING <= score <= 1 + _ROUNDING:
+    if score is None or not -ROUNDING <= score <= 1 + ROUNDING:
         raise BadDataset(
             f"{where}: {name} {value!r}: expected a number in [0, 1]; pass logits through a "
             "sigmoid or softmax first."
