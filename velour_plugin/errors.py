@@ -37,7 +37,11 @@ class VelourError(Exception):
 
     def __str__(self) -> str:
         """Return the message; half a surrogate pair, which nothing can print, is escaped."""
-        return _printable(super().__str__())
+        return self._printable(super().__str__())
+
+    @staticmethod
+    def _printable(message: object) -> str:
+        return str(message).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class InvalidInput(VelourError, ValueError):
@@ -98,7 +102,7 @@ class UnknownName(InvalidInput, KeyError):
         super().__init__(f"unknown {kind} {name!r}: {hint}known are: {choices or 'none'}.")
 
     def __str__(self) -> str:
-        return _printable(self.args[0])  # KeyError would put the message in quotes
+        return self._printable(self.args[0])  # KeyError would put the message in quotes
 
 
 class UnreadableFile(InvalidInput):
@@ -153,7 +157,3 @@ class NewerSchema(StoreUnavailable):
 
 class DamagedContent(StoreUnavailable):
     """Raised for stored bytes that are not what was written; names the evaluation and a way out."""
-
-
-def _printable(message: str) -> str:
-    return str(message).encode("utf-8", "backslashreplace").decode("utf-8")
