@@ -23,6 +23,7 @@ from velour_plugin.ranking.leaderboard_columns import Columns, Row
 from velour_plugin.ranking.notes import leaderboard_notes, refusal
 from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measurement, measure_all
 from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
+from velour_plugin.ranking.uncertainty.units import Units
 from velour_plugin.store.protocol import Snapshot
 from velour_plugin.store.values import Candidate
 
@@ -132,6 +133,12 @@ class Ranking:
     def _lower_is_better(self) -> bool:
         return self.competitors.all[0].evaluator.prefers_lower(self.metric)
 
+    @property
+    def _units(self) -> Units | None:
+        """What resamples draw, of each dataset as much as it has; ``None`` if runs differ in it."""
+        counts = {tuple(map(len, each.selected)) for each in self.competitors.complete}
+        return Units.of_datums(*counts.pop()) if len(counts) == 1 else None
+
     def _measured(self) -> list[Measurement]:
         """Value and replicates of each competitor, from stored values or ledgers."""
         if self.ledgers is None:
@@ -146,9 +153,10 @@ class Ranking:
                     (competitor.evaluator, ledger, selected.mask(ledger.datums))
                     for competitor, ledger, selected in self.ledgers
                 ),
-                [competitor.datums for competitor in self.competitors.complete],
+                len(self.competitors.complete),
                 self.metric,
                 label_of(self.query),
+                units=self._units,
                 resamples=self.query.resamples,
                 seed=self.query.seed,
                 further=self.columns.metrics,

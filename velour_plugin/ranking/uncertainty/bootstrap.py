@@ -16,11 +16,8 @@ from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import Evaluator, MetricKey, value_over
 from velour_plugin.helpers.progress import track
-from velour_plugin.ranking.uncertainty.statistics import (
-    basic_interval,
-    resample_weights,
-    wilson_interval,
-)
+from velour_plugin.ranking.uncertainty.statistics import basic_interval, wilson_interval
+from velour_plugin.ranking.uncertainty.units import Units
 
 FEW = 5
 """Fewer datums than this, of all or of a label, say nothing about others: no intervals."""
@@ -135,8 +132,8 @@ def measure_resampled(
     subject: Subject, metric: str, label: Label | None, resamples: int, seed: int
 ) -> Measurement:
     """Measure one run, under resamples where at least :data:`FEW` of its datums count."""
-    count = int(subject[2].sum())
-    drawn = [resample_weights(count, resamples, seed)] if resamples and count >= FEW else None
+    units = Units.of_datums(int(subject[2].sum()))
+    drawn = [units.weights(resamples, seed)] if resamples and units.count >= FEW else None
     return measure(subject, metric, label, weights=drawn)
 
 
@@ -152,10 +149,11 @@ def _share(
 
 def measure_all(
     subjects: Iterable[Subject],
-    counts: Sequence[int],
+    count: int,
     metric: str,
     label: Label | None,
     *,
+    units: Units | None = None,
     resamples: int = 0,
     seed: int = 0,
     further: Sequence[MetricKey] = (),
@@ -164,18 +162,18 @@ def measure_all(
 
     Args:
         subjects: the runs; each is taken when the one before it is measured.
-        counts: how many datums count of each.
+        count: how many runs there are.
         metric: its name.
         label: the class that it is about.
-        resamples: how many to draw; none are where fewer than :data:`FEW` datums count, or runs
-            differ in how many do.
+        units: what is drawn, of the selected datums of every run; ``None`` where runs differ in
+            which datums count, and nothing is drawn.
+        resamples: how many to draw; none are where there are fewer than :data:`FEW` units.
         seed: of the resamples.
         further: metrics that are measured once as well.
     """
-    paired = len(set(counts)) == 1 and counts[0] >= FEW
-    drawn = resample_weights(counts[0], resamples, seed) if paired and resamples else None
-    blocks = [] if drawn is None else np.split(drawn, range(_AT_ONCE, len(drawn), _AT_ONCE))
-    total = len(counts) * (1 + len(blocks))
+    drawn = [] if units is None or units.count < FEW else units.weights(resamples, seed)
+    blocks = [drawn[start : start + _AT_ONCE] for start in range(0, len(drawn), _AT_ONCE)]
+    total = count * (1 + len(blocks))
     steps = iter(track(range(total), total, f"measuring {metric}"))
 
     def ticking(items: Iterable[T]) -> Iterator[T]:
