@@ -138,8 +138,14 @@ def _measured(
     evaluator = installed().evaluator(item.task)
     subject = (evaluator, ledger, mask)
     measured = measure_resampled(
-        subject, metric_of(query), label_of(query), query.resamples, query.seed
+        subject,
+        metric_of(query),
+        label_of(query),
+        units=None,
+        resamples=query.resamples,
+        seed=query.seed,
     )
+    interval = measured.interval(query.confidence, evaluator.bounds(metric_of(query)))
     return Cell(
         model=model,
         column=column.name,
@@ -148,10 +154,12 @@ def _measured(
         slice=column.slice,
         datums=measured.datums,
         value=measured.value,
-        interval=measured.interval(query.confidence, evaluator.bounds(metric_of(query))),
+        interval=None if interval is None else interval.ends,
         evaluation_id=item.evaluation_id,
         reason=measured.reason,
         command=None,
+        interval_method=None if interval is None else interval.method,
+        rough=None if interval is None else interval.rough,
     )
 
 
