@@ -26,6 +26,7 @@ from velour_plugin.queries.fields import (
     Experiments,
     Filter,
     Flag,
+    Groups,
     Mismatch,
     Name,
     Names,
@@ -205,6 +206,7 @@ class RankQuery(Query["answers.Leaderboard"]):
     having: Filter = None
     all_runs: Flag = False
     on_mismatch: Mismatch = "refuse"
+    groups: Groups = None
     confidence: Confidence = 0.95
     resamples: Draws = 1000
     seed: Count = 0
@@ -258,6 +260,7 @@ class MatrixQuery(Query["answers.Matrix"]):
     by: Cuts = ()
     all_runs: Flag = False
     on_mismatch: Mismatch = "refuse"
+    groups: Groups = None
     confidence: Confidence = 0.95
     resamples: Draws = 1000
     seed: Count = 0
@@ -277,6 +280,7 @@ class SliceQuery(Query["answers.Slices"]):
     where: Filter = None
     label: OptionalLabel = None
     dataset: OptionalName = None
+    groups: Groups = None
     confidence: Confidence = 0.95
     resamples: Draws = 1000
     seed: Count = 0
@@ -297,6 +301,7 @@ class CompareQuery(Query["answers.Comparison"]):
     label: OptionalLabel = None
     by: Cuts = ()
     dataset: OptionalName = None
+    groups: Groups = None
     permutations: Draws = 200
     seed: Count = 0
 
@@ -315,6 +320,7 @@ class WorstQuery(Query["answers.Worst"]):
     label: OptionalLabel = None
     n: PositiveCount = 10
     dataset: OptionalName = None
+    groups: Groups = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -350,6 +356,7 @@ class RecommendQuery(Query["answers.Recommendation"]):
     where: Filter = None
     datasets: OptionalNames = None
     all_runs: Flag = False
+    groups: Groups = None
     confidence: Confidence = 0.95
     resamples: PositiveDraws = 1000
     seed: Count = 0
