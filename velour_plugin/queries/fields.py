@@ -8,6 +8,7 @@ A check takes the field's name and the value that was given::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
@@ -27,6 +28,8 @@ Cut = Union[str, Mapping[str, Mapping[str, Where]]]
 """How data are sliced: a property such as ``city`` or ``wind:3``, or named filters."""
 INDEPENDENT = "none"
 """In place of groups: the datums are independent, whatever their dataset declares."""
+LEAST_SIZE = 1e-4
+"""Smallest width or difference that is planned for: it takes a hundred million datums."""
 MOST_DRAWS = 100_000
 """Resamples or permutations of one question."""
 
@@ -170,6 +173,17 @@ def _positive_draws(name: str, value: Any) -> int:
     return _draws(name, value, 1)
 
 
+def _optional_size(name: str, value: Any) -> float | None:
+    """A width or difference, which is not so small that no number of datums reaches it."""
+    if value is None:
+        return None
+    if not _is_number(value) or not LEAST_SIZE <= value < math.inf:
+        raise InvalidInput(
+            f"{name} {value!r}: expected a number of at least {LEAST_SIZE:g}, such as 0.05."
+        )
+    return float(value)
+
+
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise InvalidInput(f"{name} {value!r}: expected True or False.")
@@ -231,4 +245,5 @@ PositiveCount = Annotated[int, _positive]
 OptionalCount = Annotated[Union[int, None], _optional_count]
 Draws = Annotated[int, _draws]
 PositiveDraws = Annotated[int, _positive_draws]
+OptionalSize = Annotated[Union[float, None], _optional_size]
 Parameters = Annotated[Union[Mapping[str, Any], None], _parameters]

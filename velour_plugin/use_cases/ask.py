@@ -10,6 +10,7 @@ from velour_plugin.queries.query import (
     CompareQuery,
     MatchesQuery,
     MatrixQuery,
+    PlanQuery,
     Query,
     RankQuery,
     RecommendQuery,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         Leaderboard,
         Matches,
         Matrix,
+        Plan,
         Recommendation,
         Slices,
         Worst,
@@ -291,6 +293,70 @@ def compare(
         dataset=dataset,
         groups=groups,
         permutations=permutations,
+        seed=seed,
+    )
+    return _ask(query, store)
+
+
+def plan(
+    run: str,
+    *,
+    against: str | None = None,
+    width: float | None = None,
+    detect: float | None = None,
+    metric: str | None = None,
+    where: Where = None,
+    label: LabelName | None = None,
+    by: Sequence[Cut] | Cut = (),
+    dataset: str | None = None,
+    confidence: float = 0.95,
+    power: float = 0.8,
+    resamples: int = 1000,
+    seed: int = 0,
+    store: Store | str | None = None,
+) -> Plan:
+    """Say how many datums to collect, from a pilot: what a run was evaluated on.
+
+    The standard error over the pilot's datums falls as one over the root of their number. How many
+    are needed is a range as well, as a pilot knows its own standard error only so well.
+
+    Args:
+        run: the pilot: a run's id or name, a model's name, or an evaluation's id.
+        against: another run, on the same datums: the plan is for the difference of both, in which
+            cancels what they have in common.
+        width: of the interval, from its low to its high end; 0.05 where no goal is named.
+        detect: in place of a width, a difference that a test of two runs is to find. Without
+            ``against`` the other run is assumed to be as good a pilot as this one, with errors of
+            its own: two runs on the same datums need fewer.
+        metric: a headline metric; the task's first when left out.
+        where: only these datums are the pilot.
+        label: the class that the metric is about.
+        by: slices to plan for as well (see :mod:`velour_plugin.ranking.slicing`).
+        dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        confidence: of the interval, in (0, 1); the level of the test is 1 less this.
+        power: probability with which the test is to find the difference.
+        resamples: how many to draw, 1 to 100,000.
+        seed: of the resamples.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        InvalidInput: the metric cannot differ so much, or a property cannot be cut that way.
+        NotComparable: the two runs do not answer the same question; the fields are named.
+        UnknownName: there is no such run, metric or property.
+    """
+    query = PlanQuery(
+        run=run,
+        against=against,
+        width=width,
+        detect=detect,
+        metric=metric,
+        where=where,
+        label=label,
+        by=by,  # type: ignore[arg-type]  # one cut is a list of one
+        dataset=dataset,
+        confidence=confidence,
+        power=power,
+        resamples=resamples,
         seed=seed,
     )
     return _ask(query, store)
