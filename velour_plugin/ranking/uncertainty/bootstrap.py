@@ -58,8 +58,8 @@ class Measurement:
         reason: why there is no value.
         rare: labels that only few of the units show, as key=value.
         labels: how many labels the datums show.
-        share: where the value is a share of datums: how many are right and how many tried, of each
-            unit.
+        outcomes: how many datums are right and how many tried, of each unit ``(units,)``, where
+            the value is a share of datums.
         further: values of further metrics, by name.
         left_out: ``(blocks,)`` values without each block of units in turn; NaN where undefined.
         units: how many units resamples draw.
@@ -72,31 +72,32 @@ class Measurement:
     reason: str | None = None
     rare: tuple[str, ...] = ()
     labels: int = 0
-    share: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+    outcomes: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
     further: Mapping[str, float | None] = field(default_factory=dict)
     left_out: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     units: int = 0
     method: IntervalMethod = "BCa"
 
+    @property
+    def share(self) -> tuple[int, int] | None:
+        """How many are right and how many tried, where the value is a share of single datums."""
+        if self.outcomes is None or (self.outcomes[1] > 1).any():
+            return None
+        right, tried = self.outcomes
+        return int(right.sum()), int(tried.sum())
+
     def interval(self, confidence: float, bounds: Bounds) -> ConfidenceInterval | None:
         """Compute the interval: Wilson's of a share, else the metric's; ``None`` if undefined."""
         if self.value is None:
             return None
+        if self.outcomes is None:
+            sample = Sample(self.value, self.replicates, self.left_out, self.units, bounds)
+            return interval_of(sample, self.method, confidence)
         if self.share is not None:
-            return _share_interval(*self.share, confidence)
-        sample = Sample(self.value, self.replicates, self.left_out, self.units, bounds)
-        return interval_of(sample, self.method, confidence)
-
-
-def _share_interval(
-    right: NDArray[np.int64], tried: NDArray[np.int64], confidence: float
-) -> ConfidenceInterval | None:
-    """Wilson's interval; of groups, where a unit has several datums."""
-    if (tried <= 1).all():
-        ends = wilson_interval(int(right.sum()), int(tried.sum()), confidence)
-        return None if ends is None else ConfidenceInterval(*ends, "Wilson")
-    ends = grouped_wilson(right, tried, confidence)
-    return None if ends is None else ConfidenceInterval(*ends, "Wilson, by groups")
+            ends = wilson_interval(*self.share, confidence)
+            return None if ends is None else ConfidenceInterval(*ends, "Wilson")
+        ends = grouped_wilson(*self.outcomes, confidence)
+        return None if ends is None else ConfidenceInterval(*ends, "Wilson, by groups")
 
 
 def measure(
@@ -150,13 +151,13 @@ def measure_together(
     def values(block: NDArray[np.int64]) -> NDArray[np.float64]:
         return evaluator.values(ledger, keys, _spread(block, counting))
 
-    shares = [_share(evaluator.outcomes(ledger, *key), counting, units) for key in keys]
+    outcomes = [_by_unit(evaluator.outcomes(ledger, *key), counting, units) for key in keys]
     observed = values(np.ones((1, count), np.int64))[0]
     replicates = np.concatenate([values(block) for block in weights])
-    is_share = all(share is not None for share in shares)
-    blocks = 0 if is_share else min(MOST_LEFT_OUT, len(replicates))
+    are_shares = all(each is not None for each in outcomes)
+    blocks = 0 if are_shares else min(MOST_LEFT_OUT, len(replicates))
     left_out = values(units.left_out(blocks)) if blocks else np.empty((0, len(keys)))
-    shown = {} if is_share else _shown(evaluator.support(ledger), counting, units)
+    shown = {} if are_shares else _shown(evaluator.support(ledger), counting, units)
     rare = tuple(name for name, units_of in shown.items() if units_of < FEW)
     return [
         Measurement(
@@ -164,15 +165,15 @@ def measure_together(
             count,
             replicates[:, column],
             UNDEFINED if np.isnan(value) else None,
-            () if share is not None else rare,
-            0 if share is not None else len(shown),
-            share,
+            () if right_and_tried else rare,
+            0 if right_and_tried else len(shown),
+            right_and_tried,
             left_out=left_out[:, column],
             units=units.count,
             method=evaluator.interval_method(metric),
         )
-        for column, ((metric, _), value, share) in enumerate(
-            zip(keys, observed, shares, strict=True)
+        for column, ((metric, _), value, right_and_tried) in enumerate(
+            zip(keys, observed, outcomes, strict=True)
         )
     ]
 
@@ -223,7 +224,7 @@ def measure_resampled(
     return measure(subject, metric, label, weights=drawn, units=units)
 
 
-def _share(
+def _by_unit(
     outcomes: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None,
     counting: NDArray[np.bool_],
     units: Units,
@@ -263,9 +264,8 @@ def measure_all(
         seed: of the resamples.
         further: metrics that are measured once as well.
     """
-    if units is None or units.count < FEW:
-        resamples = 0
-    drawn = units.weights(resamples, seed) if units is not None and resamples else np.empty((0, 0))
+    is_drawn = units is not None and units.count >= FEW
+    drawn = units.weights(resamples if is_drawn else 0, seed) if units else np.empty((0, 0), int)
     blocks = [drawn[start : start + _AT_ONCE] for start in range(0, len(drawn), _AT_ONCE)]
     total = count * (1 + len(blocks))
     steps = iter(track(range(total), total, f"measuring {metric}"))
