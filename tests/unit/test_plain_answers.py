@@ -59,6 +59,7 @@ def queries() -> dict[str, velour.Query[Any]]:
         "slices": velour.SliceQuery(run="run 1", by="sensor", resamples=20, dataset="fires"),
         "compare": velour.CompareQuery(baseline="run 1", candidate="run 3", permutations=20),
         "matches": velour.MatchesQuery(run="run 3", where=NIGHT),
+        "threshold": velour.ThresholdQuery(run="run 3", f1=True),
         "worst": velour.WorstQuery(run="run 3"),
         "worst with a filter": velour.WorstQuery(run="run 3", where=NIGHT),
         "matrix": velour.MatrixQuery(metric="mAP"),

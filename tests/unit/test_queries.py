@@ -19,6 +19,7 @@ from velour_plugin.queries.query import (
     RankQuery,
     RecommendQuery,
     SliceQuery,
+    ThresholdQuery,
     WorstQuery,
 )
 
@@ -82,6 +83,7 @@ queries = st.one_of(
         outcome=st.none() | names,
         parameters=parameters,
     ),
+    st.builds(ThresholdQuery, run=names, precision=st.floats(0.1, 1), where=filters, label=labels),
     st.builds(WorstQuery, run=names, where=filters, n=st.integers(1, 20)),
     st.builds(
         RecommendQuery, metric=names, where=filters, datasets=st.none() | some_names, **statistics

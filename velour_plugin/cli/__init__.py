@@ -30,6 +30,7 @@ COMMANDS = {
     "recommend": "recommend",
     "runs": "runs",
     "slices": "slices",
+    "threshold": "questions.threshold",
     "worst": "worst",
 }
 

@@ -37,6 +37,7 @@ from velour_plugin.queries.query import (
     Query,
     RankQuery,
     SliceQuery,
+    ThresholdQuery,
     WorstQuery,
 )
 from velour_plugin.store import RunState, Store
@@ -337,6 +338,7 @@ class StoreContract:
             CompareQuery(baseline="first", candidate="second", permutations=9),
             WorstQuery(run="first"),
             MatchesQuery(run="first", n=3),
+            ThresholdQuery(run="first", f1=True),
         ]
         for query in queries:
             answer = store.ask(query)
