@@ -20,7 +20,7 @@ from velour_plugin.ranking.uncertainty.statistics import wilson_interval
 
 Floats = NDArray[np.float64]
 Goal = tuple[str, float | None]
-"""The metric that decides (precision, recall, f1), and the value to reach; ``None`` for the best."""
+"""Which metric decides (precision, recall, f1), and the value to reach; ``None`` for the best."""
 
 FOLDS = 10
 LEAST = 10
