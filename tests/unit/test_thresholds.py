@@ -164,7 +164,7 @@ def detected(count: int = 40) -> velour.Dataset:
     """A fire an image, found from image 10 on with rising scores; below them, false ones."""
     truths, predictions = [], []
     for number in range(count):
-        datum = velour.Datum(str(number), {"night": number % 2 == 1})
+        datum = velour.Datum(str(number), {"night": number % 2 == 1, "block": number // 4})
         truths.append(velour.GroundTruth(datum, [_marked("fire", BOX)]))
         found = [_marked("fire", BOX if number >= 10 else FAR, (number + 1) / 50)]
         predictions.append(velour.Prediction(datum, found))
@@ -209,7 +209,23 @@ def test_filters_labels_and_parameters_hold() -> None:
     with pytest.raises(UnknownName, match="did you mean 'fire'"):
         velour.threshold("model", f1=True, label="fires")
     few = velour.threshold("model", f1=True, where="uid IN ('1', '2', '3', '4')")
-    assert [row.reason for row in few] == ["too few: 4 datums, 5 are needed"]
+    assert [row.reason for row in few] == ["too few: 4 independent datums, 5 are needed"]
+
+
+def test_groups_are_judged_apart_and_count_once() -> None:
+    velour.evaluate(detected(), "object-detection")
+    alone, grouped = (
+        velour.threshold("model", precision=0.7, groups=name) for name in ("none", "block")
+    )
+    assert (grouped.groups, grouped.group_count) == (("block",), 10)
+    assert (grouped[0].threshold, grouped[0].measured) == (alone[0].threshold, alone[0].measured)
+    (low, high), (lower, higher) = (
+        answer[0].precision_interval or (0, 0) for answer in (alone, grouped)
+    )
+    assert higher - lower > high - low
+    assert any("whole groups by block" in note for note in grouped.notes)
+    two = velour.threshold("model", f1=True, groups="night")
+    assert two[0].reason == "too few: 2 independent datums, 5 are needed"
 
 
 def test_a_class_out_of_reach_says_so() -> None:

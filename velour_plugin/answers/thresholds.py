@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from velour_plugin.answers.base import TitledAnswer, text_table
+from velour_plugin.answers.base import GroupedAnswer, TitledAnswer, text_table
 from velour_plugin.answers.plots import dots
 from velour_plugin.answers.text import TextTable
 
@@ -53,7 +53,7 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Thresholds(TitledAnswer[OperatingPoint]):
+class Thresholds(TitledAnswer[OperatingPoint], GroupedAnswer[OperatingPoint]):
     """The answer of ``threshold``: an operating point of each class, in the dataset's order.
 
     Args:

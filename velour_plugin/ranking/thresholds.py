@@ -12,18 +12,23 @@ from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.evaluator import ScoredOutcomes
 from velour_plugin.queries.query import ThresholdQuery, label_of
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run
+from velour_plugin.ranking.slice_runs import groups_of_run
 from velour_plugin.ranking.slicing import Mask
 from velour_plugin.ranking.uncertainty.operating_points import (
+    FOLDS,
     ChosenThreshold,
     ScoredDecisions,
     choose,
 )
+from velour_plugin.ranking.uncertainty.units import Units
 from velour_plugin.store.protocol import Snapshot
 
 
 def answer_thresholds(reader: Snapshot, query: ThresholdQuery) -> Thresholds:
     """Choose a threshold for each class of a run, on the datums that a filter selects."""
     run = find_run(reader, query.run, query.where, query.dataset, query.parameters)
+    groups = groups_of_run(reader, run, query.groups, FOLDS)
+    units = groups.units or Units.of_datums(int(run.selected.sum()))
     reader.release()
     outcomes = run.evaluator.scored_outcomes(run.ledger)
     if outcomes is None:
@@ -32,7 +37,7 @@ def answer_thresholds(reader: Snapshot, query: ThresholdQuery) -> Thresholds:
             "scores: thresholds are of the scores of detections or of classes."
         )
     rows = []
-    for number, decisions in _classes(outcomes, _labels_of(run, query), run.selected):
+    for number, decisions in _classes(outcomes, _labels_of(run, query), run.selected, units):
         chosen = choose(decisions, query.goal, query.confidence, query.seed)
         name = class_in_words(run.ledger.labels[number])
         rows.append(_row(name, int(decisions.truths.sum()), chosen))
@@ -40,10 +45,11 @@ def answer_thresholds(reader: Snapshot, query: ThresholdQuery) -> Thresholds:
     return Thresholds(
         title=_title(run, metric, target),
         rows=rows,
-        notes=run.notes,
+        notes=(*run.notes, *groups.notes),
         metric=metric,
         target=target,
         confidence=query.confidence,
+        **groups.of_answer,
     )
 
 
@@ -58,10 +64,11 @@ def _labels_of(run: EvaluatedLedger, query: ThresholdQuery) -> list[int]:
 
 
 def _classes(
-    outcomes: ScoredOutcomes, labels: list[int], selected: Mask
+    outcomes: ScoredOutcomes, labels: list[int], selected: Mask, units: Units
 ) -> Iterator[tuple[int, ScoredDecisions]]:
     """Decisions of each label that has some, or truths, on the selected datums."""
-    unit = np.cumsum(selected) - 1
+    unit = np.zeros(len(selected), np.intp)
+    unit[selected] = units.of_datum
     rows = np.flatnonzero(selected[outcomes.datum])
     rows = rows[np.lexsort((-outcomes.score[rows], outcomes.label[rows]))]
     real = np.flatnonzero(selected[outcomes.truth_datum])
@@ -70,7 +77,7 @@ def _classes(
         made = rows[slice(*np.searchsorted(outcomes.label[rows], [number, number + 1]))]
         true = real[slice(*np.searchsorted(outcomes.truth_label[real], [number, number + 1]))]
         if made.size or true.size or len(labels) == 1:
-            truths = np.bincount(unit[outcomes.truth_datum[true]], minlength=unit[-1] + 1)
+            truths = np.bincount(unit[outcomes.truth_datum[true]], minlength=units.count)
             yield (
                 number,
                 ScoredDecisions(

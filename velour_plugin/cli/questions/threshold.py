@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from velour_plugin.cli.options import (
+    groups_option,
     json_object,
     json_option,
     label_named,
@@ -26,6 +27,7 @@ from velour_plugin.cli.options import (
 )
 @where_option
 @parameters_option
+@groups_option
 @click.option("--confidence", default=0.95, show_default=True, help="Of the intervals.")
 @click.option("--seed", default=0, show_default=True, help="Of the tenths that are judged apart.")
 @json_option
@@ -39,6 +41,7 @@ def threshold(
     dataset: str | None,
     where: str | None,
     parameters: str,
+    groups: tuple[str, ...],
     confidence: float,
     seed: int,
     as_json: bool,
@@ -64,6 +67,7 @@ def threshold(
         label=label_named(label),
         dataset=dataset,
         parameters=json_object("--parameters", parameters),
+        groups=groups or None,
         confidence=confidence,
         seed=seed,
         store=store,

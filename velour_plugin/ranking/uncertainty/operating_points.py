@@ -139,7 +139,7 @@ def choose(
     units, truths = len(decisions.truths), int(decisions.truths.sum())
     every = np.ones(units, bool)
     if units < FEW:
-        return f"too few: {units} datums, {FEW} are needed"
+        return f"too few: {units} independent datums, {FEW} are needed"
     if truths < LEAST:
         return f"too few: {truths} of it in the data, {LEAST} are needed"
     last = decisions.last_made(goal, every)
