@@ -146,6 +146,12 @@ def _confidence(name: str, value: Any) -> float:
     return float(value)
 
 
+def _optional_share(name: str, value: Any) -> float | None:
+    if value is not None and (not _is_number(value) or not 0 < value <= 1):
+        raise InvalidInput(f"{name} must be in (0, 1], such as 0.9; got {value!r}.")
+    return None if value is None else float(value)
+
+
 def _count(name: str, value: Any, least: int = 0) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InvalidInput(f"{name} {value!r}: expected a whole number >= {least}.")
@@ -240,6 +246,7 @@ Cuts = Annotated[Sequence[Cut], _cuts]
 Mismatch = Annotated[OnMismatch, _on_mismatch]
 Flag = Annotated[bool, _flag]
 Confidence = Annotated[float, _confidence]
+OptionalShare = Annotated[Union[float, None], _optional_share]
 Count = Annotated[int, _count]
 PositiveCount = Annotated[int, _positive]
 OptionalCount = Annotated[Union[int, None], _optional_count]

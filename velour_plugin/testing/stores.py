@@ -38,6 +38,7 @@ from velour_plugin.queries.query import (
     Query,
     RankQuery,
     SliceQuery,
+    ThresholdQuery,
     WorstQuery,
 )
 from velour_plugin.store import RunState, Store
@@ -340,6 +341,7 @@ class StoreContract:
             PlanQuery(run="first", against="second", metric="mAR_100", detect=0.1, resamples=20),
             WorstQuery(run="first"),
             MatchesQuery(run="first", n=3),
+            ThresholdQuery(run="first", f1=True),
         ]
         for query in queries:
             answer = store.ask(query)
