@@ -202,7 +202,7 @@ def test_a_ranking_by_groups_is_less_sure(store: Store) -> None:
     assert [row.value for row in grouped] == [row.value for row in alone] == [0.6, 0.525]
     for wide, narrow in zip(grouped, alone, strict=True):
         assert width(wide.interval) > 1.2 * width(narrow.interval)
-    assert "Datums are drawn in whole groups by video: 40 in 8." in grouped.notes
+    assert "Datums of one video stay together: 40 datums in 8 groups." in grouped.notes
 
 
 def width(interval: tuple[float, float] | None) -> float:
@@ -226,7 +226,7 @@ def test_the_key_of_every_datum_changes_nothing(store: Store) -> None:
 
     assert each.rows == alone.rows
     assert each.group_count == 40
-    assert "Every datum has a frame of its own: the groups change nothing." in each.notes
+    assert "Every datum has its own frame: the groups change nothing." in each.notes
 
 
 def test_one_group_is_refused(store: Store) -> None:
@@ -263,7 +263,7 @@ def test_cells_of_a_matrix_draw_groups(store: Store) -> None:
 
     assert (table.groups, table.group_count) == (("video",), 16)
     assert table.cell("one", "frames").interval == board[0].interval
-    assert "frames, other: Datums are drawn in whole groups by video: 40 in 8." in table.notes
+    assert "frames, other: Datums of one video stay together: 40 datums in 8 groups." in table.notes
 
 
 def test_datasets_are_strata_of_their_groups(store: Store) -> None:

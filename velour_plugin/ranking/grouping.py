@@ -243,11 +243,11 @@ def _notes(units: Units, names: Sequence[str], alone: int) -> list[str]:
     lone = "1 datum has" if alone == 1 else f"{alone:,} datums have"
     notes = [f"{lone} no {by}: each is a group of its own."] if alone else []
     if units.are_datums and not alone:
-        return [f"Every datum has a {by} of its own: the groups change nothing."]
+        return [f"Every datum has its own {by}: the groups change nothing."]
     groups = "1 group is" if units.count == 1 else f"{units.count} groups are"
     few = f"{groups} too few to say how sure this is: at least {FEW} are."
     return [
-        f"Datums are drawn in whole groups by {by}: {datums:,} in {units.count:,}.",
+        f"Datums of one {by} stay together: {datums:,} datums in {units.count:,} groups.",
         *notes,
         *([few] if units.count < FEW else ()),
     ]

@@ -36,15 +36,19 @@ def hint(reader: Reader, version: Version) -> str | None:
         return None
     datums = reader.datums(version, ENDS)
     is_whole = len(datums) == version.datums
-    for name in names:
-        if _repeats([datum.metadata.get(name) for datum in datums], is_whole):
-            return (
-                f"Datums share values of {name!r}: if those of one {name} are not independent, "
-                f"this looks surer than it is. groups={name!r} (--groups {name}) draws them "
-                f"together, groups={INDEPENDENT!r} takes them for independent; 'velour datasets "
-                "set NAME --groups …' declares it once."
-            )
-    return None
+    counts = {
+        name: _groups([datum.metadata.get(name) for datum in datums], is_whole) for name in names
+    }
+    name = max(counts, key=lambda name: counts[name])
+    return _text(name) if counts[name] else None
+
+
+def _text(name: str) -> str:
+    return (
+        f"Datums share values of {name!r}: unless those of one {name} are independent, intervals "
+        f"are too narrow. groups={name!r} (--groups {name}) keeps them together, "
+        f"groups={INDEPENDENT!r} says that they are independent."
+    )
 
 
 def _is_likely(name: str) -> bool:
@@ -52,8 +56,14 @@ def _is_likely(name: str) -> bool:
     return any(folded.removesuffix(ending) in LIKELY for ending in ("", *_ENDINGS))
 
 
-def _repeats(values: Sequence[Any], is_whole: bool) -> bool:
-    """Whether there are several values, at most half as many as all datums, or fewer than some."""
+def _groups(values: Sequence[Any], is_whole: bool) -> int:
+    """How many values there are; 0 for one, and for too many to be shared.
+
+    Args:
+        values: of all datums, or of some.
+        is_whole: of all: half as many values as datums are too many; else, one a datum.
+    """
     known = [value for value in values if isinstance(value, (str, int, float))]
     distinct = len(set(known))
-    return 2 <= distinct <= (len(known) // 2 if is_whole else len(known) - 1)
+    most = len(known) // 2 if is_whole else len(known) - 1
+    return distinct if 2 <= distinct <= most else 0
