@@ -17,6 +17,7 @@ from velour_plugin.queries.query import RankQuery, RecommendQuery
 from velour_plugin.ranking.candidates.comparability import in_one_line
 from velour_plugin.ranking.candidates.folding import folding_notes
 from velour_plugin.ranking.defaults import named_metric
+from velour_plugin.ranking.grouping import joined
 from velour_plugin.ranking.rank_runs import Ranking
 from velour_plugin.store.protocol import Snapshot
 
@@ -75,6 +76,8 @@ def answer_recommendation(reader: Snapshot, query: RecommendQuery) -> Recommenda
     notes = [_coverage(pool, leaderboard) for pool, leaderboard in pooled]
     if len(pooled) > 1:
         notes.append(_SEPARATE)
+    groups = joined({name: ranking.groups for name, ranking in rankings.items()})
+    notes += groups.notes
     folded = [item for ranking in rankings.values() for item in ranking.folded]
     notes += folding_notes(folded)
     notes += dict.fromkeys(note for ranking in rankings.values() for note in ranking.choice_notes)
@@ -85,6 +88,7 @@ def answer_recommendation(reader: Snapshot, query: RecommendQuery) -> Recommenda
         notes=notes,
         boards=leaderboards,
         left_out=left_out,
+        **groups.of_answer,
     )
 
 

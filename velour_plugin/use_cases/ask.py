@@ -372,11 +372,14 @@ def worst(
     where: Where = None,
     label: LabelName | None = None,
     dataset: str | None = None,
+    groups: str | Sequence[str] | None = None,
     store: Store | str | None = None,
 ) -> Worst:
     """Find the datums without which a run would do best: those that cost most.
 
-    The cost of a datum is what the metric gains when it is left out.
+    The cost of a datum is what the metric gains when it is left out; where groups are named, whole
+    groups are left out, such as all frames of a video. Groups that a dataset declares are not
+    taken: they tell what is chance, and no cost is.
 
     Args:
         run: a run's id or name, a model's name, or an evaluation's id.
@@ -385,12 +388,16 @@ def worst(
         where: only these datums are looked at.
         label: the class that the metric is about.
         dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        groups: a property such as ``video``, or several, whose values make the rows.
         store: an open store or its URL; ``None`` for the default store.
 
     Raises:
         UnknownName: there is no such run, property or metric.
+        InvalidInput: all selected datums are one group.
     """
-    query = WorstQuery(run=run, metric=metric, where=where, label=label, n=n, dataset=dataset)
+    query = WorstQuery(
+        run=run, metric=metric, where=where, label=label, n=n, dataset=dataset, groups=groups
+    )
     return _ask(query, store)
 
 
