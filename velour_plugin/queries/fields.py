@@ -26,6 +26,8 @@ LabelName = Union[str, tuple[str, str]]
 OnMismatch = Literal["refuse", "intersect"]
 Cut = Union[str, Mapping[str, Mapping[str, Where]]]
 """How data are sliced: a property such as ``city`` or ``wind:3``, or named filters."""
+INDEPENDENT = "none"
+"""In place of groups: the datums are independent, whatever their dataset declares."""
 LEAST_SIZE = 1e-4
 """Smallest width or difference that is planned for: it takes a hundred million datums."""
 MOST_DRAWS = 100_000
@@ -60,6 +62,21 @@ def _some_names(name: str, value: Any) -> tuple[str, ...]:
 
 def _optional_names(name: str, value: Any) -> tuple[str, ...] | None:
     return None if value is None else _some_names(name, value)
+
+
+def _groups(name: str, value: Any) -> str | tuple[str, ...] | None:
+    """Properties whose values make groups, or :data:`INDEPENDENT`; ``None`` as datasets declare."""
+    if value is None:
+        return None
+    listed = _some_names(name, value)
+    if INDEPENDENT not in listed:
+        return listed
+    if len(listed) > 1:
+        raise InvalidInput(
+            f"{name} {list(listed)!r}: {INDEPENDENT!r} stands alone, for independent datums; a "
+            f"property of this name is 'metadata.{INDEPENDENT}'."
+        )
+    return INDEPENDENT
 
 
 def _experiments(name: str, value: Any) -> tuple[str, ...] | None:
@@ -214,6 +231,7 @@ Name = Annotated[str, _name]
 OptionalName = Annotated[Union[str, None], _optional_name]
 Names = Annotated[Sequence[str], _names]
 OptionalNames = Annotated[Union[Sequence[str], None], _optional_names]
+Groups = Annotated[Union[str, Sequence[str], None], _groups]
 Experiments = Annotated[Union[Sequence[str], None], _experiments]
 Runs = Annotated[Union[str, Sequence[str], None], _runs]
 Filter = Annotated[Where, _filter]

@@ -26,6 +26,7 @@ from velour_plugin.queries.fields import (
     Experiments,
     Filter,
     Flag,
+    Groups,
     Mismatch,
     Name,
     Names,
@@ -208,6 +209,7 @@ class RankQuery(Query["answers.Leaderboard"]):
     having: Filter = None
     all_runs: Flag = False
     on_mismatch: Mismatch = "refuse"
+    groups: Groups = None
     confidence: Confidence = 0.95
     resamples: Draws = 1000
     seed: Count = 0
@@ -261,6 +263,7 @@ class MatrixQuery(Query["answers.Matrix"]):
     by: Cuts = ()
     all_runs: Flag = False
     on_mismatch: Mismatch = "refuse"
+    groups: Groups = None
     confidence: Confidence = 0.95
     resamples: Draws = 1000
     seed: Count = 0
@@ -280,6 +283,7 @@ class SliceQuery(Query["answers.Slices"]):
     where: Filter = None
     label: OptionalLabel = None
     dataset: OptionalName = None
+    groups: Groups = None
     confidence: Confidence = 0.95
     resamples: Draws = 1000
     seed: Count = 0
@@ -300,6 +304,7 @@ class CompareQuery(Query["answers.Comparison"]):
     label: OptionalLabel = None
     by: Cuts = ()
     dataset: OptionalName = None
+    groups: Groups = None
     permutations: Draws = 200
     seed: Count = 0
 
@@ -318,6 +323,7 @@ class WorstQuery(Query["answers.Worst"]):
     label: OptionalLabel = None
     n: PositiveCount = 10
     dataset: OptionalName = None
+    groups: Groups = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -353,6 +359,7 @@ class RecommendQuery(Query["answers.Recommendation"]):
     where: Filter = None
     datasets: OptionalNames = None
     all_runs: Flag = False
+    groups: Groups = None
     confidence: Confidence = 0.95
     resamples: PositiveDraws = 1000
     seed: Count = 0

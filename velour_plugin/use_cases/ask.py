@@ -52,6 +52,7 @@ def rank(
     columns: Sequence[str] = (),
     having: Where = None,
     on_mismatch: OnMismatch = "refuse",
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -88,6 +89,9 @@ def rank(
             which it is not true, or not known, are left out and named.
         on_mismatch: when evaluations answer different questions: ``refuse``, or
             ``intersect`` to compare them over the datums that they share.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are resampled; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         confidence: of the intervals, in (0, 1).
         resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples; the same seed gives the same leaderboard.
@@ -115,6 +119,7 @@ def rank(
         columns=columns,
         having=having,
         on_mismatch=on_mismatch,
+        groups=groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
@@ -133,6 +138,7 @@ def matrix(
     by: Sequence[Cut] | Cut = (),
     all_runs: bool = False,
     on_mismatch: OnMismatch = "refuse",
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -156,6 +162,9 @@ def matrix(
         all_runs: a row for every run of a model, not only for its newest.
         on_mismatch: when evaluations on one dataset answer different questions: ``refuse``, which
             leaves its column empty and says why, or ``intersect``.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are resampled; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         confidence: of the intervals, in (0, 1).
         resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples.
@@ -177,6 +186,7 @@ def matrix(
         by=by,  # type: ignore[arg-type]  # one cut is a list of one
         all_runs=all_runs,
         on_mismatch=on_mismatch,
+        groups=groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
@@ -193,6 +203,7 @@ def slices(
     where: Where = None,
     label: LabelName | None = None,
     dataset: str | None = None,
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -207,6 +218,9 @@ def slices(
         where: only these datums are cut.
         label: the class that the metric is about.
         dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are resampled; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         confidence: of the intervals, in (0, 1).
         resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples.
@@ -223,6 +237,7 @@ def slices(
         where=where,
         label=label,
         dataset=dataset,
+        groups=groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
@@ -239,6 +254,7 @@ def compare(
     label: LabelName | None = None,
     by: Sequence[Cut] | Cut = (),
     dataset: str | None = None,
+    groups: str | Sequence[str] | None = None,
     permutations: int = 200,
     seed: int = 0,
     store: Store | str | None = None,
@@ -255,6 +271,9 @@ def compare(
         by: slices to compare as well (see :mod:`velour_plugin.ranking.slicing`).
         dataset: that both were evaluated on; that of the first run's newest evaluation when left
             out.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are exchanged; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         permutations: how many to draw, at most 100,000; the smallest p is 1 / (permutations + 1);
             0 for no p.
         seed: of the permutations.
@@ -272,6 +291,7 @@ def compare(
         label=label,
         by=by,  # type: ignore[arg-type]  # one cut is a list of one
         dataset=dataset,
+        groups=groups,
         permutations=permutations,
         seed=seed,
     )
@@ -434,6 +454,7 @@ def recommend(
     where: Where = None,
     dataset: str | Sequence[str] | None = None,
     all_runs: bool = False,
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -454,6 +475,9 @@ def recommend(
         dataset: one name or several; ``None`` for all in the store.
         all_runs: every run of a model is a candidate, not only its newest; datasets are then not
             put together.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are resampled; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         confidence: of the leaderboards' intervals.
         resamples: of the leaderboards, >= 1: without resamples there are no chances.
         seed: of the resamples.
@@ -469,6 +493,7 @@ def recommend(
         where=where,
         datasets=dataset,
         all_runs=all_runs,
+        groups=groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
