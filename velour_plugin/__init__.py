@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from velour_plugin.answers import Leaderboard as Leaderboard
     from velour_plugin.answers import Matches as Matches
     from velour_plugin.answers import Matrix as Matrix
+    from velour_plugin.answers import Plan as Plan
     from velour_plugin.answers import Recommendation as Recommendation
     from velour_plugin.answers import Slices as Slices
     from velour_plugin.answers import Worst as Worst
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from velour_plugin.queries.query import CompareQuery as CompareQuery
     from velour_plugin.queries.query import MatchesQuery as MatchesQuery
     from velour_plugin.queries.query import MatrixQuery as MatrixQuery
+    from velour_plugin.queries.query import PlanQuery as PlanQuery
     from velour_plugin.queries.query import Query as Query
     from velour_plugin.queries.query import RankQuery as RankQuery
     from velour_plugin.queries.query import RecommendQuery as RecommendQuery
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from velour_plugin.use_cases.ask import compare as compare
     from velour_plugin.use_cases.ask import matches as matches
     from velour_plugin.use_cases.ask import matrix as matrix
+    from velour_plugin.use_cases.ask import plan as plan
     from velour_plugin.use_cases.ask import rank as rank
     from velour_plugin.use_cases.ask import recommend as recommend
     from velour_plugin.use_cases.ask import slices as slices
@@ -107,6 +110,8 @@ _HOME = {
     "Model": "domain.models",
     "MultiPolygon": "domain.geometry",
     "PartitionedDataset": "partitions",
+    "Plan": "answers",
+    "PlanQuery": "queries.query",
     "Polygon": "domain.geometry",
     "Prediction": "domain.annotations",
     "Query": "queries.query",
@@ -134,6 +139,7 @@ _HOME = {
     "matches": "use_cases.ask",
     "matrix": "use_cases.ask",
     "open_store": "store",
+    "plan": "use_cases.ask",
     "rank": "use_cases.ask",
     "read_dataset": "use_cases.read_datasets",
     "reading": "domain.inputs.reading",

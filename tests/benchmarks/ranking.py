@@ -23,7 +23,7 @@ from tests.benchmarks import data, programs
 from tests.benchmarks.detection import quietly, timed
 from velour_plugin.evaluator import value_over
 from velour_plugin.plugins.installed import installed
-from velour_plugin.ranking.uncertainty.statistics import resample_weights
+from velour_plugin.ranking.uncertainty.units import Units
 
 RUNS, OURS = 20, "ours"
 Numbers = list[float | None]
@@ -89,7 +89,7 @@ def resampling(folder: Path) -> None:
         ("a tenth of them", np.array([uid in tenth for uid in ledger.datums], bool)),
     ):
         weights = np.zeros((1000, len(mask)), np.int64)
-        weights[:, mask] = resample_weights(int(mask.sum()), 1000, 0)
+        weights[:, mask] = Units.of_datums(int(mask.sum())).weights(1000, 0)
         wall, cpu, _ = timed(lambda some=weights: evaluator.values(ledger, [("mAP", None)], some))
         print(f"\n1,000 resamples of one run, {about}: {wall:.2f} ms wall, {cpu:.2f} ms CPU each")
 

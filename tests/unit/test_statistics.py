@@ -1,4 +1,4 @@
-"""Resamples, intervals, ranks and tests, by hand and against scipy and simulation."""
+"""Intervals, ranks and tests, by hand and against scipy and simulation."""
 
 from __future__ import annotations
 
@@ -16,22 +16,10 @@ from velour_plugin.ranking.uncertainty.statistics import (
     rank_interval,
     rank_replicates,
     recentred,
-    resample_weights,
     step_down,
     wilson_interval,
 )
-
-
-def test_every_resample_has_as_many_datums_as_there_are() -> None:
-    weights = resample_weights(7, 50, seed=3)
-
-    assert weights.shape == (50, 7)
-    assert (weights.sum(axis=1) == 7).all()
-
-
-def test_one_seed_draws_the_same_resamples() -> None:
-    assert_array_equal(resample_weights(9, 5, 1), resample_weights(9, 5, 1))
-    assert (resample_weights(9, 5, 1) != resample_weights(9, 5, 2)).any()
+from velour_plugin.ranking.uncertainty.units import Units
 
 
 def test_the_basic_interval_reflects_the_replicates_at_the_value() -> None:
@@ -192,7 +180,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     truth, covered = population.mean(), 0
     for sample_number in range(600):
         sample = random.choice(population, 40)
-        weights = resample_weights(40, 300, seed=sample_number)
+        weights = Units.of_datums(40).weights(300, seed=sample_number)
         low, high = basic_interval(sample.mean(), weights @ sample / 40, 0.9) or (0, 0)
         covered += low <= truth <= high
 

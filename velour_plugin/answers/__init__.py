@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from velour_plugin.answers.matches import Matches as Matches
     from velour_plugin.answers.matrix import Cell as Cell
     from velour_plugin.answers.matrix import Matrix as Matrix
+    from velour_plugin.answers.plan import Plan as Plan
+    from velour_plugin.answers.plan import PlanRow as PlanRow
     from velour_plugin.answers.recommendation import Recommendation as Recommendation
     from velour_plugin.answers.recommendation import Support as Support
     from velour_plugin.answers.slices import DatumImpact as DatumImpact
@@ -33,6 +35,7 @@ _NAMES = {
     "leaderboard": "Leaderboard LeaderboardRow",
     "matches": "Match Matches",
     "matrix": "Cell Matrix",
+    "plan": "Plan PlanRow",
     "recommendation": "Recommendation Support",
     "slices": "DatumImpact Slice Slices Worst",
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from velour_plugin.answers.base import Answer, cell_text
+from velour_plugin.answers.base import GroupedAnswer, cell_text
 from velour_plugin.answers.plots import dots, pareto
 from velour_plugin.answers.text import TextColumn, TextTable
 from velour_plugin.errors import UnknownName
@@ -62,7 +62,7 @@ class LeaderboardRow:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Leaderboard(Answer[LeaderboardRow]):
+class Leaderboard(GroupedAnswer[LeaderboardRow]):
     """Runs ranked by one metric: the best first, those without a value last.
 
     Args:

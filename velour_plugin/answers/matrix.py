@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from velour_plugin.answers.base import TitledAnswer
+from velour_plugin.answers.base import GroupedAnswer, TitledAnswer
 from velour_plugin.answers.plots import heat_map
 from velour_plugin.answers.text import TextColumn, TextTable
 
@@ -57,7 +57,7 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Matrix(TitledAnswer[Cell]):
+class Matrix(TitledAnswer[Cell], GroupedAnswer[Cell]):
     """The answer of ``matrix``: a row for each cell of models times datasets, model by model.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from velour_plugin.answers.base import TitledAnswer, text_table
+from velour_plugin.answers.base import GroupedAnswer, TitledAnswer, text_table
 from velour_plugin.answers.leaderboard import Leaderboard
 from velour_plugin.answers.plots import bars
 from velour_plugin.answers.text import TextTable
@@ -36,7 +36,7 @@ class Support:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Recommendation(TitledAnswer[Support]):
+class Recommendation(TitledAnswer[Support], GroupedAnswer[Support]):
     """The answer of ``recommend``: models, the likeliest to be best first, and its evidence.
 
     A model is compared with those that were evaluated on the same datasets.

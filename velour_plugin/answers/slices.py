@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from velour_plugin.answers.base import TitledAnswer, text_table
+from velour_plugin.answers.base import GroupedAnswer, TitledAnswer, text_table
 from velour_plugin.answers.plots import bars
 from velour_plugin.answers.text import TextTable
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
@@ -38,7 +38,7 @@ class Slice:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Slices(TitledAnswer[Slice]):
+class Slices(TitledAnswer[Slice], GroupedAnswer[Slice]):
     """The answer of ``slices``: the metric of a run on each slice of its data."""
 
     row_type = Slice
@@ -86,7 +86,7 @@ class DatumImpact:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Worst(TitledAnswer[DatumImpact]):
+class Worst(TitledAnswer[DatumImpact], GroupedAnswer[DatumImpact]):
     """The answer of ``worst``: the datums that cost a run most, the worst first."""
 
     row_type = DatumImpact

@@ -25,6 +25,7 @@ COMMANDS = {
     "matches": "matches",
     "matrix": "matrix",
     "models": "models",
+    "plan": "questions.plan",
     "plugins": "plugins",
     "rank": "rank",
     "recommend": "recommend",

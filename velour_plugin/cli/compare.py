@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from velour_plugin.cli.options import (
+    groups_option,
     json_option,
     label_named,
     print_result,
@@ -19,6 +20,7 @@ from velour_plugin.cli.options import (
 @click.option("--metric", metavar="NAME", help="The task's first headline metric if not given.")
 @click.option("--by", multiple=True, metavar="CUT", help="Compare slices as well; repeatable.")
 @click.option("--dataset", metavar="NAME", help="On which both were evaluated.")
+@groups_option
 @click.option("--permutations", default=200, show_default=True, help="For p-values; 0 for none.")
 @click.option("--seed", default=0, show_default=True, help="Of the permutations.")
 @click.option("--label", metavar="[KEY=]VALUE", help="Of this class, with a metric like AP.")
@@ -31,6 +33,7 @@ def compare(
     metric: str | None,
     by: tuple[str, ...],
     dataset: str | None,
+    groups: tuple[str, ...],
     permutations: int,
     seed: int,
     label: str | None,
@@ -53,6 +56,7 @@ def compare(
         label=label_named(label),
         by=by,
         dataset=dataset,
+        groups=groups or None,
         permutations=permutations,
         seed=seed,
         store=store,

@@ -8,6 +8,7 @@ A check takes the field's name and the value that was given::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
@@ -25,6 +26,10 @@ LabelName = Union[str, tuple[str, str]]
 OnMismatch = Literal["refuse", "intersect"]
 Cut = Union[str, Mapping[str, Mapping[str, Where]]]
 """How data are sliced: a property such as ``city`` or ``wind:3``, or named filters."""
+INDEPENDENT = "none"
+"""In place of groups: the datums are independent, whatever their dataset declares."""
+LEAST_SIZE = 1e-4
+"""Smallest width or difference that is planned for: it takes a hundred million datums."""
 MOST_DRAWS = 100_000
 """Resamples or permutations of one question."""
 
@@ -57,6 +62,21 @@ def _some_names(name: str, value: Any) -> tuple[str, ...]:
 
 def _optional_names(name: str, value: Any) -> tuple[str, ...] | None:
     return None if value is None else _some_names(name, value)
+
+
+def _groups(name: str, value: Any) -> str | tuple[str, ...] | None:
+    """Properties whose values make groups, or :data:`INDEPENDENT`; ``None`` as datasets declare."""
+    if value is None:
+        return None
+    listed = _some_names(name, value)
+    if INDEPENDENT not in listed:
+        return listed
+    if len(listed) > 1:
+        raise InvalidInput(
+            f"{name} {list(listed)!r}: {INDEPENDENT!r} stands alone, for independent datums; a "
+            f"property of this name is 'metadata.{INDEPENDENT}'."
+        )
+    return INDEPENDENT
 
 
 def _experiments(name: str, value: Any) -> tuple[str, ...] | None:
@@ -153,6 +173,17 @@ def _positive_draws(name: str, value: Any) -> int:
     return _draws(name, value, 1)
 
 
+def _optional_size(name: str, value: Any) -> float | None:
+    """A width or difference, which is not so small that no number of datums reaches it."""
+    if value is None:
+        return None
+    if not _is_number(value) or not LEAST_SIZE <= value < math.inf:
+        raise InvalidInput(
+            f"{name} {value!r}: expected a number of at least {LEAST_SIZE:g}, such as 0.05."
+        )
+    return float(value)
+
+
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise InvalidInput(f"{name} {value!r}: expected True or False.")
@@ -200,6 +231,7 @@ Name = Annotated[str, _name]
 OptionalName = Annotated[Union[str, None], _optional_name]
 Names = Annotated[Sequence[str], _names]
 OptionalNames = Annotated[Union[Sequence[str], None], _optional_names]
+Groups = Annotated[Union[str, Sequence[str], None], _groups]
 Experiments = Annotated[Union[Sequence[str], None], _experiments]
 Runs = Annotated[Union[str, Sequence[str], None], _runs]
 Filter = Annotated[Where, _filter]
@@ -213,4 +245,5 @@ PositiveCount = Annotated[int, _positive]
 OptionalCount = Annotated[Union[int, None], _optional_count]
 Draws = Annotated[int, _draws]
 PositiveDraws = Annotated[int, _positive_draws]
+OptionalSize = Annotated[Union[float, None], _optional_size]
 Parameters = Annotated[Union[Mapping[str, Any], None], _parameters]

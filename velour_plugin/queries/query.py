@@ -26,6 +26,7 @@ from velour_plugin.queries.fields import (
     Experiments,
     Filter,
     Flag,
+    Groups,
     Mismatch,
     Name,
     Names,
@@ -33,6 +34,7 @@ from velour_plugin.queries.fields import (
     OptionalLabel,
     OptionalName,
     OptionalNames,
+    OptionalSize,
     Parameters,
     PositiveCount,
     PositiveDraws,
@@ -47,6 +49,8 @@ Answer = TypeVar("Answer")
 
 MOST_ROWS_KEPT = 1_000
 """Longer lists are read again."""
+WIDTH = 0.05
+"""Of an interval that is planned for, where neither a width nor a difference is named."""
 
 
 class AnswerType:
@@ -116,7 +120,7 @@ class Query(ABC, Generic[Answer]):
     @property
     def cacheable(self) -> bool:
         """Whether the answer depends on the store alone, and not on what a tracker knows."""
-        return not any(is_uri(getattr(self, name)) for name in self.run_fields)
+        return not any(is_uri(getattr(self, name) or "") for name in self.run_fields)
 
     @property
     def properties(self) -> tuple[Property, ...]:
@@ -205,6 +209,7 @@ class RankQuery(Query["answers.Leaderboard"]):
     having: Filter = None
     all_runs: Flag = False
     on_mismatch: Mismatch = "refuse"
+    groups: Groups = None
     confidence: Confidence = 0.95
     resamples: Draws = 1000
     seed: Count = 0
@@ -258,6 +263,7 @@ class MatrixQuery(Query["answers.Matrix"]):
     by: Cuts = ()
     all_runs: Flag = False
     on_mismatch: Mismatch = "refuse"
+    groups: Groups = None
     confidence: Confidence = 0.95
     resamples: Draws = 1000
     seed: Count = 0
@@ -277,6 +283,7 @@ class SliceQuery(Query["answers.Slices"]):
     where: Filter = None
     label: OptionalLabel = None
     dataset: OptionalName = None
+    groups: Groups = None
     confidence: Confidence = 0.95
     resamples: Draws = 1000
     seed: Count = 0
@@ -297,6 +304,7 @@ class CompareQuery(Query["answers.Comparison"]):
     label: OptionalLabel = None
     by: Cuts = ()
     dataset: OptionalName = None
+    groups: Groups = None
     permutations: Draws = 200
     seed: Count = 0
 
@@ -315,6 +323,7 @@ class WorstQuery(Query["answers.Worst"]):
     label: OptionalLabel = None
     n: PositiveCount = 10
     dataset: OptionalName = None
+    groups: Groups = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -350,13 +359,59 @@ class RecommendQuery(Query["answers.Recommendation"]):
     where: Filter = None
     datasets: OptionalNames = None
     all_runs: Flag = False
+    groups: Groups = None
     confidence: Confidence = 0.95
     resamples: PositiveDraws = 1000
     seed: Count = 0
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PlanQuery(Query["answers.Plan"]):
+    """Asks how many datums to collect; fields as the arguments of :func:`velour_plugin.plan`."""
+
+    kind = "plan"
+    answer_type = AnswerType("Plan")
+    run_fields = ("run", "against")
+
+    run: Name
+    against: OptionalName = None
+    width: OptionalSize = None
+    detect: OptionalSize = None
+    metric: OptionalName = None
+    where: Filter = None
+    label: OptionalLabel = None
+    by: Cuts = ()
+    dataset: OptionalName = None
+    confidence: Confidence = 0.95
+    power: Confidence = 0.8
+    resamples: PositiveDraws = 1000
+    seed: Count = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width is not None and self.detect is not None:
+            raise InvalidInput(
+                f"width (--width) {self.width:g} and detect (--detect) {self.detect:g}: a plan is "
+                "for one of them; leave the other out."
+            )
+        if self.width is None and self.detect is None:
+            object.__setattr__(self, "width", WIDTH)
+        if self.detect is not None and self.power <= 1 - self.confidence:
+            raise InvalidInput(
+                f"power (--power) {self.power:g}: a test at confidence {self.confidence:g} finds "
+                f"a difference where there is none as often; expected more than "
+                f"{1 - self.confidence:.4g}, such as 0.8."
+            )
+
+
 def label_of(
-    query: RankQuery | MatrixQuery | SliceQuery | CompareQuery | WorstQuery | MatchesQuery,
+    query: RankQuery
+    | MatrixQuery
+    | SliceQuery
+    | CompareQuery
+    | WorstQuery
+    | MatchesQuery
+    | PlanQuery,
 ) -> Label | None:
     """Return the class that a query is about; ``None`` for all."""
     return None if query.label is None else Label(*query.label)

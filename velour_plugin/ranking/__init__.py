@@ -24,6 +24,7 @@ _ANSWERS = {
     "compare": "comparison.answer_comparison",
     "matches": "match_rows.answer_matches",
     "matrix": "matrix.answer_matrix",
+    "plan": "planning.plan.answer_plan",
     "rank": "rank_runs.answer_ranking",
     "recommend": "recommendation.answer_recommendation",
     "slices": "slice_runs.answer_slices",
@@ -32,7 +33,7 @@ _ANSWERS = {
 """By kind of query what answers it; loaded when the cache does not have the answer."""
 
 
-_REVISION = 3
+_REVISION = 4
 """Of rankings: raised when the same query has another answer, so that older ones are not given."""
 
 
@@ -65,7 +66,7 @@ def answer(store: Store, query: Query[Answer]) -> Answer:
 
 
 def _answerer(query: Query[Any]) -> Callable[..., Any]:
-    module, _, function = _ANSWERS[query.kind].partition(".")
+    module, _, function = _ANSWERS[query.kind].rpartition(".")
     answerer: Callable[..., Any] = getattr(
         import_module(f"velour_plugin.ranking.{module}"), function
     )

@@ -19,10 +19,12 @@ from velour_plugin.ranking.candidates.ledger_access import LedgerAccess, is_outd
 from velour_plugin.ranking.candidates.newest import Choice
 from velour_plugin.ranking.candidates.selection import Competitors, select
 from velour_plugin.ranking.defaults import named_datasets, named_metric
+from velour_plugin.ranking.grouping import Groups, read_groups
 from velour_plugin.ranking.leaderboard_columns import Columns, Row
 from velour_plugin.ranking.notes import leaderboard_notes, refusal
 from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measurement, measure_all
 from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
+from velour_plugin.ranking.uncertainty.units import Units
 from velour_plugin.store.protocol import Snapshot
 from velour_plugin.store.values import Candidate
 
@@ -70,6 +72,7 @@ class Ranking:
         self.refusal = refusal(reader, self.selections, query)
         self.competitors = Competitors(self.selections, self.access)
         self.columns = Columns(reader, query, self.metric, self.competitors)
+        self.groups = self._read_groups(reader)
         self.ledgers = None if self._is_stored else self.competitors.ledgers()
 
     def leaderboard(self) -> Leaderboard:
@@ -90,10 +93,12 @@ class Ranking:
             confidence=query.confidence,
             columns=self.columns.names,
             rows=self._rows(kept),
+            **self.groups.of_answer,
             notes=(
                 *self.access.notes,
                 *folding_notes(self.folded, len(self.selections) == 1),
                 *self.choice_notes,
+                *self.groups.notes,
                 *leaderboard_notes(measured, self.selections, query, total),
                 *self.columns.notes([row for row in rows if row not in kept]),
             ),
@@ -132,6 +137,21 @@ class Ranking:
     def _lower_is_better(self) -> bool:
         return self.competitors.all[0].evaluator.prefers_lower(self.metric)
 
+    @property
+    def _units(self) -> Units | None:
+        """What resamples draw, of each dataset as much as it has; ``None`` if runs differ in it."""
+        counts = {tuple(map(len, each.selected)) for each in self.competitors.complete}
+        return (self.groups.units or Units.of_datums(*counts.pop())) if len(counts) == 1 else None
+
+    def _read_groups(self, reader: Snapshot) -> Groups:
+        """Groups of the datums that count, which are the same ones in all runs."""
+        for competitor in self.competitors.complete[:1]:
+            versions = (item.version for item in competitor.items)
+            uids = (selected.uids for selected in competitor.selected)
+            parts = [*zip(versions, uids, strict=True)]
+            return read_groups(reader, self.query.groups, parts, self.query.resamples)
+        return Groups()
+
     def _measured(self) -> list[Measurement]:
         """Value and replicates of each competitor, from stored values or ledgers."""
         if self.ledgers is None:
@@ -146,9 +166,10 @@ class Ranking:
                     (competitor.evaluator, ledger, selected.mask(ledger.datums))
                     for competitor, ledger, selected in self.ledgers
                 ),
-                [competitor.datums for competitor in self.competitors.complete],
+                len(self.competitors.complete),
                 self.metric,
                 label_of(self.query),
+                units=self._units,
                 resamples=self.query.resamples,
                 seed=self.query.seed,
                 further=self.columns.metrics,

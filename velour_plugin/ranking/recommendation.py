@@ -94,6 +94,7 @@ def _on(query: RecommendQuery, names: Sequence[str]) -> RankQuery:
         datasets=names,
         where=query.where,
         all_runs=query.all_runs,
+        groups=query.groups,
         confidence=query.confidence,
         resamples=query.resamples,
         seed=query.seed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import compress
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from velour_plugin.queries.query import SliceQuery, WorstQuery, label_of
 from velour_plugin.ranking.candidates.datum_predictions import select_in_run
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run, metric_of_run
 from velour_plugin.ranking.datum_costs import datum_costs
+from velour_plugin.ranking.grouping import Asked, Groups, read_groups
 from velour_plugin.ranking.slicing import Mask, cut_name, masks
 from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
 from velour_plugin.store.protocol import Reader, Snapshot
@@ -32,13 +34,17 @@ def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
         for cut in query.by
         for part, mask in cut_masks(reader, run, cut)
     ]
+    groups = groups_of_run(reader, run, query.groups, query.resamples)
     reader.release()
     whole = value_over(run.evaluator, run.ledger, metric, label, run.selected)
     bounds = run.evaluator.bounds(metric)
     rows = []
     for by, part, mask in track(parts, len(parts), f"slicing {metric}"):
         subject = (run.evaluator, run.ledger, mask)
-        measured = measure_resampled(subject, metric, label, query.resamples, query.seed)
+        units = None if groups.units is None else groups.units.among(mask[run.selected])
+        measured = measure_resampled(
+            subject, metric, label, units=units, resamples=query.resamples, seed=query.seed
+        )
         rows.append(
             Slice(
                 by,
@@ -54,7 +60,8 @@ def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
     title = (
         f"{metric}{about} of {run.name} on {run.dataset}: {shown} over {run.selected.sum()} datums"
     )
-    return Slices(title=title, rows=rows, notes=run.notes)
+    notes = (*run.notes, *groups.notes)
+    return Slices(title=title, rows=rows, notes=notes, **groups.of_answer)
 
 
 def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
@@ -83,6 +90,17 @@ def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
 def _mask(reader: Reader, run: EvaluatedLedger, where: Where) -> Mask:
     selection = select_in_run(reader, run.candidate, parse_filter(where))
     return selection.mask(run.ledger.datums) & run.selected
+
+
+def groups_of_run(reader: Reader, run: EvaluatedLedger, asked: Asked, draws: int) -> Groups:
+    """Return the groups of a run's selected datums, in the order of its ledger.
+
+    Raises:
+        UnknownName: no datum has a property that is asked for.
+        InvalidInput: it makes no groups.
+    """
+    uids = [*compress(run.ledger.datums, run.selected)]
+    return read_groups(reader, asked, [(run.candidate.version, uids)], draws)
 
 
 def cut_masks(reader: Reader, run: EvaluatedLedger, cut: Cut) -> list[tuple[str, Mask]]:

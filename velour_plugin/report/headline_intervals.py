@@ -9,7 +9,7 @@ from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import Evaluator
 from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measurement
-from velour_plugin.ranking.uncertainty.statistics import resample_weights
+from velour_plugin.ranking.uncertainty.units import Units
 
 CONFIDENCE, RESAMPLES, SEED = 0.95, 1000, 0
 """The defaults of ``velour rank``, so that both show the same intervals."""
@@ -40,7 +40,7 @@ def headline_intervals(
     keys = [(name, None) for name, value in evaluation.headline.items() if value is not None]
     if count < FEW or ledger_rows(ledger) > ROWS or not keys:
         return {}
-    weights = resample_weights(count, RESAMPLES, SEED)
+    weights = Units.of_datums(count).weights(RESAMPLES, SEED)
     blocks = np.split(weights, range(_AT_ONCE, RESAMPLES, _AT_ONCE))
     replicates = np.concatenate([evaluator.values(ledger, keys, block) for block in blocks])
     intervals = {

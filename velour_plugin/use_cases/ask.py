@@ -10,6 +10,7 @@ from velour_plugin.queries.query import (
     CompareQuery,
     MatchesQuery,
     MatrixQuery,
+    PlanQuery,
     Query,
     RankQuery,
     RecommendQuery,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         Leaderboard,
         Matches,
         Matrix,
+        Plan,
         Recommendation,
         Slices,
         Worst,
@@ -50,6 +52,7 @@ def rank(
     columns: Sequence[str] = (),
     having: Where = None,
     on_mismatch: OnMismatch = "refuse",
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -86,6 +89,9 @@ def rank(
             which it is not true, or not known, are left out and named.
         on_mismatch: when evaluations answer different questions: ``refuse``, or
             ``intersect`` to compare them over the datums that they share.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are resampled; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         confidence: of the intervals, in (0, 1).
         resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples; the same seed gives the same leaderboard.
@@ -113,6 +119,7 @@ def rank(
         columns=columns,
         having=having,
         on_mismatch=on_mismatch,
+        groups=groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
@@ -131,6 +138,7 @@ def matrix(
     by: Sequence[Cut] | Cut = (),
     all_runs: bool = False,
     on_mismatch: OnMismatch = "refuse",
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -154,6 +162,9 @@ def matrix(
         all_runs: a row for every run of a model, not only for its newest.
         on_mismatch: when evaluations on one dataset answer different questions: ``refuse``, which
             leaves its column empty and says why, or ``intersect``.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are resampled; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         confidence: of the intervals, in (0, 1).
         resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples.
@@ -175,6 +186,7 @@ def matrix(
         by=by,  # type: ignore[arg-type]  # one cut is a list of one
         all_runs=all_runs,
         on_mismatch=on_mismatch,
+        groups=groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
@@ -191,6 +203,7 @@ def slices(
     where: Where = None,
     label: LabelName | None = None,
     dataset: str | None = None,
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -205,6 +218,9 @@ def slices(
         where: only these datums are cut.
         label: the class that the metric is about.
         dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are resampled; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         confidence: of the intervals, in (0, 1).
         resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples.
@@ -221,6 +237,7 @@ def slices(
         where=where,
         label=label,
         dataset=dataset,
+        groups=groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
@@ -237,6 +254,7 @@ def compare(
     label: LabelName | None = None,
     by: Sequence[Cut] | Cut = (),
     dataset: str | None = None,
+    groups: str | Sequence[str] | None = None,
     permutations: int = 200,
     seed: int = 0,
     store: Store | str | None = None,
@@ -253,6 +271,9 @@ def compare(
         by: slices to compare as well (see :mod:`velour_plugin.ranking.slicing`).
         dataset: that both were evaluated on; that of the first run's newest evaluation when left
             out.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are exchanged; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         permutations: how many to draw, at most 100,000; the smallest p is 1 / (permutations + 1);
             0 for no p.
         seed: of the permutations.
@@ -270,7 +291,72 @@ def compare(
         label=label,
         by=by,  # type: ignore[arg-type]  # one cut is a list of one
         dataset=dataset,
+        groups=groups,
         permutations=permutations,
+        seed=seed,
+    )
+    return _ask(query, store)
+
+
+def plan(
+    run: str,
+    *,
+    against: str | None = None,
+    width: float | None = None,
+    detect: float | None = None,
+    metric: str | None = None,
+    where: Where = None,
+    label: LabelName | None = None,
+    by: Sequence[Cut] | Cut = (),
+    dataset: str | None = None,
+    confidence: float = 0.95,
+    power: float = 0.8,
+    resamples: int = 1000,
+    seed: int = 0,
+    store: Store | str | None = None,
+) -> Plan:
+    """Say how many datums to collect, from a pilot: what a run was evaluated on.
+
+    The standard error over the pilot's datums falls as one over the root of their number. How many
+    are needed is a range as well, as a pilot knows its own standard error only so well.
+
+    Args:
+        run: the pilot: a run's id or name, a model's name, or an evaluation's id.
+        against: another run, on the same datums: the plan is for the difference of both, in which
+            cancels what they have in common.
+        width: of the interval, from its low to its high end; 0.05 where no goal is named.
+        detect: in place of a width, a difference that a test of two runs is to find. Without
+            ``against`` the other run is assumed to be as good a pilot as this one, with errors of
+            its own: two runs on the same datums need fewer.
+        metric: a headline metric; the task's first when left out.
+        where: only these datums are the pilot.
+        label: the class that the metric is about.
+        by: slices to plan for as well (see :mod:`velour_plugin.ranking.slicing`).
+        dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        confidence: of the interval, in (0, 1); the level of the test is 1 less this.
+        power: probability with which the test is to find the difference.
+        resamples: how many to draw, 1 to 100,000.
+        seed: of the resamples.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        InvalidInput: the metric cannot differ so much, or a property cannot be cut that way.
+        NotComparable: the two runs do not answer the same question; the fields are named.
+        UnknownName: there is no such run, metric or property.
+    """
+    query = PlanQuery(
+        run=run,
+        against=against,
+        width=width,
+        detect=detect,
+        metric=metric,
+        where=where,
+        label=label,
+        by=by,  # type: ignore[arg-type]  # one cut is a list of one
+        dataset=dataset,
+        confidence=confidence,
+        power=power,
+        resamples=resamples,
         seed=seed,
     )
     return _ask(query, store)
@@ -368,6 +454,7 @@ def recommend(
     where: Where = None,
     dataset: str | Sequence[str] | None = None,
     all_runs: bool = False,
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -388,6 +475,9 @@ def recommend(
         dataset: one name or several; ``None`` for all in the store.
         all_runs: every run of a model is a candidate, not only its newest; datasets are then not
             put together.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are resampled; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         confidence: of the leaderboards' intervals.
         resamples: of the leaderboards, >= 1: without resamples there are no chances.
         seed: of the resamples.
@@ -403,6 +493,7 @@ def recommend(
         where=where,
         datasets=dataset,
         all_runs=all_runs,
+        groups=groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,

@@ -16,11 +16,8 @@ from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import Evaluator, MetricKey, value_over
 from velour_plugin.helpers.progress import track
-from velour_plugin.ranking.uncertainty.statistics import (
-    basic_interval,
-    resample_weights,
-    wilson_interval,
-)
+from velour_plugin.ranking.uncertainty.statistics import basic_interval, wilson_interval
+from velour_plugin.ranking.uncertainty.units import Units
 
 FEW = 5
 """Fewer datums than this, of all or of a label, say nothing about others: no intervals."""
@@ -78,6 +75,7 @@ def measure(
     label: Label | None,
     *,
     weights: Iterable[NDArray[np.int64]] | None = None,
+    is_grouped: bool = False,
     further: Sequence[MetricKey] = (),
 ) -> Measurement:
     """Measure one metric of a ledger over some of its datums, and under resamples of them.
@@ -88,6 +86,8 @@ def measure(
         label: the class that it is about.
         weights: blocks of resamples, each ``(n, selected)``, in the order of datums; ``None``
             without resamples.
+        is_grouped: whether they draw groups of datums: then no value is a share of independent
+            datums.
         further: metrics that are measured once as well, without resamples.
     """
     evaluator, ledger, selected = subject
@@ -103,7 +103,8 @@ def measure(
         evaluator.values(ledger, [(metric, label)], _spread(block, counting))[:, 0]
         for block in drawn or ()
     ]
-    share = _share(evaluator.outcomes(ledger, metric, label), counting) if blocks else None
+    is_share = blocks and not is_grouped
+    share = _share(evaluator.outcomes(ledger, metric, label), counting) if is_share else None
     rough = blocks and share is None
     shown = {
         f"{key}={name}": int(counting[datums].sum())
@@ -132,12 +133,27 @@ def _spread(weights: NDArray[np.int64], counting: NDArray[np.bool_]) -> NDArray[
 
 
 def measure_resampled(
-    subject: Subject, metric: str, label: Label | None, resamples: int, seed: int
+    subject: Subject,
+    metric: str,
+    label: Label | None,
+    *,
+    units: Units | None,
+    resamples: int,
+    seed: int,
 ) -> Measurement:
-    """Measure one run, under resamples where at least :data:`FEW` of its datums count."""
-    count = int(subject[2].sum())
-    drawn = [resample_weights(count, resamples, seed)] if resamples and count >= FEW else None
-    return measure(subject, metric, label, weights=drawn)
+    """Measure one run, under resamples where there are at least :data:`FEW` units.
+
+    Args:
+        subject: the run, and the datums that count.
+        metric: its name.
+        label: the class that it is about.
+        units: groups of the datums that count; ``None`` for each datum by itself.
+        resamples: how many to draw.
+        seed: of the resamples.
+    """
+    units = Units.of_datums(int(subject[2].sum())) if units is None else units
+    drawn = [units.weights(resamples, seed)] if resamples and units.count >= FEW else None
+    return measure(subject, metric, label, weights=drawn, is_grouped=not units.are_datums)
 
 
 def _share(
@@ -152,10 +168,11 @@ def _share(
 
 def measure_all(
     subjects: Iterable[Subject],
-    counts: Sequence[int],
+    count: int,
     metric: str,
     label: Label | None,
     *,
+    units: Units | None = None,
     resamples: int = 0,
     seed: int = 0,
     further: Sequence[MetricKey] = (),
@@ -164,18 +181,20 @@ def measure_all(
 
     Args:
         subjects: the runs; each is taken when the one before it is measured.
-        counts: how many datums count of each.
+        count: how many runs there are.
         metric: its name.
         label: the class that it is about.
-        resamples: how many to draw; none are where fewer than :data:`FEW` datums count, or runs
-            differ in how many do.
+        units: what is drawn, of the selected datums of every run; ``None`` where runs differ in
+            which datums count, and nothing is drawn.
+        resamples: how many to draw; none are where there are fewer than :data:`FEW` units.
         seed: of the resamples.
         further: metrics that are measured once as well.
     """
-    paired = len(set(counts)) == 1 and counts[0] >= FEW
-    drawn = resample_weights(counts[0], resamples, seed) if paired and resamples else None
-    blocks = [] if drawn is None else np.split(drawn, range(_AT_ONCE, len(drawn), _AT_ONCE))
-    total = len(counts) * (1 + len(blocks))
+    is_drawn = units is not None and units.count >= FEW
+    drawn = units.weights(resamples if is_drawn else 0, seed) if units else np.empty((0, 0), int)
+    blocks = [drawn[start : start + _AT_ONCE] for start in range(0, len(drawn), _AT_ONCE)]
+    is_grouped = units is not None and not units.are_datums
+    total = count * (1 + len(blocks))
     steps = iter(track(range(total), total, f"measuring {metric}"))
 
     def ticking(items: Iterable[T]) -> Iterator[T]:
@@ -185,7 +204,14 @@ def measure_all(
 
     if blocks:  # whose arithmetic takes all cores by itself
         measured = [
-            measure(subject, metric, label, weights=ticking(blocks), further=further)
+            measure(
+                subject,
+                metric,
+                label,
+                weights=ticking(blocks),
+                is_grouped=is_grouped,
+                further=further,
+            )
             for subject in ticking(subjects)
         ]
     else:

@@ -23,6 +23,10 @@ from velour_plugin.evaluator import Evaluator, MetricKey
 from velour_plugin.helpers.progress import track
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger
 from velour_plugin.ranking.uncertainty.statistics import holm, mcnemar, step_down
+from velour_plugin.ranking.uncertainty.units import Exchanges, Units
+
+LEVEL = 0.05
+"""A p-value above it is not taken for a difference, as is the custom."""
 
 _AT_ONCE = 1 << 21
 """Weights in memory at the same time: 16 MB."""
@@ -74,6 +78,8 @@ class Pair:
         metric: that is compared, of all labels or of one.
         permutations: how many to draw.
         seed: of the permutations.
+        units: groups of the baseline's selected datums, which are exchanged whole; ``None`` for
+            each datum by itself.
 
     Raises:
         UnknownName: the baseline has no such metric.
@@ -86,7 +92,10 @@ class Pair:
         metric: MetricKey,
         permutations: int,
         seed: int,
+        units: Units | None = None,
     ) -> None:
+        self.selected, self.units = first.selected, units
+        self.is_grouped = units is not None and not units.are_datums
         self.evaluator: Evaluator = first.evaluator
         self.ledgers = (first.ledger, second.ledger)
         self.count = len(first.ledger.datums)
@@ -101,9 +110,18 @@ class Pair:
 
     @property
     def notes(self) -> list[str]:
-        """A line where p is not from permutations; empty otherwise."""
-        paired = self.permutations and self._outcomes(self.metric, self.label)
-        return [f"p of {self.metric} is by McNemar's mid-p test."] if paired else []
+        """Lines where p is not from permutations, or where these are few; empty otherwise."""
+        if not self.permutations:
+            return []
+        if self._outcomes(self.metric, self.label):
+            return [f"p of {self.metric} is by McNemar's mid-p test."]
+        exchanges = self._exchanges()
+        if not exchanges.are_all or exchanges.least_p <= LEVEL:
+            return []
+        return [
+            f"{exchanges.units.count} groups have {exchanges.count + 1} ways to exchange them: no "
+            f"p is below {exchanges.least_p:.4g}, however large the difference."
+        ]
 
     def differences(self, selected: NDArray[np.bool_], about: str) -> list[Tested]:
         """Compare the metric itself, first, then that of each label, in the order of labels."""
@@ -158,27 +176,35 @@ class Pair:
     def _permuted(
         self, keys: Sequence[MetricKey], selected: NDArray[np.bool_], about: str
     ) -> NDArray[np.float64]:
-        """Differences when predictions are exchanged on random halves of the datums.
+        """Differences when predictions are exchanged on random halves of the datums or groups.
 
         Returns:
-            ``(permutations, keys)``; NaN where undefined.
+            ``(exchanges, keys)``; NaN where undefined.
         """
-        random = np.random.default_rng(self.seed)
-        permuted = np.empty((self.permutations, len(keys)))
+        exchanges = self._exchanges()
+        permuted = np.empty((exchanges.count, len(keys)))
         step = max(1, _AT_ONCE // (2 * max(1, len(self.joined.datums))))
-        starts = range(0, self.permutations if keys else 0, step)
+        starts = range(0, exchanges.count if keys else 0, step)
         for start in track(starts, len(starts), f"permuting {about}"):
-            some = min(step, self.permutations - start)
-            swap = random.random((some, self.count)) < 0.5
+            some = min(step, exchanges.count - start)
+            swap = exchanges.draw(some)
             weights = self._weights(selected, np.concatenate([swap, ~swap]))
             first, second = np.split(self.evaluator.values(self.joined, keys, weights), 2)
             permuted[start : start + some] = second - first
         return permuted
 
+    def _exchanges(self) -> Exchanges:
+        """Exchanges of the selected datums, of whole groups where there are any."""
+        if self.units is None:
+            return Exchanges(Units.of_datums(self.count), self.permutations, self.seed)
+        return Exchanges(self.units, self.permutations, self.seed, self.selected)
+
     def _outcomes(
         self, metric: str, label: Label | None
     ) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]] | None:
-        """Right and tried datums of both runs, where a metric is a share of datums."""
+        """Right and tried datums of both runs, where a metric is a share of independent datums."""
+        if self.is_grouped:
+            return None
         sides = [self.evaluator.outcomes(ledger, metric, label) for ledger in self.ledgers]
         known = [side for side in sides if side is not None]
         return known if len(known) == 2 else None

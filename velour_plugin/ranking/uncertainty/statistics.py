@@ -1,8 +1,6 @@
-"""Statistics on arrays: bootstrap resamples of datums, intervals, ranks and tests.
+"""Statistics on arrays: intervals, ranks and tests.
 
-Datums are the unit of resampling, as in Everingham et al. 2010: what lies in one image is
-not independent. Every run sees the same resamples, so that what they share cancels in
-their differences.
+Every run sees the same resamples, so that what they share cancels in their differences.
 """
 
 from __future__ import annotations
@@ -17,21 +15,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 _ROUNDING = 1e-9
 """A permuted difference may be the observed one, summed in another order."""
-
-
-def resample_weights(datums: int, resamples: int, seed: int) -> NDArray[np.int64]:
-    """Draw bootstrap resamples: how often each datum stands in each of them.
-
-    Args:
-        datums: how many there are, >= 1.
-        resamples: how many to draw.
-        seed: the same one draws the same.
-
-    Returns:
-        ``(resamples, datums)`` whole numbers; each row sums to ``datums``.
-    """
-    random = np.random.default_rng(seed)
-    return random.multinomial(datums, np.full(datums, 1 / datums), size=resamples)
 
 
 def basic_interval(
