@@ -17,6 +17,11 @@ from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import Evaluator, IntervalMethod, MetricKey, value_over
 from velour_plugin.helpers.progress import track
+from velour_plugin.ranking.uncertainty.half_samples import (
+    HALVES,
+    half_sample_interval,
+    half_samples,
+)
 from velour_plugin.ranking.uncertainty.intervals import (
     Bounds,
     ConfidenceInterval,
@@ -64,6 +69,8 @@ class Measurement:
         left_out: ``(blocks,)`` values without each block of units in turn; NaN where undefined.
         units: how many units resamples draw.
         method: by which the metric has its interval, where it is no share of datums.
+        halves: ``(count,)`` values of half-samples of the units, where the method takes them.
+        support: how many units show each label that the metric is about.
     """
 
     value: float | None
@@ -77,6 +84,8 @@ class Measurement:
     left_out: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     units: int = 0
     method: IntervalMethod = "BCa"
+    halves: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    support: tuple[int, ...] = ()
 
     @property
     def share(self) -> tuple[int, int] | None:
@@ -92,6 +101,8 @@ class Measurement:
             return None
         if self.outcomes is None:
             sample = Sample(self.value, self.replicates, self.left_out, self.units, bounds)
+            if self.method == "half-samples":
+                return half_sample_interval(sample, self.halves, self.support, confidence)
             return interval_of(sample, self.method, confidence)
         if self.share is not None:
             ends = wilson_interval(*self.share, confidence)
@@ -157,8 +168,11 @@ def measure_together(
     are_shares = all(each is not None for each in outcomes)
     blocks = 0 if are_shares else min(MOST_LEFT_OUT, len(replicates))
     left_out = values(units.left_out(blocks)) if blocks else np.empty((0, len(keys)))
+    methods = [evaluator.interval_method(metric) for metric, _ in keys]
+    count_halves = min(HALVES, len(replicates)) if "half-samples" in methods else 0
+    halves = values(half_samples(units, count_halves))
     shown = {} if are_shares else _shown(evaluator.support(ledger), counting, units)
-    rare = tuple(name for name, units_of in shown.items() if units_of < FEW)
+    rare = tuple(f"{key}={name}" for (key, name), units_of in shown.items() if units_of < FEW)
     return [
         Measurement(
             None if np.isnan(value) else float(value),
@@ -170,9 +184,11 @@ def measure_together(
             right_and_tried,
             left_out=left_out[:, column],
             units=units.count,
-            method=evaluator.interval_method(metric),
+            method=methods[column],
+            halves=halves[:, column],
+            support=_support(shown, metric, label),
         )
-        for column, ((metric, _), value, right_and_tried) in enumerate(
+        for column, ((metric, label), value, right_and_tried) in enumerate(
             zip(keys, observed, outcomes, strict=True)
         )
     ]
@@ -180,15 +196,23 @@ def measure_together(
 
 def _shown(
     support: Mapping[LabelName, NDArray[np.intp]], counting: NDArray[np.bool_], units: Units
-) -> dict[str, int]:
-    """How many units show each label, as key=value; without those that none shows."""
+) -> dict[LabelName, int]:
+    """How many units show each label; without those that none shows."""
     unit_of = np.full(len(counting), -1, np.intp)
     unit_of[counting] = units.of_datum
     shown = {
-        f"{key}={name}": len(set(unit_of[datums[counting[datums]]].tolist()))
-        for (key, name), datums in support.items()
+        name: len(set(unit_of[datums[counting[datums]]].tolist()))
+        for name, datums in support.items()
     }
     return {name: count for name, count in shown.items() if count}
+
+
+def _support(shown: Mapping[LabelName, int], metric: str, label: Label | None) -> tuple[int, ...]:
+    """How many units show each label that a metric is about: itself, or those of its label key."""
+    if label is not None:
+        return (shown[label.name],) if label.name in shown else ()
+    key = metric.rpartition("/")[0] or next((key for key, _ in shown), "")
+    return tuple(count for (of, _), count in shown.items() if of == key)
 
 
 def _spread(weights: NDArray[np.int64], counting: NDArray[np.bool_]) -> NDArray[np.int64]:
