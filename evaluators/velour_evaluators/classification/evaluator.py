@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators import by_datum
+from velour_evaluators import by_datum, scored_outcomes
 from velour_evaluators.classification.axis import Axis, axes_of
 from velour_evaluators.classification.details import detail_metrics
 from velour_evaluators.classification.ledger import concatenated, write_ledger
@@ -23,7 +23,13 @@ from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.sums import bounds_of
 from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
 from velour_plugin.errors import InvalidInput
-from velour_plugin.plugin import IntervalMethod, LabelName, MetricKey, class_text
+from velour_plugin.plugin import (
+    IntervalMethod,
+    LabelName,
+    MetricKey,
+    ScoredOutcomes,
+    class_text,
+)
 
 DEFAULTS: Mapping[str, Any] = {
     "top_k": 5,
@@ -169,6 +175,10 @@ class ImageClassification(Evaluator):
         axes = axes_of(ledger)
         name = None if label is None else label.name
         return outcomes_of(_axis_of(axes, metric, label), metric, name) if axes else None
+
+    def scored_outcomes(self, ledger: Ledger) -> ScoredOutcomes | None:
+        """Return every label that scores, each against the rest; ``None`` without scores."""
+        return scored_outcomes.of_classification(ledger)
 
     def support(self, ledger: Ledger) -> dict[LabelName, NDArray[np.intp]]:
         """Return the rising indices of the datums that show each label."""

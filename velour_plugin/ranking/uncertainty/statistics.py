@@ -107,7 +107,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in adjusted]
 
 
-def wilson_interval(right: int, total: int, confidence: float) -> tuple[float, float] | None:
+def wilson_interval(right: float, total: float, confidence: float) -> tuple[float, float] | None:
     """Compute the confidence interval of a share such as accuracy; ``None`` where ``total`` is 0.
 
     Source: Wilson 1927, Probable inference, the law of succession.
