@@ -16,6 +16,7 @@ from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import Evaluator, MetricKey, value_over
 from velour_plugin.helpers.progress import track
+from velour_plugin.ranking.uncertainty.half_samples import HALVES, half_samples
 from velour_plugin.ranking.uncertainty.label_support import FEW, LabelSupport
 from velour_plugin.ranking.uncertainty.measurement import UNDEFINED, Draws, Measurement
 from velour_plugin.ranking.uncertainty.units import Units
@@ -94,7 +95,8 @@ def measure_together(
         replace(
             drawn.measurement([columns.index(key)], evaluator.interval_method(key[0])),
             rare=support.few,
-            labels=support.labels,
+            labels=len(support.counts),
+            support=support.counts,
             outcomes=right_and_tried,
             supported=drawn.of_labels(support, columns, evaluator.interval_method(key[0])),
         )
@@ -109,17 +111,23 @@ def _draw(
     are_shares: bool,
     units: Units,
 ) -> Draws:
-    """Measure metrics under all weightings; nothing is left out where all are shares of datums."""
+    """Measure metrics under all weightings; only resamples where all are shares of datums."""
     evaluator, ledger, counting = subject
 
     def values(block: NDArray[np.int64]) -> NDArray[np.float64]:
         return evaluator.values(ledger, keys, _spread(block, counting))
 
     replicates = np.concatenate([values(block) for block in weights])
-    blocks = 0 if are_shares else min(MOST_LEFT_OUT, len(replicates))
-    left_out = values(units.left_out(blocks)) if blocks else np.empty((0, len(keys)))
-    observed = values(np.ones((1, len(units.of_datum)), np.int64))[0]
-    return Draws(observed, replicates, left_out, units)
+    methods = {evaluator.interval_method(metric) for metric, _ in keys}
+    most = 0 if are_shares else len(replicates)
+    halves = min(HALVES, most) if "half-samples" in methods else 0
+    return Draws(
+        values(np.ones((1, len(units.of_datum)), np.int64))[0],
+        replicates,
+        values(units.left_out(min(MOST_LEFT_OUT, most))),
+        values(half_samples(units, halves)),
+        units,
+    )
 
 
 def _spread(weights: NDArray[np.int64], counting: NDArray[np.bool_]) -> NDArray[np.int64]:

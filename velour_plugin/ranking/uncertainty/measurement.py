@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.evaluator import IntervalMethod, MetricKey
+from velour_plugin.ranking.uncertainty.half_samples import half_sample_interval
 from velour_plugin.ranking.uncertainty.intervals import (
     Bounds,
     ConfidenceInterval,
@@ -16,7 +17,7 @@ from velour_plugin.ranking.uncertainty.intervals import (
     grouped_wilson,
     interval_of,
 )
-from velour_plugin.ranking.uncertainty.label_support import LabelSupport, why_rough
+from velour_plugin.ranking.uncertainty.label_support import FEW, LabelSupport, why_rough
 from velour_plugin.ranking.uncertainty.statistics import wilson_interval
 from velour_plugin.ranking.uncertainty.units import Units
 
@@ -40,6 +41,8 @@ class Measurement:
         left_out: ``(blocks,)`` values without each block of units in turn; NaN where undefined.
         units: how many units resamples draw.
         method: by which the metric has its interval, where it is no share of datums.
+        halves: ``(count,)`` values of half-samples of the units, where the method takes them.
+        support: how many units show each label that the metric is about.
         supported: the same over the labels that are not rare; ``None`` where all are, none is, or
             the metric is no mean of its labels.
     """
@@ -55,6 +58,8 @@ class Measurement:
     left_out: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     units: int = 0
     method: IntervalMethod = "BCa"
+    halves: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    support: tuple[int, ...] = ()
     supported: Measurement | None = None
 
     @property
@@ -70,26 +75,27 @@ class Measurement:
         if self.value is None:
             return None
         if self.outcomes is None:
-            return self._marked(
-                interval_of(
-                    Sample(self.value, self.replicates, self.left_out, self.units, bounds),
-                    self.method,
-                    confidence,
-                )
-            )
+            return self._of_sample(self.value, confidence, bounds)
         if self.share is not None:
             ends = wilson_interval(*self.share, confidence)
             return None if ends is None else ConfidenceInterval(*ends, "Wilson")
         ends = grouped_wilson(*self.outcomes, confidence)
         return None if ends is None else ConfidenceInterval(*ends, "Wilson, by groups")
 
-    def _marked(self, interval: ConfidenceInterval | None) -> ConfidenceInterval | None:
-        """The interval with the reason why it is rough, where labels are rare."""
-        if interval is None or self.value is None or not self.rare:
+    def _of_sample(
+        self, value: float, confidence: float, bounds: Bounds
+    ) -> ConfidenceInterval | None:
+        """The interval by the metric's method, with the reason why it is rough, if it is."""
+        sample = Sample(value, self.replicates, self.left_out, self.units, bounds)
+        if self.method == "half-samples":
+            return half_sample_interval(sample, self.halves, self.support, confidence)
+        interval = interval_of(sample, self.method, confidence)
+        if interval is None or not self.rare:
             return interval
         unit = "datums" if self.units == self.datums else "groups"
-        rough = why_rough(self.rare, self.labels, unit, self.value, self.replicates)
-        return replace(interval, rough=rough)
+        return replace(
+            interval, rough=why_rough(self.rare, self.labels, unit, value, self.replicates)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +106,14 @@ class Draws:
         observed: ``(metrics,)``.
         replicates: ``(resamples, metrics)``.
         left_out: ``(blocks, metrics)``.
+        halves: ``(half-samples, metrics)``.
         units: that were drawn.
     """
 
     observed: NDArray[np.float64]
     replicates: NDArray[np.float64]
     left_out: NDArray[np.float64]
+    halves: NDArray[np.float64]
     units: Units
 
     def measurement(self, columns: Sequence[int], method: IntervalMethod) -> Measurement:
@@ -120,6 +128,7 @@ class Draws:
             left_out=_means(self.left_out[:, columns]),
             units=self.units.count,
             method=method,
+            halves=_means(self.halves[:, columns]),
         )
 
     def of_labels(
@@ -128,7 +137,8 @@ class Draws:
         """Return the mean of the supported labels; ``None`` if there are none."""
         if not support.supported:
             return None
-        return self.measurement([columns.index(key) for key in support.supported], method)
+        measured = self.measurement([columns.index(key) for key in support.supported], method)
+        return replace(measured, support=tuple(n for n in support.counts if n >= FEW))
 
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
