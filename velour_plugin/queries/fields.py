@@ -126,6 +126,17 @@ def _confidence(name: str, value: Any) -> float:
     return float(value)
 
 
+def _margin(name: str, value: Any) -> float | None:
+    """How far apart values may be, in the metric's own units; ``None`` for no such question."""
+    if value is None:
+        return None
+    if not _is_number(value) or not 0 <= value < float("inf"):
+        raise InvalidInput(
+            f"{name} {value!r}: expected a number >= 0 in the units of the metric, such as 0.02."
+        )
+    return float(value)
+
+
 def _count(name: str, value: Any, least: int = 0) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InvalidInput(f"{name} {value!r}: expected a whole number >= {least}.")
@@ -208,6 +219,7 @@ Cuts = Annotated[Sequence[Cut], _cuts]
 Mismatch = Annotated[OnMismatch, _on_mismatch]
 Flag = Annotated[bool, _flag]
 Confidence = Annotated[float, _confidence]
+Margin = Annotated[Union[float, None], _margin]
 Count = Annotated[int, _count]
 PositiveCount = Annotated[int, _positive]
 OptionalCount = Annotated[Union[int, None], _optional_count]

@@ -26,6 +26,7 @@ from velour_plugin.queries.fields import (
     Experiments,
     Filter,
     Flag,
+    Margin,
     Mismatch,
     Name,
     Names,
@@ -297,7 +298,10 @@ class CompareQuery(Query["answers.Comparison"]):
     label: OptionalLabel = None
     by: Cuts = ()
     dataset: OptionalName = None
-    permutations: Draws = 200
+    no_worse: Margin = None
+    min_lead: Margin = None
+    confidence: Confidence = 0.95
+    permutations: Draws = 1000
     seed: Count = 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from velour_plugin.answers import Comparison, Difference, ErrorDifference, Errors
+from velour_plugin.answers import Comparison, Difference, ErrorDifference, Errors, MarginTest
 from velour_plugin.domain.labels import label_text
 from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.queries.query import CompareQuery, label_of
@@ -13,9 +13,16 @@ from velour_plugin.ranking.candidates.datum_predictions import refuse_by_predict
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.refusal import refuse
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run, metric_of_run
+from velour_plugin.ranking.margins import (
+    detectable,
+    margin_sentence,
+    margin_tests,
+    power_sentence,
+)
 from velour_plugin.ranking.slice_runs import cut_masks
 from velour_plugin.ranking.slicing import cut_name
-from velour_plugin.ranking.uncertainty.permutation_test import Pair, less, with_p
+from velour_plugin.ranking.uncertainty.pair import Pair, less
+from velour_plugin.ranking.uncertainty.permutation_test import Family, Tested
 from velour_plugin.store.protocol import Snapshot
 
 
@@ -39,16 +46,38 @@ def answer_comparison(reader: Snapshot, query: CompareQuery) -> Comparison:
     for run in (first, second):
         run.ledger.load_details()  # by which errors are split
     reader.release()
-    pair = Pair(first, second, (metric, label), query.permutations, query.seed)
-    headline, *labels = pair.differences(first.selected, "all")
-    sliced = [pair.headline(mask, about) for about, mask in parts]
+    pair = Pair(first, second, (metric, label), seed=query.seed, confidence=query.confidence)
+    margins = {"no_worse": query.no_worse, "min_lead": query.min_lead}
+    spread = bool(query.permutations) or any(margin is not None for margin in margins.values())
+    headline, *labels = pair.differences(first.selected, "all", spread)
+    sliced = [pair.headline(mask, about, spread) for about, mask in parts]
+    tests = margin_tests(pair, headline, margins)
+    families = [Family([headline]), Family(sliced), Family(labels)]
+    pair.permute(families, query.permutations)
+    whole, by_slice, by_label = (family.rows() for family in families)
     about = "" if label is None else f"{label_text(label)}: "
     return Comparison(
         title=f"{about}{first.name} (first) and {second.name} (second) on {first.dataset}",
-        rows=[*with_p([headline]), *_by_change(with_p(sliced)), *_by_change(with_p(labels))],
-        notes=tuple(dict.fromkeys((*first.notes, *second.notes, *pair.notes))),
+        rows=[*whole, *_by_change(by_slice), *_by_change(by_label)],
+        notes=tuple(dict.fromkeys((*first.notes, *second.notes, *_notes(pair, headline, tests)))),
+        confidence=query.confidence,
+        permutations=max(family.permutations for family in families),
+        margins=tuple(tests),
+        detectable=detectable(pair, headline),
         errors=_errors(first, second),
     )
+
+
+def _notes(pair: Pair, headline: Tested, tests: Sequence[MarginTest]) -> list[str]:
+    """How the metric was tested, what was shown of margins, and what could be shown."""
+    by_mcnemar = f"p of {pair.metric} is by McNemar's mid-p test."
+    smallest = min((test.margin for test in tests if test.margin), default=None)
+    power = power_sentence(pair, headline, smallest)
+    return [
+        *([by_mcnemar] if headline.row.p is not None else []),
+        *(margin_sentence(pair, test) for test in tests),
+        *([power] if power else []),
+    ]
 
 
 def _errors(first: EvaluatedLedger, second: EvaluatedLedger) -> Errors:
