@@ -143,7 +143,8 @@ class Comparison(TitledAnswer[Difference]):
         """Draw bars of the differences, second run less first; errors have a plot of their own."""
         changes = [row.difference for row in self.rows]
         names = [row.about for row in self.rows]
-        return bars(self.title, names, changes, [None] * len(names), "second less first")
+        intervals = [row.interval for row in self.rows]
+        return bars(self.title, names, changes, intervals, "second less first")
 
     @property
     def footnotes(self) -> Sequence[str]:
@@ -158,7 +159,7 @@ class Comparison(TitledAnswer[Difference]):
             )
         if any(row.interval is not None for row in self.rows):
             lines.append(
-                f"interval: of the difference, with {100 * self.confidence:.4g}% confidence, by the "
+                f"interval: of the difference, {100 * self.confidence:.4g}% confidence, by the "
                 "jackknife (Tango's for shares such as accuracy)."
             )
         if self.errors:
