@@ -6,18 +6,15 @@ import math
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
 
 from velour_plugin.ranking.uncertainty.paired_difference import (
     JackknifedDifference,
     SharesDifference,
     interval_of,
     jackknifed,
-    omissions,
     student,
     student_quantile,
 )
-from velour_plugin.ranking.uncertainty.units import Units
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 9, 50, 199, 5000])
@@ -62,26 +59,6 @@ def test_a_mirrored_difference_has_the_mirrored_interval() -> None:
     for paired in (JackknifedDifference(0.1, 0.03, 12), SharesDifference(3, 9, 40)):
         low, high = interval_of(paired, 0.9)
         assert interval_of(paired.mirrored(), 0.9) == pytest.approx((-high, -low))
-
-
-def test_each_datum_is_left_out_once() -> None:
-    selected = np.array([True, False, True, True, True, True, True])
-    weights = omissions(Units.of_datums(7), selected, seed=0)
-    assert weights.shape == (6, 7)
-    assert_array_equal(weights.sum(axis=0), [5, 0, 5, 5, 5, 5, 5])
-    assert_array_equal(weights.sum(axis=1), [5] * 6)
-
-
-def test_groups_are_left_out_whole_and_many_units_in_blocks() -> None:
-    groups = Units(np.repeat(np.arange(6), 3), np.zeros(6, np.intp))
-    weights = omissions(groups, np.ones(18, bool), seed=0)
-    assert_array_equal(np.sort(weights.reshape(6, 6, 3).sum(axis=2), axis=1)[:, 0], [0] * 6)
-    assert_array_equal(weights.sum(axis=1), [15] * 6)
-
-    many = omissions(Units.of_datums(901), np.ones(901, bool), seed=0)
-    assert many.shape == (181, 901)  # of five each, the last of one
-    assert_array_equal(many.sum(axis=0), [180] * 901)
-    assert len(omissions(Units.of_datums(4), np.ones(4, bool), seed=0)) == 0
 
 
 # Shares of datums: Tango's score test

@@ -160,6 +160,28 @@ def _left_out(whole: Sequence[TextTable], fitted: Sequence[TextTable]) -> list[s
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
+class GroupedAnswer(Answer[Row]):
+    """An answer that says how sure it is, of datums that may belong together.
+
+    Args:
+        groups: properties whose values make groups that are resampled or exchanged whole; empty
+            where datums were taken as independent.
+        group_count: how many groups the selected datums are of; ``None`` without groups.
+    """
+
+    groups: Sequence[str] = ()
+    group_count: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "groups", tuple(self.groups))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to a dictionary that JSON can hold; :meth:`from_dict` reads it back exactly."""
+        return {**super().to_dict(), "groups": list(self.groups)}
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class TitledAnswer(Answer[Row]):
     """An answer whose title was written when it was made.
 

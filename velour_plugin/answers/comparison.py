@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from velour_plugin.answers.base import TitledAnswer, text_table
+from velour_plugin.answers.base import GroupedAnswer, TitledAnswer, text_table
 from velour_plugin.answers.plots import bars
 from velour_plugin.answers.text import TextTable
 
@@ -107,7 +107,7 @@ class Errors(TitledAnswer[ErrorDifference]):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Comparison(TitledAnswer[Difference]):
+class Comparison(TitledAnswer[Difference], GroupedAnswer[Difference]):
     """The answer of ``compare``: a row for all datums, then labels and slices that changed most.
 
     Args:

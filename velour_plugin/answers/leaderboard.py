@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from velour_plugin.answers.base import Answer, cell_text
+from velour_plugin.answers.base import GroupedAnswer, cell_text
 from velour_plugin.answers.plots import dots, pareto
 from velour_plugin.answers.text import TextColumn, TextTable
 from velour_plugin.errors import UnknownName
@@ -39,6 +39,8 @@ class LeaderboardRow:
         tied_with_best: whether the confidence interval of the paired difference to the best run
             includes 0.
         columns: values of further columns, by name; ``None`` where a value is not known.
+        interval_method: how the interval was computed.
+        rough: which way and how much the interval cannot be trusted; ``None`` where it can.
     """
 
     rank: int | None
@@ -54,6 +56,8 @@ class LeaderboardRow:
     p_best: float | None = None
     tied_with_best: bool | None = None
     columns: Mapping[str, ColumnValue] = field(default_factory=dict)
+    interval_method: str | None = None
+    rough: str | None = None
 
     @property
     def name(self) -> str:
@@ -62,7 +66,7 @@ class LeaderboardRow:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Leaderboard(Answer[LeaderboardRow]):
+class Leaderboard(GroupedAnswer[LeaderboardRow]):
     """Runs ranked by one metric: the best first, those without a value last.
 
     Args:

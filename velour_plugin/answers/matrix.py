@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from velour_plugin.answers.base import TitledAnswer
+from velour_plugin.answers.base import GroupedAnswer, TitledAnswer
 from velour_plugin.answers.plots import heat_map
 from velour_plugin.answers.text import TextColumn, TextTable
 
@@ -32,6 +32,8 @@ class Cell:
         reason: why there is no value.
         command: that fills an empty cell; ``None`` where there is an evaluation, even one without
             a value.
+        interval_method: how the interval was computed.
+        rough: which way and how much the interval cannot be trusted; ``None`` where it can.
     """
 
     model: str
@@ -45,6 +47,8 @@ class Cell:
     evaluation_id: str | None
     reason: str | None
     command: str | None
+    interval_method: str | None = None
+    rough: str | None = None
 
     @property
     def text(self) -> str:
@@ -57,7 +61,7 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Matrix(TitledAnswer[Cell]):
+class Matrix(TitledAnswer[Cell], GroupedAnswer[Cell]):
     """The answer of ``matrix``: a row for each cell of models times datasets, model by model.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from velour_plugin.cli.options import (
+    groups_option,
     json_option,
     label_named,
     print_result,
@@ -19,6 +20,7 @@ from velour_plugin.cli.options import (
 @click.option("--metric", metavar="NAME", help="The task's first headline metric if not given.")
 @click.option("--by", multiple=True, metavar="CUT", help="Compare slices as well; repeatable.")
 @click.option("--dataset", metavar="NAME", help="On which both were evaluated.")
+@groups_option
 @click.option("--no-worse", type=float, metavar="MARGIN", help="Is SECOND no worse than by this?")
 @click.option("--min-lead", type=float, metavar="MARGIN", help="Is it better by more than this?")
 @click.option("--confidence", default=0.95, show_default=True, help="Of intervals and margins.")
@@ -39,6 +41,7 @@ def compare(
     metric: str | None,
     by: tuple[str, ...],
     dataset: str | None,
+    groups: tuple[str, ...],
     no_worse: float | None,
     min_lead: float | None,
     confidence: float,
@@ -64,6 +67,7 @@ def compare(
         label=label_named(label),
         by=by,
         dataset=dataset,
+        groups=groups or None,
         no_worse=no_worse,
         min_lead=min_lead,
         confidence=confidence,

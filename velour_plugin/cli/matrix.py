@@ -8,6 +8,7 @@ import click
 
 from velour_plugin.cli.options import (
     all_runs_option,
+    groups_option,
     json_option,
     label_named,
     mismatch_option,
@@ -28,6 +29,7 @@ from velour_plugin.cli.options import (
 @where_option
 @all_runs_option
 @mismatch_option
+@groups_option
 @statistics_options
 @refresh_option
 @json_option
@@ -41,6 +43,7 @@ def matrix(
     where: str | None,
     all_runs: bool,
     on_mismatch: Literal["refuse", "intersect"],
+    groups: tuple[str, ...],
     confidence: float,
     resamples: int,
     seed: int,
@@ -66,6 +69,7 @@ def matrix(
         by=by,
         all_runs=all_runs,
         on_mismatch=on_mismatch,
+        groups=groups or None,
         confidence=confidence,
         resamples=resamples,
         seed=seed,

@@ -127,6 +127,16 @@ def statistics_options(command: Command) -> Command:
     return command
 
 
+def groups_option(command: Command) -> Command:
+    """Add the option ``--groups NAME`` to a command; it may be repeated."""
+    return click.option(
+        "--groups",
+        multiple=True,
+        metavar="NAME",
+        help="Datums that belong together: video, location:0.5; repeatable; none: independent.",
+    )(command)
+
+
 def mismatch_option(command: Command) -> Command:
     """Add the option ``--on-mismatch refuse|intersect`` to a command."""
     return click.option(

@@ -8,6 +8,7 @@ import click
 
 from velour_plugin.cli.options import (
     all_runs_option,
+    groups_option,
     json_object,
     json_option,
     label_named,
@@ -46,6 +47,7 @@ from velour_plugin.cli.options import (
 )
 @click.option("--having", metavar="CQL2", help='Only rows such as "mAP_50 >= 0.5".')
 @parameters_option
+@groups_option
 @statistics_options
 @refresh_option
 @json_option
@@ -63,6 +65,7 @@ def rank(
     columns: tuple[str, ...],
     having: str | None,
     parameters: str,
+    groups: tuple[str, ...],
     confidence: float,
     resamples: int,
     seed: int,
@@ -95,6 +98,7 @@ def rank(
         columns=columns,
         having=having,
         on_mismatch=on_mismatch,
+        groups=groups or None,
         confidence=confidence,
         resamples=resamples,
         seed=seed,

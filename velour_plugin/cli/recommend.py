@@ -6,6 +6,7 @@ import click
 
 from velour_plugin.cli.options import (
     all_runs_option,
+    groups_option,
     json_option,
     print_result,
     refresh_option,
@@ -22,6 +23,7 @@ from velour_plugin.cli.options import (
 )
 @where_option
 @all_runs_option
+@groups_option
 @statistics_options
 @refresh_option
 @json_option
@@ -31,6 +33,7 @@ def recommend(
     datasets: tuple[str, ...],
     where: str | None,
     all_runs: bool,
+    groups: tuple[str, ...],
     confidence: float,
     resamples: int,
     seed: int,
@@ -53,6 +56,7 @@ def recommend(
         where=where,
         dataset=datasets or None,
         all_runs=all_runs,
+        groups=groups or None,
         confidence=confidence,
         resamples=resamples,
         seed=seed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from velour_plugin.cli.options import (
+    groups_option,
     json_option,
     label_named,
     print_result,
@@ -29,6 +30,7 @@ from velour_plugin.cli.options import (
 )
 @click.option("--label", metavar="[KEY=]VALUE", help="Of this class, with a metric like AP.")
 @where_option
+@groups_option
 @statistics_options
 @json_option
 @store_option
@@ -39,6 +41,7 @@ def slices(
     dataset: str | None,
     label: str | None,
     where: str | None,
+    groups: tuple[str, ...],
     confidence: float,
     resamples: int,
     seed: int,
@@ -59,6 +62,7 @@ def slices(
         where=where,
         label=label_named(label),
         dataset=dataset,
+        groups=groups or None,
         confidence=confidence,
         resamples=resamples,
         seed=seed,

@@ -8,10 +8,12 @@ A check takes the field's name and the value that was given::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from velour_plugin.domain.encoding.canonical import canonical_json
+from velour_plugin.domain.inputs.group_names import group_names
 from velour_plugin.domain.labels import label_name
 from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadAnnotation, InvalidInput, UnknownName
@@ -25,6 +27,8 @@ LabelName = Union[str, tuple[str, str]]
 OnMismatch = Literal["refuse", "intersect"]
 Cut = Union[str, Mapping[str, Mapping[str, Where]]]
 """How data are sliced: a property such as ``city`` or ``wind:3``, or named filters."""
+LEAST_SIZE = 1e-4
+"""Smallest width or difference that is planned for: it takes a hundred million datums."""
 MOST_DRAWS = 100_000
 """Resamples or permutations of one question."""
 
@@ -57,6 +61,11 @@ def _some_names(name: str, value: Any) -> tuple[str, ...]:
 
 def _optional_names(name: str, value: Any) -> tuple[str, ...] | None:
     return None if value is None else _some_names(name, value)
+
+
+def _groups(_: str, value: Any) -> tuple[str, ...] | None:
+    """Names of properties whose values make groups; ``None`` as datasets declare."""
+    return None if value is None else group_names(value)
 
 
 def _experiments(name: str, value: Any) -> tuple[str, ...] | None:
@@ -137,6 +146,12 @@ def _margin(name: str, value: Any) -> float | None:
     return float(value)
 
 
+def _optional_share(name: str, value: Any) -> float | None:
+    if value is not None and (not _is_number(value) or not 0 < value <= 1):
+        raise InvalidInput(f"{name} must be in (0, 1], such as 0.9; got {value!r}.")
+    return None if value is None else float(value)
+
+
 def _count(name: str, value: Any, least: int = 0) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InvalidInput(f"{name} {value!r}: expected a whole number >= {least}.")
@@ -162,6 +177,17 @@ def _draws(name: str, value: Any, least: int = 0) -> int:
 
 def _positive_draws(name: str, value: Any) -> int:
     return _draws(name, value, 1)
+
+
+def _optional_size(name: str, value: Any) -> float | None:
+    """A width or difference, which is not so small that no number of datums reaches it."""
+    if value is None:
+        return None
+    if not _is_number(value) or not LEAST_SIZE <= value < math.inf:
+        raise InvalidInput(
+            f"{name} {value!r}: expected a number of at least {LEAST_SIZE:g}, such as 0.05."
+        )
+    return float(value)
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -211,6 +237,7 @@ Name = Annotated[str, _name]
 OptionalName = Annotated[Union[str, None], _optional_name]
 Names = Annotated[Sequence[str], _names]
 OptionalNames = Annotated[Union[Sequence[str], None], _optional_names]
+Groups = Annotated[Union[str, Sequence[str], None], _groups]
 Experiments = Annotated[Union[Sequence[str], None], _experiments]
 Runs = Annotated[Union[str, Sequence[str], None], _runs]
 Filter = Annotated[Where, _filter]
@@ -220,9 +247,11 @@ Mismatch = Annotated[OnMismatch, _on_mismatch]
 Flag = Annotated[bool, _flag]
 Confidence = Annotated[float, _confidence]
 Margin = Annotated[Union[float, None], _margin]
+OptionalShare = Annotated[Union[float, None], _optional_share]
 Count = Annotated[int, _count]
 PositiveCount = Annotated[int, _positive]
 OptionalCount = Annotated[Union[int, None], _optional_count]
 Draws = Annotated[int, _draws]
 PositiveDraws = Annotated[int, _positive_draws]
+OptionalSize = Annotated[Union[float, None], _optional_size]
 Parameters = Annotated[Union[Mapping[str, Any], None], _parameters]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from velour_plugin.ranking.candidates.folding import RowNames, folding_notes
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.newest import Chosen
 from velour_plugin.ranking.defaults import named_metric
+from velour_plugin.ranking.grouping import joined
 from velour_plugin.ranking.matrix_columns import Column, choose_on, columns_of
 from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
 from velour_plugin.store.protocol import Snapshot
@@ -45,6 +47,7 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
         for column in columns_of(access, query, dataset, each, reason, row_name)
     ]
     _check_comparable(query, columns, access)
+    groups = joined({column.dataset: column.groups for column in columns})
     models = _models(query, columns)
     cells = _cells(reader, query, access, columns, models)
     names = {item.model for column in columns for item, _ in column.items.values()}
@@ -58,7 +61,8 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
         metric=metric_of(query),
         confidence=query.confidence,
         rows=rows,
-        notes=(*access.notes, *_run_notes(chosen), *_notes(rows)),
+        notes=(*access.notes, *_run_notes(chosen), *groups.notes, *_notes(rows)),
+        **groups.of_answer,
     )
 
 
@@ -138,8 +142,14 @@ def _measured(
     evaluator = installed().evaluator(item.task)
     subject = (evaluator, ledger, mask)
     measured = measure_resampled(
-        subject, metric_of(query), label_of(query), query.resamples, query.seed
+        subject,
+        metric_of(query),
+        label_of(query),
+        units=column.groups.among(frozenset(compress(ledger.datums, mask))),
+        resamples=query.resamples,
+        seed=query.seed,
     )
+    interval = measured.interval(query.confidence, evaluator.bounds(metric_of(query)))
     return Cell(
         model=model,
         column=column.name,
@@ -148,10 +158,12 @@ def _measured(
         slice=column.slice,
         datums=measured.datums,
         value=measured.value,
-        interval=measured.interval(query.confidence, evaluator.bounds(metric_of(query))),
+        interval=None if interval is None else interval.ends,
         evaluation_id=item.evaluation_id,
         reason=measured.reason,
         command=None,
+        interval_method=None if interval is None else interval.method,
+        rough=None if interval is None else interval.rough,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 
 from velour_plugin.errors import NotComparable, NotFound, UnknownName, VelourError
@@ -16,6 +16,7 @@ from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.metric_lookup import metric_names
 from velour_plugin.ranking.candidates.newest import Choice, Chosen, choose_candidates
 from velour_plugin.ranking.candidates.selection import select_datums
+from velour_plugin.ranking.grouping import Groups, read_groups
 from velour_plugin.ranking.slicing import cut_name, masks
 from velour_plugin.store.values import Candidate, DatumSelection, Version
 
@@ -32,6 +33,7 @@ class Column:
         items: the evaluation of each model, and the datums that count of it.
         reason: why there are none.
         fillable: whether evaluating the dataset would help.
+        groups: of the dataset's datums that count, sliced or not.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Column:
     items: Mapping[str, tuple[Candidate, DatumSelection]]
     reason: str | None = None
     fillable: bool = True
+    groups: Groups = field(default_factory=Groups)
 
 
 def choose_on(
@@ -92,10 +95,18 @@ def columns_of(
             selection = select_datums(access, part, query.on_mismatch)
             pairs = zip(rows.values(), selection.selected, strict=True)
             items = dict(zip(rows, pairs, strict=True))
-            columns += _sliced(access, query, Column(name, dataset, task, None, items))
+            column = Column(name, dataset, task, None, items)
+            columns += _sliced(access, query, _grouped(access, query, column))
         except (UnknownName, NotComparable) as error:
             columns.append(Column(name, dataset, task, None, {}, _with_way_out(error), False))
     return columns
+
+
+def _grouped(access: LedgerAccess, query: MatrixQuery, column: Column) -> Column:
+    """A column with the groups of its datums, where intervals are drawn or groups are named."""
+    item, selected = next(iter(column.items.values()))
+    part = (item.version, selected.uids)
+    return replace(column, groups=read_groups(access.reader, query.groups, [part], query.resamples))
 
 
 def _with_way_out(error: VelourError) -> str:
@@ -133,7 +144,7 @@ def _sliced(access: LedgerAccess, query: MatrixQuery, column: Column) -> list[Co
                 part = parts.setdefault((cut_name(cut), name), {})
                 part[model] = (item, selected.within(uids))
     return [
-        Column(f"{column.name}: {name}", column.dataset, column.task, f"{cut}: {name}", items)
+        replace(column, name=f"{column.name}: {name}", slice=f"{cut}: {name}", items=items)
         for (cut, name), items in parts.items()
     ]
 

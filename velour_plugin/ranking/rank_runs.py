@@ -19,6 +19,7 @@ from velour_plugin.ranking.candidates.ledger_access import LedgerAccess, is_outd
 from velour_plugin.ranking.candidates.newest import Choice
 from velour_plugin.ranking.candidates.selection import Competitors, select
 from velour_plugin.ranking.defaults import named_datasets, named_metric
+from velour_plugin.ranking.grouping import Groups, read_groups
 from velour_plugin.ranking.leaderboard_columns import Columns, Row
 from velour_plugin.ranking.notes import leaderboard_notes, refusal
 from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measurement, measure_all
@@ -71,6 +72,7 @@ class Ranking:
         self.refusal = refusal(reader, self.selections, query)
         self.competitors = Competitors(self.selections, self.access)
         self.columns = Columns(reader, query, self.metric, self.competitors)
+        self.groups = self._read_groups(reader)
         self.ledgers = None if self._is_stored else self.competitors.ledgers()
 
     def leaderboard(self) -> Leaderboard:
@@ -91,10 +93,12 @@ class Ranking:
             confidence=query.confidence,
             columns=self.columns.names,
             rows=self._rows(kept),
+            **self.groups.of_answer,
             notes=(
                 *self.access.notes,
                 *folding_notes(self.folded, len(self.selections) == 1),
                 *self.choice_notes,
+                *self.groups.notes,
                 *leaderboard_notes(measured, self.selections, query, total),
                 *self.columns.notes([row for row in rows if row not in kept]),
             ),
@@ -137,7 +141,16 @@ class Ranking:
     def _units(self) -> Units | None:
         """What resamples draw, of each dataset as much as it has; ``None`` if runs differ in it."""
         counts = {tuple(map(len, each.selected)) for each in self.competitors.complete}
-        return Units.of_datums(*counts.pop()) if len(counts) == 1 else None
+        return (self.groups.units or Units.of_datums(*counts.pop())) if len(counts) == 1 else None
+
+    def _read_groups(self, reader: Snapshot) -> Groups:
+        """Groups of the datums that count, which are the same ones in all runs."""
+        for competitor in self.competitors.complete[:1]:
+            versions = (item.version for item in competitor.items)
+            uids = (selected.uids for selected in competitor.selected)
+            parts = [*zip(versions, uids, strict=True)]
+            return read_groups(reader, self.query.groups, parts, self.query.resamples)
+        return Groups()
 
     def _measured(self) -> list[Measurement]:
         """Value and replicates of each competitor, from stored values or ledgers."""
@@ -182,7 +195,11 @@ class Ranking:
         known = sorted((m.value for m in measured if m.value is not None), reverse=not lower)
         ranks = {value: 1 + place for place, value in reversed([*enumerate(known)])}
         bounds = self.competitors.all[0].evaluator.bounds(self.metric)
-        sure = Uncertainty(measured, bounds, lower, self.query.confidence)
+        units = self._units
+        sure = Uncertainty(
+            measured, bounds, lower, self.query.confidence, units.count if units else 0
+        )
+        intervals = [sure.interval(index) for index in range(len(kept))]
         rows = [
             LeaderboardRow(
                 rank=None if row.value is None else ranks[row.value],
@@ -193,13 +210,15 @@ class Ranking:
                 datums=row.measured.datums,
                 evaluation_id=row.competitor.evaluation_id,
                 reason=row.measured.reason,
-                interval=sure.interval(index),
+                interval=None if interval is None else interval.ends,
                 rank_interval=sure.rank_interval(index),
                 p_best=sure.p_best(index),
                 tied_with_best=sure.tied_with_best(index),
                 columns=row.values,
+                interval_method=None if interval is None else interval.method,
+                rough=None if interval is None else interval.rough,
             )
-            for index, row in enumerate(kept)
+            for index, (row, interval) in enumerate(zip(kept, intervals, strict=True))
         ]
         return sorted(rows, key=lambda row: (row.rank or len(rows) + 1, row.model, row.run or ""))
 

@@ -63,10 +63,8 @@ def masks(
         }
     name, _, way = cut.partition(":")
     if name == "location":
-        return _cells(datums, cut, way)
-    values = [_value(datum.metadata, name) for datum in datums]
-    if all(value is None for value in values):
-        raise UnknownName("property", name, {key for datum in datums for key in datum.metadata})
+        return _cells(datums, cut)
+    values = property_values(datums, name)
     kind = next(value for value in values if value is not None)
     if isinstance(kind, dt.datetime):
         return _moments(values, cut, way or "month")
@@ -78,6 +76,18 @@ def masks(
 def cut_name(cut: Cut) -> str:
     """Return the name of a cut: the text itself, or the only key of a mapping."""
     return cut if isinstance(cut, str) else next(iter(cut))
+
+
+def property_values(datums: Sequence[Datum], name: str) -> list[Any]:
+    """Return each datum's value of a property of its metadata; ``None`` where it has none.
+
+    Raises:
+        UnknownName: no datum has it; the nearest is named.
+    """
+    values = [_value(datum.metadata, name) for datum in datums]
+    if all(value is None for value in values):
+        raise UnknownName("property", name, {key for datum in datums for key in datum.metadata})
+    return values
 
 
 def _value(metadata: Mapping[str, Any], name: str) -> Any:
@@ -134,18 +144,46 @@ def _moments(values: Sequence[Any], cut: str, way: str) -> dict[str, Mask]:
     return {known: np.array([name == known for name in names]) for known in distinct}
 
 
-def _cells(datums: Sequence[Datum], cut: str, way: str) -> dict[str, Mask]:
+def cell_names(datums: Sequence[Datum], cut: str) -> list[str | None]:
+    """Return the name of each datum's cell; ``None`` where it has no location.
+
+    Args:
+        datums: by the centres of their locations.
+        cut: ``location``, or ``location:DEGREES``.
+
+    Raises:
+        InvalidInput: cells have no such size.
+    """
+    size = _cell_size(cut)
+    corners = _corners(datums, size)
+    return [None if corner is None else _cell_name(corner, size) for corner in corners]
+
+
+def _cells(datums: Sequence[Datum], cut: str) -> dict[str, Mask]:
+    size = _cell_size(cut)
+    corners = _corners(datums, size)
+    return {
+        _cell_name(corner, size): np.array([each == corner for each in corners])
+        for corner in sorted({corner for corner in corners if corner is not None})
+    }
+
+
+def _corners(datums: Sequence[Datum], size: float) -> list[tuple[float, float] | None]:
+    """The south-western corner of each datum's cell, in degrees."""
+    centres = [None if d.location is None else d.location.centroid for d in datums]
+    return [None if c is None else (c.y // size * size, c.x // size * size) for c in centres]
+
+
+def _cell_name(corner: tuple[float, float], size: float) -> str:
+    south, west = corner
+    return f"{south:g} to {south + size:g} N, {west:g} to {west + size:g} E"
+
+
+def _cell_size(cut: str) -> float:
     try:
-        size = float(way or "1")
+        size = float(cut.partition(":")[2] or "1")
     except ValueError:
         size = 0.0
     if not 0 < size <= 90:
         raise InvalidInput(f"cut {cut!r}: cells have 0 to 90 degrees, as in 'location:1'.")
-    centres = [None if d.location is None else d.location.centroid for d in datums]
-    corners = [None if c is None else (c.y // size * size, c.x // size * size) for c in centres]
-    return {
-        f"{south:g} to {south + size:g} N, {west:g} to {west + size:g} E": np.array(
-            [corner == (south, west) for corner in corners]
-        )
-        for south, west in sorted({corner for corner in corners if corner is not None})
-    }
+    return size

@@ -10,10 +10,12 @@ from velour_plugin.queries.query import (
     CompareQuery,
     MatchesQuery,
     MatrixQuery,
+    PlanQuery,
     Query,
     RankQuery,
     RecommendQuery,
     SliceQuery,
+    ThresholdQuery,
     WorstQuery,
 )
 from velour_plugin.ranking import cache_key, read_answer
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
         Leaderboard,
         Matches,
         Matrix,
+        Plan,
         Recommendation,
         Slices,
+        Thresholds,
         Worst,
     )
     from velour_plugin.domain.evaluation import Evaluation
@@ -50,6 +54,7 @@ def rank(
     columns: Sequence[str] = (),
     having: Where = None,
     on_mismatch: OnMismatch = "refuse",
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -86,6 +91,9 @@ def rank(
             which it is not true, or not known, are left out and named.
         on_mismatch: when evaluations answer different questions: ``refuse``, or
             ``intersect`` to compare them over the datums that they share.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are resampled; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         confidence: of the intervals, in (0, 1).
         resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples; the same seed gives the same leaderboard.
@@ -113,6 +121,7 @@ def rank(
         columns=columns,
         having=having,
         on_mismatch=on_mismatch,
+        groups=groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
@@ -131,6 +140,7 @@ def matrix(
     by: Sequence[Cut] | Cut = (),
     all_runs: bool = False,
     on_mismatch: OnMismatch = "refuse",
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -154,6 +164,9 @@ def matrix(
         all_runs: a row for every run of a model, not only for its newest.
         on_mismatch: when evaluations on one dataset answer different questions: ``refuse``, which
             leaves its column empty and says why, or ``intersect``.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are resampled; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         confidence: of the intervals, in (0, 1).
         resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples.
@@ -175,6 +188,7 @@ def matrix(
         by=by,  # type: ignore[arg-type]  # one cut is a list of one
         all_runs=all_runs,
         on_mismatch=on_mismatch,
+        groups=groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
@@ -191,6 +205,7 @@ def slices(
     where: Where = None,
     label: LabelName | None = None,
     dataset: str | None = None,
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -205,6 +220,9 @@ def slices(
         where: only these datums are cut.
         label: the class that the metric is about.
         dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are resampled; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         confidence: of the intervals, in (0, 1).
         resamples: how many to draw, at most 100,000; 0 for no intervals.
         seed: of the resamples.
@@ -221,6 +239,7 @@ def slices(
         where=where,
         label=label,
         dataset=dataset,
+        groups=groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
@@ -237,6 +256,7 @@ def compare(
     label: LabelName | None = None,
     by: Sequence[Cut] | Cut = (),
     dataset: str | None = None,
+    groups: str | Sequence[str] | None = None,
     no_worse: float | None = None,
     min_lead: float | None = None,
     confidence: float = 0.95,
@@ -256,6 +276,9 @@ def compare(
         by: slices to compare as well (see :mod:`velour_plugin.ranking.slicing`).
         dataset: that both were evaluated on; that of the first run's newest evaluation when left
             out.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are exchanged; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         no_worse: a margin >= 0 in the units of the metric: whether the candidate is shown to be
             worse by no more than this is said as well, by a one-sided test.
         min_lead: a margin >= 0: whether it is shown to be better by more than this.
@@ -278,10 +301,81 @@ def compare(
         label=label,
         by=by,  # type: ignore[arg-type]  # one cut is a list of one
         dataset=dataset,
+        groups=groups,
         no_worse=no_worse,
         min_lead=min_lead,
         confidence=confidence,
         permutations=permutations,
+        seed=seed,
+    )
+    return _ask(query, store)
+
+
+def plan(
+    run: str,
+    *,
+    against: str | None = None,
+    width: float | None = None,
+    detect: float | None = None,
+    metric: str | None = None,
+    where: Where = None,
+    label: LabelName | None = None,
+    by: Sequence[Cut] | Cut = (),
+    dataset: str | None = None,
+    groups: str | Sequence[str] | None = None,
+    confidence: float = 0.95,
+    power: float = 0.8,
+    resamples: int = 1000,
+    seed: int = 0,
+    store: Store | str | None = None,
+) -> Plan:
+    """Say how many datums to collect, from a pilot: what a run was evaluated on.
+
+    The standard error over the pilot's datums falls as one over the root of their number. How many
+    are needed is a range as well, as a pilot knows its own standard error only so well.
+
+    Args:
+        run: the pilot: a run's id or name, a model's name, or an evaluation's id.
+        against: another run, on the same datums: the plan is for the difference of both, in which
+            cancels what they have in common.
+        width: of the interval, from its low to its high end; 0.05 where no goal is named.
+        detect: in place of a width, a difference that a test of two runs is to find. Without
+            ``against`` the other run is assumed to be as good a pilot as this one, with errors of
+            its own: two runs on the same datums need fewer.
+        metric: a headline metric; the task's first when left out.
+        where: only these datums are the pilot.
+        label: the class that the metric is about.
+        by: slices to plan for as well (see :mod:`velour_plugin.ranking.slicing`).
+        dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Then groups are counted, of as many
+            datums each as the pilot's; ``"none"`` takes datums for independent, ``None`` as their
+            dataset declares.
+        confidence: of the interval, in (0, 1); the level of the test is 1 less this.
+        power: probability with which the test is to find the difference.
+        resamples: how many to draw, 1 to 100,000.
+        seed: of the resamples.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        InvalidInput: the metric cannot differ so much, or a property cannot be cut that way.
+        NotComparable: the two runs do not answer the same question; the fields are named.
+        UnknownName: there is no such run, metric or property.
+    """
+    query = PlanQuery(
+        run=run,
+        against=against,
+        width=width,
+        detect=detect,
+        metric=metric,
+        where=where,
+        label=label,
+        by=by,  # type: ignore[arg-type]  # one cut is a list of one
+        dataset=dataset,
+        groups=groups,
+        confidence=confidence,
+        power=power,
+        resamples=resamples,
         seed=seed,
     )
     return _ask(query, store)
@@ -295,11 +389,14 @@ def worst(
     where: Where = None,
     label: LabelName | None = None,
     dataset: str | None = None,
+    groups: str | Sequence[str] | None = None,
     store: Store | str | None = None,
 ) -> Worst:
     """Find the datums without which a run would do best: those that cost most.
 
-    The cost of a datum is what the metric gains when it is left out.
+    The cost of a datum is what the metric gains when it is left out; where groups are named, whole
+    groups are left out, such as all frames of a video. Groups that a dataset declares are not
+    taken: they tell what is chance, and no cost is.
 
     Args:
         run: a run's id or name, a model's name, or an evaluation's id.
@@ -308,12 +405,16 @@ def worst(
         where: only these datums are looked at.
         label: the class that the metric is about.
         dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        groups: a property such as ``video``, or several, whose values make the rows.
         store: an open store or its URL; ``None`` for the default store.
 
     Raises:
         UnknownName: there is no such run, property or metric.
+        InvalidInput: all selected datums are one group.
     """
-    query = WorstQuery(run=run, metric=metric, where=where, label=label, n=n, dataset=dataset)
+    query = WorstQuery(
+        run=run, metric=metric, where=where, label=label, n=n, dataset=dataset, groups=groups
+    )
     return _ask(query, store)
 
 
@@ -373,12 +474,73 @@ def matches(
     return _ask(query, store)
 
 
+def threshold(
+    run: str,
+    *,
+    precision: float | None = None,
+    recall: float | None = None,
+    f1: bool = False,
+    where: Where = None,
+    label: LabelName | None = None,
+    dataset: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    groups: str | Sequence[str] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    store: Store | str | None = None,
+) -> Thresholds:
+    """Choose the score from which on predictions are taken, for each class.
+
+    A threshold is chosen on all selected datums, and looks better on them than it is. So its
+    precision, recall and F1 are those of tenths of the datums, each at the threshold that the
+    other nine choose, and the intervals allow for the choice. Of detections, the score decides
+    whether they count; in classification, whether a datum has the class, against the rest.
+
+    Args:
+        run: a run's id or name, a model's name, or an evaluation's id.
+        precision: take the lowest threshold with this precision or more, in (0, 1].
+        recall: take the highest threshold with this recall or more, in (0, 1].
+        f1: take the threshold with the best F1. One of the three is given.
+        where: only these datums, labels, scores and annotations count.
+        label: only this class.
+        dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        parameters: of the task, in place of those that it was evaluated with, such as
+            ``{"iou_threshold": 0.75}``.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are in one tenth;
+            ``"none"`` takes datums for independent, ``None`` as their dataset declares.
+        confidence: of the intervals.
+        seed: of the tenths.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        UnknownName: there is no such run, label, property or parameter.
+        InvalidInput: the predictions have no scores, or not one of ``precision``, ``recall`` and
+            ``f1`` is given.
+    """
+    query = ThresholdQuery(
+        run=run,
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        where=where,
+        label=label,
+        dataset=dataset,
+        parameters=parameters,
+        groups=groups,
+        confidence=confidence,
+        seed=seed,
+    )
+    return _ask(query, store)
+
+
 def recommend(
     metric: str | None = None,
     *,
     where: Where = None,
     dataset: str | Sequence[str] | None = None,
     all_runs: bool = False,
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -399,6 +561,9 @@ def recommend(
         dataset: one name or several; ``None`` for all in the store.
         all_runs: every run of a model is a candidate, not only its newest; datasets are then not
             put together.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are resampled; ``"none"``
+            takes datums for independent, ``None`` as their dataset declares.
         confidence: of the leaderboards' intervals.
         resamples: of the leaderboards, >= 1: without resamples there are no chances.
         seed: of the resamples.
@@ -414,6 +579,7 @@ def recommend(
         where=where,
         datasets=dataset,
         all_runs=all_runs,
+        groups=groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,

@@ -22,14 +22,17 @@ from velour_plugin.ranking.uncertainty.paired_difference import (
     SharesDifference,
     interval_of,
     jackknifed,
-    omissions,
 )
 from velour_plugin.ranking.uncertainty.permutation_test import FIRST, Family, Mask, Part, Tested
 from velour_plugin.ranking.uncertainty.statistics import mcnemar
-from velour_plugin.ranking.uncertainty.units import Units
+from velour_plugin.ranking.uncertainty.units import Exchanges, Units
 
 _AT_ONCE = 1 << 21
 """Weights in memory at the same time: 16 MB."""
+
+BLOCKS = 200
+"""Most blocks of units that are left out in turn: then a standard error is off by about 5 %, which
+Student's distribution accounts for."""
 
 
 class Pair:
@@ -39,9 +42,11 @@ class Pair:
         first: the baseline.
         second: the candidate.
         metric: that is compared, of all labels or of one.
-        seed: of the permutations, and of the blocks that the jackknife leaves out.
+        permutations: how many to draw at most.
+        seed: of the permutations.
         confidence: of intervals, in (0, 1).
-        units: what is exchanged and left out together; datums when left out.
+        units: groups of the baseline's selected datums, which are exchanged and left out whole;
+            ``None`` for each datum by itself.
 
     Raises:
         UnknownName: the baseline has no such metric.
@@ -53,14 +58,17 @@ class Pair:
         second: EvaluatedLedger,
         metric: MetricKey,
         *,
+        permutations: int,
         seed: int,
         confidence: float,
         units: Units | None = None,
     ) -> None:
         self.evaluator: Evaluator = first.evaluator
         self.ledgers = (first.ledger, second.ledger)
-        (self.metric, self.label), self.seed, self.confidence = metric, seed, confidence
-        self.units = units or Units.of_datums(len(first.ledger.datums))
+        (self.metric, self.label), self.confidence = metric, confidence
+        self.permutations, self.seed = permutations, seed
+        self.selected, self.groups = first.selected, units
+        self.units = units or Units.of_datums(int(first.selected.sum()))
         ours, theirs = _renamed(first.ledger, "a"), _renamed(second.ledger, "b")
         self.joined = self.evaluator.concatenate([ours, theirs])
         index_of = {uid: index for index, uid in enumerate(self.joined.datums)}
@@ -77,7 +85,7 @@ class Pair:
 
     def count(self, part: Part) -> int:
         """How many units count."""
-        return int(np.count_nonzero(np.bincount(self.units.of_datum[part.indices])))
+        return self._units_of(part.selected).count
 
     def differences(self, selected: Mask, about: str, spread: bool) -> list[Tested]:
         """Compare the metric itself, first, then that of each label, in the order of labels.
@@ -96,26 +104,34 @@ class Pair:
         part = self._part(selected)
         return self._tested([(self.metric, self.label)], part, about, spread)[0]
 
-    def permute(self, families: Sequence[Family], permutations: int) -> None:
-        """Draw permutations for families of differences until all are clear.
-
-        Args:
-            families: the same permutations are for all of them.
-            permutations: how many to draw at most.
-        """
-        random, begin = np.random.default_rng(self.seed), 0
-        while begin < permutations:
+    def permute(self, families: Sequence[Family]) -> None:
+        """Draw permutations for families of differences, the same for each, until all are clear."""
+        exchanges, begin = self.exchanges, 0
+        while begin < exchanges.count:
             waiting = [family for family in families if not family.is_clear]
             if not waiting:
                 return
-            end = min(permutations, max(FIRST, 2 * begin))
+            end = exchanges.count if exchanges.are_all else max(FIRST, 2 * begin)
+            end = min(exchanges.count, end)
             tested = [each for family in waiting for each in family.drawn]
-            swaps = self._swaps(random, end - begin)
+            swaps = self._swaps(exchanges, end - begin)
             permuted = np.concatenate([self._exchanged(tested, swap) for swap in swaps])
             ends = np.cumsum([len(family.drawn) for family in waiting])[:-1]
             for family, block in zip(waiting, np.split(permuted, ends, axis=1), strict=True):
                 family.add(block)
             begin = end
+
+    @property
+    def exchanges(self) -> Exchanges:
+        """Exchanges of the selected datums, of whole groups where there are any."""
+        if self.groups is None:
+            count = len(self.selected)
+            return Exchanges(Units.of_datums(count), self.permutations, self.seed)
+        return Exchanges(self.groups, self.permutations, self.seed, self.selected)
+
+    def _units_of(self, selected: Mask) -> Units:
+        """The units of some of the datums that count."""
+        return self.units.among(selected[self.selected])
 
     def _part(self, selected: Mask) -> Part:
         """Both runs' ledgers over the datums that count."""
@@ -188,20 +204,21 @@ class Pair:
         self, keys: Sequence[MetricKey], selected: Mask
     ) -> list[JackknifedDifference | None]:
         """How sure differences are, from what they are without each block of units."""
-        weights = omissions(self.units, selected, self.seed)
-        if not len(weights) or not keys:
+        units = self._units_of(selected)
+        if units.count < FEW or not keys:
             return [None] * len(keys)
-        weights = np.concatenate([selected[None].astype(np.int64), weights])
+        omitted = units.left_out(BLOCKS)
+        weights = np.zeros((1 + len(omitted), len(selected)), np.int64)
+        weights[0, selected], weights[1:, selected] = 1, omitted
         first, second = (self.evaluator.values(ledger, keys, weights) for ledger in self.ledgers)
         return [jackknifed(column[0], column[1:]) for column in (second - first).T]
 
-    def _swaps(self, random: np.random.Generator, count: int) -> Iterator[Mask]:
+    def _swaps(self, exchanges: Exchanges, count: int) -> Iterator[Mask]:
         """On which datums predictions are exchanged, ``(n, datums)``, ``count`` in all."""
         step = max(1, _AT_ONCE // (2 * max(1, len(self.joined.datums))))
         starts = range(0, count, step)
         for start in track(starts, len(starts), f"permuting {self.metric}"):
-            swap = random.random((min(step, count - start), self.units.count)) < 0.5
-            yield swap if self.units.are_datums else swap[:, self.units.of_datum]
+            yield exchanges.draw(min(step, count - start))
 
     def _exchanged(self, tested: Sequence[Tested], swap: Mask) -> NDArray[np.float64]:
         """Differences when predictions are exchanged.

@@ -16,11 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.ranking.uncertainty.bootstrap import FEW
-from velour_plugin.ranking.uncertainty.units import Units
-
-BLOCKS = 200
-"""Most blocks of units that are left out in turn: then a standard error is off by about 5 %, which
-Student's distribution accounts for."""
 
 _MANY = 1000
 """Degrees of freedom."""
@@ -139,31 +134,6 @@ def interval_of(paired: PairedDifference, confidence: float) -> tuple[float, flo
     return paired.low(one_sided), -paired.mirrored().low(one_sided)
 
 
-def omissions(units: Units, selected: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:
-    """Weights that leave out each block of units in turn; no block where there are few units.
-
-    Each unit is a block, or of many units :data:`BLOCKS` blocks of about equal size at most, which
-    are drawn.
-
-    Args:
-        units: what is left out together, of all datums.
-        selected: ``(datums,)``, those that count.
-        seed: of the blocks.
-
-    Returns:
-        ``(blocks, datums)`` of 0 and 1.
-    """
-    kept = _each_once(units.of_datum[selected])
-    if len(kept) < FEW:
-        return np.empty((0, len(selected)), np.int64)
-    size = math.ceil(len(kept) / BLOCKS)
-    block = np.full(units.count, -1)
-    block[np.random.default_rng(seed).permutation(kept)] = np.arange(len(kept)) // size
-    blocks = np.arange(math.ceil(len(kept) / size))
-    weights: NDArray[np.int64] = (selected & (block[units.of_datum] != blocks[:, None])).astype(int)
-    return weights
-
-
 def jackknifed(
     difference: float | None, omitted: NDArray[np.float64]
 ) -> JackknifedDifference | None:
@@ -229,10 +199,3 @@ def student_quantile(share: float, freedom: int) -> float:
         else:
             high = middle
     return high
-
-
-def _each_once(numbers: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Sorted unique values; ``np.unique`` would import ``numpy.ma``."""
-    rising = np.sort(numbers)
-    once: NDArray[np.intp] = rising[np.diff(rising, prepend=-1) != 0]
-    return once
