@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import velour_plugin as velour
-from velour_plugin.ranking.uncertainty.bootstrap import Measurement
+from velour_plugin.ranking.uncertainty.measurement import Measurement
 from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
 from velour_plugin.ranking.uncertainty.units import Units
 from velour_plugin.store import Store

@@ -22,7 +22,8 @@ from velour_plugin.ranking.defaults import named_datasets, named_metric
 from velour_plugin.ranking.grouping import Groups, read_groups
 from velour_plugin.ranking.leaderboard_columns import Columns, Row
 from velour_plugin.ranking.notes import leaderboard_notes, refusal
-from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measurement, measure_all
+from velour_plugin.ranking.uncertainty.bootstrap import measure_all
+from velour_plugin.ranking.uncertainty.measurement import UNDEFINED, Measurement
 from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
 from velour_plugin.ranking.uncertainty.units import Units
 from velour_plugin.store.protocol import Snapshot

@@ -8,9 +8,9 @@ import numpy as np
 
 from velour_plugin.ranking.uncertainty import statistics
 from velour_plugin.ranking.uncertainty.best_set import best_set
-from velour_plugin.ranking.uncertainty.bootstrap import Measurement
 from velour_plugin.ranking.uncertainty.differences import Differences
 from velour_plugin.ranking.uncertainty.intervals import ConfidenceInterval
+from velour_plugin.ranking.uncertainty.measurement import Measurement
 from velour_plugin.ranking.uncertainty.rank_sets import rank_sets
 
 
