@@ -96,7 +96,7 @@ def test_a_lead_that_is_no_chance_moves_the_alias() -> None:
 
 
 def test_groups_are_exchanged_whole() -> None:
-    """The same lead on two groups: exchanging one of them, or none, are all the chances there are."""
+    """The same lead on two groups: one of them is exchanged, or none; there is no other chance."""
     register(twelve([0]), "champion")
     register(twelve(range(11)))
     promotion = decide(groups="night")
