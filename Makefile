@@ -14,7 +14,7 @@ TOOLS := $(VENV)/.tools
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv torch lint test test-lowest coverage fuzz sanitize docs changelog screenshots demo bench clean
+.PHONY: help venv torch lint test test-lowest coverage fuzz sanitize docs changelog screenshots demo bench simulate clean
 
 help:   ## Show these lines
 	@sed -n 's/^\([a-z-]*\): .*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -81,6 +81,9 @@ demo: $(PRODUCT) ## Find the best detector of simulated fires by place and night
 bench: $(TOOLS) ## Measure speed and memory against peers
 	$(PIP) install --editable '.[test,lint,docs,bench]'
 	$(BIN)/python -m tests.benchmarks.run all
+
+simulate: $(TOOLS) ## Check what intervals, ranks and tests promise where the truth is known (ARGS="ranks")
+	$(BIN)/python -m tests.simulation.run --processes $$(nproc) $(ARGS)
 
 clean:  ## Delete what make and the tools made; databases and runs stay
 	rm -rf $(VENV) $(LOWEST) build dist test-output *.egg-info .coverage .hypothesis \

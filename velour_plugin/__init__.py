@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from velour_plugin.answers import Leaderboard as Leaderboard
     from velour_plugin.answers import Matches as Matches
     from velour_plugin.answers import Matrix as Matrix
+    from velour_plugin.answers import Plan as Plan
     from velour_plugin.answers import Recommendation as Recommendation
     from velour_plugin.answers import Slices as Slices
+    from velour_plugin.answers import Thresholds as Thresholds
     from velour_plugin.answers import Worst as Worst
     from velour_plugin.contracts.autologger import Autologger as Autologger
     from velour_plugin.contracts.formats import Format as Format
@@ -55,10 +57,12 @@ if TYPE_CHECKING:
     from velour_plugin.queries.query import CompareQuery as CompareQuery
     from velour_plugin.queries.query import MatchesQuery as MatchesQuery
     from velour_plugin.queries.query import MatrixQuery as MatrixQuery
+    from velour_plugin.queries.query import PlanQuery as PlanQuery
     from velour_plugin.queries.query import Query as Query
     from velour_plugin.queries.query import RankQuery as RankQuery
     from velour_plugin.queries.query import RecommendQuery as RecommendQuery
     from velour_plugin.queries.query import SliceQuery as SliceQuery
+    from velour_plugin.queries.query import ThresholdQuery as ThresholdQuery
     from velour_plugin.queries.query import WorstQuery as WorstQuery
     from velour_plugin.store import Candidate as Candidate
     from velour_plugin.store import Store as Store
@@ -68,9 +72,11 @@ if TYPE_CHECKING:
     from velour_plugin.use_cases.ask import compare as compare
     from velour_plugin.use_cases.ask import matches as matches
     from velour_plugin.use_cases.ask import matrix as matrix
+    from velour_plugin.use_cases.ask import plan as plan
     from velour_plugin.use_cases.ask import rank as rank
     from velour_plugin.use_cases.ask import recommend as recommend
     from velour_plugin.use_cases.ask import slices as slices
+    from velour_plugin.use_cases.ask import threshold as threshold
     from velour_plugin.use_cases.ask import worst as worst
     from velour_plugin.use_cases.autologging import autolog as autolog
     from velour_plugin.use_cases.evaluate import evaluate as evaluate
@@ -107,6 +113,8 @@ _HOME = {
     "Model": "domain.models",
     "MultiPolygon": "domain.geometry",
     "PartitionedDataset": "partitions",
+    "Plan": "answers",
+    "PlanQuery": "queries.query",
     "Polygon": "domain.geometry",
     "Prediction": "domain.annotations",
     "Query": "queries.query",
@@ -119,6 +127,8 @@ _HOME = {
     "SliceQuery": "queries.query",
     "Slices": "answers",
     "Store": "store",
+    "ThresholdQuery": "queries.query",
+    "Thresholds": "answers",
     "Version": "store",
     "VersionDiff": "store",
     "VideoFrameMetadata": "domain.metadata",
@@ -134,11 +144,13 @@ _HOME = {
     "matches": "use_cases.ask",
     "matrix": "use_cases.ask",
     "open_store": "store",
+    "plan": "use_cases.ask",
     "rank": "use_cases.ask",
     "read_dataset": "use_cases.read_datasets",
     "reading": "domain.inputs.reading",
     "recommend": "use_cases.ask",
     "slices": "use_cases.ask",
+    "threshold": "use_cases.ask",
     "worst": "use_cases.ask",
 }
 

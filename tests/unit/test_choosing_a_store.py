@@ -19,6 +19,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "matrix": lambda store: velour.matrix("mAP", resamples=0, store=store),
     "slices": lambda store: velour.slices("model", "sensor", resamples=0, store=store),
     "compare": lambda store: velour.compare("model", "model", permutations=0, store=store),
+    "plan": lambda store: velour.plan("model", store=store),
     "worst": lambda store: velour.worst("model", store=store),
 }
 

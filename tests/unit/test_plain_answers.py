@@ -58,7 +58,10 @@ def queries() -> dict[str, velour.Query[Any]]:
         "rank with parameters": velour.RankQuery(**ranked, parameters={"label_map": {"fire": "f"}}),
         "slices": velour.SliceQuery(run="run 1", by="sensor", resamples=20, dataset="fires"),
         "compare": velour.CompareQuery(baseline="run 1", candidate="run 3", permutations=20),
+        "plan": velour.PlanQuery(run="run 1", by="sensor", resamples=20),
+        "plan against": velour.PlanQuery(run="run 1", against="run 3", resamples=20),
         "matches": velour.MatchesQuery(run="run 3", where=NIGHT),
+        "threshold": velour.ThresholdQuery(run="run 3", f1=True),
         "worst": velour.WorstQuery(run="run 3"),
         "worst with a filter": velour.WorstQuery(run="run 3", where=NIGHT),
         "matrix": velour.MatrixQuery(metric="mAP"),
@@ -106,7 +109,9 @@ def test_what_only_an_open_store_can_read_is_read_from_one(store: SqlStore, stor
 
 
 @pytest.mark.usefixtures("store", "closed")
-@pytest.mark.parametrize("name", ["rank", "rank with a filter", "slices", "worst", "matrix"])
+@pytest.mark.parametrize(
+    "name", ["rank", "rank with a filter", "slices", "plan", "worst", "matrix"]
+)
 def test_most_questions_open_no_store(store_url: str, name: str) -> None:
     assert quick_answer(store_url, queries()[name]) is not None
 

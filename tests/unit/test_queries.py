@@ -15,10 +15,12 @@ from velour_plugin.queries.query import (
     CompareQuery,
     MatchesQuery,
     MatrixQuery,
+    PlanQuery,
     Query,
     RankQuery,
     RecommendQuery,
     SliceQuery,
+    ThresholdQuery,
     WorstQuery,
 )
 
@@ -39,6 +41,7 @@ cuts = st.lists(
     names | st.builds(lambda name, where: {name: {"some": where}}, names, filters), max_size=3
 )
 shares = st.floats(0.01, 0.99)
+just = st.just(0.999)
 counts = st.integers(0, 2000)
 parameters = st.none() | st.fixed_dictionaries(
     {},
@@ -82,6 +85,18 @@ queries = st.one_of(
         outcome=st.none() | names,
         parameters=parameters,
     ),
+    st.builds(ThresholdQuery, run=names, precision=st.floats(0.1, 1), where=filters, label=labels),
+    st.builds(
+        PlanQuery,
+        run=names,
+        against=st.none() | names,
+        width=st.none() | st.floats(0.01, 0.5),
+        where=filters,
+        label=labels,
+        by=cuts,
+        **statistics,
+    ),
+    st.builds(PlanQuery, run=names, detect=st.floats(0.01, 0.5), power=shares, confidence=just),
     st.builds(WorstQuery, run=names, where=filters, n=st.integers(1, 20)),
     st.builds(
         RecommendQuery, metric=names, where=filters, datasets=st.none() | some_names, **statistics
@@ -211,6 +226,8 @@ def test_runs_that_a_tracker_looks_up_are_not_cached() -> None:
     assert not RankQuery(metric="mAP", datasets=["fires"], runs="params.lr > 1").cacheable
     assert not WorstQuery(run="models:/fires@champion").cacheable
     assert not CompareQuery(baseline="a", candidate="models:/fires/1").cacheable
+    assert not PlanQuery(run="a", against="models:/fires/1").cacheable
+    assert PlanQuery(run="a").cacheable
 
 
 def test_a_query_names_the_properties_that_decide_its_answer() -> None:

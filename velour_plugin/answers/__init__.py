@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from velour_plugin.answers.matches import Matches as Matches
     from velour_plugin.answers.matrix import Cell as Cell
     from velour_plugin.answers.matrix import Matrix as Matrix
+    from velour_plugin.answers.plan import Plan as Plan
+    from velour_plugin.answers.plan import PlanRow as PlanRow
     from velour_plugin.answers.recommendation import Recommendation as Recommendation
     from velour_plugin.answers.recommendation import Support as Support
     from velour_plugin.answers.slices import DatumImpact as DatumImpact
     from velour_plugin.answers.slices import Slice as Slice
     from velour_plugin.answers.slices import Slices as Slices
     from velour_plugin.answers.slices import Worst as Worst
+    from velour_plugin.answers.thresholds import OperatingPoint as OperatingPoint
+    from velour_plugin.answers.thresholds import Thresholds as Thresholds
 
 _NAMES = {
     "base": "Answer",
@@ -33,8 +37,10 @@ _NAMES = {
     "leaderboard": "Leaderboard LeaderboardRow",
     "matches": "Match Matches",
     "matrix": "Cell Matrix",
+    "plan": "Plan PlanRow",
     "recommendation": "Recommendation Support",
     "slices": "DatumImpact Slice Slices Worst",
+    "thresholds": "OperatingPoint Thresholds",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -1,8 +1,8 @@
-"""Figures of answers: bars, dots, a heat map and a Pareto front, made with plotly."""
+"""Figures of answers: bars, dots, curves, a heat map and a Pareto front, made with plotly."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -138,6 +138,34 @@ def heat_map(
     )
     figure.update_yaxes(autorange="reversed", automargin=True)
     return _titled(figure, title)
+
+
+def curves(
+    title: str,
+    lines: Mapping[str, Sequence[tuple[float, float]]],
+    axes: tuple[str, str],
+    level: float,
+) -> go.Figure:
+    """Draw curves over logarithmic axes, and a level line that they are to reach.
+
+    Args:
+        title: of the figure.
+        lines: points of each curve, by its name.
+        axes: titles of x and y.
+        level: of the dashed line.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure(
+        [
+            go.Scatter(x=[x for x, _ in points], y=[y for _, y in points], mode="lines", name=name)
+            for name, points in lines.items()
+        ]
+    )
+    figure.add_hline(y=level, line_dash="dash")
+    figure.update_xaxes(type="log")
+    figure.update_yaxes(type="log")
+    return _titled(figure, title, *axes)
 
 
 def _titled(

@@ -27,6 +27,8 @@ class Slice:
         value: of the metric; ``None`` where it is undefined.
         interval: confidence interval; ``None`` where there is none.
         difference: the value less that over all selected datums.
+        interval_method: how the interval was computed.
+        rough: which way and how much the interval cannot be trusted; ``None`` where it can.
     """
 
     by: str
@@ -35,6 +37,8 @@ class Slice:
     value: float | None
     interval: tuple[float, float] | None
     difference: float | None
+    interval_method: str | None = None
+    rough: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -25,11 +25,13 @@ COMMANDS = {
     "matches": "matches",
     "matrix": "matrix",
     "models": "models",
+    "plan": "questions.plan",
     "plugins": "plugins",
     "rank": "rank",
     "recommend": "recommend",
     "runs": "runs",
     "slices": "slices",
+    "threshold": "questions.threshold",
     "worst": "worst",
 }
 

@@ -8,6 +8,7 @@ A check takes the field's name and the value that was given::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
@@ -26,6 +27,8 @@ LabelName = Union[str, tuple[str, str]]
 OnMismatch = Literal["refuse", "intersect"]
 Cut = Union[str, Mapping[str, Mapping[str, Where]]]
 """How data are sliced: a property such as ``city`` or ``wind:3``, or named filters."""
+LEAST_SIZE = 1e-4
+"""Smallest width or difference that is planned for: it takes a hundred million datums."""
 MOST_DRAWS = 100_000
 """Resamples or permutations of one question."""
 
@@ -132,6 +135,12 @@ def _confidence(name: str, value: Any) -> float:
     return float(value)
 
 
+def _optional_share(name: str, value: Any) -> float | None:
+    if value is not None and (not _is_number(value) or not 0 < value <= 1):
+        raise InvalidInput(f"{name} must be in (0, 1], such as 0.9; got {value!r}.")
+    return None if value is None else float(value)
+
+
 def _count(name: str, value: Any, least: int = 0) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InvalidInput(f"{name} {value!r}: expected a whole number >= {least}.")
@@ -157,6 +166,17 @@ def _draws(name: str, value: Any, least: int = 0) -> int:
 
 def _positive_draws(name: str, value: Any) -> int:
     return _draws(name, value, 1)
+
+
+def _optional_size(name: str, value: Any) -> float | None:
+    """A width or difference, which is not so small that no number of datums reaches it."""
+    if value is None:
+        return None
+    if not _is_number(value) or not LEAST_SIZE <= value < math.inf:
+        raise InvalidInput(
+            f"{name} {value!r}: expected a number of at least {LEAST_SIZE:g}, such as 0.05."
+        )
+    return float(value)
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -215,9 +235,11 @@ Cuts = Annotated[Sequence[Cut], _cuts]
 Mismatch = Annotated[OnMismatch, _on_mismatch]
 Flag = Annotated[bool, _flag]
 Confidence = Annotated[float, _confidence]
+OptionalShare = Annotated[Union[float, None], _optional_share]
 Count = Annotated[int, _count]
 PositiveCount = Annotated[int, _positive]
 OptionalCount = Annotated[Union[int, None], _optional_count]
 Draws = Annotated[int, _draws]
 PositiveDraws = Annotated[int, _positive_draws]
+OptionalSize = Annotated[Union[float, None], _optional_size]
 Parameters = Annotated[Union[Mapping[str, Any], None], _parameters]

@@ -34,6 +34,8 @@ from velour_plugin.queries.fields import (
     OptionalLabel,
     OptionalName,
     OptionalNames,
+    OptionalShare,
+    OptionalSize,
     Parameters,
     PositiveCount,
     PositiveDraws,
@@ -48,6 +50,8 @@ Answer = TypeVar("Answer")
 
 MOST_ROWS_KEPT = 1_000
 """Longer lists are read again."""
+WIDTH = 0.05
+"""Of an interval that is planned for, where neither a width nor a difference is named."""
 
 
 class AnswerType:
@@ -117,7 +121,7 @@ class Query(ABC, Generic[Answer]):
     @property
     def cacheable(self) -> bool:
         """Whether the answer depends on the store alone, and not on what a tracker knows."""
-        return not any(is_uri(getattr(self, name)) for name in self.run_fields)
+        return not any(is_uri(getattr(self, name) or "") for name in self.run_fields)
 
     @property
     def properties(self) -> tuple[Property, ...]:
@@ -346,6 +350,42 @@ class MatchesQuery(Query["answers.Matches"]):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ThresholdQuery(Query["answers.Thresholds"]):
+    """Asks where to set the scores' thresholds; fields as for :func:`velour_plugin.threshold`."""
+
+    kind = "threshold"
+    answer_type = AnswerType("Thresholds")
+    run_fields = ("run",)
+
+    run: Name
+    precision: OptionalShare = None
+    recall: OptionalShare = None
+    f1: Flag = False
+    where: Filter = None
+    label: OptionalLabel = None
+    dataset: OptionalName = None
+    parameters: Parameters = None
+    groups: Groups = None
+    confidence: Confidence = 0.95
+    seed: Count = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.precision is not None) + (self.recall is not None) + self.f1 != 1:
+            raise InvalidInput(
+                f"precision {self.precision}, recall {self.recall}, f1 {self.f1}: a threshold is "
+                "chosen for one of them, such as precision=0.9 (--precision 0.9)."
+            )
+
+    @property
+    def goal(self) -> tuple[str, float | None]:
+        """The metric that decides, and the value to reach; ``None`` for the best of F1."""
+        if self.f1:
+            return "f1", None
+        return ("precision", self.precision) if self.recall is None else ("recall", self.recall)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RecommendQuery(Query["answers.Recommendation"]):
     """Asks which model to take for a need; fields as for :func:`velour_plugin.recommend`."""
 
@@ -362,8 +402,54 @@ class RecommendQuery(Query["answers.Recommendation"]):
     seed: Count = 0
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PlanQuery(Query["answers.Plan"]):
+    """Asks how many datums to collect; fields as the arguments of :func:`velour_plugin.plan`."""
+
+    kind = "plan"
+    answer_type = AnswerType("Plan")
+    run_fields = ("run", "against")
+
+    run: Name
+    against: OptionalName = None
+    width: OptionalSize = None
+    detect: OptionalSize = None
+    metric: OptionalName = None
+    where: Filter = None
+    label: OptionalLabel = None
+    by: Cuts = ()
+    dataset: OptionalName = None
+    confidence: Confidence = 0.95
+    power: Confidence = 0.8
+    resamples: PositiveDraws = 1000
+    seed: Count = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width is not None and self.detect is not None:
+            raise InvalidInput(
+                f"width (--width) {self.width:g} and detect (--detect) {self.detect:g}: a plan is "
+                "for one of them; leave the other out."
+            )
+        if self.width is None and self.detect is None:
+            object.__setattr__(self, "width", WIDTH)
+        if self.detect is not None and self.power <= 1 - self.confidence:
+            raise InvalidInput(
+                f"power (--power) {self.power:g}: a test at confidence {self.confidence:g} finds "
+                f"a difference where there is none as often; expected more than "
+                f"{1 - self.confidence:.4g}, such as 0.8."
+            )
+
+
 def label_of(
-    query: RankQuery | MatrixQuery | SliceQuery | CompareQuery | WorstQuery | MatchesQuery,
+    query: RankQuery
+    | MatrixQuery
+    | SliceQuery
+    | CompareQuery
+    | WorstQuery
+    | MatchesQuery
+    | PlanQuery
+    | ThresholdQuery,
 ) -> Label | None:
     """Return the class that a query is about; ``None`` for all."""
     return None if query.label is None else Label(*query.label)

@@ -24,9 +24,11 @@ _ANSWERS = {
     "compare": "comparison.answer_comparison",
     "matches": "match_rows.answer_matches",
     "matrix": "matrix.answer_matrix",
+    "plan": "planning.plan.answer_plan",
     "rank": "rank_runs.answer_ranking",
     "recommend": "recommendation.answer_recommendation",
     "slices": "slice_runs.answer_slices",
+    "threshold": "thresholds.answer_thresholds",
     "worst": "slice_runs.answer_worst",
 }
 """By kind of query what answers it; loaded when the cache does not have the answer."""
@@ -65,7 +67,7 @@ def answer(store: Store, query: Query[Answer]) -> Answer:
 
 
 def _answerer(query: Query[Any]) -> Callable[..., Any]:
-    module, _, function = _ANSWERS[query.kind].partition(".")
+    module, _, function = _ANSWERS[query.kind].rpartition(".")
     answerer: Callable[..., Any] = getattr(
         import_module(f"velour_plugin.ranking.{module}"), function
     )

@@ -6,13 +6,9 @@ from collections.abc import Sequence
 
 from velour_plugin.answers import Comparison, Difference, ErrorDifference, Errors
 from velour_plugin.domain.labels import label_text
-from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.queries.query import CompareQuery, label_of
-from velour_plugin.ranking.candidates.comparability import differences
-from velour_plugin.ranking.candidates.datum_predictions import refuse_by_predictions
-from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
-from velour_plugin.ranking.candidates.refusal import refuse
-from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run, metric_of_run
+from velour_plugin.ranking.candidates.pair_lookup import find_pair
+from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, metric_of_run
 from velour_plugin.ranking.slice_runs import cut_masks, groups_of_run
 from velour_plugin.ranking.slicing import cut_name
 from velour_plugin.ranking.uncertainty.permutation_test import Pair, less, with_p
@@ -21,13 +17,7 @@ from velour_plugin.store.protocol import Snapshot
 
 def answer_comparison(reader: Snapshot, query: CompareQuery) -> Comparison:
     """Compare two runs on the datums that a filter selects, from their ledgers."""
-    first = find_run(reader, query.baseline, query.where, query.dataset)
-    second = find_run(reader, query.candidate, query.where, first.dataset)
-    candidates = [first.candidate, second.candidate]
-    refuse_by_predictions(candidates, split_filter(parse_filter(query.where)))
-    differing = differences(candidates, LedgerAccess(reader))
-    if differing:
-        refuse(reader, candidates, differing, may_intersect=False)
+    first, second = find_pair(reader, query.baseline, query.candidate, query.where, query.dataset)
     label = label_of(query)
     metric = metric_of_run(reader, first, query.metric, label)
     parts = [

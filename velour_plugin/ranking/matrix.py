@@ -149,6 +149,7 @@ def _measured(
         resamples=query.resamples,
         seed=query.seed,
     )
+    interval = measured.interval(query.confidence, evaluator.bounds(metric_of(query)))
     return Cell(
         model=model,
         column=column.name,
@@ -157,10 +158,12 @@ def _measured(
         slice=column.slice,
         datums=measured.datums,
         value=measured.value,
-        interval=measured.interval(query.confidence, evaluator.bounds(metric_of(query))),
+        interval=None if interval is None else interval.ends,
         evaluation_id=item.evaluation_id,
         reason=measured.reason,
         command=None,
+        interval_method=None if interval is None else interval.method,
+        rough=None if interval is None else interval.rough,
     )
 
 

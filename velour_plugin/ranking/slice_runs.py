@@ -58,14 +58,17 @@ def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
             resamples=query.resamples,
             seed=query.seed,
         )
+        interval = measured.interval(query.confidence, bounds)
         rows.append(
             Slice(
                 by,
                 part,
                 measured.datums,
                 measured.value,
-                measured.interval(query.confidence, bounds),
+                None if interval is None else interval.ends,
                 None if measured.value is None or whole is None else measured.value - whole,
+                None if interval is None else interval.method,
+                None if interval is None else interval.rough,
             )
         )
     shown = "undefined" if whole is None else f"{whole:.4f}"

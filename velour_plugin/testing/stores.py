@@ -34,9 +34,11 @@ from velour_plugin.queries.query import (
     CompareQuery,
     MatchesQuery,
     MatrixQuery,
+    PlanQuery,
     Query,
     RankQuery,
     SliceQuery,
+    ThresholdQuery,
     WorstQuery,
 )
 from velour_plugin.store import RunState, Store
@@ -363,8 +365,11 @@ class StoreContract:
             MatrixQuery(metric="mAR_100", resamples=20),
             SliceQuery(run="first", by="hour", resamples=0),
             CompareQuery(baseline="first", candidate="second", permutations=9),
+            PlanQuery(run="first", metric="mAR_100", by="hour", resamples=20),
+            PlanQuery(run="first", against="second", metric="mAR_100", detect=0.1, resamples=20),
             WorstQuery(run="first"),
             MatchesQuery(run="first", n=3),
+            ThresholdQuery(run="first", f1=True),
         ]
         for query in queries:
             answer = store.ask(query)

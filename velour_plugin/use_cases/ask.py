@@ -10,10 +10,12 @@ from velour_plugin.queries.query import (
     CompareQuery,
     MatchesQuery,
     MatrixQuery,
+    PlanQuery,
     Query,
     RankQuery,
     RecommendQuery,
     SliceQuery,
+    ThresholdQuery,
     WorstQuery,
 )
 from velour_plugin.ranking import cache_key, read_answer
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
         Leaderboard,
         Matches,
         Matrix,
+        Plan,
         Recommendation,
         Slices,
+        Thresholds,
         Worst,
     )
     from velour_plugin.domain.evaluation import Evaluation
@@ -296,6 +300,70 @@ def compare(
     return _ask(query, store)
 
 
+def plan(
+    run: str,
+    *,
+    against: str | None = None,
+    width: float | None = None,
+    detect: float | None = None,
+    metric: str | None = None,
+    where: Where = None,
+    label: LabelName | None = None,
+    by: Sequence[Cut] | Cut = (),
+    dataset: str | None = None,
+    confidence: float = 0.95,
+    power: float = 0.8,
+    resamples: int = 1000,
+    seed: int = 0,
+    store: Store | str | None = None,
+) -> Plan:
+    """Say how many datums to collect, from a pilot: what a run was evaluated on.
+
+    The standard error over the pilot's datums falls as one over the root of their number. How many
+    are needed is a range as well, as a pilot knows its own standard error only so well.
+
+    Args:
+        run: the pilot: a run's id or name, a model's name, or an evaluation's id.
+        against: another run, on the same datums: the plan is for the difference of both, in which
+            cancels what they have in common.
+        width: of the interval, from its low to its high end; 0.05 where no goal is named.
+        detect: in place of a width, a difference that a test of two runs is to find. Without
+            ``against`` the other run is assumed to be as good a pilot as this one, with errors of
+            its own: two runs on the same datums need fewer.
+        metric: a headline metric; the task's first when left out.
+        where: only these datums are the pilot.
+        label: the class that the metric is about.
+        by: slices to plan for as well (see :mod:`velour_plugin.ranking.slicing`).
+        dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        confidence: of the interval, in (0, 1); the level of the test is 1 less this.
+        power: probability with which the test is to find the difference.
+        resamples: how many to draw, 1 to 100,000.
+        seed: of the resamples.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        InvalidInput: the metric cannot differ so much, or a property cannot be cut that way.
+        NotComparable: the two runs do not answer the same question; the fields are named.
+        UnknownName: there is no such run, metric or property.
+    """
+    query = PlanQuery(
+        run=run,
+        against=against,
+        width=width,
+        detect=detect,
+        metric=metric,
+        where=where,
+        label=label,
+        by=by,  # type: ignore[arg-type]  # one cut is a list of one
+        dataset=dataset,
+        confidence=confidence,
+        power=power,
+        resamples=resamples,
+        seed=seed,
+    )
+    return _ask(query, store)
+
+
 def worst(
     run: str,
     n: int = 10,
@@ -386,6 +454,66 @@ def matches(
         from velour_plugin.ranking.match_rows import matches_in_memory
 
         return matches_in_memory(run, query)
+    return _ask(query, store)
+
+
+def threshold(
+    run: str,
+    *,
+    precision: float | None = None,
+    recall: float | None = None,
+    f1: bool = False,
+    where: Where = None,
+    label: LabelName | None = None,
+    dataset: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    groups: str | Sequence[str] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    store: Store | str | None = None,
+) -> Thresholds:
+    """Choose the score from which on predictions are taken, for each class.
+
+    A threshold is chosen on all selected datums, and looks better on them than it is. So its
+    precision, recall and F1 are those of tenths of the datums, each at the threshold that the
+    other nine choose, and the intervals allow for the choice. Of detections, the score decides
+    whether they count; in classification, whether a datum has the class, against the rest.
+
+    Args:
+        run: a run's id or name, a model's name, or an evaluation's id.
+        precision: take the lowest threshold with this precision or more, in (0, 1].
+        recall: take the highest threshold with this recall or more, in (0, 1].
+        f1: take the threshold with the best F1. One of the three is given.
+        where: only these datums, labels, scores and annotations count.
+        label: only this class.
+        dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        parameters: of the task, in place of those that it was evaluated with, such as
+            ``{"iou_threshold": 0.75}``.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are in one tenth;
+            ``"none"`` takes datums for independent, ``None`` as their dataset declares.
+        confidence: of the intervals.
+        seed: of the tenths.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        UnknownName: there is no such run, label, property or parameter.
+        InvalidInput: the predictions have no scores, or not one of ``precision``, ``recall`` and
+            ``f1`` is given.
+    """
+    query = ThresholdQuery(
+        run=run,
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        where=where,
+        label=label,
+        dataset=dataset,
+        parameters=parameters,
+        groups=groups,
+        confidence=confidence,
+        seed=seed,
+    )
     return _ask(query, store)
 
 

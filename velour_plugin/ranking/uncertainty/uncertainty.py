@@ -8,6 +8,7 @@ import numpy as np
 
 from velour_plugin.ranking.uncertainty import statistics
 from velour_plugin.ranking.uncertainty.bootstrap import Measurement
+from velour_plugin.ranking.uncertainty.intervals import ConfidenceInterval
 
 
 class Uncertainty:
@@ -39,8 +40,8 @@ class Uncertainty:
             self.ranks = statistics.rank_replicates(scores, lower_is_better)
             self.chances = statistics.best_probabilities(self.ranks)
 
-    def interval(self, row: int) -> tuple[float, float] | None:
-        """Return the confidence interval (low, high) of a row; ``None`` without replicates."""
+    def interval(self, row: int) -> ConfidenceInterval | None:
+        """Return the confidence interval of a row; ``None`` without replicates."""
         if not self._is_drawn(row):
             return None
         return self.measured[row].interval(self.confidence, self.bounds)

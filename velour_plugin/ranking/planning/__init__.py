@@ -1,0 +1,1 @@
+"""How many datums to collect for a wanted certainty."""
