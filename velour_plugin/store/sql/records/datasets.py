@@ -170,8 +170,9 @@ def find_versions(connection: Connection, name: str) -> list[Version]:
 
 def version_of(row: Sequence[Any]) -> Version:
     """Make a version of a row of the columns :data:`VERSION`."""
-    *values, groups = row
-    return Version(*values, tuple(groups or ()))
+    number_of_row, dataset, number, digest, properties, datums, groups = row
+    declared = tuple(groups or ())
+    return Version(number_of_row, dataset, number, digest, properties, datums, declared)
 
 
 def dataset_names(connection: Connection) -> list[str]:
