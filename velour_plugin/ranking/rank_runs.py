@@ -196,10 +196,7 @@ class Ranking:
         known = sorted((m.value for m in measured if m.value is not None), reverse=not lower)
         ranks = {value: 1 + place for place, value in reversed([*enumerate(known)])}
         bounds = self.competitors.all[0].evaluator.bounds(self.metric)
-        units = self._units
-        sure = Uncertainty(
-            measured, bounds, lower, self.query.confidence, units.count if units else 0
-        )
+        sure = Uncertainty(measured, bounds, lower, self.query.confidence)
         intervals = [sure.interval(index) for index in range(len(kept))]
         rows = [
             LeaderboardRow(

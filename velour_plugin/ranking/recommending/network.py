@@ -175,9 +175,10 @@ def _on_one_scale(meetings: Sequence[_Meeting]) -> Scores:
     )  # fmt: skip
     # at the level of the metric, and rounded: models that answer alike stay equal
     scores = np.round(scores + rows.mean(axis=(0, 1)), _DECIMALS)
+    units = min(each.units for each in meetings)
     return Scores(
         models,
-        [Measurement(float(row[0]), 0, row[1:]) for row in scores],
+        [Measurement(float(row[0]), 0, row[1:], units=units) for row in scores],
         [each.models for each in meetings],
-        min(each.units for each in meetings),
+        units,
     )

@@ -39,10 +39,10 @@ class Measurement:
             the value is a share of datums.
         further: values of further metrics, by name.
         left_out: ``(blocks,)`` values without each block of units in turn; NaN where undefined.
-        units: how many units resamples draw.
-        method: by which the metric has its interval, where it is no share of datums.
         halves: ``(count,)`` values of half-samples of the units, where the method takes them.
-        support: how many units show each label that the metric is about.
+        units: how many units resamples draw.
+        support: how many units show each label of the metric.
+        method: by which the metric has its interval, where it is no share of datums.
         supported: the same over the labels that are not rare; ``None`` where all are, none is, or
             the metric is no mean of its labels.
     """
@@ -56,10 +56,10 @@ class Measurement:
     outcomes: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
     further: Mapping[str, float | None] = field(default_factory=dict)
     left_out: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    units: int = 0
-    method: IntervalMethod = "BCa"
     halves: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    units: int = 0
     support: tuple[int, ...] = ()
+    method: IntervalMethod = "BCa"
     supported: Measurement | None = None
 
     @property
@@ -75,27 +75,24 @@ class Measurement:
         if self.value is None:
             return None
         if self.outcomes is None:
-            return self._of_sample(self.value, confidence, bounds)
+            sample = Sample(self.value, self.replicates, self.left_out, self.units, bounds)
+            if self.method == "half-samples":
+                shown = [count for count in self.support if count]
+                return half_sample_interval(sample, self.halves, shown, confidence)
+            return self._marked(interval_of(sample, self.method, confidence))
         if self.share is not None:
             ends = wilson_interval(*self.share, confidence)
             return None if ends is None else ConfidenceInterval(*ends, "Wilson")
         ends = grouped_wilson(*self.outcomes, confidence)
         return None if ends is None else ConfidenceInterval(*ends, "Wilson, by groups")
 
-    def _of_sample(
-        self, value: float, confidence: float, bounds: Bounds
-    ) -> ConfidenceInterval | None:
-        """The interval by the metric's method, with the reason why it is rough, if it is."""
-        sample = Sample(value, self.replicates, self.left_out, self.units, bounds)
-        if self.method == "half-samples":
-            return half_sample_interval(sample, self.halves, self.support, confidence)
-        interval = interval_of(sample, self.method, confidence)
-        if interval is None or not self.rare:
+    def _marked(self, interval: ConfidenceInterval | None) -> ConfidenceInterval | None:
+        """The interval with the reason why it is rough, where labels are rare."""
+        if interval is None or self.value is None or not self.rare:
             return interval
         unit = "datums" if self.units == self.datums else "groups"
-        return replace(
-            interval, rough=why_rough(self.rare, self.labels, unit, value, self.replicates)
-        )
+        rough = why_rough(self.rare, self.labels, unit, self.value, self.replicates)
+        return replace(interval, rough=rough)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ class Draws:
         observed: ``(metrics,)``.
         replicates: ``(resamples, metrics)``.
         left_out: ``(blocks, metrics)``.
-        halves: ``(half-samples, metrics)``.
+        halves: ``(count, metrics)`` of half-samples.
         units: that were drawn.
     """
 
@@ -126,9 +123,9 @@ class Draws:
             UNDEFINED if np.isnan(value) else None,
             labels=len(columns),
             left_out=_means(self.left_out[:, columns]),
+            halves=_means(self.halves[:, columns]),
             units=self.units.count,
             method=method,
-            halves=_means(self.halves[:, columns]),
         )
 
     def of_labels(
@@ -137,8 +134,8 @@ class Draws:
         """Return the mean of the supported labels; ``None`` if there are none."""
         if not support.supported:
             return None
-        measured = self.measurement([columns.index(key) for key in support.supported], method)
-        return replace(measured, support=tuple(n for n in support.counts if n >= FEW))
+        mean = self.measurement([columns.index(key) for key in support.supported], method)
+        return replace(mean, support=tuple(count for count in support.counts if count >= FEW))
 
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
