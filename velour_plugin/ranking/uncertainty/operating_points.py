@@ -121,11 +121,11 @@ def choose(
 ) -> ChosenThreshold | str:
     """Choose the threshold that reaches a goal, and estimate what it will do on other data.
 
-    Coverage of 95 % intervals, over 18 worlds whose truth is known (binary and detection, rare
-    and common, ties, groups, dips and plateaus of precision, scores that say nothing), 100 and
-    400 datums: .96 to 1.00 for precision where it is the goal; a Wilson interval of the value
-    as measured has .84 to .99, the basic bootstrap around it .30 to .97, a value by halves alone
-    .69 to 1.00.
+    In 15 worlds whose truth is known (binary and detection, rare and common, ties, clusters,
+    dips and plateaus of precision, scores that say nothing), for precisions of 0.7 and 0.9 of
+    100 and 400 datums, 95 % intervals of the precision covered the truth in .92 to 1.00 of the
+    cases, .97 on average; the basic bootstrap in .33 to .97, cross-fitting by halves alone in
+    .78 to .98. One half that chooses for the other to judge has .91 to .98, 1.2 times as wide.
 
     Args:
         decisions: of one class.
