@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from velour_plugin.answers import LeaderboardRow as LeaderboardRow
     from velour_plugin.answers.base import TitledAnswer as TitledAnswer
     from velour_plugin.answers.plots import bars as bars
+    from velour_plugin.cli.options import groups_option as groups_option
     from velour_plugin.cli.options import json_option as json_option
     from velour_plugin.cli.options import label_named as label_named
     from velour_plugin.cli.options import print_result as print_result
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from velour_plugin.evaluator import Conventions as Conventions
     from velour_plugin.evaluator import Deciding as Deciding
     from velour_plugin.evaluator import Explaining as Explaining
+    from velour_plugin.evaluator import IntervalMethod as IntervalMethod
     from velour_plugin.evaluator import MetricKey as MetricKey
     from velour_plugin.evaluator import Narrowing as Narrowing
     from velour_plugin.evaluator import ScoredOutcomes as ScoredOutcomes
@@ -161,8 +163,8 @@ _NAMES = {
     # Types that plugins offer or receive
     "contracts.autologger": "Watch",
     "evaluator": (
-        "Conventions Deciding Explaining MetricKey Narrowing ScoredOutcomes SharesOfDatums "
-        "value_over"
+        "Conventions Deciding Explaining IntervalMethod MetricKey Narrowing ScoredOutcomes "
+        "SharesOfDatums value_over"
     ),
     "use_cases.evaluate": "compute evaluate_question fixed_filter publish",
     "contracts.formats": "Path",
@@ -238,7 +240,7 @@ _NAMES = {
     "helpers.paths": "is_within",
     "helpers.store_urls": "masked_url",
     # Commands
-    "cli.options": "json_option label_named print_result store_option where_option",
+    "cli.options": "groups_option json_option label_named print_result store_option where_option",
     "helpers.progress": "track waiting",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -251,3 +251,35 @@ def test_the_range_covers_the_true_number() -> None:
             pilot = Pilot.of(replicates, values, 40, 0.95)
             covers.append(pilot.least_error <= spread <= pilot.most_error)
         assert np.mean(covers) > 0.88
+
+
+# Groups
+
+
+def test_groups_are_planned_in_groups(store: Store) -> None:
+    """Ten litters of ten, in each of which all are right or all wrong: datums tell no more."""
+    truth = velour.Dataset.from_groundtruths(
+        [
+            velour.GroundTruth(
+                velour.Datum(str(number), {"litter": number // 10}),
+                [velour.Annotation([velour.Label("class", LABELS[number % 2])])],
+            )
+            for number in range(100)
+        ],
+        "litters",
+    )
+    velour.evaluate(guessed(truth, "alike", set(range(30))), TASK, store=store)
+    (row,) = answer = plan(store, "alike", groups="litter", detect=0.2, resamples=4000)
+    assert (row.datums, row.groups, row.units) == (100, 10, 10)
+    assert row.standard_error == pytest.approx(math.sqrt(0.21 / 9), rel=0.05)
+    assert row.needed == pytest.approx((2.8016 / 0.2) ** 2 * 2 * 0.21 * 10 / 9, rel=0.1)
+    assert (answer.groups, answer.group_count) == (("litter",), 10)
+    assert "needed: groups of as many datums as now, in all" in str(answer)
+    by_datum = plan(store, "alike", detect=0.2, groups="none")[0]
+    assert by_datum.groups is None
+    assert (row.needed or 0) * 10 > 5 * (by_datum.needed or 0)
+
+
+def test_few_groups_plan_nothing_however_many_datums(store: Store) -> None:
+    (row,) = plan(store, groups="room")
+    assert row.reason == "2 groups are too few to plan from: at least 5 are"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from velour_plugin.answers.base import TitledAnswer, text_table
+from velour_plugin.answers.base import GroupedAnswer, TitledAnswer, text_table
 from velour_plugin.answers.plots import curves
 from velour_plugin.answers.text import TextTable
 
@@ -58,7 +58,7 @@ class PlanRow:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Plan(TitledAnswer[PlanRow]):
+class Plan(TitledAnswer[PlanRow], GroupedAnswer[PlanRow]):
     """The answer of ``plan``: a row for all datums, then one for each slice.
 
     Args:
@@ -84,7 +84,7 @@ class Plan(TitledAnswer[PlanRow]):
     def footnotes(self) -> Sequence[str]:
         """What the columns mean."""
         heading, meaning = _MEANINGS[self.goal]
-        what = "groups" if self._counts_groups else "datums"
+        what = "groups of as many datums as now," if self._counts_groups else "datums"
         return [
             "standard error: of the value, by resamples of the pilot; it falls as one over the "
             "root of their number.",

@@ -21,11 +21,15 @@ class Support:
 
     Args:
         model: its name.
-        p_best: probability that it is the best of the models that were evaluated on the same
-            datasets; ``None`` where it is the only one.
-        value: of the metric over the datums of these datasets together.
+        p_best: probability that it is the best of the models that datasets connect with it;
+            ``None`` where there are no others.
+        value: of the metric over the datums of all datasets that it was evaluated on.
         datums: how many that are.
         datasets: their names.
+        difference: how far it is from the one that does best, in the metric's units: over the
+            datums that both have, or through models that met both; ``None`` without others.
+        tied_with_best: whether it may be the best, with the leaderboards' confidence; ``None``
+            without others.
     """
 
     model: str
@@ -33,13 +37,16 @@ class Support:
     value: float | None
     datums: int
     datasets: tuple[str, ...]
+    difference: float | None = None
+    tied_with_best: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Recommendation(TitledAnswer[Support], GroupedAnswer[Support]):
     """The answer of ``recommend``: models, the likeliest to be best first, and its evidence.
 
-    A model is compared with those that were evaluated on the same datasets.
+    A model is compared with those that were evaluated on a dataset of its own, and with those that
+    they were compared with; the notes say what was put together, and who met where.
 
     Args:
         boards: leaderboards, by dataset.
@@ -51,10 +58,20 @@ class Recommendation(TitledAnswer[Support], GroupedAnswer[Support]):
     @property
     def footnotes(self) -> Sequence[str]:
         """What the columns mean."""
-        return ["p best: probability that it is the best, by bootstrap resamples of the datums."]
+        return [
+            "p best: probability that it is the best, by bootstrap resamples of the datums of each "
+            "dataset.",
+            "value: over all datums of its datasets; of models with other datasets it is over "
+            "other datums.",
+            "difference: to the one that does best, over the datums that both have, or through "
+            "models that met both.",
+            "tied with best: may be the best; all others are surely not.",
+        ]
 
     def _tables(self) -> list[TextTable]:
-        table = text_table(self.title, self._shown_rows(), {"datasets": 1, "datums": 2})
+        table = text_table(
+            self.title, self._shown_rows(), {"datasets": 1, "datums": 3, "tied_with_best": 2}
+        )
         return [replace(table, styles=["best" if row is self.rows[0] else "" for row in self.rows])]
 
     boards: Mapping[str, Leaderboard]

@@ -419,6 +419,7 @@ class PlanQuery(Query["answers.Plan"]):
     label: OptionalLabel = None
     by: Cuts = ()
     dataset: OptionalName = None
+    groups: Groups = None
     confidence: Confidence = 0.95
     power: Confidence = 0.8
     resamples: PositiveDraws = 1000

@@ -26,7 +26,7 @@ _ANSWERS = {
     "matrix": "matrix.answer_matrix",
     "plan": "planning.plan.answer_plan",
     "rank": "rank_runs.answer_ranking",
-    "recommend": "recommendation.answer_recommendation",
+    "recommend": "recommending.recommendation.answer_recommendation",
     "slices": "slice_runs.answer_slices",
     "threshold": "thresholds.answer_thresholds",
     "worst": "slice_runs.answer_worst",

@@ -311,6 +311,7 @@ def plan(
     label: LabelName | None = None,
     by: Sequence[Cut] | Cut = (),
     dataset: str | None = None,
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     power: float = 0.8,
     resamples: int = 1000,
@@ -335,6 +336,10 @@ def plan(
         label: the class that the metric is about.
         by: slices to plan for as well (see :mod:`velour_plugin.ranking.slicing`).
         dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Then groups are counted, of as many
+            datums each as the pilot's; ``"none"`` takes datums for independent, ``None`` as their
+            dataset declares.
         confidence: of the interval, in (0, 1); the level of the test is 1 less this.
         power: probability with which the test is to find the difference.
         resamples: how many to draw, 1 to 100,000.
@@ -356,6 +361,7 @@ def plan(
         label=label,
         by=by,  # type: ignore[arg-type]  # one cut is a list of one
         dataset=dataset,
+        groups=groups,
         confidence=confidence,
         power=power,
         resamples=resamples,
@@ -372,11 +378,14 @@ def worst(
     where: Where = None,
     label: LabelName | None = None,
     dataset: str | None = None,
+    groups: str | Sequence[str] | None = None,
     store: Store | str | None = None,
 ) -> Worst:
     """Find the datums without which a run would do best: those that cost most.
 
-    The cost of a datum is what the metric gains when it is left out.
+    The cost of a datum is what the metric gains when it is left out; where groups are named, whole
+    groups are left out, such as all frames of a video. Groups that a dataset declares are not
+    taken: they tell what is chance, and no cost is.
 
     Args:
         run: a run's id or name, a model's name, or an evaluation's id.
@@ -385,12 +394,16 @@ def worst(
         where: only these datums are looked at.
         label: the class that the metric is about.
         dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        groups: a property such as ``video``, or several, whose values make the rows.
         store: an open store or its URL; ``None`` for the default store.
 
     Raises:
         UnknownName: there is no such run, property or metric.
+        InvalidInput: all selected datums are one group.
     """
-    query = WorstQuery(run=run, metric=metric, where=where, label=label, n=n, dataset=dataset)
+    query = WorstQuery(
+        run=run, metric=metric, where=where, label=label, n=n, dataset=dataset, groups=groups
+    )
     return _ask(query, store)
 
 

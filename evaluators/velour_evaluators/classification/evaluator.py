@@ -23,7 +23,13 @@ from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.sums import bounds_of
 from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
 from velour_plugin.errors import InvalidInput
-from velour_plugin.plugin import LabelName, MetricKey, ScoredOutcomes, class_text
+from velour_plugin.plugin import (
+    IntervalMethod,
+    LabelName,
+    MetricKey,
+    ScoredOutcomes,
+    class_text,
+)
 
 DEFAULTS: Mapping[str, Any] = {
     "top_k": 5,
@@ -187,6 +193,10 @@ class ImageClassification(Evaluator):
         """Return the lowest and highest value that a metric can have; ``None`` for no bound."""
         return _BOUNDS.get(metric.rpartition("/")[2], (0.0, 1.0))
 
+    def interval_method(self, metric: str) -> IntervalMethod:
+        """Return the jackknife of what ranks scores, none of ``ece``, which resamples raise."""
+        return _INTERVALS.get(metric.rpartition("/")[2], "BCa")
+
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
         """Concatenate ledgers of disjoint datums: the ledger of all their datums.
 
@@ -209,6 +219,13 @@ _BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
     "cohen_kappa": (-1.0, 1.0),
     "missing_predictions": (0.0, None),
     "support": (0.0, None),
+}
+
+_INTERVALS: Mapping[str, IntervalMethod] = {
+    "roc_auc": "jackknife",
+    "average_precision": "jackknife",
+    "average_precision_macro": "jackknife",
+    "ece": "none",
 }
 
 

@@ -16,7 +16,13 @@ from velour_evaluators.kernels.native import library
 from velour_evaluators.regions import Form, refuse_boxes_alone
 from velour_plugin import Dataset, Evaluator, Ledger, Metric
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import AREA_UNIT, PIXELS, MetricKey, ScoredOutcomes
+from velour_plugin.plugin import (
+    AREA_UNIT,
+    PIXELS,
+    IntervalMethod,
+    MetricKey,
+    ScoredOutcomes,
+)
 
 
 class ObjectDetection(Evaluator):
@@ -58,6 +64,10 @@ class ObjectDetection(Evaluator):
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
         """Return 0 and 1: every metric is a share."""
         return (0.0, 1.0)
+
+    def interval_method(self, metric: str) -> IntervalMethod:
+        """Return the basic bootstrap for average precision, which resamples raise; else BCa."""
+        return "basic" if "AP" in metric.rpartition("/")[2] else "BCa"
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Match every detection with ground truth, in all area ranges and at all IoU thresholds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from velour_plugin.cli.options import (
+    groups_option,
     json_option,
     label_named,
     print_result,
@@ -27,6 +28,7 @@ from velour_plugin.cli.options import (
 )
 @click.option("--label", metavar="[KEY=]VALUE", help="Of this class, with a metric like AP.")
 @where_option
+@groups_option
 @statistics_options
 @json_option
 @store_option
@@ -41,6 +43,7 @@ def plan(
     dataset: str | None,
     label: str | None,
     where: str | None,
+    groups: tuple[str, ...],
     confidence: float,
     resamples: int,
     seed: int,
@@ -65,6 +68,7 @@ def plan(
         label=label_named(label),
         by=by,
         dataset=dataset,
+        groups=groups or None,
         confidence=confidence,
         power=power,
         resamples=resamples,

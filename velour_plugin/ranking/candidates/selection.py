@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -165,20 +165,42 @@ class Competitors:
         name_of_row = RowNames([each.candidates for each in selections])
         names = dict.fromkeys(map(name_of_row, items))
         self.all = [self._competitor(name, name_of_row) for name in names]
-        self._names = [_numbered(index, each.selected) for index, each in enumerate(selections)]
+        self._names = {
+            each.dataset: _numbered(index, each.selected) for index, each in enumerate(selections)
+        }
 
     @property
     def complete(self) -> list[Competitor]:
         """The competitors that were evaluated on every dataset."""
         return [competitor for competitor in self.all if not competitor.missing]
 
-    def ledgers(self) -> Iterator[tuple[Competitor, Ledger, DatumSelection]]:
-        """Yield each complete competitor with its ledger over all datasets and the selected datums.
+    def over(self, datasets: Collection[str]) -> list[Competitor]:
+        """Return the competitors that were evaluated on all of some datasets, as on these only."""
+        return [
+            Competitor(*zip(*chosen, strict=True), competitor.name)
+            for competitor in self.all
+            for chosen in [
+                [
+                    (item, selected)
+                    for item, selected in zip(competitor.items, competitor.selected, strict=True)
+                    if item.certificate.dataset in datasets
+                ]
+            ]
+            if len(chosen) == len(datasets)
+        ]
+
+    def ledgers(
+        self, competitors: Sequence[Competitor] | None = None
+    ) -> Iterator[tuple[Competitor, Ledger, DatumSelection]]:
+        """Yield each competitor with its ledger over all its datasets and the selected datums.
 
         The stored ledgers are read when this is called, in one statement; they are narrowed or
         matched again as they are taken.
+
+        Args:
+            competitors: all that are complete when left out.
         """
-        complete = self.complete
+        complete = self.complete if competitors is None else competitors
         subjects = [
             subject
             for competitor in complete
@@ -199,15 +221,20 @@ class Competitors:
             return competitor, parts[0], competitor.selected[0]
         renamed = [
             replace(part, datums=tuple(names.get(uid, f"{index}!{uid}") for uid in part.datums))
-            for index, (part, names) in enumerate(zip(parts, self._names, strict=True))
+            for index, (part, names) in enumerate(
+                zip(parts, self._names_of(competitor), strict=True)
+            )
         ]
         return competitor, competitor.evaluator.concatenate(renamed), self._renamed(competitor)
 
     def _renamed(self, competitor: Competitor) -> DatumSelection:
         """The selected datums, under their names in the ledger over all datasets."""
-        pairs = zip(self._names, competitor.selected, strict=True)
+        pairs = zip(self._names_of(competitor), competitor.selected, strict=True)
         uids = [names[uid] for names, selected in pairs for uid in selected.uids]
         return DatumSelection(uids, np.empty(0, np.int64))
+
+    def _names_of(self, competitor: Competitor) -> list[dict[str, str]]:
+        return [self._names[item.certificate.dataset] for item in competitor.items]
 
     def _competitor(self, name: str, name_of_row: RowNames) -> Competitor:
         items, selected, missing = [], [], []

@@ -14,7 +14,7 @@ from velour_plugin.queries.query import PlanQuery, label_of
 from velour_plugin.ranking.candidates.pair_lookup import find_pair
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run, metric_of_run
 from velour_plugin.ranking.planning.rows import Goal, PlanRows
-from velour_plugin.ranking.slice_runs import cut_masks
+from velour_plugin.ranking.slice_runs import cut_masks, groups_of_run
 from velour_plugin.ranking.slicing import cut_name
 from velour_plugin.store.protocol import Snapshot
 
@@ -36,14 +36,16 @@ def answer_plan(reader: Snapshot, query: PlanQuery) -> Plan:
         for cut in query.by
         for part, mask in cut_masks(reader, runs[0], cut)
     ]
+    groups = groups_of_run(reader, runs[0], query.groups, query.resamples)
     reader.release()
-    planned = PlanRows(runs, key, goal, query.resamples, query.seed)
+    planned = PlanRows(runs, key, goal, query.resamples, query.seed, groups.units)
     rows = [planned.row(*part) for part in track(parts, len(parts), f"planning {key[0]}")]
     of_runs = [note for run in runs for note in run.notes]
     return Plan(
         title=_title(goal, runs, key),
         rows=rows,
-        notes=tuple(dict.fromkeys([*of_runs, *planned.notes, *_on_slices(rows)])),
+        notes=tuple(dict.fromkeys([*of_runs, *groups.notes, *planned.notes, *_on_slices(rows)])),
+        **groups.of_answer,
         goal=goal.name,
         wanted=goal.wanted,
         confidence=goal.confidence,

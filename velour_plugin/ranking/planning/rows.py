@@ -15,12 +15,14 @@ from velour_plugin.evaluator import MetricKey
 from velour_plugin.queries.query import PlanQuery
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger
 from velour_plugin.ranking.slicing import Mask
-from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measurement, measure
+from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measurement, measure_resampled
 from velour_plugin.ranking.uncertainty.pilot import Needed, Pilot
 from velour_plugin.ranking.uncertainty.units import Units
 
 _MOST_LEFT_OUT = 1000
 """Units that are left out in turn, of which more would tell little about a standard error."""
+_AT_ONCE = 100
+"""Groups that are left out by one call of the evaluator."""
 _NO_SPREAD = "nothing varies in this pilot, so that it tells nothing; collect some more first"
 
 
@@ -83,6 +85,7 @@ class PlanRows:
         goal: to be reached.
         resamples: how many to draw.
         seed: of the resamples.
+        groups: of the first run's selected datums; ``None`` where each is by itself.
         notes: what a reader should know, in the order in which it was noticed.
     """
 
@@ -91,6 +94,7 @@ class PlanRows:
     goal: Goal
     resamples: int
     seed: int
+    groups: Units | None
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -99,13 +103,19 @@ class PlanRows:
 
     def row(self, name: str, mask: Mask) -> PlanRow:
         """Plan from the datums of a ``(datums,)`` mask; the first row is about all of them."""
-        units = Units.of_datums(int(mask.sum()))
-        drawn = [units.weights(self.resamples, self.seed)] if units.count >= FEW else None
+        units = self._units(mask)
         measured = [
-            measure((run.evaluator, run.ledger, mask), *self.key, weights=drawn)
+            measure_resampled(
+                (run.evaluator, run.ledger, mask),
+                *self.key,
+                units=units,
+                resamples=self.resamples,
+                seed=self.seed,
+            )
             for run in self.runs
         ]
-        row = PlanRow(name, int(mask.sum()), None, _value(measured))
+        groups = None if self.groups is None else units.count
+        row = PlanRow(name, int(mask.sum()), groups, _value(measured))
         reason = self._reason(measured, units.count)
         if reason is not None:
             return replace(row, reason=reason)
@@ -118,7 +128,7 @@ class PlanRows:
     ) -> PlanRow:
         pilot = Pilot.of(
             _replicates(measured),
-            self._without_each(mask),
+            self._without_each(units, mask),
             units.count,
             self.goal.confidence,
             measured[0].share if len(measured) == 1 else None,
@@ -137,17 +147,34 @@ class PlanRows:
             thin=more > 0,
         )
 
-    def _without_each(self, mask: Mask) -> NDArray[np.float64]:
-        """Values without one datum each, ``(n,)``; of many datums, those of some by chance."""
-        indices = np.flatnonzero(mask)
-        if len(indices) > _MOST_LEFT_OUT:
-            chosen = np.random.default_rng(self.seed).choice(indices, _MOST_LEFT_OUT, replace=False)
-            indices = np.sort(chosen)
-        values = [
-            run.evaluator.leave_one_out(run.ledger, [self.key], mask, indices)[:, 0]
-            for run in self.runs
-        ]
-        return _last_less_first(values)
+    def _units(self, mask: Mask) -> Units:
+        if self.groups is None:
+            return Units.of_datums(int(mask.sum()))
+        return self.groups.among(mask[self.runs[0].selected])
+
+    def _without_each(self, units: Units, mask: Mask) -> NDArray[np.float64]:
+        """Values without one unit each, ``(n,)``; of many units, those of some by chance."""
+        random = np.random.default_rng(self.seed)
+        count = min(units.count, _MOST_LEFT_OUT)
+        chosen = np.sort(random.choice(units.count, count, replace=False))
+        without = self._without_datum if units.are_datums else self._without_group
+        return _last_less_first([without(run, units, mask, chosen) for run in self.runs])
+
+    def _without_datum(
+        self, run: EvaluatedLedger, units: Units, mask: Mask, chosen: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        omitted = np.flatnonzero(mask)[chosen]
+        return run.evaluator.leave_one_out(run.ledger, [self.key], mask, omitted)[:, 0]
+
+    def _without_group(
+        self, run: EvaluatedLedger, units: Units, mask: Mask, chosen: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        values = []
+        for block in np.array_split(chosen, -(-len(chosen) // _AT_ONCE)):
+            weights = np.zeros((len(block), len(mask)), np.int64)
+            weights[:, mask] = units.of_datum != block[:, None]
+            values.append(run.evaluator.values(run.ledger, [self.key], weights)[:, 0])
+        return np.concatenate(values)
 
     def _reason(self, measured: Sequence[Measurement], units: int) -> str | None:
         """Why nothing can be planned; ``None`` where it can."""
@@ -155,7 +182,8 @@ class PlanRows:
         if undefined is not None:
             return undefined
         if units < FEW:
-            return f"{units} datums are too few to plan from: at least {FEW} are"
+            what = "datums" if self.groups is None else "groups"
+            return f"{units} {what} are too few to plan from: at least {FEW} are"
         if np.isnan(_replicates(measured)).mean() > 0.5:
             return "undefined in more than half of the resamples"
         room = max(self._room(measured[0]))

@@ -117,8 +117,11 @@ def wilson_interval(right: float, total: float, confidence: float) -> tuple[floa
     """
     if not total:
         return None
-    z = _normal_quantile((1 + confidence) / 2)
-    share = right / total
+    return wilson(right / total, total, _normal_quantile((1 + confidence) / 2))
+
+
+def wilson(share: float, total: float, z: float) -> tuple[float, float]:
+    """Compute Wilson's interval of a share of ``total`` independent datums, by a quantile."""
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     spread = math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     half = z * spread / (1 + z * z / total)
