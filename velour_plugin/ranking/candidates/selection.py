@@ -176,18 +176,8 @@ class Competitors:
 
     def over(self, datasets: Collection[str]) -> list[Competitor]:
         """Return the competitors that were evaluated on all of some datasets, as on these only."""
-        return [
-            Competitor(*zip(*chosen, strict=True), competitor.name)
-            for competitor in self.all
-            for chosen in [
-                [
-                    (item, selected)
-                    for item, selected in zip(competitor.items, competitor.selected, strict=True)
-                    if item.certificate.dataset in datasets
-                ]
-            ]
-            if len(chosen) == len(datasets)
-        ]
+        narrowed = [_narrowed(competitor, datasets) for competitor in self.all]
+        return [competitor for competitor in narrowed if len(competitor.items) == len(datasets)]
 
     def ledgers(
         self, competitors: Sequence[Competitor] | None = None
@@ -248,6 +238,17 @@ class Competitors:
             else:
                 missing.append(each.dataset)
         return Competitor(items, selected, name, missing)
+
+
+def _narrowed(competitor: Competitor, datasets: Collection[str]) -> Competitor:
+    """A competitor with its evaluations on some datasets only."""
+    kept = [
+        number
+        for number, item in enumerate(competitor.items)
+        if item.certificate.dataset in datasets
+    ]
+    items = [competitor.items[number] for number in kept]
+    return Competitor(items, [competitor.selected[number] for number in kept], competitor.name)
 
 
 def _numbered(index: int, selected: Sequence[DatumSelection]) -> dict[str, str]:
