@@ -117,7 +117,7 @@ def deviation_factors(
     Args:
         influences: ``(n,)`` values without a unit each, of all or some of the units.
         units: how many there are, at least 5.
-        resamples: that it is read from, at least 2.
+        resamples: that it is read from.
         confidence: of the interval, in (0, 1).
 
     Returns:
@@ -135,7 +135,7 @@ def deviation_factors(
     kurtosis = len(known) * float(((known - middle) ** 4).sum()) / squares**2
     scale = units / max(units - z, 1.0)
     of_units = scale**2 * max(kurtosis - (units - 3) / units, 0.0) / (units - 1)
-    spread = z * math.sqrt(of_units + 2 / (resamples - 1))
+    spread = z * math.sqrt(of_units + 2 / max(resamples - 1, 1))
     return math.sqrt(scale * math.exp(-spread)), math.sqrt(scale * math.exp(spread))
 
 
