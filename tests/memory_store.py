@@ -69,8 +69,9 @@ class MemoryStore:
     def load_version(self, version: velour.Version) -> velour.Dataset:
         return self.load_dataset(version.dataset, version.number)
 
-    def datums(self, version: velour.Version) -> list[velour.Datum]:
-        return list(self.load_version(version).datums)
+    def datums(self, version: velour.Version, ends: int | None = None) -> list[velour.Datum]:
+        datums = list(self.load_version(version).datums)
+        return datums if ends is None else [*datums[:ends], *datums[ends:][-ends:]]
 
     def datum_digests(self, version: velour.Version) -> Mapping[str, str]:
         dataset = self.load_version(version)
@@ -190,9 +191,13 @@ class MemoryStore:
         known = self._datasets.setdefault(dataset.name, [])
         if dataset.reading is not None:
             self._readings[dataset.digest] = dataset.reading
-        for version, _ in known:
+        for at, (version, content) in enumerate(known):
             if version.digest == dataset.digest:
-                return replace(version, is_new=False)
+                groups = dataset.groups or version.groups
+                version = replace(version, is_new=False, groups=groups)
+                known[at] = (version, replace(content, groups=groups))
+                self._revision += 1
+                return version
         properties = sorted({key for datum in dataset.datums for key in datum.metadata})
         version = velour.Version(
             id=sum(map(len, self._datasets.values())) + 1,
@@ -201,6 +206,7 @@ class MemoryStore:
             digest=dataset.digest,
             properties=properties,
             datums=len(dataset),
+            groups=dataset.groups,
             is_new=True,
         )
         known.append((version, replace(dataset, predictions=None, model=None)))
@@ -213,7 +219,12 @@ class MemoryStore:
         truths = {truth.datum.uid: truth for truth in (*base.groundtruths, *addition.groundtruths)}
         return self.save_dataset(
             velour.Dataset.from_groundtruths(
-                truths.values(), base.name, base.metadata, base.labels, base.location
+                truths.values(),
+                base.name,
+                base.metadata,
+                base.labels,
+                base.location,
+                addition.groups or base.groups,
             )
         )
 
@@ -336,7 +347,7 @@ class MemoryStore:
         model = self._models.get(evaluation.model)
         return velour.Candidate(
             evaluation_id=evaluation_id,
-            version=version,
+            version=self._numbered(version.dataset, version.number)[0],
             task=evaluation.task,
             model=evaluation.model,
             certificate=evaluation.certificate,

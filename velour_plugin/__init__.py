@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from velour_plugin.answers import Plan as Plan
     from velour_plugin.answers import Recommendation as Recommendation
     from velour_plugin.answers import Slices as Slices
+    from velour_plugin.answers import Thresholds as Thresholds
     from velour_plugin.answers import Worst as Worst
     from velour_plugin.contracts.autologger import Autologger as Autologger
     from velour_plugin.contracts.formats import Format as Format
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from velour_plugin.queries.query import RankQuery as RankQuery
     from velour_plugin.queries.query import RecommendQuery as RecommendQuery
     from velour_plugin.queries.query import SliceQuery as SliceQuery
+    from velour_plugin.queries.query import ThresholdQuery as ThresholdQuery
     from velour_plugin.queries.query import WorstQuery as WorstQuery
     from velour_plugin.store import Candidate as Candidate
     from velour_plugin.store import Store as Store
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from velour_plugin.use_cases.ask import rank as rank
     from velour_plugin.use_cases.ask import recommend as recommend
     from velour_plugin.use_cases.ask import slices as slices
+    from velour_plugin.use_cases.ask import threshold as threshold
     from velour_plugin.use_cases.ask import worst as worst
     from velour_plugin.use_cases.autologging import autolog as autolog
     from velour_plugin.use_cases.evaluate import evaluate as evaluate
@@ -124,6 +127,8 @@ _HOME = {
     "SliceQuery": "queries.query",
     "Slices": "answers",
     "Store": "store",
+    "ThresholdQuery": "queries.query",
+    "Thresholds": "answers",
     "Version": "store",
     "VersionDiff": "store",
     "VideoFrameMetadata": "domain.metadata",
@@ -145,6 +150,7 @@ _HOME = {
     "reading": "domain.inputs.reading",
     "recommend": "use_cases.ask",
     "slices": "use_cases.ask",
+    "threshold": "use_cases.ask",
     "worst": "use_cases.ask",
 }
 

@@ -64,6 +64,7 @@ class PartitionedDataset:
         self.metadata: dict[str, Any] = decode_metadata(index["metadata"])
         self.labels: list[LabelName] = [(key, value) for key, value in index["labels"]]
         self.location: Any = checked_location(index.get("location"))
+        self.groups: tuple[str, ...] = tuple(map(str, index.get("groups", ())))
         self.parts: list[str] = index["parts"]
         check_dataset_name(self.name)
         check_label_names(self.labels)
@@ -105,6 +106,7 @@ class PartitionedDataset:
             "metadata": encode_metadata(first.metadata),
             "labels": first.truth.labels,
             "parts": names,
+            "groups": list(first.groups),
             "location": first.location and shapely.geometry.mapping(first.location),
         }
         (root / _INDEX).write_text(exact_json(index), encoding="utf-8")

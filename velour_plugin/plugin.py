@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from velour_plugin.answers import LeaderboardRow as LeaderboardRow
     from velour_plugin.answers.base import TitledAnswer as TitledAnswer
     from velour_plugin.answers.plots import bars as bars
+    from velour_plugin.cli.options import groups_option as groups_option
     from velour_plugin.cli.options import json_option as json_option
     from velour_plugin.cli.options import label_named as label_named
     from velour_plugin.cli.options import print_result as print_result
@@ -87,9 +88,12 @@ if TYPE_CHECKING:
     from velour_plugin.domain.order import natural_argsort as natural_argsort
     from velour_plugin.domain.order import natural_order as natural_order
     from velour_plugin.evaluator import Conventions as Conventions
+    from velour_plugin.evaluator import Deciding as Deciding
     from velour_plugin.evaluator import Explaining as Explaining
+    from velour_plugin.evaluator import IntervalMethod as IntervalMethod
     from velour_plugin.evaluator import MetricKey as MetricKey
     from velour_plugin.evaluator import Narrowing as Narrowing
+    from velour_plugin.evaluator import ScoredOutcomes as ScoredOutcomes
     from velour_plugin.evaluator import SharesOfDatums as SharesOfDatums
     from velour_plugin.evaluator import value_over as value_over
     from velour_plugin.filters import Node as Node
@@ -158,7 +162,10 @@ if TYPE_CHECKING:
 _NAMES = {
     # Types that plugins offer or receive
     "contracts.autologger": "Watch",
-    "evaluator": "Conventions Explaining MetricKey Narrowing SharesOfDatums value_over",
+    "evaluator": (
+        "Conventions Deciding Explaining IntervalMethod MetricKey Narrowing ScoredOutcomes "
+        "SharesOfDatums value_over"
+    ),
     "use_cases.evaluate": "compute evaluate_question fixed_filter publish",
     "contracts.formats": "Path",
     "contracts.csv_rows": "decoded read_csv",
@@ -233,7 +240,7 @@ _NAMES = {
     "helpers.paths": "is_within",
     "helpers.store_urls": "masked_url",
     # Commands
-    "cli.options": "json_option label_named print_result store_option where_option",
+    "cli.options": "groups_option json_option label_named print_result store_option where_option",
     "helpers.progress": "track waiting",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import click
 
-from velour_plugin.plugin import json_option, label_named, print_result, store_option, where_option
+from velour_plugin.plugin import (
+    groups_option,
+    json_option,
+    label_named,
+    print_result,
+    store_option,
+    where_option,
+)
 
 
 @click.command()
@@ -17,6 +24,7 @@ from velour_plugin.plugin import json_option, label_named, print_result, store_o
 @click.option("--dataset", required=True, metavar="NAME", help="That versions were evaluated on.")
 @where_option
 @click.option("--label", metavar="[KEY=]VALUE", help="Rank by this class, with a metric like AP.")
+@groups_option
 @click.option("--confidence", default=0.95, show_default=True, help="That the lead is no chance.")
 @click.option("--permutations", default=1000, show_default=True, help="Of the comparison.")
 @click.option("--seed", default=0, show_default=True, help="Of ranking and comparison.")
@@ -31,6 +39,7 @@ def promote(
     dataset: str,
     where: str | None,
     label: str | None,
+    groups: tuple[str, ...],
     confidence: float,
     permutations: int,
     seed: int,
@@ -65,6 +74,7 @@ def promote(
             label=label_named(label),
             force=force,
             dry_run=dry_run,
+            groups=groups or None,
             confidence=confidence,
             permutations=permutations,
             seed=seed,

@@ -95,6 +95,18 @@ def test_a_lead_that_is_no_chance_moves_the_alias() -> None:
     assert promotion.board[0].run_id == best
 
 
+def test_groups_are_exchanged_whole() -> None:
+    """The same lead on two groups: exchanging one, or none, are all the chances there are."""
+    register(twelve([0]), "champion")
+    register(twelve(range(11)))
+    promotion = decide(groups="night")
+    assert not promotion.moved
+    assert promotion.p >= 0.5
+    assert (promotion.board.groups, promotion.board.group_count) == (("night",), 2)
+    decide(groups="night", force=True)
+    assert record(2)["groups"] == ["night"]
+
+
 def test_a_lead_that_may_be_chance_does_not() -> None:
     """One fire more of twelve: half of all exchanges make as large a difference, the other none."""
     register(twelve(range(6)), "champion")

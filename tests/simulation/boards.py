@@ -125,7 +125,10 @@ def _best_set(board: velour.Leaderboard, qualities: Sequence[float]) -> Counts:
 
 def _chances(board: velour.Leaderboard, qualities: Sequence[float]) -> Counts:
     """How far each said probability is from what was so: 1 for the best, 0 for others."""
-    best, counts = max(qualities), {}
+    best, said = max(qualities), board[0].p_best
+    counts: dict[str, float | None] = {
+        "P(best) of the first": None if said is None else float(qualities[0] == best) - said
+    }
     for name, (low, high) in SAID.items():
         rows = [
             (row.p_best, quality == best)

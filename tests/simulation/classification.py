@@ -25,7 +25,7 @@ class Classification(World):
 
     task = "image-classification"
     metrics = ("accuracy", "f1_macro", "roc_auc")
-    population = 200_000
+    population = 100_000
 
     together: float = 0.3
     decimals: int | None = None

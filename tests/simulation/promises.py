@@ -15,6 +15,9 @@ import numpy as np
 from scipy import stats
 
 Counts = Mapping[str, float | None]
+Simulation = Callable[[int], Counts]
+"""Counts once, from a seed; hashable and picklable."""
+
 Kind = Literal["at least", "at most", "within"]
 
 SLACK = 0.01
@@ -43,14 +46,14 @@ class Experiment:
     Args:
         family: of promises, such as ``coverage``.
         name: of the experiment: the world, how many datums and models.
-        repeat: computes one repetition from a seed; picklable.
+        repeat: computes one repetition.
         promises: about what it counts.
         repetitions: when no other number is wished.
     """
 
     family: str
     name: str
-    repeat: Callable[[int], Counts]
+    repeat: Simulation
     promises: Sequence[Promise]
     repetitions: int = 1000
 

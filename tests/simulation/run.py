@@ -14,11 +14,13 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from pathlib import Path
 
 from tests.simulation import boards, coverage, tested
-from tests.simulation.promises import Counts, Experiment, Result
+from tests.simulation.fast_values import fast
+from tests.simulation.promises import Counts, Experiment, Result, Simulation
 
 FAMILIES: dict[str, Callable[[], list[Experiment]]] = {
     "coverage": coverage.coverage,
@@ -39,9 +41,10 @@ def results(experiment: Experiment, counts: Sequence[Counts]) -> list[Result]:
     return [Result.of(experiment, promise, counts) for promise in experiment.promises]
 
 
-def repeat(experiment: Experiment, seeds: Iterable[int]) -> list[Counts]:
-    """Repeat an experiment, once a seed."""
-    return [experiment.repeat(seed) for seed in seeds]
+def repeat(simulate: Simulation, seeds: Iterable[int]) -> list[Counts]:
+    """Simulate once a seed."""
+    with fast():
+        return [simulate(seed) for seed in seeds]
 
 
 def table(rows: Iterable[Result]) -> Iterator[str]:
@@ -85,23 +88,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if asked.only in experiment.name
     ]
     found: list[Result] = []
-    lines = table([])
-    print(*lines, sep="\n", flush=True)
+    known: dict[Simulation, list[Counts]] = {}  # several families look at the same boards
+    print(*table([]), sep="\n", flush=True)
     with ProcessPoolExecutor(asked.processes) as pool:
         for place, experiment in enumerate(chosen, 1):
             start = time.perf_counter()
-            seeds = range(asked.repetitions or experiment.repetitions)
-            shares = [seeds[first::_SHARES] for first in range(_SHARES)]
-            waiting = [pool.submit(repeat, experiment, share) for share in shares]
-            counts = [count for share in as_completed(waiting) for count in share.result()]
-            checked = results(experiment, counts)
+            if experiment.repeat not in known:
+                seeds = range(asked.repetitions or experiment.repetitions)
+                shares = [seeds[first::_SHARES] for first in range(_SHARES)]
+                drawn = pool.map(repeat, [experiment.repeat] * _SHARES, shares)
+                known[experiment.repeat] = [count for share in drawn for count in share]
+            checked = results(experiment, known[experiment.repeat])
             print(*map(_line, checked), sep="\n", flush=True)
             took = time.perf_counter() - start
             print(f"{place} of {len(chosen)}: {took:.0f} s", file=sys.stderr, flush=True)
             found += checked
             if asked.json:
-                with open(asked.json, "w", encoding="utf-8") as file:
-                    json.dump([{**asdict(row), "verdict": row.verdict} for row in found], file)
+                _write(asked.json, found)
+
+
+def _write(path: str, found: Sequence[Result]) -> None:
+    rows = [{**asdict(row), "verdict": row.verdict} for row in found]
+    Path(path).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def tests() -> list[Experiment]:
             Experiment(
                 "tests",
                 f"promote, {challengers} challengers: {_about(world, metric, datums)}",
-                Promoted(world, metric, [datums], challengers),
+                Promoted(world, metric, (datums,), challengers),
                 [Promise("moves", "at most", 0.06)],
             )
             for world, metric, datums in (asked[0], asked[4], asked[3])
@@ -124,7 +124,7 @@ def tests() -> list[Experiment]:
             Experiment(
                 "tests",
                 f"promote, 10 looks: {_about(world, metric, datums)}",
-                Promoted(world, metric, [datums * look // 2 for look in range(1, 11)]),
+                Promoted(world, metric, tuple(datums * look // 2 for look in range(1, 11))),
                 [Promise("moves", "at most", 0.06)],
             )
             for world, metric, datums in (asked[0], asked[4], asked[3])

@@ -81,15 +81,17 @@ def ask(store: velour.Store) -> list[pd.DataFrame]:
     labelled = velour.rank("AP", dataset=["fires", "floods"], label="fire", on_mismatch="intersect")
     comparison = velour.compare("yolo-s", "yolo-m", metric="mAP", where=None, store=store)
     slices = velour.slices("yolo-s", by=["time_of_day"], metric="mAP", store=store)
+    thresholds = velour.threshold("yolo-s", precision=0.9, store=store)
     plan = velour.plan("yolo-s", detect=0.02, against="yolo-m", metric="mAP", store=store)
     worst = velour.worst("yolo-s", metric="mAP", store=store)
     recommendation = velour.recommend("mAP", where="time_of_day = 'night'", store=store)
     assert_type(comparison, velour.Comparison)
     assert_type(slices, velour.Slices)
+    assert_type(thresholds, velour.Thresholds)
     assert_type(plan, velour.Plan)
     assert_type(worst, velour.Worst)
     assert_type(recommendation, velour.Recommendation)
-    answers = (board, labelled, comparison, slices, plan, worst, recommendation)
+    answers = (board, labelled, comparison, slices, thresholds, plan, worst, recommendation)
     return [answer.to_frame() for answer in answers]
 
 

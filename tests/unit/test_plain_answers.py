@@ -61,6 +61,7 @@ def queries() -> dict[str, velour.Query[Any]]:
         "plan": velour.PlanQuery(run="run 1", by="sensor", resamples=20),
         "plan against": velour.PlanQuery(run="run 1", against="run 3", resamples=20),
         "matches": velour.MatchesQuery(run="run 3", where=NIGHT),
+        "threshold": velour.ThresholdQuery(run="run 3", f1=True),
         "worst": velour.WorstQuery(run="run 3"),
         "worst with a filter": velour.WorstQuery(run="run 3", where=NIGHT),
         "matrix": velour.MatrixQuery(metric="mAP"),

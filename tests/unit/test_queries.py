@@ -20,6 +20,7 @@ from velour_plugin.queries.query import (
     RankQuery,
     RecommendQuery,
     SliceQuery,
+    ThresholdQuery,
     WorstQuery,
 )
 
@@ -84,6 +85,7 @@ queries = st.one_of(
         outcome=st.none() | names,
         parameters=parameters,
     ),
+    st.builds(ThresholdQuery, run=names, precision=st.floats(0.1, 1), where=filters, label=labels),
     st.builds(
         PlanQuery,
         run=names,

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from velour_plugin.answers.slices import Slice as Slice
     from velour_plugin.answers.slices import Slices as Slices
     from velour_plugin.answers.slices import Worst as Worst
+    from velour_plugin.answers.thresholds import OperatingPoint as OperatingPoint
+    from velour_plugin.answers.thresholds import Thresholds as Thresholds
 
 _NAMES = {
     "base": "Answer",
@@ -38,6 +40,7 @@ _NAMES = {
     "plan": "Plan PlanRow",
     "recommendation": "Recommendation Support",
     "slices": "DatumImpact Slice Slices Worst",
+    "thresholds": "OperatingPoint Thresholds",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -39,6 +39,8 @@ class LeaderboardRow:
         tied_with_best: whether the confidence interval of the paired difference to the best run
             includes 0.
         columns: values of further columns, by name; ``None`` where a value is not known.
+        interval_method: how the interval was computed.
+        rough: which way and how much the interval cannot be trusted; ``None`` where it can.
     """
 
     rank: int | None
@@ -54,6 +56,8 @@ class LeaderboardRow:
     p_best: float | None = None
     tied_with_best: bool | None = None
     columns: Mapping[str, ColumnValue] = field(default_factory=dict)
+    interval_method: str | None = None
+    rough: str | None = None
 
     @property
     def name(self) -> str:

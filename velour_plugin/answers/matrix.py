@@ -32,6 +32,8 @@ class Cell:
         reason: why there is no value.
         command: that fills an empty cell; ``None`` where there is an evaluation, even one without
             a value.
+        interval_method: how the interval was computed.
+        rough: which way and how much the interval cannot be trusted; ``None`` where it can.
     """
 
     model: str
@@ -45,6 +47,8 @@ class Cell:
     evaluation_id: str | None
     reason: str | None
     command: str | None
+    interval_method: str | None = None
+    rough: str | None = None
 
     @property
     def text(self) -> str:

@@ -27,6 +27,8 @@ class Slice:
         value: of the metric; ``None`` where it is undefined.
         interval: confidence interval; ``None`` where there is none.
         difference: the value less that over all selected datums.
+        interval_method: how the interval was computed.
+        rough: which way and how much the interval cannot be trusted; ``None`` where it can.
     """
 
     by: str
@@ -35,6 +37,8 @@ class Slice:
     value: float | None
     interval: tuple[float, float] | None
     difference: float | None
+    interval_method: str | None = None
+    rough: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -72,31 +76,36 @@ class Slices(TitledAnswer[Slice], GroupedAnswer[Slice]):
 
 @dataclass(frozen=True, slots=True)
 class DatumImpact:
-    """Metric gain if one datum is left out.
+    """Metric gain if one datum is left out, or one group of them.
 
     Args:
-        uid: of the datum.
+        uid: of the datum; of a group its values, as in ``video=v7``.
         cost: how much better the metric would be without it; above 0.
-        metadata: of the datum.
+        metadata: of the datum; of a group the values that its datums share.
+        datums: how many are left out.
     """
 
     uid: str
     cost: float
     metadata: Mapping[str, Any]
+    datums: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Worst(TitledAnswer[DatumImpact], GroupedAnswer[DatumImpact]):
-    """The answer of ``worst``: the datums that cost a run most, the worst first."""
+    """The answer of ``worst``: the datums or groups that cost a run most, the worst first."""
 
     row_type = DatumImpact
 
     @property
     def footnotes(self) -> Sequence[str]:
         """How the costs are defined."""
-        return ["cost: how much better the metric would be without the datum."] if self else ()
+        what = "group" if self.groups else "datum"
+        return [f"cost: how much better the metric would be without the {what}."] if self else ()
 
     def _shown_rows(self) -> list[dict[str, Any]]:
+        if self.groups:
+            return [{"group": row.uid, "cost": row.cost, "datums": row.datums} for row in self.rows]
         return [
             {"uid": row.uid, "cost": row.cost, "metadata": metadata_text(row.metadata)}
             for row in self.rows

@@ -31,6 +31,7 @@ COMMANDS = {
     "recommend": "recommend",
     "runs": "runs",
     "slices": "slices",
+    "threshold": "questions.threshold",
     "worst": "worst",
 }
 

@@ -89,6 +89,7 @@ def show_dataset(name: str, number: int | None, as_json: bool, store: str | None
         "dataset": f"{entry['dataset']} v{entry['number']}  {entry['digest'][:12]}",
         "datums": f"{entry['datums']:,}",
         "properties": ", ".join(entry["properties"]) or "none",
+        **({"groups": ", ".join(entry["groups"])} if entry["groups"] else {}),
         "evaluations": f"{entry['evaluations']:,} of {len(entry['models']):,} models",
     }
     click.echo("\n\n".join((lines(about), reading_text(entry["reading"]))))
@@ -184,15 +185,27 @@ def untag(name: str, tag: str, where: str | None, store: str | None) -> None:
 @datasets.command(name="set")
 @click.argument("name")
 @description_options
+@click.option(
+    "--groups",
+    multiple=True,
+    metavar="NAME",
+    help="Datums that belong together: video, location:0.5; repeatable; none: independent.",
+)
 @store_option
 def set_dataset(
-    name: str, metadata: tuple[str, ...], location: str | None, store: str | None
+    name: str,
+    metadata: tuple[str, ...],
+    location: str | None,
+    groups: tuple[str, ...],
+    store: str | None,
 ) -> None:
     """Describe the dataset NAME as a whole; other metadata of it stays.
 
-    What describes a dataset is content, so this makes its next version, of the same datums.
+    What describes a dataset is content, so this makes its next version, of the same datums. Groups
+    are not: they are declared for the version that there is.
 
     \b
+    $ velour datasets set fires --groups video
     $ velour datasets set fires --metadata sensor=infrared --location 42.36,-71.03
     $ velour rank mAP --dataset fires --where "dataset.metadata.sensor = 'infrared'"
     """
@@ -201,7 +214,6 @@ def set_dataset(
     with velour.open_store(store, create=False) as opened:
         known = opened.load_dataset(name)
         meant_for = known.location if location is None else latitude_longitude(location)
-        version = opened.save_dataset(
-            known.with_metadata(changed_metadata(known.metadata, metadata), meant_for)
-        )
+        changed = known.with_metadata(changed_metadata(known.metadata, metadata), meant_for)
+        version = opened.save_dataset(changed.with_groups(groups or known.groups))
     click.echo(f"{version.dataset} v{version.number}  {version.digest[:12]}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from velour_plugin.cli.options import (
+    groups_option,
     json_option,
     label_named,
     print_result,
@@ -22,6 +23,7 @@ from velour_plugin.cli.options import (
 )
 @click.option("--label", metavar="[KEY=]VALUE", help="Of this class, with a metric like AP.")
 @where_option
+@groups_option
 @json_option
 @store_option
 def worst(
@@ -31,17 +33,28 @@ def worst(
     dataset: str | None,
     label: str | None,
     where: str | None,
+    groups: tuple[str, ...],
     as_json: bool,
     store: str | None,
 ) -> None:
     """List the datums that cost RUN most: how much the metric gains without each.
 
+    With --groups, whole groups of datums are left out.
+
     \b
     $ velour worst day-model -n 3
+    $ velour worst day-model --groups video
     """
     import velour_plugin as velour
 
     answer = velour.worst(
-        run, metric=metric, where=where, label=label_named(label), n=n, dataset=dataset, store=store
+        run,
+        metric=metric,
+        where=where,
+        label=label_named(label),
+        n=n,
+        dataset=dataset,
+        groups=groups or None,
+        store=store,
     )
     print_result(answer, as_json)

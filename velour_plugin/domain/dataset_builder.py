@@ -5,21 +5,25 @@ Bad items are refused when they are added, not at the end.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from velour_plugin.domain.annotations import GroundTruth, Prediction, check_kind
 from velour_plugin.domain.datasets import Dataset, check_dataset_name
+from velour_plugin.domain.inputs.group_names import group_names
 from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.errors import BadDataset
 
 
-def build_dataset(name: str, metadata: Mapping[str, Any] | None = None) -> DatasetBuilder:
+def build_dataset(
+    name: str, metadata: Mapping[str, Any] | None = None, groups: str | Iterable[str] = ()
+) -> DatasetBuilder:
     """Begin a dataset to which ground truths and predictions are added one at a time.
 
     Args:
         name: of the dataset; its versions share it.
         metadata: of the dataset as a whole.
+        groups: which datums belong together, such as ``video``; see :meth:`Dataset.with_groups`.
 
     Raises:
         BadDataset: the name is empty or no text.
@@ -32,7 +36,7 @@ def build_dataset(name: str, metadata: Mapping[str, Any] | None = None) -> Datas
     >>> builder.finalize(model="yolo").model
     'yolo'
     """
-    return DatasetBuilder(name, metadata)
+    return DatasetBuilder(name, metadata, groups)
 
 
 class DatasetBuilder:
@@ -41,13 +45,17 @@ class DatasetBuilder:
     Args:
         name: of the dataset.
         metadata: of the dataset as a whole.
+        groups: which datums belong together.
     """
 
-    def __init__(self, name: str, metadata: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, name: str, metadata: Mapping[str, Any] | None = None, groups: str | Iterable[str] = ()
+    ) -> None:
         check_dataset_name(name)
         encode_metadata({} if metadata is None else metadata)
         self.name = name
         self.metadata = dict(metadata or {})
+        self.groups = group_names(groups) if groups != () else ()
         self._groundtruths: dict[str, GroundTruth] = {}
         self._predictions: dict[str, Prediction] = {}
         self._finalized = False
@@ -88,13 +96,16 @@ class DatasetBuilder:
 
         Raises:
             BadDataset: there is no ground truth, or predictions have no model.
+            UnknownName: no datum has a property that the groups are by.
         """
         if self._predictions and model is None:
             raise BadDataset(
                 f"dataset {self.name!r} has predictions of a model without a name: "
                 "builder.finalize(model='name')."
             )
-        dataset = Dataset.from_groundtruths(self._groundtruths.values(), self.name, self.metadata)
+        dataset = Dataset.from_groundtruths(
+            self._groundtruths.values(), self.name, self.metadata, groups=self.groups
+        )
         if model is not None:
             dataset = dataset.with_predictions(self._predictions.values(), model)
         self._finalized = True

@@ -38,6 +38,7 @@ from velour_plugin.domain.encoding.dataset_digests import (
     version_digest,
 )
 from velour_plugin.domain.encoding.digests import Digest, chosen_names
+from velour_plugin.domain.inputs.group_names import check_declared, group_names
 from velour_plugin.domain.inputs.reading import ReadingReport, note_read, reading
 from velour_plugin.domain.labels import DEFAULT_KEY, label_name
 from velour_plugin.domain.metadata import AREA_UNIT, checked_location, encode_metadata
@@ -81,9 +82,13 @@ class Dataset:
     """Likewise for its predictions. Neither is content: digests do not depend on them."""
     vocabulary: frozenset[LabelName] | None = field(default=None, repr=False)
     """The only classes that annotations may have; ``None`` where nobody closed them. No content."""
+    groups: Sequence[str] = field(default=(), repr=False)
+    """Properties whose values tell which datums belong together, as the frames of a video; ``none``
+    alone where datums are independent, empty where nobody said. No content: it changes no value."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "datums", DatumColumns.of(self.datums))
+        object.__setattr__(self, "groups", group_names(self.groups) if self.groups else ())
 
     @classmethod
     def from_groundtruths(
@@ -93,6 +98,7 @@ class Dataset:
         metadata: Mapping[str, Any] | None = None,
         labels: Iterable[LabelName] = (),
         location: Any | None = None,
+        groups: str | Iterable[str] = (),
     ) -> Dataset:
         """Make a dataset from objects.
 
@@ -103,6 +109,7 @@ class Dataset:
             labels: the classes, as (key, value) or values, even those that no datum shows: an
                 annotation of another class is refused. Empty for those that occur.
             location: where it is from: ``(latitude, longitude)``, GeoJSON, or shapely, in WGS84.
+            groups: which datums belong together; see :meth:`with_groups`.
 
         Raises:
             BadDataset: something is no ground truth, a uid occurs twice, there is no datum, or
@@ -119,7 +126,8 @@ class Dataset:
         dataset = cls.from_table(
             name, [truth.datum for truth in ordered], table, metadata, location=location
         )
-        return dataset.with_vocabulary(names) if names else dataset
+        dataset = dataset.with_vocabulary(names) if names else dataset
+        return dataset.with_groups(groups)
 
     @classmethod
     def from_arrays(
@@ -133,6 +141,7 @@ class Dataset:
         key: str = DEFAULT_KEY,
         uids: Sequence[str] | None = None,
         metadata: Sequence[Mapping[str, Any]] | None = None,
+        groups: str | Iterable[str] = (),
         strict: bool = False,
     ) -> Dataset:
         """Make a dataset for classification from arrays, as scikit-learn takes them.
@@ -150,6 +159,7 @@ class Dataset:
             key: of the labels.
             uids: ``(rows,)`` names of the datums; ``None`` numbers the rows from 0.
             metadata: of each datum; ``None`` for none.
+            groups: which datums belong together; see :meth:`with_groups`.
             strict: refuse what would be repaired, such as decision values as scores that rank.
 
         Raises:
@@ -165,7 +175,7 @@ class Dataset:
             datums, places = _rows_as_datums(len(arrays.truth), uids, metadata)
             dataset = cls.from_table(name, datums, arrays.truth_table(places))
             note_read("rows", len(dataset))
-        dataset = replace(dataset, reading=log.report)
+        dataset = replace(dataset, reading=log.report).with_groups(groups)
         if arrays.is_closed:
             dataset = dataset.with_vocabulary(arrays.names)
         if predictions is None:
@@ -186,6 +196,7 @@ class Dataset:
         model: str = "model",
         uids: Sequence[str] | None = None,
         metadata: Sequence[Mapping[str, Any]] | None = None,
+        groups: str | Iterable[str] = (),
     ) -> Dataset:
         """Make a dataset for semantic segmentation from label images, one read at a time.
 
@@ -201,6 +212,7 @@ class Dataset:
             model: whose predictions they are.
             uids: names of the datums; ``None`` numbers them from 0.
             metadata: of each datum; ``None`` for none. Height and width are added.
+            groups: which datums belong together; see :meth:`with_groups`.
 
         Raises:
             BadDataset: something is no label image, a number has no name, or there are not as many
@@ -221,7 +233,7 @@ class Dataset:
         index_of = np.argsort(order)
         datums = DatumColumns.of_uids([uids[at] for at in order], [known[at] for at in order])
         dataset = cls.from_table(name, datums, rows.table(index_of))
-        dataset = dataset.with_vocabulary(names.values())
+        dataset = dataset.with_vocabulary(names.values()).with_groups(groups)
         if predictions is None:
             return dataset
         predicted, _ = label_image_rows(predictions, uids, names, "prediction")
@@ -340,6 +352,25 @@ class Dataset:
         if self.predictions is not None:
             check_vocabulary(self.predictions, vocabulary, "prediction")
         return self._changed((*_OF_CONTENT, "_sides"), vocabulary=vocabulary)
+
+    def with_groups(self, groups: str | Iterable[str]) -> Dataset:
+        """Return this dataset with the declaration of which datums belong together.
+
+        Rankings and comparisons resample and exchange whole groups, unless a query names others.
+        What is declared is no content: the digest does not change.
+
+        Args:
+            groups: a property of datums as filters name it, such as ``video``,
+                ``metadata.site.id`` or ``location:0.5``; several, of which each combination of
+                values is a group; ``"none"`` for independent datums; nothing for no declaration.
+
+        Raises:
+            UnknownName: no datum has the property; the nearest is named.
+            InvalidInput: something is no name.
+        """
+        names = group_names(groups) if groups != () else ()
+        check_declared(names, self.datums)
+        return self._changed(_OF_CONTENT, groups=names)
 
     def with_predictions_reading(self, report: ReadingReport) -> Dataset:
         """Return this dataset with another report of how its predictions were read."""

@@ -103,7 +103,8 @@ class Certificate:
     """Everything that must agree before two evaluations may be compared.
 
     Digests name content (see :class:`velour_plugin.Dataset`); ``filter`` is canonical
-    CQL2 JSON, ``None`` for all datums; ``label_map`` lists pairs of (key, value).
+    CQL2 JSON, ``None`` for all datums; ``label_map`` lists pairs of (key, value). ``groups`` are
+    those that the dataset declared: they change no value, so evaluations may differ in them.
     """
 
     dataset: str
@@ -115,14 +116,21 @@ class Certificate:
     label_map: Sequence[Any] | None
     evaluator: str
     evaluator_version: str
+    groups: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to a dictionary that JSON can hold."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        """Convert to a dictionary that JSON can hold; groups are left out where none are."""
+        return {**self.compared, **({"groups": list(self.groups)} if self.groups else {})}
+
+    @property
+    def compared(self) -> dict[str, Any]:
+        """The fields that must agree, by name."""
+        names = (item.name for item in fields(self) if item.name != "groups")
+        return {name: getattr(self, name) for name in names}
 
     def differences(self, other: Certificate) -> dict[str, tuple[Any, Any]]:
         """Return the fields in which two certificates differ, with this one's and the other's."""
-        mine, others = self.to_dict(), other.to_dict()
+        mine, others = self.compared, other.compared
         return {
             name: (mine[name], others[name])
             for name in mine

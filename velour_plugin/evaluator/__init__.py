@@ -12,19 +12,31 @@ part                         purpose
 :class:`Explaining`          details, errors by kind, columns by datum: what reports show
 :class:`Narrowing`           other parameters, fewer labels or higher scores without a new match
 :class:`SharesOfDatums`      metrics that are shares of datums have exact intervals and tests
-:class:`Conventions`         which direction is better, bounds, how merged labels' scores combine
+:class:`Deciding`            scores that decide: thresholds can be chosen
+:class:`Conventions`         which direction is better, bounds, intervals, how merged labels' scores
+                             combine
 ===========================  ===================================================================
 """
 
 from velour_plugin.evaluator.contract import Evaluator, MetricKey, value_over
-from velour_plugin.evaluator.parts import Conventions, Explaining, Narrowing, SharesOfDatums
+from velour_plugin.evaluator.decisions import Deciding, ScoredOutcomes
+from velour_plugin.evaluator.parts import (
+    Conventions,
+    Explaining,
+    IntervalMethod,
+    Narrowing,
+    SharesOfDatums,
+)
 
 __all__ = [
     "Conventions",
+    "Deciding",
     "Evaluator",
     "Explaining",
+    "IntervalMethod",
     "MetricKey",
     "Narrowing",
+    "ScoredOutcomes",
     "SharesOfDatums",
     "value_over",
 ]

@@ -15,6 +15,7 @@ from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import UnknownName
+from velour_plugin.evaluator.decisions import Deciding
 from velour_plugin.evaluator.parts import Conventions, Explaining, Narrowing, SharesOfDatums
 
 MetricKey = tuple[str, Label | None]
@@ -24,7 +25,7 @@ _OMITTED_AT_ONCE = 50
 """Weightings in memory at the same time."""
 
 
-class Evaluator(Explaining, Narrowing, SharesOfDatums, Conventions, ABC):
+class Evaluator(Explaining, Narrowing, SharesOfDatums, Deciding, Conventions, ABC):
     """Evaluate predictions of one kind.
 
     A subclass names its task, the version of its arithmetic (a change that moves any

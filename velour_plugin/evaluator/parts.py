@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,12 @@ from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 
+IntervalMethod = Literal["BCa", "jackknife", "basic", "none"]
+"""How a metric that is no share of datums has its confidence interval."""
+
 
 class Conventions:
-    """How metrics of a task are read: direction, bounds, and merged scores.
+    """How metrics of a task are read: direction, bounds, intervals, and merged scores.
 
     Parameters that are ``stated`` are said wherever the numbers are: a reader would take these
     for something else without them.
@@ -42,6 +45,18 @@ class Conventions:
         ``None`` where it has no bound, or none is known.
         """
         return (None, None)
+
+    def interval_method(self, metric: str) -> IntervalMethod:
+        """Return the method of a metric's confidence interval, where it is no share of datums.
+
+        - ``BCa`` by default: right for all that a small change of the data changes by little,
+          such as means, ratios and means of ratios;
+        - ``jackknife`` for such metrics where a datum that counts twice misleads, as where copies
+          are each other's neighbours, and where few datums weigh much;
+        - ``basic`` for what resamples raise or lower, as interpolated precision;
+        - ``none`` for what has no interval, as distances that are never below 0.
+        """
+        return "BCa"
 
     def stated_parameters(self, ledger: Ledger) -> dict[str, Any]:
         """Return the stated parameters that a ledger was matched with, by name."""

@@ -123,15 +123,17 @@ class Question:
         """The filter, divided by what its conditions are about."""
         return split_filter(self.where)
 
-    def certificate(self, dataset: str, digests: ContentDigests) -> Certificate:
+    def certificate(
+        self, dataset: Dataset | PartitionedDataset, digests: ContentDigests
+    ) -> Certificate:
         """Make the certificate of an evaluation of a dataset's content.
 
         Args:
-            dataset: its name.
+            dataset: in memory or in partitions.
             digests: of its content.
         """
         return Certificate(
-            dataset=dataset,
+            dataset=dataset.name,
             dataset_digest=digests.dataset,
             datums_digest=digests.datums,
             groundtruth_digest=digests.groundtruth,
@@ -140,6 +142,7 @@ class Question:
             label_map=self.json_label_map,
             evaluator=self.evaluator.task,
             evaluator_version=self.evaluator.version,
+            groups=dataset.groups,
         )
 
     @property

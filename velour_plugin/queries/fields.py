@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from velour_plugin.domain.encoding.canonical import canonical_json
+from velour_plugin.domain.inputs.group_names import group_names
 from velour_plugin.domain.labels import label_name
 from velour_plugin.domain.storable_text import is_storable
 from velour_plugin.errors import BadAnnotation, InvalidInput, UnknownName
@@ -26,8 +27,6 @@ LabelName = Union[str, tuple[str, str]]
 OnMismatch = Literal["refuse", "intersect"]
 Cut = Union[str, Mapping[str, Mapping[str, Where]]]
 """How data are sliced: a property such as ``city`` or ``wind:3``, or named filters."""
-INDEPENDENT = "none"
-"""In place of groups: the datums are independent, whatever their dataset declares."""
 LEAST_SIZE = 1e-4
 """Smallest width or difference that is planned for: it takes a hundred million datums."""
 MOST_DRAWS = 100_000
@@ -64,19 +63,9 @@ def _optional_names(name: str, value: Any) -> tuple[str, ...] | None:
     return None if value is None else _some_names(name, value)
 
 
-def _groups(name: str, value: Any) -> str | tuple[str, ...] | None:
-    """Properties whose values make groups, or :data:`INDEPENDENT`; ``None`` as datasets declare."""
-    if value is None:
-        return None
-    listed = _some_names(name, value)
-    if INDEPENDENT not in listed:
-        return listed
-    if len(listed) > 1:
-        raise InvalidInput(
-            f"{name} {list(listed)!r}: {INDEPENDENT!r} stands alone, for independent datums; a "
-            f"property of this name is 'metadata.{INDEPENDENT}'."
-        )
-    return INDEPENDENT
+def _groups(_: str, value: Any) -> tuple[str, ...] | None:
+    """Names of properties whose values make groups; ``None`` as datasets declare."""
+    return None if value is None else group_names(value)
 
 
 def _experiments(name: str, value: Any) -> tuple[str, ...] | None:
@@ -144,6 +133,12 @@ def _confidence(name: str, value: Any) -> float:
     if not _is_number(value) or not 0 < value < 1:
         raise InvalidInput(f"{name} must be in (0, 1), such as 0.95; got {value!r}.")
     return float(value)
+
+
+def _optional_share(name: str, value: Any) -> float | None:
+    if value is not None and (not _is_number(value) or not 0 < value <= 1):
+        raise InvalidInput(f"{name} must be in (0, 1], such as 0.9; got {value!r}.")
+    return None if value is None else float(value)
 
 
 def _count(name: str, value: Any, least: int = 0) -> int:
@@ -240,6 +235,7 @@ Cuts = Annotated[Sequence[Cut], _cuts]
 Mismatch = Annotated[OnMismatch, _on_mismatch]
 Flag = Annotated[bool, _flag]
 Confidence = Annotated[float, _confidence]
+OptionalShare = Annotated[Union[float, None], _optional_share]
 Count = Annotated[int, _count]
 PositiveCount = Annotated[int, _positive]
 OptionalCount = Annotated[Union[int, None], _optional_count]

@@ -34,6 +34,7 @@ from velour_plugin.queries.fields import (
     OptionalLabel,
     OptionalName,
     OptionalNames,
+    OptionalShare,
     OptionalSize,
     Parameters,
     PositiveCount,
@@ -351,6 +352,42 @@ class MatchesQuery(Query["answers.Matches"]):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ThresholdQuery(Query["answers.Thresholds"]):
+    """Asks where to set the scores' thresholds; fields as for :func:`velour_plugin.threshold`."""
+
+    kind = "threshold"
+    answer_type = AnswerType("Thresholds")
+    run_fields = ("run",)
+
+    run: Name
+    precision: OptionalShare = None
+    recall: OptionalShare = None
+    f1: Flag = False
+    where: Filter = None
+    label: OptionalLabel = None
+    dataset: OptionalName = None
+    parameters: Parameters = None
+    groups: Groups = None
+    confidence: Confidence = 0.95
+    seed: Count = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.precision is not None) + (self.recall is not None) + self.f1 != 1:
+            raise InvalidInput(
+                f"precision {self.precision}, recall {self.recall}, f1 {self.f1}: a threshold is "
+                "chosen for one of them, such as precision=0.9 (--precision 0.9)."
+            )
+
+    @property
+    def goal(self) -> tuple[str, float | None]:
+        """The metric that decides, and the value to reach; ``None`` for the best of F1."""
+        if self.f1:
+            return "f1", None
+        return ("precision", self.precision) if self.recall is None else ("recall", self.recall)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RecommendQuery(Query["answers.Recommendation"]):
     """Asks which model to take for a need; fields as for :func:`velour_plugin.recommend`."""
 
@@ -419,7 +456,8 @@ def label_of(
     | CompareQuery
     | WorstQuery
     | MatchesQuery
-    | PlanQuery,
+    | PlanQuery
+    | ThresholdQuery,
 ) -> Label | None:
     """Return the class that a query is about; ``None`` for all."""
     return None if query.label is None else Label(*query.label)

@@ -16,8 +16,8 @@ of its own, as nothing is known that it shares. There are never more groups than
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,17 +25,18 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.encoding.canonical import canonical_json
+from velour_plugin.domain.inputs.group_names import INDEPENDENT, LOCATION
 from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.errors import InvalidInput, UnknownName
-from velour_plugin.queries.fields import INDEPENDENT
-from velour_plugin.ranking.slicing import cell_corners, masks, property_values
+from velour_plugin.ranking.grouping_hints import hint
+from velour_plugin.ranking.slicing import cell_names, masks, property_values
 from velour_plugin.ranking.uncertainty.bootstrap import FEW
 from velour_plugin.ranking.uncertainty.units import Units
 from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Version
 
-Asked = str | Sequence[str] | None
-"""Names of properties, :data:`INDEPENDENT`, or ``None`` for those that a dataset declares."""
+GroupNames = Sequence[str] | None
+"""Names of properties, :data:`INDEPENDENT` alone, or ``None`` for what a dataset declares."""
 Part = tuple[Version, Sequence[str]]
 """A dataset version, and uids of its datums that count, in order."""
 
@@ -81,6 +82,11 @@ class Grouping:
         """Return the number of the group of each of some datums: ``(datums,)``."""
         return np.fromiter((self.of_uid[uid] for uid in uids), np.intp, len(uids))
 
+    def values_of(self, uid: str) -> dict[str, Any] | None:
+        """Return the values of a datum's group, by property; ``None`` where it lacks one."""
+        values = self.values[self.of_uid[uid]]
+        return None if values is None else dict(zip(self.names, values, strict=True))
+
     def alone(self, uids: Sequence[str]) -> int:
         """Count the datums without a value, each a group of its own."""
         return sum(self.values[self.of_uid[uid]] is None for uid in uids)
@@ -94,13 +100,21 @@ class Groups:
         names: properties whose values make groups; empty where datums are independent.
         count: how many groups the datums that count are of.
         units: these datums, a stratum a dataset; ``None`` without groups.
+        uids: of these datums, in order.
         notes: which groups they are, and what is wrong with them.
     """
 
     names: Sequence[str] = ()
     count: int = 0
     units: Units | None = None
+    uids: Sequence[str] = ()
     notes: Sequence[str] = ()
+
+    def among(self, uids: Collection[str]) -> Units | None:
+        """Return the units of some of the datums of one dataset; ``None`` without groups."""
+        if self.units is None:
+            return None
+        return self.units.among(np.fromiter((uid in uids for uid in self.uids), bool))
 
     @property
     def of_answer(self) -> dict[str, Any]:
@@ -108,14 +122,14 @@ class Groups:
         return {"groups": self.names, "group_count": self.count if self.names else None}
 
 
-def read_groups(reader: Reader, asked: Asked, parts: Sequence[Part], draws: int) -> Groups:
+def read_groups(reader: Reader, groups: GroupNames, parts: Sequence[Part], draws: int) -> Groups:
     """Read which groups the datums of an answer are of.
 
     Metadata of datums is read only where groups are named, or declared and something is drawn.
 
     Args:
         reader: of the store.
-        asked: by a query.
+        groups: that a query names.
         parts: the datums that count, by dataset.
         draws: how many resamples or permutations there will be.
 
@@ -123,22 +137,40 @@ def read_groups(reader: Reader, asked: Asked, parts: Sequence[Part], draws: int)
         UnknownName: no datum of a dataset has a property that the query names.
         InvalidInput: a property that it names makes no groups, or one of all datums.
     """
-    if asked is None and not draws:
+    if groups is None and not draws:
         return Groups()
-    groupings = [(read_grouping(reader, version, asked), uids) for version, uids in parts]
-    return groups_of(groupings, asked)
+    groupings = [(read_grouping(reader, version, groups), uids) for version, uids in parts]
+    known = groups_of(groupings, groups)
+    if groups is not None:
+        return known
+    hints = dict.fromkeys(hint(reader, version) for version, _ in parts)
+    return replace(known, notes=(*known.notes, *filter(None, hints)))
 
 
-def groups_of(parts: Sequence[tuple[Grouping | None, Sequence[str]]], asked: Asked) -> Groups:
+def joined(of_datasets: Mapping[str, Groups]) -> Groups:
+    """Groups of several datasets that are not drawn together; notes say whose they are."""
+    datasets: dict[str, list[str]] = {}
+    for dataset, groups in of_datasets.items():
+        for note in groups.notes:
+            datasets.setdefault(note, []).append(dataset)
+    notes = [f"{', '.join(names)}: {note}" for note, names in datasets.items()]
+    return Groups(
+        tuple(dict.fromkeys(name for groups in of_datasets.values() for name in groups.names)),
+        sum(groups.count for groups in of_datasets.values()),
+        notes=notes if len(of_datasets) > 1 else [*datasets],
+    )
+
+
+def groups_of(parts: Sequence[tuple[Grouping | None, Sequence[str]]], groups: GroupNames) -> Groups:
     """Make the groups of some datums of each of several datasets.
 
     Args:
         parts: the groups of each dataset, ``None`` where its datums are independent, and uids of
             the datums that count, in order.
-        asked: by a query.
+        groups: that a query names.
 
     Raises:
-        InvalidInput: what is asked for makes one group of all datums.
+        InvalidInput: the groups that it names are one, of all datums.
     """
     known = [(grouping, uids) for grouping, uids in parts if grouping is not None]
     if not known:
@@ -147,32 +179,37 @@ def groups_of(parts: Sequence[tuple[Grouping | None, Sequence[str]]], asked: Ask
         *(np.arange(len(uids)) if of is None else of.numbers(uids) for of, uids in parts)
     )
     names = tuple(dict.fromkeys(name for grouping, _ in known for name in grouping.names))
-    if asked is not None:
+    if groups is not None:
         _refuse_one(units, names, [grouping.dataset for grouping, _ in known])
     alone = sum(grouping.alone(uids) for grouping, uids in known)
-    return Groups(names, units.count, units, tuple(_notes(units, names, alone)))
+    every = [uid for _, uids in parts for uid in uids]
+    return Groups(names, units.count, units, every, tuple(_notes(units, names, alone)))
 
 
-def read_grouping(reader: Reader, version: Version, asked: Asked) -> Grouping | None:
-    """Read the groups of a version's datums; ``None`` where they are independent.
+def read_grouping(reader: Reader, version: Version, groups: GroupNames) -> Grouping | None:
+    """Read the groups of a version's datums: those that a query names, else the declared ones.
+
+    Returns:
+        ``None`` where the datums are independent.
 
     Raises:
         UnknownName: no datum has one of the properties; the nearest is named.
         InvalidInput: a property makes no groups of that kind.
     """
-    if asked is None or asked == INDEPENDENT:
+    names = version.groups if groups is None else groups
+    if not names or INDEPENDENT in names:
         return None
-    return Grouping.of(reader.datums(version), asked, version.dataset)
+    return Grouping.of(reader.datums(version), names, version.dataset)
 
 
 def _values(datums: Sequence[Datum], name: str, dataset: str) -> list[Any]:
     """Value of a property, or name of a slice, of each datum; ``None`` where it has none."""
     base, _, way = name.partition(":")
-    if base == "location":
-        corners = cell_corners(datums, name)
-        if not any(corners):
+    if base == LOCATION:
+        cells = cell_names(datums, name)
+        if not any(cells):
             raise UnknownName("property", base, {key for datum in datums for key in datum.metadata})
-        return list(corners)
+        return list(cells)
     if not way:
         return property_values(datums, name)
     values: list[Any] = [None] * len(datums)
@@ -206,11 +243,11 @@ def _notes(units: Units, names: Sequence[str], alone: int) -> list[str]:
     lone = "1 datum has" if alone == 1 else f"{alone:,} datums have"
     notes = [f"{lone} no {by}: each is a group of its own."] if alone else []
     if units.are_datums and not alone:
-        return [f"Every datum has a {by} of its own: the groups change nothing."]
+        return [f"Every datum has its own {by}: the groups change nothing."]
     groups = "1 group is" if units.count == 1 else f"{units.count} groups are"
     few = f"{groups} too few to say how sure this is: at least {FEW} are."
     return [
-        f"Datums are drawn in whole groups by {by}: {datums:,} in {units.count:,}.",
+        f"Datums of one {by} stay together: {datums:,} datums in {units.count:,} groups.",
         *notes,
         *([few] if units.count < FEW else ()),
     ]

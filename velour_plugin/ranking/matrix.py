@@ -21,10 +21,9 @@ from velour_plugin.ranking.candidates.folding import RowNames, folding_notes
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.newest import Chosen
 from velour_plugin.ranking.defaults import named_metric
-from velour_plugin.ranking.grouping import Groups
+from velour_plugin.ranking.grouping import joined
 from velour_plugin.ranking.matrix_columns import Column, choose_on, columns_of
 from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
-from velour_plugin.ranking.uncertainty.units import Units
 from velour_plugin.store.protocol import Snapshot
 from velour_plugin.store.values import Candidate
 
@@ -48,7 +47,7 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
         for column in columns_of(access, query, dataset, each, reason, row_name)
     ]
     _check_comparable(query, columns, access)
-    groups = _groups(columns)
+    groups = joined({column.dataset: column.groups for column in columns})
     models = _models(query, columns)
     cells = _cells(reader, query, access, columns, models)
     names = {item.model for column in columns for item, _ in column.items.values()}
@@ -64,16 +63,6 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
         rows=rows,
         notes=(*access.notes, *_run_notes(chosen), *groups.notes, *_notes(rows)),
         **groups.of_answer,
-    )
-
-
-def _groups(columns: Sequence[Column]) -> Groups:
-    """Groups of all datasets together; notes say whose they are."""
-    known = {column.dataset: column.groups for column in columns if column.groups.names}
-    return Groups(
-        tuple(dict.fromkeys(name for groups in known.values() for name in groups.names)),
-        sum(groups.count for groups in known.values()),
-        notes=[f"{name}: {note}" for name, groups in known.items() for note in groups.notes],
     )
 
 
@@ -152,15 +141,15 @@ def _measured(
 ) -> Cell:
     evaluator = installed().evaluator(item.task)
     subject = (evaluator, ledger, mask)
-    uids = [*compress(ledger.datums, mask)]
     measured = measure_resampled(
         subject,
         metric_of(query),
         label_of(query),
-        units=None if column.grouping is None else Units.of_groups(column.grouping.numbers(uids)),
+        units=column.groups.among(frozenset(compress(ledger.datums, mask))),
         resamples=query.resamples,
         seed=query.seed,
     )
+    interval = measured.interval(query.confidence, evaluator.bounds(metric_of(query)))
     return Cell(
         model=model,
         column=column.name,
@@ -169,10 +158,12 @@ def _measured(
         slice=column.slice,
         datums=measured.datums,
         value=measured.value,
-        interval=measured.interval(query.confidence, evaluator.bounds(metric_of(query))),
+        interval=None if interval is None else interval.ends,
         evaluation_id=item.evaluation_id,
         reason=measured.reason,
         command=None,
+        interval_method=None if interval is None else interval.method,
+        rough=None if interval is None else interval.rough,
     )
 
 

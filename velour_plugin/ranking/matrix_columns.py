@@ -16,7 +16,7 @@ from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.metric_lookup import metric_names
 from velour_plugin.ranking.candidates.newest import Choice, Chosen, choose_candidates
 from velour_plugin.ranking.candidates.selection import select_datums
-from velour_plugin.ranking.grouping import Grouping, Groups, groups_of, read_grouping
+from velour_plugin.ranking.grouping import Groups, read_groups
 from velour_plugin.ranking.slicing import cut_name, masks
 from velour_plugin.store.values import Candidate, DatumSelection, Version
 
@@ -33,8 +33,7 @@ class Column:
         items: the evaluation of each model, and the datums that count of it.
         reason: why there are none.
         fillable: whether evaluating the dataset would help.
-        grouping: of the dataset's datums; ``None`` where they are independent.
-        groups: of those that count.
+        groups: of the dataset's datums that count, sliced or not.
     """
 
     name: str
@@ -44,7 +43,6 @@ class Column:
     items: Mapping[str, tuple[Candidate, DatumSelection]]
     reason: str | None = None
     fillable: bool = True
-    grouping: Grouping | None = None
     groups: Groups = field(default_factory=Groups)
 
 
@@ -106,12 +104,9 @@ def columns_of(
 
 def _grouped(access: LedgerAccess, query: MatrixQuery, column: Column) -> Column:
     """A column with the groups of its datums, where intervals are drawn or groups are named."""
-    if query.groups is None and not query.resamples:
-        return column
     item, selected = next(iter(column.items.values()))
-    grouping = read_grouping(access.reader, item.version, query.groups)
-    groups = groups_of([(grouping, selected.uids)], query.groups)
-    return replace(column, grouping=grouping, groups=groups)
+    part = (item.version, selected.uids)
+    return replace(column, groups=read_groups(access.reader, query.groups, [part], query.resamples))
 
 
 def _with_way_out(error: VelourError) -> str:

@@ -195,7 +195,11 @@ class Ranking:
         known = sorted((m.value for m in measured if m.value is not None), reverse=not lower)
         ranks = {value: 1 + place for place, value in reversed([*enumerate(known)])}
         bounds = self.competitors.all[0].evaluator.bounds(self.metric)
-        sure = Uncertainty(measured, bounds, lower, self.query.confidence)
+        units = self._units
+        sure = Uncertainty(
+            measured, bounds, lower, self.query.confidence, units.count if units else 0
+        )
+        intervals = [sure.interval(index) for index in range(len(kept))]
         rows = [
             LeaderboardRow(
                 rank=None if row.value is None else ranks[row.value],
@@ -206,13 +210,15 @@ class Ranking:
                 datums=row.measured.datums,
                 evaluation_id=row.competitor.evaluation_id,
                 reason=row.measured.reason,
-                interval=sure.interval(index),
+                interval=None if interval is None else interval.ends,
                 rank_interval=sure.rank_interval(index),
                 p_best=sure.p_best(index),
                 tied_with_best=sure.tied_with_best(index),
                 columns=row.values,
+                interval_method=None if interval is None else interval.method,
+                rough=None if interval is None else interval.rough,
             )
-            for index, row in enumerate(kept)
+            for index, (row, interval) in enumerate(zip(kept, intervals, strict=True))
         ]
         return sorted(rows, key=lambda row: (row.rank or len(rows) + 1, row.model, row.run or ""))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import compress
+from typing import Any
 
 import numpy as np
 
 from velour_plugin.answers import DatumImpact, Slice, Slices, Worst
+from velour_plugin.answers.slices import metadata_text
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.labels import label_text
 from velour_plugin.evaluator import value_over
@@ -17,8 +19,15 @@ from velour_plugin.queries.fields import Cut
 from velour_plugin.queries.query import SliceQuery, WorstQuery, label_of
 from velour_plugin.ranking.candidates.datum_predictions import select_in_run
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run, metric_of_run
-from velour_plugin.ranking.datum_costs import datum_costs
-from velour_plugin.ranking.grouping import Asked, Groups, read_groups
+from velour_plugin.ranking.datum_costs import datum_costs, group_costs
+from velour_plugin.ranking.grouping import (
+    Grouping,
+    GroupNames,
+    Groups,
+    groups_of,
+    read_grouping,
+    read_groups,
+)
 from velour_plugin.ranking.slicing import Mask, cut_name, masks
 from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
 from velour_plugin.store.protocol import Reader, Snapshot
@@ -41,18 +50,25 @@ def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
     rows = []
     for by, part, mask in track(parts, len(parts), f"slicing {metric}"):
         subject = (run.evaluator, run.ledger, mask)
-        units = None if groups.units is None else groups.units.among(mask[run.selected])
         measured = measure_resampled(
-            subject, metric, label, units=units, resamples=query.resamples, seed=query.seed
+            subject,
+            metric,
+            label,
+            units=groups.among(frozenset(compress(run.ledger.datums, mask))),
+            resamples=query.resamples,
+            seed=query.seed,
         )
+        interval = measured.interval(query.confidence, bounds)
         rows.append(
             Slice(
                 by,
                 part,
                 measured.datums,
                 measured.value,
-                measured.interval(query.confidence, bounds),
+                None if interval is None else interval.ends,
                 None if measured.value is None or whole is None else measured.value - whole,
+                None if interval is None else interval.method,
+                None if interval is None else interval.rough,
             )
         )
     shown = "undefined" if whole is None else f"{whole:.4f}"
@@ -65,26 +81,48 @@ def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
 
 
 def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
-    """Find the datums without which a run would do best: those that cost most."""
+    """Find the datums, or the groups that the query names, without which a run would do best."""
     run = find_run(reader, query.run, query.where, query.dataset)
     label = label_of(query)
     metric = metric_of_run(reader, run, query.metric, label)
+    uids = [*compress(run.ledger.datums, run.selected)]
     metadata = {datum.uid: datum.metadata for datum in reader.datums(run.candidate.version)}
+    # what is declared is about chance: whoever looks for bad images finds them one by one
+    grouping = query.groups and read_grouping(reader, run.candidate.version, query.groups)
     reader.release()
-    indices = np.flatnonzero(run.selected)
-    costs = datum_costs(run.evaluator, run.ledger, (metric, label), run.selected, indices)
+    subject = (run.evaluator, run.ledger, (metric, label), run.selected)
+    groups = groups_of([(grouping or None, uids)], query.groups)
+    if groups.units is None:
+        costs = datum_costs(*subject, np.flatnonzero(run.selected))
+        firsts, sizes = np.arange(len(uids)), np.ones(len(uids), int)
+    else:
+        costs = group_costs(*subject, groups.units)
+        _, firsts, sizes = np.unique(groups.units.of_datum, return_index=True, return_counts=True)
     order = np.argsort(-costs, kind="stable")
     order = order[costs[order] > 0][: query.n]
-    uids = [run.ledger.datums[index] for index in indices[order]]
     rows = [
-        DatumImpact(uid, float(cost), dict(metadata[uid]))
-        for uid, cost in zip(uids, costs[order], strict=True)
+        _impact(uids[firsts[at]], costs[at], sizes[at], metadata, grouping or None) for at in order
     ]
     about = "" if label is None else f" of {label_text(label)}"
     title = f"what costs {run.name} most {metric}{about} on {run.dataset}"
-    fewer = f"Only {len(rows)} of {len(indices)} selected datums cost it {metric}."
-    notes = [*run.notes, *([fewer] if len(rows) < min(query.n, len(indices)) else [])]
-    return Worst(title=title, rows=rows, notes=notes)
+    kind = "groups" if groups.names else "selected datums"
+    fewer = f"Only {len(rows)} of {len(costs)} {kind} cost it {metric}."
+    notes = [*run.notes, *([fewer] if len(rows) < min(query.n, len(costs)) else [])]
+    return Worst(title=title, rows=rows, notes=notes, **groups.of_answer)
+
+
+def _impact(
+    uid: str,
+    cost: float,
+    datums: int,
+    metadata: Mapping[str, Mapping[str, Any]],
+    grouping: Grouping | None,
+) -> DatumImpact:
+    """What a datum costs, or the group that it is of; one without a group is named itself."""
+    values = None if grouping is None else grouping.values_of(uid)
+    if values is None:
+        return DatumImpact(uid, float(cost), dict(metadata[uid]))
+    return DatumImpact(metadata_text(values), float(cost), values, int(datums))
 
 
 def _mask(reader: Reader, run: EvaluatedLedger, where: Where) -> Mask:
@@ -92,15 +130,15 @@ def _mask(reader: Reader, run: EvaluatedLedger, where: Where) -> Mask:
     return selection.mask(run.ledger.datums) & run.selected
 
 
-def groups_of_run(reader: Reader, run: EvaluatedLedger, asked: Asked, draws: int) -> Groups:
+def groups_of_run(reader: Reader, run: EvaluatedLedger, groups: GroupNames, draws: int) -> Groups:
     """Return the groups of a run's selected datums, in the order of its ledger.
 
     Raises:
-        UnknownName: no datum has a property that is asked for.
-        InvalidInput: it makes no groups.
+        UnknownName: no datum has a property that the query names.
+        InvalidInput: the groups that it names are one.
     """
     uids = [*compress(run.ledger.datums, run.selected)]
-    return read_groups(reader, asked, [(run.candidate.version, uids)], draws)
+    return read_groups(reader, groups, [(run.candidate.version, uids)], draws)
 
 
 def cut_masks(reader: Reader, run: EvaluatedLedger, cut: Cut) -> list[tuple[str, Mask]]:

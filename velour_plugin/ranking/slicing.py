@@ -144,8 +144,8 @@ def _moments(values: Sequence[Any], cut: str, way: str) -> dict[str, Mask]:
     return {known: np.array([name == known for name in names]) for known in distinct}
 
 
-def cell_corners(datums: Sequence[Datum], cut: str) -> list[tuple[float, float] | None]:
-    """Return the south-western corner of each datum's cell, in degrees; ``None`` without location.
+def cell_names(datums: Sequence[Datum], cut: str) -> list[str | None]:
+    """Return the name of each datum's cell; ``None`` where it has no location.
 
     Args:
         datums: by the centres of their locations.
@@ -155,18 +155,28 @@ def cell_corners(datums: Sequence[Datum], cut: str) -> list[tuple[float, float] 
         InvalidInput: cells have no such size.
     """
     size = _cell_size(cut)
+    corners = _corners(datums, size)
+    return [None if corner is None else _cell_name(corner, size) for corner in corners]
+
+
+def _cells(datums: Sequence[Datum], cut: str) -> dict[str, Mask]:
+    size = _cell_size(cut)
+    corners = _corners(datums, size)
+    return {
+        _cell_name(corner, size): np.array([each == corner for each in corners])
+        for corner in sorted({corner for corner in corners if corner is not None})
+    }
+
+
+def _corners(datums: Sequence[Datum], size: float) -> list[tuple[float, float] | None]:
+    """The south-western corner of each datum's cell, in degrees."""
     centres = [None if d.location is None else d.location.centroid for d in datums]
     return [None if c is None else (c.y // size * size, c.x // size * size) for c in centres]
 
 
-def _cells(datums: Sequence[Datum], cut: str) -> dict[str, Mask]:
-    size, corners = _cell_size(cut), cell_corners(datums, cut)
-    return {
-        f"{south:g} to {south + size:g} N, {west:g} to {west + size:g} E": np.array(
-            [corner == (south, west) for corner in corners]
-        )
-        for south, west in sorted({corner for corner in corners if corner is not None})
-    }
+def _cell_name(corner: tuple[float, float], size: float) -> str:
+    south, west = corner
+    return f"{south:g} to {south + size:g} N, {west:g} to {west + size:g} E"
 
 
 def _cell_size(cut: str) -> float:

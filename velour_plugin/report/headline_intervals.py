@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import Evaluator
-from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measurement
+from velour_plugin.ranking.uncertainty.bootstrap import FEW, measure_together
 from velour_plugin.ranking.uncertainty.units import Units
 
 CONFIDENCE, RESAMPLES, SEED = 0.95, 1000, 0
@@ -40,26 +39,12 @@ def headline_intervals(
     keys = [(name, None) for name, value in evaluation.headline.items() if value is not None]
     if count < FEW or ledger_rows(ledger) > ROWS or not keys:
         return {}
-    weights = Units.of_datums(count).weights(RESAMPLES, SEED)
-    blocks = np.split(weights, range(_AT_ONCE, RESAMPLES, _AT_ONCE))
-    replicates = np.concatenate([evaluator.values(ledger, keys, block) for block in blocks])
+    units = Units.of_datums(count)
+    weights = np.split(units.weights(RESAMPLES, SEED), range(_AT_ONCE, RESAMPLES, _AT_ONCE))
+    subject = (evaluator, ledger, np.ones(count, bool))
+    measured = measure_together(subject, keys, weights=weights, units=units)
     intervals = {
-        name: _measured(evaluation, evaluator, name, replicates[:, index]).interval(
-            CONFIDENCE, evaluator.bounds(name)
-        )
-        for index, (name, _) in enumerate(keys)
+        name: each.interval(CONFIDENCE, evaluator.bounds(name))
+        for (name, _), each in zip(keys, measured, strict=True)
     }
-    return {name: interval for name, interval in intervals.items() if interval is not None}
-
-
-def _measured(
-    evaluation: Evaluation, evaluator: Evaluator, name: str, replicates: NDArray[np.float64]
-) -> Measurement:
-    """One metric under resamples; with how many datums are right where it is a share of them."""
-    ledger = evaluation.ledger
-    outcomes = evaluator.outcomes(ledger, name, None)
-    share = None
-    if outcomes is not None:
-        right, tried = outcomes
-        share = int((right & tried).sum()), int(tried.sum())
-    return Measurement(evaluation.headline[name], len(ledger.datums), replicates, share=share)
+    return {name: each.ends for name, each in intervals.items() if each is not None}

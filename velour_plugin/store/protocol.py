@@ -71,8 +71,13 @@ class Reader(Protocol):
         Many queries may share it: its columns cannot be written to.
         """
 
-    def datums(self, version: Version) -> list[Datum]:
-        """Return the datums of a version with their metadata and locations, in order."""
+    def datums(self, version: Version, ends: int | None = None) -> list[Datum]:
+        """Return the datums of a version with their metadata and locations, in order.
+
+        Args:
+            version: of a dataset.
+            ends: only so many from its beginning and its end; ``None`` for all.
+        """
 
     def datum_digests(self, version: Version) -> Mapping[str, str]:
         """Return the digest of each datum of a version together with its ground truth, by uid."""

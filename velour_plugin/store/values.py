@@ -29,6 +29,7 @@ class Version:
         digest: of the content.
         properties: names of its datums' metadata.
         datums: their number.
+        groups: properties whose values tell which datums belong together, as declared last.
         is_new: whether the call that returned it stored it; ``False`` for content stored before.
     """
 
@@ -38,6 +39,7 @@ class Version:
     digest: str
     properties: Sequence[str]
     datums: int
+    groups: Sequence[str] = field(default=(), compare=False)
     is_new: bool = field(default=False, compare=False)
 
 

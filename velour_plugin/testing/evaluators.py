@@ -31,7 +31,7 @@ from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import UnknownName
-from velour_plugin.evaluator import Evaluator
+from velour_plugin.evaluator import Evaluator, ScoredOutcomes
 from velour_plugin.filters import parse_filter, split_filter
 from velour_plugin.filters.reduce import reduced
 from velour_plugin.filters.row_filter import matching_labels
@@ -283,6 +283,19 @@ class EvaluatorContract:
             assert metric.value == (None if share is None else pytest.approx(share))
 
     @seeds
+    def test_decisions_stay_when_other_datums_go(self, seed: int) -> None:
+        dataset = self.dataset(seed)
+        ledger = self.match(dataset)
+        chosen = np.random.default_rng(seed).random(len(dataset)) < 0.6
+        chosen[0] = True
+        whole = self.evaluator.scored_outcomes(ledger)
+        alone = self.match(dataset.subset(chosen))
+        part = self.evaluator.scored_outcomes(alone)
+        if whole is not None and part is not None:
+            assert (whole.score > 0).all()
+            assert _named(whole, ledger, chosen) == _named(part, alone, np.ones(chosen.sum(), bool))
+
+    @seeds
     def test_weights_are_copies_of_datums(self, seed: int) -> None:
         dataset = self.dataset(seed)
         weights = np.random.default_rng(seed).integers(0, 4, len(dataset))
@@ -325,6 +338,26 @@ class EvaluatorContract:
             else item
             for item in answers
         ]
+
+
+def _named(
+    outcomes: ScoredOutcomes, ledger: Ledger, chosen: NDArray[np.bool_]
+) -> tuple[list[Any], list[Any]]:
+    """Decisions and truths on some datums, by the names of datums and labels, sorted."""
+    made, true = chosen[outcomes.datum], chosen[outcomes.truth_datum]
+    decisions = zip(
+        (ledger.datums[datum] for datum in outcomes.datum[made]),
+        (ledger.labels[label] for label in outcomes.label[made]),
+        outcomes.score[made].tolist(),
+        outcomes.right[made].tolist(),
+        strict=True,
+    )
+    truths = zip(
+        (ledger.datums[datum] for datum in outcomes.truth_datum[true]),
+        (ledger.labels[label] for label in outcomes.truth_label[true]),
+        strict=True,
+    )
+    return sorted(decisions), sorted(truths)
 
 
 def as_json(metric: Metric) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from velour_plugin.queries.query import (
     Query,
     RankQuery,
     SliceQuery,
+    ThresholdQuery,
     WorstQuery,
 )
 from velour_plugin.store import RunState, Store
@@ -115,6 +116,34 @@ class StoreContract:
         difference = store.diff("fires", 1, 2)
         assert (difference.changed, difference.unchanged) == (("2",), 5)
         assert len(store.datum_digests(version)) == 6
+
+    def test_declared_groups_are_kept_and_are_no_content(self, store: Store) -> None:
+        plain = store.save_dataset(fires())
+        declared = store.save_dataset(fires().with_groups("hour"))
+        assert (plain.number, plain.groups) == (1, ())
+        assert (declared.number, declared.digest) == (1, plain.digest)
+        assert declared.groups == ("hour",)
+        store.save_dataset(fires())  # who says nothing takes nothing back
+        (version,) = store.versions("fires")
+        assert version.groups == ("hour",)
+        assert store.load_dataset("fires").groups == ("hour",)
+        addition = velour.Dataset.from_groundtruths([truth_of("2", 2)], "fires")
+        assert store.add_datums(addition).groups == ("hour",)
+
+    def test_declared_groups_are_resampled_unless_others_are_named(self, store: Store) -> None:
+        before = self.save(store, fires(["2", "10"]))
+        after = self.save(store, fires(["2", "10", "a"], "other").with_groups("location:1"))
+        (first, second) = store.candidates("fires")
+        assert first.version.groups == second.version.groups == ("location:1",)
+        assert {tuple(item.certificate.groups) for item in (first, second)} == {
+            (),
+            ("location:1",),
+        }
+        assert not before.certificate.differences(after.certificate)
+        for groups, expected in ((None, ("location:1",)), ("none", ()), ("hour", ("hour",))):
+            board = velour.rank("mAP", "fires", groups=groups, resamples=20, store=store)
+            assert tuple(board.groups) == expected
+            assert board.group_count == (6 if expected else None)
 
     def test_what_does_not_exist_is_named(self, store: Store) -> None:
         store.save_dataset(fires())
@@ -340,6 +369,7 @@ class StoreContract:
             PlanQuery(run="first", against="second", metric="mAR_100", detect=0.1, resamples=20),
             WorstQuery(run="first"),
             MatchesQuery(run="first", n=3),
+            ThresholdQuery(run="first", f1=True),
         ]
         for query in queries:
             answer = store.ask(query)

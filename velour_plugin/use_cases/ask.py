@@ -15,6 +15,7 @@ from velour_plugin.queries.query import (
     RankQuery,
     RecommendQuery,
     SliceQuery,
+    ThresholdQuery,
     WorstQuery,
 )
 from velour_plugin.ranking import cache_key, read_answer
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         Plan,
         Recommendation,
         Slices,
+        Thresholds,
         Worst,
     )
     from velour_plugin.domain.evaluation import Evaluation
@@ -376,11 +378,14 @@ def worst(
     where: Where = None,
     label: LabelName | None = None,
     dataset: str | None = None,
+    groups: str | Sequence[str] | None = None,
     store: Store | str | None = None,
 ) -> Worst:
     """Find the datums without which a run would do best: those that cost most.
 
-    The cost of a datum is what the metric gains when it is left out.
+    The cost of a datum is what the metric gains when it is left out; where groups are named, whole
+    groups are left out, such as all frames of a video. Groups that a dataset declares are not
+    taken: they tell what is chance, and no cost is.
 
     Args:
         run: a run's id or name, a model's name, or an evaluation's id.
@@ -389,12 +394,16 @@ def worst(
         where: only these datums are looked at.
         label: the class that the metric is about.
         dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        groups: a property such as ``video``, or several, whose values make the rows.
         store: an open store or its URL; ``None`` for the default store.
 
     Raises:
         UnknownName: there is no such run, property or metric.
+        InvalidInput: all selected datums are one group.
     """
-    query = WorstQuery(run=run, metric=metric, where=where, label=label, n=n, dataset=dataset)
+    query = WorstQuery(
+        run=run, metric=metric, where=where, label=label, n=n, dataset=dataset, groups=groups
+    )
     return _ask(query, store)
 
 
@@ -451,6 +460,66 @@ def matches(
         from velour_plugin.ranking.match_rows import matches_in_memory
 
         return matches_in_memory(run, query)
+    return _ask(query, store)
+
+
+def threshold(
+    run: str,
+    *,
+    precision: float | None = None,
+    recall: float | None = None,
+    f1: bool = False,
+    where: Where = None,
+    label: LabelName | None = None,
+    dataset: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    groups: str | Sequence[str] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    store: Store | str | None = None,
+) -> Thresholds:
+    """Choose the score from which on predictions are taken, for each class.
+
+    A threshold is chosen on all selected datums, and looks better on them than it is. So its
+    precision, recall and F1 are those of tenths of the datums, each at the threshold that the
+    other nine choose, and the intervals allow for the choice. Of detections, the score decides
+    whether they count; in classification, whether a datum has the class, against the rest.
+
+    Args:
+        run: a run's id or name, a model's name, or an evaluation's id.
+        precision: take the lowest threshold with this precision or more, in (0, 1].
+        recall: take the highest threshold with this recall or more, in (0, 1].
+        f1: take the threshold with the best F1. One of the three is given.
+        where: only these datums, labels, scores and annotations count.
+        label: only this class.
+        dataset: that it was evaluated on; the one of its newest evaluation when left out.
+        parameters: of the task, in place of those that it was evaluated with, such as
+            ``{"iou_threshold": 0.75}``.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video: ``video``, ``location:0.5``; or several. Whole groups are in one tenth;
+            ``"none"`` takes datums for independent, ``None`` as their dataset declares.
+        confidence: of the intervals.
+        seed: of the tenths.
+        store: an open store or its URL; ``None`` for the default store.
+
+    Raises:
+        UnknownName: there is no such run, label, property or parameter.
+        InvalidInput: the predictions have no scores, or not one of ``precision``, ``recall`` and
+            ``f1`` is given.
+    """
+    query = ThresholdQuery(
+        run=run,
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        where=where,
+        label=label,
+        dataset=dataset,
+        parameters=parameters,
+        groups=groups,
+        confidence=confidence,
+        seed=seed,
+    )
     return _ask(query, store)
 
 

@@ -124,7 +124,7 @@ def evaluate_question(
     _check_predicted(dataset)
     question = question.on(dataset)
     if isinstance(dataset, Dataset):
-        certificate = question.certificate(dataset.name, dataset.content_digests)
+        certificate = question.certificate(dataset, dataset.content_digests)
         known = _stored(store, certificate, dataset, run)
         if known is not None:
             if question.evaluator.compares_classes:  # as when it was matched
@@ -158,7 +158,7 @@ def compute(
     return Evaluation(
         question.evaluator.task,
         str(dataset.model),
-        later(lambda: question.certificate(dataset.name, digests())),
+        later(lambda: question.certificate(dataset, digests())),
         later(lambda: digests().predictions),
         Metrics(question.evaluator.measure(ledger), partial(question.evaluator.details, ledger)),
         ledger,

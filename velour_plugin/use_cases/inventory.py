@@ -212,4 +212,5 @@ def _model_entry(name: str, model: Model | None, items: Sequence[Candidate]) -> 
 
 def _version_entry(version: Version, count: int) -> Entry:
     names = ("dataset", "number", "digest", "datums", "properties")
-    return {**{name: getattr(version, name) for name in names}, "evaluations": count}
+    known = {name: getattr(version, name) for name in names}
+    return {**known, "groups": list(version.groups), "evaluations": count}

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_evaluators import by_datum
+from velour_evaluators import by_datum, scored_outcomes
 from velour_evaluators.classification.axis import Axis, axes_of
 from velour_evaluators.classification.details import detail_metrics
 from velour_evaluators.classification.ledger import concatenated, write_ledger
@@ -23,7 +23,13 @@ from velour_evaluators.kernels.native import library
 from velour_evaluators.kernels.sums import bounds_of
 from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
 from velour_plugin.errors import InvalidInput
-from velour_plugin.plugin import LabelName, MetricKey, class_text
+from velour_plugin.plugin import (
+    IntervalMethod,
+    LabelName,
+    MetricKey,
+    ScoredOutcomes,
+    class_text,
+)
 
 DEFAULTS: Mapping[str, Any] = {
     "top_k": 5,
@@ -170,6 +176,10 @@ class ImageClassification(Evaluator):
         name = None if label is None else label.name
         return outcomes_of(_axis_of(axes, metric, label), metric, name) if axes else None
 
+    def scored_outcomes(self, ledger: Ledger) -> ScoredOutcomes | None:
+        """Return every label that scores, each against the rest; ``None`` without scores."""
+        return scored_outcomes.of_classification(ledger)
+
     def support(self, ledger: Ledger) -> dict[LabelName, NDArray[np.intp]]:
         """Return the rising indices of the datums that show each label."""
         truths = ledger.tables["truths"]
@@ -181,6 +191,10 @@ class ImageClassification(Evaluator):
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
         """Return the lowest and highest value that a metric can have; ``None`` for no bound."""
         return _BOUNDS.get(metric.rpartition("/")[2], (0.0, 1.0))
+
+    def interval_method(self, metric: str) -> IntervalMethod:
+        """Return the jackknife of what ranks scores, none of ``ece``, which resamples raise."""
+        return _INTERVALS.get(metric.rpartition("/")[2], "BCa")
 
     def concatenate(self, ledgers: Sequence[Ledger]) -> Ledger:
         """Concatenate ledgers of disjoint datums: the ledger of all their datums.
@@ -204,6 +218,13 @@ _BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
     "cohen_kappa": (-1.0, 1.0),
     "missing_predictions": (0.0, None),
     "support": (0.0, None),
+}
+
+_INTERVALS: Mapping[str, IntervalMethod] = {
+    "roc_auc": "jackknife",
+    "average_precision": "jackknife",
+    "average_precision_macro": "jackknife",
+    "ece": "none",
 }
 
 

@@ -16,7 +16,13 @@ from velour_evaluators.kernels.native import library
 from velour_evaluators.regions import Form, refuse_boxes_alone
 from velour_plugin import Dataset, Evaluator, Ledger, Metric
 from velour_plugin.errors import BadDataset
-from velour_plugin.plugin import AREA_UNIT, PIXELS, MetricKey
+from velour_plugin.plugin import (
+    AREA_UNIT,
+    PIXELS,
+    IntervalMethod,
+    MetricKey,
+    ScoredOutcomes,
+)
 
 
 class ObjectDetection(Evaluator):
@@ -58,6 +64,10 @@ class ObjectDetection(Evaluator):
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
         """Return 0 and 1: every metric is a share."""
         return (0.0, 1.0)
+
+    def interval_method(self, metric: str) -> IntervalMethod:
+        """Return the basic bootstrap for average precision, which resamples raise; else BCa."""
+        return "basic" if "AP" in metric.rpartition("/")[2] else "BCa"
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Match every detection with ground truth, in all area ranges and at all IoU thresholds."""
@@ -146,6 +156,12 @@ class ObjectDetection(Evaluator):
         from velour_evaluators.detection.errors.matches import matches_of
 
         return matches_of(ledger)
+
+    def scored_outcomes(self, ledger: Ledger) -> ScoredOutcomes:
+        """Return the detections that count, right where they match at the IoU threshold."""
+        from velour_evaluators import scored_outcomes
+
+        return scored_outcomes.of_detection(ledger)
 
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
         """Return F1, false positives and false negatives of each image, at both thresholds."""

@@ -26,6 +26,7 @@ from velour_evaluators.embedding.kernels.retrieval import (
 )
 from velour_plugin import AnnotationTable, Dataset, Evaluator, Ledger, Metric
 from velour_plugin.errors import BadDataset, InvalidInput, UnknownName
+from velour_plugin.plugin import IntervalMethod
 
 _DISTANCES = ("cosine", "euclidean")
 _ROLES = {"candidate": 0, "query": 1}
@@ -74,6 +75,10 @@ class EmbeddingEvaluator(Evaluator):
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
         """Return 0 and 1: every metric is a share."""
         return (0.0, 1.0)
+
+    def interval_method(self, metric: str) -> IntervalMethod:
+        """Return the jackknife: in resamples, copies of a datum are each other's nearest."""
+        return "jackknife"
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Return a ledger of the vectors with their labels and roles."""

@@ -39,7 +39,7 @@ from velour_evaluators.semantic.scores import (
 )
 from velour_plugin import Dataset, Evaluator, Label, Ledger, Metric
 from velour_plugin.errors import BadAnnotation, BadDataset, InvalidInput, UnknownName
-from velour_plugin.plugin import DEFAULT_KEY, LabelName, MetricKey
+from velour_plugin.plugin import DEFAULT_KEY, IntervalMethod, LabelName, MetricKey
 
 
 class SemanticSegmentation(Evaluator):
@@ -73,6 +73,10 @@ class SemanticSegmentation(Evaluator):
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
         """Return 0 and 1: every metric is a share."""
         return (0.0, 1.0)
+
+    def interval_method(self, metric: str) -> IntervalMethod:
+        """Return the jackknife: objects differ much in size, and few of them weigh most."""
+        return "jackknife"
 
     def check_labels(self, parameters: Mapping[str, Any], labels: Collection[LabelName]) -> None:
         """Refuse a label to ignore that is none; without any label there is nothing to ignore.

@@ -39,7 +39,7 @@ def differences(
     for candidate, name in zip(candidates, unique_names(candidates), strict=True):
         decorative = installed().evaluator(candidate.task).decorative
         certificate = access.certificate(candidate) if access else candidate.certificate
-        for field, value in _flat(certificate.to_dict(), decorative).items():
+        for field, value in _flat(certificate.compared, decorative).items():
             by_value = runs_by_value.setdefault(field, {})
             by_value.setdefault(canonical_json(value), []).append(name)
     total = len(candidates)

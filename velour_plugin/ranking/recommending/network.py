@@ -101,7 +101,7 @@ class Network:
                 self.metric,
                 None,
                 weights=weights,
-                is_grouped=not self._units.are_datums,
+                units=self._units.among(self._chosen(datasets)),
             )
             for datasets, subjects in steps
             for weights in [self._weights(datasets)]

@@ -22,6 +22,7 @@ from velour_plugin.ranking.candidates.comparability import (
 from velour_plugin.ranking.candidates.folding import folding_notes
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.defaults import named_metric
+from velour_plugin.ranking.grouping import joined
 from velour_plugin.ranking.rank_runs import Ranking
 from velour_plugin.ranking.recommending.network import Network
 from velour_plugin.ranking.recommending.supports import (
@@ -78,7 +79,8 @@ def answer_recommendation(reader: Snapshot, query: RecommendQuery) -> Recommenda
     notes = [each.note for each in supported]
     if len(supported) > 1:
         notes.append(_SEPARATE)
-    notes += dict.fromkeys(note for pool in pools for note in pool.ranking.groups.notes)
+    groups = joined({" + ".join(pool.datasets): pool.ranking.groups for pool in pools})
+    notes += groups.notes
     folded = [item for ranking in rankings.values() for item in ranking.folded]
     notes += folding_notes(folded)
     notes += dict.fromkeys(note for ranking in rankings.values() for note in ranking.choice_notes)
@@ -89,6 +91,7 @@ def answer_recommendation(reader: Snapshot, query: RecommendQuery) -> Recommenda
         notes=notes,
         boards=leaderboards,
         left_out=left_out,
+        **groups.of_answer,
     )
 
 

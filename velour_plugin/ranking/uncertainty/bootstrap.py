@@ -6,17 +6,25 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_plugin.domain.columns.annotation_table import LabelName
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.evaluator import Evaluator, MetricKey, value_over
+from velour_plugin.evaluator import Evaluator, IntervalMethod, MetricKey, value_over
 from velour_plugin.helpers.progress import track
-from velour_plugin.ranking.uncertainty.statistics import basic_interval, wilson_interval
+from velour_plugin.ranking.uncertainty.intervals import (
+    Bounds,
+    ConfidenceInterval,
+    Sample,
+    grouped_wilson,
+    interval_of,
+)
+from velour_plugin.ranking.uncertainty.statistics import wilson_interval
 from velour_plugin.ranking.uncertainty.units import Units
 
 FEW = 5
@@ -26,6 +34,9 @@ UNDEFINED = "undefined on these datums: there is nothing that it would be a shar
 
 _AT_ONCE = 256
 """Resamples between two steps of the progress bar."""
+
+MOST_LEFT_OUT = 200
+"""Blocks of units that are left out in turn, at most: a fifth of the usual 1,000 resamples."""
 
 _WORKERS = min(4, os.cpu_count() or 1)
 
@@ -45,10 +56,14 @@ class Measurement:
         datums: how many are selected.
         replicates: ``(resamples,)``; NaN where undefined.
         reason: why there is no value.
-        rare: labels that only few of the datums show, as key=value.
+        rare: labels that only few of the units show, as key=value.
         labels: how many labels the datums show.
-        share: how many are right and how many tried, where the value is a share of datums.
+        outcomes: how many datums are right and how many tried, of each unit ``(units,)``, where
+            the value is a share of datums.
         further: values of further metrics, by name.
+        left_out: ``(blocks,)`` values without each block of units in turn; NaN where undefined.
+        units: how many units resamples draw.
+        method: by which the metric has its interval, where it is no share of datums.
     """
 
     value: float | None
@@ -57,16 +72,32 @@ class Measurement:
     reason: str | None = None
     rare: tuple[str, ...] = ()
     labels: int = 0
-    share: tuple[int, int] | None = None
+    outcomes: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
     further: Mapping[str, float | None] = field(default_factory=dict)
+    left_out: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    units: int = 0
+    method: IntervalMethod = "BCa"
 
-    def interval(
-        self, confidence: float, bounds: tuple[float | None, float | None]
-    ) -> tuple[float, float] | None:
-        """Return low and high, Wilson's of a share, else by bootstrap; ``None`` if undefined."""
-        if self.value is not None and self.share is not None:
-            return wilson_interval(*self.share, confidence)
-        return basic_interval(self.value, self.replicates, confidence, bounds)
+    @property
+    def share(self) -> tuple[int, int] | None:
+        """How many are right and how many tried, where the value is a share of single datums."""
+        if self.outcomes is None or (self.outcomes[1] > 1).any():
+            return None
+        right, tried = self.outcomes
+        return int(right.sum()), int(tried.sum())
+
+    def interval(self, confidence: float, bounds: Bounds) -> ConfidenceInterval | None:
+        """Compute the interval: Wilson's of a share, else the metric's; ``None`` if undefined."""
+        if self.value is None:
+            return None
+        if self.outcomes is None:
+            sample = Sample(self.value, self.replicates, self.left_out, self.units, bounds)
+            return interval_of(sample, self.method, confidence)
+        if self.share is not None:
+            ends = wilson_interval(*self.share, confidence)
+            return None if ends is None else ConfidenceInterval(*ends, "Wilson")
+        ends = grouped_wilson(*self.outcomes, confidence)
+        return None if ends is None else ConfidenceInterval(*ends, "Wilson, by groups")
 
 
 def measure(
@@ -75,7 +106,7 @@ def measure(
     label: Label | None,
     *,
     weights: Iterable[NDArray[np.int64]] | None = None,
-    is_grouped: bool = False,
+    units: Units | None = None,
     further: Sequence[MetricKey] = (),
 ) -> Measurement:
     """Measure one metric of a ledger over some of its datums, and under resamples of them.
@@ -86,41 +117,78 @@ def measure(
         label: the class that it is about.
         weights: blocks of resamples, each ``(n, selected)``, in the order of datums; ``None``
             without resamples.
-        is_grouped: whether they draw groups of datums: then no value is a share of independent
-            datums.
+        units: what they draw, of the selected datums; ``None`` for datums.
         further: metrics that are measured once as well, without resamples.
     """
     evaluator, ledger, selected = subject
     counting = np.asarray(selected, bool)
     once = {name: value_over(evaluator, ledger, name, of, counting) for name, of in further}
-    drawn = weights if counting.any() else None
-    if drawn is not None:
-        part = evaluator.restrict(ledger, counting, [metric])
-        if part is not None:  # of the datums that count, and no others
-            ledger, counting = part, np.ones(len(part.datums), bool)
-    value = value_over(evaluator, ledger, metric, label, counting)
-    blocks = [
-        evaluator.values(ledger, [(metric, label)], _spread(block, counting))[:, 0]
-        for block in drawn or ()
+    count = int(counting.sum())
+    if weights is None or not count:
+        value = value_over(evaluator, ledger, metric, label, counting)
+        reason = None if value is not None else UNDEFINED if count else "no datum is selected"
+        return Measurement(value, count, np.empty(0), reason, further=once)
+    units = Units.of_datums(count) if units is None else units
+    (measured,) = measure_together(subject, [(metric, label)], weights=weights, units=units)
+    return replace(measured, further=once)
+
+
+def measure_together(
+    subject: Subject,
+    keys: Sequence[MetricKey],
+    *,
+    weights: Iterable[NDArray[np.int64]],
+    units: Units,
+) -> list[Measurement]:
+    """Measure some metrics under the same resamples, in one pass; arguments as for measure."""
+    evaluator, ledger, selected = subject
+    counting = np.asarray(selected, bool)
+    count = int(counting.sum())
+    part = evaluator.restrict(ledger, counting, [metric for metric, _ in keys])
+    if part is not None:  # of the datums that count, and no others
+        ledger, counting = part, np.ones(len(part.datums), bool)
+
+    def values(block: NDArray[np.int64]) -> NDArray[np.float64]:
+        return evaluator.values(ledger, keys, _spread(block, counting))
+
+    outcomes = [_by_unit(evaluator.outcomes(ledger, *key), counting, units) for key in keys]
+    observed = values(np.ones((1, count), np.int64))[0]
+    replicates = np.concatenate([values(block) for block in weights])
+    are_shares = all(each is not None for each in outcomes)
+    blocks = 0 if are_shares else min(MOST_LEFT_OUT, len(replicates))
+    left_out = values(units.left_out(blocks)) if blocks else np.empty((0, len(keys)))
+    shown = {} if are_shares else _shown(evaluator.support(ledger), counting, units)
+    rare = tuple(name for name, units_of in shown.items() if units_of < FEW)
+    return [
+        Measurement(
+            None if np.isnan(value) else float(value),
+            count,
+            replicates[:, column],
+            UNDEFINED if np.isnan(value) else None,
+            () if right_and_tried else rare,
+            0 if right_and_tried else len(shown),
+            right_and_tried,
+            left_out=left_out[:, column],
+            units=units.count,
+            method=evaluator.interval_method(metric),
+        )
+        for column, ((metric, _), value, right_and_tried) in enumerate(
+            zip(keys, observed, outcomes, strict=True)
+        )
     ]
-    is_share = blocks and not is_grouped
-    share = _share(evaluator.outcomes(ledger, metric, label), counting) if is_share else None
-    rough = blocks and share is None
+
+
+def _shown(
+    support: Mapping[LabelName, NDArray[np.intp]], counting: NDArray[np.bool_], units: Units
+) -> dict[str, int]:
+    """How many units show each label, as key=value; without those that none shows."""
+    unit_of = np.full(len(counting), -1, np.intp)
+    unit_of[counting] = units.of_datum
     shown = {
-        f"{key}={name}": int(counting[datums].sum())
-        for (key, name), datums in (evaluator.support(ledger).items() if rough else ())
+        f"{key}={name}": len(set(unit_of[datums[counting[datums]]].tolist()))
+        for (key, name), datums in support.items()
     }
-    shown = {name: count for name, count in shown.items() if count}
-    return Measurement(
-        value,
-        int(counting.sum()),
-        np.concatenate(blocks) if blocks else np.empty(0),
-        None if value is not None else UNDEFINED if counting.any() else "no datum is selected",
-        tuple(name for name, count in shown.items() if count < FEW),
-        len(shown),
-        share,
-        once,
-    )
+    return {name: count for name, count in shown.items() if count}
 
 
 def _spread(weights: NDArray[np.int64], counting: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -153,17 +221,23 @@ def measure_resampled(
     """
     units = Units.of_datums(int(subject[2].sum())) if units is None else units
     drawn = [units.weights(resamples, seed)] if resamples and units.count >= FEW else None
-    return measure(subject, metric, label, weights=drawn, is_grouped=not units.are_datums)
+    return measure(subject, metric, label, weights=drawn, units=units)
 
 
-def _share(
-    outcomes: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None, selected: NDArray[np.bool_]
-) -> tuple[int, int] | None:
-    """Counts of correct and of evaluated datums among the selected ones."""
+def _by_unit(
+    outcomes: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None,
+    counting: NDArray[np.bool_],
+    units: Units,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """How many datums of each unit are right, and how many tried, ``(units,)``."""
     if outcomes is None:
         return None
-    right, tried = outcomes
-    return int((right & tried & selected).sum()), int((tried & selected).sum())
+    right, tried = (flags[counting] for flags in outcomes)
+    of_tried = units.of_datum[tried]
+    return (
+        np.bincount(units.of_datum[right & tried], minlength=units.count),
+        np.bincount(of_tried, minlength=units.count),
+    )
 
 
 def measure_all(
@@ -193,7 +267,6 @@ def measure_all(
     is_drawn = units is not None and units.count >= FEW
     drawn = units.weights(resamples if is_drawn else 0, seed) if units else np.empty((0, 0), int)
     blocks = [drawn[start : start + _AT_ONCE] for start in range(0, len(drawn), _AT_ONCE)]
-    is_grouped = units is not None and not units.are_datums
     total = count * (1 + len(blocks))
     steps = iter(track(range(total), total, f"measuring {metric}"))
 
@@ -204,14 +277,7 @@ def measure_all(
 
     if blocks:  # whose arithmetic takes all cores by itself
         measured = [
-            measure(
-                subject,
-                metric,
-                label,
-                weights=ticking(blocks),
-                is_grouped=is_grouped,
-                further=further,
-            )
+            measure(subject, metric, label, weights=ticking(blocks), units=units, further=further)
             for subject in ticking(subjects)
         ]
     else:

@@ -107,7 +107,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in adjusted]
 
 
-def wilson_interval(right: int, total: int, confidence: float) -> tuple[float, float] | None:
+def wilson_interval(right: float, total: float, confidence: float) -> tuple[float, float] | None:
     """Compute the confidence interval of a share such as accuracy; ``None`` where ``total`` is 0.
 
     Source: Wilson 1927, Probable inference, the law of succession.
@@ -117,8 +117,11 @@ def wilson_interval(right: int, total: int, confidence: float) -> tuple[float, f
     """
     if not total:
         return None
-    z = _normal_quantile((1 + confidence) / 2)
-    share = right / total
+    return wilson(right / total, total, _normal_quantile((1 + confidence) / 2))
+
+
+def wilson(share: float, total: float, z: float) -> tuple[float, float]:
+    """Compute Wilson's interval of a share of ``total`` independent datums, by a quantile."""
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     spread = math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     half = z * spread / (1 + z * z / total)

@@ -85,6 +85,23 @@ class Units:
                 drawn[:, members] = random.multinomial(len(members), shares, size=resamples)
         return drawn if self.are_datums else drawn[:, self.of_datum]
 
+    def left_out(self, most: int) -> NDArray[np.int64]:
+        """Return weightings that leave out each unit in turn, or each of ``most`` blocks of units.
+
+        Blocks are of units at random, the same number of each stratum as far as possible, so that
+        each is a small sample of the whole.
+
+        Returns:
+            ``(blocks, datums)`` of 0 and 1.
+        """
+        blocks = min(self.count, most)
+        mixed = np.random.default_rng(0).permutation(self.count)
+        mixed = mixed[np.argsort(self.strata[mixed], kind="stable")]
+        block_of = np.empty(self.count, np.intp)
+        block_of[mixed] = np.arange(self.count) % blocks
+        stays = block_of[self.of_datum] != np.arange(blocks)[:, None]
+        return np.asarray(stays, np.int64)
+
 
 _BITS = 60
 """Of a number that says which units are exchanged; nobody draws as many."""

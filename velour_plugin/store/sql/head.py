@@ -1,6 +1,6 @@
 """The newest revision of the schema, and the table that holds a database's revision."""
 
-HEAD = "0006"
+HEAD = "0007"
 """A test compares it with the migrations."""
 
 VERSION_TABLE = "velour_schema"

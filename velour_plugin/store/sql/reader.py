@@ -108,10 +108,10 @@ class SqlReader(ABC):
         self.known_versions.keep(name, dataset, _nbytes(dataset))
         return dataset
 
-    def datums(self, version: Version) -> list[Datum]:
-        """Datums of a version with their metadata and locations, in order."""
+    def datums(self, version: Version, ends: int | None = None) -> list[Datum]:
+        """Datums of a version with their metadata and locations, in order; all, or its ends."""
         with self._reading() as connection:
-            return datasets.load_datums(connection, version)
+            return datasets.load_datums(connection, version, ends)
 
     def datum_digests(self, version: Version) -> Mapping[str, str]:
         """Digest of each datum of a version together with its ground truth, by uid."""

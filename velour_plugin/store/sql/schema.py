@@ -128,6 +128,7 @@ versions = Table(
     _created(),
     Column("location", LargeBinary),  # WKB: of the whole dataset, so no query uses it
     Column("reading", Json),  # what its reader noted; no part of the digest
+    Column("declared_groups", Json),  # names of properties; no part of the digest either
     UniqueConstraint("dataset_id", "number"),
     UniqueConstraint("dataset_id", "digest"),
 )

@@ -75,6 +75,7 @@ def promote(
     label: str | tuple[str, str] | None = None,
     force: bool = False,
     dry_run: bool = False,
+    groups: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     permutations: int = 1000,
     seed: int = 0,
@@ -97,6 +98,8 @@ def promote(
         label: a class, for a metric of labels; the paired interval shows whether it leads.
         force: move the alias even when the lead may be chance; the tag says so.
         dry_run: only say what would be done.
+        groups: a property whose values tell which datums belong together, as the frames of a
+            video; ``None`` as the dataset declares (see :func:`velour_plugin.rank`).
         confidence: the lead is no chance when p is at most 1 less this.
         permutations: of the comparison.
         seed: of the ranking and the comparison.
@@ -116,14 +119,14 @@ def promote(
         candidates, notes = _candidates(known, holder, dataset, reader)
         board = velour.rank(
             metric, dataset, where=where, label=label, runs=list(candidates),
-            confidence=confidence, seed=seed, store=reader,
+            groups=groups, confidence=confidence, seed=seed, store=reader,
         )  # fmt: skip
         contest = Contest.of(board, candidates, holder, notes)
 
         def p_between(first: LeaderboardRow, second: LeaderboardRow) -> float | None:
             comparison = velour.compare(
                 first.evaluation_id, second.evaluation_id, metric=metric, where=where,
-                dataset=dataset, permutations=permutations, seed=seed, store=reader,
+                dataset=dataset, groups=groups, permutations=permutations, seed=seed, store=reader,
             )  # fmt: skip
             return comparison[0].p
 
@@ -181,6 +184,7 @@ def _move(promotion: Promotion) -> None:
         "value": best.value,
         "dataset": board.dataset,
         "where": board.where,
+        "groups": list(board.groups),
         "p": promotion.p,
         "from": promotion.holder,
         "forced": promotion.forced,

@@ -160,7 +160,16 @@ class NewFile(_Sqlite):
 
 
 _JSON = frozenset(
-    ("metadata", "labels", "properties", "certificate", "parameters", "content", "reading")
+    (
+        "metadata",
+        "labels",
+        "properties",
+        "certificate",
+        "parameters",
+        "content",
+        "reading",
+        "declared_groups",
+    )
 )
 """Columns of JSON; blobs among them are none."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False)

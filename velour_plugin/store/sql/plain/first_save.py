@@ -62,7 +62,9 @@ def write_first(file: NewFile, dataset: Dataset, evaluation: Evaluation) -> Vers
 
 def _write_version(file: NewFile, dataset: Dataset) -> Version:
     properties = sorted(dataset.datums.properties)
-    version = Version(1, dataset.name, 1, dataset.digest, properties, len(dataset), is_new=True)
+    version = Version(
+        1, dataset.name, 1, dataset.digest, properties, len(dataset), dataset.groups, is_new=True
+    )
     row = {
         "dataset_id": 1,
         "number": version.number,
@@ -73,6 +75,7 @@ def _write_version(file: NewFile, dataset: Dataset) -> Version:
         "datums": version.datums,
         "location": wkb_of(dataset.location),
         "reading": reading_json(dataset.reading),
+        "declared_groups": list(dataset.groups) or None,
         "created_at": file.moment(dt.datetime.now(dt.UTC)),
     }
     file.write("datasets", {"name": [dataset.name]})

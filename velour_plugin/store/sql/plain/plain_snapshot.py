@@ -182,12 +182,12 @@ class PlainSnapshot:
         (ledger,) = self._opened().ledgers([key])
         return ledger.tables
 
-    def datums(self, version: Version) -> list[Datum]:
-        """Datums of a version with their metadata and locations, in order."""
+    def datums(self, version: Version, ends: int | None = None) -> list[Datum]:
+        """Datums of a version with their metadata and locations, in order; all, or its ends."""
         columns = f"datums.uid, datums.metadata, {self.transaction.location_sql}"
         return [
             Datum(uid, decode_metadata(from_json(known)), _geometry(wkb))
-            for uid, known, wkb in self._members(version, columns)
+            for uid, known, wkb in self._members(version, columns, ends)
         ]
 
     def select_datums(self, version: Version, where: Node | None) -> DatumSelection:
@@ -216,9 +216,12 @@ class PlainSnapshot:
             raise NotPlain("nothing is selected")
         return DatumSelection([datums[row].uid for row in indices], indices.astype(np.int64))
 
-    def _members(self, version: Version, columns: str) -> Iterator[tuple[Any, ...]]:
+    def _members(
+        self, version: Version, columns: str, ends: int | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        first = version.datums if ends is None else ends
         statement = f"SELECT {columns} {_MEMBERS}"
-        yield from self.transaction.rows(statement, (version.id,))
+        yield from self.transaction.rows(statement, (version.id, first, version.datums - first))
 
 
 def _candidate(row: Sequence[Any], versions: dict[int, Version]) -> Candidate:
@@ -245,8 +248,9 @@ def _candidate(row: Sequence[Any], versions: dict[int, Version]) -> Candidate:
 
 
 def _version(row: Sequence[Any]) -> Version:
-    number, dataset, count, digest, properties, datums = row
-    return Version(number, dataset, count, digest, from_json(properties), datums)
+    number, dataset, count, digest, properties, datums, groups = row
+    declared = tuple(from_json(groups) or ())
+    return Version(number, dataset, count, digest, from_json(properties), datums, declared)
 
 
 def _geometry(wkb: Any) -> Any:
@@ -264,7 +268,7 @@ _CANDIDATES = """
 SELECT evaluations.id, task, model, certificate, evaluations.created_at, run_id,
     evaluation_runs.name, experiment_id, evaluation_runs.created_at, state, checked_at,
     models.metadata, versions.metadata, versions.id, datasets.name, number, digest, properties,
-    datums
+    datums, declared_groups
 FROM evaluations
 JOIN versions ON versions.id = version_id
 JOIN datasets ON datasets.id = dataset_id
@@ -272,7 +276,7 @@ LEFT JOIN evaluation_runs ON evaluation_id = evaluations.id
 LEFT JOIN models ON models.name = model"""
 
 _VERSIONS = """
-SELECT versions.id, name, number, digest, properties, datums
+SELECT versions.id, name, number, digest, properties, datums, declared_groups
 FROM versions JOIN datasets ON datasets.id = dataset_id WHERE name = ? ORDER BY number DESC"""
 
 _LEDGERS = """
@@ -283,4 +287,5 @@ SELECT digest, content FROM uid_lists WHERE digest IN (
 _DETAILS = "SELECT content FROM ledger_details WHERE evaluation_id = ?"
 
 _MEMBERS = """
-FROM version_datums JOIN datums ON datums.id = datum_id WHERE version_id = ? ORDER BY position"""
+FROM version_datums JOIN datums ON datums.id = datum_id
+WHERE version_id = ? AND (position < ? OR position >= ?) ORDER BY position"""

@@ -69,6 +69,7 @@ CREATE TABLE versions (
     created_at DATETIME NOT NULL,
     location BLOB,
     reading JSON,
+    declared_groups JSON,
     CONSTRAINT pk_versions PRIMARY KEY (id),
     CONSTRAINT uq_versions_dataset_id_number UNIQUE (dataset_id, number),
     CONSTRAINT uq_versions_dataset_id_digest UNIQUE (dataset_id, digest),

@@ -46,6 +46,7 @@ VERSION = (
     schema.versions.c.digest,
     schema.versions.c.properties,
     schema.versions.c.datums,
+    schema.versions.c.declared_groups,
 )
 """Columns of a :class:`~velour_plugin.store.values.Version`, in its order."""
 
@@ -55,7 +56,7 @@ def save_version(
 ) -> Version:
     """Store a dataset's ground truth and return its version; what is there is not stored again.
 
-    What its reader noted is no content: the newest notes are kept.
+    What its reader noted and which groups were declared is no content: the newest is kept.
 
     Of a partitioned dataset a part at a time is in memory, and the ids of all datums.
 
@@ -72,11 +73,15 @@ def save_version(
     version = _version_of(connection, dataset.name, digest)
     if version is None:
         version = _save_content(connection, backend, dataset, digest)
-    report = reading_json(getattr(dataset, "reading", None))
-    if report is not None:
+    notes = {
+        "reading": reading_json(getattr(dataset, "reading", None)),
+        "declared_groups": list(dataset.groups),
+    }
+    known = {name: value for name, value in notes.items() if value}
+    if known:
         of = schema.versions
-        connection.execute(update(of).where(of.c.id == version.id).values(reading=report))
-    return version
+        connection.execute(update(of).where(of.c.id == version.id).values(known))
+    return replace(version, groups=dataset.groups or version.groups)
 
 
 def _save_content(
@@ -110,6 +115,7 @@ class VersionContent:
         labels: its classes, in order.
         properties: names of its datums' metadata.
         location: of the dataset as a whole, as both databases take it.
+        groups: that it declares.
     """
 
     digest: str
@@ -117,6 +123,7 @@ class VersionContent:
     labels: Sequence[LabelName]
     properties: Sequence[str]
     location: bytes | None = None
+    groups: Sequence[str] = ()
 
 
 def write_version(
@@ -137,6 +144,7 @@ def write_version(
         properties=list(content.properties),
         datums=len(datum_ids),
         location=content.location,
+        declared_groups=list(content.groups) or None,
         created_at=dt.datetime.now(dt.UTC),
     )
     key = connection.execute(statement).inserted_primary_key
@@ -157,7 +165,13 @@ def find_versions(connection: Connection, name: str) -> list[Version]:
     """Return the versions of a dataset, the newest first; empty without a dataset of that name."""
     query = _versions().where(schema.datasets.c.name == name)
     rows = connection.execute(query.order_by(schema.versions.c.number.desc()))
-    return [Version(*row) for row in rows]
+    return [version_of(row) for row in rows]
+
+
+def version_of(row: Sequence[Any]) -> Version:
+    """Make a version of a row of the columns :data:`VERSION`."""
+    *values, groups = row
+    return Version(*values, tuple(groups or ()))
 
 
 def dataset_names(connection: Connection) -> list[str]:
@@ -226,6 +240,7 @@ def load_dataset(connection: Connection, version: Version) -> Dataset:
             schema.versions.c.labels,
             schema.versions.c.location,
             schema.versions.c.reading,
+            schema.versions.c.declared_groups,
         ).where(schema.versions.c.id == version.id)
     ).one()
     datums = load_datums(connection, version)
@@ -233,13 +248,16 @@ def load_dataset(connection: Connection, version: Version) -> Dataset:
     truth = load_truth(connection, version.id, labels)
     metadata, location = decode_metadata(row.metadata), geometry_of(row.location)
     dataset = Dataset.from_table(version.dataset, datums, truth, metadata, location=location)
-    return replace(dataset, reading=reading_of(row.reading))
+    return replace(dataset, reading=reading_of(row.reading), groups=row.declared_groups or ())
 
 
-def load_datums(connection: Connection, version: Version) -> list[Datum]:
-    """Read the datums of a version, in its order, without their annotations."""
+def load_datums(connection: Connection, version: Version, ends: int | None = None) -> list[Datum]:
+    """Read the datums of a version, or of its ends, in order, without their annotations."""
     columns = (schema.datums.c.uid, schema.datums.c.metadata, schema.datums.c.location)
-    query = _members(version, *columns).order_by(schema.version_datums.c.position)
+    position = schema.version_datums.c.position
+    query = _members(version, *columns).order_by(position)
+    if ends is not None:
+        query = query.where((position < ends) | (position >= version.datums - ends))
     return [
         Datum(uid, decode_metadata(metadata), geometry_of(location))
         for uid, metadata, location in connection.execute(query)
@@ -276,7 +294,7 @@ def _version_of(connection: Connection, name: str, digest: str) -> Version | Non
     row = connection.execute(
         _versions().where(schema.datasets.c.name == name, schema.versions.c.digest == digest)
     ).one_or_none()
-    return None if row is None else Version(*row)
+    return None if row is None else version_of(row)
 
 
 def _members(version: Version, *columns: ColumnElement[Any]) -> Select[Any]:

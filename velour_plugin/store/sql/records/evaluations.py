@@ -47,7 +47,7 @@ from velour_plugin.store.sql.records.columns import (
     reading_of,
     storable,
 )
-from velour_plugin.store.sql.records.datasets import VERSION, version_uids
+from velour_plugin.store.sql.records.datasets import VERSION, version_of, version_uids
 from velour_plugin.store.values import Candidate, RunState, Version
 
 
@@ -374,7 +374,7 @@ def save_details(
 def _candidate(row: Any, known: dict[int, Version]) -> Candidate:
     """Make a candidate; those of one version share it."""
     run = None if row.run_id is None else EvaluatedRun(row.run_id, row.name, row.experiment_id)
-    version = known.setdefault(row[-len(VERSION)], Version(*row[-len(VERSION) :]))
+    version = known.setdefault(row[-len(VERSION)], version_of(row[-len(VERSION) :]))
     return Candidate(
         row.id,
         version,

@@ -84,7 +84,8 @@ def _content(
     name = version_digest(decode_metadata(metadata), labels, location)
     name.add(*digests)
     properties = sorted({*base.properties, *added})
-    return VersionContent(name.hex, metadata, labels, properties, wkb_of(location))
+    groups = addition.groups or base.groups
+    return VersionContent(name.hex, metadata, labels, properties, wkb_of(location), groups)
 
 
 def contents_of(connection: Connection, version: Version) -> Mapping[str, str]:
