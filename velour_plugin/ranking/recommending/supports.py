@@ -70,7 +70,7 @@ def of_network(network: Network) -> list[Supported]:
 
 def _of_scores(network: Network, scores: Scores) -> Supported:
     lower = network.prefers_lower
-    sure = Uncertainty(scores.measured, (None, None), lower, network.query.confidence)
+    sure = Uncertainty(scores.measured, (None, None), lower, network.query.confidence, scores.units)
     values = [each.value or 0.0 for each in scores.measured]
     best = min(values) if lower else max(values)
     rows = [
