@@ -175,9 +175,7 @@ def test_where_all_met_it_is_the_ranking_of_all_datasets(sqlite_url: str) -> Non
 def test_groups_are_drawn_whole_in_every_dataset(store: Store) -> None:
     """Trays of five, of which ann has all or none right: differences are less sure."""
     found = recommend(store, groups="tray")
-    assert any(
-        "one tray stay together: 90 datums in 19 groups" in note for note in found.notes
-    )
+    assert any("one tray stay together: 90 datums in 19 groups" in note for note in found.notes)
     alone, together = recommend(store), found
     assert alone.rows != together.rows
 
