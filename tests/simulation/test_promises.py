@@ -97,12 +97,12 @@ CASES = {
     ),
     "a width that was planned from a pilot": (
         PlannedWidth(SOFTMAX, "f1_macro", 0.06),
-        40,
+        25,
         [Promise("width", "within", 0.10)],
     ),
     "equal models, each on two of three datasets": (
         Pooled(SOFTMAX, "accuracy", BLOCKS, (100, 200, 50)),
-        40,
+        25,
         [Promise("best set leaves out a best", "at most", 0.07)],
     ),
     "a champion looked at ten times": (

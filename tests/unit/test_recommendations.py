@@ -155,7 +155,8 @@ def test_models_that_share_too_few_datums_share_no_probability(sqlite_url: str) 
     assert {row.model: row.p_best is None for row in found} == {
         "ann": False, "bob": False, "cid": True,
     }  # fmt: skip
-    assert any("only cid was evaluated, so there is no probability" in note for note in found.notes)
+    assert any(note.startswith("cakes: 40 of 40 datums; first is ann") for note in found.notes)
+    assert any("cid met no other on at least 5 datums" in note for note in found.notes)
     assert any(note.startswith("Probabilities are among models") for note in found.notes)
 
 
