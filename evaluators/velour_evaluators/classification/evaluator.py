@@ -87,7 +87,8 @@ class ImageClassification(Evaluator):
     )  # fmt: skip
     lower_is_better = frozenset({"log_loss", "ece", "rms_ece", "brier", "missing_predictions"})
     pooled = frozenset({
-        "f1_weighted", "log_loss", "ece", "rms_ece", "mcc", "cohen_kappa", "missing_predictions", "brier",
+        "f1_weighted", "log_loss", "ece", "rms_ece", "mcc", "cohen_kappa", "missing_predictions",
+        "brier",
     })  # fmt: skip
     of_label: ClassVar[Mapping[str, str]] = {
         "accuracy": "recall", "balanced_accuracy": "recall", "precision_macro": "precision",
