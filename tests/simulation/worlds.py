@@ -16,7 +16,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from inspect import signature
 from typing import Any, ClassVar
 
 import numpy as np
@@ -231,8 +230,7 @@ class World(ABC):
     @property
     def grouped(self) -> dict[str, Any]:
         """The argument of queries that names the world's groups, if there are any."""
-        known = "groups" in signature(velour.rank).parameters
-        return {"groups": "video"} if known and self.difficulty.frames > 1 else {}
+        return {"groups": "video"} if self.difficulty.frames > 1 else {}
 
     def match(self, dataset: velour.Dataset) -> Ledger:
         """Return the ledger of one model."""
