@@ -35,14 +35,15 @@ ABOUT = {
 _HEAD = """\
 # Simulations with known truth
 
-What leaderboards and comparisons promise is measured, not assumed: worlds are simulated in which the
-truth is known, and every promise is counted in many repetitions. Each goes through the public
+What leaderboards and comparisons promise is measured, not assumed: worlds are simulated in which
+the truth is known, and every promise is counted in many repetitions. Each goes through the public
 functions, as a user's data do: datums and predictions are drawn, evaluated, and ranked or compared.
 
-There are several worlds for each task, of different shape: scores by softmax, by beta distributions,
-or rounded so that many are equal; difficulty with normal or heavy tails, shared by all models so
-that their errors go together; few objects an image or many. *Common* labels are 3 or 4 of about
-equal share; *rare* ones are 6 or 8, each half as common as the one before, down to about 1.2 %.
+There are several worlds for each task, of different shape: scores by softmax, by beta
+distributions, or rounded so that many are equal; difficulty with normal or heavy tails, shared by
+all models so that their errors go together; few objects an image or many. *Common* labels are 3 or
+4 of about equal share; *rare* ones are 6 or 8, each half as common as the one before, down to about
+1.2 %.
 `tests/simulation/` has all of them with effect sizes and seeds.
 
 A promise **holds** when the bound of the measurement (95 %, Clopper and Pearson; of means, Student)

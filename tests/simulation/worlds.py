@@ -26,6 +26,7 @@ import velour_plugin as velour
 from tests.memory_store import MemoryStore
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import Evaluator
+from velour_plugin.plugin import LeaderboardRow
 from velour_plugin.plugins.installed import installed
 
 Floats = NDArray[np.float64]
@@ -162,7 +163,7 @@ class Sample:
         """Rank the models as a user would; groups of the world are named."""
         return velour.rank(metric, "world", store=self.store, **self.world.grouped, **asked)
 
-    def model_of(self, row: velour.LeaderboardRow) -> int:
+    def model_of(self, row: LeaderboardRow) -> int:
         """Number of the model that a row is about."""
         return int(row.model[1:])
 
