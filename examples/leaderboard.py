@@ -35,9 +35,10 @@ WIDTH, LEFT, RIGHT, TOP, STEP = 860, 130, 560, 74, 52
 LOW, HIGH = 0.2, 0.9
 STYLE = """
 text { font: 14px sans-serif; fill: #222 } .note { fill: #666; font-size: 12.5px }
-.head { font-weight: bold } .tie { fill: #eaf3ea } .line { stroke: #3b6ea5; stroke-width: 5 }
-.rough { stroke: #bbb } .dot { fill: #1b3a5c }
-.mid { text-anchor: middle } .end { text-anchor: end } .axis { stroke: #ddd } .fair { fill: white; stroke: #b4581a; stroke-width: 2.5 }
+.head { font-weight: bold } .mid { text-anchor: middle } .end { text-anchor: end }
+.axis { stroke: #ddd } .tie { fill: #eaf3ea } .dot { fill: #1b3a5c }
+.line { stroke: #3b6ea5; stroke-width: 5 } .rough { stroke: #bbb }
+.fair { fill: white; stroke: #b4581a; stroke-width: 2.5 }
 """
 
 
