@@ -142,6 +142,15 @@ def test_where_all_replicates_lie_on_one_side_the_jackknife_is_taken() -> None:
     assert found == jackknife_interval(sample, 0.95)
 
 
+def test_few_units_have_the_jackknife_since_resamples_do_not_reach_far_out() -> None:
+    few, enough = mean_sample(np.arange(9.0)), mean_sample(np.arange(10.0))
+    methods = [
+        found and found.method
+        for found in (interval_of(each, "BCa", 0.95) for each in (few, enough))
+    ]
+    assert methods == ["jackknife", "BCa"]
+
+
 def test_the_interval_of_groups_that_are_alike_within_is_that_of_as_many_datums() -> None:
     """Four datums of a group that are all right or all wrong are one."""
     right = np.array([4, 4, 0, 4, 4, 0, 4, 4, 4, 4])

@@ -22,10 +22,11 @@ class Conventions:
     """How metrics of a task are read: direction, bounds, intervals, and merged scores.
 
     Parameters that are ``stated`` are said wherever the numbers are: a reader would take these
-    for something else without them.
+    for something else without them. Metrics that are ``pooled`` are no means over labels.
     """
 
     lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    pooled: ClassVar[frozenset[str]] = frozenset()
     stated: ClassVar[tuple[str, ...]] = ()
     compares_classes: ClassVar[bool] = True
     """Whether predicted classes are compared with true ones, and must be of the same names."""
@@ -57,6 +58,13 @@ class Conventions:
         - ``none`` for what has no interval, as distances that are never below 0.
         """
         return "BCa"
+
+    def is_pooled(self, metric: str) -> bool:
+        """Whether a metric is over all datums alike, so that a rare label weighs as little as it.
+
+        Intervals of all others are rough where a label is shown by few datums.
+        """
+        return metric.rpartition("/")[2] in self.pooled
 
     def stated_parameters(self, ledger: Ledger) -> dict[str, Any]:
         """Return the stated parameters that a ledger was matched with, by name."""

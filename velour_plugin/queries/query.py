@@ -27,6 +27,7 @@ from velour_plugin.queries.fields import (
     Filter,
     Flag,
     Groups,
+    Margin,
     Mismatch,
     Name,
     Names,
@@ -306,7 +307,10 @@ class CompareQuery(Query["answers.Comparison"]):
     by: Cuts = ()
     dataset: OptionalName = None
     groups: Groups = None
-    permutations: Draws = 200
+    no_worse: Margin = None
+    min_lead: Margin = None
+    confidence: Confidence = 0.95
+    permutations: Draws = 1000
     seed: Count = 0
 
 

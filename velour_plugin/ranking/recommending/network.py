@@ -20,8 +20,10 @@ from velour_plugin.queries.query import RecommendQuery
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.selection import Competitors, DatasetSelection
 from velour_plugin.ranking.grouping import read_groups
-from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measurement, measure
+from velour_plugin.ranking.uncertainty.bootstrap import measure
 from velour_plugin.ranking.uncertainty.connected import combined_scores, connected
+from velour_plugin.ranking.uncertainty.label_support import FEW
+from velour_plugin.ranking.uncertainty.measurement import Measurement
 from velour_plugin.ranking.uncertainty.units import Units
 from velour_plugin.store.protocol import Snapshot
 
@@ -173,9 +175,10 @@ def _on_one_scale(meetings: Sequence[_Meeting]) -> Scores:
     )  # fmt: skip
     # at the level of the metric, and rounded: models that answer alike stay equal
     scores = np.round(scores + rows.mean(axis=(0, 1)), _DECIMALS)
+    units = min(each.units for each in meetings)
     return Scores(
         models,
-        [Measurement(float(row[0]), 0, row[1:]) for row in scores],
+        [Measurement(float(row[0]), 0, row[1:], units=units) for row in scores],
         [each.models for each in meetings],
-        min(each.units for each in meetings),
+        units,
     )

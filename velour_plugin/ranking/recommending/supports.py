@@ -75,7 +75,7 @@ def _of_scores(network: Network, scores: Scores) -> Supported:
     best = min(values) if lower else max(values)
     rows = [
         replace(
-            _own(network, model),
+            _alone(network, model),
             p_best=sure.p_best(index),
             difference=values[index] - best,
             tied_with_best=sure.tied_with_best(index),
@@ -94,7 +94,7 @@ def _of_scores(network: Network, scores: Scores) -> Supported:
     return Supported(_sorted(rows), datums, note)
 
 
-def _own(network: Network, model: str) -> Support:
+def _alone(network: Network, model: str) -> Support:
     """A model's value over all its datums, without a comparison."""
     datasets = network.datasets[model]
     measured = network.measured[model, datasets]
@@ -104,7 +104,7 @@ def _own(network: Network, model: str) -> Support:
 
 def _of_lone(network: Network, models: Sequence[str]) -> Iterator[Supported]:
     for model in models:
-        row = _own(network, model)
+        row = _alone(network, model)
         if row.value is not None:
             about = f"{' + '.join(row.datasets)}: {row.datums} datums"
             yield Supported([row], row.datums, f"{about}; {_leads([row], model)}")

@@ -34,6 +34,10 @@ ONE_SIDED = 0.01
 """Fewer replicates than this share below (or above) the value: resampling shifts it by more than
 its spread, as where a datum and its copies are each other's neighbours, and BCa is undefined."""
 
+FOR_QUANTILES = 10
+"""Fewer units than this have no resamples far enough out: of 5 to 8 BCa covered 0.88 to 0.93, the
+jackknife 0.93 to 0.97."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceInterval:
@@ -103,8 +107,8 @@ def interval_of(
         ends = basic_interval(sample.value, known, confidence, sample.bounds)
         return None if ends is None else ConfidenceInterval(*ends, "basic bootstrap")
     below = _share_below(sample.value, known)
-    smooth = bool((sample.influences**2).sum() > 0)
-    if smooth and (method == "jackknife" or not ONE_SIDED < below < 1 - ONE_SIDED):
+    misled = sample.units < FOR_QUANTILES or not ONE_SIDED < below < 1 - ONE_SIDED
+    if (method == "jackknife" or misled) and (sample.influences != 0).any():
         return jackknife_interval(sample, confidence)
     quantile = math.sqrt(sample.units / (sample.units - 1)) * _t(sample, confidence)
     return ConfidenceInterval(

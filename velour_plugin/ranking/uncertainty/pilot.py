@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.ranking.uncertainty import power
-from velour_plugin.ranking.uncertainty.bootstrap import FEW
+from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.statistics import wilson_interval
 
 Floats = NDArray[np.float64]
