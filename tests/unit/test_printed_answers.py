@@ -20,7 +20,7 @@ import pytest
 
 import velour_plugin as velour
 from tests.fires import fires
-from velour_plugin.answers import DatumImpact, Errors, Leaderboard, LeaderboardRow, Slice
+from velour_plugin.answers import DatumImpact, Errors, Leaderboard, LeaderboardRow, Slice, Winner
 from velour_plugin.answers.slices import metadata_text
 
 VELOUR = Path(sys.executable).parent / "velour"
@@ -126,8 +126,62 @@ def test_a_notebook_shows_the_cells_notes_and_footnotes_of_the_console() -> None
     assert '<tr class="best">' in html
     assert '<tr class="undefined">' in html
     assert "<p>A note.</p>" in html
-    assert html.count('class="footnote"') == len(BOARD.footnotes) == 4
+    assert html.count('class="footnote"') == len(BOARD.footnotes) == 5
     assert "<day>" not in html
+
+
+def test_a_heading_says_what_it_means_when_the_pointer_rests_on_it() -> None:
+    html = BOARD._repr_html_()
+    for heading in ("ranks", "95% interval", "P(best)", "tied with best"):
+        (meaning,) = re.findall(rf'<th[^>]* title="([^"]+)">{re.escape(heading)}</th>', html)
+        assert f"{heading}: {meaning}" in BOARD.footnotes
+    assert '<th class="number">rank</th>' in html
+
+
+ROUGH = replace(
+    BOARD,
+    rows=[BOARD[0], replace(BOARD[1], rough="4 of 6 labels are shown by few datums")],
+    notes=(),
+)
+
+
+def test_an_interval_that_cannot_be_trusted_is_marked_and_grey() -> None:
+    first, second = (
+        line for line in ROUGH.to_text(100, colour=True).splitlines() if "0.250" in line
+    )
+    assert "~" not in first
+    assert "\x1b[2m~0.250–0.500\x1b[0m" in second
+    assert "~0.250–0.500" in str(ROUGH)
+    assert "\x1b" not in str(ROUGH)
+    assert '<td class="number" style="opacity: 0.6">~0.250–0.500</td>' in ROUGH._repr_html_()
+    assert any(line.startswith("~: ") for line in ROUGH.footnotes)
+    assert not any(line.startswith("~: ") for line in BOARD.footnotes)
+
+
+def test_a_grey_cell_stays_grey_where_rich_lays_out_the_table() -> None:
+    named = replace(ROUGH, rows=[replace(row, model=f"[{row.model}]") for row in ROUGH])
+    text = named.to_text(100, colour=True)
+    assert re.search(r"\x1b\[2m *~0.250–0.500", text)
+    assert "[night_model]" in ESCAPE.sub("", text)
+
+
+CORRECTED = replace(BOARD, winner=Winner(0.45, (0.2, 0.475), 3, "hierarchical shrinkage"))
+
+
+def test_the_winners_corrected_value_stands_under_the_table() -> None:
+    said = "corrected for having been chosen among 3: 0.4500 (0.200–0.475)"
+    assert said in str(CORRECTED)
+    assert said in CORRECTED._repr_html_()
+    assert "having been chosen" not in str(BOARD)
+
+
+def test_the_winner_goes_through_json_and_into_a_frame() -> None:
+    content = json.loads(json.dumps(CORRECTED.to_dict()))
+    assert Leaderboard.from_dict(content) == CORRECTED
+    assert Leaderboard.from_dict(content).winner == CORRECTED.winner
+    assert CORRECTED.to_frame().attrs["winner"]["value"] == 0.45
+    older = {key: value for key, value in BOARD.to_dict().items() if key != "winner"}
+    assert Leaderboard.from_dict(older) == BOARD
 
 
 def test_an_answer_is_represented_by_its_title_and_size() -> None:

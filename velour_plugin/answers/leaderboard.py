@@ -160,8 +160,11 @@ class Leaderboard(GroupedAnswer[LeaderboardRow]):
         lines = [f"{self._filled(title)}: {self._filled(text)}" for title, text in MEANINGS.items()]
         if self.winner is not None:
             lines.insert(0, str(self.winner))
-        is_partial = any(row.interval is None for row in self.rows)
-        return [*lines, "–: no interval: too few datums, or no value."] if is_partial else lines
+        if any(row.rough for row in self.rows):
+            lines.append("~: an interval that cannot be trusted; the field rough says why.")
+        if any(row.interval is None for row in self.rows):
+            lines.append("–: no interval: too few datums, or no value.")
+        return lines
 
     def to_table(self) -> Table:
         """Convert to a rich table, without columns of intervals or runs that tell nothing."""
@@ -201,8 +204,9 @@ class Leaderboard(GroupedAnswer[LeaderboardRow]):
         shown = [*self._shown_columns(), *map(_extra_column, self.columns)]
         runs = self._rows_with_runs()
         rows = [[column.text(row) for column in shown] for row in runs]
-        styles = [_style(row) for row in runs]
-        return [TextTable(self.title, [self._heading(column) for column in shown], rows, styles)]
+        headings = [self._heading(column) for column in shown]
+        grey = {(at, self._filled(_INTERVAL)) for at, row in enumerate(runs) if row.rough}
+        return [TextTable(self.title, headings, rows, list(map(_style, runs)), grey)]
 
     def _heading(self, column: _Column) -> TextColumn:
         meaning = self._filled(MEANINGS.get(column.title, ""))
@@ -274,6 +278,12 @@ def _span(span: tuple[float, float] | None, form: str) -> str:
     return low if low == high else f"{low}–{high}"
 
 
+def _interval(row: LeaderboardRow) -> str:
+    """Intervals that cannot be trusted carry a mark, as not all that show them know grey."""
+    return ("~" if row.rough else "") + _span(row.interval, ".3f")
+
+
+_INTERVAL = "{confidence:.0%} interval"
 _COLUMNS = (
     _Column("rank", "right", lambda row: str(row.rank or "–")),
     _Column("ranks", "right", lambda row: _span(row.rank_interval, "d"), 6),
@@ -284,15 +294,16 @@ _COLUMNS = (
         "right",
         lambda row: "undefined" if row.value is None else f"{row.value:.4f}",
     ),
-    _Column("{confidence:.0%} interval", "right", lambda row: _span(row.interval, ".3f"), 1),
+    _Column(_INTERVAL, "right", _interval, 1),
     _Column("P(best)", "right", lambda row: "–" if row.p_best is None else f"{row.p_best:.2f}", 2),
     _Column("tied with best", "left", _tied, 5),
     _Column("datums", "right", lambda row: str(row.datums), 7),
 )
 
 MEANINGS = {
-    "{confidence:.0%} interval": "where the true value lies, on all datums there are of this kind.",
-    "ranks": "the ranks that the run may truly have; all rows' hold at once, at {confidence:.0%}.",
+    _INTERVAL: "where the true value lies, on all datums there are of this kind.",
+    "ranks": "the ranks that the run may truly have; those of all rows hold at once, "
+    "at {confidence:.0%}.",
     "P(best)": "probability that the run is truly the best of these; nearly equal runs share it.",
     "tied with best": "may be the best as well: no best run is left out of these, at "
     "{confidence:.0%}.",
