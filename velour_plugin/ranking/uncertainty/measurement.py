@@ -87,12 +87,12 @@ class Measurement:
     ) -> ConfidenceInterval | None:
         """The interval by the metric's method, with the reason why it is rough, if it is."""
         sample = Sample(value, self.replicates, self.left_out, self.units, bounds)
+        unit = "datums" if self.units == self.datums else "groups"
         if self.method == "half-samples":
-            return half_sample_interval(sample, self.halves, self.support, confidence)
+            return half_sample_interval(sample, self.halves, self.support, confidence, unit)
         interval = interval_of(sample, self.method, confidence)
         if interval is None or not self.rare:
             return interval
-        unit = "datums" if self.units == self.datums else "groups"
         return replace(
             interval, rough=why_rough(self.rare, self.labels, unit, value, self.replicates)
         )
