@@ -117,18 +117,25 @@ def half_sample_interval(
     known, support = halves[~np.isnan(halves)], [count for count in support if count]
     if known.size < 2 or known.size * 2 < halves.size:
         return None
-    value, excess = sample.value, float(known.mean()) - sample.value
+    value = sample.value
     variance = float(known.var(ddof=1))
     trials = max(1.0, value * (1 - value) / variance) if variance > 0 else math.inf
     quantile = student_quantile((1 + confidence) / 2, freedom_of(sample, support))
     ends = []
-    for bias in sorted((excess, MOST_BIAS * excess), reverse=True):
+    for bias in reversed(small_sample_bias(value, known)):
         centre = min(max(value - bias, 0.0), 1.0)
         ends.append(wilson(centre, trials, quantile) if variance > 0 else (centre, centre))
     unseen = _unseen(sum(support) or sample.units, confidence)
     low = min(ends[0][0], value * (1 - unseen))
     high = max(ends[1][1], value + (1 - value) * unseen)
     return ConfidenceInterval(low, high, "half-samples", _why_rough(value - low, support, unit))
+
+
+def small_sample_bias(value: float, halves: Floats) -> tuple[float, float]:
+    """Return the least and the most that a value may be too high by, from its half-samples."""
+    excess = float(np.nanmean(halves)) - value
+    least, most = sorted((excess, MOST_BIAS * excess))
+    return least, most
 
 
 def freedom_of(sample: Sample, support: Sequence[int]) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.evaluator import IntervalMethod, MetricKey
-from velour_plugin.ranking.uncertainty.half_samples import half_sample_interval
+from velour_plugin.ranking.uncertainty.half_samples import half_sample_interval, small_sample_bias
 from velour_plugin.ranking.uncertainty.intervals import (
     Bounds,
     ConfidenceInterval,
@@ -69,6 +69,13 @@ class Measurement:
             return None
         right, tried = self.outcomes
         return int(right.sum()), int(tried.sum())
+
+    @property
+    def bias(self) -> tuple[float, float]:
+        """The least and the most that the value is too high by, as its sample is small."""
+        if self.value is None or self.method != "half-samples" or np.isnan(self.halves).all():
+            return 0.0, 0.0
+        return small_sample_bias(self.value, self.halves)
 
     def interval(self, confidence: float, bounds: Bounds) -> ConfidenceInterval | None:
         """Compute the interval: Wilson's of a share, else the metric's; ``None`` if undefined."""
