@@ -58,9 +58,8 @@ def table(rows: Iterable[Result]) -> Iterator[str]:
 
 def _line(row: Result) -> str:
     verdict = {"holds": "holds", "fails": "**fails**", "open": "open"}[row.verdict]
-    target = f"{'within ±' if row.promise.kind == 'within' else row.promise.kind + ' '}"
     return (
-        f"| {row.experiment} | {row.promise.of} | {target}{row.promise.target:.2f} | "
+        f"| {row.experiment} | {row.promise.of} | {row.promise.must_be} | "
         f"{row.estimate:.3f} | {row.low:.3f} to {row.high:.3f} | {row.cases:,} | "
         f"{row.greyed:.1%} | {verdict} |"
     )

@@ -68,7 +68,7 @@ CASES = {
         [Promise("mAP", "at least", 0.90), Promise("mAP_50", "at least", 0.90)],
     ),
     "videos": (
-        Coverage(VIDEOS, 200, resamples=400),
+        Coverage(VIDEOS, 200, resamples=400, metrics=("accuracy", "f1_macro")),
         250,
         [Promise("accuracy", "at least", 0.92), Promise("f1_macro", "at least", 0.92)],
     ),
@@ -105,9 +105,9 @@ CASES = {
         25,
         [Promise("best set leaves out a best", "at most", 0.07)],
     ),
-    "a champion looked at ten times": (
-        Promoted(SOFTMAX, "accuracy", tuple(range(30, 301, 30))),
-        100,
+    "a champion looked at five times": (
+        Promoted(SOFTMAX, "accuracy", tuple(range(30, 151, 30))),
+        150,
         [Promise("moves", "at most", 0.06)],
     ),
 }

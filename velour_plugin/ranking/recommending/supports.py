@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from velour_plugin.answers import Leaderboard, Support
 from velour_plugin.ranking.recommending.network import Network, Scores
-from velour_plugin.ranking.uncertainty.bootstrap import FEW
+from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
 
 
