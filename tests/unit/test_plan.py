@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import velour_plugin as velour
 from velour_plugin.cli import main
 from velour_plugin.errors import InvalidInput, NotComparable, UnknownName
-from velour_plugin.ranking.uncertainty.pilot import Pilot, deviation_factors
+from velour_plugin.ranking.planning.pilot import Pilot, deviation_factors
 from velour_plugin.ranking.uncertainty.statistics import wilson_interval
 from velour_plugin.store import Store
 
