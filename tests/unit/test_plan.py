@@ -240,6 +240,11 @@ def test_heavy_tails_and_few_resamples_widen_the_range() -> None:
     assert deviation_factors(np.zeros(100), 100, 1000, 0.95) == (1.0, 1.0)
 
 
+def test_what_varies_by_rounding_does_not_vary() -> None:
+    replicates = np.array([0.1 + 0.2, 0.3] * 500)
+    assert Pilot.of(replicates, np.zeros(50), 50, 0.95).error == 0.0
+
+
 def test_the_range_covers_the_true_number() -> None:
     """Means of 40 values; 1,000 pilots each. Of skewed ones 0.90 where 0.95 is said."""
     random = np.random.default_rng(1)
