@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from velour_plugin.domain.columns.datum_columns import DatumColumns
 from velour_plugin.domain.storable_text import is_name
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.helpers.representation import shortened
+
+if TYPE_CHECKING:  # queries need no numpy
+    from velour_plugin.domain.columns.datum_columns import DatumColumns
 
 INDEPENDENT = "none"
 """In place of names: the datums are independent."""
