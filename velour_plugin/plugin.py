@@ -129,9 +129,9 @@ if TYPE_CHECKING:
     from velour_plugin.plugins.installed import installed as installed
     from velour_plugin.queries.fields import Cut as Cut
     from velour_plugin.ranking import answer as answer
+    from velour_plugin.ranking.comparing.spending import InterimLook as InterimLook
+    from velour_plugin.ranking.comparing.spending import Spending as Spending
     from velour_plugin.ranking.slicing import masks as masks
-    from velour_plugin.ranking.uncertainty.spending import Look as Look
-    from velour_plugin.ranking.uncertainty.spending import Spending as Spending
     from velour_plugin.report.cell_examples import example_uids as example_uids
     from velour_plugin.report.drawing import Drawn as Drawn
     from velour_plugin.report.drawing import drawn as drawn
@@ -231,7 +231,7 @@ _NAMES = {
     "queries.fields": "Cut",
     "ranking": "answer",
     "ranking.slicing": "masks",
-    "ranking.uncertainty.spending": "Look Spending",
+    "ranking.comparing.spending": "InterimLook Spending",
     "report.drawing": "Drawn drawn",
     "report.figures": "COLOURS RECALLS precision_curves roc_curves",
     "report.findings": "Findings find",

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from velour_plugin.ranking.uncertainty.spending import Look, Spending, _tail
+from velour_plugin.ranking.comparing.spending import InterimLook, Spending, _tail
 
 NORMAL = NormalDist()
 
@@ -32,14 +32,14 @@ def test_pococks_boundary_spends_the_same_at_each_look() -> None:
     One-sided 0.025, but for a lead of both sides at once; what the last look adds is known then.
     """
     level = 2 * (1 - NORMAL.cdf(2.413))
-    looks, spent = [Look(1, level)], level / 2
+    looks, spent = [InterimLook(1, level)], level / 2
     for units in range(2, 6):
         low, high = 0.0, level / 2
         for _ in range(40):  # what this look spends, by its level
             middle = (low + high) / 2
             low, high = (middle, high) if 2 * _tail(looks, units, middle) < level else (low, middle)
         spent += high
-        looks.append(Look(units, level))
+        looks.append(InterimLook(units, level))
     assert spent == pytest.approx(0.025, abs=2e-4)
 
 

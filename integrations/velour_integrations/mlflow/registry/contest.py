@@ -82,7 +82,7 @@ class Contest:
         if trial is not None and trial.is_passed:
             return None
         lead = f"the lead of {self.winner.name} by {self.lead:.4f}"
-        margin = None if trial is None else trial.question.min_lead
+        margin = None if trial is None else trial.lead.min_lead
         doubt = "may be chance" if margin is None else f"is not shown to be more than {margin:g}"
         return f"{lead} {doubt}" + ("" if trial is None else f": {trial.evidence}")
 

@@ -2,7 +2,7 @@
 
 A promotion may be asked for every day, on data that grow. What each look spends of the probability
 of error is remembered, so that the next one knows what is left: a tag for each alias, holder,
-challenger and question, until the alias moves. Without the tag a look is the first. The same
+challenger and lead, until the alias moves. Without the tag a look is the first. The same
 evaluations again are no new look.
 """
 
@@ -17,14 +17,14 @@ from typing import Any
 import mlflow
 
 from velour_plugin.errors import InvalidInput
-from velour_plugin.plugin import Look, Spending
+from velour_plugin.plugin import InterimLook, Spending
 
 TAG = "velour.looks."
-"""Prefix of the tags; the alias and a digest of the question follow."""
+"""Prefix of the tags; the alias and a digest of the lead follow."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Lead:
     """Whether a challenger leads the holder of an alias.
 
     Args:
@@ -62,7 +62,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The looks at a question, up to the last one.
+    """The looks at a lead, up to the last one.
 
     Args:
         evaluations: ids of the holder's and the challenger's evaluation at the last look.
@@ -75,36 +75,36 @@ class History:
     spending: Spending
 
 
-def recall(question: Question) -> History | None:
-    """Return the earlier looks at a question; ``None`` where there are none.
+def recall(lead: Lead) -> History | None:
+    """Return the earlier looks at a lead; ``None`` where there are none.
 
     Raises:
         InvalidInput: the tag is not as :func:`remember` wrote it.
     """
-    text = mlflow.MlflowClient().get_registered_model(question.model).tags.get(question.tag)
+    text = mlflow.MlflowClient().get_registered_model(lead.model).tags.get(lead.tag)
     if text is None:
         return None
     try:
         return _from_json(json.loads(text))
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInput(
-            f"tag {question.tag!r} of registered model {question.model!r} holds no looks: {error}. "
+            f"tag {lead.tag!r} of registered model {lead.model!r} holds no looks: {error}. "
             "MlflowClient().delete_registered_model_tag removes it: then the next look is the first"
         ) from error
 
 
-def remember(question: Question, history: History) -> None:
-    """Store the looks at a question.
+def remember(lead: Lead, history: History) -> None:
+    """Store the looks at a lead.
 
     Raises:
         InvalidInput: MLflow does not store it; a look that is forgotten would count as none.
     """
-    content = json.dumps({"question": asdict(question), **_to_json(history)})
+    content = json.dumps({"lead": asdict(lead), **_to_json(history)})
     try:
-        mlflow.MlflowClient().set_registered_model_tag(question.model, question.tag, content)
+        mlflow.MlflowClient().set_registered_model_tag(lead.model, lead.tag, content)
     except mlflow.MlflowException as error:
         raise InvalidInput(
-            f"registered model {question.model!r} cannot remember this look: {error.message}. "
+            f"registered model {lead.model!r} cannot remember this look: {error.message}. "
             "dry_run=True (--dry-run) only says what would be done."
         ) from error
 
@@ -130,7 +130,7 @@ def _to_json(history: History) -> dict[str, Any]:
 
 
 def _from_json(content: dict[str, Any]) -> History:
-    looks = [Look(int(units), float(level)) for units, level in content["looks"]]
+    looks = [InterimLook(int(units), float(level)) for units, level in content["looks"]]
     first, second = content["evaluations"]
     spending = Spending(
         int(content["count"]), float(content["level"]), float(content["left"]), looks

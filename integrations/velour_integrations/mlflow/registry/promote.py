@@ -18,7 +18,7 @@ import mlflow
 import velour_plugin as velour
 from velour_integrations.mlflow.registry import looks
 from velour_integrations.mlflow.registry.contest import Contest
-from velour_integrations.mlflow.registry.looks import Question
+from velour_integrations.mlflow.registry.looks import Lead
 from velour_integrations.mlflow.registry.trial import hold_trial
 from velour_integrations.mlflow.registry.versions import (
     ModelVersion,
@@ -99,7 +99,7 @@ def promote(
 
     The same may be asked again and again while the data grow: the probability that the alias ever
     moves to a version that is not better is at most 1 less the confidence, over all looks until it
-    moves (see :mod:`velour_plugin.ranking.uncertainty.spending`). What looks spent is remembered in
+    moves (see :mod:`velour_plugin.ranking.comparing.spending`). What looks spent is remembered in
     tags of the registered model; looks at the same evaluations, and dry runs, spend nothing.
 
     Versions take part by their newest evaluation on the newest version of the dataset that any
@@ -149,11 +149,11 @@ def promote(
                 min_lead=min_lead, confidence=confidence, permutations=permutations, seed=seed,
                 store=reader,
             )  # fmt: skip
-            question = Question(
+            lead = Lead(
                 model, alias, holder.number, contest.winner.number, board.metric, board.label,
                 board.dataset, board.where, board.groups, min_lead, confidence,
             )  # fmt: skip
-            trial = hold_trial(question, pair, comparison, contest.challengers, reader)
+            trial = hold_trial(lead, pair, comparison, contest.challengers, reader)
     doubt = contest.doubt(trial)
     moves = contest.winner != holder and (doubt is None or force)
     promotion = Promotion(
@@ -161,9 +161,9 @@ def promote(
         alias,
         contest.winner.number,
         None if holder is None else holder.number,
-        trial and trial.p,
-        trial and trial.level,
-        trial and trial.look,
+        None if trial is None else trial.p,
+        None if trial is None else trial.level,
+        None if trial is None else trial.look,
         min_lead,
         moves and not dry_run,
         moves and doubt is not None,
@@ -173,7 +173,7 @@ def promote(
     if promotion.moved:
         _move(promotion)
     elif trial is not None and not dry_run:
-        looks.remember(trial.question, trial.history)
+        looks.remember(trial.lead, trial.history)
     return promotion
 
 

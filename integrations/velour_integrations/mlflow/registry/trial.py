@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from velour_integrations.mlflow.registry import looks
-from velour_integrations.mlflow.registry.looks import History, Question
+from velour_integrations.mlflow.registry.looks import History, Lead
 from velour_plugin import Comparison, Store
 from velour_plugin.plugin import Spending
 
@@ -19,13 +19,13 @@ class Trial:
     """The test of a lead.
 
     Args:
-        question: which lead it is.
+        lead: which lead it is.
         challengers: how many versions had the chance to lead.
         p: two-sided p-value, adjusted for their number; with a margin twice the one-sided one.
         history: the looks at it, the last of which is this one.
     """
 
-    question: Question
+    lead: Lead
     challengers: int
     p: float
     history: History
@@ -53,7 +53,7 @@ class Trial:
 
 
 def hold_trial(
-    question: Question,
+    lead: Lead,
     evaluations: tuple[str, str],
     comparison: Comparison,
     challengers: int,
@@ -62,7 +62,7 @@ def hold_trial(
     """Decide how small the p-value of a lead must be at this look.
 
     Args:
-        question: which lead it is.
+        lead: which lead it is.
         evaluations: ids of the holder's evaluation and the challenger's.
         comparison: of these.
         challengers: how many versions had the chance to lead.
@@ -74,18 +74,18 @@ def hold_trial(
     Raises:
         InvalidInput: what earlier looks spent cannot be read.
     """
-    p = comparison[0].p if question.min_lead is None else comparison.margins[0].p
+    p = comparison[0].p if lead.min_lead is None else comparison.margins[0].p
     if p is None:
         return None
-    sides = 1 if question.min_lead is None else 2
+    sides = 1 if lead.min_lead is None else 2
     units = comparison.group_count or comparison[0].datums
-    history = _next(looks.recall(question), question, evaluations, units, challengers, store)
-    return Trial(question, challengers, min(1.0, sides * challengers * p), history)
+    history = _next(looks.recall(lead), lead, evaluations, units, challengers, store)
+    return Trial(lead, challengers, min(1.0, sides * challengers * p), history)
 
 
 def _next(
     earlier: History | None,
-    question: Question,
+    lead: Lead,
     evaluations: tuple[str, str],
     units: int,
     challengers: int,
@@ -96,8 +96,8 @@ def _next(
         return earlier
     version = store.evaluations_of(evaluations[1])[0].version.number
     spending = Spending() if earlier is None else earlier.spending
-    is_grown = earlier is None or _holds(store, question.dataset, version, earlier.version)
-    error = 1 - question.confidence
+    is_grown = earlier is None or _holds(store, lead.dataset, version, earlier.version)
+    error = 1 - lead.confidence
     return History(evaluations, version, spending.next(units, error, challengers, is_grown))
 
 

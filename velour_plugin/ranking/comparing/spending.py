@@ -31,7 +31,7 @@ _MOST = 30
 _NORMAL = NormalDist()
 
 
-class Look(NamedTuple):
+class InterimLook(NamedTuple):
     """A test that was made.
 
     Args:
@@ -57,7 +57,7 @@ class Spending:
     count: int = 0
     level: float = 0.0
     left: float = 1.0
-    looks: Sequence[Look] = ()
+    looks: Sequence[InterimLook] = ()
 
     def next(
         self, units: int, error: float, comparisons: int = 1, is_grown: bool = True
@@ -78,21 +78,21 @@ class Spending:
         """
         if not self.looks:
             level = error / comparisons
-            return Spending(1, level, 1.0, (Look(units, level),))
+            return Spending(1, level, 1.0, (InterimLook(units, level),))
         growth = units / self.looks[-1].units
         is_grown = is_grown and growth > 1
         left = self.left / (growth if is_grown else STEP)
         spent = error / 2 * (self.left - left) / comparisons
         if not is_grown:
-            return Spending(self.count + 1, 2 * spent, left, (Look(units, 2 * spent),))
+            return Spending(self.count + 1, 2 * spent, left, (InterimLook(units, 2 * spent),))
         if growth < LEAST_GROWTH:
             return Spending(self.count + 1, 2 * spent, left, self.looks)
         level = 2 * _tail(self.looks, units, spent)
-        looks = (*self.looks, Look(units, level))[-_MOST:]
+        looks = (*self.looks, InterimLook(units, level))[-_MOST:]
         return Spending(self.count + 1, level, left, looks)
 
 
-def _tail(looks: Sequence[Look], units: int, spent: float) -> float:
+def _tail(looks: Sequence[InterimLook], units: int, spent: float) -> float:
     """Return the one-sided level of a look that is passed for the first time with ``spent``."""
     points, density = _not_passed(looks)
     step = math.sqrt((units - looks[-1].units) / units)
@@ -107,7 +107,7 @@ def _tail(looks: Sequence[Look], units: int, spent: float) -> float:
     return 1 - _NORMAL.cdf(high)
 
 
-def _not_passed(looks: Sequence[Look]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _not_passed(looks: Sequence[InterimLook]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the distribution of z at the last look where no look was passed: points, masses."""
     points, masses, units = np.zeros(1), np.ones(1), 0
     for look in looks:
