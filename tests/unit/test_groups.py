@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -513,3 +514,26 @@ def test_a_recommendation_passes_groups_on(store: Store) -> None:
 
     assert (found.groups, found.group_count) == (("video",), 8)
     assert found.boards["frames"].groups == ("video",)
+
+
+def test_declared_groups_are_stored_with_the_first_evaluation(sqlite_url: str) -> None:
+    """Without a store that is open: a new file, and a snapshot in text statements."""
+    for model in RIGHT:
+        velour.evaluate(dataset_of(model).with_groups("video"), TASK, store=sqlite_url)
+    board = velour.rank("accuracy", "frames", resamples=50, store=sqlite_url)
+
+    assert (board.groups, board.group_count) == (("video",), 8)
+    with velour.open_store(sqlite_url) as opened:
+        assert opened.load_dataset("frames").groups == ("video",)
+        assert opened.candidates("frames")[0].certificate.groups == ["video"]
+
+
+def test_partitions_keep_what_is_declared(sqlite_url: str, tmp_path: Path) -> None:
+    dataset = dataset_of("one").with_groups("video")
+    parts = [dataset.subset(np.arange(40) < 20), dataset.subset(np.arange(40) >= 20)]
+    written = velour.PartitionedDataset.write(tmp_path / "parts", parts)
+
+    assert velour.PartitionedDataset(tmp_path / "parts").groups == ("video",)
+    evaluation = velour.evaluate(written, TASK, store=sqlite_url)
+    assert evaluation.certificate.groups == ("video",)
+    assert velour.rank("accuracy", "frames", resamples=5, store=sqlite_url).groups == ("video",)
