@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.simulation import boards, coverage, operating, tested
+from tests.simulation import boards, coverage, operating, planned, pooled, tested
 from tests.simulation.fast_values import fast
 from tests.simulation.promises import Counts, Experiment, Result, Simulation
 
@@ -31,6 +31,8 @@ FAMILIES: dict[str, Callable[[], list[Experiment]]] = {
     "winner": boards.winner,
     "tests": tested.tests,
     "thresholds": operating.thresholds,
+    "plan": planned.plans,
+    "pools": pooled.pools,
 }
 
 _SHARES = 8
@@ -57,9 +59,8 @@ def table(rows: Iterable[Result]) -> Iterator[str]:
 
 def _line(row: Result) -> str:
     verdict = {"holds": "holds", "fails": "**fails**", "open": "open"}[row.verdict]
-    target = f"{'within ±' if row.promise.kind == 'within' else row.promise.kind + ' '}"
     return (
-        f"| {row.experiment} | {row.promise.of} | {target}{row.promise.target:.2f} | "
+        f"| {row.experiment} | {row.promise.of} | {row.promise.must_be} | "
         f"{row.estimate:.3f} | {row.low:.3f} to {row.high:.3f} | {row.cases:,} | "
         f"{row.greyed:.1%} | {verdict} |"
     )

@@ -77,7 +77,7 @@ class Promoted:
 
         runs = {f"{number:032x}": number for number in range(1 + self.challengers)}
         known = {
-            run: ModelVersion("model", number + 1, run, ("champion",) if not number else ())
+            run: ModelVersion("model", number + 1, run, aliases=() if number else ("champion",))
             for run, number in runs.items()
         }
         with (

@@ -95,12 +95,6 @@ def test_the_method_says_how_many_groups_were_left_out() -> None:
     assert found.method == "BCa (jackknife of 3 groups)"
 
 
-def test_the_basic_bootstrap_reflects_and_is_named() -> None:
-    found = interval_of(mean_sample(np.arange(10.0)), "basic", 0.95)
-    assert found is not None
-    assert found.method == "basic bootstrap"
-
-
 @pytest.mark.parametrize(("value", "low", "high"), [(1.0, 0.82, 1.0), (0.0, 0.0, 0.18)])
 def test_a_value_at_its_bound_has_the_interval_of_a_share(
     value: float, low: float, high: float
@@ -140,6 +134,15 @@ def test_where_all_replicates_lie_on_one_side_the_jackknife_is_taken() -> None:
     shifted = Sample(sample.value, sample.replicates + 20, sample.left_out, 10)
     found = interval_of(shifted, "BCa", 0.95)
     assert found == jackknife_interval(sample, 0.95)
+
+
+def test_few_units_have_the_jackknife_since_resamples_do_not_reach_far_out() -> None:
+    few, enough = mean_sample(np.arange(9.0)), mean_sample(np.arange(10.0))
+    methods = [
+        found and found.method
+        for found in (interval_of(each, "BCa", 0.95) for each in (few, enough))
+    ]
+    assert methods == ["jackknife", "BCa"]
 
 
 def test_the_interval_of_groups_that_are_alike_within_is_that_of_as_many_datums() -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from velour_plugin.answers.comparison import Difference as Difference
     from velour_plugin.answers.comparison import ErrorDifference as ErrorDifference
     from velour_plugin.answers.comparison import Errors as Errors
+    from velour_plugin.answers.comparison import MarginTest as MarginTest
     from velour_plugin.answers.leaderboard import Leaderboard as Leaderboard
     from velour_plugin.answers.leaderboard import LeaderboardRow as LeaderboardRow
     from velour_plugin.answers.matches import Match as Match
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "base": "Answer",
-    "comparison": "Comparison Difference ErrorDifference Errors",
+    "comparison": "Comparison Difference ErrorDifference Errors MarginTest",
     "leaderboard": "Leaderboard LeaderboardRow",
     "matches": "Match Matches",
     "matrix": "Cell Matrix",

@@ -14,7 +14,7 @@ from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 
-IntervalMethod = Literal["BCa", "jackknife", "basic", "none"]
+IntervalMethod = Literal["BCa", "jackknife", "half-samples", "none"]
 """How a metric that is no share of datums has its confidence interval."""
 
 
@@ -22,10 +22,11 @@ class Conventions:
     """How metrics of a task are read: direction, bounds, intervals, and merged scores.
 
     Parameters that are ``stated`` are said wherever the numbers are: a reader would take these
-    for something else without them.
+    for something else without them. Metrics that are ``pooled`` are no means over labels.
     """
 
     lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    pooled: ClassVar[frozenset[str]] = frozenset()
     stated: ClassVar[tuple[str, ...]] = ()
     compares_classes: ClassVar[bool] = True
     """Whether predicted classes are compared with true ones, and must be of the same names."""
@@ -53,10 +54,18 @@ class Conventions:
           such as means, ratios and means of ratios;
         - ``jackknife`` for such metrics where a datum that counts twice misleads, as where copies
           are each other's neighbours, and where few datums weigh much;
-        - ``basic`` for what resamples raise or lower, as interpolated precision;
+        - ``half-samples`` for what small samples raise or lower, as interpolated precision: a
+          metric in [0, 1], of a label or a mean over labels;
         - ``none`` for what has no interval, as distances that are never below 0.
         """
         return "BCa"
+
+    def is_pooled(self, metric: str) -> bool:
+        """Whether a metric is over all datums alike, so that a rare label weighs as little as it.
+
+        Intervals of all others are rough where a label is shown by few datums.
+        """
+        return metric.rpartition("/")[2] in self.pooled
 
     def stated_parameters(self, ledger: Ledger) -> dict[str, Any]:
         """Return the stated parameters that a ledger was matched with, by name."""

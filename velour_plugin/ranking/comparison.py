@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from velour_plugin.answers import Comparison, Difference, ErrorDifference, Errors
+from velour_plugin.answers import Comparison, Difference, ErrorDifference, Errors, MarginTest
 from velour_plugin.domain.labels import label_text
 from velour_plugin.queries.query import CompareQuery, label_of
 from velour_plugin.ranking.candidates.pair_lookup import find_pair
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, metric_of_run
+from velour_plugin.ranking.margins import (
+    detectable,
+    margin_sentence,
+    margin_tests,
+    power_sentence,
+)
 from velour_plugin.ranking.slice_runs import cut_masks, groups_of_run
 from velour_plugin.ranking.slicing import cut_name
-from velour_plugin.ranking.uncertainty.permutation_test import Pair, less, with_p
+from velour_plugin.ranking.uncertainty.pair import Pair, less
+from velour_plugin.ranking.uncertainty.permutation_test import Family, Tested
 from velour_plugin.store.protocol import Snapshot
 
 
@@ -26,20 +33,62 @@ def answer_comparison(reader: Snapshot, query: CompareQuery) -> Comparison:
         for part, mask in cut_masks(reader, first, cut)
         if mask.any()
     ]
-    groups = groups_of_run(reader, first, query.groups, query.permutations)
+    margins = {"no_worse": query.no_worse, "min_lead": query.min_lead}
+    spread = bool(query.permutations) or any(margin is not None for margin in margins.values())
+    groups = groups_of_run(reader, first, query.groups, int(spread))
     for run in (first, second):
         run.ledger.load_details()  # by which errors are split
     reader.release()
-    pair = Pair(first, second, (metric, label), query.permutations, query.seed, groups.units)
-    headline, *labels = pair.differences(first.selected, "all")
-    sliced = [pair.headline(mask, about) for about, mask in parts]
+    pair = Pair(
+        first,
+        second,
+        (metric, label),
+        permutations=query.permutations,
+        seed=query.seed,
+        confidence=query.confidence,
+        units=groups.units,
+    )
+    headline, *labels = pair.differences(first.selected, "all", spread)
+    sliced = [pair.headline(mask, about, spread) for about, mask in parts]
+    tests = margin_tests(pair, headline, margins)
+    families = [Family([headline]), Family(sliced), Family(labels)]
+    pair.permute(families)
+    whole, by_slice, by_label = (family.rows() for family in families)
+    notes = (*first.notes, *second.notes, *groups.notes, *_notes(pair, headline, tests))
     about = "" if label is None else f"{label_text(label)}: "
     return Comparison(
         title=f"{about}{first.name} (first) and {second.name} (second) on {first.dataset}",
-        rows=[*with_p([headline]), *_by_change(with_p(sliced)), *_by_change(with_p(labels))],
-        notes=tuple(dict.fromkeys((*first.notes, *second.notes, *groups.notes, *pair.notes))),
+        rows=[*whole, *_by_change(by_slice), *_by_change(by_label)],
+        notes=tuple(dict.fromkeys(notes)),
+        confidence=query.confidence,
+        permutations=max(family.permutations for family in families),
+        margins=tuple(tests),
+        detectable=detectable(pair, headline),
         errors=_errors(first, second),
         **groups.of_answer,
+    )
+
+
+def _notes(pair: Pair, headline: Tested, tests: Sequence[MarginTest]) -> list[str]:
+    """How the metric was tested, what was shown of margins, and what could be shown."""
+    by_mcnemar = f"p of {pair.metric} is by McNemar's mid-p test."
+    smallest = min((test.margin for test in tests if test.margin), default=None)
+    lines = [
+        _few_exchanges(pair) if headline.row.p is None else by_mcnemar,
+        *(margin_sentence(pair, test) for test in tests),
+        power_sentence(pair, headline, smallest),
+    ]
+    return [line for line in lines if line]
+
+
+def _few_exchanges(pair: Pair) -> str | None:
+    """Say that there are too few groups for a small p; ``None`` where there are enough."""
+    exchanges, level = pair.exchanges, 1 - pair.confidence
+    if not pair.permutations or not exchanges.are_all or exchanges.least_p <= level:
+        return None
+    return (
+        f"{exchanges.units.count} groups have {exchanges.count + 1} ways to exchange them: no p is "
+        f"below {exchanges.least_p:.4g}, however large the difference."
     )
 
 

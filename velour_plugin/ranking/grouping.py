@@ -30,7 +30,7 @@ from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.ranking.grouping_hints import hint
 from velour_plugin.ranking.slicing import cell_names, masks, property_values
-from velour_plugin.ranking.uncertainty.bootstrap import FEW
+from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.units import Units
 from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Version

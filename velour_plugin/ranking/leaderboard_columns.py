@@ -23,7 +23,7 @@ from velour_plugin.ranking.candidates.metric_lookup import (
     no_metric,
 )
 from velour_plugin.ranking.candidates.selection import Competitor, Competitors
-from velour_plugin.ranking.uncertainty.bootstrap import Measurement
+from velour_plugin.ranking.uncertainty.measurement import Measurement
 from velour_plugin.store.protocol import Reader
 
 

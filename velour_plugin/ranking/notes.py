@@ -9,7 +9,8 @@ from velour_plugin.filters import parse_filter
 from velour_plugin.filters.existing_values import nothing_selected
 from velour_plugin.queries.query import RankQuery
 from velour_plugin.ranking.candidates.selection import DatasetSelection
-from velour_plugin.ranking.uncertainty.bootstrap import FEW, Measurement
+from velour_plugin.ranking.uncertainty.label_support import FEW
+from velour_plugin.ranking.uncertainty.measurement import Measurement
 from velour_plugin.store.protocol import Snapshot
 
 

@@ -22,7 +22,8 @@ from velour_plugin.ranking.defaults import named_datasets, named_metric
 from velour_plugin.ranking.grouping import Groups, read_groups
 from velour_plugin.ranking.leaderboard_columns import Columns, Row
 from velour_plugin.ranking.notes import leaderboard_notes, refusal
-from velour_plugin.ranking.uncertainty.bootstrap import UNDEFINED, Measurement, measure_all
+from velour_plugin.ranking.uncertainty.bootstrap import measure_all
+from velour_plugin.ranking.uncertainty.measurement import UNDEFINED, Measurement
 from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
 from velour_plugin.ranking.uncertainty.units import Units
 from velour_plugin.store.protocol import Snapshot
@@ -195,10 +196,7 @@ class Ranking:
         known = sorted((m.value for m in measured if m.value is not None), reverse=not lower)
         ranks = {value: 1 + place for place, value in reversed([*enumerate(known)])}
         bounds = self.competitors.all[0].evaluator.bounds(self.metric)
-        units = self._units
-        sure = Uncertainty(
-            measured, bounds, lower, self.query.confidence, units.count if units else 0
-        )
+        sure = Uncertainty(measured, bounds, lower, self.query.confidence)
         intervals = [sure.interval(index) for index in range(len(kept))]
         rows = [
             LeaderboardRow(

@@ -7,7 +7,8 @@ import numpy as np
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import Evaluator
-from velour_plugin.ranking.uncertainty.bootstrap import FEW, measure_together
+from velour_plugin.ranking.uncertainty.bootstrap import measure_together
+from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.units import Units
 
 CONFIDENCE, RESAMPLES, SEED = 0.95, 1000, 0

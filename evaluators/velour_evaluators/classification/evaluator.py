@@ -86,6 +86,10 @@ class ImageClassification(Evaluator):
         "cohen_kappa", "brier", "missing_predictions",
     )  # fmt: skip
     lower_is_better = frozenset({"log_loss", "ece", "rms_ece", "brier", "missing_predictions"})
+    pooled = frozenset({
+        "f1_weighted", "log_loss", "ece", "rms_ece", "mcc", "cohen_kappa", "missing_predictions",
+        "brier",
+    })  # fmt: skip
     of_label: ClassVar[Mapping[str, str]] = {
         "accuracy": "recall", "balanced_accuracy": "recall", "precision_macro": "precision",
         "recall_macro": "recall", "f1_macro": "f1", "f1_weighted": "f1", "roc_auc": "roc_auc",

@@ -66,8 +66,8 @@ class ObjectDetection(Evaluator):
         return (0.0, 1.0)
 
     def interval_method(self, metric: str) -> IntervalMethod:
-        """Return the basic bootstrap for average precision, which resamples raise; else BCa."""
-        return "basic" if "AP" in metric.rpartition("/")[2] else "BCa"
+        """Return half-samples for average precision, which small samples raise; else BCa."""
+        return "half-samples" if "AP" in metric.rpartition("/")[2] else "BCa"
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Match every detection with ground truth, in all area ranges and at all IoU thresholds."""

@@ -53,6 +53,7 @@ class SemanticSegmentation(Evaluator):
     headline = (
         "mIoU", "mDice", "pixel_accuracy", "fwIoU", "mean_accuracy", "boundary_iou", "boundary_f1",
     )  # fmt: skip
+    pooled = frozenset({"pixel_accuracy", "fwIoU"})
     of_label: ClassVar[Mapping[str, str]] = {"mIoU": "IoU", "mDice": "Dice"}
     defaults = {"ignore_label": None, "boundary_width": 0.02, "examples": 5}  # noqa: RUF012
 
@@ -142,6 +143,15 @@ class SemanticSegmentation(Evaluator):
                 elif metric in scores and label.name in index_of:
                     values[row, column] = scores[metric][index_of[label.name]]
         return values
+
+    def support(self, ledger: Ledger) -> dict[LabelName, NDArray[np.intp]]:
+        """Return the rising indices of the datums that have true pixels of each label."""
+        rows = ledger.tables["labels"]
+        shown = rows["truth"] > 0
+        return {
+            name: np.sort(rows["datum"][shown & (rows["label"] == number)]).astype(np.intp)
+            for number, name in enumerate(ledger.labels)
+        }
 
     def by_datum(self, ledger: Ledger) -> dict[str, NDArray[Any]]:
         """Return pixel accuracy and number of wrong pixels of each image."""

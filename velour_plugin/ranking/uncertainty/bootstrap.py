@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.domain.columns.annotation_table import LabelName
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
-from velour_plugin.evaluator import Evaluator, IntervalMethod, MetricKey, value_over
+from velour_plugin.evaluator import Evaluator, MetricKey, value_over
 from velour_plugin.helpers.progress import track
-from velour_plugin.ranking.uncertainty.intervals import (
-    Bounds,
-    ConfidenceInterval,
-    Sample,
-    grouped_wilson,
-    interval_of,
-)
-from velour_plugin.ranking.uncertainty.statistics import wilson_interval
+from velour_plugin.ranking.uncertainty.half_samples import HALVES, half_samples
+from velour_plugin.ranking.uncertainty.label_support import FEW, LabelSupport
+from velour_plugin.ranking.uncertainty.measurement import UNDEFINED, Draws, Measurement
 from velour_plugin.ranking.uncertainty.units import Units
-
-FEW = 5
-"""Fewer datums than this, of all or of a label, say nothing about others: no intervals."""
-
-UNDEFINED = "undefined on these datums: there is nothing that it would be a share or a mean of"
 
 _AT_ONCE = 256
 """Resamples between two steps of the progress bar."""
@@ -45,59 +34,6 @@ Subject = tuple[Evaluator, Ledger, NDArray[np.bool_]]
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """One run over the selected datums.
-
-    Args:
-        value: of the metric; ``None`` where it is undefined.
-        datums: how many are selected.
-        replicates: ``(resamples,)``; NaN where undefined.
-        reason: why there is no value.
-        rare: labels that only few of the units show, as key=value.
-        labels: how many labels the datums show.
-        outcomes: how many datums are right and how many tried, of each unit ``(units,)``, where
-            the value is a share of datums.
-        further: values of further metrics, by name.
-        left_out: ``(blocks,)`` values without each block of units in turn; NaN where undefined.
-        units: how many units resamples draw.
-        method: by which the metric has its interval, where it is no share of datums.
-    """
-
-    value: float | None
-    datums: int
-    replicates: NDArray[np.float64]
-    reason: str | None = None
-    rare: tuple[str, ...] = ()
-    labels: int = 0
-    outcomes: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
-    further: Mapping[str, float | None] = field(default_factory=dict)
-    left_out: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    units: int = 0
-    method: IntervalMethod = "BCa"
-
-    @property
-    def share(self) -> tuple[int, int] | None:
-        """How many are right and how many tried, where the value is a share of single datums."""
-        if self.outcomes is None or (self.outcomes[1] > 1).any():
-            return None
-        right, tried = self.outcomes
-        return int(right.sum()), int(tried.sum())
-
-    def interval(self, confidence: float, bounds: Bounds) -> ConfidenceInterval | None:
-        """Compute the interval: Wilson's of a share, else the metric's; ``None`` if undefined."""
-        if self.value is None:
-            return None
-        if self.outcomes is None:
-            sample = Sample(self.value, self.replicates, self.left_out, self.units, bounds)
-            return interval_of(sample, self.method, confidence)
-        if self.share is not None:
-            ends = wilson_interval(*self.share, confidence)
-            return None if ends is None else ConfidenceInterval(*ends, "Wilson")
-        ends = grouped_wilson(*self.outcomes, confidence)
-        return None if ends is None else ConfidenceInterval(*ends, "Wilson, by groups")
 
 
 def measure(
@@ -143,52 +79,51 @@ def measure_together(
     """Measure some metrics under the same resamples, in one pass; arguments as for measure."""
     evaluator, ledger, selected = subject
     counting = np.asarray(selected, bool)
-    count = int(counting.sum())
-    part = evaluator.restrict(ledger, counting, [metric for metric, _ in keys])
+    names = {metric for metric, _ in keys}
+    names |= {evaluator.of_label[name] for name in names if name in evaluator.of_label}
+    part = evaluator.restrict(ledger, counting, sorted(names))
     if part is not None:  # of the datums that count, and no others
         ledger, counting = part, np.ones(len(part.datums), bool)
+    outcomes = [_by_unit(evaluator.outcomes(ledger, *key), counting, units) for key in keys]
+    supports = [
+        LabelSupport.of(evaluator, ledger, key, counting, units) if each is None else LabelSupport()
+        for key, each in zip(keys, outcomes, strict=True)
+    ]
+    columns = list(dict.fromkeys((*keys, *(key for each in supports for key in each.supported))))
+    drawn = _draw((evaluator, ledger, counting), columns, weights, None not in outcomes, units)
+    return [
+        replace(
+            drawn.measurement([columns.index(key)], evaluator.interval_method(key[0])),
+            rare=support.few,
+            labels=len(support.counts),
+            support=support.counts,
+            outcomes=right_and_tried,
+            supported=drawn.of_labels(support, columns, evaluator.interval_method(key[0])),
+        )
+        for key, right_and_tried, support in zip(keys, outcomes, supports, strict=True)
+    ]
+
+
+def _draw(
+    subject: Subject,
+    keys: Sequence[MetricKey],
+    weights: Iterable[NDArray[np.int64]],
+    are_shares: bool,
+    units: Units,
+) -> Draws:
+    """Measure metrics under all weightings; nothing is left out where all are shares of datums."""
+    evaluator, ledger, counting = subject
 
     def values(block: NDArray[np.int64]) -> NDArray[np.float64]:
         return evaluator.values(ledger, keys, _spread(block, counting))
 
-    outcomes = [_by_unit(evaluator.outcomes(ledger, *key), counting, units) for key in keys]
-    observed = values(np.ones((1, count), np.int64))[0]
     replicates = np.concatenate([values(block) for block in weights])
-    are_shares = all(each is not None for each in outcomes)
     blocks = 0 if are_shares else min(MOST_LEFT_OUT, len(replicates))
     left_out = values(units.left_out(blocks)) if blocks else np.empty((0, len(keys)))
-    shown = {} if are_shares else _shown(evaluator.support(ledger), counting, units)
-    rare = tuple(name for name, units_of in shown.items() if units_of < FEW)
-    return [
-        Measurement(
-            None if np.isnan(value) else float(value),
-            count,
-            replicates[:, column],
-            UNDEFINED if np.isnan(value) else None,
-            () if right_and_tried else rare,
-            0 if right_and_tried else len(shown),
-            right_and_tried,
-            left_out=left_out[:, column],
-            units=units.count,
-            method=evaluator.interval_method(metric),
-        )
-        for column, ((metric, _), value, right_and_tried) in enumerate(
-            zip(keys, observed, outcomes, strict=True)
-        )
-    ]
-
-
-def _shown(
-    support: Mapping[LabelName, NDArray[np.intp]], counting: NDArray[np.bool_], units: Units
-) -> dict[str, int]:
-    """How many units show each label, as key=value; without those that none shows."""
-    unit_of = np.full(len(counting), -1, np.intp)
-    unit_of[counting] = units.of_datum
-    shown = {
-        f"{key}={name}": len(set(unit_of[datums[counting[datums]]].tolist()))
-        for (key, name), datums in support.items()
-    }
-    return {name: count for name, count in shown.items() if count}
+    takes_halves = any(evaluator.interval_method(name) == "half-samples" for name, _ in keys)
+    halves = values(half_samples(units, min(HALVES, len(replicates)) if takes_halves else 0))
+    observed = values(np.ones((1, len(units.of_datum)), np.int64))[0]
+    return Draws(observed, replicates, left_out, halves, units)
 
 
 def _spread(weights: NDArray[np.int64], counting: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -6,7 +6,6 @@ Shares of datums have Wilson's interval. Of everything else an evaluator names t
 =============  ====================================================================================
 ``BCa``        quantiles of the replicates, corrected for bias and skewness: the default
 ``jackknife``  standard error by leaving out, on the scale of logits where a metric has two bounds
-``basic``      quantiles reflected at the value
 ``none``       no interval: the metric is no smooth statistic of its datums
 =============  ====================================================================================
 
@@ -25,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.evaluator import IntervalMethod
-from velour_plugin.ranking.uncertainty.statistics import basic_interval, wilson
+from velour_plugin.ranking.uncertainty.statistics import wilson
 
 Floats = NDArray[np.float64]
 Bounds = tuple[float | None, float | None]
@@ -33,6 +32,10 @@ Bounds = tuple[float | None, float | None]
 ONE_SIDED = 0.01
 """Fewer replicates than this share below (or above) the value: resampling shifts it by more than
 its spread, as where a datum and its copies are each other's neighbours, and BCa is undefined."""
+
+FOR_QUANTILES = 10
+"""Fewer units than this have no resamples far enough out: of 5 to 8 BCa covered 0.88 to 0.93, the
+jackknife 0.93 to 0.97."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +102,9 @@ def interval_of(
         return None
     if known.min() == known.max():
         return without_spread(sample, confidence)
-    if method == "basic":
-        ends = basic_interval(sample.value, known, confidence, sample.bounds)
-        return None if ends is None else ConfidenceInterval(*ends, "basic bootstrap")
     below = _share_below(sample.value, known)
-    smooth = bool((sample.influences**2).sum() > 0)
-    if smooth and (method == "jackknife" or not ONE_SIDED < below < 1 - ONE_SIDED):
+    misled = sample.units < FOR_QUANTILES or not ONE_SIDED < below < 1 - ONE_SIDED
+    if (method == "jackknife" or misled) and (sample.influences != 0).any():
         return jackknife_interval(sample, confidence)
     quantile = math.sqrt(sample.units / (sample.units - 1)) * _t(sample, confidence)
     return ConfidenceInterval(

@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.ranking.uncertainty.bootstrap import FEW
 from velour_plugin.ranking.uncertainty.intervals import student_quantile
+from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.statistics import wilson_interval
 
 Floats = NDArray[np.float64]

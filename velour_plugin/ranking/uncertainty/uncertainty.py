@@ -8,9 +8,9 @@ import numpy as np
 
 from velour_plugin.ranking.uncertainty import statistics
 from velour_plugin.ranking.uncertainty.best_set import best_set
-from velour_plugin.ranking.uncertainty.bootstrap import Measurement
 from velour_plugin.ranking.uncertainty.differences import Differences
 from velour_plugin.ranking.uncertainty.intervals import ConfidenceInterval
+from velour_plugin.ranking.uncertainty.measurement import Measurement
 from velour_plugin.ranking.uncertainty.rank_sets import rank_sets
 
 
@@ -22,7 +22,6 @@ class Uncertainty:
         bounds: the lowest and highest value that the metric can have.
         lower_is_better: whether small values come first.
         confidence: of intervals, and of all ranks and the set of the best at once, in (0, 1).
-        units: how many datums, or groups of them, the resamples draw.
     """
 
     def __init__(
@@ -31,7 +30,6 @@ class Uncertainty:
         bounds: tuple[float | None, float | None],
         lower_is_better: bool,
         confidence: float,
-        units: int,
     ) -> None:
         self.measured, self.confidence, self.bounds = measured, confidence, bounds
         self.known = [row for row, each in enumerate(measured) if _is_known(each)]
@@ -40,12 +38,14 @@ class Uncertainty:
         if self.drawn:
             replicates = np.stack([measured[row].replicates for row in self.known])
             values = np.array([measured[row].value for row in self.known], np.float64)
-            scores = statistics.recentred(values, replicates)
+            scores = statistics.recentred(values.tolist(), replicates)
             self.chances = statistics.best_probabilities(
                 statistics.rank_replicates(scores, lower_is_better)
             )
             differences = Differences.of_replicates(
-                -values if lower_is_better else values, replicates, min(units, *drawn)
+                -values if lower_is_better else values,
+                replicates,
+                min(*drawn, *(measured[row].units for row in self.known)),
             )
             self.ranks = rank_sets(differences, confidence)
             self.best = best_set(differences, confidence)
