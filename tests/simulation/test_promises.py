@@ -18,6 +18,8 @@ from tests.simulation.boards import Board, Qualities
 from tests.simulation.classification import CLASSIFICATION
 from tests.simulation.coverage import Coverage
 from tests.simulation.detection import DETECTION
+from tests.simulation.planned import PlannedWidth
+from tests.simulation.pooled import BLOCKS, Pooled
 from tests.simulation.promises import Counts, Promise
 from tests.simulation.run import repeat
 from tests.simulation.segmentation import SEGMENTATION
@@ -92,6 +94,16 @@ CASES = {
         Compared(CLASSIFICATION["videos"][1], "f1_macro", 200, permutations=100),
         300,
         [Promise("difference", "at most", 0.06)],
+    ),
+    "a width that was planned from a pilot": (
+        PlannedWidth(SOFTMAX, "f1_macro", 0.06),
+        25,
+        [Promise("width", "within", 0.10)],
+    ),
+    "equal models, each on two of three datasets": (
+        Pooled(SOFTMAX, "accuracy", BLOCKS, (100, 200, 50)),
+        25,
+        [Promise("best set leaves out a best", "at most", 0.07)],
     ),
     "a champion looked at five times": (
         Promoted(SOFTMAX, "accuracy", tuple(range(30, 151, 30))),

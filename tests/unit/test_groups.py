@@ -16,6 +16,7 @@ import velour_plugin as velour
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.queries.query import RankQuery
 from velour_plugin.ranking.grouping import Grouping, groups_of
+from velour_plugin.ranking.rank_runs import Ranking
 from velour_plugin.ranking.uncertainty.bootstrap import measure_all
 from velour_plugin.ranking.uncertainty.units import Exchanges, Units
 from velour_plugin.store import Store
@@ -275,6 +276,30 @@ def test_datasets_are_strata_of_their_groups(store: Store) -> None:
     assert width(board[0].interval) < width(
         velour.rank("accuracy", "frames", groups="video", store=store)[0].interval
     )
+
+
+def test_replicates_of_several_datasets_are_those_of_their_groups(store: Store) -> None:
+    """Uids are in natural order, 2 before 10; each dataset draws its own eight videos."""
+    frames = np.random.default_rng(0).permutation(VIDEOS * FRAMES)
+    videos = {str(at): number // FRAMES for at, number in enumerate(frames.tolist())}
+    metadata = [{"video": video} for video in videos.values()]
+    right = np.random.default_rng(1).random(len(videos)) < 0.7
+    truth, predicted = ["a"] * len(videos), np.where(right, "a", "b").tolist()
+    for name in ("p", "q"):
+        dataset = velour.Dataset.from_arrays(
+            name, truth, predicted, model="m", uids=list(videos), metadata=metadata, labels="ab"
+        )
+        velour.evaluate(dataset, TASK, store=store)
+    query = RankQuery(metric="accuracy", datasets=["p", "q"], groups="video", resamples=30, seed=2)
+    with store.snapshot() as reader:
+        (measured,) = Ranking(reader, query)._measured()
+
+    right_of = np.bincount(list(videos.values()), right, VIDEOS)
+    numbers = np.arange(VIDEOS)
+    drawn = Units.of_groups(numbers, numbers).weights(30, 2)
+    first_seen = list(dict.fromkeys(videos.values()))
+    of_groups = drawn @ np.tile(right_of[first_seen], 2) / (2 * len(videos))
+    assert measured.replicates == pytest.approx(of_groups)
 
 
 def test_exchanges_of_few_groups_are_enumerated() -> None:

@@ -95,12 +95,6 @@ def test_the_method_says_how_many_groups_were_left_out() -> None:
     assert found.method == "BCa (jackknife of 3 groups)"
 
 
-def test_the_basic_bootstrap_reflects_and_is_named() -> None:
-    found = interval_of(mean_sample(np.arange(10.0)), "basic", 0.95)
-    assert found is not None
-    assert found.method == "basic bootstrap"
-
-
 @pytest.mark.parametrize(("value", "low", "high"), [(1.0, 0.82, 1.0), (0.0, 0.0, 0.18)])
 def test_a_value_at_its_bound_has_the_interval_of_a_share(
     value: float, low: float, high: float

@@ -170,6 +170,7 @@ def test_a_metric_that_is_undefined_says_so(store: Store) -> None:
         ({"detect": 0.1, "power": 1.0}, r"power must be in \(0, 1\)"),
         ({"confidence": 1.0}, r"confidence must be in \(0, 1\)"),
         ({"resamples": 0}, "resamples 0: expected a whole number >= 1"),
+        ({"resamples": 19}, r"resamples \(--resamples\) 19: too few to tell a standard error"),
     ],
 )
 def test_a_goal_without_meaning_is_refused(store: Store, asked: dict[str, Any], words: str) -> None:

@@ -94,7 +94,7 @@ queries = st.one_of(
         where=filters,
         label=labels,
         by=cuts,
-        **statistics,
+        **{**statistics, "resamples": st.integers(20, 2000)},
     ),
     st.builds(PlanQuery, run=names, detect=st.floats(0.01, 0.5), power=shares, confidence=just),
     st.builds(WorstQuery, run=names, where=filters, n=st.integers(1, 20)),

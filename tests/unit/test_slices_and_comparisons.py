@@ -62,8 +62,8 @@ def test_a_run_is_measured_on_each_value_of_a_property(store: Store) -> None:
         ("False", 6, 0.0),
         ("True", 6, 1.0),
     ]
-    assert found[1].interval == pytest.approx((0.4759, 1.0), abs=1e-4)  # of 6 datums, all right
-    assert found[1].interval_method == "Wilson, without spread"
+    assert found[1].interval == pytest.approx((0.5407, 1.0), abs=1e-4)  # of 6 datums, all right
+    assert found[1].interval_method == "half-samples"
     assert list(found.to_frame()["slice"]) == ["False", "True"]
     assert "night" in str(found)
     assert found.plot().data[0].x == (0.0, 1.0)

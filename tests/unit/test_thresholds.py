@@ -223,7 +223,7 @@ def test_groups_are_judged_apart_and_count_once() -> None:
         answer[0].precision_interval or (0, 0) for answer in (alone, grouped)
     )
     assert higher - lower > high - low
-    assert any("whole groups by block" in note for note in grouped.notes)
+    assert any("Datums of one block stay together" in note for note in grouped.notes)
     two = velour.threshold("model", f1=True, groups="night")
     assert two[0].reason == "too few: 2 independent datums, 5 are needed"
 

@@ -14,7 +14,7 @@ from velour_plugin.domain.evaluation import Metric
 from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 
-IntervalMethod = Literal["BCa", "jackknife", "basic", "none"]
+IntervalMethod = Literal["BCa", "jackknife", "half-samples", "none"]
 """How a metric that is no share of datums has its confidence interval."""
 
 
@@ -54,7 +54,8 @@ class Conventions:
           such as means, ratios and means of ratios;
         - ``jackknife`` for such metrics where a datum that counts twice misleads, as where copies
           are each other's neighbours, and where few datums weigh much;
-        - ``basic`` for what resamples raise or lower, as interpolated precision;
+        - ``half-samples`` for what small samples raise or lower, as interpolated precision: a
+          metric in [0, 1], of a label or a mean over labels;
         - ``none`` for what has no interval, as distances that are never below 0.
         """
         return "BCa"

@@ -51,6 +51,8 @@ Answer = TypeVar("Answer")
 
 MOST_ROWS_KEPT = 1_000
 """Longer lists are read again."""
+LEAST_RESAMPLES = 20
+"""From which a standard error is read: one of fewer is off by a third, one time in twenty."""
 WIDTH = 0.05
 """Of an interval that is planned for, where neither a width nor a difference is named."""
 
@@ -438,6 +440,11 @@ class PlanQuery(Query["answers.Plan"]):
             )
         if self.width is None and self.detect is None:
             object.__setattr__(self, "width", WIDTH)
+        if self.resamples < LEAST_RESAMPLES:
+            raise InvalidInput(
+                f"resamples (--resamples) {self.resamples}: too few to tell a standard error; "
+                f"expected at least {LEAST_RESAMPLES}, such as 1000."
+            )
         if self.detect is not None and self.power <= 1 - self.confidence:
             raise InvalidInput(
                 f"power (--power) {self.power:g}: a test at confidence {self.confidence:g} finds "

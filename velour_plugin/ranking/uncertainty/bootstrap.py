@@ -16,6 +16,7 @@ from velour_plugin.domain.labels import Label
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import Evaluator, MetricKey, value_over
 from velour_plugin.helpers.progress import track
+from velour_plugin.ranking.uncertainty.half_samples import HALVES, half_samples
 from velour_plugin.ranking.uncertainty.label_support import FEW, LabelSupport
 from velour_plugin.ranking.uncertainty.measurement import UNDEFINED, Draws, Measurement
 from velour_plugin.ranking.uncertainty.units import Units
@@ -94,7 +95,8 @@ def measure_together(
         replace(
             drawn.measurement([columns.index(key)], evaluator.interval_method(key[0])),
             rare=support.few,
-            labels=support.labels,
+            labels=len(support.counts),
+            support=support.counts,
             outcomes=right_and_tried,
             supported=drawn.of_labels(support, columns, evaluator.interval_method(key[0])),
         )
@@ -118,8 +120,10 @@ def _draw(
     replicates = np.concatenate([values(block) for block in weights])
     blocks = 0 if are_shares else min(MOST_LEFT_OUT, len(replicates))
     left_out = values(units.left_out(blocks)) if blocks else np.empty((0, len(keys)))
+    takes_halves = any(evaluator.interval_method(name) == "half-samples" for name, _ in keys)
+    halves = values(half_samples(units, min(HALVES, len(replicates)) if takes_halves else 0))
     observed = values(np.ones((1, len(units.of_datum)), np.int64))[0]
-    return Draws(observed, replicates, left_out, units)
+    return Draws(observed, replicates, left_out, halves, units)
 
 
 def _spread(weights: NDArray[np.int64], counting: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -6,7 +6,6 @@ Shares of datums have Wilson's interval. Of everything else an evaluator names t
 =============  ====================================================================================
 ``BCa``        quantiles of the replicates, corrected for bias and skewness: the default
 ``jackknife``  standard error by leaving out, on the scale of logits where a metric has two bounds
-``basic``      quantiles reflected at the value
 ``none``       no interval: the metric is no smooth statistic of its datums
 =============  ====================================================================================
 
@@ -25,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.evaluator import IntervalMethod
-from velour_plugin.ranking.uncertainty.statistics import basic_interval, wilson
+from velour_plugin.ranking.uncertainty.statistics import wilson
 
 Floats = NDArray[np.float64]
 Bounds = tuple[float | None, float | None]
@@ -103,9 +102,6 @@ def interval_of(
         return None
     if known.min() == known.max():
         return without_spread(sample, confidence)
-    if method == "basic":
-        ends = basic_interval(sample.value, known, confidence, sample.bounds)
-        return None if ends is None else ConfidenceInterval(*ends, "basic bootstrap")
     below = _share_below(sample.value, known)
     misled = sample.units < FOR_QUANTILES or not ONE_SIDED < below < 1 - ONE_SIDED
     if (method == "jackknife" or misled) and (sample.influences != 0).any():

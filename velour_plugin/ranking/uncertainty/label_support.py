@@ -36,13 +36,13 @@ class LabelSupport:
 
     Args:
         few: those that fewer than :data:`FEW` units show, as key=value.
-        labels: how many there are.
+        counts: how many units show each; a label that none shows enters where predictions have it.
         supported: the metric of each of the others, where the metric is the mean of its labels
             and some are among the few; empty otherwise.
     """
 
     few: tuple[str, ...] = ()
-    labels: int = 0
+    counts: tuple[int, ...] = ()
     supported: tuple[MetricKey, ...] = ()
 
     @classmethod
@@ -78,7 +78,8 @@ class LabelSupport:
         is_mean = bool(few) and _is_mean(values[0], values[1:])
         supported = [each for name, each in zip(names, parts, strict=False) if name in enough]
         texts = tuple(map("=".join, few))
-        return cls(texts, len(entering), tuple(supported) if is_mean else ())
+        counts = tuple(shown.get(name, 0) for name in entering)
+        return cls(texts, counts, tuple(supported) if is_mean else ())
 
 
 def why_rough(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.evaluator import IntervalMethod, MetricKey
+from velour_plugin.ranking.uncertainty.half_samples import half_sample_interval
 from velour_plugin.ranking.uncertainty.intervals import (
     Bounds,
     ConfidenceInterval,
@@ -16,7 +17,7 @@ from velour_plugin.ranking.uncertainty.intervals import (
     grouped_wilson,
     interval_of,
 )
-from velour_plugin.ranking.uncertainty.label_support import LabelSupport, why_rough
+from velour_plugin.ranking.uncertainty.label_support import FEW, LabelSupport, why_rough
 from velour_plugin.ranking.uncertainty.statistics import wilson_interval
 from velour_plugin.ranking.uncertainty.units import Units
 
@@ -38,7 +39,9 @@ class Measurement:
             the value is a share of datums.
         further: values of further metrics, by name.
         left_out: ``(blocks,)`` values without each block of units in turn; NaN where undefined.
+        halves: ``(count,)`` values of half-samples of the units, where the method takes them.
         units: how many units resamples draw.
+        support: how many units show each label of the metric.
         method: by which the metric has its interval, where it is no share of datums.
         supported: the same over the labels that are not rare; ``None`` where all are, none is, or
             the metric is no mean of its labels.
@@ -53,7 +56,9 @@ class Measurement:
     outcomes: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
     further: Mapping[str, float | None] = field(default_factory=dict)
     left_out: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    halves: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     units: int = 0
+    support: tuple[int, ...] = ()
     method: IntervalMethod = "BCa"
     supported: Measurement | None = None
 
@@ -70,13 +75,11 @@ class Measurement:
         if self.value is None:
             return None
         if self.outcomes is None:
-            return self._marked(
-                interval_of(
-                    Sample(self.value, self.replicates, self.left_out, self.units, bounds),
-                    self.method,
-                    confidence,
-                )
-            )
+            sample = Sample(self.value, self.replicates, self.left_out, self.units, bounds)
+            if self.method == "half-samples":
+                shown = [count for count in self.support if count]
+                return half_sample_interval(sample, self.halves, shown, confidence)
+            return self._marked(interval_of(sample, self.method, confidence))
         if self.share is not None:
             ends = wilson_interval(*self.share, confidence)
             return None if ends is None else ConfidenceInterval(*ends, "Wilson")
@@ -100,12 +103,14 @@ class Draws:
         observed: ``(metrics,)``.
         replicates: ``(resamples, metrics)``.
         left_out: ``(blocks, metrics)``.
+        halves: ``(count, metrics)`` of half-samples.
         units: that were drawn.
     """
 
     observed: NDArray[np.float64]
     replicates: NDArray[np.float64]
     left_out: NDArray[np.float64]
+    halves: NDArray[np.float64]
     units: Units
 
     def measurement(self, columns: Sequence[int], method: IntervalMethod) -> Measurement:
@@ -118,6 +123,7 @@ class Draws:
             UNDEFINED if np.isnan(value) else None,
             labels=len(columns),
             left_out=_means(self.left_out[:, columns]),
+            halves=_means(self.halves[:, columns]),
             units=self.units.count,
             method=method,
         )
@@ -128,7 +134,8 @@ class Draws:
         """Return the mean of the supported labels; ``None`` if there are none."""
         if not support.supported:
             return None
-        return self.measurement([columns.index(key) for key in support.supported], method)
+        mean = self.measurement([columns.index(key) for key in support.supported], method)
+        return replace(mean, support=tuple(count for count in support.counts if count >= FEW))
 
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:

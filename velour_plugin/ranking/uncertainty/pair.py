@@ -16,7 +16,7 @@ from velour_plugin.errors import UnknownName
 from velour_plugin.evaluator import Evaluator, MetricKey
 from velour_plugin.helpers.progress import track
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger
-from velour_plugin.ranking.uncertainty.bootstrap import FEW
+from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.paired_difference import (
     JackknifedDifference,
     SharesDifference,

@@ -15,7 +15,7 @@ from typing import Union
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.ranking.uncertainty.bootstrap import FEW
+from velour_plugin.ranking.uncertainty.label_support import FEW
 
 _MANY = 1000
 """Degrees of freedom."""

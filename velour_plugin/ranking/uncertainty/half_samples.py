@@ -1,0 +1,164 @@
+"""The confidence interval of interpolated average precision and recall, from half-samples.
+
+Interpolated AP is too high in small samples: the envelope of precision is a maximum over noise.
+That bias falls as ``n ** -rate``, and half-samples have ``2 ** rate`` times as much of it; the
+resamples of a bootstrap show as little of it (0.4 to 0.5), which is why neither quantiles nor BCa
+cover. The rate is 1/2 where precision falls slowly (a maximum over noise), 2/3 where it falls fast
+(a maximum of noise that drifts), 1 where labels have few ground truths (recall in steps); measured
+over a dozen of simulated worlds it was 0.45 to 0.75. No sample is large enough to estimate it. So
+the interval is the union of those of all rates from 1/2 to 1: the bias lies between what
+half-samples show and 2.41 times that.
+
+About the corrected value the interval is Wilson's, with as many independent trials as have the
+variance that half-samples show: normal intervals miss where AP is near 1. Its quantile is
+Student's, as the labels that few images show, or the few images that decide, tell their spread
+badly. Nothing is wider than certain: what none of so many images shows may still be so of some.
+
+Measured coverage at 95 %, mAP and mAP_50, in worlds of few or many objects and false positives,
+strong, weak and tied scores, correlated detections: 0.94 to 0.98 at 50 and at 200 images, where
+the basic bootstrap has 0.83 to 0.96; 20 videos of 10 frames 0.93 (0.91); 6 to 10 labels, the rarest
+on 1.2 % of the images, 0.93 to 0.99 of what is not rough (0.55 to 0.82).
+
+What lost: the basic bootstrap, percentiles, BCa (bias); the bias taken out at the rate 1/2, or 2/3,
+alone (0.90 to 0.95: no rate fits all, and the corrected value varies more than the value); the
+same about a normal or logit scale (0.90 near 1; as good, but wider); bias from resamples of
+resamples (as half-samples, with more noise); quantiles of half-samples in place of their spread
+(0.86 to 0.95); labels kept in each half-sample (0.80 to 0.87 where labels are rare); degrees of
+freedom from units alone (0.79 to 0.90 where labels are rare).
+
+Source: Politis, Romano and Wolf 1999, Subsampling (half-samples; rates); Cook and Stefanski 1994
+(extrapolation of bias over noise); Armstrong and Kolesár 2018 (intervals over what the bias may
+be); Korn and Graubard 1998 (effective sample size and degrees of freedom).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velour_plugin.ranking.uncertainty.intervals import (
+    ConfidenceInterval,
+    Sample,
+    effective_freedom,
+    student_quantile,
+)
+from velour_plugin.ranking.uncertainty.statistics import wilson
+from velour_plugin.ranking.uncertainty.units import Units
+
+Floats = NDArray[np.float64]
+
+HALVES = 200
+"""Half-samples that are drawn: a fifth of the usual 1,000 resamples; 100 cover as well."""
+
+MOST_BIAS = 1 / (math.sqrt(2) - 1)
+"""The bias, in units of what half-samples add to it, where it falls as ``n ** -1/2``."""
+
+THIN = 5
+"""A label that fewer units show has half-samples of one or two, which show no bias."""
+
+THIN_BIAS = 0.2
+"""By how much AP of such a label may be too high on average: mAP was by 0.06 to 0.14 on boards
+where half to two thirds of the labels were such."""
+
+TOLERABLE = 0.5
+"""A bias of this share of an interval's half, about one standard error, takes its coverage from
+0.95 to 0.83: an interval that may have more is rough."""
+
+
+def half_samples(units: Units, count: int) -> NDArray[np.int64]:
+    """Draw half of the units of each stratum without replacement, and then the other half.
+
+    What the value has of each unit cancels in the mean of the two: the bias remains.
+
+    Args:
+        units: what is drawn.
+        count: how many half-samples; one more where it is odd.
+
+    Returns:
+        ``(count, datums)`` of 0 and 1; row ``i`` and row ``i + count / 2`` add up to 1. Of an odd
+        number of units one half has one more.
+    """
+    random = np.random.default_rng(0)
+    pairs = (count + 1) // 2
+    chosen = np.empty((pairs, units.count), bool)
+    spare = 0  # odd strata are rounded up and down in turn
+    for stratum in range(int(units.strata.max(initial=-1)) + 1):
+        members = np.flatnonzero(units.strata == stratum)
+        half = (len(members) + spare) // 2
+        spare = (len(members) + spare) % 2
+        mixed = random.random((pairs, len(members))).argsort(axis=1)
+        chosen[:, members] = mixed.argsort(axis=1) < half
+    both = np.concatenate([chosen, ~chosen]).astype(np.int64)
+    return both if units.are_datums else both[:, units.of_datum]
+
+
+def half_sample_interval(
+    sample: Sample, halves: Floats, support: Sequence[int], confidence: float
+) -> ConfidenceInterval | None:
+    """Compute the interval of a metric in [0, 1] that falls as the sample grows.
+
+    Args:
+        sample: value and values without blocks of units.
+        halves: ``(count,)`` under :func:`half_samples`; NaN where undefined.
+        support: how many units show each label that the metric is a mean over; none are 0.
+        confidence: in (0, 1).
+
+    Returns:
+        ``None`` where more than half of the half-samples are undefined. Where many labels are in
+        few units for the width of the interval, it is rough.
+    """
+    known = halves[~np.isnan(halves)]
+    if known.size < 2 or known.size * 2 < halves.size:
+        return None
+    value, excess = sample.value, float(known.mean()) - sample.value
+    variance = float(known.var(ddof=1))
+    trials = max(1.0, value * (1 - value) / variance) if variance > 0 else math.inf
+    quantile = student_quantile((1 + confidence) / 2, freedom_of(sample, support))
+    ends = []
+    for bias in sorted((excess, MOST_BIAS * excess), reverse=True):
+        centre = min(max(value - bias, 0.0), 1.0)
+        ends.append(wilson(centre, trials, quantile) if variance > 0 else (centre, centre))
+    unseen = _unseen(sum(support) or sample.units, confidence)
+    low = min(ends[0][0], value * (1 - unseen))
+    high = max(ends[1][1], value + (1 - value) * unseen)
+    return ConfidenceInterval(low, high, "half-samples", _roughness(value - low, support))
+
+
+def freedom_of(sample: Sample, support: Sequence[int]) -> float:
+    """Degrees of freedom of the spread of a mean over labels, some of which few units show.
+
+    That of each label is about 1 / units that show it, and known from these less one.
+
+    Source: Satterthwaite 1946, An approximate distribution of estimates of variance components.
+    """
+    influences = sample.influences
+    freedom = min(sample.units - 1.0, effective_freedom(influences) if influences.size else np.inf)
+    if len(support):
+        shown = np.asarray(support, float)
+        squares = float((1 / (shown**2 * np.maximum(shown - 1, 1))).sum())
+        freedom = min(freedom, float((1 / shown).sum()) ** 2 / squares)
+    return max(1.0, freedom)
+
+
+def _unseen(units: int, confidence: float) -> float:
+    """The largest share that none of so many units may show: 3.7 / units at 95 %, two-sided.
+
+    Source: Clopper and Pearson 1934; Hanley and Lippman-Hand 1983, If nothing goes wrong, is
+    everything all right?
+    """
+    return float(1 - ((1 - confidence) / 2) ** (1 / units))
+
+
+def _roughness(below: float, support: Sequence[int]) -> str | None:
+    """Which way an interval cannot be trusted: labels of few units may be off by more than it."""
+    thin = sum(count < THIN for count in support)
+    shift = THIN_BIAS * thin / max(1, len(support))
+    if shift <= TOLERABLE * below:
+        return None
+    return (
+        f"{thin} of {len(support)} labels are shown by fewer than {THIN} units: the value may be "
+        f"too high by as much as {shift:.2f}"
+    )
