@@ -63,7 +63,8 @@ class Differences:
     @property
     def alike(self) -> NDArray[np.bool_]:
         """Which runs are one model, as far as any resample tells, ``(runs, runs)``."""
-        return (self.errors == 0) & (self.gaps == 0)
+        alike: NDArray[np.bool_] = (self.errors == 0) & (self.gaps == 0)
+        return alike
 
     def among(self, rows: NDArray[np.intp]) -> Differences:
         """Return the differences between some of the runs."""
@@ -93,7 +94,7 @@ class Differences:
         """Draws of the runs' errors, ``(runs, draws)``: normal, with their covariance."""
         spread, axes = np.linalg.eigh(self.covariance)
         normal = np.random.default_rng(_SEED).standard_normal((len(spread), _DRAWS))
-        drawn = (axes * np.sqrt(np.maximum(spread, 0.0))) @ normal
+        drawn: Floats = (axes * np.sqrt(np.maximum(spread, 0.0))) @ normal
         return drawn.astype(np.float32)  # many differences of them are taken
 
     def critical(self, family: NDArray[np.bool_], confidence: float) -> float:

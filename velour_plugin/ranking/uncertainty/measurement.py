@@ -82,24 +82,28 @@ class Measurement:
         if self.value is None:
             return None
         if self.outcomes is None:
-            sample = Sample(self.value, self.replicates, self.left_out, self.units, bounds)
-            if self.method == "half-samples":
-                shown = [count for count in self.support if count]
-                return half_sample_interval(sample, self.halves, shown, confidence)
-            return self._marked(interval_of(sample, self.method, confidence))
+            return self._of_sample(self.value, confidence, bounds)
         if self.share is not None:
             ends = wilson_interval(*self.share, confidence)
             return None if ends is None else ConfidenceInterval(*ends, "Wilson")
         ends = grouped_wilson(*self.outcomes, confidence)
         return None if ends is None else ConfidenceInterval(*ends, "Wilson, by groups")
 
-    def _marked(self, interval: ConfidenceInterval | None) -> ConfidenceInterval | None:
-        """The interval with the reason why it is rough, where labels are rare."""
-        if interval is None or self.value is None or not self.rare:
-            return interval
+    def _of_sample(
+        self, value: float, confidence: float, bounds: Bounds
+    ) -> ConfidenceInterval | None:
+        """The interval by the metric's method, with the reason why it is rough, if it is."""
+        sample = Sample(value, self.replicates, self.left_out, self.units, bounds)
         unit = "datums" if self.units == self.datums else "groups"
-        rough = why_rough(self.rare, self.labels, unit, self.value, self.replicates)
-        return replace(interval, rough=rough)
+        if self.method == "half-samples":
+            shown = [count for count in self.support if count]
+            return half_sample_interval(sample, self.halves, shown, confidence, unit)
+        interval = interval_of(sample, self.method, confidence)
+        if interval is None or not self.rare:
+            return interval
+        return replace(
+            interval, rough=why_rough(self.rare, self.labels, unit, value, self.replicates)
+        )
 
 
 @dataclass(frozen=True, slots=True)
