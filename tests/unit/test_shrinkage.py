@@ -16,10 +16,9 @@ from velour_plugin.ranking.uncertainty.shrinkage import best_probabilities, stea
 
 def integrated(gap: float, error: float) -> float:
     """The probability that the first of two runs is better, summed over all spreads and scales."""
-    log_prior = shrinkage._SCALE_PRIOR
-    scale, prior = np.exp(shrinkage._SCALES), np.exp(log_prior - log_prior.max())
+    scale, tails = np.exp(shrinkage._SCALES), np.exp(shrinkage._SCALE_PRIOR)
     one, other, spread = np.meshgrid(scale, scale, shrinkage.DIFFERENT * error / np.sqrt(2))
-    weight = np.multiply.outer(prior, prior)[:, :, None]
+    weight = np.einsum("ti,tj->ij", tails, tails)[:, :, None]
     true = spread**2 * (one**2 + other**2)
     seen = weight * norm.pdf(gap, scale=np.sqrt(true + error**2))
     kept = true / (true + error**2)
