@@ -158,6 +158,12 @@ def test_an_interval_that_cannot_be_trusted_is_marked_and_grey() -> None:
     assert not any(line.startswith("~: ") for line in BOARD.footnotes)
 
 
+def test_the_methods_of_intervals_are_named() -> None:
+    named = replace(BOARD, rows=[replace(row, interval_method="BCa") for row in BOARD])
+    (line,) = (line for line in named.footnotes if line.startswith("95% interval: "))
+    assert line.endswith(" Method: BCa.")
+
+
 def test_a_grey_cell_stays_grey_where_rich_lays_out_the_table() -> None:
     named = replace(ROUGH, rows=[replace(row, model=f"[{row.model}]") for row in ROUGH])
     text = named.to_text(100, colour=True)

@@ -158,6 +158,9 @@ class Leaderboard(GroupedAnswer[LeaderboardRow]):
         if not self._has_intervals:
             return ()
         lines = [f"{self._filled(title)}: {self._filled(text)}" for title, text in MEANINGS.items()]
+        methods = dict.fromkeys(row.interval_method for row in self.rows if row.interval_method)
+        if methods:
+            lines[0] += f" Method: {', '.join(methods)}."
         if self.winner is not None:
             lines.insert(0, str(self.winner))
         if any(row.rough for row in self.rows):
