@@ -61,21 +61,18 @@ class Slices(TitledAnswer[Slice], GroupedAnswer[Slice]):
         lines = ["difference: the value less that over all selected datums."]
         if any(row.interval is not None for row in self.rows):
             methods = methods_text(row.interval_method for row in self.rows)
-            lines.insert(0, f"interval: of the value, by {methods} over the slice's datums.")
+            lines.insert(0, f"interval: of the value, by {methods} over the slice's {self.units}.")
         lines += supported_lines(row.supported for row in self.rows)
         if any(row.interval is None for row in self.rows):
-            lines.append("–: no interval: too few datums, no value, or no resamples.")
+            lines.append(f"–: no interval: too few {self.units}, no value, or no resamples.")
         return lines
 
     def _tables(self) -> list[TextTable]:
         order = {"supported labels": 3, "datums": 2, "difference": 1}
         table = text_table(self.title, self._shown_rows(), order)
         styles = ["undefined" if row.value is None else "" for row in self.rows]
-        dim = [
-            [row.rough is not None and column.heading == "interval" for column in table.columns]
-            for row in self.rows
-        ]
-        return [replace(table, styles=styles, dim=dim)]
+        grey = {(number, "interval") for number, row in enumerate(self.rows) if row.rough}
+        return [replace(table, styles=styles, grey=grey)]
 
     def _shown_rows(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
@@ -17,6 +17,8 @@ LEAST, MOST = 40, 200
 STYLES = {"": "", "best": "bold green", "undefined": "dim"}
 """Styles of rows by what they hold, in rich's words."""
 _ANSI = {"best": "\x1b[1;32m", "undefined": "\x1b[2m"}
+_GREY = "undefined"
+"""The style of cells that cannot be trusted."""
 _RESET = "\x1b[0m"
 _PLAIN = frozenset(map(chr, range(32, 127))) - {"["} | {"–"}
 """Characters that take one column each and begin no markup of rich."""
@@ -30,11 +32,13 @@ class TextColumn(NamedTuple):
         is_right: whether cells stand at the right, as numbers do.
         drop_order: of the columns that a narrow terminal leaves out, the one with the largest
             number goes first; 0 for those that always stay.
+        meaning: one sentence, which HTML shows when the pointer rests on the heading.
     """
 
     heading: str
     is_right: bool
     drop_order: int = 0
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,14 @@ class TextTable:
         columns: headings, and how the cells below them are shown.
         rows: texts, as many as there are columns.
         styles: of each row, a key of :data:`STYLES`; none for plain rows.
-        dim: of each row whether each cell is shown dim; none for no such cells.
+        grey: cells that cannot be trusted: the number of the row, and the column's heading.
     """
 
     title: str
     columns: Sequence[TextColumn]
     rows: Sequence[Sequence[str]]
     styles: Sequence[str] = ()
-    dim: Sequence[Sequence[bool]] = ()
+    grey: Collection[tuple[int, str]] = ()
 
     def __str__(self) -> str:
         return self.render()
@@ -75,12 +79,12 @@ class TextTable:
         has_room = LEAST <= line_width <= width and len(self.title) <= line_width
         if not (self.title and is_plain and has_room):
             return self._by_rich(width, colour)
-        head, *body = [self._line(line, widths) for line in lines]
-        if colour:
-            body = [
-                _coloured(self._line(row, widths, dim, style), style)
-                for row, dim, style in self._styled_rows()
-            ]
+        head = self._line(headings, widths)
+        styles = self._row_styles() if colour else [""] * len(self.rows)
+        body = [
+            _coloured(self._line(row, widths, number if colour else None, style), style)
+            for number, (row, style) in enumerate(zip(self.rows, styles, strict=True))
+        ]
         return "\n".join([self.title, "", head, " " + "─" * (line_width - 2), *body, ""])
 
     def fitted(self, width: int) -> TextTable:
@@ -93,7 +97,6 @@ class TextTable:
             self,
             columns=_without(self.columns, index),
             rows=[_without(row, index) for row in self.rows],
-            dim=[_without(row, index) for row in self.dim],
         ).fitted(width)
 
     def to_html(self) -> str:
@@ -101,7 +104,8 @@ class TextTable:
         from velour_plugin.helpers.html import html_table
 
         columns = [(column.heading, column.is_right) for column in self.columns]
-        return html_table(self.title, columns, self.rows, self.styles, self.dim)
+        meanings = [column.meaning for column in self.columns]
+        return html_table(self.title, columns, self.rows, self.styles, meanings, self.grey)
 
     def to_rich(self, width: int = MOST) -> Table:
         """Convert to a table of rich, which may colour it; brackets in names are no markup."""
@@ -123,32 +127,40 @@ class TextTable:
             side: Literal["left", "right"] = "right" if column.is_right else "left"
             heading, is_number = escape(column.heading), column.is_right
             table.add_column(heading, justify=side, overflow="fold", no_wrap=is_number)
-        for row, dim, style in self._styled_rows():
-            texts = [
-                f"[dim]{escape(text)}[/dim]" if is_dim else escape(text)
-                for text, is_dim in zip(row, dim, strict=True)
+        for number, (row, style) in enumerate(zip(self.rows, self._row_styles(), strict=True)):
+            cells = [
+                f"[{STYLES[_GREY]}]{escape(text)}[/]" if is_grey else escape(text)
+                for text, is_grey in zip(row, self._greyed(number), strict=True)
             ]
-            table.add_row(*texts, style=STYLES[style])
+            table.add_row(*cells, style=STYLES[style])
         return table
 
-    def _styled_rows(self) -> Iterable[tuple[Sequence[str], Sequence[bool], str]]:
-        plain = [False] * len(self.columns)
-        styles, dim = self.styles or [""] * len(self.rows), self.dim or [plain] * len(self.rows)
-        return zip(self.rows, dim, styles, strict=True)
+    def _row_styles(self) -> Sequence[str]:
+        return self.styles or [""] * len(self.rows)
 
     def _widths(self) -> list[int]:
         lines = [[column.heading for column in self.columns], *self.rows]
         return _stretched([max(map(len, cells)) for cells in zip(*lines, strict=True)])
 
+    def _greyed(self, number: int | None) -> list[bool]:
+        return [(number, column.heading) in self.grey for column in self.columns]
+
     def _line(
-        self, texts: Sequence[str], widths: Sequence[int], dim: Sequence[bool] = (), style: str = ""
+        self,
+        texts: Sequence[str],
+        widths: Sequence[int],
+        number: int | None = None,
+        style: str = "",
     ) -> str:
+        """Lay out a line; its grey cells are coloured where it is the row of some number."""
         cells = [
             text.rjust(width) if column.is_right else text.ljust(width)
             for text, width, column in zip(texts, widths, self.columns, strict=True)
         ]
-        for index in (index for index, is_dim in enumerate(dim) if is_dim):
-            cells[index] = _coloured(cells[index], "undefined") + _ANSI.get(style, "")
+        cells = [
+            _coloured(cell, _GREY) + _ANSI.get(style, "") if is_grey else cell
+            for cell, is_grey in zip(cells, self._greyed(number), strict=True)
+        ]
         return ("  " + "   ".join(cells)).rstrip()
 
     def _by_rich(self, width: int = MOST, colour: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 
 _STYLE = """<style>
@@ -12,7 +12,7 @@ _STYLE = """<style>
 .velour th {border-bottom: 1px solid; font-weight: 600}
 .velour .number {text-align: right; font-variant-numeric: tabular-nums}
 .velour .best td {font-weight: bold}
-.velour .undefined td, .velour td.dim {opacity: 0.6}
+.velour .undefined td {opacity: 0.6}
 .velour p {margin: 2px 0}
 .velour .footnote {font-size: 90%; opacity: 0.75}
 </style>"""
@@ -23,7 +23,8 @@ def html_table(
     columns: Sequence[tuple[str, bool]],
     rows: Sequence[Sequence[str]],
     styles: Sequence[str] = (),
-    dim: Sequence[Sequence[bool]] = (),
+    meanings: Sequence[str] = (),
+    grey: Collection[tuple[int, str]] = (),
 ) -> str:
     """Return one table as HTML, with its title as the caption.
 
@@ -32,14 +33,16 @@ def html_table(
         columns: headings, and whether the cells below stand at the right.
         rows: texts, as many as there are columns; they are escaped here.
         styles: of each row: ``best``, ``undefined`` or nothing; none for plain rows.
-        dim: of each row whether each cell is shown dim; none for no such cells.
+        meanings: of each heading, shown when the pointer rests on it; none for no tooltips.
+        grey: cells that cannot be trusted: the number of the row, and the column's heading.
     """
-    head = _cells("th", _dimmed(columns, ()), [heading for heading, _ in columns])
+    marks = [' class="number"' if is_right else "" for _, is_right in columns]
+    titles = [f' title="{escape(text)}"' if text else "" for text in meanings or [""] * len(marks)]
+    of_heads = [mark + title for mark, title in zip(marks, titles, strict=True)]
+    head = _cells("th", of_heads, [heading for heading, _ in columns])
     body = "".join(
-        f"<tr{_class(style)}>{_cells('td', _dimmed(columns, cells), row)}</tr>"
-        for row, style, cells in zip(
-            rows, styles or [""] * len(rows), dim or [[]] * len(rows), strict=True
-        )
+        f"<tr{_class(style)}>{_cells('td', _greyed(marks, columns, number, grey), row)}</tr>"
+        for number, (row, style) in enumerate(zip(rows, styles or [""] * len(rows), strict=True))
     )
     caption = f"<caption>{escape(title)}</caption>"
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -67,11 +70,15 @@ def _cells(tag: str, marks: Sequence[str], texts: Sequence[str]) -> str:
     return "".join(f"<{tag}{mark}>{escape(text)}</{tag}>" for mark, text in pairs)
 
 
-def _dimmed(columns: Sequence[tuple[str, bool]], dim: Sequence[bool]) -> list[str]:
-    """The class of each cell of a row: numbers stand at the right, some are dim."""
+def _greyed(
+    marks: Sequence[str],
+    columns: Sequence[tuple[str, bool]],
+    number: int,
+    grey: Collection[tuple[int, str]],
+) -> list[str]:
     return [
-        _class(" ".join(["number"] * is_right + ["dim"] * is_dim))
-        for (_, is_right), is_dim in zip(columns, dim or [False] * len(columns), strict=True)
+        mark + (' style="opacity: 0.6"' if (number, heading) in grey else "")
+        for mark, (heading, _) in zip(marks, columns, strict=True)
     ]
 
 
