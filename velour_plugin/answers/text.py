@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
@@ -46,12 +46,14 @@ class TextTable:
         columns: headings, and how the cells below them are shown.
         rows: texts, as many as there are columns.
         styles: of each row, a key of :data:`STYLES`; none for plain rows.
+        dim: of each row whether each cell is shown dim; none for no such cells.
     """
 
     title: str
     columns: Sequence[TextColumn]
     rows: Sequence[Sequence[str]]
     styles: Sequence[str] = ()
+    dim: Sequence[Sequence[bool]] = ()
 
     def __str__(self) -> str:
         return self.render()
@@ -75,7 +77,10 @@ class TextTable:
             return self._by_rich(width, colour)
         head, *body = [self._line(line, widths) for line in lines]
         if colour:
-            body = [_coloured(*row) for row in zip(body, self._row_styles(), strict=True)]
+            body = [
+                _coloured(self._line(row, widths, dim, style), style)
+                for row, dim, style in self._styled_rows()
+            ]
         return "\n".join([self.title, "", head, " " + "─" * (line_width - 2), *body, ""])
 
     def fitted(self, width: int) -> TextTable:
@@ -88,6 +93,7 @@ class TextTable:
             self,
             columns=_without(self.columns, index),
             rows=[_without(row, index) for row in self.rows],
+            dim=[_without(row, index) for row in self.dim],
         ).fitted(width)
 
     def to_html(self) -> str:
@@ -95,7 +101,7 @@ class TextTable:
         from velour_plugin.helpers.html import html_table
 
         columns = [(column.heading, column.is_right) for column in self.columns]
-        return html_table(self.title, columns, self.rows, self.styles)
+        return html_table(self.title, columns, self.rows, self.styles, self.dim)
 
     def to_rich(self, width: int = MOST) -> Table:
         """Convert to a table of rich, which may colour it; brackets in names are no markup."""
@@ -117,22 +123,32 @@ class TextTable:
             side: Literal["left", "right"] = "right" if column.is_right else "left"
             heading, is_number = escape(column.heading), column.is_right
             table.add_column(heading, justify=side, overflow="fold", no_wrap=is_number)
-        for row, style in zip(self.rows, self._row_styles(), strict=True):
-            table.add_row(*map(escape, row), style=STYLES[style])
+        for row, dim, style in self._styled_rows():
+            texts = [
+                f"[dim]{escape(text)}[/dim]" if is_dim else escape(text)
+                for text, is_dim in zip(row, dim, strict=True)
+            ]
+            table.add_row(*texts, style=STYLES[style])
         return table
 
-    def _row_styles(self) -> Sequence[str]:
-        return self.styles or [""] * len(self.rows)
+    def _styled_rows(self) -> Iterable[tuple[Sequence[str], Sequence[bool], str]]:
+        plain = [False] * len(self.columns)
+        styles, dim = self.styles or [""] * len(self.rows), self.dim or [plain] * len(self.rows)
+        return zip(self.rows, dim, styles, strict=True)
 
     def _widths(self) -> list[int]:
         lines = [[column.heading for column in self.columns], *self.rows]
         return _stretched([max(map(len, cells)) for cells in zip(*lines, strict=True)])
 
-    def _line(self, texts: Sequence[str], widths: Sequence[int]) -> str:
-        cells = (
+    def _line(
+        self, texts: Sequence[str], widths: Sequence[int], dim: Sequence[bool] = (), style: str = ""
+    ) -> str:
+        cells = [
             text.rjust(width) if column.is_right else text.ljust(width)
             for text, width, column in zip(texts, widths, self.columns, strict=True)
-        )
+        ]
+        for index in (index for index, is_dim in enumerate(dim) if is_dim):
+            cells[index] = _coloured(cells[index], "undefined") + _ANSI.get(style, "")
         return ("  " + "   ".join(cells)).rstrip()
 
     def _by_rich(self, width: int = MOST, colour: bool = False) -> str:

@@ -12,7 +12,7 @@ _STYLE = """<style>
 .velour th {border-bottom: 1px solid; font-weight: 600}
 .velour .number {text-align: right; font-variant-numeric: tabular-nums}
 .velour .best td {font-weight: bold}
-.velour .undefined td {opacity: 0.6}
+.velour .undefined td, .velour td.dim {opacity: 0.6}
 .velour p {margin: 2px 0}
 .velour .footnote {font-size: 90%; opacity: 0.75}
 </style>"""
@@ -23,6 +23,7 @@ def html_table(
     columns: Sequence[tuple[str, bool]],
     rows: Sequence[Sequence[str]],
     styles: Sequence[str] = (),
+    dim: Sequence[Sequence[bool]] = (),
 ) -> str:
     """Return one table as HTML, with its title as the caption.
 
@@ -31,12 +32,14 @@ def html_table(
         columns: headings, and whether the cells below stand at the right.
         rows: texts, as many as there are columns; they are escaped here.
         styles: of each row: ``best``, ``undefined`` or nothing; none for plain rows.
+        dim: of each row whether each cell is shown dim; none for no such cells.
     """
-    marks = [' class="number"' if is_right else "" for _, is_right in columns]
-    head = _cells("th", marks, [heading for heading, _ in columns])
+    head = _cells("th", _dimmed(columns, ()), [heading for heading, _ in columns])
     body = "".join(
-        f"<tr{_class(style)}>{_cells('td', marks, row)}</tr>"
-        for row, style in zip(rows, styles or [""] * len(rows), strict=True)
+        f"<tr{_class(style)}>{_cells('td', _dimmed(columns, cells), row)}</tr>"
+        for row, style, cells in zip(
+            rows, styles or [""] * len(rows), dim or [[]] * len(rows), strict=True
+        )
     )
     caption = f"<caption>{escape(title)}</caption>"
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -62,6 +65,14 @@ def html_block(
 def _cells(tag: str, marks: Sequence[str], texts: Sequence[str]) -> str:
     pairs = zip(marks, texts, strict=True)
     return "".join(f"<{tag}{mark}>{escape(text)}</{tag}>" for mark, text in pairs)
+
+
+def _dimmed(columns: Sequence[tuple[str, bool]], dim: Sequence[bool]) -> list[str]:
+    """The class of each cell of a row: numbers stand at the right, some are dim."""
+    return [
+        _class(" ".join(["number"] * is_right + ["dim"] * is_dim))
+        for (_, is_right), is_dim in zip(columns, dim or [False] * len(columns), strict=True)
+    ]
 
 
 def _class(style: str) -> str:
