@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.simulation import boards, coverage, planned, pooled, tested
+from tests.simulation import boards, coverage, operating, planned, pooled, tested
 from tests.simulation.fast_values import fast
 from tests.simulation.promises import Counts, Experiment, Result, Simulation
 
@@ -30,6 +30,7 @@ FAMILIES: dict[str, Callable[[], list[Experiment]]] = {
     "p-best": boards.p_best,
     "winner": boards.winner,
     "tests": tested.tests,
+    "thresholds": operating.thresholds,
     "plan": planned.plans,
     "pools": pooled.pools,
 }

@@ -18,6 +18,7 @@ from tests.simulation.boards import Board, Qualities
 from tests.simulation.classification import CLASSIFICATION
 from tests.simulation.coverage import Coverage
 from tests.simulation.detection import DETECTION
+from tests.simulation.operating import Operating
 from tests.simulation.planned import PlannedWidth
 from tests.simulation.pooled import BLOCKS, Pooled
 from tests.simulation.promises import Counts, Promise
@@ -71,6 +72,11 @@ CASES = {
         Coverage(VIDEOS, 200, resamples=400, metrics=("accuracy", "f1_macro")),
         250,
         [Promise("accuracy", "at least", 0.92), Promise("f1_macro", "at least", 0.92)],
+    ),
+    "a threshold for a precision": (
+        Operating(SOFTMAX, 200, 0.7),
+        150,
+        [Promise("precision", "at least", 0.93)],
     ),
     "twenty equal models": (
         Board(SOFTMAX, "accuracy", 50, Qualities(20, 0.0), resamples=400),

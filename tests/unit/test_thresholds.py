@@ -14,7 +14,7 @@ import velour_plugin as velour
 from velour_plugin.answers import OperatingPoint
 from velour_plugin.cli import main
 from velour_plugin.errors import InvalidInput, UnknownName
-from velour_plugin.ranking.uncertainty.operating_points import (
+from velour_plugin.ranking.operating.operating_points import (
     ChosenThreshold,
     ScoredDecisions,
     choose,

@@ -28,7 +28,7 @@ _ANSWERS = {
     "rank": "rank_runs.answer_ranking",
     "recommend": "recommending.recommendation.answer_recommendation",
     "slices": "slice_runs.answer_slices",
-    "threshold": "thresholds.answer_thresholds",
+    "threshold": "operating.thresholds.answer_thresholds",
     "worst": "slice_runs.answer_worst",
 }
 """By kind of query what answers it; loaded when the cache does not have the answer."""

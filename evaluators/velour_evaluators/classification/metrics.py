@@ -115,10 +115,9 @@ class KeyMetrics:
     def micro(self) -> DecisionCounts:
         """Counts over all labels together, as of one label."""
         counts = self.axis.counts
-        return DecisionCounts(
-            *(np.array([column.sum()]) for column in (counts.hits, counts.truths, counts.decided)),
-            counts.total,
-        )
+        columns = (counts.hits, counts.truths, counts.decided)
+        hits, truths, decided = (np.array([column.sum()]) for column in columns)
+        return DecisionCounts(hits, truths, decided, counts.total)
 
     def of_one_label(self, agreement: Callable[[DecisionCounts], float]) -> float:
         """Compute a metric of counts that is NaN where a datum may have many labels."""

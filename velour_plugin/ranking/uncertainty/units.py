@@ -98,7 +98,7 @@ class Units:
         mixed = np.random.default_rng(0).permutation(self.count)
         mixed = mixed[np.argsort(self.strata[mixed], kind="stable")]
         block_of = np.empty(self.count, np.intp)
-        block_of[mixed] = np.arange(self.count) % blocks
+        block_of[mixed] = np.arange(self.count) % max(blocks, 1)
         stays = block_of[self.of_datum] != np.arange(blocks)[:, None]
         return np.asarray(stays, np.int64)
 

@@ -161,7 +161,7 @@ def accuracy_bands(bins: Reliability, confidence: float) -> tuple[Ends, Ends]:
     Šidák 1967, Rectangular confidence regions for the means of normal distributions.
     """
     right, total = (np.where(bins.count > 0, n, np.nan) for n in (bins.correct, bins.count))
-    each = confidence ** (1 / max(1, np.count_nonzero(bins.count)))
+    each = confidence ** (1 / max(1, int(np.count_nonzero(bins.count))))
     z = NormalDist().inv_cdf((1 + each) / 2)
     return _lower_end(right, total, z), 1 - _lower_end(total - right, total, z)
 
