@@ -168,6 +168,9 @@ def test_the_best_of_several_challengers_had_as_many_chances() -> None:
     assert p is not None
     assert promotion.p == pytest.approx(3 * p)
     assert promotion.moved
+    corrected = record(4)["corrected"]
+    assert corrected["chosen_among"] == 4
+    assert corrected["value"] <= record(4)["value"]
 
 
 def test_where_nobody_has_the_alias_the_best_gets_it() -> None:
@@ -268,8 +271,8 @@ def test_each_look_at_data_that_grew_leaves_less() -> None:
     assert (second.look, second.moved) == (2, False)
     assert 0.025 < second.level < 0.05
     assert f"and {second.level:.4g} or less would do at look 2" in second.reason
-    ((question, looks),) = [(item["question"], item["looks"]) for item in remembered()]
-    assert (question["holder"], question["challenger"], question["metric"]) == (1, 2, "mAR_100")
+    ((lead, looks),) = [(item["lead"], item["looks"]) for item in remembered()]
+    assert (lead["holder"], lead["challenger"], lead["metric"]) == (1, 2, "mAR_100")
     assert [units for units, _ in looks] == [12, 24]
 
 
