@@ -221,6 +221,14 @@ def test_a_dry_run_writes_nothing() -> None:
     assert "would move from fires/1 to fires/2" in promotion.reason
 
 
+def test_a_p_that_so_few_permutations_cannot_have_is_said() -> None:
+    """Of 15 permutations the smallest p is 1 in 16."""
+    register(twelve([0]), "champion")
+    register(twelve(range(11)))
+    assert "or less would do; that takes more --permutations" in decide(permutations=15).reason
+    assert "--permutations" not in decide(permutations=500, dry_run=True).reason
+
+
 # Margins, and looks that are made again
 
 
