@@ -53,7 +53,8 @@ def promote(
     """Give an alias of the registered MODEL to its best version, if that leads by more than chance.
 
     Versions are ranked by their evaluations in MLflow runs; the best is compared with the one that
-    has the alias, and gets it when that leads to a p of at most 1 less the confidence.
+    has the alias, and gets it when that leads to a p of at most 1 less the confidence: over all
+    looks at data that grow, which tags of MODEL remember.
 
     \b
     $ velour promote fire-detector --alias champion --metric mAP --dataset fires \\

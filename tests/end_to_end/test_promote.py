@@ -168,6 +168,9 @@ def test_the_best_of_several_challengers_had_as_many_chances() -> None:
     assert p is not None
     assert promotion.p == pytest.approx(3 * p)
     assert promotion.moved
+    corrected = record(4)["corrected"]
+    assert corrected["chosen_among"] == 4
+    assert corrected["value"] <= record(4)["value"]
 
 
 def test_where_nobody_has_the_alias_the_best_gets_it() -> None:
@@ -216,6 +219,14 @@ def test_a_dry_run_writes_nothing() -> None:
     promotion = decide(dry_run=True)
     assert (promotion.moved, champion(), record(2)) == (False, 1, {})
     assert "would move from fires/1 to fires/2" in promotion.reason
+
+
+def test_a_p_that_so_few_permutations_cannot_have_is_said() -> None:
+    """Of 15 permutations the smallest p is 1 in 16."""
+    register(twelve([0]), "champion")
+    register(twelve(range(11)))
+    assert "or less would do; that takes more --permutations" in decide(permutations=15).reason
+    assert "--permutations" not in decide(permutations=500, dry_run=True).reason
 
 
 # Margins, and looks that are made again
@@ -268,8 +279,8 @@ def test_each_look_at_data_that_grew_leaves_less() -> None:
     assert (second.look, second.moved) == (2, False)
     assert 0.025 < second.level < 0.05
     assert f"and {second.level:.4g} or less would do at look 2" in second.reason
-    ((question, looks),) = [(item["question"], item["looks"]) for item in remembered()]
-    assert (question["holder"], question["challenger"], question["metric"]) == (1, 2, "mAR_100")
+    ((lead, looks),) = [(item["lead"], item["looks"]) for item in remembered()]
+    assert (lead["holder"], lead["challenger"], lead["metric"]) == (1, 2, "mAR_100")
     assert [units for units, _ in looks] == [12, 24]
 
 

@@ -210,6 +210,7 @@ def _move(promotion: Promotion) -> None:
         "metric": board.metric,
         "label": board.label,
         "value": best.value,
+        "corrected": board.to_dict()["winner"],
         "dataset": board.dataset,
         "where": board.where,
         "groups": list(board.groups),
