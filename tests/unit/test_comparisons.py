@@ -14,8 +14,8 @@ from tests.classification_data import dataset_of
 from tests.scenes import ELSEWHERE, FOUND, TEN_BY_TEN, TRUE, annotation, scene
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.errors import InvalidInput, UnknownName
-from velour_plugin.ranking.comparison import Comparison
-from velour_plugin.ranking.uncertainty.paired_difference import SharesDifference, interval_of
+from velour_plugin.ranking.comparing.comparison import Comparison
+from velour_plugin.ranking.comparing.paired_difference import SharesDifference, interval_of
 from velour_plugin.ranking.uncertainty.statistics import mcnemar
 from velour_plugin.store import Store
 

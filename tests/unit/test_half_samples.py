@@ -90,6 +90,12 @@ def test_labels_of_few_units_leave_few_degrees_of_freedom() -> None:
     assert freedom_of(sample(units=20), [1, 1]) == 2
 
 
+def test_a_label_that_no_unit_shows_does_not_count() -> None:
+    """As one that only predictions have."""
+    with_it = half_sample_interval(sample(), EVEN, [30, 0], 0.95)
+    assert with_it == half_sample_interval(sample(), EVEN, [30], 0.95)
+
+
 def test_units_that_decide_alone_leave_few_degrees_of_freedom() -> None:
     """One unit of 100 moves the value: about two, however many there are."""
     left_out = np.array([0.4] + [0.5] * 99)
@@ -128,8 +134,8 @@ def test_many_labels_of_few_units_are_rough_and_the_way_is_told() -> None:
     assert few is not None
     assert few.rough is None
     assert rough.rough == (
-        "40 of 80 labels are shown by fewer than 5 units: the value may be too high by as much "
-        "as 0.10"
+        "fewer than 5 datums show 40 of the 80 labels: the value and its interval are probably "
+        "too high, by up to 0.10"
     )
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from velour_plugin.ranking.uncertainty.paired_difference import (
+from velour_plugin.ranking.comparing.paired_difference import (
     JackknifedDifference,
     SharesDifference,
     interval_of,

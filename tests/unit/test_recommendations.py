@@ -188,7 +188,7 @@ def test_groups_are_drawn_whole_in_every_dataset(store: Store) -> None:
 
 def test_equal_models_are_seldom_excluded_where_not_all_met() -> None:
     """Four models of one truth, each on two of three datasets; 100 repetitions."""
-    from velour_plugin.ranking.uncertainty.connected import combined_scores
+    from velour_plugin.ranking.recommending.connected import combined_scores
 
     random, excluded = np.random.default_rng(5), 0
     design = [(0, 1, 3), (0, 1, 2), (1, 2, 3)]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from velour_plugin.answers.comparison import MarginTest as MarginTest
     from velour_plugin.answers.leaderboard import Leaderboard as Leaderboard
     from velour_plugin.answers.leaderboard import LeaderboardRow as LeaderboardRow
+    from velour_plugin.answers.leaderboard import Winner as Winner
     from velour_plugin.answers.matches import Match as Match
     from velour_plugin.answers.matches import Matches as Matches
     from velour_plugin.answers.matrix import Cell as Cell
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "base": "Answer",
     "comparison": "Comparison Difference ErrorDifference Errors MarginTest",
-    "leaderboard": "Leaderboard LeaderboardRow",
+    "leaderboard": "Leaderboard LeaderboardRow Winner",
     "matches": "Match Matches",
     "matrix": "Cell Matrix",
     "plan": "Plan PlanRow",

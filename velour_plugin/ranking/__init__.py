@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 _ANSWERS = {
-    "compare": "comparison.answer_comparison",
+    "compare": "comparing.comparison.answer_comparison",
     "matches": "match_rows.answer_matches",
     "matrix": "matrix.answer_matrix",
     "plan": "planning.plan.answer_plan",

@@ -14,11 +14,11 @@ from velour_plugin.answers import PlanRow
 from velour_plugin.evaluator import MetricKey
 from velour_plugin.queries.query import PlanQuery
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger
+from velour_plugin.ranking.planning.pilot import Needed, Pilot
 from velour_plugin.ranking.slicing import Mask
 from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
 from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.measurement import Measurement
-from velour_plugin.ranking.uncertainty.pilot import Needed, Pilot
 from velour_plugin.ranking.uncertainty.units import Units
 
 _NO_SPREAD = "nothing varies in this pilot, so that it tells nothing; collect some more first"

@@ -20,8 +20,8 @@ from velour_plugin.queries.query import RecommendQuery
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.selection import Competitors, DatasetSelection
 from velour_plugin.ranking.grouping import read_groups
+from velour_plugin.ranking.recommending.connected import combined_scores, connected
 from velour_plugin.ranking.uncertainty.bootstrap import measure
-from velour_plugin.ranking.uncertainty.connected import combined_scores, connected
 from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.measurement import Measurement
 from velour_plugin.ranking.uncertainty.units import Units

@@ -45,6 +45,7 @@ from velour_plugin.ranking.uncertainty.intervals import (
     effective_freedom,
     student_quantile,
 )
+from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.statistics import wilson
 from velour_plugin.ranking.uncertainty.units import Units
 
@@ -56,12 +57,10 @@ HALVES = 200
 MOST_BIAS = 1 / (math.sqrt(2) - 1)
 """The bias, in units of what half-samples add to it, where it falls as ``n ** -1/2``."""
 
-THIN = 5
-"""A label that fewer units show has half-samples of one or two, which show no bias."""
-
-THIN_BIAS = 0.2
-"""By how much AP of such a label may be too high on average: mAP was by 0.06 to 0.14 on boards
-where half to two thirds of the labels were such."""
+BIAS_OF_FEW = 0.2
+"""By how much AP of labels that fewer than :data:`FEW` units show may be too high on average, as
+half-samples of so few show no bias: mAP was by 0.06 to 0.14 where half to two thirds of the labels
+were such."""
 
 TOLERABLE = 0.5
 """A bias of this share of an interval's half, about one standard error, takes its coverage from
@@ -96,35 +95,47 @@ def half_samples(units: Units, count: int) -> NDArray[np.int64]:
 
 
 def half_sample_interval(
-    sample: Sample, halves: Floats, support: Sequence[int], confidence: float
+    sample: Sample,
+    halves: Floats,
+    support: Sequence[int],
+    confidence: float,
+    unit: str = "datums",
 ) -> ConfidenceInterval | None:
     """Compute the interval of a metric in [0, 1] that falls as the sample grows.
 
     Args:
         sample: value and values without blocks of units.
         halves: ``(count,)`` under :func:`half_samples`; NaN where undefined.
-        support: how many units show each label that the metric is a mean over; none are 0.
+        support: how many units show each label that the metric is a mean over; 0 does not count.
         confidence: in (0, 1).
+        unit: what units are, in the plural.
 
     Returns:
         ``None`` where more than half of the half-samples are undefined. Where many labels are in
         few units for the width of the interval, it is rough.
     """
-    known = halves[~np.isnan(halves)]
+    known, support = halves[~np.isnan(halves)], [count for count in support if count]
     if known.size < 2 or known.size * 2 < halves.size:
         return None
-    value, excess = sample.value, float(known.mean()) - sample.value
+    value = sample.value
     variance = float(known.var(ddof=1))
     trials = max(1.0, value * (1 - value) / variance) if variance > 0 else math.inf
     quantile = student_quantile((1 + confidence) / 2, freedom_of(sample, support))
     ends = []
-    for bias in sorted((excess, MOST_BIAS * excess), reverse=True):
+    for bias in reversed(small_sample_bias(value, known)):
         centre = min(max(value - bias, 0.0), 1.0)
         ends.append(wilson(centre, trials, quantile) if variance > 0 else (centre, centre))
     unseen = _unseen(sum(support) or sample.units, confidence)
     low = min(ends[0][0], value * (1 - unseen))
     high = max(ends[1][1], value + (1 - value) * unseen)
-    return ConfidenceInterval(low, high, "half-samples", _roughness(value - low, support))
+    return ConfidenceInterval(low, high, "half-samples", _why_rough(value - low, support, unit))
+
+
+def small_sample_bias(value: float, halves: Floats) -> tuple[float, float]:
+    """Return the least and the most that a value may be too high by, from its half-samples."""
+    excess = float(np.nanmean(halves)) - value
+    least, most = sorted((excess, MOST_BIAS * excess))
+    return least, most
 
 
 def freedom_of(sample: Sample, support: Sequence[int]) -> float:
@@ -152,13 +163,13 @@ def _unseen(units: int, confidence: float) -> float:
     return float(1 - ((1 - confidence) / 2) ** (1 / units))
 
 
-def _roughness(below: float, support: Sequence[int]) -> str | None:
-    """Which way an interval cannot be trusted: labels of few units may be off by more than it."""
-    thin = sum(count < THIN for count in support)
-    shift = THIN_BIAS * thin / max(1, len(support))
-    if shift <= TOLERABLE * below:
+def _why_rough(below: float, support: Sequence[int], unit: str) -> str | None:
+    """Say which way an interval is rough, whose labels of few units may be off by so much."""
+    few = sum(count < FEW for count in support)
+    bias = BIAS_OF_FEW * few / max(1, len(support))
+    if bias <= TOLERABLE * below:
         return None
     return (
-        f"{thin} of {len(support)} labels are shown by fewer than {THIN} units: the value may be "
-        f"too high by as much as {shift:.2f}"
+        f"fewer than {FEW} {unit} show {few} of the {len(support)} labels: the value and its "
+        f"interval are probably too high, by up to {bias:.2f}"
     )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.evaluator import IntervalMethod, MetricKey
-from velour_plugin.ranking.uncertainty.half_samples import half_sample_interval
+from velour_plugin.ranking.uncertainty.half_samples import half_sample_interval, small_sample_bias
 from velour_plugin.ranking.uncertainty.intervals import (
     Bounds,
     ConfidenceInterval,
@@ -70,29 +70,40 @@ class Measurement:
         right, tried = self.outcomes
         return int(right.sum()), int(tried.sum())
 
+    @property
+    def bias(self) -> tuple[float, float]:
+        """The least and the most that the value is too high by, as its sample is small."""
+        if self.value is None or self.method != "half-samples" or np.isnan(self.halves).all():
+            return 0.0, 0.0
+        return small_sample_bias(self.value, self.halves)
+
     def interval(self, confidence: float, bounds: Bounds) -> ConfidenceInterval | None:
         """Compute the interval: Wilson's of a share, else the metric's; ``None`` if undefined."""
         if self.value is None:
             return None
         if self.outcomes is None:
-            sample = Sample(self.value, self.replicates, self.left_out, self.units, bounds)
-            if self.method == "half-samples":
-                shown = [count for count in self.support if count]
-                return half_sample_interval(sample, self.halves, shown, confidence)
-            return self._marked(interval_of(sample, self.method, confidence))
+            return self._of_sample(self.value, confidence, bounds)
         if self.share is not None:
             ends = wilson_interval(*self.share, confidence)
             return None if ends is None else ConfidenceInterval(*ends, "Wilson")
         ends = grouped_wilson(*self.outcomes, confidence)
         return None if ends is None else ConfidenceInterval(*ends, "Wilson, by groups")
 
-    def _marked(self, interval: ConfidenceInterval | None) -> ConfidenceInterval | None:
-        """The interval with the reason why it is rough, where labels are rare."""
-        if interval is None or self.value is None or not self.rare:
-            return interval
+    def _of_sample(
+        self, value: float, confidence: float, bounds: Bounds
+    ) -> ConfidenceInterval | None:
+        """The interval by the metric's method, with the reason why it is rough, if it is."""
+        sample = Sample(value, self.replicates, self.left_out, self.units, bounds)
         unit = "datums" if self.units == self.datums else "groups"
-        rough = why_rough(self.rare, self.labels, unit, self.value, self.replicates)
-        return replace(interval, rough=rough)
+        if self.method == "half-samples":
+            shown = [count for count in self.support if count]
+            return half_sample_interval(sample, self.halves, shown, confidence, unit)
+        interval = interval_of(sample, self.method, confidence)
+        if interval is None or not self.rare:
+            return interval
+        return replace(
+            interval, rough=why_rough(self.rare, self.labels, unit, value, self.replicates)
+        )
 
 
 @dataclass(frozen=True, slots=True)

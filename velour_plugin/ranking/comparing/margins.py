@@ -7,9 +7,9 @@ from math import floor, log10
 
 from velour_plugin.answers import MarginTest
 from velour_plugin.errors import InvalidInput
-from velour_plugin.ranking.uncertainty.pair import Pair
-from velour_plugin.ranking.uncertainty.paired_difference import PairedDifference
-from velour_plugin.ranking.uncertainty.permutation_test import Tested
+from velour_plugin.ranking.comparing.pair import Pair
+from velour_plugin.ranking.comparing.paired_difference import PairedDifference
+from velour_plugin.ranking.comparing.permutation_test import Tested
 from velour_plugin.ranking.uncertainty.power import (
     POWER,
     detectable_difference,

@@ -9,16 +9,16 @@ from velour_plugin.domain.labels import label_text
 from velour_plugin.queries.query import CompareQuery, label_of
 from velour_plugin.ranking.candidates.pair_lookup import find_pair
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, metric_of_run
-from velour_plugin.ranking.margins import (
+from velour_plugin.ranking.comparing.margins import (
     detectable,
     margin_sentence,
     margin_tests,
     power_sentence,
 )
+from velour_plugin.ranking.comparing.pair import Pair, less
+from velour_plugin.ranking.comparing.permutation_test import Family, Tested
 from velour_plugin.ranking.slice_runs import cut_masks, groups_of_run
 from velour_plugin.ranking.slicing import cut_name
-from velour_plugin.ranking.uncertainty.pair import Pair, less
-from velour_plugin.ranking.uncertainty.permutation_test import Family, Tested
 from velour_plugin.store.protocol import Snapshot
 
 

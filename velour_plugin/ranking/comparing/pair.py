@@ -16,14 +16,14 @@ from velour_plugin.errors import UnknownName
 from velour_plugin.evaluator import Evaluator, MetricKey
 from velour_plugin.helpers.progress import track
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger
-from velour_plugin.ranking.uncertainty.label_support import FEW
-from velour_plugin.ranking.uncertainty.paired_difference import (
+from velour_plugin.ranking.comparing.paired_difference import (
     JackknifedDifference,
     SharesDifference,
     interval_of,
     jackknifed,
 )
-from velour_plugin.ranking.uncertainty.permutation_test import FIRST, Family, Mask, Part, Tested
+from velour_plugin.ranking.comparing.permutation_test import FIRST, Family, Mask, Part, Tested
+from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.statistics import mcnemar
 from velour_plugin.ranking.uncertainty.units import Exchanges, Units
 

@@ -20,6 +20,8 @@ from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.statistics import wilson_interval
 
 Floats = NDArray[np.float64]
+_ROUNDING = 1e-12
+"""Resamples of a number that does not vary may do so by this much, summed in another order."""
 
 
 class Needed(NamedTuple):
@@ -66,8 +68,9 @@ class Pilot:
             share: as for the class.
         """
         known = replicates[~np.isnan(replicates)]
+        spread = float(known.std())
         # resamples vary (n - 1) / n times as much as samples do
-        error = float(known.std()) * math.sqrt(units / (units - 1))
+        error = spread * math.sqrt(units / (units - 1)) if spread > _ROUNDING else 0.0
         low, high = deviation_factors(influences, units, len(known), confidence)
         return cls(units, error, low * error, high * error, share)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from velour_plugin.answers import Difference
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import MetricKey
-from velour_plugin.ranking.uncertainty.paired_difference import PairedDifference
+from velour_plugin.ranking.comparing.paired_difference import PairedDifference
 from velour_plugin.ranking.uncertainty.statistics import holm, step_down
 
 Mask = NDArray[np.bool_]
