@@ -232,6 +232,20 @@ def test_a_p_that_so_few_permutations_cannot_have_is_said() -> None:
 # Margins, and looks that are made again
 
 
+def test_the_thresholds_of_the_winner_are_stored() -> None:
+    register(twelve(EVERY[:3]), "champion")
+    register(twelve(EVERY))
+    promotion = promote("fires", metric="mAR_100", dataset="fires", precision=0.9)
+    score = velour.threshold("finds 12", precision=0.9).by_label
+    assert len(score) == 1
+    point = {"precision": 0.9, "thresholds": score}
+    assert promotion.operating_point == point
+    assert record(2)["operating_point"] == point
+    assert str(promotion).endswith(f"Thresholds for a precision of 0.9: fire {score['fire']:.4g}.")
+    with pytest.raises(InvalidInput, match="precision must be in"):
+        promote("fires", metric="mAR_100", dataset="fires", precision=2)
+
+
 def test_a_lead_must_be_larger_than_a_margin() -> None:
     register(twelve([0]), "champion")
     register(twelve(range(11)))
