@@ -129,6 +129,8 @@ if TYPE_CHECKING:
     from velour_plugin.plugins.installed import installed as installed
     from velour_plugin.queries.fields import Cut as Cut
     from velour_plugin.ranking import answer as answer
+    from velour_plugin.ranking.comparing.spending import InterimLook as InterimLook
+    from velour_plugin.ranking.comparing.spending import Spending as Spending
     from velour_plugin.ranking.slicing import masks as masks
     from velour_plugin.report.cell_examples import example_uids as example_uids
     from velour_plugin.report.drawing import Drawn as Drawn
@@ -229,6 +231,7 @@ _NAMES = {
     "queries.fields": "Cut",
     "ranking": "answer",
     "ranking.slicing": "masks",
+    "ranking.comparing.spending": "InterimLook Spending",
     "report.drawing": "Drawn drawn",
     "report.figures": "COLOURS RECALLS precision_curves roc_curves",
     "report.findings": "Findings find",

@@ -25,6 +25,7 @@ from velour_plugin.plugin import (
 @where_option
 @click.option("--label", metavar="[KEY=]VALUE", help="Rank by this class, with a metric like AP.")
 @groups_option
+@click.option("--min-lead", type=float, metavar="MARGIN", help="Only if the lead is larger.")
 @click.option("--confidence", default=0.95, show_default=True, help="That the lead is no chance.")
 @click.option("--permutations", default=1000, show_default=True, help="Of the comparison.")
 @click.option("--seed", default=0, show_default=True, help="Of ranking and comparison.")
@@ -40,6 +41,7 @@ def promote(
     where: str | None,
     label: str | None,
     groups: tuple[str, ...],
+    min_lead: float | None,
     confidence: float,
     permutations: int,
     seed: int,
@@ -75,6 +77,7 @@ def promote(
             force=force,
             dry_run=dry_run,
             groups=groups or None,
+            min_lead=min_lead,
             confidence=confidence,
             permutations=permutations,
             seed=seed,

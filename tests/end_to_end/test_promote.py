@@ -198,14 +198,16 @@ def test_a_filter_decides_who_is_best() -> None:
     assert decide(where="night = false", dry_run=True).winner == 1
 
 
-def test_a_metric_of_one_label_is_told_by_the_paired_interval() -> None:
+def test_a_metric_of_one_label_is_tested_like_any_other() -> None:
     register(twelve([0]), "champion")
     register(twelve(range(11)))
     asked = {"metric": "recall", "dataset": "fires", "label": "fire"}
     promotion = promote("fires", **asked, dry_run=True)
     assert promotion.board.label == "class=fire"
-    assert (promotion.p, promotion.forced) == (None, False)
-    assert promotion.reason == "champion would move from fires/1 to fires/2: it leads by 0.8333."
+    assert (promotion.p < 0.02, promotion.forced) == (True, False)
+    assert promotion.reason.startswith(
+        "champion would move from fires/1 to fires/2: it leads by 0.8333, p 0.0"
+    )
 
 
 def test_a_dry_run_writes_nothing() -> None:
@@ -214,6 +216,99 @@ def test_a_dry_run_writes_nothing() -> None:
     promotion = decide(dry_run=True)
     assert (promotion.moved, champion(), record(2)) == (False, 1, {})
     assert "would move from fires/1 to fires/2" in promotion.reason
+
+
+# Margins, and looks that are made again
+
+
+def test_a_lead_must_be_larger_than_a_margin() -> None:
+    register(twelve([0]), "champion")
+    register(twelve(range(11)))
+    small, large = (decide(min_lead=margin, dry_run=True) for margin in (0.2, 0.7))
+    assert "champion would move from fires/1 to fires/2: it leads by 0.8333, p 0.0" in small.reason
+    assert (
+        "champion stays with fires/1: the lead of fires/2 by 0.8333 is not shown to be more than "
+        "0.7: p is 0." in large.reason
+    )
+    decide(min_lead=0.2)
+    assert (record(2)["min_lead"], record(2)["look"]) == (0.2, 1)
+    assert record(2)["level"] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("margin", [-0.1, float("nan"), "a lot"])
+def test_a_margin_that_is_none_is_refused(margin: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"min_lead .*expected a number >= 0"):
+        decide(min_lead=margin)
+
+
+def remembered() -> list[dict[str, Any]]:
+    """What the registry knows of earlier looks."""
+    tags = mlflow.MlflowClient().get_registered_model("fires").tags
+    return [json.loads(value) for name, value in tags.items() if name.startswith("velour.looks.")]
+
+
+def evaluate_again(number: int, dataset: velour.Dataset) -> None:
+    """Evaluate a version on other data: those that it is known by are forgotten."""
+    (version,) = named(f"models:/fires/{number}")
+    record_of = {"run_id": version.run_id, "model_id": version.model_id}
+    runs.evaluate(dataset, **record_of, evaluator_config={"report": False})
+
+
+def test_each_look_at_data_that_grew_leaves_less() -> None:
+    """Half the probability of error is left to later looks; twice the data spend half of it."""
+    register(twelve(range(6)), "champion")
+    register(twelve(range(7)))
+    first = decide()
+    assert (first.level, first.look) == (pytest.approx(0.05), 1)
+    again = decide()
+    assert (again.level, again.look) == (first.level, 1)  # of the same evaluations
+    for number, found in ((1, range(6)), (2, range(8))):
+        evaluate_again(number, twelve(found, extra=12))
+    second = decide()
+    assert (second.look, second.moved) == (2, False)
+    assert 0.025 < second.level < 0.05
+    assert f"and {second.level:.4g} or less would do at look 2" in second.reason
+    ((question, looks),) = [(item["question"], item["looks"]) for item in remembered()]
+    assert (question["holder"], question["challenger"], question["metric"]) == (1, 2, "mAR_100")
+    assert [units for units, _ in looks] == [12, 24]
+
+
+def test_data_that_changed_without_growing_have_nothing_in_common_with_the_last() -> None:
+    register(twelve(range(6)), "champion")
+    register(twelve(range(7)))
+    decide()
+    for number, found in ((1, range(6)), (2, range(8))):
+        evaluate_again(number, twelve(found))
+    second = decide()
+    assert second.look == 2
+    assert second.level == pytest.approx(0.05 * (1 - 1 / 1.1))
+
+
+def test_looks_are_forgotten_when_the_alias_moves_and_kept_by_dry_runs() -> None:
+    register(twelve(range(6)), "champion")
+    register(twelve(range(7)))
+    decide(dry_run=True)
+    assert remembered() == []
+    decide()
+    assert len(remembered()) == 1
+    decide(force=True)
+    assert remembered() == []
+    assert record(2)["look"] == 1
+
+
+def test_a_spoiled_tag_is_refused_with_the_way_out() -> None:
+    register(twelve(range(6)), "champion")
+    register(twelve(range(7)))
+    decide()
+    client = mlflow.MlflowClient()
+    (name,) = [
+        name for name in client.get_registered_model("fires").tags if name.startswith("velour.")
+    ]
+    client.set_registered_model_tag("fires", name, "{}")
+    with pytest.raises(InvalidInput, match="delete_registered_model_tag removes it"):
+        decide()
+    client.delete_registered_model_tag("fires", name)
+    assert decide().look == 1
 
 
 def test_versions_that_were_not_evaluated_on_these_data_are_left_out_and_named() -> None:

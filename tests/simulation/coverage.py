@@ -20,18 +20,20 @@ class Coverage:
     Args:
         world: that the datums are of.
         datums: how many.
-        resamples: of the board; ``None`` for its own.
+        resamples: of the board.
+        metrics: to look at; ``None`` for all of the world's.
     """
 
     world: World
     datums: int
     resamples: int = 1000
+    metrics: tuple[str, ...] | None = None
 
     def __call__(self, seed: int) -> Counts:
         """Count for each metric whether its interval holds the truth, and whether it is greyed."""
         counts: dict[str, float | None] = {}
         sample = self.world.sample(self.datums, [0.0], [seed, self.datums])
-        for metric in self.world.metrics:
+        for metric in self.metrics or self.world.metrics:
             row = sample.board(metric, resamples=self.resamples)[0]
             greyed = row.interval is None or getattr(row, "rough", None) is not None
             low, high = row.interval or (0.0, 1.0)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -36,31 +35,51 @@ def _faster(slow: Callable[..., Floats]) -> Callable[..., Floats]:
     def values(
         self: Evaluator, ledger: Ledger, keys: Sequence[MetricKey], weights: NDArray[np.int64]
     ) -> Floats:
-        known = all(name in PRODUCTS and label is None for name, label in keys)
-        if not known or len(weights) < 2:
+        if len(weights) < 2 or not all(
+            name in (OF_LABELS if of else ABOUT_ALL) for name, of in keys
+        ):
             return slow(self, ledger, keys, weights)
         counts = np.asarray(weights, float)
-        with np.errstate(invalid="ignore"):
-            return np.stack([PRODUCTS[name](ledger, counts) for name, _ in keys], axis=1)
+        labels = {name: place for place, name in enumerate(ledger.labels)}
+        with np.errstate(invalid="ignore", divide="ignore"):
+            products = {
+                name: PRODUCTS[name](ledger, counts) for name in {_product(k) for k in keys}
+            }
+            return np.stack(
+                [
+                    _mean_of_known(products[_product(key)])
+                    if key[1] is None
+                    else products[_product(key)][:, labels[key[1].name]]
+                    for key in keys
+                ],
+                axis=1,
+            )
 
     return values
 
 
+def _product(key: MetricKey) -> str:
+    return ABOUT_ALL[key[0]] if key[1] is None else key[0]
+
+
+def _mean_of_known(values: Floats) -> Floats:
+    """Mean over labels, ``(n,)``; NaN where none is defined."""
+    return np.nansum(values, axis=1) / (~np.isnan(values)).sum(axis=1)
+
+
 def _accuracy(ledger: Ledger, weights: Floats) -> Floats:
     answers = ledger.tables["answers"]
-    right = np.zeros(len(ledger.datums))
-    right[answers["datum"]] = answers["correct"]
-    return weights @ right / weights.sum(axis=1)
+    right = np.zeros((len(ledger.datums), 1))
+    right[answers["datum"], 0] = answers["correct"]
+    return weights @ right / weights.sum(axis=1, keepdims=True)
 
 
-def _macro_f1(ledger: Ledger, weights: Floats) -> Floats:
+def _f1(ledger: Ledger, weights: Floats) -> Floats:
     answers = ledger.tables["answers"]
     labels = np.arange(len(ledger.labels))
     weights = weights[:, answers["datum"]]
     true, predicted = (answers[side][:, None] == labels for side in ("truth", "predicted"))
-    right, either = weights @ (true & predicted), weights @ true + weights @ predicted
-    f1 = 2 * right / either
-    return np.nansum(f1, axis=1) / (either > 0).sum(axis=1)
+    return 2 * (weights @ (true & predicted)) / (weights @ true + weights @ predicted)
 
 
 def _roc_auc(ledger: Ledger, weights: Floats) -> Floats:
@@ -74,18 +93,13 @@ def _roc_auc(ledger: Ledger, weights: Floats) -> Floats:
         _pairs(score[true], score[~true], weights[:, true], weights[:, ~true])
         for score, true in zip(scores.T, has.T, strict=True)
     ]
-    return _mean_of_known(np.stack(areas, axis=1))
+    return np.stack(areas, axis=1)
 
 
 def _pairs(high: Floats, low: Floats, weights_high: Floats, weights_low: Floats) -> Floats:
     order = (np.sign(high[:, None] - low) + 1) / 2
     right = ((weights_high @ order) * weights_low).sum(axis=1)
     return right / (weights_high.sum(axis=1) * weights_low.sum(axis=1))
-
-
-def _mean_of_known(values: Floats) -> Floats:
-    """Mean over labels, ``(n,)``; NaN where none is defined."""
-    return np.nansum(values, axis=1) / (~np.isnan(values)).sum(axis=1)
 
 
 def _pixels(ledger: Ledger, weights: Floats) -> tuple[Floats, Floats, Floats]:
@@ -100,21 +114,32 @@ def _pixels(ledger: Ledger, weights: Floats) -> tuple[Floats, Floats, Floats]:
     return np.where(true > 0, true, np.nan), predicted, right
 
 
-def _mean_iou(ledger: Ledger, weights: Floats) -> Floats:
+def _iou(ledger: Ledger, weights: Floats) -> Floats:
     true, predicted, right = _pixels(ledger, weights)
-    return _mean_of_known(right / (true + predicted - right))
+    return right / (true + predicted - right)
 
 
-def _mean_dice(ledger: Ledger, weights: Floats) -> Floats:
+def _dice(ledger: Ledger, weights: Floats) -> Floats:
     true, predicted, right = _pixels(ledger, weights)
-    return _mean_of_known(2 * right / (true + predicted))
+    return 2 * right / (true + predicted)
 
 
-PRODUCTS: Mapping[str, Callable[[Ledger, Floats], Any]] = {
+PRODUCTS: Mapping[str, Callable[[Ledger, Floats], Floats]] = {
     "accuracy": _accuracy,
-    "f1_macro": _macro_f1,
+    "f1": _f1,
     "roc_auc": _roc_auc,
-    "mIoU": _mean_iou,
-    "mDice": _mean_dice,
+    "IoU": _iou,
+    "Dice": _dice,
 }
-"""By metric its values, ``(n,)``, under ``(n, datums)`` weights."""
+"""By metric the values of each label, ``(n, labels)``, under ``(n, datums)`` weights."""
+
+ABOUT_ALL = {
+    "accuracy": "accuracy",
+    "f1_macro": "f1",
+    "roc_auc": "roc_auc",
+    "mIoU": "IoU",
+    "mDice": "Dice",
+}
+"""Metrics that are means over labels, and of what."""
+
+OF_LABELS = set(PRODUCTS) - {"accuracy"}

@@ -38,6 +38,14 @@ class Promise:
     kind: Kind
     target: float
 
+    @property
+    def must_be(self) -> str:
+        """What is promised, in words."""
+        return f"{'within ±' if self.kind == 'within' else f'{self.kind} '}{self.target:.2f}"
+
+    def __str__(self) -> str:
+        return f"{self.of}: {self.must_be}"
+
 
 @dataclass(frozen=True)
 class Experiment:

@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.simulation import boards, coverage, tested
+from tests.simulation import boards, coverage, operating, planned, pooled, tested
 from tests.simulation.fast_values import fast
 from tests.simulation.promises import Counts, Experiment, Result, Simulation
 
@@ -30,6 +30,9 @@ FAMILIES: dict[str, Callable[[], list[Experiment]]] = {
     "p-best": boards.p_best,
     "winner": boards.winner,
     "tests": tested.tests,
+    "thresholds": operating.thresholds,
+    "plan": planned.plans,
+    "pools": pooled.pools,
 }
 
 _SHARES = 8
@@ -56,9 +59,8 @@ def table(rows: Iterable[Result]) -> Iterator[str]:
 
 def _line(row: Result) -> str:
     verdict = {"holds": "holds", "fails": "**fails**", "open": "open"}[row.verdict]
-    target = f"{'within ±' if row.promise.kind == 'within' else row.promise.kind + ' '}"
     return (
-        f"| {row.experiment} | {row.promise.of} | {target}{row.promise.target:.2f} | "
+        f"| {row.experiment} | {row.promise.of} | {row.promise.must_be} | "
         f"{row.estimate:.3f} | {row.low:.3f} to {row.high:.3f} | {row.cases:,} | "
         f"{row.greyed:.1%} | {verdict} |"
     )

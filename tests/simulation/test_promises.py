@@ -18,6 +18,9 @@ from tests.simulation.boards import Board, Qualities
 from tests.simulation.classification import CLASSIFICATION
 from tests.simulation.coverage import Coverage
 from tests.simulation.detection import DETECTION
+from tests.simulation.operating import Operating
+from tests.simulation.planned import PlannedWidth
+from tests.simulation.pooled import BLOCKS, Pooled
 from tests.simulation.promises import Counts, Promise
 from tests.simulation.run import repeat
 from tests.simulation.segmentation import SEGMENTATION
@@ -66,9 +69,14 @@ CASES = {
         [Promise("mAP", "at least", 0.90), Promise("mAP_50", "at least", 0.90)],
     ),
     "videos": (
-        Coverage(VIDEOS, 200, resamples=400),
+        Coverage(VIDEOS, 200, resamples=400, metrics=("accuracy", "f1_macro")),
         250,
         [Promise("accuracy", "at least", 0.92), Promise("f1_macro", "at least", 0.92)],
+    ),
+    "a threshold for a precision": (
+        Operating(SOFTMAX, 200, 0.7),
+        150,
+        [Promise("precision", "at least", 0.93)],
     ),
     "twenty equal models": (
         Board(SOFTMAX, "accuracy", 50, Qualities(20, 0.0), resamples=400),
@@ -93,9 +101,19 @@ CASES = {
         300,
         [Promise("difference", "at most", 0.06)],
     ),
-    "a champion looked at ten times": (
-        Promoted(SOFTMAX, "accuracy", tuple(range(30, 301, 30))),
-        100,
+    "a width that was planned from a pilot": (
+        PlannedWidth(SOFTMAX, "f1_macro", 0.06),
+        25,
+        [Promise("width", "within", 0.10)],
+    ),
+    "equal models, each on two of three datasets": (
+        Pooled(SOFTMAX, "accuracy", BLOCKS, (100, 200, 50)),
+        25,
+        [Promise("best set leaves out a best", "at most", 0.07)],
+    ),
+    "a champion looked at five times": (
+        Promoted(SOFTMAX, "accuracy", tuple(range(30, 151, 30))),
+        150,
         [Promise("moves", "at most", 0.06)],
     ),
 }

@@ -7,10 +7,12 @@ import pytest
 
 from tests.simulation.classification import CLASSIFICATION
 from tests.simulation.detection import DETECTION
-from tests.simulation.fast_values import fast
+from tests.simulation.fast_values import OF_LABELS, fast
 from tests.simulation.promises import Experiment, Promise, Result
 from tests.simulation.segmentation import SEGMENTATION
 from tests.simulation.worlds import Labels, World
+from velour_plugin.domain.labels import Label
+from velour_plugin.evaluator import MetricKey
 
 WORLDS = [
     world
@@ -25,7 +27,11 @@ def test_fast_values_are_the_evaluators(world: World) -> None:
     """Under resamples of few datums, some of which lose labels, ties and all."""
     (ledger,) = world.sample(30, seed=3).ledgers
     weights = np.random.default_rng(0).multinomial(30, np.full(30, 1 / 30), 25)
-    keys = [(metric, None) for metric in world.metrics]
+    keys: list[MetricKey] = [(metric, None) for metric in world.metrics]
+    of_labels = [world.evaluator.of_label.get(metric) for metric in world.metrics]
+    keys += [
+        (name, Label(*label)) for name in of_labels if name in OF_LABELS for label in ledger.labels
+    ]
 
     slow = world.evaluator.values(ledger, keys, weights)
     with fast():

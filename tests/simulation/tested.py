@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from unittest.mock import patch
 
 import velour_plugin as velour
@@ -68,28 +69,33 @@ class Promoted:
         whole = self.world.sample(
             max(self.looks), [0.0] * (1 + self.challengers), [seed, max(self.looks)]
         )
-        return {"moves": float(any(self._moves(whole.first(count)) for count in self.looks))}
+        tags: dict[str, Any] = {}
+        return {"moves": float(any(self._moves(whole.first(count), tags) for count in self.looks))}
 
-    def _moves(self, sample: Sample) -> bool:
-        """Promote for real, but for the registry: ``m00`` is the champion."""
-        from velour_integrations.mlflow.registry import promote
+    def _moves(self, sample: Sample, tags: dict[str, Any]) -> bool:
+        """Promote for real, but for the registry: ``m00`` is the champion; tags are in memory."""
+        from velour_integrations.mlflow.registry import looks, promote
         from velour_integrations.mlflow.registry.versions import ModelVersion
 
         runs = {f"{number:032x}": number for number in range(1 + self.challengers)}
         known = {
-            run: ModelVersion("model", number + 1, run, ("champion",) if not number else ())
+            run: ModelVersion("model", number + 1, run, aliases=() if number else ("champion",))
             for run, number in runs.items()
         }
         with (
             patch.object(promote, "versions", lambda _: list(known.values())),
             patch.object(promote, "_candidates", lambda *_: (known, [])),
             patch.object(promote, "refresh_runs", lambda *_: None),
+            patch.object(promote.trackers, "add", lambda _: None),
+            patch.object(promote, "_move", lambda _: None),
+            patch.object(looks, "recall", lambda lead: tags.get(lead.tag)),
+            patch.object(looks, "remember", lambda lead, past: tags.update({lead.tag: past})),
         ):
             promotion = promote.promote(
-                "model", metric=self.metric, dataset="world", dry_run=True,
+                "model", metric=self.metric, dataset="world",
                 permutations=self.permutations, store=sample.store, **self.world.grouped,
             )  # fmt: skip
-        return bool("would move" in promotion.reason)
+        return bool(promotion.moved)
 
 
 def tests() -> list[Experiment]:

@@ -16,7 +16,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from inspect import signature
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +26,7 @@ import velour_plugin as velour
 from tests.memory_store import MemoryStore
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import Evaluator
+from velour_plugin.plugin import LeaderboardRow
 from velour_plugin.plugins.installed import installed
 
 Floats = NDArray[np.float64]
@@ -163,7 +163,7 @@ class Sample:
         """Rank the models as a user would; groups of the world are named."""
         return velour.rank(metric, "world", store=self.store, **self.world.grouped, **asked)
 
-    def model_of(self, row: velour.LeaderboardRow) -> int:
+    def model_of(self, row: LeaderboardRow) -> int:
         """Number of the model that a row is about."""
         return int(row.model[1:])
 
@@ -231,8 +231,7 @@ class World(ABC):
     @property
     def grouped(self) -> dict[str, Any]:
         """The argument of queries that names the world's groups, if there are any."""
-        known = "groups" in signature(velour.rank).parameters
-        return {"groups": "video"} if known and self.difficulty.frames > 1 else {}
+        return {"groups": "video"} if self.difficulty.frames > 1 else {}
 
     def match(self, dataset: velour.Dataset) -> Ledger:
         """Return the ledger of one model."""

@@ -19,6 +19,9 @@ from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.columns.annotation_table import AnnotationTable
 from velour_plugin.domain.datasets import Dataset
 
+FURTHER = {"precision_micro", "recall_micro", "f1_micro", "rms_ece"}
+"""Numbers that are details, defined or not."""
+
 CATS_AND_DOGS = {"1": "cat", "2": "cat", "3": "dog", "4": "dog"}
 
 
@@ -160,16 +163,17 @@ def test_without_scores_there_is_a_matrix_and_no_curve():
 
     names = {metric.name for metric in EVALUATOR.details(ledger)}
 
-    assert names == {"confusion_matrix", "decision_counts"}
+    assert names == {"confusion_matrix", "decision_counts", *FURTHER}
 
 
-def test_sets_of_labels_have_curves_and_no_matrix():
+def test_sets_of_labels_have_curves_and_a_soft_matrix():
     data = dataset_of({"1": ["cat", "dog"], "2": ["dog"]}, {"1": {"cat": 0.5}, "2": {"dog": 0.5}})
     ledger = ledger_of(data, multi_label=True)
 
     names = {metric.name for metric in EVALUATOR.details(ledger)}
 
-    assert names == {"roc_curve", "precision_recall_curve", "threshold_counts", "decision_counts"}
+    curves = {"roc_curve", "precision_recall_curve", "threshold_counts"}
+    assert names == {*curves, "soft_confusion_matrix", "decision_counts", *FURTHER}
 
 
 @pytest.mark.parametrize("many", [False, True])

@@ -13,8 +13,9 @@ import velour_plugin as velour
 from tests.classification_data import dataset_of
 from tests.scenes import ELSEWHERE, FOUND, TEN_BY_TEN, TRUE, annotation, scene
 from velour_plugin.domain.evaluation import Evaluation
-from velour_plugin.errors import UnknownName
-from velour_plugin.ranking.comparison import Comparison
+from velour_plugin.errors import InvalidInput, UnknownName
+from velour_plugin.ranking.comparing.comparison import Comparison
+from velour_plugin.ranking.comparing.paired_difference import SharesDifference, interval_of
 from velour_plugin.ranking.uncertainty.statistics import mcnemar
 from velour_plugin.store import Store
 
@@ -57,7 +58,9 @@ def test_accuracies_are_compared_by_mcnemars_test(store: Store) -> None:
     first = found[0]
     assert (first.first, first.second) == (0.9, 0.55)
     assert first.p == pytest.approx(mcnemar(2, 9))
-    assert found.notes == ("p of accuracy is by McNemar's mid-p test.",)
+    test, power = found.notes
+    assert test == "p of accuracy is by McNemar's mid-p test."
+    assert power.startswith("Power: a true difference of 0.41 is found in 80% of such comparisons")
 
 
 def test_the_accuracy_of_a_label_is_its_recall_and_has_the_same_test(store: Store) -> None:
@@ -95,7 +98,7 @@ def test_who_asks_for_no_p_gets_none(store: Store) -> None:
 
     found = velour.compare("one", "other", metric="accuracy", permutations=0, store=store)
 
-    assert [row.p for row in found] == [None] * 3
+    assert [(row.p, row.interval) for row in found] == [(None, None)] * 3
     assert not found.notes
 
 
@@ -107,7 +110,7 @@ def test_other_metrics_are_compared_by_permutation(store: Store) -> None:
     assert found[0].p is not None
     assert round(found[0].p * 100) == pytest.approx(found[0].p * 100)  # so many of 100 drawn
     assert [row.metric for row in found] == ["f1_macro", "f1", "f1"]
-    assert not found.notes
+    assert [note.partition(":")[0] for note in found.notes] == ["Power"]
 
 
 def test_a_metric_that_nobody_has_is_refused(store: Store) -> None:
@@ -243,3 +246,92 @@ def test_a_metric_of_details_is_compared_too(store: Store) -> None:
     assert {row.about for row in found} == {"all", "class=fire", "class=smoke"}
     assert found[0].difference is not None
     assert found[0].p is not None
+
+
+# Margins and power
+
+
+def test_a_candidate_is_shown_to_be_no_worse_than_by_a_margin(store: Store) -> None:
+    """One of 20 is right for the second only, two for the first only: 0.05 behind."""
+    wrong = {"one": ("03",), "other": ("11", "12")}
+    for model, uids in wrong.items():
+        said = {uid: WRONG[truth] if uid in uids else truth for uid, truth in TRUTHS.items()}
+        judge(store, dataset_of(TRUTHS, said), model)
+
+    found = velour.compare(
+        "one", "other", metric="accuracy", no_worse=0.4, min_lead=0.0, store=store
+    )
+
+    no_worse, lead = found.margins
+    paired = SharesDifference(2, 1, 20)
+    assert (no_worse.about, no_worse.margin, no_worse.is_shown) == ("no_worse", 0.4, True)
+    assert no_worse.p == pytest.approx(paired.p_above(-0.4))
+    assert no_worse.bound == pytest.approx(paired.low(0.95))
+    assert (lead.about, lead.margin, lead.is_shown) == ("min_lead", 0.0, False)
+    assert found[0].interval == pytest.approx(interval_of(paired, 0.95))
+    assert "is shown to be no worse than by 0.4: the difference is at least -0.2" in str(found)
+    assert "is not shown to be better by more than 0: the difference is at least -0.2" in str(found)
+    assert "one of 0.4 would need about" in str(found)
+    assert Comparison.from_dict(found.to_dict()) == found
+
+
+def test_of_a_loss_the_lower_value_is_the_better_one(store: Store) -> None:
+    """The second model is surer of what is right, so that its loss is smaller."""
+    for model, sure in (("one", 0.6), ("other", 0.9)):
+        predictions = {
+            uid: {truth: sure - int(uid) / 200, WRONG[truth]: 1 - sure + int(uid) / 200}
+            for uid, truth in TRUTHS.items()
+        }
+        judge(store, dataset_of(TRUTHS, predictions), model)
+
+    forth = velour.compare("one", "other", metric="log_loss", min_lead=0.1, store=store)
+    back = velour.compare("other", "one", metric="log_loss", no_worse=0.1, store=store)
+
+    assert forth.margins[0].is_shown
+    assert "the difference is at most -0." in str(forth)
+    assert (forth.margins[0].bound or 0) < 0
+    assert not back.margins[0].is_shown
+
+
+@pytest.mark.parametrize("margin", [-0.1, float("nan"), float("inf"), "0.1", True])
+def test_a_margin_that_is_none_is_refused(margin: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"no_worse .*expected a number >= 0"):
+        velour.CompareQuery(baseline="one", candidate="other", no_worse=margin)
+
+
+def test_a_margin_beyond_the_metric_is_refused(store: Store) -> None:
+    pets(store)
+
+    with pytest.raises(InvalidInput, match="values of accuracy differ by 1 at most"):
+        velour.compare("one", "other", metric="accuracy", min_lead=2, store=store)
+
+
+def test_margins_of_four_datums_are_not_shown(store: Store) -> None:
+    pets(store)
+
+    found = velour.compare(
+        "one", "other", metric="f1_macro", where="uid < '04'", no_worse=0.9, store=store
+    )
+
+    assert (found.margins[0].p, found.margins[0].is_shown) == (None, False)
+    assert "too few datums decide the difference" in str(found)
+    assert found.detectable is None
+
+
+# How many permutations
+
+
+def test_permutations_end_where_p_is_clear(store: Store) -> None:
+    """Equal models differ by as much in many of the first permutations; others in few of all."""
+    pets(store)
+    far = {uid: WRONG[truth] if int(uid) > 4 else truth for uid, truth in TRUTHS.items()}
+    judge(store, dataset_of(TRUTHS, far), "far")
+
+    near = velour.compare("one", "one", metric="f1_macro", permutations=3000, store=store)
+    clear = velour.compare("one", "far", metric="f1_macro", permutations=3000, store=store)
+
+    assert (near.permutations, near[0].p) == (200, 1.0)
+    assert clear.permutations == 3000
+    assert clear[0].p is not None
+    assert clear[0].p < 0.005
+    assert "3,000 permutations" in str(clear)

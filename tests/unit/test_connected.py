@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from velour_plugin.ranking.uncertainty.connected import combined_scores, connected
+from velour_plugin.ranking.recommending.connected import combined_scores, connected
 
 
 def test_runs_that_all_met_differ_by_their_differences() -> None:

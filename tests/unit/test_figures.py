@@ -98,6 +98,28 @@ def test_the_confusion_shows_shares_of_rows_and_says_counts() -> None:
     assert heat["z"][1] == [0.3333, 0.5, 0.1667]
 
 
+def test_accuracies_have_bars_within_which_all_of_them_lie_together() -> None:
+    findings = classification()
+    accuracy = figures(findings)["reliability"]["data"][-1]
+    bands = findings.overall("reliability_bands")
+    assert bands is not None
+    lows = [low for low in bands.value["low"] if low is not None]
+    arms = accuracy["error_y"]["arrayminus"]
+    assert np.subtract(accuracy["y"], arms) == pytest.approx(lows, abs=2e-4)
+    assert accuracy["name"] == "accuracy, 95% of all bars together"
+
+
+def test_the_confusion_of_sets_of_labels_shows_shares_of_datums() -> None:
+    truth = np.array([[True, True, False], [True, False, False]])
+    dataset = dataset_of_arrays(truth, np.array([[0.9, 0.8, 0.7], [0.9, 0.1, 0.1]]))
+    parameters = {"multi_label": True}
+    evaluation = velour.evaluate(dataset, "image-classification", parameters=parameters, save=False)
+    heat = figures(find(evaluation, dataset))["confusion"]["data"][0]
+    assert heat["y"] == ["000", "001", "002"]
+    assert heat["x"][-1] == "missing"
+    assert heat["customdata"][:2] == [[1.7, 0.0, 0.3, 0.0], [0.0, 0.7, 0.3, 0.0]]
+
+
 def test_scores_of_right_and_wrong_predictions_add_up() -> None:
     findings = classification()
     right, wrong = figures(findings)["scores"]["data"]

@@ -15,7 +15,7 @@ from tests.pictures import harbour, predicted
 from tests.scenes import ELSEWHERE, TEN_BY_TEN, annotation, scene
 from velour_plugin.errors import UnknownName
 from velour_plugin.report import findings as findings_module
-from velour_plugin.report import headline_intervals
+from velour_plugin.report import intervals as report_intervals
 from velour_plugin.report.findings import Findings, find, usual_cuts
 
 HIT = annotation(TEN_BY_TEN, score=0.9)
@@ -196,14 +196,38 @@ def test_intervals_are_those_of_rank(task: str, tmp_path: Path) -> None:
     assert len(found.intervals) > 5
     for metric in defined:
         (row,) = velour.rank(metric, dataset.name, store=store).rows
-        assert found.intervals.get(metric) == row.interval
+        known = found.intervals.get(metric)
+        assert (known and known.ends) == row.interval
 
 
-def test_what_takes_long_to_resample_and_few_datums_have_no_intervals(
+def test_few_datums_have_no_intervals_and_those_of_long_ledgers_are_from_fewer_resamples(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     dataset = predicted(harbour(), "small")
     few = velour.evaluate(dataset, "object-detection", where="uid IN ('000', '001')", save=False)
-    assert find(few, dataset).intervals == {}
-    monkeypatch.setattr(headline_intervals, "ROWS", 10)
-    assert findings_of(dataset).intervals == {}
+    assert (find(few, dataset).intervals, find(few, dataset).resamples) == ({}, 0)
+    usual = findings_of(dataset)
+    assert usual.resamples == 1000
+    assert any(part.ends for part in usual.slices)
+    monkeypatch.setattr(report_intervals, "ROWS", 1)
+    long = findings_of(dataset)
+    assert long.resamples == 200
+    assert long.intervals.keys() == usual.intervals.keys()
+    assert not any(part.ends for part in long.slices)
+
+
+def test_intervals_may_be_left_out() -> None:
+    dataset = predicted(harbour(), "small")
+    evaluation = velour.evaluate(dataset, "object-detection", save=False)
+    found = find(evaluation, dataset, intervals=False)
+    assert (found.intervals, found.resamples) == ({}, 0)
+    assert not any(part.ends for part in found.slices)
+
+
+def test_whole_groups_are_drawn_where_a_dataset_declares_them(tmp_path: Path) -> None:
+    dataset = predicted(harbour(), "small").with_groups("location:0.05")
+    with velour.open_store(f"sqlite:///{tmp_path / 'velour.db'}") as store:
+        evaluation = velour.evaluate(dataset, "object-detection", store=store)
+        (row,) = velour.rank("mAP", dataset.name, groups="location:0.05", store=store)
+    assert find(evaluation, dataset).intervals["mAP"].ends == row.interval
+    assert find(evaluation, dataset.with_groups(())).intervals["mAP"].ends != row.interval

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import velour_plugin as velour
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.queries.query import RankQuery
 from velour_plugin.ranking.grouping import Grouping, groups_of
+from velour_plugin.ranking.rank_runs import Ranking
 from velour_plugin.ranking.uncertainty.bootstrap import measure_all
 from velour_plugin.ranking.uncertainty.units import Exchanges, Units
 from velour_plugin.store import Store
@@ -92,7 +94,7 @@ def test_of_several_properties_each_combination_is_a_group() -> None:
 def test_a_datum_without_a_value_is_a_group_of_its_own() -> None:
     items = datums({"v": "a"}, {}, {"v": "a"}, {})
     grouping = Grouping.of(items, ["v"], "d")
-    groups = groups_of([(grouping, [item.uid for item in items])], ["v"])
+    groups = groups_of([(grouping, [item.uid for item in items])])
 
     assert grouping.numbers(["0", "1", "2", "3"]).tolist() == [0, 1, 0, 2]
     assert groups.notes[1] == "2 datums have no v: each is a group of its own."
@@ -277,6 +279,30 @@ def test_datasets_are_strata_of_their_groups(store: Store) -> None:
     )
 
 
+def test_replicates_of_several_datasets_are_those_of_their_groups(store: Store) -> None:
+    """Uids are in natural order, 2 before 10; each dataset draws its own eight videos."""
+    frames = np.random.default_rng(0).permutation(VIDEOS * FRAMES)
+    videos = {str(at): number // FRAMES for at, number in enumerate(frames.tolist())}
+    metadata = [{"video": video} for video in videos.values()]
+    right = np.random.default_rng(1).random(len(videos)) < 0.7
+    truth, predicted = ["a"] * len(videos), np.where(right, "a", "b").tolist()
+    for name in ("p", "q"):
+        dataset = velour.Dataset.from_arrays(
+            name, truth, predicted, model="m", uids=list(videos), metadata=metadata, labels="ab"
+        )
+        velour.evaluate(dataset, TASK, store=store)
+    query = RankQuery(metric="accuracy", datasets=["p", "q"], groups="video", resamples=30, seed=2)
+    with store.snapshot() as reader:
+        (measured,) = Ranking(reader, query)._measured()
+
+    right_of = np.bincount(list(videos.values()), right, VIDEOS)
+    numbers = np.arange(VIDEOS)
+    drawn = Units.of_groups(numbers, numbers).weights(30, 2)
+    first_seen = list(dict.fromkeys(videos.values()))
+    of_groups = drawn @ np.tile(right_of[first_seen], 2) / (2 * len(videos))
+    assert measured.replicates == pytest.approx(of_groups)
+
+
 def test_exchanges_of_few_groups_are_enumerated() -> None:
     units = Units.of_groups([4, 4, 1, 2])
     exchanges = Exchanges(units, 200, seed=0)
@@ -420,8 +446,9 @@ def test_every_way_to_make_a_dataset_takes_groups() -> None:
 def test_a_declaration_of_what_no_datum_has_is_refused() -> None:
     with pytest.raises(UnknownName, match="did you mean 'video'"):
         dataset_of("one").with_groups("vidoe")
-    with pytest.raises(UnknownName, match="location"):
-        dataset_of("one").with_groups("location:1")
+    for name in ("location:1", "site.name", "camera.id"):
+        with pytest.raises(UnknownName, match=name):
+            dataset_of("one").with_groups(name)
     with pytest.raises(InvalidInput, match="expected a property"):
         dataset_of("one").with_groups([])
     assert dataset_of("one").with_groups("none").groups == ("none",)
@@ -488,3 +515,50 @@ def test_a_recommendation_passes_groups_on(store: Store) -> None:
 
     assert (found.groups, found.group_count) == (("video",), 8)
     assert found.boards["frames"].groups == ("video",)
+
+
+def test_declared_groups_are_stored_with_the_first_evaluation(sqlite_url: str) -> None:
+    """Without a store that is open: a new file, and a snapshot in text statements."""
+    for model in RIGHT:
+        velour.evaluate(dataset_of(model).with_groups("video"), TASK, store=sqlite_url)
+    board = velour.rank("accuracy", "frames", resamples=50, store=sqlite_url)
+
+    assert (board.groups, board.group_count) == (("video",), 8)
+    with velour.open_store(sqlite_url) as opened:
+        assert opened.load_dataset("frames").groups == ("video",)
+        assert opened.candidates("frames")[0].certificate.groups == ["video"]
+
+
+def test_partitions_keep_what_is_declared(sqlite_url: str, tmp_path: Path) -> None:
+    dataset = dataset_of("one").with_groups("video")
+    parts = [dataset.subset(np.arange(40) < 20), dataset.subset(np.arange(40) >= 20)]
+    written = velour.PartitionedDataset.write(tmp_path / "parts", parts)
+
+    assert velour.PartitionedDataset(tmp_path / "parts").groups == ("video",)
+    evaluation = velour.evaluate(written, TASK, store=sqlite_url)
+    assert evaluation.certificate.groups == ("video",)
+    assert velour.rank("accuracy", "frames", resamples=5, store=sqlite_url).groups == ("video",)
+
+
+def test_declared_groups_that_datums_no_longer_have_are_left_with_a_note(sqlite_url: str) -> None:
+    dataset = dataset_of("one", known=lambda number: {"video": "v"} if number < 5 else {})
+    part = dataset.with_groups("video").subset(np.arange(40) >= 5)
+    with velour.open_store(sqlite_url) as opened:
+        velour.evaluate(part, TASK, store=opened)
+        board = velour.rank("accuracy", "frames", resamples=5, store=opened)
+
+    assert board.groups == ()
+    assert any("not in groups by video as declared" in note for note in board.notes)
+
+
+def test_metadata_of_the_name_location_is_named_in_full(sqlite_url: str) -> None:
+    dataset = dataset_of("one", known=lambda number: {"location": f"town {number // 5}"})
+    with velour.open_store(sqlite_url) as opened:
+        velour.evaluate(dataset, TASK, store=opened)
+        board = velour.rank("accuracy", "frames", resamples=5, store=opened)
+        grouped = velour.rank(
+            "accuracy", "frames", groups="metadata.location", resamples=5, store=opened
+        )
+
+    assert any("groups='metadata.location'" in note for note in board.notes)
+    assert grouped.group_count == 8

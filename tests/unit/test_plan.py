@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import velour_plugin as velour
 from velour_plugin.cli import main
 from velour_plugin.errors import InvalidInput, NotComparable, UnknownName
-from velour_plugin.ranking.uncertainty.pilot import Pilot, deviation_factors
+from velour_plugin.ranking.planning.pilot import Pilot, deviation_factors
 from velour_plugin.ranking.uncertainty.statistics import wilson_interval
 from velour_plugin.store import Store
 
@@ -170,6 +170,7 @@ def test_a_metric_that_is_undefined_says_so(store: Store) -> None:
         ({"detect": 0.1, "power": 1.0}, r"power must be in \(0, 1\)"),
         ({"confidence": 1.0}, r"confidence must be in \(0, 1\)"),
         ({"resamples": 0}, "resamples 0: expected a whole number >= 1"),
+        ({"resamples": 19}, r"resamples \(--resamples\) 19: too few to tell a standard error"),
     ],
 )
 def test_a_goal_without_meaning_is_refused(store: Store, asked: dict[str, Any], words: str) -> None:
@@ -237,6 +238,11 @@ def test_heavy_tails_and_few_resamples_widen_the_range() -> None:
     assert tails[0] < plain[0] < 1 < plain[1] < tails[1]
     assert drawn[0] < plain[0] < 1 < plain[1] < drawn[1]
     assert deviation_factors(np.zeros(100), 100, 1000, 0.95) == (1.0, 1.0)
+
+
+def test_what_varies_by_rounding_does_not_vary() -> None:
+    replicates = np.array([0.1 + 0.2, 0.3] * 500)
+    assert Pilot.of(replicates, np.zeros(50), 50, 0.95).error == 0.0
 
 
 def test_the_range_covers_the_true_number() -> None:

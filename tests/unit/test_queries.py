@@ -51,7 +51,9 @@ parameters = st.none() | st.fixed_dictionaries(
         | st.dictionaries(st.tuples(names, names), st.tuples(names, names), max_size=2),
     },
 )
+groups = st.none() | st.just("none") | some_names.filter(lambda listed: "none" not in listed)
 statistics: dict[str, Any] = {
+    "groups": groups,
     "confidence": shares,
     "resamples": st.integers(1, 2000),
     "seed": counts,
@@ -74,7 +76,13 @@ queries = st.one_of(
     st.builds(MatrixQuery, metric=names, where=filters, label=labels, by=cuts, **statistics),
     st.builds(SliceQuery, run=names, by=cuts, where=filters, label=labels, **statistics),
     st.builds(
-        CompareQuery, baseline=names, candidate=names, where=filters, by=cuts, permutations=counts
+        CompareQuery,
+        baseline=names,
+        candidate=names,
+        where=filters,
+        by=cuts,
+        groups=groups,
+        permutations=counts,
     ),
     st.builds(
         MatchesQuery,
@@ -94,10 +102,10 @@ queries = st.one_of(
         where=filters,
         label=labels,
         by=cuts,
-        **statistics,
+        **{**statistics, "resamples": st.integers(20, 2000)},
     ),
     st.builds(PlanQuery, run=names, detect=st.floats(0.01, 0.5), power=shares, confidence=just),
-    st.builds(WorstQuery, run=names, where=filters, n=st.integers(1, 20)),
+    st.builds(WorstQuery, run=names, where=filters, n=st.integers(1, 20), groups=groups),
     st.builds(
         RecommendQuery, metric=names, where=filters, datasets=st.none() | some_names, **statistics
     ),

@@ -109,9 +109,14 @@ def test_probabilities_are_those_of_one_stratified_bootstrap(store: Store) -> No
     scores = {"ann": ann_bob, "bob": np.zeros(400), "cid": cid_bob}
     values = {"ann": 5 / 61, "bob": 0.0, "cid": 6 / 29}
     sure = Uncertainty(
-        [Measurement(0.5 + values[name], 0, 0.5 + scores[name].round(12)) for name in scores],
-        (None, None), False, 0.95,
-    )  # fmt: skip
+        [
+            Measurement(0.5 + values[name], 0, 0.5 + scores[name].round(12), units=29)
+            for name in scores
+        ],
+        (None, None),
+        False,
+        0.95,
+    )
     rows = {row.model: row for row in found}
     for index, name in enumerate(scores):
         assert rows[name].p_best == pytest.approx(sure.p_best(index), abs=0.01)
@@ -155,7 +160,8 @@ def test_models_that_share_too_few_datums_share_no_probability(sqlite_url: str) 
     assert {row.model: row.p_best is None for row in found} == {
         "ann": False, "bob": False, "cid": True,
     }  # fmt: skip
-    assert any("only cid was evaluated, so there is no probability" in note for note in found.notes)
+    assert any(note.startswith("cakes: 40 of 40 datums; first is ann") for note in found.notes)
+    assert any("cid met no other on at least 5 datums" in note for note in found.notes)
     assert any(note.startswith("Probabilities are among models") for note in found.notes)
 
 
@@ -175,14 +181,14 @@ def test_where_all_met_it_is_the_ranking_of_all_datasets(sqlite_url: str) -> Non
 def test_groups_are_drawn_whole_in_every_dataset(store: Store) -> None:
     """Trays of five, of which ann has all or none right: differences are less sure."""
     found = recommend(store, groups="tray")
-    assert any("whole groups by tray: 90 in 19" in note for note in found.notes)
+    assert any("one tray stay together: 90 datums in 19 groups" in note for note in found.notes)
     alone, together = recommend(store), found
     assert alone.rows != together.rows
 
 
 def test_equal_models_are_seldom_excluded_where_not_all_met() -> None:
     """Four models of one truth, each on two of three datasets; 100 repetitions."""
-    from velour_plugin.ranking.uncertainty.connected import combined_scores
+    from velour_plugin.ranking.recommending.connected import combined_scores
 
     random, excluded = np.random.default_rng(5), 0
     design = [(0, 1, 3), (0, 1, 2), (1, 2, 3)]
@@ -198,7 +204,10 @@ def test_equal_models_are_seldom_excluded_where_not_all_met() -> None:
         gaps = np.array([sum(sums for _, sums in known) for known in rows.values()])
         scores = combined_scores(list(rows), counts, gaps / counts[:, None], 4)
         sure = Uncertainty(
-            [Measurement(row[0], 0, row[1:]) for row in 0.7 + scores], (None, None), False, 0.95
+            [Measurement(row[0], 0, row[1:], units=60) for row in 0.7 + scores],
+            (None, None),
+            False,
+            0.95,
         )
         excluded += not all(sure.tied_with_best(index) for index in range(4))
-    assert excluded <= 30
+    assert excluded <= 10

@@ -75,7 +75,7 @@ def test_rows_name_first_and_compare_second() -> None:
     """MLflow groups a table by its first column and compares by the second."""
     findings = findings_of(predicted(harbour(), "small"))
     assert list(label_rows(findings)[0])[:3] == ["label", "AP_50", "datums"]
-    assert list(slice_rows(findings)[0]) == ["slice", "mAP", "datums", "difference"]
+    assert list(slice_rows(findings)[0]) == ["slice", "mAP", "interval", "datums", "difference"]
     worst = worst_rows(findings)[0]
     assert list(worst)[:4] == ["datum", "cost", "errors", "score"]
     assert worst["time_of_day"] in {"day", "night"}

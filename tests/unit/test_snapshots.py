@@ -61,6 +61,14 @@ def test_a_new_ranking_takes_eight_statements_however_many_runs(
     assert len(sent) <= 8, sent
 
 
+@pytest.mark.parametrize("groups", ["sensor", ["sensor", "hour"], "location:10"])
+def test_groups_take_one_statement_more(store: SqlStore, groups: Any) -> None:
+    with statements(store) as sent:
+        board = velour.rank("mAP", "fires", groups=groups, resamples=20, store=store)
+    assert board.group_count is not None
+    assert len(sent) <= 9, sent
+
+
 def test_a_known_answer_takes_one_statement(store: SqlStore) -> None:
     first = velour.rank("mAP", "fires", store=store)
     with statements(store) as sent:

@@ -14,7 +14,7 @@ import velour_plugin as velour
 from velour_plugin.answers import OperatingPoint
 from velour_plugin.cli import main
 from velour_plugin.errors import InvalidInput, UnknownName
-from velour_plugin.ranking.uncertainty.operating_points import (
+from velour_plugin.ranking.operating.operating_points import (
     ChosenThreshold,
     ScoredDecisions,
     choose,
@@ -223,7 +223,7 @@ def test_groups_are_judged_apart_and_count_once() -> None:
         answer[0].precision_interval or (0, 0) for answer in (alone, grouped)
     )
     assert higher - lower > high - low
-    assert any("whole groups by block" in note for note in grouped.notes)
+    assert any("Datums of one block stay together" in note for note in grouped.notes)
     two = velour.threshold("model", f1=True, groups="night")
     assert two[0].reason == "too few: 2 independent datums, 5 are needed"
 

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from velour_plugin.answers.comparison import Difference as Difference
     from velour_plugin.answers.comparison import ErrorDifference as ErrorDifference
     from velour_plugin.answers.comparison import Errors as Errors
+    from velour_plugin.answers.comparison import MarginTest as MarginTest
     from velour_plugin.answers.leaderboard import Leaderboard as Leaderboard
     from velour_plugin.answers.leaderboard import LeaderboardRow as LeaderboardRow
+    from velour_plugin.answers.leaderboard import Winner as Winner
     from velour_plugin.answers.matches import Match as Match
     from velour_plugin.answers.matches import Matches as Matches
     from velour_plugin.answers.matrix import Cell as Cell
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "base": "Answer",
-    "comparison": "Comparison Difference ErrorDifference Errors",
-    "leaderboard": "Leaderboard LeaderboardRow",
+    "comparison": "Comparison Difference ErrorDifference Errors MarginTest",
+    "leaderboard": "Leaderboard LeaderboardRow Winner",
     "matches": "Match Matches",
     "matrix": "Cell Matrix",
     "plan": "Plan PlanRow",

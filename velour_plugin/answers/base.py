@@ -172,6 +172,11 @@ class GroupedAnswer(Answer[Row]):
     groups: Sequence[str] = ()
     group_count: int | None = None
 
+    @property
+    def units(self) -> str:
+        """What is resampled, exchanged or left out: ``datums``, or ``groups of datums``."""
+        return "groups of datums" if self.groups else "datums"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "groups", tuple(self.groups))

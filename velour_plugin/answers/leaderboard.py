@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from velour_plugin.answers.base import GroupedAnswer, cell_text
@@ -34,10 +34,11 @@ class LeaderboardRow:
         evaluation_id: the evaluation's id in the store.
         reason: why there is no value.
         interval: confidence interval of the value.
-        rank_interval: confidence interval of the rank.
-        p_best: share of resamples in which it is best.
-        tied_with_best: whether the confidence interval of the paired difference to the best run
-            includes 0.
+        rank_interval: the best and the worst rank that it may have; those of all rows hold at
+            once, with the leaderboard's confidence.
+        p_best: probability that it is truly the best row; rows that answer alike share it.
+        tied_with_best: whether it is in the set of those that may be the best: with the
+            leaderboard's confidence, none of the truly best ones is left out of it.
         columns: values of further columns, by name; ``None`` where a value is not known.
         interval_method: how the interval was computed.
         rough: which way and how much the interval cannot be trusted; ``None`` where it can.
@@ -65,6 +66,32 @@ class LeaderboardRow:
         return self.model if self.run in (None, self.model) else f"{self.model} ({self.run})"
 
 
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """The first row's value, corrected for its having been chosen for that value.
+
+    The first of many is also the luckiest: its own value is too good on average.
+
+    Args:
+        value: corrected.
+        interval: confidence interval of the true value.
+        chosen_among: how many rows it was the first of.
+        method: of the correction.
+    """
+
+    value: float
+    interval: tuple[float, float]
+    chosen_among: int
+    method: str
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return (
+            f"The first row's value, corrected for having been chosen among {self.chosen_among}: "
+            f"{self.value:.4f} ({low:.3f}–{high:.3f})."
+        )
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Leaderboard(GroupedAnswer[LeaderboardRow]):
     """Runs ranked by one metric: the best first, those without a value last.
@@ -79,6 +106,8 @@ class Leaderboard(GroupedAnswer[LeaderboardRow]):
         lower_is_better: whether small values come first.
         confidence: of the intervals.
         columns: names of further columns, in order.
+        winner: the first row's value, corrected for selection; ``None`` without resamples or of
+            fewer than three rows.
     """
 
     row_type = LeaderboardRow
@@ -92,21 +121,29 @@ class Leaderboard(GroupedAnswer[LeaderboardRow]):
     lower_is_better: bool
     confidence: float
     columns: Sequence[str] = ()
+    winner: Winner | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to a dictionary that JSON can hold; :meth:`from_dict` reads it back exactly."""
-        return {**super().to_dict(), "columns": list(self.columns)}
+        winner = None if self.winner is None else asdict(self.winner)
+        return {**super().to_dict(), "columns": list(self.columns), "winner": winner}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Leaderboard:
         """Read a leaderboard that :meth:`to_dict` wrote."""
-        return super().from_dict({**content, "columns": tuple(content.get("columns", ()))})
+        winner = content.get("winner")
+        if winner is not None:
+            winner = Winner(**{**winner, "interval": tuple(winner["interval"])})
+        columns = tuple(content.get("columns", ()))
+        return super().from_dict({**content, "columns": columns, "winner": winner})
 
     def to_frame(self) -> pd.DataFrame:
         """Convert to a pandas frame, a row a run: the fields of its rows, then further columns."""
         frame = super().to_frame().drop(columns="columns")
         for name in self.columns:
             frame[name] = [row.columns.get(name) for row in self.rows]
+        if self.winner is not None:
+            frame.attrs["winner"] = asdict(self.winner)
         return frame
 
     @property
@@ -120,14 +157,9 @@ class Leaderboard(GroupedAnswer[LeaderboardRow]):
         """What the columns of resamples mean; empty where no run has an interval."""
         if not self._has_intervals:
             return ()
-        sure = f"{self.confidence:.0%}"
-        lines = [
-            f"{sure} interval: of the value, by bootstrap resamples of the datums (Wilson's for "
-            "shares such as accuracy); ranks: the same of the rank.",
-            "P(best): share of the resamples in which the run is best.",
-            f"tied with best: the {sure} interval of its difference to the best run, over the same "
-            "datums, includes 0.",
-        ]
+        lines = [f"{self._filled(title)}: {self._filled(text)}" for title, text in MEANINGS.items()]
+        if self.winner is not None:
+            lines.insert(0, str(self.winner))
         is_partial = any(row.interval is None for row in self.rows)
         return [*lines, "–: no interval: too few datums, or no value."] if is_partial else lines
 
@@ -173,14 +205,16 @@ class Leaderboard(GroupedAnswer[LeaderboardRow]):
         return [TextTable(self.title, [self._heading(column) for column in shown], rows, styles)]
 
     def _heading(self, column: _Column) -> TextColumn:
-        title = column.title.format(metric=self.metric, confidence=self.confidence)
-        return TextColumn(title, column.justify == "right", column.drop_order)
+        meaning = self._filled(MEANINGS.get(column.title, ""))
+        is_right = column.justify == "right"
+        return TextColumn(self._filled(column.title), is_right, column.drop_order, meaning)
+
+    def _filled(self, text: str) -> str:
+        return text.format(metric=self.metric, confidence=self.confidence)
 
     def _shown_columns(self) -> list[_Column]:
         shown = [
-            column
-            for column in _COLUMNS
-            if self._has_intervals or column.title not in _OF_RESAMPLES
+            column for column in _COLUMNS if self._has_intervals or column.title not in MEANINGS
         ]
         if len({row.model for row in self.rows}) == len(self.rows):
             shown = [column for column in shown if column.title != "run"]
@@ -255,4 +289,12 @@ _COLUMNS = (
     _Column("tied with best", "left", _tied, 5),
     _Column("datums", "right", lambda row: str(row.datums), 7),
 )
-_OF_RESAMPLES = ("ranks", "{confidence:.0%} interval", "P(best)", "tied with best")
+
+MEANINGS = {
+    "{confidence:.0%} interval": "where the true value lies, on all datums there are of this kind.",
+    "ranks": "the ranks that the run may truly have; all rows' hold at once, at {confidence:.0%}.",
+    "P(best)": "probability that the run is truly the best of these; nearly equal runs share it.",
+    "tied with best": "may be the best as well: no best run is left out of these, at "
+    "{confidence:.0%}.",
+}
+"""What columns of resamples mean, by their titles: footnotes, tooltips and help."""

@@ -121,7 +121,7 @@ class Matrix(TitledAnswer[Cell], GroupedAnswer[Cell]):
         """What stands in brackets, and what the marks of cells without a value mean."""
         sure = any(cell.interval is not None for cell in self.rows)
         marks = {
-            f"(low–high): {self.confidence:.0%} interval, by resamples of the datums.": sure,
+            f"(low–high): {self.confidence:.0%} interval, by resamples of the {self.units}.": sure,
             "–: no value, the notes say why.": any(not cell.evaluation_id for cell in self.rows),
         }
         return [text for text, is_shown in marks.items() if is_shown]

@@ -52,10 +52,10 @@ class Slices(TitledAnswer[Slice], GroupedAnswer[Slice]):
         """What the columns mean, and why an interval may be missing."""
         lines = ["difference: the value less that over all selected datums."]
         if any(row.interval is not None for row in self.rows):
-            how = "bootstrap resamples of the slice's datums (Wilson's for shares such as accuracy)"
-            lines.insert(0, f"interval: of the value, by {how}.")
+            how = f"resamples of the slice's {self.units} (Wilson's for shares such as accuracy)"
+            lines.insert(0, f"interval: of the value, by bootstrap {how}.")
         if any(row.interval is None for row in self.rows):
-            lines.append("–: no interval: too few datums, no value, or no resamples.")
+            lines.append(f"–: no interval: too few {self.units}, no value, or no resamples.")
         return lines
 
     def _tables(self) -> list[TextTable]:

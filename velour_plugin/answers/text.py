@@ -30,11 +30,13 @@ class TextColumn(NamedTuple):
         is_right: whether cells stand at the right, as numbers do.
         drop_order: of the columns that a narrow terminal leaves out, the one with the largest
             number goes first; 0 for those that always stay.
+        meaning: one sentence, which HTML shows when the pointer rests on the heading.
     """
 
     heading: str
     is_right: bool
     drop_order: int = 0
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ class TextTable:
         from velour_plugin.helpers.html import html_table
 
         columns = [(column.heading, column.is_right) for column in self.columns]
-        return html_table(self.title, columns, self.rows, self.styles)
+        meanings = [column.meaning for column in self.columns]
+        return html_table(self.title, columns, self.rows, self.styles, meanings)
 
     def to_rich(self, width: int = MOST) -> Table:
         """Convert to a table of rich, which may colour it; brackets in names are no markup."""

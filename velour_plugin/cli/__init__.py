@@ -17,22 +17,22 @@ from velour_plugin.domain.inputs.reading import reading
 from velour_plugin.errors import VelourError
 
 COMMANDS = {
-    "compare": "compare",
+    "compare": "questions.compare",
     "completion": "completion",
     "datasets": "datasets",
     "db": "db",
     "evaluate": "evaluate",
-    "matches": "matches",
-    "matrix": "matrix",
+    "matches": "questions.matches",
+    "matrix": "questions.matrix",
     "models": "models",
     "plan": "questions.plan",
     "plugins": "plugins",
-    "rank": "rank",
-    "recommend": "recommend",
+    "rank": "questions.rank",
+    "recommend": "questions.recommend",
     "runs": "runs",
-    "slices": "slices",
+    "slices": "questions.slices",
     "threshold": "questions.threshold",
-    "worst": "worst",
+    "worst": "questions.worst",
 }
 
 

@@ -66,6 +66,14 @@ def encode_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return encoded
 
 
+def nested_value(metadata: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a property such as ``metadata.site.id`` or ``site.id``, or ``None``."""
+    value: Any = metadata
+    for step in name.removeprefix("metadata.").split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
 def check_encoded(metadata: Sequence[Mapping[str, Any] | None]) -> None:
     """Refuse JSON that :func:`encode_metadata` does not give; all are looked at together.
 

@@ -23,6 +23,7 @@ def html_table(
     columns: Sequence[tuple[str, bool]],
     rows: Sequence[Sequence[str]],
     styles: Sequence[str] = (),
+    meanings: Sequence[str] = (),
 ) -> str:
     """Return one table as HTML, with its title as the caption.
 
@@ -31,9 +32,12 @@ def html_table(
         columns: headings, and whether the cells below stand at the right.
         rows: texts, as many as there are columns; they are escaped here.
         styles: of each row: ``best``, ``undefined`` or nothing; none for plain rows.
+        meanings: of each heading, shown when the pointer rests on it; none for no tooltips.
     """
     marks = [' class="number"' if is_right else "" for _, is_right in columns]
-    head = _cells("th", marks, [heading for heading, _ in columns])
+    titles = [f' title="{escape(text)}"' if text else "" for text in meanings or [""] * len(marks)]
+    of_heads = [mark + title for mark, title in zip(marks, titles, strict=True)]
+    head = _cells("th", of_heads, [heading for heading, _ in columns])
     body = "".join(
         f"<tr{_class(style)}>{_cells('td', marks, row)}</tr>"
         for row, style in zip(rows, styles or [""] * len(rows), strict=True)

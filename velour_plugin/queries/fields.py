@@ -135,6 +135,17 @@ def _confidence(name: str, value: Any) -> float:
     return float(value)
 
 
+def _margin(name: str, value: Any) -> float | None:
+    """How far apart values may be, in the metric's own units; ``None`` for no such question."""
+    if value is None:
+        return None
+    if not _is_number(value) or not 0 <= value < float("inf"):
+        raise InvalidInput(
+            f"{name} {value!r}: expected a number >= 0 in the units of the metric, such as 0.02."
+        )
+    return float(value)
+
+
 def _optional_share(name: str, value: Any) -> float | None:
     if value is not None and (not _is_number(value) or not 0 < value <= 1):
         raise InvalidInput(f"{name} must be in (0, 1], such as 0.9; got {value!r}.")
@@ -235,6 +246,7 @@ Cuts = Annotated[Sequence[Cut], _cuts]
 Mismatch = Annotated[OnMismatch, _on_mismatch]
 Flag = Annotated[bool, _flag]
 Confidence = Annotated[float, _confidence]
+Margin = Annotated[Union[float, None], _margin]
 OptionalShare = Annotated[Union[float, None], _optional_share]
 Count = Annotated[int, _count]
 PositiveCount = Annotated[int, _positive]

@@ -27,6 +27,7 @@ from velour_plugin.queries.fields import (
     Filter,
     Flag,
     Groups,
+    Margin,
     Mismatch,
     Name,
     Names,
@@ -50,6 +51,8 @@ Answer = TypeVar("Answer")
 
 MOST_ROWS_KEPT = 1_000
 """Longer lists are read again."""
+LEAST_RESAMPLES = 20
+"""From which a standard error is read: one of fewer is off by a third, one time in twenty."""
 WIDTH = 0.05
 """Of an interval that is planned for, where neither a width nor a difference is named."""
 
@@ -306,7 +309,10 @@ class CompareQuery(Query["answers.Comparison"]):
     by: Cuts = ()
     dataset: OptionalName = None
     groups: Groups = None
-    permutations: Draws = 200
+    no_worse: Margin = None
+    min_lead: Margin = None
+    confidence: Confidence = 0.95
+    permutations: Draws = 1000
     seed: Count = 0
 
 
@@ -434,6 +440,11 @@ class PlanQuery(Query["answers.Plan"]):
             )
         if self.width is None and self.detect is None:
             object.__setattr__(self, "width", WIDTH)
+        if self.resamples < LEAST_RESAMPLES:
+            raise InvalidInput(
+                f"resamples (--resamples) {self.resamples}: too few to tell a standard error; "
+                f"expected at least {LEAST_RESAMPLES}, such as 1000."
+            )
         if self.detect is not None and self.power <= 1 - self.confidence:
             raise InvalidInput(
                 f"power (--power) {self.power:g}: a test at confidence {self.confidence:g} finds "

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 _ANSWERS = {
-    "compare": "comparison.answer_comparison",
+    "compare": "comparing.comparison.answer_comparison",
     "matches": "match_rows.answer_matches",
     "matrix": "matrix.answer_matrix",
     "plan": "planning.plan.answer_plan",
     "rank": "rank_runs.answer_ranking",
     "recommend": "recommending.recommendation.answer_recommendation",
     "slices": "slice_runs.answer_slices",
-    "threshold": "thresholds.answer_thresholds",
+    "threshold": "operating.thresholds.answer_thresholds",
     "worst": "slice_runs.answer_worst",
 }
 """By kind of query what answers it; loaded when the cache does not have the answer."""

@@ -139,12 +139,24 @@ def read_groups(reader: Reader, groups: GroupNames, parts: Sequence[Part], draws
     """
     if groups is None and not draws:
         return Groups()
-    groupings = [(read_grouping(reader, version, groups), uids) for version, uids in parts]
-    known = groups_of(groupings, groups)
     if groups is not None:
-        return known
-    hints = dict.fromkeys(hint(reader, version) for version, _ in parts)
-    return replace(known, notes=(*known.notes, *filter(None, hints)))
+        return groups_of([(read_grouping(reader, each, groups), uids) for each, uids in parts])
+    declared = [_declared(reader, version) for version, _ in parts]
+    known = groups_of(
+        [(each, uids) for (each, _), (_, uids) in zip(declared, parts, strict=True)],
+        may_be_one=True,
+    )
+    notes = dict.fromkeys(note for _, note in declared if note)
+    return replace(known, notes=(*known.notes, *notes))
+
+
+def _declared(reader: Reader, version: Version) -> tuple[Grouping | None, str | None]:
+    """The groups that a dataset declares, or a note where it should have, or cannot have them."""
+    try:
+        return read_grouping(reader, version, None), hint(reader, version)
+    except InvalidInput as error:  # datums have changed since; nobody is to blame who asks
+        by = " and ".join(version.groups)
+        return None, f"Datums are taken for independent, not in groups by {by} as declared: {error}"
 
 
 def joined(of_datasets: Mapping[str, Groups]) -> Groups:
@@ -161,16 +173,18 @@ def joined(of_datasets: Mapping[str, Groups]) -> Groups:
     )
 
 
-def groups_of(parts: Sequence[tuple[Grouping | None, Sequence[str]]], groups: GroupNames) -> Groups:
+def groups_of(
+    parts: Sequence[tuple[Grouping | None, Sequence[str]]], may_be_one: bool = False
+) -> Groups:
     """Make the groups of some datums of each of several datasets.
 
     Args:
         parts: the groups of each dataset, ``None`` where its datums are independent, and uids of
             the datums that count, in order.
-        groups: that a query names.
+        may_be_one: whether all datums may be of one group.
 
     Raises:
-        InvalidInput: the groups that it names are one, of all datums.
+        InvalidInput: they are, and may not.
     """
     known = [(grouping, uids) for grouping, uids in parts if grouping is not None]
     if not known:
@@ -179,7 +193,7 @@ def groups_of(parts: Sequence[tuple[Grouping | None, Sequence[str]]], groups: Gr
         *(np.arange(len(uids)) if of is None else of.numbers(uids) for of, uids in parts)
     )
     names = tuple(dict.fromkeys(name for grouping, _ in known for name in grouping.names))
-    if groups is not None:
+    if not may_be_one:
         _refuse_one(units, names, [grouping.dataset for grouping, _ in known])
     alone = sum(grouping.alone(uids) for grouping, uids in known)
     every = [uid for _, uids in parts for uid in uids]

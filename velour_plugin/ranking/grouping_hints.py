@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from velour_plugin.domain.inputs.group_names import INDEPENDENT
+from velour_plugin.domain.inputs.group_names import INDEPENDENT, LOCATION
 from velour_plugin.store.protocol import Reader
 from velour_plugin.store.values import Version
 
@@ -44,9 +44,10 @@ def hint(reader: Reader, version: Version) -> str | None:
 
 
 def _text(name: str) -> str:
+    groups = f"metadata.{name}" if name == LOCATION else name  # the location of datums is another
     return (
         f"Datums share values of {name!r}: unless those of one {name} are independent, intervals "
-        f"are too narrow. groups={name!r} (--groups {name}) keeps them together, "
+        f"are too narrow. groups={groups!r} (--groups {groups}) keeps them together, "
         f"groups={INDEPENDENT!r} says that they are independent."
     )
 

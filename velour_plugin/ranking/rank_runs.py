@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from velour_plugin.answers import Leaderboard, LeaderboardRow
+from velour_plugin.answers import Leaderboard, LeaderboardRow, Winner
 from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.errors import UnknownName
 from velour_plugin.filters import parse_filter
@@ -82,6 +82,7 @@ class Ranking:
         self._check_label()
         rows = self.columns.joined(self.competitors.all, measured)
         kept = [row for row in rows if self.columns.admits(row)]
+        ranked, winner = self._ranked(kept)
         query, total = self.query, sum(each.total for each in self.selections)
         return Leaderboard(
             metric=self.metric,
@@ -93,7 +94,8 @@ class Ranking:
             lower_is_better=self._lower_is_better,
             confidence=query.confidence,
             columns=self.columns.names,
-            rows=self._rows(kept),
+            rows=ranked,
+            winner=winner,
             **self.groups.of_answer,
             notes=(
                 *self.access.notes,
@@ -189,17 +191,14 @@ class Ranking:
         if label is not None and known and tuple(label) not in known:
             raise UnknownName("label", "=".join(label), map("=".join, known))
 
-    def _rows(self, kept: Sequence[Row]) -> list[LeaderboardRow]:
-        """Rows in order: the best first, those without a value last."""
+    def _ranked(self, kept: Sequence[Row]) -> tuple[list[LeaderboardRow], Winner | None]:
+        """Rows in order, the best first and those without a value last; and the winner's value."""
         measured = [row.measured for row in kept]
         lower = self._lower_is_better
         known = sorted((m.value for m in measured if m.value is not None), reverse=not lower)
         ranks = {value: 1 + place for place, value in reversed([*enumerate(known)])}
         bounds = self.competitors.all[0].evaluator.bounds(self.metric)
-        units = self._units
-        sure = Uncertainty(
-            measured, bounds, lower, self.query.confidence, units.count if units else 0
-        )
+        sure = Uncertainty(measured, bounds, lower, self.query.confidence)
         intervals = [sure.interval(index) for index in range(len(kept))]
         rows = [
             LeaderboardRow(
@@ -221,7 +220,16 @@ class Ranking:
             )
             for index, (row, interval) in enumerate(zip(kept, intervals, strict=True))
         ]
-        return sorted(rows, key=lambda row: (row.rank or len(rows) + 1, row.model, row.run or ""))
+        ranked = sorted(rows, key=lambda row: (row.rank or len(rows) + 1, row.model, row.run or ""))
+        return ranked, _winner(sure, rows.index(ranked[0])) if ranked else None
+
+
+def _winner(sure: Uncertainty, first: int) -> Winner | None:
+    corrected = sure.after_selection(first)
+    if corrected is None:
+        return None
+    value, low, high = corrected
+    return Winner(value, (low, high), len(sure.known), "hierarchical shrinkage")
 
 
 def _as_stored(value: float | None, datums: int) -> Measurement:

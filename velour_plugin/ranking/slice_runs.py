@@ -91,7 +91,7 @@ def answer_worst(reader: Snapshot, query: WorstQuery) -> Worst:
     grouping = query.groups and read_grouping(reader, run.candidate.version, query.groups)
     reader.release()
     subject = (run.evaluator, run.ledger, (metric, label), run.selected)
-    groups = groups_of([(grouping or None, uids)], query.groups)
+    groups = groups_of([(grouping or None, uids)])
     if groups.units is None:
         costs = datum_costs(*subject, np.flatnonzero(run.selected))
         firsts, sizes = np.arange(len(uids)), np.ones(len(uids), int)

@@ -15,7 +15,7 @@ or a mapping of a name to named filters, such as regions.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.columns.annotation_table import AnnotationTable
+from velour_plugin.domain.metadata import nested_value
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.filters import parse_filter
 from velour_plugin.filters.interpret import select
@@ -84,17 +85,10 @@ def property_values(datums: Sequence[Datum], name: str) -> list[Any]:
     Raises:
         UnknownName: no datum has it; the nearest is named.
     """
-    values = [_value(datum.metadata, name) for datum in datums]
+    values = [nested_value(datum.metadata, name) for datum in datums]
     if all(value is None for value in values):
         raise UnknownName("property", name, {key for datum in datums for key in datum.metadata})
     return values
-
-
-def _value(metadata: Mapping[str, Any], name: str) -> Any:
-    value: Any = metadata
-    for step in name.removeprefix("metadata.").split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value
 
 
 def _each_value(values: Sequence[Any]) -> dict[str, Mask]:

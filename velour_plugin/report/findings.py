@@ -25,7 +25,8 @@ from velour_plugin.plugins.installed import installed
 from velour_plugin.queries.fields import Cut
 from velour_plugin.ranking.datum_costs import datum_costs
 from velour_plugin.ranking.slicing import cut_name, masks
-from velour_plugin.report.headline_intervals import headline_intervals
+from velour_plugin.ranking.uncertainty.intervals import ConfidenceInterval
+from velour_plugin.report.intervals import Resampling
 
 if TYPE_CHECKING:
     from velour_plugin.answers import Leaderboard
@@ -63,13 +64,19 @@ class LabelFinding:
 
 @dataclass(frozen=True, slots=True)
 class SliceFinding:
-    """The task's first headline metric over a slice, and its difference to that of all datums."""
+    """The task's first headline metric over a slice, and its difference to that of all datums.
+
+    Its confidence interval is from ``ends[0]`` to ``ends[1]``; ``rough`` says why it cannot be
+    trusted, if it cannot.
+    """
 
     by: str
     name: str
     datums: int
     value: float | None
     difference: float | None
+    ends: tuple[float, float] | None = None
+    rough: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +91,8 @@ class Findings:
         by_datum: columns as the evaluator's ``by_datum`` has them.
         costs: ``(datums,)`` gain of the first headline metric if each datum is left out; NaN where
             it was not computed.
-        intervals: confidence intervals of headline metrics, by name; empty where resampling
-            would take long.
+        intervals: confidence intervals of headline metrics, by name.
+        resamples: that intervals are from; 0 without any.
         leaderboard: the other models of the dataset; ``None`` where there are none.
     """
 
@@ -95,7 +102,8 @@ class Findings:
     datums: Sequence[Datum]
     by_datum: Mapping[str, NDArray[Any]]
     costs: NDArray[np.float64]
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    intervals: Mapping[str, ConfidenceInterval] = field(default_factory=dict)
+    resamples: int = 0
     leaderboard: Leaderboard | None = None
 
     @property
@@ -132,7 +140,12 @@ class Findings:
         return None
 
 
-def find(evaluation: Evaluation, dataset: Dataset, cuts: Iterable[Cut] | None = None) -> Findings:
+def find(
+    evaluation: Evaluation,
+    dataset: Dataset,
+    cuts: Iterable[Cut] | None = None,
+    intervals: bool = True,
+) -> Findings:
     """Compute what a report shows of an evaluation.
 
     Args:
@@ -140,6 +153,7 @@ def find(evaluation: Evaluation, dataset: Dataset, cuts: Iterable[Cut] | None = 
         dataset: for the metadata and locations of the datums.
         cuts: how to slice (see :mod:`velour_plugin.ranking.slicing`); by properties of few values
             when left out.
+        intervals: whether confidence intervals are computed.
 
     Raises:
         UnknownName: no datum has a property that the cuts name.
@@ -151,14 +165,18 @@ def find(evaluation: Evaluation, dataset: Dataset, cuts: Iterable[Cut] | None = 
     evaluated[[index_of[uid] for uid in evaluation.ledger.datums]] = True
     truth = dataset.truth.on_datums(evaluated)
     by_datum = evaluator.by_datum(evaluation.ledger)
+    cuts = usual_cuts(datums) if cuts is None else cuts
+    resampling = Resampling(evaluation, dataset) if intervals else None
+    known = resampling.headline() if resampling else {}
     return Findings(
         evaluation,
         _labels(evaluation),
-        _slices(evaluation, datums, truth, usual_cuts(datums) if cuts is None else cuts),
+        _slices(evaluation, datums, truth, cuts, resampling),
         datums,
         by_datum,
         _costs(evaluation, by_datum),
-        headline_intervals(evaluation, evaluator),
+        known,
+        resampling.resamples if resampling and known else 0,
     )
 
 
@@ -221,7 +239,11 @@ def _first_metric_first(values: Mapping[str, float | None]) -> dict[str, float |
 
 
 def _slices(
-    evaluation: Evaluation, datums: Sequence[Datum], truth: AnnotationTable, cuts: Iterable[Cut]
+    evaluation: Evaluation,
+    datums: Sequence[Datum],
+    truth: AnnotationTable,
+    cuts: Iterable[Cut],
+    resampling: Resampling | None,
 ) -> list[SliceFinding]:
     evaluator = installed().evaluator(evaluation.task)
     metric = next(iter(evaluation.headline), "")
@@ -232,11 +254,15 @@ def _slices(
         for name, mask in masks(datums, cut, evaluation.certificate.dataset, truth).items()
         if mask.any()
     ]
+    parts = parts[:SLICES] if metric else []
+    every = [mask for _, _, mask in parts]
+    intervals = resampling.slices(metric, every) if resampling else [None] * len(parts)
     rows = []
-    for by, name, mask in parts[:SLICES] if metric else ():
+    for (by, name, mask), interval in zip(parts, intervals, strict=True):
         value = value_over(evaluator, evaluation.ledger, metric, None, mask)
         difference = None if value is None or whole is None else value - whole
-        rows.append(SliceFinding(by, name, int(mask.sum()), value, difference))
+        sure = (interval.ends, interval.rough) if interval else (None, None)
+        rows.append(SliceFinding(by, name, int(mask.sum()), value, difference, *sure))
     return rows
 
 

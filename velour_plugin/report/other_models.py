@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.queries.query import RankQuery
 from velour_plugin.ranking.candidates.comparability import differences
-from velour_plugin.report.headline_intervals import RESAMPLES, ROWS, ledger_rows
+from velour_plugin.report.intervals import FURTHER, RESAMPLES, ROWS, ledger_rows
 from velour_plugin.store.protocol import Store
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ MODELS = 20
 """Models on the leaderboard of a report, at most: the best ones, and the evaluated one."""
 
 
-def leaderboard_beside(evaluation: Evaluation, store: Store) -> Leaderboard | None:
+def leaderboard_beside(
+    evaluation: Evaluation, store: Store, intervals: bool = True
+) -> Leaderboard | None:
     """Rank an evaluation against the newest comparable run of every other model.
 
     The metric is the first headline metric. There are at most the 20 best rows, and the evaluation
@@ -28,6 +30,7 @@ def leaderboard_beside(evaluation: Evaluation, store: Store) -> Leaderboard | No
     Args:
         evaluation: to rank; its ledger's size decides whether there are intervals.
         store: where it and the other evaluations are.
+        intervals: whether confidence intervals are computed.
 
     Returns:
         ``None`` without another comparable model, without a headline metric, or if the evaluation
@@ -47,8 +50,8 @@ def leaderboard_beside(evaluation: Evaluation, store: Store) -> Leaderboard | No
         for row in leaderboard.rows[:MODELS]
     ]
     names = list(dict.fromkeys([names[0], *best]))
-    cheap = len(names) * ledger_rows(evaluation.ledger) <= ROWS * 5  # one metric, not a dozen
-    resamples = RESAMPLES if cheap else 0
+    cheap = len(names) * ledger_rows(evaluation.ledger) <= ROWS * FURTHER
+    resamples = RESAMPLES if cheap and intervals else 0
     return store.ask(RankQuery(metric=metric, datasets=(dataset,), runs=names, resamples=resamples))
 
 

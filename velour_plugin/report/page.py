@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from velour_plugin.ranking.uncertainty.intervals import ConfidenceInterval
 from velour_plugin.report.cell_examples import examples_content
 from velour_plugin.report.drawing import Drawn, data_url
 from velour_plugin.report.figures import figures
 from velour_plugin.report.findings import Findings
-from velour_plugin.report.headline_intervals import CONFIDENCE
+from velour_plugin.report.intervals import CONFIDENCE
 from velour_plugin.report.page_assets import SCRIPT, STYLE, packed_plotly
 from velour_plugin.report.rows import (
     certificate_rows,
@@ -69,17 +70,26 @@ def report(findings: Findings, images: Sequence[Drawn] = ()) -> str:
 
 
 def _about_intervals(findings: Findings) -> str:
-    return f"; {CONFIDENCE:.0%} confidence intervals" if findings.intervals else ""
+    if not findings.intervals:
+        return ""
+    return f"; {CONFIDENCE:.0%} confidence intervals from {findings.resamples:,} resamples"
 
 
 def _headline(findings: Findings) -> str:
     tiles = "".join(
         f"<div><b>{_number(value)}</b>"
-        f"<small>{interval_text(findings.intervals.get(name)) or ''}</small>"
+        f"{_interval(findings.intervals.get(name))}"
         f"<span>{escape(name)}</span></div>"
         for name, value in findings.evaluation.headline.items()
     )
     return f'<section id="headline" class="tiles">{tiles}</section>'
+
+
+def _interval(interval: ConfidenceInterval | None) -> str:
+    """An interval under its value; a rough one is dim and says why."""
+    why = f' class="quiet" title="{escape(interval.rough)}"' if interval and interval.rough else ""
+    text = None if interval is None else interval_text(interval.ends, interval.rough)
+    return f"<small{why}>{text or ''}</small>"
 
 
 def _leaderboard(findings: Findings) -> str:

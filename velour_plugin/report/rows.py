@@ -26,6 +26,7 @@ def slice_rows(findings: Findings) -> list[dict[str, Any]]:
         {
             "slice": f"{part.by}: {part.name}",
             findings.metric: part.value,
+            "interval": interval_text(part.ends, part.rough),
             "datums": part.datums,
             "difference": part.difference,
         }
@@ -64,7 +65,7 @@ def leaderboard_rows(findings: Findings) -> list[dict[str, Any]]:
             "rank": row.rank,
             "model": row.name,
             findings.leaderboard.metric: row.value,
-            "interval": interval_text(row.interval),
+            "interval": interval_text(row.interval, row.rough),
             "P(best)": row.p_best,
             "": "this run" if (row.evaluation_id, row.run_id) == (evaluation.id, run_id) else "",
         }
@@ -81,10 +82,10 @@ def certificate_rows(findings: Findings) -> list[dict[str, Any]]:
     ]
 
 
-def interval_text(interval: tuple[float, float] | None) -> str | None:
-    """Write an interval with four decimals; ``None`` stays.
+def interval_text(ends: tuple[float, float] | None, rough: str | None = None) -> str | None:
+    """Write an interval with four decimals, and whether it is rough; ``None`` stays.
 
-    >>> interval_text((0.41237, 0.5))
-    '0.4124–0.5000'
+    >>> interval_text((0.41237, 0.5)), interval_text((0.41237, 0.5), "few datums")
+    ('0.4124–0.5000', '0.4124–0.5000, rough')
     """
-    return None if interval is None else f"{interval[0]:.4f}–{interval[1]:.4f}"
+    return None if ends is None else f"{ends[0]:.4f}–{ends[1]:.4f}{', rough' if rough else ''}"

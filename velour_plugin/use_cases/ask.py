@@ -257,7 +257,10 @@ def compare(
     by: Sequence[Cut] | Cut = (),
     dataset: str | None = None,
     groups: str | Sequence[str] | None = None,
-    permutations: int = 200,
+    no_worse: float | None = None,
+    min_lead: float | None = None,
+    confidence: float = 0.95,
+    permutations: int = 1000,
     seed: int = 0,
     store: Store | str | None = None,
 ) -> Comparison:
@@ -276,14 +279,19 @@ def compare(
         groups: a property whose values tell which datums belong together, as the frames of a
             video: ``video``, ``location:0.5``; or several. Whole groups are exchanged; ``"none"``
             takes datums for independent, ``None`` as their dataset declares.
-        permutations: how many to draw, at most 100,000; the smallest p is 1 / (permutations + 1);
-            0 for no p.
+        no_worse: a margin >= 0 in the units of the metric: whether the candidate is shown to be
+            worse by no more than this is said as well, by a one-sided test.
+        min_lead: a margin >= 0: whether it is shown to be better by more than this.
+        confidence: of intervals; the tests of margins have the level 1 less this.
+        permutations: how many to draw at most, up to 100,000; the smallest p is
+            1 / (permutations + 1). Fewer are drawn where p is clear. 0 for no p and no intervals.
         seed: of the permutations.
         store: an open store or its URL; ``None`` for the default store.
 
     Raises:
         NotComparable: the two do not answer the same question; the fields are named.
         UnknownName: there is no such run, metric or property.
+        InvalidInput: a margin is below 0, or no two values of the metric are as far apart.
     """
     query = CompareQuery(
         baseline=run_a,
@@ -294,6 +302,9 @@ def compare(
         by=by,  # type: ignore[arg-type]  # one cut is a list of one
         dataset=dataset,
         groups=groups,
+        no_worse=no_worse,
+        min_lead=min_lead,
+        confidence=confidence,
         permutations=permutations,
         seed=seed,
     )

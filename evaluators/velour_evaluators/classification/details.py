@@ -29,7 +29,13 @@ from velour_evaluators.classification.kernels.ranking_curves import (
     roc_curve,
     steps_of,
 )
-from velour_evaluators.classification.metrics import known, reliability_of
+from velour_evaluators.classification.kernels.soft_confusion import LabelPairs, soft_confusion_cells
+from velour_evaluators.classification.metrics import (
+    KeyMetrics,
+    further_metrics,
+    known,
+    reliability_of,
+)
 from velour_evaluators.kernels.sums import ratio
 from velour_plugin import Label, Metric
 
@@ -39,20 +45,24 @@ DENSE = 200
 LISTED = 1_000
 """At most so many cells of a confusion matrix are listed, and so many labels get curves."""
 
+CONFIDENCE = 0.95
+"""Of the bands of a reliability diagram and of the interval of ``rms_ece``."""
+
 THRESHOLDS = np.arange(1, 20) / 20
 """The scores at which decisions are counted: 0.05, 0.10, ... 0.95."""
 
 
 def detail_metrics(axis: Axis) -> Iterator[Metric]:
     """Yield the matrices of a key, then the curves of its labels, of the most frequent ones."""
-    if not axis.is_multi_label:
-        matrix = _confusion_matrix(axis)
-        yield Metric(f"{axis.prefix}confusion_matrix", matrix, parameters=axis.parameters_of_key)
+    prefix, parameters = axis.prefix, axis.parameters_of_key
+    name = "soft_confusion_matrix" if axis.is_multi_label else "confusion_matrix"
+    yield Metric(f"{prefix}{name}", _confusion_matrix(axis), parameters=parameters)
+    yield from further_metrics(KeyMetrics(axis))
     bins = reliability_of(axis)
     if bins is not None:
-        yield Metric(
-            f"{axis.prefix}reliability", _reliability(bins), parameters=axis.parameters_of_key
-        )
+        yield Metric(f"{prefix}reliability", _reliability(bins), parameters=parameters)
+        yield Metric(f"{prefix}reliability_bands", _bands(bins), parameters=parameters)
+        yield Metric(f"{prefix}rms_ece_interval", _interval(bins), parameters=parameters)
     shown = np.sort(np.argsort(-axis.counts.truths, kind="stable")[:LISTED]).tolist()
     yield from _decision_counts(axis, shown)
     if axis.is_scored:
@@ -61,9 +71,7 @@ def detail_metrics(axis: Axis) -> Iterator[Metric]:
 
 def _confusion_matrix(axis: Axis) -> dict[str, Any]:
     """Rows are true labels, columns predicted ones; the last column is "no prediction"."""
-    labels, examples = len(axis.labels), axis.parameters["examples"]
-    truth, predicted = axis.answers["truth"], axis.answers["predicted"]
-    cells = confusion_cells(truth, predicted, labels, axis.answer_weights, examples)
+    labels, cells = len(axis.labels), _cells(axis)
     wrong = np.flatnonzero(cells.truth != cells.predicted)
     most = wrong[np.argsort(-cells.count[wrong], kind="stable")][:LISTED]
     values = [value for _, value in axis.labels]
@@ -76,10 +84,26 @@ def _confusion_matrix(axis: Axis) -> dict[str, Any]:
     }
 
 
-def _dense(cells: ConfusionCells, labels: int) -> list[list[int]]:
-    counts = np.zeros((labels, labels + 1), np.int64)
+def _cells(axis: Axis) -> ConfusionCells:
+    """Count pairs of true and decided label; of sets of labels, shares of datums."""
+    labels = len(axis.labels)
+    if not axis.is_multi_label:
+        truth, predicted = axis.answers["truth"], axis.answers["predicted"]
+        examples = axis.parameters["examples"]
+        return confusion_cells(truth, predicted, labels, axis.answer_weights, examples)
+    scores, truths = axis.scores, axis.truths
+    decided = np.flatnonzero(scores["score"] >= axis.parameters["score_threshold"])
+    pairs = (
+        LabelPairs(truths["datum"], truths["label"]),
+        LabelPairs(scores["datum"][decided], scores["label"][decided]),
+    )
+    return soft_confusion_cells(*pairs, len(axis.ledger.datums), labels, axis.weights)
+
+
+def _dense(cells: ConfusionCells, labels: int) -> list[list[Any]]:
+    counts = np.zeros((labels, labels + 1), cells.count.dtype)
     counts[cells.truth, cells.predicted] = cells.count  # MISSING is -1, the last column
-    rows: list[list[int]] = counts.tolist()
+    rows: list[list[Any]] = counts.tolist()
     return rows
 
 
@@ -90,7 +114,7 @@ def _cell(axis: Axis, values: list[str], cells: ConfusionCells, index: int) -> d
     return {
         "truth": values[cells.truth[index]],
         "predicted": None if predicted == MISSING else values[predicted],
-        "count": int(cells.count[index]),
+        "count": cells.count[index].item(),
         "examples": [axis.ledger.datums[datum] for datum in datums],
     }
 
@@ -103,6 +127,16 @@ def _reliability(bins: Reliability) -> dict[str, Any]:
         "confidence": _listed(calibration.mean_confidence(bins)),
         "accuracy": _listed(calibration.accuracy(bins)),
     }
+
+
+def _bands(bins: Reliability) -> dict[str, Any]:
+    low, high = calibration.accuracy_bands(bins, CONFIDENCE)
+    return {"low": _listed(low), "high": _listed(high), "confidence": CONFIDENCE}
+
+
+def _interval(bins: Reliability) -> dict[str, Any] | None:
+    span = calibration.rms_calibration_interval(bins, CONFIDENCE)
+    return span and {"low": span[0], "high": span[1], "confidence": CONFIDENCE}
 
 
 def _decision_counts(axis: Axis, shown: list[int]) -> Iterator[Metric]:

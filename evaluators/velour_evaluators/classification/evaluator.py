@@ -85,14 +85,16 @@ class ImageClassification(Evaluator):
         "roc_auc", "average_precision_macro", "log_loss", "ece", "balanced_accuracy", "mcc",
         "cohen_kappa", "brier", "missing_predictions",
     )  # fmt: skip
-    lower_is_better = frozenset({"log_loss", "ece", "brier", "missing_predictions"})
+    lower_is_better = frozenset({"log_loss", "ece", "rms_ece", "brier", "missing_predictions"})
     pooled = frozenset({
-        "f1_weighted", "log_loss", "ece", "mcc", "cohen_kappa", "missing_predictions", "brier",
+        "f1_weighted", "log_loss", "ece", "rms_ece", "mcc", "cohen_kappa", "missing_predictions",
+        "brier",
     })  # fmt: skip
     of_label: ClassVar[Mapping[str, str]] = {
         "accuracy": "recall", "balanced_accuracy": "recall", "precision_macro": "precision",
         "recall_macro": "recall", "f1_macro": "f1", "f1_weighted": "f1", "roc_auc": "roc_auc",
-        "average_precision_macro": "average_precision",
+        "average_precision_macro": "average_precision", "precision_micro": "precision",
+        "recall_micro": "recall", "f1_micro": "f1",
     }  # fmt: skip
     defaults = DEFAULTS
 

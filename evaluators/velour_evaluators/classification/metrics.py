@@ -106,6 +106,19 @@ class KeyMetrics:
         bins = reliability_of(self.axis)
         return math.nan if bins is None else calibration.expected_calibration_error(bins)
 
+    def rms_calibration_error(self) -> float:
+        """Return the debiased root mean square of that distance; NaN where there is none."""
+        bins = reliability_of(self.axis)
+        return math.nan if bins is None else calibration.rms_calibration_error(bins)
+
+    @property
+    def micro(self) -> DecisionCounts:
+        """Counts over all labels together, as of one label."""
+        counts = self.axis.counts
+        columns = (counts.hits, counts.truths, counts.decided)
+        hits, truths, decided = (np.array([column.sum()]) for column in columns)
+        return DecisionCounts(hits, truths, decided, counts.total)
+
     def of_one_label(self, agreement: Callable[[DecisionCounts], float]) -> float:
         """Compute a metric of counts that is NaN where a datum may have many labels."""
         return math.nan if self.axis.is_multi_label else agreement(self.axis.counts)
@@ -142,6 +155,14 @@ _ABOUT_ALL: Mapping[str, Callable[[KeyMetrics], float]] = {
     "missing_predictions": KeyMetrics.missing,
 }
 
+_ABOUT_ALL_IN_DETAILS: Mapping[str, Callable[[KeyMetrics], float]] = {
+    "precision_micro": lambda of: float(class_counts.precision(of.micro)[0]),
+    "recall_micro": lambda of: float(class_counts.recall(of.micro)[0]),
+    "f1_micro": lambda of: float(class_counts.f1(of.micro)[0]),
+    "rms_ece": KeyMetrics.rms_calibration_error,
+}
+"""Numbers that are not measured, and computed when somebody wants them."""
+
 _ABOUT_EACH: Mapping[str, Callable[[KeyMetrics], NDArray[Any]]] = {
     "precision": lambda of: of.precision,
     "recall": lambda of: of.recall,
@@ -161,6 +182,13 @@ def headline_metrics(metrics: KeyMetrics) -> Iterator[Metric]:
         yield Metric(metrics.axis.prefix + name, value, parameters=metrics.axis.parameters_of_key)
 
 
+def further_metrics(metrics: KeyMetrics) -> Iterator[Metric]:
+    """Yield the numbers of a key that are details."""
+    for name, number in _ABOUT_ALL_IN_DETAILS.items():
+        value = known(number(metrics))
+        yield Metric(metrics.axis.prefix + name, value, parameters=metrics.axis.parameters_of_key)
+
+
 def label_metrics(metrics: KeyMetrics) -> Iterator[Metric]:
     """Yield the metrics of each label of a key, label by label."""
     columns = {name: numbers(metrics).tolist() for name, numbers in _ABOUT_EACH.items()}
@@ -175,7 +203,8 @@ def number_named(
 ) -> Callable[[KeyMetrics], float] | None:
     """Return the function that computes one metric of a key; ``None`` for an unknown name."""
     if label is None:
-        return _headline(axis).get(metric.removeprefix(axis.prefix))
+        name = metric.removeprefix(axis.prefix)
+        return _headline(axis).get(name) or _ABOUT_ALL_IN_DETAILS.get(name)
     if metric not in _ABOUT_EACH or label.name not in axis.labels:
         return lambda _: math.nan
     return _of_label(metric, axis.labels.index(label.name))

@@ -17,9 +17,13 @@ from velour_evaluators.detection.kernels.score_curves import (
     scores_at_recalls,
     steps_of,
 )
+from velour_evaluators.detection.metrics import micro_metrics
 from velour_evaluators.detection.view import DetectionView
 from velour_evaluators.kernels.sums import ratio
 from velour_plugin import Metric
+
+CONFIDENCE = 0.95
+"""Of the bands of a reliability diagram."""
 
 THRESHOLDS = np.arange(1, 20) / 20
 """The scores at which detections are counted: 0.05, 0.10, ... 0.95."""
@@ -31,6 +35,7 @@ def curve_metrics(view: DetectionView) -> Iterator[Metric]:
     yield from _best_f1(view)
     yield from _threshold_counts(view)
     yield from _calibration(view)
+    yield from micro_metrics(view.ledger, view.settings, view.counts)
 
 
 def _precision_recall(view: DetectionView) -> Iterator[Metric]:
@@ -99,6 +104,7 @@ def _calibration(view: DetectionView) -> Iterator[Metric]:
         error = calibration.expected_calibration_error(reliability)
         yield Metric(f"{key.prefix}ece", known(error), parameters=parameters)
         yield Metric(f"{key.prefix}reliability", _reliability(reliability), parameters=parameters)
+        yield Metric(f"{key.prefix}reliability_bands", _bands(reliability), parameters=parameters)
 
 
 def _reliability(bins: calibration.Reliability) -> dict[str, Any]:
@@ -109,6 +115,12 @@ def _reliability(bins: calibration.Reliability) -> dict[str, Any]:
         "confidence": listed(calibration.mean_confidence(bins)),
         "accuracy": listed(calibration.accuracy(bins)),
     }
+
+
+def _bands(bins: calibration.Reliability) -> dict[str, Any]:
+    """Simultaneous intervals of the accuracy of all bins, as if detections were independent."""
+    low, high = calibration.accuracy_bands(bins, CONFIDENCE)
+    return {"low": listed(low), "high": listed(high), "confidence": CONFIDENCE}
 
 
 def known(value: float) -> float | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from velour_evaluators.detection.ledger import DETAIL_TABLES, with_datums
 from velour_evaluators.detection.ledger_writer import write_ledger
-from velour_evaluators.detection.metrics import lean_metrics
+from velour_evaluators.detection.metrics import lean_metrics, micro_values
 from velour_evaluators.detection.parameters import DEFAULTS, Settings, checked, ranges_of
 from velour_evaluators.kernels.native import library
 from velour_evaluators.regions import Form, refuse_boxes_alone
@@ -108,8 +108,16 @@ class ObjectDetection(Evaluator):
         values[:, known] = coco.values([key for key in keys if coco.knows(key)], weights)
         if not known.all():
             others = [key for key in keys if not coco.knows(key)]
-            values[:, ~known] = super().values(ledger, others, weights)
+            values[:, ~known] = self._other_values(ledger, others, weights)
         return values
+
+    def _other_values(
+        self, ledger: Ledger, keys: Sequence[MetricKey], weights: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        names = [metric for metric, label in keys if label is None and metric.endswith("_micro")]
+        if len(names) < len(keys):
+            return super().values(ledger, keys, weights)
+        return micro_values(ledger, names, weights)
 
     def leave_one_out(
         self,

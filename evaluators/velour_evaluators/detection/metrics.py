@@ -67,6 +67,36 @@ def lean_metrics(
     yield from _threshold_metrics(settings, labels, engine.counts_at(ledger, settings, counts))
 
 
+def micro_metrics(
+    ledger: Ledger, settings: Settings, counts: NDArray[np.int64] | None
+) -> Iterator[Metric]:
+    """Yield precision, recall and F1 of all labels of each key together, at both thresholds.
+
+    Arguments as for :func:`lean_metrics`. F1 is undefined without truths, as that of a label.
+    """
+    parameters = {"score": settings.score_threshold, "iou": settings.iou_threshold}
+    of_labels = engine.counts_at(ledger, settings, counts)
+    key_of_label = keys_of(ledger.labels)
+    for number, key in enumerate(label_keys(ledger)):
+        right, detected, real = (int(some[key_of_label == number].sum()) for some in of_labels)
+        prefix = f"{key}/" if number else ""
+        for name, value in _rates(right, detected, real).items():
+            yield Metric(f"{prefix}{name}_micro", value, parameters=parameters)
+
+
+def micro_values(
+    ledger: Ledger, names: Sequence[str], weights: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return micro averages under many weightings, ``(n, names)``; NaN where undefined."""
+    settings = Settings.of(ledger.parameters)
+    rows = [
+        {metric.name: metric.value for metric in micro_metrics(ledger, settings, counts)}
+        for counts in weights
+    ]
+    values = [[row.get(name) for name in names] for row in rows]
+    return np.array(values, float).reshape(len(rows), len(names))
+
+
 def _averages(ledger: Ledger, settings: Settings, counts: NDArray[np.int64] | None) -> Averages:
     """All of COCO's averages, of every label and key."""
     averages = [average for _, average in coco_averages(settings)]
@@ -97,15 +127,18 @@ def _threshold_metrics(
     """Precision, recall and F1 of each label, of detections from the score threshold on."""
     parameters = {"score": settings.score_threshold, "iou": settings.iou_threshold}
     rows = zip(*(column.tolist() for column in counted), strict=True)
-    for label, (right, detected, real) in zip(labels, rows, strict=True):
-        yield Metric(
-            "precision",
-            right / detected if detected else None,
-            label,
-            parameters,
-        )
-        yield Metric("recall", right / real if real else None, label, parameters)
-        yield Metric("f1", 2 * right / (detected + real) if real else None, label, parameters)
+    for label, counts in zip(labels, rows, strict=True):
+        for name, value in _rates(*counts).items():
+            yield Metric(name, value, label, parameters)
+
+
+def _rates(right: int, detected: int, real: int) -> dict[str, float | None]:
+    """Precision, recall and F1 of numbers of true positives, detections and truths."""
+    return {
+        "precision": right / detected if detected else None,
+        "recall": right / real if real else None,
+        "f1": 2 * right / (detected + real) if real else None,
+    }
 
 
 def _known(value: float) -> float | None:

@@ -56,6 +56,7 @@ class DetectionView:
         self.ledger_rows = DetectionLedger(ledger)
         self.chosen = self.ledger_rows.select(counts)
         self.true, self.counted = self.chosen.true_and_counted(self.lane)
+        self.counts = counts
         self.often = np.ones(len(ledger.datums), np.int64) if counts is None else counts
         self.key_of_label = keys_of(ledger.labels)
 

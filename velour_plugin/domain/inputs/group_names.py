@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from velour_plugin.domain.columns.datum_columns import DatumColumns
+from velour_plugin.domain.metadata import nested_value
 from velour_plugin.domain.storable_text import is_name
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.helpers.representation import shortened
+
+if TYPE_CHECKING:  # queries need no numpy
+    from velour_plugin.domain.columns.datum_columns import DatumColumns
 
 INDEPENDENT = "none"
 """In place of names: the datums are independent."""
@@ -49,10 +53,12 @@ def check_declared(names: Iterable[str], datums: DatumColumns) -> None:
     Raises:
         UnknownName: there is one; the nearest is named.
     """
-    known = datums.properties
-    located = [LOCATION] if datums.locations is not None else []
     for name in names:
         base = name.partition(":")[0]
-        first = base.removeprefix("metadata.").partition(".")[0]
-        if name != INDEPENDENT and base not in located and first not in known:
-            raise UnknownName("property", name, [*known, *located])
+        if base == LOCATION:
+            is_known = any(location is not None for location in datums.locations or ())
+        else:
+            known = (nested_value(metadata, base) for metadata in datums.metadata or ())
+            is_known = any(value is not None for value in known)
+        if not is_known and name != INDEPENDENT:
+            raise UnknownName("property", name, datums.properties)

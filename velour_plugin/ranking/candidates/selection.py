@@ -145,6 +145,11 @@ class Competitor:
         """How many datums count."""
         return sum(map(len, self.selected))
 
+    def on(self, datasets: Collection[str]) -> list[tuple[Candidate, DatumSelection]]:
+        """Return its evaluations on some datasets, and the datums that count of each."""
+        pairs = zip(self.items, self.selected, strict=True)
+        return [pair for pair in pairs if pair[0].certificate.dataset in datasets]
+
 
 class Competitors:
     """The rows of a leaderboard and their ledgers.
@@ -176,17 +181,11 @@ class Competitors:
 
     def over(self, datasets: Collection[str]) -> list[Competitor]:
         """Return the competitors that were evaluated on all of some datasets, as on these only."""
+        parts = [(competitor, competitor.on(datasets)) for competitor in self.all]
         return [
-            Competitor(*zip(*chosen, strict=True), competitor.name)
-            for competitor in self.all
-            for chosen in [
-                [
-                    (item, selected)
-                    for item, selected in zip(competitor.items, competitor.selected, strict=True)
-                    if item.certificate.dataset in datasets
-                ]
-            ]
-            if len(chosen) == len(datasets)
+            replace(competitor, items=[item for item, _ in part], selected=[s for _, s in part])
+            for competitor, part in parts
+            if len(part) == len(datasets)
         ]
 
     def ledgers(

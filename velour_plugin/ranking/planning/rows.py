@@ -14,17 +14,13 @@ from velour_plugin.answers import PlanRow
 from velour_plugin.evaluator import MetricKey
 from velour_plugin.queries.query import PlanQuery
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger
+from velour_plugin.ranking.planning.pilot import Needed, Pilot
 from velour_plugin.ranking.slicing import Mask
 from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
 from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.measurement import Measurement
-from velour_plugin.ranking.uncertainty.pilot import Needed, Pilot
 from velour_plugin.ranking.uncertainty.units import Units
 
-_MOST_LEFT_OUT = 1000
-"""Units that are left out in turn, of which more would tell little about a standard error."""
-_AT_ONCE = 100
-"""Groups that are left out by one call of the evaluator."""
 _NO_SPREAD = "nothing varies in this pilot, so that it tells nothing; collect some more first"
 
 
@@ -123,15 +119,13 @@ class PlanRows:
             return replace(row, reason=reason)
         if name == "all":
             self.notes += [*_on_rare_labels(measured), *self._on_better_runs(measured[0])]
-        return self._planned(row, measured, units, mask)
+        return self._planned(row, measured, units.count)
 
-    def _planned(
-        self, row: PlanRow, measured: Sequence[Measurement], units: Units, mask: Mask
-    ) -> PlanRow:
+    def _planned(self, row: PlanRow, measured: Sequence[Measurement], units: int) -> PlanRow:
         pilot = Pilot.of(
             _replicates(measured),
-            self._without_each(units, mask),
-            units.count,
+            _last_less_first([_influences(each) for each in measured]),
+            units,
             self.goal.confidence,
             measured[0].share if len(measured) == 1 else None,
         )
@@ -139,7 +133,7 @@ class PlanRows:
         if not pilot.error and (pilot.share is None or self.goal.name == "difference"):
             return replace(row, reason=_NO_SPREAD)
         needed = self.goal.needed(pilot)
-        more = max(0, needed.units - units.count)
+        more = max(0, needed.units - units)
         return replace(
             row,
             reached=self.goal.reached(pilot),
@@ -153,30 +147,6 @@ class PlanRows:
         if self.groups is None:
             return Units.of_datums(int(mask.sum()))
         return self.groups.among(mask[self.runs[0].selected])
-
-    def _without_each(self, units: Units, mask: Mask) -> NDArray[np.float64]:
-        """Values without one unit each, ``(n,)``; of many units, those of some by chance."""
-        random = np.random.default_rng(self.seed)
-        count = min(units.count, _MOST_LEFT_OUT)
-        chosen = np.sort(random.choice(units.count, count, replace=False))
-        without = self._without_datum if units.are_datums else self._without_group
-        return _last_less_first([without(run, units, mask, chosen) for run in self.runs])
-
-    def _without_datum(
-        self, run: EvaluatedLedger, units: Units, mask: Mask, chosen: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
-        omitted = np.flatnonzero(mask)[chosen]
-        return run.evaluator.leave_one_out(run.ledger, [self.key], mask, omitted)[:, 0]
-
-    def _without_group(
-        self, run: EvaluatedLedger, units: Units, mask: Mask, chosen: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
-        values = []
-        for block in np.array_split(chosen, -(-len(chosen) // _AT_ONCE)):
-            weights = np.zeros((len(block), len(mask)), np.int64)
-            weights[:, mask] = units.of_datum != block[:, None]
-            values.append(run.evaluator.values(run.ledger, [self.key], weights)[:, 0])
-        return np.concatenate(values)
 
     def _reason(self, measured: Sequence[Measurement], units: int) -> str | None:
         """Why nothing can be planned; ``None`` where it can."""
@@ -225,6 +195,17 @@ def _value(measured: Sequence[Measurement]) -> float | None:
 def _replicates(measured: Sequence[Measurement]) -> NDArray[np.float64]:
     """Of the value, or of the difference under the same resamples: ``(resamples,)``."""
     return _last_less_first([each.replicates for each in measured])
+
+
+def _influences(measured: Measurement) -> NDArray[np.float64]:
+    """What each unit, or block of units, adds to the value, but for a factor."""
+    if measured.outcomes is None:
+        return -measured.left_out
+    right, tried = measured.outcomes
+    influences: NDArray[np.float64] = right / tried.sum() - (measured.value or 0.0) * (
+        tried / tried.sum()
+    )
+    return influences
 
 
 def _last_less_first(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

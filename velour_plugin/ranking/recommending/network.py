@@ -20,8 +20,8 @@ from velour_plugin.queries.query import RecommendQuery
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.candidates.selection import Competitors, DatasetSelection
 from velour_plugin.ranking.grouping import read_groups
+from velour_plugin.ranking.recommending.connected import combined_scores, connected
 from velour_plugin.ranking.uncertainty.bootstrap import measure
-from velour_plugin.ranking.uncertainty.connected import combined_scores, connected
 from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.measurement import Measurement
 from velour_plugin.ranking.uncertainty.units import Units
@@ -40,12 +40,14 @@ class Scores:
         models: their names.
         measured: the score of each, in the metric's units, and its replicates.
         met: pairs of models that met on the same datums.
+        datasets: on which they met.
         units: datums, or groups of them, on which the pair met that has the fewest.
     """
 
     models: Sequence[str]
     measured: Sequence[Measurement]
     met: Sequence[tuple[str, str]]
+    datasets: Datasets
     units: int
 
 
@@ -54,6 +56,7 @@ class _Meeting:
     """Two models, what they do on the datums that both have, and how many units those are."""
 
     models: tuple[str, str]
+    datasets: Datasets
     measured: tuple[Measurement, Measurement]
     units: int
 
@@ -136,7 +139,7 @@ class Network:
             if shared and self._count(shared) >= FEW:
                 pair = self.measured[first, shared], self.measured[second, shared]
                 if all(each.value is not None and each.replicates.size for each in pair):
-                    yield _Meeting((first, second), pair, self._count(shared))
+                    yield _Meeting((first, second), shared, pair, self._count(shared))
 
     @cached_property
     def _units(self) -> Units:
@@ -175,9 +178,11 @@ def _on_one_scale(meetings: Sequence[_Meeting]) -> Scores:
     )  # fmt: skip
     # at the level of the metric, and rounded: models that answer alike stay equal
     scores = np.round(scores + rows.mean(axis=(0, 1)), _DECIMALS)
+    units = min(each.units for each in meetings)
     return Scores(
         models,
-        [Measurement(float(row[0]), 0, row[1:]) for row in scores],
+        [Measurement(float(row[0]), 0, row[1:], units=units) for row in scores],
         [each.models for each in meetings],
-        min(each.units for each in meetings),
+        frozenset().union(*(each.datasets for each in meetings)),
+        units,
     )

@@ -24,6 +24,7 @@ from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.defaults import named_metric
 from velour_plugin.ranking.grouping import joined
 from velour_plugin.ranking.rank_runs import Ranking
+from velour_plugin.ranking.recommending.connected import connected
 from velour_plugin.ranking.recommending.network import Network
 from velour_plugin.ranking.recommending.supports import (
     Supported,
@@ -31,7 +32,6 @@ from velour_plugin.ranking.recommending.supports import (
     of_leaderboard,
     of_network,
 )
-from velour_plugin.ranking.uncertainty.connected import connected
 from velour_plugin.store.protocol import Snapshot
 
 _CANNOT_RANK = (NotFound, UnknownName, NotComparable)

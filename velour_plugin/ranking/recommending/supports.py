@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from velour_plugin.answers import Leaderboard, Support
 from velour_plugin.ranking.recommending.network import Network, Scores
+from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
 
 
@@ -75,7 +76,7 @@ def _of_scores(network: Network, scores: Scores) -> Supported:
     best = min(values) if lower else max(values)
     rows = [
         replace(
-            _own(network, model),
+            _uncompared(network, model),
             p_best=sure.p_best(index),
             difference=values[index] - best,
             tied_with_best=sure.tied_with_best(index),
@@ -83,18 +84,14 @@ def _of_scores(network: Network, scores: Scores) -> Supported:
         for index, model in enumerate(scores.models)
     ]
     first = scores.models[values.index(best)]
-    datasets = [
-        each.dataset
-        for each in network.selections
-        if any(each.dataset in network.datasets[model] for model in scores.models)
-    ]
+    datasets = [each.dataset for each in network.selections if each.dataset in scores.datasets]
     datums = network.count_datums(datasets)
     about = f"{' + '.join(datasets)}: {datums} of {network.total(datasets)} datums"
     note = f"{about}; {_leads(rows, first)} {' '.join(_on_meetings(network, scores, datasets))}"
     return Supported(_sorted(rows), datums, note)
 
 
-def _own(network: Network, model: str) -> Support:
+def _uncompared(network: Network, model: str) -> Support:
     """A model's value over all its datums, without a comparison."""
     datasets = network.datasets[model]
     measured = network.measured[model, datasets]
@@ -104,10 +101,13 @@ def _own(network: Network, model: str) -> Support:
 
 def _of_lone(network: Network, models: Sequence[str]) -> Iterator[Supported]:
     for model in models:
-        row = _own(network, model)
+        row = _uncompared(network, model)
         if row.value is not None:
-            about = f"{' + '.join(row.datasets)}: {row.datums} datums"
-            yield Supported([row], row.datums, f"{about}; {_leads([row], model)}")
+            note = (
+                f"{' + '.join(row.datasets)}: {row.datums} datums; {model} met no other on at "
+                f"least {FEW} datums, so there is no probability."
+            )
+            yield Supported([row], row.datums, note)
 
 
 def _sorted(rows: Sequence[Support]) -> list[Support]:

@@ -111,23 +111,19 @@ def _draw(
     are_shares: bool,
     units: Units,
 ) -> Draws:
-    """Measure metrics under all weightings; only resamples where all are shares of datums."""
+    """Measure metrics under all weightings; nothing is left out where all are shares of datums."""
     evaluator, ledger, counting = subject
 
     def values(block: NDArray[np.int64]) -> NDArray[np.float64]:
         return evaluator.values(ledger, keys, _spread(block, counting))
 
     replicates = np.concatenate([values(block) for block in weights])
-    methods = {evaluator.interval_method(metric) for metric, _ in keys}
-    most = 0 if are_shares else len(replicates)
-    halves = min(HALVES, most) if "half-samples" in methods else 0
-    return Draws(
-        values(np.ones((1, len(units.of_datum)), np.int64))[0],
-        replicates,
-        values(units.left_out(min(MOST_LEFT_OUT, most))),
-        values(half_samples(units, halves)),
-        units,
-    )
+    blocks = 0 if are_shares else min(MOST_LEFT_OUT, len(replicates))
+    left_out = values(units.left_out(blocks)) if blocks else np.empty((0, len(keys)))
+    takes_halves = any(evaluator.interval_method(name) == "half-samples" for name, _ in keys)
+    halves = values(half_samples(units, min(HALVES, len(replicates)) if takes_halves else 0))
+    observed = values(np.ones((1, len(units.of_datum)), np.int64))[0]
+    return Draws(observed, replicates, left_out, halves, units)
 
 
 def _spread(weights: NDArray[np.int64], counting: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -54,6 +54,23 @@ class Differences:
         return np.sqrt(np.where(squares > _ROUNDING * variances.max(initial=0.0), squares, 0.0))
 
     @cached_property
+    def gaps(self) -> Floats:
+        """How far i is above j, ``(runs, runs)``; 0 where rounding alone tells them apart."""
+        gaps = self.values[:, None] - self.values
+        nothing = np.abs(gaps) <= _ROUNDING * np.abs(self.values).max(initial=0.0)
+        return np.where(nothing, 0.0, gaps)
+
+    @property
+    def alike(self) -> NDArray[np.bool_]:
+        """Which runs are one model, as far as any resample tells, ``(runs, runs)``."""
+        alike: NDArray[np.bool_] = (self.errors == 0) & (self.gaps == 0)
+        return alike
+
+    def among(self, rows: NDArray[np.intp]) -> Differences:
+        """Return the differences between some of the runs."""
+        return Differences(self.values[rows], self.covariance[np.ix_(rows, rows)], self.units)
+
+    @cached_property
     def scores(self) -> Floats:
         """Scores of all differences, ``(runs, runs)``: how clearly i is above j; 0 of itself.
 
@@ -67,20 +84,18 @@ class Differences:
         models (accuracy, macro F1, AP, skewed means; 20, 50 and 200 units): the family-wise error
         at 0.05 is 0.00 to 0.04; of Student's t 0.00 to 0.07, of plain t statistics up to 0.13.
         """
-        gaps = self.values[:, None] - self.values
-        gaps[np.abs(gaps) <= _ROUNDING * np.abs(self.values).max(initial=0.0)] = 0.0
-        errors = np.sqrt(self.errors**2 + gaps**2 / self.units)
-        scores = np.divide(gaps, errors, out=np.zeros_like(gaps), where=errors > 0)
+        errors = np.sqrt(self.errors**2 + self.gaps**2 / self.units)
+        scores = np.divide(self.gaps, errors, out=np.zeros_like(errors), where=errors > 0)
         most = -NormalDist().inv_cdf(2.0 ** -min(self.units, 1_000))
         return np.clip(scores, -most, most)
 
     @cached_property
-    def _draws(self) -> Floats:
+    def _draws(self) -> NDArray[np.float32]:
         """Draws of the runs' errors, ``(runs, draws)``: normal, with their covariance."""
         spread, axes = np.linalg.eigh(self.covariance)
         normal = np.random.default_rng(_SEED).standard_normal((len(spread), _DRAWS))
         drawn: Floats = (axes * np.sqrt(np.maximum(spread, 0.0))) @ normal
-        return drawn
+        return drawn.astype(np.float32)  # many differences of them are taken
 
     def critical(self, family: NDArray[np.bool_], confidence: float) -> float:
         """Return what the largest score of a family of differences exceeds by chance alone.
@@ -89,10 +104,12 @@ class Differences:
             family: ``(runs, runs)``, which differences (how far i is above j) are in it.
             confidence: the probability that none of them exceeds it, in (0, 1).
         """
-        units = np.where(self.errors > 0, self.errors, np.inf)
-        largest = np.zeros(_DRAWS)
+        shares = np.divide(1, self.errors, out=np.zeros_like(self.errors), where=self.errors > 0)
+        per_error = shares.astype(np.float32)[:, :, None]
+        largest = np.zeros(_DRAWS, np.float32)
         for run in np.flatnonzero(family.any(axis=1)):
             others = family[run]
-            gaps = (self._draws[run] - self._draws[others]) / units[run, others, None]
+            gaps = self._draws[run] - self._draws[others]
+            gaps *= per_error[run, others]
             np.maximum(largest, gaps.max(axis=0), out=largest)
         return float(np.quantile(largest, confidence))

@@ -118,23 +118,30 @@ def half_sample_interval(
     known, support = halves[~np.isnan(halves)], [count for count in support if count]
     if known.size < 2 or known.size * 2 < halves.size:
         return None
-    value, excess = sample.value, float(known.mean()) - sample.value
+    value, biases = sample.value, small_sample_bias(sample.value, known)
     variance = MORE_SPREAD**2 * float(known.var(ddof=1))
     trials = max(1.0, value * (1 - value) / variance) if variance > 0 else math.inf
     pairs = known.size / 2  # of which one half tells all, and the spread is known as by so many
     freedom = 1 / (1 / freedom_of(sample, support) + 1 / pairs)
     quantile = student_quantile((1 + confidence) / 2, max(1.0, freedom))
     ends = []
-    for bias in sorted((excess, MOST_BIAS * excess), reverse=True):
+    for bias in reversed(biases):
         centre = min(max(value - bias, 0.0), 1.0)
         ends.append(wilson(centre, trials, quantile) if variance > 0 else (centre, centre))
     unseen = _unseen(sum(support) or sample.units, confidence)
     low = min(ends[0][0], value * (1 - unseen))
     high = max(ends[1][1], value + (1 - value) * unseen)
-    way = "too high" if excess > 0 else "off"
+    way = "too high" if biases[0] > 0 else "off"
     return ConfidenceInterval(
         low, high, "half-samples", _why_rough(value - low, support, unit, way)
     )
+
+
+def small_sample_bias(value: float, halves: Floats) -> tuple[float, float]:
+    """Return the least and the most that a value may be too high by, from its half-samples."""
+    excess = float(np.nanmean(halves)) - value
+    least, most = sorted((excess, MOST_BIAS * excess))
+    return least, most
 
 
 def freedom_of(sample: Sample, support: Sequence[int]) -> float:

@@ -36,7 +36,7 @@ class LabelSupport:
 
     Args:
         few: those that fewer than :data:`FEW` units show, as key=value.
-        counts: how many units show each label.
+        counts: how many units show each; a label that none shows enters where predictions have it.
         supported: the metric of each of the others, where the metric is the mean of its labels
             and some are among the few; empty otherwise.
     """
@@ -74,16 +74,12 @@ class LabelSupport:
         defined = dict(zip(names, ~np.isnan(values[1:]), strict=False))
         entering = [name for name in names if shown.get(name) or defined.get(name)]
         few = [name for name in entering if shown.get(name, 0) < FEW]
-        supported = [
-            each
-            for name, each in zip(names, parts, strict=False)
-            if name in entering and name not in few
-        ]
-        return cls(
-            tuple(map("=".join, few)),
-            tuple(shown.get(name, 0) for name in entering),
-            tuple(supported) if few and _is_mean(values[0], values[1:]) else (),
-        )
+        enough = {name for name in entering if name not in few}
+        is_mean = bool(few) and _is_mean(values[0], values[1:])
+        supported = [each for name, each in zip(names, parts, strict=False) if name in enough]
+        texts = tuple(map("=".join, few))
+        counts = tuple(shown.get(name, 0) for name in entering)
+        return cls(texts, counts, tuple(supported) if is_mean else ())
 
 
 def why_rough(

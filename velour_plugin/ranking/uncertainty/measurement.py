@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.evaluator import IntervalMethod, MetricKey
-from velour_plugin.ranking.uncertainty.half_samples import half_sample_interval
+from velour_plugin.ranking.uncertainty.half_samples import half_sample_interval, small_sample_bias
 from velour_plugin.ranking.uncertainty.intervals import (
     Bounds,
     ConfidenceInterval,
@@ -39,10 +39,10 @@ class Measurement:
             the value is a share of datums.
         further: values of further metrics, by name.
         left_out: ``(blocks,)`` values without each block of units in turn; NaN where undefined.
-        units: how many units resamples draw.
-        method: by which the metric has its interval, where it is no share of datums.
         halves: ``(count,)`` values of half-samples of the units, where the method takes them.
-        support: how many units show each label that the metric is about.
+        units: how many units resamples draw.
+        support: how many units show each label of the metric.
+        method: by which the metric has its interval, where it is no share of datums.
         supported: the same over the labels that are not rare; ``None`` where all are, none is, or
             the metric is no mean of its labels.
     """
@@ -56,10 +56,10 @@ class Measurement:
     outcomes: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
     further: Mapping[str, float | None] = field(default_factory=dict)
     left_out: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    units: int = 0
-    method: IntervalMethod = "BCa"
     halves: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    units: int = 0
     support: tuple[int, ...] = ()
+    method: IntervalMethod = "BCa"
     supported: Measurement | None = None
 
     @property
@@ -69,6 +69,13 @@ class Measurement:
             return None
         right, tried = self.outcomes
         return int(right.sum()), int(tried.sum())
+
+    @property
+    def bias(self) -> tuple[float, float]:
+        """The least and the most that the value is too high by, as its sample is small."""
+        if self.value is None or self.method != "half-samples" or np.isnan(self.halves).all():
+            return 0.0, 0.0
+        return small_sample_bias(self.value, self.halves)
 
     def interval(self, confidence: float, bounds: Bounds) -> ConfidenceInterval | None:
         """Compute the interval: Wilson's of a share, else the metric's; ``None`` if undefined."""
@@ -89,7 +96,8 @@ class Measurement:
         sample = Sample(value, self.replicates, self.left_out, self.units, bounds)
         unit = "datums" if self.units == self.datums else "groups"
         if self.method == "half-samples":
-            return half_sample_interval(sample, self.halves, self.support, confidence, unit)
+            shown = [count for count in self.support if count]
+            return half_sample_interval(sample, self.halves, shown, confidence, unit)
         interval = interval_of(sample, self.method, confidence)
         if interval is None or not self.rare:
             return interval
@@ -106,7 +114,7 @@ class Draws:
         observed: ``(metrics,)``.
         replicates: ``(resamples, metrics)``.
         left_out: ``(blocks, metrics)``.
-        halves: ``(half-samples, metrics)``.
+        halves: ``(count, metrics)`` of half-samples.
         units: that were drawn.
     """
 
@@ -126,9 +134,9 @@ class Draws:
             UNDEFINED if np.isnan(value) else None,
             labels=len(columns),
             left_out=_means(self.left_out[:, columns]),
+            halves=_means(self.halves[:, columns]),
             units=self.units.count,
             method=method,
-            halves=_means(self.halves[:, columns]),
         )
 
     def of_labels(
@@ -137,8 +145,8 @@ class Draws:
         """Return the mean of the supported labels; ``None`` if there are none."""
         if not support.supported:
             return None
-        measured = self.measurement([columns.index(key) for key in support.supported], method)
-        return replace(measured, support=tuple(n for n in support.counts if n >= FEW))
+        mean = self.measurement([columns.index(key) for key in support.supported], method)
+        return replace(mean, support=tuple(count for count in support.counts if count >= FEW))
 
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from velour_plugin.ranking.uncertainty import statistics
 from velour_plugin.ranking.uncertainty.best_set import best_set
 from velour_plugin.ranking.uncertainty.differences import Differences
 from velour_plugin.ranking.uncertainty.intervals import ConfidenceInterval
 from velour_plugin.ranking.uncertainty.measurement import Measurement
 from velour_plugin.ranking.uncertainty.rank_sets import rank_sets
+from velour_plugin.ranking.uncertainty.selection_bias import LEAST, Corrected, after_selection
+from velour_plugin.ranking.uncertainty.shrinkage import best_probabilities
 
 
 class Uncertainty:
@@ -22,7 +23,6 @@ class Uncertainty:
         bounds: the lowest and highest value that the metric can have.
         lower_is_better: whether small values come first.
         confidence: of intervals, and of all ranks and the set of the best at once, in (0, 1).
-        units: how many datums, or groups of them, the resamples draw.
     """
 
     def __init__(
@@ -31,7 +31,6 @@ class Uncertainty:
         bounds: tuple[float | None, float | None],
         lower_is_better: bool,
         confidence: float,
-        units: int,
     ) -> None:
         self.measured, self.confidence, self.bounds = measured, confidence, bounds
         self.known = [row for row, each in enumerate(measured) if _is_known(each)]
@@ -40,15 +39,15 @@ class Uncertainty:
         if self.drawn:
             replicates = np.stack([measured[row].replicates for row in self.known])
             values = np.array([measured[row].value for row in self.known], np.float64)
-            scores = statistics.recentred(values, replicates)
-            self.chances = statistics.best_probabilities(
-                statistics.rank_replicates(scores, lower_is_better)
+            self.sign = -1.0 if lower_is_better else 1.0
+            self.differences = Differences.of_replicates(
+                self.sign * values,
+                replicates,
+                min(*drawn, *(measured[row].units for row in self.known)),
             )
-            differences = Differences.of_replicates(
-                -values if lower_is_better else values, replicates, min(units, *drawn)
-            )
-            self.ranks = rank_sets(differences, confidence)
-            self.best = best_set(differences, confidence)
+            self.ranks = rank_sets(self.differences, confidence)
+            self.best = best_set(self.differences, confidence)
+            self.chances = best_probabilities(self.differences)
 
     def interval(self, row: int) -> ConfidenceInterval | None:
         """Return the confidence interval of a row; ``None`` without replicates."""
@@ -68,12 +67,37 @@ class Uncertainty:
         return int(best), int(worst) + unclear
 
     def p_best(self, row: int) -> float | None:
-        """Return the share of resamples in which a row is best; ``None`` without replicates."""
+        """Return the probability that a row is truly best; ``None`` without replicates."""
         return float(self.chances[self.known.index(row)]) if self._is_drawn(row) else None
 
     def tied_with_best(self, row: int) -> bool | None:
         """Whether a row is in the model confidence set; ``None`` without replicates."""
         return bool(self.best[self.known.index(row)]) if self._is_drawn(row) else None
+
+    def after_selection(self, row: int) -> Corrected | None:
+        """Return the value of a row that was chosen for its value, corrected for that.
+
+        Also for the bias that values have on few datums, as far as it is known.
+
+        Returns:
+            ``None`` without replicates, or where fewer than :data:`LEAST` rows have them.
+        """
+        if not self._is_drawn(row) or len(self.known) < LEAST:
+            return None
+        chosen = after_selection(self.differences, self.known.index(row), self.confidence)
+        ends = sorted((self.sign * chosen.low, self.sign * chosen.high))
+        least, most = np.mean([self.measured[known].bias for known in self.known], axis=0)
+        value, low, high = (
+            self.sign * chosen.value - (least + most) / 2,
+            ends[0] - most,
+            ends[1] - least,
+        )
+        return Corrected(*(self._bounded(float(each)) for each in (value, low, high)))
+
+    def _bounded(self, value: float) -> float:
+        lowest, highest = self.bounds
+        value = value if lowest is None else max(value, lowest)
+        return value if highest is None else min(value, highest)
 
     def _is_drawn(self, row: int) -> bool:
         return self.drawn and row in self.known

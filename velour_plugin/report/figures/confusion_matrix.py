@@ -20,7 +20,7 @@ class ConfusionMatrix:
     Args:
         rows: true labels, and the background where the task has one.
         columns: predicted labels, and at last those missed or not predicted.
-        counts: ``(rows, columns)`` objects, datums or pixels.
+        counts: ``(rows, columns)`` objects, datums or pixels; of sets of labels, shares of datums.
         shares: ``(rows, columns)`` each count divided by all of its row's.
         examples: uids of datums with such an error, by (row, column).
         labels: how many labels there are in all, shown or not.
@@ -38,7 +38,8 @@ class ConfusionMatrix:
 
 def confusion_matrix(findings: Findings) -> ConfusionMatrix | None:
     """Read the confusion matrix of the first label key; ``None`` where there is none."""
-    metric = findings.overall("confusion_matrix")
+    names = ("confusion_matrix", "soft_confusion_matrix")
+    metric = next(filter(None, map(findings.overall, names)), None)
     matrix = metric and metric.value.get("counts", metric.value.get("matrix"))
     counts = np.array(matrix or [], float)
     if metric is None or not counts.any():
@@ -71,7 +72,7 @@ def confusion(findings: Findings) -> Spec | None:
     matrix = confusion_matrix(findings)
     if matrix is None:
         return None
-    counts = matrix.counts.astype(int).tolist()
+    counts = _shown(matrix.counts)
     heat = {
         "type": "heatmap", "z": table(matrix.shares), "customdata": counts,
         "x": list(matrix.columns), "y": list(matrix.rows),
@@ -90,6 +91,14 @@ def confusion(findings: Findings) -> Spec | None:
     return spec
 
 
+def _shown(counts: NDArray[np.float64]) -> list[list[float]]:
+    """Whole numbers, or shares of datums to one decimal."""
+    shown: list[list[float]] = (
+        counts.astype(int) if (counts == counts.astype(int)).all() else counts.round(1)
+    ).tolist()
+    return shown
+
+
 def _examples(value: Mapping[str, Any]) -> dict[tuple[int, int], list[str]]:
     """Uids by (row, column) of the whole matrix: evaluators list errors with their datums.
 
@@ -104,7 +113,8 @@ def _examples(value: Mapping[str, Any]) -> dict[tuple[int, int], list[str]]:
         cell = index.get(error["truth"], last), index.get(error["predicted"], last)
         datums = error.get("examples", error.get("datums", ()))
         uids = [item if isinstance(item, str) else item["datum"] for item in datums]
-        examples[cell] = list(dict.fromkeys(uids))
+        if uids:
+            examples[cell] = list(dict.fromkeys(uids))
     return examples
 
 

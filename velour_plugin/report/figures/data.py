@@ -30,4 +30,5 @@ def slices(findings: Findings) -> Spec | None:
     names = distinct([f"{part.by}: {part.name} ({part.datums})" for part in shown])
     values = [part.value for part in shown]
     whole = findings.evaluation[findings.metric]
-    return bars(f"{findings.metric} by slice", names, values, findings.metric, whole)
+    ends = [part.ends for part in shown]
+    return bars(f"{findings.metric} by slice", names, values, findings.metric, whole, ends)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,9 +36,23 @@ def reliability(findings: Findings) -> Spec | None:
         {"type": "scatter", "mode": "lines+markers", "name": "accuracy",
          "x": rounded([bins["confidence"][index] for index in filled]),
          "y": rounded([bins["accuracy"][index] for index in filled]),
-         "line": {"color": COLOURS[0], "width": 2}},
+         "line": {"color": COLOURS[0], "width": 2}, **_bands(findings, bins, filled)},
     ]  # fmt: skip
     return spec_of("Reliability diagram: accuracy by score", data, "score", "share", unit=True)
+
+
+def _bands(findings: Findings, bins: Mapping[str, Any], filled: Sequence[int]) -> Spec:
+    """Error bars of the accuracies, which hold all together; none in older evaluations."""
+    metric = findings.overall("reliability_bands")
+    if metric is None:
+        return {}
+    accuracy = np.array([bins["accuracy"][index] for index in filled])
+    low, high = (
+        np.array([metric.value[side][index] for index in filled]) for side in ("low", "high")
+    )
+    arms = {"array": rounded(high - accuracy), "arrayminus": rounded(accuracy - low)}
+    name = f"accuracy, {metric.value['confidence']:.0%} of all bars together"
+    return {"name": name, "error_y": {"type": "data", "symmetric": False, **arms}}
 
 
 def scores(findings: Findings) -> Spec | None:

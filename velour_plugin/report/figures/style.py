@@ -41,12 +41,17 @@ def bars(
     values: Sequence[float | None],
     metric: str,
     whole: float | None,
+    ends: Sequence[tuple[float, float] | None] = (),
 ) -> Spec:
-    """Make a figure of horizontal bars, the first on top, and a dashed line at ``whole``."""
+    """Make a figure of horizontal bars, the first on top, and a dashed line at ``whole``.
+
+    Bars have error bars where ``ends`` of their intervals are known.
+    """
     bars = {
         "type": "bar", "orientation": "h", "marker": {"color": COLOURS[0]}, "y": list(names),
         "x": rounded(values), "text": ["" if v is None else f"{v:.3f}" for v in values],
-        "textposition": "auto", "hovertemplate": "%{y}: %{x}<extra></extra>",
+        "textposition": "inside", "insidetextanchor": "start",
+        "hovertemplate": "%{y}: %{x}<extra></extra>", **_error_bars(values, ends),
     }  # fmt: skip
     spec = spec_of(title, [bars], metric, "")
     spec["layout"]["yaxis"] |= {"autorange": "reversed", "type": "category"}
@@ -63,6 +68,19 @@ def bars(
              "text": f"all data {whole:.3f}", "font": {"color": WRONG, "size": 11}}
         ]  # fmt: skip
     return spec
+
+
+def _error_bars(values: Sequence[float | None], ends: Sequence[tuple[float, float] | None]) -> Spec:
+    """How far intervals reach to both sides of values; nothing where there are none."""
+    if not any(ends):
+        return {}
+    spans = [
+        (0.0, 0.0) if value is None or span is None else (span[1] - value, value - span[0])
+        for value, span in zip(values, ends, strict=True)
+    ]
+    up, down = (rounded(side) for side in zip(*spans, strict=True))
+    bars = {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": INK}
+    return {"error_x": bars}
 
 
 def diagonal() -> Spec:

@@ -155,14 +155,14 @@ class ConfusionCells:
     Args:
         truth: ``(cells,)`` true label.
         predicted: ``(cells,)`` label decided for, or :data:`MISSING`.
-        count: ``(cells,)`` weight of the datums in it, > 0.
+        count: ``(cells,)`` weight of the datums in it, or of their shares, > 0.
         example_cell: ``(examples,)`` index of a cell, never falling.
         example: ``(examples,)`` index of a datum in it, rising within a cell.
     """
 
     truth: NDArray[np.int64]
     predicted: NDArray[np.int64]
-    count: NDArray[np.int64]
+    count: NDArray[np.int64] | NDArray[np.float64]
     example_cell: NDArray[np.intp]
     example: NDArray[np.intp]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from velour_integrations.mlflow.registry.trial import Trial
 from velour_integrations.mlflow.registry.versions import ModelVersion
 from velour_plugin import Leaderboard
 from velour_plugin.errors import InvalidInput
@@ -56,15 +57,17 @@ class Contest:
         rows = zip(self.board, self.versions, strict=True)
         return next((row for row, version in rows if version == self.holder), None)
 
-    def p(self, between: Callable[[LeaderboardRow, LeaderboardRow], float | None]) -> float | None:
-        """Adjust the p-value of the winner's lead for all challengers; ``None`` without a lead."""
-        if self.held is None or self.held.value is None or self.winner == self.holder:
-            return None
-        p = between(self.held, self.board[0])
-        challengers = sum(row.value is not None for row in self.board) - 1
-        return None if p is None else min(1.0, p * challengers)
+    @property
+    def challengers(self) -> int:
+        """How many versions beside the holder's have a value: each had the chance to lead."""
+        return sum(row.value is not None for row in self.board) - 1
 
-    def doubt(self, p: float | None, of_label: bool) -> str | None:
+    @property
+    def is_open(self) -> bool:
+        """Whether a version leads the one that has the alias, on the board."""
+        return self.held is not None and self.held.value is not None and self.winner != self.holder
+
+    def doubt(self, trial: Trial | None) -> str | None:
         """Say why the alias should stay where it is; ``None`` when nothing is against moving."""
         holder, held, board = self.holder, self.held, self.board
         if holder is None:
@@ -76,11 +79,12 @@ class Contest:
             return f"{holder.name} was not evaluated on these data ({again})"
         if held.value is None:
             return f"{board.metric} of {holder.name} is undefined ({held.reason})"
-        level = 1 - board.confidence
-        if (held.tied_with_best is False) if of_label else (p is not None and p <= level):
+        if trial is not None and trial.is_passed:
             return None
-        p_text = "" if p is None else f": p is {p:.4f}, and {level:.4g} or less would do"
-        return f"the lead of {self.winner.name} by {self.lead:.4f} may be chance{p_text}"
+        lead = f"the lead of {self.winner.name} by {self.lead:.4f}"
+        margin = None if trial is None else trial.lead.min_lead
+        doubt = "may be chance" if margin is None else f"is not shown to be more than {margin:g}"
+        return f"{lead} {doubt}" + ("" if trial is None else f": {trial.evidence}")
 
     @property
     def lead(self) -> float:
@@ -89,7 +93,7 @@ class Contest:
         return abs((self.board[0].value or 0.0) - (self.held.value or 0.0))
 
     def sentence(
-        self, alias: str, p: float | None, doubt: str | None, moves: bool, dry_run: bool
+        self, alias: str, trial: Trial | None, doubt: str | None, moves: bool, dry_run: bool
     ) -> str:
         """Say what becomes of the alias, and why."""
         if self.holder is None:
@@ -98,7 +102,7 @@ class Contest:
         if not moves:
             way_out = "" if self.winner == self.holder else " --force moves it all the same."
             return f"{alias} stays with {self.holder.name}: {doubt}.{way_out}"
-        p_text = "" if p is None else f", p {p:.4f}"
+        p_text = "" if trial is None else f", p {trial.p:.4f}"
         why = f" by force: {doubt}" if doubt else f": it leads by {self.lead:.4f}{p_text}"
         moved = "would move" if dry_run else "moves"
         return f"{alias} {moved} from {self.holder.name} to {self.winner.name}{why}."

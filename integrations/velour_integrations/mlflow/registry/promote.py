@@ -2,7 +2,8 @@
 
 The versions of one registered model are ranked by their evaluations, and the best
 is compared, datum by datum, with the one that has the alias. The best of several challengers
-has had as many chances: its p is multiplied by their number (Bonferroni).
+has had as many chances: its p is multiplied by their number (Bonferroni). Who looks every day has
+as many chances, too: looks share one probability of error, and tags remember what they spent.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from typing import Any
 import mlflow
 
 import velour_plugin as velour
+from velour_integrations.mlflow.registry import looks
 from velour_integrations.mlflow.registry.contest import Contest
+from velour_integrations.mlflow.registry.looks import Lead
+from velour_integrations.mlflow.registry.trial import hold_trial
 from velour_integrations.mlflow.registry.versions import (
     ModelVersion,
     evaluations_of_version,
@@ -24,7 +28,7 @@ from velour_integrations.mlflow.registry.versions import (
 from velour_integrations.mlflow.runs.states import trackers
 from velour_plugin import Leaderboard, Store
 from velour_plugin.errors import InvalidInput, NotFound
-from velour_plugin.plugin import LeaderboardRow, Where, opened, refresh_runs
+from velour_plugin.plugin import Where, opened, refresh_runs
 
 TAG = "velour.promotion."
 """Prefix of the tag with the reason of a promotion; the alias follows."""
@@ -40,6 +44,9 @@ class Promotion:
         winner: number of the version that comes first.
         holder: number of the version that had the alias; ``None`` when none had it.
         p: two-sided, of the winner's lead; ``None`` where there is none to tell.
+        level: up to which p is no chance at this look; ``None`` without p.
+        look: how many looks at this lead there were, with this one; ``None`` without p.
+        min_lead: by how much it had to lead; ``None`` for no margin.
         moved: whether the alias is the winner's now and was not before.
         forced: whether it moves although the lead may be chance.
         reason: why, in a sentence.
@@ -51,6 +58,9 @@ class Promotion:
     winner: int
     holder: int | None
     p: float | None
+    level: float | None
+    look: int | None
+    min_lead: float | None
     moved: bool
     forced: bool
     reason: str
@@ -76,6 +86,7 @@ def promote(
     force: bool = False,
     dry_run: bool = False,
     groups: str | Sequence[str] | None = None,
+    min_lead: float | None = None,
     confidence: float = 0.95,
     permutations: int = 1000,
     seed: int = 0,
@@ -86,6 +97,11 @@ def promote(
     If no version has the alias, the best version gets it without a test. If the holder was not
     evaluated on these data, or its metric is undefined, the alias stays, but for ``force``.
 
+    The same may be asked again and again while the data grow: the probability that the alias ever
+    moves to a version that is not better is at most 1 less the confidence, over all looks until it
+    moves (see :mod:`velour_plugin.ranking.comparing.spending`). What looks spent is remembered in
+    tags of the registered model; looks at the same evaluations, and dry runs, spend nothing.
+
     Versions take part by their newest evaluation on the newest version of the dataset that any
     of them was evaluated on. The version that gets the alias gets a tag with the reason.
 
@@ -95,12 +111,13 @@ def promote(
         metric: to rank by.
         dataset: name of the dataset.
         where: only these datums count.
-        label: a class, for a metric of labels; the paired interval shows whether it leads.
+        label: a class, for a metric of labels.
         force: move the alias even when the lead may be chance; the tag says so.
         dry_run: only say what would be done.
         groups: a property whose values tell which datums belong together, as the frames of a
             video; ``None`` as the dataset declares (see :func:`velour_plugin.rank`).
-        confidence: the lead is no chance when p is at most 1 less this.
+        min_lead: a margin >= 0: the alias moves only if the lead is shown to be larger.
+        confidence: the lead is no chance when p is at most 1 less this, at the first look.
         permutations: of the comparison.
         seed: of the ranking and the comparison.
         store: an open store or its URL; ``None`` for the default store.
@@ -109,8 +126,10 @@ def promote(
         UnknownName: there is no such model, dataset, metric, label or property.
         NotFound: no version was evaluated on the dataset.
         NotComparable: the versions were evaluated on different data or with different parameters.
-        InvalidInput: no version has a value, or MLflow takes no such alias.
+        InvalidInput: no version has a value, MLflow takes no such alias or tag, or the margin is
+            below 0.
     """
+    velour.CompareQuery(baseline=model, candidate=model, min_lead=min_lead)  # or refuses a margin
     known = versions(model)
     holder = next((version for version in known if alias in version.aliases), None)
     with opened(store) as reader:
@@ -122,30 +141,39 @@ def promote(
             groups=groups, confidence=confidence, seed=seed, store=reader,
         )  # fmt: skip
         contest = Contest.of(board, candidates, holder, notes)
-
-        def p_between(first: LeaderboardRow, second: LeaderboardRow) -> float | None:
+        trial = None
+        if holder is not None and contest.held is not None and contest.is_open:
+            pair = (contest.held.evaluation_id, board[0].evaluation_id)
             comparison = velour.compare(
-                first.evaluation_id, second.evaluation_id, metric=metric, where=where,
-                dataset=dataset, groups=groups, permutations=permutations, seed=seed, store=reader,
+                *pair, metric=metric, where=where, label=label, dataset=dataset, groups=groups,
+                min_lead=min_lead, confidence=confidence, permutations=permutations, seed=seed,
+                store=reader,
             )  # fmt: skip
-            return comparison[0].p
-
-        p = contest.p(p_between) if label is None else None
-    doubt = contest.doubt(p, label is not None)
+            lead = Lead(
+                model, alias, holder.number, contest.winner.number, board.metric, board.label,
+                board.dataset, board.where, board.groups, min_lead, confidence,
+            )  # fmt: skip
+            trial = hold_trial(lead, pair, comparison, contest.challengers, reader)
+    doubt = contest.doubt(trial)
     moves = contest.winner != holder and (doubt is None or force)
     promotion = Promotion(
         model,
         alias,
         contest.winner.number,
         None if holder is None else holder.number,
-        p,
+        None if trial is None else trial.p,
+        None if trial is None else trial.level,
+        None if trial is None else trial.look,
+        min_lead,
         moves and not dry_run,
         moves and doubt is not None,
-        contest.sentence(alias, p, doubt, moves, dry_run),
+        contest.sentence(alias, trial, doubt, moves, dry_run),
         contest.board,
     )
     if promotion.moved:
         _move(promotion)
+    elif trial is not None and not dry_run:
+        looks.remember(trial.lead, trial.history)
     return promotion
 
 
@@ -186,6 +214,9 @@ def _move(promotion: Promotion) -> None:
         "where": board.where,
         "groups": list(board.groups),
         "p": promotion.p,
+        "level": promotion.level,
+        "look": promotion.look,
+        "min_lead": promotion.min_lead,
         "from": promotion.holder,
         "forced": promotion.forced,
         "reason": promotion.reason,
@@ -195,6 +226,7 @@ def _move(promotion: Promotion) -> None:
         client.set_registered_model_alias(promotion.model, promotion.alias, number)
     except mlflow.MlflowException as error:
         raise InvalidInput(f"alias {promotion.alias!r}: {error.message}") from error
+    looks.forget(promotion.model, promotion.alias)
     client.set_model_version_tag(
         promotion.model, number, f"{TAG}{promotion.alias}", json.dumps(record)
     )

@@ -19,6 +19,8 @@ KEYS = {
     "left out",
     "images": "the folder of the images, to draw the worst; when left out they are sought in the "
     "working directory and near the files that the dataset was read from",
+    "intervals": "False leaves out confidence intervals, in report, note and metrics such as "
+    "mAP_low and mAP_high",
     "report": "False leaves out report, tables, curves, images, note and saved view",
 }
 """Keys of ``evaluator_config``, and what each means."""
@@ -36,6 +38,7 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         "a folder that exists",
         lambda value: isinstance(value, (str, Path)) and Path(value).is_dir(),
     ),
+    "intervals": ("True or False", lambda value: isinstance(value, bool)),
     "report": ("True or False", lambda value: isinstance(value, bool)),
 }
 """What each value has to be, in words and as a test."""
@@ -50,6 +53,7 @@ class DisplayOptions:
         classes: for how many labels numbers are logged.
         images: the folder of the images.
         report: whether anything but numbers is shown.
+        intervals: whether confidence intervals are computed.
         prefix: of the names of metrics.
     """
 
@@ -58,6 +62,7 @@ class DisplayOptions:
     images: Path | None = None
     report: bool = True
     prefix: str = ""
+    intervals: bool = True
 
     @classmethod
     def of(cls, config: Mapping[str, Any], dataset: Dataset) -> DisplayOptions:
@@ -77,4 +82,5 @@ class DisplayOptions:
             None if images is None else Path(images),
             config.get("report", True),
             config.get("metric_prefix", ""),
+            config.get("intervals", True),
         )

@@ -14,6 +14,8 @@ from velour_plugin.plugin import Findings
 
 _FORBIDDEN = re.compile(r"[^\w.\- :/]")
 _LONGEST = 250
+SIDES = ("low", "high")
+"""Of a confidence interval, as they end the names of metrics."""
 
 
 def mlflow_name(name: str) -> str:
@@ -50,6 +52,19 @@ def below(section: str, names: Iterable[str]) -> list[str]:
     return unique
 
 
+def interval_metrics(findings: Findings) -> dict[str, float | None]:
+    """Return the ends of headline metrics' intervals, ``mAP_low`` and ``mAP_high``.
+
+    A rough interval is left out: a number alone cannot say that it is rough.
+    """
+    return {
+        f"{mlflow_name(name)}_{side}": end
+        for name, interval in findings.intervals.items()
+        if interval.rough is None
+        for side, end in zip(SIDES, interval.ends, strict=True)
+    }
+
+
 def class_metrics(findings: Findings, most: int) -> dict[str, float | None]:
     """Return the first metric of the labels that most datums show, by name for MLflow."""
     metric, shown = findings.label_metric, findings.labels[:most]
@@ -73,6 +88,7 @@ def slice_metrics(findings: Findings) -> dict[str, float | None]:
 def is_ours(name: str, findings: Findings) -> bool:
     """Whether a metric of a run is one that an evaluation of this task logs."""
     headline = {mlflow_name(metric) for metric in findings.evaluation.headline}
+    headline |= {f"{metric}_{side}" for metric in headline for side in SIDES}
     about = {f"{part(findings.metric)}_by_", f"{part(findings.label_metric or '')}_by_class/"}
     return name in headline or ("_by_" in name and name.startswith(tuple(about)))
 

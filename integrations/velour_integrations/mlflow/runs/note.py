@@ -49,7 +49,7 @@ def run_note(findings: Findings, run: EvaluatedRun, files: Iterable[str], view: 
     known = [(name, value) for name, value in evaluation.headline.items() if value is not None]
     numbers = ", ".join(_number(name, value, findings) for name, value in known[:_SHOWN])
     if findings.intervals:
-        numbers += " (95 % confidence intervals)"
+        numbers += f" (95 % confidence intervals from {findings.resamples:,} resamples)"
     page = f"#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts"
     links = [f"[{_TITLES[name]}]({page}/{name}{TRAINING})" for name in files if name in _TITLES]
     links += [f"[all runs compared]({view})"] if view else []
@@ -65,8 +65,9 @@ def run_note(findings: Findings, run: EvaluatedRun, files: Iterable[str], view: 
 
 
 def _number(name: str, value: float, findings: Findings) -> str:
-    interval = interval_text(findings.intervals.get(name))
-    return f"{name} **{value:.4f}**" + ("" if interval is None else f" [{interval}]")
+    interval = findings.intervals.get(name)
+    text = "" if interval is None else f" [{interval_text(interval.ends, interval.rough)}]"
+    return f"{name} **{value:.4f}**{text}"
 
 
 def _plain(text: str) -> str:

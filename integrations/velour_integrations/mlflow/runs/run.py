@@ -20,6 +20,7 @@ from velour_integrations.mlflow.runs.display_options import DisplayOptions
 from velour_integrations.mlflow.runs.names import (
     class_metrics,
     defined,
+    interval_metrics,
     mlflow_name,
     slice_metrics,
 )
@@ -107,7 +108,7 @@ def look(evaluation: Evaluation, dataset: Dataset, options: DisplayOptions | Non
     """
     options, findings = options or DisplayOptions(), None
     with decorating("everything but the headline"):
-        findings = find(evaluation, dataset, options.slices)
+        findings = find(evaluation, dataset, options.slices, options.intervals)
     return Look(options, findings)
 
 
@@ -124,7 +125,7 @@ def with_leaderboard(seen: Look, evaluation: Evaluation, store: Store) -> Look:
         return seen
     leaderboard = None
     with decorating("the other models in the report"):
-        leaderboard = leaderboard_beside(evaluation, store)
+        leaderboard = leaderboard_beside(evaluation, store, seen.options.intervals)
     return replace(seen, findings=replace(findings, leaderboard=leaderboard))
 
 
@@ -133,10 +134,11 @@ def mlflow_metrics(evaluation: Evaluation, seen: Look | None = None) -> dict[str
 
     Args:
         evaluation: whose headline it is.
-        seen: numbers about labels and slices, to join the headline.
+        seen: intervals, and numbers about labels and slices, to join the headline.
     """
     metrics = {mlflow_name(name): value for name, value in evaluation.headline.items()}
     if seen is not None and seen.findings is not None:
+        metrics |= interval_metrics(seen.findings)
         metrics |= class_metrics(seen.findings, seen.options.classes)
         metrics |= slice_metrics(seen.findings)
     return defined(metrics)

@@ -17,6 +17,7 @@ from velour_integrations.mlflow.runs.histories import curves, log_histories
 from velour_integrations.mlflow.runs.names import (
     class_metrics,
     defined,
+    interval_metrics,
     is_ours,
     mlflow_name,
     slice_metrics,
@@ -30,6 +31,9 @@ from velour_plugin.plugin import COLOURS, Findings
 SHOWN = "velour.shown"
 """Tag of a run: the evaluation that its report shows; a run without it has none of ours."""
 
+RESAMPLES = "velour.resamples"
+"""Tag of a run: from how many resamples the intervals in its report are."""
+
 MODEL_COLOURS = "velour.colours"
 """Tag of an experiment: which model has which colour."""
 
@@ -41,7 +45,7 @@ def describe(run: Run, findings: Findings, shown: Shown, options: DisplayOptions
     """Log tags and curves on a run, and set metrics of an earlier evaluation to NaN.
 
     Curves are logged with the first report only. Without ``options.report``, a run that has no
-    report stays as it is.
+    report is told from how many resamples the intervals are, and nothing else.
 
     Args:
         run: as fetched before this evaluation was logged.
@@ -50,12 +54,15 @@ def describe(run: Run, findings: Findings, shown: Shown, options: DisplayOptions
         options: what the caller wants to see.
     """
     before, evaluation = run.data.tags.get(SHOWN), findings.evaluation
+    new_tags = {RESAMPLES: str(findings.resamples)} if findings.resamples else {}
     if not options.report and before is None:
+        log_histories(run.info.run_id, {}, new_tags, [])
         return
     logged = _logged(findings, options, shown.images > 0)
-    now = {*logged.headline, *logged.labels, *logged.slices}
+    ends = {options.prefix + name for name in interval_metrics(findings)}
+    now = {*logged.headline, *logged.labels, *logged.slices, *ends}
     gone = outdated_metrics(run, _ours(run, findings, options), now) if before else []
-    new_tags = {SHOWN: evaluation.id, TABLES_TAG: _tables_tag(run, shown)}
+    new_tags |= {SHOWN: evaluation.id, TABLES_TAG: _tables_tag(run, shown)}
     if options.report:
         new_tags |= _tags(run, findings, shown, logged)
     if before not in (None, evaluation.id):

@@ -171,7 +171,7 @@ def find_versions(connection: Connection, name: str) -> list[Version]:
 def version_of(row: Sequence[Any]) -> Version:
     """Make a version of a row of the columns :data:`VERSION`."""
     *values, groups = row
-    return Version(*values, tuple(groups or ()))
+    return replace(Version(*values), groups=tuple(groups or ()))
 
 
 def dataset_names(connection: Connection) -> list[str]:

@@ -21,7 +21,15 @@ from velour_plugin.cli.options import (
 @click.option("--by", multiple=True, metavar="CUT", help="Compare slices as well; repeatable.")
 @click.option("--dataset", metavar="NAME", help="On which both were evaluated.")
 @groups_option
-@click.option("--permutations", default=200, show_default=True, help="For p-values; 0 for none.")
+@click.option("--no-worse", type=float, metavar="MARGIN", help="Is SECOND no worse than by this?")
+@click.option("--min-lead", type=float, metavar="MARGIN", help="Is it better by more than this?")
+@click.option("--confidence", default=0.95, show_default=True, help="Of intervals and margins.")
+@click.option(
+    "--permutations",
+    default=1000,
+    show_default=True,
+    help="For p-values, at most: fewer where p is clear; 0 for no p and no intervals.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of the permutations.")
 @click.option("--label", metavar="[KEY=]VALUE", help="Of this class, with a metric like AP.")
 @where_option
@@ -34,6 +42,9 @@ def compare(
     by: tuple[str, ...],
     dataset: str | None,
     groups: tuple[str, ...],
+    no_worse: float | None,
+    min_lead: float | None,
+    confidence: float,
     permutations: int,
     seed: int,
     label: str | None,
@@ -57,6 +68,9 @@ def compare(
         by=by,
         dataset=dataset,
         groups=groups or None,
+        no_worse=no_worse,
+        min_lead=min_lead,
+        confidence=confidence,
         permutations=permutations,
         seed=seed,
         store=store,

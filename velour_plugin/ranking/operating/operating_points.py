@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_plugin.ranking.uncertainty.intervals import student_quantile
 from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.statistics import wilson_interval
 
@@ -121,11 +122,11 @@ def choose(
 ) -> ChosenThreshold | str:
     """Choose the threshold that reaches a goal, and estimate what it will do on other data.
 
-    Coverage of 95 % intervals, over 18 worlds whose truth is known (binary and detection, rare
-    and common, ties, groups, dips and plateaus of precision, scores that say nothing), 100 and
-    400 datums: .96 to 1.00 for precision where it is the goal; a Wilson interval of the value
-    as measured has .84 to .99, the basic bootstrap around it .30 to .97, a value by halves alone
-    .69 to 1.00.
+    In 15 worlds whose truth is known (binary and detection, rare and common, ties, clusters,
+    dips and plateaus of precision, scores that say nothing), for precisions of 0.7 and 0.9 of
+    100 and 400 datums, 95 % intervals of the precision covered the truth in .92 to 1.00 of the
+    cases, .97 on average; the basic bootstrap in .33 to .97, cross-fitting by halves alone in
+    .78 to .98. One half that chooses for the other to judge has .91 to .98, 1.2 times as wide.
 
     Args:
         decisions: of one class.
@@ -179,7 +180,7 @@ def _interval(
     measured: tuple[Floats, Floats], fitted: float, confidence: float
 ) -> tuple[float, float]:
     """From the lower to the upper end of the intervals of a share as measured and cross-fitted."""
-    number = _effective_number(*measured)
+    number = _effective_number(*measured, (1 + confidence) / 2)
     spans = [
         wilson_interval(value * number, number, confidence) for value in (_share(*measured), fitted)
     ]
@@ -187,7 +188,7 @@ def _interval(
     return min(lows), max(highs)
 
 
-def _effective_number(part: Floats, whole: Floats) -> float:
+def _effective_number(part: Floats, whole: Floats, quantile: float) -> float:
     """Return how many independent trials tell as much as a share of sums over units does.
 
     What lies in one unit is alike: ten frames of a video are not ten trials. Where all are right
@@ -197,6 +198,7 @@ def _effective_number(part: Floats, whole: Floats) -> float:
     Args:
         part: ``(units,)`` what is shared, by unit.
         whole: ``(units,)`` what it is a share of.
+        quantile: of the interval's upper end, in (0.5, 1).
 
     Source: Kish 1965, Survey Sampling, the design effect; Korn and Graubard 1998, Confidence
     intervals for proportions with small expected number of positive counts.
@@ -205,14 +207,6 @@ def _effective_number(part: Floats, whole: Floats) -> float:
     spread = ((part - share * whole) ** 2).sum() / whole.sum() ** 2 * units / max(units - 1, 1)
     if spread <= 0 or not 0 < share < 1:
         return float(units)
-    fewer = (_student(whole.sum() - 1) / _student(units - 1)) ** 2
-    return float(share * (1 - share) / spread * fewer)
-
-
-def _student(freedom: float) -> float:
-    """The 97.5 % quantile of Student's t, to 2 % from 4 degrees of freedom on, 0.2 % from 9 on.
-
-    Source: Abramowitz and Stegun 1964, Handbook of Mathematical Functions, 26.7.5.
-    """
-    z = 1.959964
-    return z * (1 + (z**2 + 1) / (4 * freedom) + (5 * z**4 + 16 * z**2 + 3) / (96 * freedom**2))
+    freedom = float(whole.sum()) - 1, units - 1.0
+    alone, grouped = (student_quantile(quantile, degrees) for degrees in freedom)
+    return float(share * (1 - share) / spread * (alone / grouped) ** 2)

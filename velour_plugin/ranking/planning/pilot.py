@@ -20,6 +20,8 @@ from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.statistics import wilson_interval
 
 Floats = NDArray[np.float64]
+_ROUNDING = 1e-12
+"""Resamples of a number that does not vary may do so by this much, summed in another order."""
 
 
 class Needed(NamedTuple):
@@ -60,14 +62,15 @@ class Pilot:
 
         Args:
             replicates: ``(resamples,)`` of the number; NaN where undefined.
-            influences: ``(n,)`` values without a unit each, of all or of some of the units.
+            influences: ``(blocks,)`` what each unit, or block of units, adds to the number.
             units: how many there are.
             confidence: of the interval of the standard error, in (0, 1).
             share: as for the class.
         """
         known = replicates[~np.isnan(replicates)]
+        spread = float(known.std())
         # resamples vary (n - 1) / n times as much as samples do
-        error = float(known.std()) * math.sqrt(units / (units - 1))
+        error = spread * math.sqrt(units / (units - 1)) if spread > _ROUNDING else 0.0
         low, high = deviation_factors(influences, units, len(known), confidence)
         return cls(units, error, low * error, high * error, share)
 
@@ -115,9 +118,9 @@ def deviation_factors(
     counts; so does that it is read from a limited number of resamples.
 
     Args:
-        influences: ``(n,)`` values without a unit each, of all or some of the units.
+        influences: ``(blocks,)`` what each unit adds, but for a factor; or blocks of as many units.
         units: how many there are, at least 5.
-        resamples: that it is read from, at least 2.
+        resamples: that it is read from.
         confidence: of the interval, in (0, 1).
 
     Returns:
@@ -133,9 +136,11 @@ def deviation_factors(
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     middle = _trimmed_mean(known, 0.5 / math.sqrt(len(known) - 4))
     kurtosis = len(known) * float(((known - middle) ** 4).sum()) / squares**2
+    # a sum of m units is nearer to normal: its kurtosis exceeds 3 by an m-th as much
+    kurtosis = max(1.0, 3 + (kurtosis - 3) * max(units / len(known), 1.0))
     scale = units / max(units - z, 1.0)
     of_units = scale**2 * max(kurtosis - (units - 3) / units, 0.0) / (units - 1)
-    spread = z * math.sqrt(of_units + 2 / (resamples - 1))
+    spread = z * math.sqrt(of_units + 2 / max(resamples - 1, 1))
     return math.sqrt(scale * math.exp(-spread)), math.sqrt(scale * math.exp(spread))
 
 

@@ -12,14 +12,14 @@ from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.evaluator import ScoredOutcomes
 from velour_plugin.queries.query import ThresholdQuery, label_of
 from velour_plugin.ranking.candidates.run_lookup import EvaluatedLedger, find_run
-from velour_plugin.ranking.slice_runs import groups_of_run
-from velour_plugin.ranking.slicing import Mask
-from velour_plugin.ranking.uncertainty.operating_points import (
+from velour_plugin.ranking.operating.operating_points import (
     FOLDS,
     ChosenThreshold,
     ScoredDecisions,
     choose,
 )
+from velour_plugin.ranking.slice_runs import groups_of_run
+from velour_plugin.ranking.slicing import Mask
 from velour_plugin.ranking.uncertainty.units import Units
 from velour_plugin.store.protocol import Snapshot
 

@@ -1,0 +1,1 @@
+"""Where to set the thresholds of scores, and what decisions are worth there."""
