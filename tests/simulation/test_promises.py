@@ -86,8 +86,8 @@ CASES = {
         [Promise("precision", "at least", 0.93)],
     ),
     "twenty equal models": (
-        Board(SOFTMAX, "accuracy", 50, Qualities(20, 0.0), resamples=400),
-        100,
+        Board(SOFTMAX, "accuracy", 50, Qualities(20, 0.0), resamples=300),
+        60,
         [
             Promise("best set leaves out a best", "at most", 0.07),
             Promise("corrected: bias", "within", 0.02),
@@ -95,8 +95,8 @@ CASES = {
         ],
     ),
     "twenty nearly equal models": (
-        Board(SOFTMAX, "accuracy", 50, Qualities(20, 0.025), resamples=400),
-        100,
+        Board(SOFTMAX, "accuracy", 50, Qualities(20, 0.025), resamples=300),
+        60,
         [
             Promise("rank of one", "at least", 0.95),
             Promise("all ranks", "at least", 0.90),
@@ -105,7 +105,7 @@ CASES = {
     ),
     "two models on videos": (
         Compared(CLASSIFICATION["videos"][1], "f1_macro", 200, permutations=100),
-        300,
+        150,
         [Promise("difference", "at most", 0.06)],
     ),
     "a width that was planned from a pilot": (
@@ -120,7 +120,7 @@ CASES = {
     ),
     "a champion looked at five times": (
         Promoted(SOFTMAX, "accuracy", tuple(range(30, 151, 30))),
-        150,
+        50,
         [Promise("moves", "at most", 0.06)],
     ),
 }
