@@ -330,3 +330,27 @@ def test_intervals_ranks_and_chances_say_how_sure_a_board_is(store: Store) -> No
     whole = velour.rank("mAP", "fires", resamples=100, store=store)
     assert all(row.tied_with_best for row in whole)
     assert sum(row.p_best or 0 for row in whole) == pytest.approx(1.0)
+    assert whole.winner is None  # of two
+
+
+def test_the_first_of_three_has_a_value_corrected_for_having_come_first(store: Store) -> None:
+    velour.evaluate(found_on(fires(), "dusk", True), "object-detection", store=store)
+    board = velour.rank("mAP", "fires", resamples=100, store=store)
+    assert board.winner is not None
+    assert board.winner.chosen_among == 3
+    low, high = board.winner.interval
+    assert 0 <= low <= board.winner.value <= high <= 1
+    assert board == velour.rank("mAP", "fires", resamples=100, store=store)
+    assert velour.rank("mAP", "fires", resamples=0, store=store).winner is None
+
+
+def test_runs_that_answer_alike_are_one_model_to_the_best(store: Store) -> None:
+    """Night and dusk find the same fires."""
+    velour.evaluate(found_on(fires(), "dusk", True), "object-detection", store=store)
+    board = velour.rank("mAP", "fires", where="night", resamples=100, store=store)
+    shown = {row.model: (row.rank_interval, row.p_best, row.tied_with_best) for row in board}
+    assert shown == {
+        "night": ((1, 2), 0.5, True),
+        "dusk": ((1, 2), 0.5, True),
+        "day": ((3, 3), 0.0, False),
+    }

@@ -6,16 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
 
 from velour_plugin.ranking.uncertainty.statistics import (
     basic_interval,
-    best_probabilities,
     holm,
     mcnemar,
-    rank_interval,
-    rank_replicates,
-    recentred,
     step_down,
     wilson_interval,
 )
@@ -44,28 +39,6 @@ def test_a_value_that_is_mostly_undefined_has_no_interval() -> None:
 
     assert basic_interval(0.5, mostly_nothing, 0.95) is None
     assert basic_interval(None, np.ones(10), 0.95) is None
-
-
-def test_equal_scores_share_the_better_rank_and_nothing_ranks_last() -> None:
-    scores = np.array([[0.9, 0.1], [0.9, 0.3], [np.nan, 0.2]])
-
-    assert_array_equal(rank_replicates(scores, lower_is_better=False), [[1, 3], [1, 1], [3, 2]])
-    assert_array_equal(rank_replicates(scores, lower_is_better=True), [[1, 1], [1, 3], [3, 2]])
-
-
-def test_chances_of_being_best_add_up_to_one() -> None:
-    ranks = rank_replicates(np.array([[0.9, 0.1, 0.5], [0.9, 0.3, 0.4]]), False)
-
-    assert_array_equal(best_probabilities(ranks), [1.5 / 3, 1.5 / 3])
-
-
-def test_a_rank_interval_leaves_out_the_tails() -> None:
-    assert rank_interval(np.array([1.0] * 97 + [4.0] * 3), 0.9) == (1, 1)
-    assert rank_interval(np.array([1.0] * 50 + [2.0] * 50), 0.9) == (1, 2)
-
-
-def test_recentred_replicates_lie_on_the_other_side_of_the_value() -> None:
-    assert_array_equal(recentred([0.5], np.array([[0.6, 0.3]])), [[0.4, 0.7]])
 
 
 def test_holm_never_lowers_a_p_value_and_keeps_their_order() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
@@ -17,6 +17,8 @@ LEAST, MOST = 40, 200
 STYLES = {"": "", "best": "bold green", "undefined": "dim"}
 """Styles of rows by what they hold, in rich's words."""
 _ANSI = {"best": "\x1b[1;32m", "undefined": "\x1b[2m"}
+_GREY = "undefined"
+"""The style of cells that cannot be trusted."""
 _RESET = "\x1b[0m"
 _PLAIN = frozenset(map(chr, range(32, 127))) - {"["} | {"–"}
 """Characters that take one column each and begin no markup of rich."""
@@ -48,12 +50,14 @@ class TextTable:
         columns: headings, and how the cells below them are shown.
         rows: texts, as many as there are columns.
         styles: of each row, a key of :data:`STYLES`; none for plain rows.
+        grey: cells that cannot be trusted: the number of the row, and the column's heading.
     """
 
     title: str
     columns: Sequence[TextColumn]
     rows: Sequence[Sequence[str]]
     styles: Sequence[str] = ()
+    grey: Collection[tuple[int, str]] = ()
 
     def __str__(self) -> str:
         return self.render()
@@ -75,9 +79,12 @@ class TextTable:
         has_room = LEAST <= line_width <= width and len(self.title) <= line_width
         if not (self.title and is_plain and has_room):
             return self._by_rich(width, colour)
-        head, *body = [self._line(line, widths) for line in lines]
-        if colour:
-            body = [_coloured(*row) for row in zip(body, self._row_styles(), strict=True)]
+        head = self._line(headings, widths)
+        styles = self._row_styles() if colour else [""] * len(self.rows)
+        body = [
+            _coloured(self._line(row, widths, number if colour else None, style), style)
+            for number, (row, style) in enumerate(zip(self.rows, styles, strict=True))
+        ]
         return "\n".join([self.title, "", head, " " + "─" * (line_width - 2), *body, ""])
 
     def fitted(self, width: int) -> TextTable:
@@ -98,7 +105,7 @@ class TextTable:
 
         columns = [(column.heading, column.is_right) for column in self.columns]
         meanings = [column.meaning for column in self.columns]
-        return html_table(self.title, columns, self.rows, self.styles, meanings)
+        return html_table(self.title, columns, self.rows, self.styles, meanings, self.grey)
 
     def to_rich(self, width: int = MOST) -> Table:
         """Convert to a table of rich, which may colour it; brackets in names are no markup."""
@@ -120,8 +127,12 @@ class TextTable:
             side: Literal["left", "right"] = "right" if column.is_right else "left"
             heading, is_number = escape(column.heading), column.is_right
             table.add_column(heading, justify=side, overflow="fold", no_wrap=is_number)
-        for row, style in zip(self.rows, self._row_styles(), strict=True):
-            table.add_row(*map(escape, row), style=STYLES[style])
+        for number, (row, style) in enumerate(zip(self.rows, self._row_styles(), strict=True)):
+            cells = [
+                f"[{STYLES[_GREY]}]{escape(text)}[/]" if is_grey else escape(text)
+                for text, is_grey in zip(row, self._greyed(number), strict=True)
+            ]
+            table.add_row(*cells, style=STYLES[style])
         return table
 
     def _row_styles(self) -> Sequence[str]:
@@ -131,11 +142,25 @@ class TextTable:
         lines = [[column.heading for column in self.columns], *self.rows]
         return _stretched([max(map(len, cells)) for cells in zip(*lines, strict=True)])
 
-    def _line(self, texts: Sequence[str], widths: Sequence[int]) -> str:
-        cells = (
+    def _greyed(self, number: int | None) -> list[bool]:
+        return [(number, column.heading) in self.grey for column in self.columns]
+
+    def _line(
+        self,
+        texts: Sequence[str],
+        widths: Sequence[int],
+        number: int | None = None,
+        style: str = "",
+    ) -> str:
+        """Lay out a line; its grey cells are coloured where it is the row of some number."""
+        cells = [
             text.rjust(width) if column.is_right else text.ljust(width)
             for text, width, column in zip(texts, widths, self.columns, strict=True)
-        )
+        ]
+        cells = [
+            _coloured(cell, _GREY) + _ANSI.get(style, "") if is_grey else cell
+            for cell, is_grey in zip(cells, self._greyed(number), strict=True)
+        ]
         return ("  " + "   ".join(cells)).rstrip()
 
     def _by_rich(self, width: int = MOST, colour: bool = False) -> str:

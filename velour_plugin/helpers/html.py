@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 
 _STYLE = """<style>
@@ -24,6 +24,7 @@ def html_table(
     rows: Sequence[Sequence[str]],
     styles: Sequence[str] = (),
     meanings: Sequence[str] = (),
+    grey: Collection[tuple[int, str]] = (),
 ) -> str:
     """Return one table as HTML, with its title as the caption.
 
@@ -33,14 +34,15 @@ def html_table(
         rows: texts, as many as there are columns; they are escaped here.
         styles: of each row: ``best``, ``undefined`` or nothing; none for plain rows.
         meanings: of each heading, shown when the pointer rests on it; none for no tooltips.
+        grey: cells that cannot be trusted: the number of the row, and the column's heading.
     """
     marks = [' class="number"' if is_right else "" for _, is_right in columns]
     titles = [f' title="{escape(text)}"' if text else "" for text in meanings or [""] * len(marks)]
     of_heads = [mark + title for mark, title in zip(marks, titles, strict=True)]
     head = _cells("th", of_heads, [heading for heading, _ in columns])
     body = "".join(
-        f"<tr{_class(style)}>{_cells('td', marks, row)}</tr>"
-        for row, style in zip(rows, styles or [""] * len(rows), strict=True)
+        f"<tr{_class(style)}>{_cells('td', _greyed(marks, columns, number, grey), row)}</tr>"
+        for number, (row, style) in enumerate(zip(rows, styles or [""] * len(rows), strict=True))
     )
     caption = f"<caption>{escape(title)}</caption>"
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -66,6 +68,18 @@ def html_block(
 def _cells(tag: str, marks: Sequence[str], texts: Sequence[str]) -> str:
     pairs = zip(marks, texts, strict=True)
     return "".join(f"<{tag}{mark}>{escape(text)}</{tag}>" for mark, text in pairs)
+
+
+def _greyed(
+    marks: Sequence[str],
+    columns: Sequence[tuple[str, bool]],
+    number: int,
+    grey: Collection[tuple[int, str]],
+) -> list[str]:
+    return [
+        mark + (' style="opacity: 0.6"' if (number, heading) in grey else "")
+        for mark, (heading, _) in zip(marks, columns, strict=True)
+    ]
 
 
 def _class(style: str) -> str:

@@ -34,7 +34,7 @@ _ANSWERS = {
 """By kind of query what answers it; loaded when the cache does not have the answer."""
 
 
-_REVISION = 4
+_REVISION = 5
 """Of rankings: raised when the same query has another answer, so that older ones are not given."""
 
 

@@ -22,7 +22,23 @@ from velour_plugin.cli.options import (
 )
 
 
-@click.command()
+class _RankCommand(click.Command):
+    """A command whose help ends with what the columns of its answer mean."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the meanings below the options."""
+        from velour_plugin.answers.leaderboard import MEANINGS
+
+        with formatter.section("Columns"):
+            formatter.write_dl(
+                [
+                    (title.format(confidence=0.95), meaning.format(confidence=0.95))
+                    for title, meaning in MEANINGS.items()
+                ]
+            )
+
+
+@click.command(cls=_RankCommand)
 @click.argument("metric", required=False)
 @click.option(
     "--dataset",

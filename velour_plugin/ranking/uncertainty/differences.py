@@ -103,6 +103,9 @@ class Differences:
         Args:
             family: ``(runs, runs)``, which differences (how far i is above j) are in it.
             confidence: the probability that none of them exceeds it, in (0, 1).
+
+        Returns:
+            No less than of a single pair, also where no resample tells runs apart.
         """
         shares = np.divide(1, self.errors, out=np.zeros_like(self.errors), where=self.errors > 0)
         per_error = shares.astype(np.float32)[:, :, None]
@@ -112,4 +115,5 @@ class Differences:
             gaps = self._draws[run] - self._draws[others]
             gaps *= per_error[run, others]
             np.maximum(largest, gaps.max(axis=0), out=largest)
-        return float(np.quantile(largest, confidence))
+        of_a_pair = NormalDist().inv_cdf((1 + confidence) / 2)
+        return max(of_a_pair, float(np.quantile(largest, confidence)))

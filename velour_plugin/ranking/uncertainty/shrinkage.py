@@ -33,11 +33,16 @@ NEARLY_EQUAL = (1 - _SHARES) / _SHARES
 Source: DuMouchel 1994, Hierarchical Bayes linear models for meta-analysis.
 """
 _SCALES = np.linspace(-3.0, 4.0, 14)
-_SCALE_PRIOR = -_SCALES - 0.5 * np.exp(-2 * _SCALES)
-"""How far a run may be out of the others' spread: logarithms of factors, and of their density.
+"""How far a run may be out of the others' spread: logarithms of factors."""
+_FREEDOMS = np.array([1.0, 2.0, 4.0, 8.0, 16.0])[:, None]
+_SCALE_PRIOR = -_FREEDOMS * (_SCALES + np.exp(-2 * _SCALES) / 2)
+_SCALE_PRIOR -= np.log(np.exp(_SCALE_PRIOR).sum(axis=1, keepdims=True))
+"""Logarithms of their probabilities, ``(tails, scales)``: true values are of Student's t, and how
+heavy its tails are is learned too.
 
-Values are of a Cauchy distribution: normal ones of a variance that is inverse gamma (1/2, 1/2).
-Measured beside it: normal values draw one run that is ahead of 19 equal ones back by half.
+Measured beside it: values of a normal distribution draw one run that is ahead of 19 equal ones back
+by half; of Cauchy's, runs of a normal one that are said to be best at 0.90 are so at 0.78.
+Source: Gelman et al. 2013, Bayesian Data Analysis, 17.2.
 """
 
 
@@ -96,7 +101,7 @@ def true_values(differences: Differences, spreads: Floats = DIFFERENT) -> Floats
 
 
 class _Chains:
-    """Markov chains over true values, their mean, their spread, and each run's own scale.
+    """Markov chains over true values, their mean, spread and tails, and each run's own scale.
 
     Spreads are drawn twice a step, given the true values and given their deviations in spreads,
     as either alone hardly moves where the other does.
@@ -124,13 +129,16 @@ class _Chains:
         self.spreads = spreads
         self.spread = self.random.choice(spreads, self.count)
         self.scale = np.ones((self.count, self.runs))
+        self.tail = self.random.integers(len(_FREEDOMS), size=self.count)
 
     def step(self) -> Floats:
         """Draw everything once; return the true values, ``(chains, runs)``."""
         values, mean = self._values()
         gaps = values - mean
         far = (gaps / self.spread[:, None])[:, :, None] * np.exp(-_SCALES)
-        self.scale = np.exp(_SCALES[self._choose(_SCALE_PRIOR - _SCALES - 0.5 * far**2)])
+        chosen = self._choose(_SCALE_PRIOR[self.tail][:, None] - _SCALES - 0.5 * far**2)
+        self.scale = np.exp(_SCALES[chosen])
+        self.tail = self._choose(_SCALE_PRIOR[:, chosen].sum(axis=2).T)
         squares = ((gaps / self.scale) ** 2).sum(axis=1)[:, None]
         self.spread = self._spread(
             -self.runs * np.log(self.spreads) - 0.5 * squares / self.spreads**2

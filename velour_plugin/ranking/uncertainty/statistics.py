@@ -1,7 +1,4 @@
-"""Statistics on arrays: intervals, ranks and tests.
-
-Every run sees the same resamples, so that what they share cancels in their differences.
-"""
+"""Statistics on arrays: intervals and tests."""
 
 from __future__ import annotations
 
@@ -51,40 +48,6 @@ def basic_interval(
         float(low if lowest is None else max(low, lowest)),
         float(high if highest is None else min(high, highest)),
     )
-
-
-def recentred(values: Sequence[float | None], replicates: Floats) -> Floats:
-    """Reflect replicates at their values, ``(runs, resamples)``, as in the basic bootstrap.
-
-    Ranks and probabilities are read from these, as intervals are.
-    """
-    centre = np.array([np.nan if value is None else value for value in values])
-    return 2 * centre[:, None] - replicates
-
-
-def rank_replicates(scores: Floats, lower_is_better: bool) -> Floats:
-    """Rank the runs in each resample; 1 is best, equal scores share the better rank.
-
-    Args:
-        scores: ``(runs, resamples)``; NaN ranks last.
-        lower_is_better: whether small scores win.
-    """
-    losses = np.where(np.isnan(scores), np.inf, scores if lower_is_better else -scores)
-    ranks: Floats = 1.0 + np.array([(loss > losses).sum(axis=0) for loss in losses], float)
-    return ranks
-
-
-def rank_interval(ranks: Floats, confidence: float) -> tuple[int, int]:
-    """Compute the best and worst rank of a run in the central ``confidence`` of its resamples."""
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(ranks, [tail, 1 - tail], method="closest_observation")
-    return int(low), int(high)
-
-
-def best_probabilities(ranks: Floats) -> Floats:
-    """Return the share of resamples in which each run is best, ``(runs,)``; ties are split."""
-    first = ranks == 1
-    return np.asarray((first / np.maximum(first.sum(axis=0), 1)).mean(axis=1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
