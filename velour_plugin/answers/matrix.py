@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from velour_plugin.answers.base import GroupedAnswer, TitledAnswer
 from velour_plugin.answers.intervals import (
+    MARK,
     SupportedLabels,
     interval_text,
     methods_text,
@@ -64,7 +65,7 @@ class Cell:
             return "undefined" if self.evaluation_id else "–"
         if self.interval is None:
             return f"{self.value:.4f}"
-        return f"{self.value:.4f} ({interval_text(self.interval, self.rough)})"
+        return f"{self.value:.4f} ({interval_text(self.interval)})" + (MARK if self.rough else "")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -129,7 +130,7 @@ class Matrix(TitledAnswer[Cell], GroupedAnswer[Cell]):
         sure = any(cell.interval is not None for cell in self.rows)
         methods = methods_text(cell.interval_method for cell in self.rows)
         marks = {
-            f"(low–high): {self.confidence:.0%} interval, by {methods}.": sure,
+            f"(low–high): {self.confidence:.0%} interval, by {methods}; drawn: {self.units}.": sure,
             "–: no value, the notes say why.": any(not cell.evaluation_id for cell in self.rows),
         }
         return [text for text, is_shown in marks.items() if is_shown]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,7 +152,7 @@ def _measured(
         subject,
         metric_of(query),
         label_of(query),
-        units=column.groups.among(frozenset(compress(ledger.datums, mask))),
+        units=column.groups.among(ledger.datums, mask),
         resamples=query.resamples,
         seed=query.seed,
     )

@@ -56,7 +56,7 @@ def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
             subject,
             metric,
             label,
-            units=groups.among(frozenset(compress(run.ledger.datums, mask))),
+            units=groups.among(run.ledger.datums, mask),
             resamples=query.resamples,
             seed=query.seed,
         )
