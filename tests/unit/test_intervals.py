@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from velour_plugin.evaluator import IntervalMethod
 from velour_plugin.ranking.uncertainty.intervals import (
     Sample,
     bca,
@@ -192,3 +193,16 @@ def test_few_groups_that_have_most_datums_make_a_share_less_sure() -> None:
     uneven = grouped_wilson(right * [9, 1, 9, 1, 1, 1], tried * [9, 1, 9, 1, 1, 1], 0.95) or (0, 0)
 
     assert uneven[1] - uneven[0] > 1.2 * (even[1] - even[0])
+
+
+@pytest.mark.parametrize("method", ["BCa", "jackknife"])
+def test_intervals_cover_the_truth_as_often_as_they_say(method: IntervalMethod) -> None:
+    """Means of 40 skewed values, 400 samples of a known distribution, nominal 90 %."""
+    random = np.random.default_rng(0)
+    covered = 0
+    for _ in range(400):
+        found = interval_of(mean_sample(random.gamma(2.0, 0.2, 40), 400), method, 0.9)
+        assert found is not None
+        covered += found.low <= 0.4 <= found.high
+
+    assert 0.875 <= covered / 400 <= 0.94

@@ -8,37 +8,11 @@ import numpy as np
 import pytest
 
 from velour_plugin.ranking.uncertainty.statistics import (
-    basic_interval,
     holm,
     mcnemar,
     step_down,
     wilson_interval,
 )
-from velour_plugin.ranking.uncertainty.units import Units
-
-
-def test_the_basic_interval_reflects_the_replicates_at_the_value() -> None:
-    """Replicates from 0.50 to 0.70 about 0.55: the bias of +0.05 is taken out."""
-    replicates = np.linspace(0.5, 0.7, 101)
-
-    low, high = basic_interval(0.55, replicates, 0.9) or (0, 0)
-
-    assert low == pytest.approx(2 * 0.55 - 0.69)
-    assert high == pytest.approx(2 * 0.55 - 0.51)
-
-
-def test_an_interval_stays_within_what_the_metric_can_be() -> None:
-    low, high = basic_interval(0.99, np.linspace(0.8, 1.0, 50), 0.95, (0.0, 1.0)) or (0, 0)
-
-    assert high == 1.0
-    assert 0.9 < low < 0.99
-
-
-def test_a_value_that_is_mostly_undefined_has_no_interval() -> None:
-    mostly_nothing = np.array([np.nan] * 6 + [0.5] * 4)
-
-    assert basic_interval(0.5, mostly_nothing, 0.95) is None
-    assert basic_interval(None, np.ones(10), 0.95) is None
 
 
 def test_holm_never_lowers_a_p_value_and_keeps_their_order() -> None:
@@ -144,17 +118,3 @@ def test_what_is_undefined_has_no_p_and_a_lost_label_no_difference() -> None:
 
     assert np.isnan(found[0])
     assert found[1] == 1 / 4
-
-
-def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
-    """Means of 40 skewed values, 600 samples of a known population, nominal 90 %."""
-    random = np.random.default_rng(0)
-    population = random.gamma(2.0, 0.2, 20_000)
-    truth, covered = population.mean(), 0
-    for sample_number in range(600):
-        sample = random.choice(population, 40)
-        weights = Units.of_datums(40).weights(300, seed=sample_number)
-        low, high = basic_interval(sample.mean(), weights @ sample / 40, 0.9) or (0, 0)
-        covered += low <= truth <= high
-
-    assert 0.85 <= covered / 600 <= 0.93

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-MARK = "?"
-"""Behind an interval that is rough."""
+MARK = "~"
+"""Before an interval that is rough."""
 
 _SENTENCES = 3
 """Rough rows that a note names."""
@@ -47,12 +47,12 @@ def interval_text(interval: tuple[float, float] | None, rough: str | None = None
     """Return an interval as tables show it: with three decimals, and a mark where it is rough.
 
     >>> interval_text((0.25, 0.5)), interval_text((0.25, 0.5), "few datums"), interval_text(None)
-    ('0.250–0.500', '0.250–0.500?', '–')
+    ('0.250–0.500', '~0.250–0.500', '–')
     """
     if interval is None:
         return "–"
     low, high = (format(end, ".3f") for end in interval)
-    return (low if low == high else f"{low}–{high}") + (MARK if rough else "")
+    return (MARK if rough else "") + (low if low == high else f"{low}–{high}")
 
 
 def methods_text(methods: Iterable[str | None]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from velour_plugin.answers.base import GroupedAnswer, cell_text
 from velour_plugin.answers.intervals import (
+    MARK,
     SupportedLabels,
     interval_text,
     methods_text,
@@ -166,10 +167,13 @@ class Leaderboard(GroupedAnswer[LeaderboardRow]):
         if not self._has_intervals:
             return ()
         lines = [f"{self._filled(title)}: {self._filled(text)}" for title, text in MEANINGS.items()]
-        lines[0] += f" Method: {methods_text(row.interval_method for row in self.rows)}."
+        if any(row.interval_method for row in self.rows):
+            lines[0] += f" Method: {methods_text(row.interval_method for row in self.rows)}."
+        lines += supported_lines(row.supported for row in self.rows)
         if self.winner is not None:
             lines.insert(0, str(self.winner))
-        lines += supported_lines(row.supported for row in self.rows)
+        if any(row.rough for row in self.rows):
+            lines.append(f"{MARK}: an interval that cannot be trusted; the notes say why.")
         if any(row.interval is None for row in self.rows):
             lines.append("–: no interval: too few datums, or no value.")
         return lines
@@ -229,7 +233,7 @@ class Leaderboard(GroupedAnswer[LeaderboardRow]):
         shown = [
             column for column in _COLUMNS if self._has_intervals or column.title not in MEANINGS
         ]
-        if all(row.supported is None for row in self.rows):
+        if not any(row.supported for row in self.rows):
             shown = [column for column in shown if column.title != _SUPPORTED]
         if len({row.model for row in self.rows}) == len(self.rows):
             shown = [column for column in shown if column.title != "run"]

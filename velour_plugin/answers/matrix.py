@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from velour_plugin.answers.base import GroupedAnswer, TitledAnswer
 from velour_plugin.answers.intervals import (
-    MARK,
     SupportedLabels,
     interval_text,
     methods_text,
@@ -65,7 +64,7 @@ class Cell:
             return "undefined" if self.evaluation_id else "–"
         if self.interval is None:
             return f"{self.value:.4f}"
-        return f"{self.value:.4f} ({interval_text(self.interval)})" + (MARK if self.rough else "")
+        return f"{self.value:.4f} ({interval_text(self.interval, self.rough)})"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

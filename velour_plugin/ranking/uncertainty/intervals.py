@@ -9,9 +9,24 @@ Shares of datums have Wilson's interval. Of everything else an evaluator names t
 ``none``       no interval: the metric is no smooth statistic of its datums
 =============  ====================================================================================
 
-The quantiles of BCa and jackknife are Student's, not the normal ones, with the degrees of freedom
-that the values left out show: where few datums decide a value, its spread is known as badly as by
-few datums. Without that, BCa covered 0.71 to 0.91 where a perfect model misses one datum in 20.
+The quantiles of BCa and jackknife are Student's, with the degrees of freedom that the values left
+out show: where few datums decide a value, its spread is known as badly as by few datums.
+
+Measured with known truth, at 95 % (200 to 500 repetitions a world: scores of 2 to 4 equal labels,
+normal and heavy tails; objects of even and of very uneven sizes; 5 to 60 videos):
+
+==================  =======  ==========  ===========  ===========  ===================
+n = 50              basic    percentile  BCa          taken        by
+==================  =======  ==========  ===========  ===========  ===================
+macro F1            .82–.93  .95–.96     .97–.98      .98          BCa
+ROC AUC             .73–.88  .90–.95     .93–.98      .96–.99      jackknife
+mIoU                .75–.92  .91–.93     .82–.93      .93–.96      jackknife
+accuracy, 20 groups .87–.94  .92–.95     .93–.95      .95–.96      Wilson's, by groups
+==================  =======  ==========  ===========  ===========  ===================
+
+Lost besides: the basic bootstrap of logits (.79–.98, twice as wide near 1), BCa of fewer than ten
+units, the jackknife for macro F1 with rare labels (.88, BCa .93). A value at its bound, as an AUC
+of 1, had no width in up to 7 of 10 samples of a nearly perfect model; it has Wilson's.
 """
 
 from __future__ import annotations
@@ -34,8 +49,7 @@ ONE_SIDED = 0.01
 its spread, as where a datum and its copies are each other's neighbours, and BCa is undefined."""
 
 FOR_QUANTILES = 10
-"""Fewer units than this have no resamples far enough out: of 5 to 8 BCa covered 0.88 to 0.93, the
-jackknife 0.93 to 0.97."""
+"""Of fewer units resamples do not reach out: of 5 to 8 BCa covered .88–.93, jackknife .93–.97."""
 
 
 @dataclass(frozen=True, slots=True)

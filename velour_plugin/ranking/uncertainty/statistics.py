@@ -14,42 +14,6 @@ _ROUNDING = 1e-9
 """A permuted difference may be the observed one, summed in another order."""
 
 
-def basic_interval(
-    value: float | None,
-    replicates: Floats,
-    confidence: float,
-    bounds: tuple[float | None, float | None] = (None, None),
-) -> tuple[float, float] | None:
-    """Compute the confidence interval of a metric by the basic bootstrap.
-
-    Quantiles of the replicates are reflected at the value, which takes out the bias that
-    resamples have: they lose rare labels, and percentile intervals of mAP lie too high.
-
-    Args:
-        value: on the data themselves.
-        replicates: ``(resamples,)``; NaN where undefined.
-        confidence: in (0, 1), such as 0.95.
-        bounds: what the metric cannot leave; the interval is cut there.
-
-    Returns:
-        Low and high; ``None`` where the value is undefined, or more than half of the
-        replicates are.
-
-    Source: Davison and Hinkley 1997, Bootstrap Methods and their Application, 5.2.
-    """
-    known = replicates[~np.isnan(replicates)]
-    if value is None or known.size * 2 < replicates.size or not known.size:
-        return None
-    tail = (1 - confidence) / 2
-    low_quantile, high_quantile = np.quantile(known, [tail, 1 - tail])
-    low, high = 2 * value - high_quantile, 2 * value - low_quantile
-    lowest, highest = bounds
-    return (
-        float(low if lowest is None else max(low, lowest)),
-        float(high if highest is None else min(high, highest)),
-    )
-
-
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjust p-values for being many, each in [0, 1], in the order given.
 
