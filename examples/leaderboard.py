@@ -62,7 +62,7 @@ def picture(board: velour.Leaderboard) -> str:
         parts += _text(_x(share), bottom + 18, f"{share:.0%}", "note mid")
     for place, row in enumerate(board):
         parts += _row(row, TOP + STEP * (place + 0.5))
-    if getattr(board, "winner", None) is not None:
+    if board.winner is not None:
         parts += _fair_value(board)
     parts += _text(16, bottom + 44, "dot: right on these photos.   line: where the share may lie "
                    "over all such photos.   green: maybe the best of all.", "note")  # fmt: skip
@@ -91,8 +91,8 @@ def _row(row: LeaderboardRow, middle: float) -> list[str]:
 
 def _fair_value(board: velour.Leaderboard) -> list[str]:
     """The first row's value, corrected for having come first, as a diamond above its line."""
-    x, y = _x(board.winner.value), TOP + STEP / 2
-    return [f'<path class="fair" d="M{x} {y - 9} l9 9 l-9 9 l-9 -9 z"/>']
+    x, y = _x(board.winner.value), TOP + STEP / 2 - 13
+    return [f'<path class="fair" d="M{x} {y - 7} l7 7 l-7 7 l-7 -7 z"/>']
 
 
 def _x(share: float) -> float:

@@ -26,6 +26,7 @@ from velour_plugin.plugin import (
 @click.option("--label", metavar="[KEY=]VALUE", help="Rank by this class, with a metric like AP.")
 @groups_option
 @click.option("--min-lead", type=float, metavar="MARGIN", help="Only if the lead is larger.")
+@click.option("--precision", type=float, help="Store the thresholds of scores that reach it.")
 @click.option("--confidence", default=0.95, show_default=True, help="That the lead is no chance.")
 @click.option("--permutations", default=1000, show_default=True, help="Of the comparison.")
 @click.option("--seed", default=0, show_default=True, help="Of ranking and comparison.")
@@ -42,6 +43,7 @@ def promote(
     label: str | None,
     groups: tuple[str, ...],
     min_lead: float | None,
+    precision: float | None,
     confidence: float,
     permutations: int,
     seed: int,
@@ -53,7 +55,8 @@ def promote(
     """Give an alias of the registered MODEL to its best version, if that leads by more than chance.
 
     Versions are ranked by their evaluations in MLflow runs; the best is compared with the one that
-    has the alias, and gets it when that leads to a p of at most 1 less the confidence.
+    has the alias, and gets it when that leads to a p of at most 1 less the confidence: over all
+    looks at data that grow, which tags of MODEL remember.
 
     \b
     $ velour promote fire-detector --alias champion --metric mAP --dataset fires \\
@@ -78,6 +81,7 @@ def promote(
             dry_run=dry_run,
             groups=groups or None,
             min_lead=min_lead,
+            precision=precision,
             confidence=confidence,
             permutations=permutations,
             seed=seed,

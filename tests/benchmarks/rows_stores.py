@@ -172,13 +172,33 @@ def _questions(plan: Plan) -> Rows:
             "city",
         ),
         "compare": lambda: _question_row(
-            plan, "compare", "two runs by 200 permutations", 15.1, other, last
+            plan,
+            "compare",
+            "two runs by 200 permutations",
+            15.1,
+            other,
+            last,
+            "--permutations",
+            "200",
+        ),
+        "compare labels": lambda: _question_row(
+            plan,
+            "compare",
+            "two runs and their 80 labels by 1,000 permutations, with intervals",
+            33.3,
+            other,
+            last,
+            "--permutations",
+            "1000",
+            times=5,
         ),
         "worst": lambda: _question_row(plan, "worst", "the images that cost most", 20.3, last),
     }
 
 
-def _question_row(plan: Plan, command: str, title: str, before: float, *arguments: str) -> Row:
+def _question_row(
+    plan: Plan, command: str, title: str, before: float, *arguments: str, times: float = 10
+) -> Row:
     """Every round asks about other images, that nothing is known before: nearly all of them."""
 
     def all_but_few(number: int) -> list[str]:
@@ -187,7 +207,7 @@ def _question_row(plan: Plan, command: str, title: str, before: float, *argument
     name = f"velour {command}"
     start = lambda url: [VELOUR, command, "--store", url]  # noqa: E731
     competitors = _asking(plan, name, start, all_but_few, lambda _: {})
-    goals = (plan.before(name, 10, before),)
+    goals = (plan.before(name, times, before),)
     return Row(f"`velour {command}`: {title}", GROUP, competitors, goals, needs=["ingest"])
 
 

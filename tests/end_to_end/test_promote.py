@@ -168,6 +168,9 @@ def test_the_best_of_several_challengers_had_as_many_chances() -> None:
     assert p is not None
     assert promotion.p == pytest.approx(3 * p)
     assert promotion.moved
+    corrected = record(4)["corrected"]
+    assert corrected["chosen_among"] == 4
+    assert corrected["value"] <= record(4)["value"]
 
 
 def test_where_nobody_has_the_alias_the_best_gets_it() -> None:
@@ -218,7 +221,29 @@ def test_a_dry_run_writes_nothing() -> None:
     assert "would move from fires/1 to fires/2" in promotion.reason
 
 
+def test_a_p_that_so_few_permutations_cannot_have_is_said() -> None:
+    """Of 15 permutations the smallest p is 1 in 16."""
+    register(twelve([0]), "champion")
+    register(twelve(range(11)))
+    assert "or less would do; that takes more --permutations" in decide(permutations=15).reason
+    assert "--permutations" not in decide(permutations=500, dry_run=True).reason
+
+
 # Margins, and looks that are made again
+
+
+def test_the_thresholds_of_the_winner_are_stored() -> None:
+    register(twelve(EVERY[:3]), "champion")
+    register(twelve(EVERY))
+    promotion = promote("fires", metric="mAR_100", dataset="fires", precision=0.9)
+    score = velour.threshold("finds 12", precision=0.9).by_label
+    assert len(score) == 1
+    point = {"precision": 0.9, "thresholds": score}
+    assert promotion.operating_point == point
+    assert record(2)["operating_point"] == point
+    assert str(promotion).endswith(f"Thresholds for a precision of 0.9: fire {score['fire']:.4g}.")
+    with pytest.raises(InvalidInput, match="precision must be in"):
+        promote("fires", metric="mAR_100", dataset="fires", precision=2)
 
 
 def test_a_lead_must_be_larger_than_a_margin() -> None:
@@ -268,8 +293,8 @@ def test_each_look_at_data_that_grew_leaves_less() -> None:
     assert (second.look, second.moved) == (2, False)
     assert 0.025 < second.level < 0.05
     assert f"and {second.level:.4g} or less would do at look 2" in second.reason
-    ((question, looks),) = [(item["question"], item["looks"]) for item in remembered()]
-    assert (question["holder"], question["challenger"], question["metric"]) == (1, 2, "mAR_100")
+    ((lead, looks),) = [(item["lead"], item["looks"]) for item in remembered()]
+    assert (lead["holder"], lead["challenger"], lead["metric"]) == (1, 2, "mAR_100")
     assert [units for units, _ in looks] == [12, 24]
 
 

@@ -90,10 +90,9 @@ class Board:
             "first value: bias": first.value - truth,
             "first value: coverage": float(low <= truth <= high),
         }
-        winner = getattr(board, "winner", None)
-        if winner is not None:
-            low, high = winner.interval
-            counts["corrected: bias"] = winner.value - truth
+        if board.winner is not None:
+            low, high = board.winner.interval
+            counts["corrected: bias"] = board.winner.value - truth
             counts["corrected: coverage"] = float(low <= truth <= high)
         return counts
 

@@ -35,7 +35,7 @@ class Coverage:
         sample = self.world.sample(self.datums, [0.0], [seed, self.datums])
         for metric in self.metrics or self.world.metrics:
             row = sample.board(metric, resamples=self.resamples)[0]
-            greyed = row.interval is None or getattr(row, "rough", None) is not None
+            greyed = row.interval is None or row.rough is not None
             low, high = row.interval or (0.0, 1.0)
             holds = low - 1e-12 <= self.world.truth(metric) <= high + 1e-12
             counts[metric] = None if greyed else float(holds)

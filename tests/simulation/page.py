@@ -30,6 +30,8 @@ ABOUT = {
     "often its interval holds that.",
     "tests": "How often `compare` and `promote` see a difference between equal models, at level "
     "0.05: of independent datums, of videos, and at any of ten looks at growing data.",
+    "plan": "Whether the datums that `plan` asks for, from a pilot, reach what was wanted.",
+    "pools": "What `recommend` says of models that were evaluated on some of the datasets.",
 }
 
 _HEAD = """\

@@ -86,7 +86,7 @@ class Promoted:
             patch.object(promote, "versions", lambda _: list(known.values())),
             patch.object(promote, "_candidates", lambda *_: (known, [])),
             patch.object(promote, "refresh_runs", lambda *_: None),
-            patch.object(promote.trackers, "add", lambda _: None),
+            patch.object(promote, "trackers", set()),
             patch.object(promote, "_move", lambda _: None),
             patch.object(looks, "recall", lambda lead: tags.get(lead.tag)),
             patch.object(looks, "remember", lambda lead, past: tags.update({lead.tag: past})),

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from velour_evaluators.kernels.native import library
 
 import velour_plugin as velour
 from tests.classification_data import dataset_of
 from tests.scenes import ELSEWHERE, FOUND, TEN_BY_TEN, TRUE, annotation, scene
+from velour_plugin.cli import main
 from velour_plugin.domain.evaluation import Evaluation
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.ranking.comparing.comparison import Comparison
@@ -304,6 +306,56 @@ def test_a_margin_beyond_the_metric_is_refused(store: Store) -> None:
 
     with pytest.raises(InvalidInput, match="values of accuracy differ by 1 at most"):
         velour.compare("one", "other", metric="accuracy", min_lead=2, store=store)
+
+
+@pytest.mark.parametrize("margin", ["-1", "nan"])
+def test_the_command_refuses_such_a_margin_without_a_traceback(
+    store: Store, sqlite_url: str, margin: str
+) -> None:
+    pets(store)
+
+    words = ["compare", "one", "other", "--no-worse", margin, "--store", sqlite_url]
+    result = CliRunner().invoke(main, words, prog_name="velour")
+
+    assert result.exit_code == 2
+    assert "expected a number >= 0 in the units of the metric, such as 0.02" in result.stderr
+
+
+def test_whole_groups_are_exchanged_and_left_out(store: Store) -> None:
+    """Ten pairs of images: McNemar's test and Tango's interval, of datums alone, yield."""
+    pets(store)
+    paired = velour.Dataset.from_groundtruths(
+        [
+            velour.GroundTruth(velour.Datum(uid, {"pair": str(int(uid) // 2)}), [labelled(name)])
+            for uid, name in TRUTHS.items()
+        ],
+        "pairs",
+    )
+    for model, errs in (("one", range(2)), ("other", range(11, 20))):
+        said = [
+            velour.Prediction(datum, [labelled(WRONG[TRUTHS[datum.uid]])])
+            if int(datum.uid) in errs
+            else velour.Prediction(datum, [labelled(TRUTHS[datum.uid])])
+            for datum in paired.datums
+        ]
+        velour.evaluate(paired.with_predictions(said, model), "image-classification", store=store)
+
+    alone = velour.compare("one", "other", metric="accuracy", dataset="pets", store=store)
+    by_pair = velour.compare(
+        "one", "other", metric="accuracy", dataset="pairs", groups="pair", store=store
+    )
+
+    assert alone.permutations == 0
+    assert by_pair.permutations == 2**9 - 1  # all that there are
+    assert by_pair[0].p is not None
+    assert round(by_pair[0].p * 512) == pytest.approx(by_pair[0].p * 512)
+    assert by_pair[0].interval != alone[0].interval
+    assert "groups." in by_pair.notes[-1]  # would be needed for a small difference
+
+
+def labelled(name: str) -> velour.Annotation:
+    """A class of a whole image."""
+    return velour.Annotation([velour.Label("class", name)])
 
 
 def test_margins_of_four_datums_are_not_shown(store: Store) -> None:

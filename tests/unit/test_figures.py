@@ -106,7 +106,7 @@ def test_accuracies_have_bars_within_which_all_of_them_lie_together() -> None:
     lows = [low for low in bands.value["low"] if low is not None]
     arms = accuracy["error_y"]["arrayminus"]
     assert np.subtract(accuracy["y"], arms) == pytest.approx(lows, abs=2e-4)
-    assert accuracy["name"] == "accuracy, 95% of all bars together"
+    assert accuracy["name"] == "accuracy; its bars hold together with 95%"
 
 
 def test_the_confusion_of_sets_of_labels_shows_shares_of_datums() -> None:

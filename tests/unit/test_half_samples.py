@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from velour_plugin.ranking.uncertainty.half_samples import (
+    MORE_SPREAD,
     MOST_BIAS,
     freedom_of,
     half_sample_interval,
@@ -18,6 +19,9 @@ from velour_plugin.ranking.uncertainty.units import Units
 
 EVEN = np.array([0.45, 0.55] * 50)
 """Half-samples of a value of 0.5 without bias, with a standard deviation of about 0.05."""
+
+TRIALS, FREEDOM = 0.25 / (MORE_SPREAD**2 * 0.0025 * 100 / 99), 1 / (1 / 999 + 1 / 50)
+"""Of 1,000 units and of 50 pairs of half-samples."""
 
 
 def sample(value: float = 0.5, units: int = 1000) -> Sample:
@@ -56,11 +60,12 @@ def test_groups_stay_together() -> None:
 
 
 def test_without_bias_the_interval_is_wilsons_of_as_many_trials() -> None:
-    """0.5 with a variance of 0.0025 * 100 / 99: a share of 99 trials."""
+    """0.5 with a variance of 0.0025 * 100 / 99, and of a corrected value 1.06² as much."""
     found = half_sample_interval(sample(), EVEN, [1000] * 100, 0.95)
 
-    t = stats.t.ppf(0.975, 999)
-    spread = t * np.sqrt(0.25 / 99 + t * t / (4 * 99**2)) / (1 + t * t / 99)
+    t = stats.t.ppf(0.975, FREEDOM)
+    spread = t * np.sqrt(0.25 / TRIALS + t * t / (4 * TRIALS**2)) / (1 + t * t / TRIALS)
+    assert pytest.approx(99 / 1.06**2) == TRIALS
     assert found is not None
     assert found.ends == pytest.approx((0.5 - spread, 0.5 + spread), abs=1e-6)
     assert (found.method, found.rough) == ("half-samples", None)
@@ -71,12 +76,12 @@ def test_the_bias_is_between_what_half_samples_show_and_the_most_that_it_can_be(
     raised = half_sample_interval(sample(), EVEN + 0.02, [1000], 0.95)
     lowered = half_sample_interval(sample(), EVEN - 0.02, [1000], 0.95)
 
-    t = student_quantile(0.975, 999)
+    t = student_quantile(0.975, FREEDOM)
     assert raised is not None
     assert lowered is not None
     assert pytest.approx(2.414, abs=1e-3) == MOST_BIAS
-    assert raised.low == pytest.approx(wilson(0.5 - 0.02 * MOST_BIAS, 99, t)[0])
-    assert raised.high == pytest.approx(wilson(0.48, 99, t)[1])
+    assert raised.low == pytest.approx(wilson(0.5 - 0.02 * MOST_BIAS, TRIALS, t)[0])
+    assert raised.high == pytest.approx(wilson(0.48, TRIALS, t)[1])
     assert lowered.low == pytest.approx(1 - raised.high)
     assert lowered.high == pytest.approx(1 - raised.low)
 
@@ -127,7 +132,7 @@ def test_half_samples_that_are_undefined_have_no_say_and_most_of_them_no_interva
 
 def test_many_labels_of_few_units_are_rough_and_the_way_is_told() -> None:
     """40 of 80 labels may raise the mean by 0.1, as much as the interval reaches below."""
-    rough = half_sample_interval(sample(), EVEN, [200] * 40 + [3] * 40, 0.95)
+    rough = half_sample_interval(sample(), EVEN + 0.001, [200] * 40 + [3] * 40, 0.95)
     few = half_sample_interval(sample(), EVEN, [200] * 76 + [3] * 4, 0.95)
 
     assert rough is not None

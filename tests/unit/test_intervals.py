@@ -184,3 +184,11 @@ def test_datums_of_a_group_are_left_out_together() -> None:
     units = Units(np.array([0, 0, 1, 1, 2]), np.zeros(3, np.intp))
     rows = {tuple(row) for row in units.left_out(200).tolist()}
     assert rows == {(0, 0, 1, 1, 1), (1, 1, 0, 0, 1), (1, 1, 1, 1, 0)}
+
+
+def test_few_groups_that_have_most_datums_make_a_share_less_sure() -> None:
+    right, tried = np.array([3, 4, 2, 4, 3, 2]), np.full(6, 4)
+    even = grouped_wilson(right, tried, 0.95) or (0, 0)
+    uneven = grouped_wilson(right * [9, 1, 9, 1, 1, 1], tried * [9, 1, 9, 1, 1, 1], 0.95) or (0, 0)
+
+    assert uneven[1] - uneven[0] > 1.2 * (even[1] - even[0])

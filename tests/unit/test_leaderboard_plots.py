@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from velour_plugin.answers import Leaderboard, LeaderboardRow
+from velour_plugin.answers import Leaderboard, LeaderboardRow, Slice, Slices
 
 
 def row(
@@ -31,6 +31,26 @@ def test_each_run_is_a_dot_with_its_interval_the_best_on_top() -> None:
     low, high = figure.layout.yaxis.range
     assert low > high  # the first line is the upper one
     assert "mAP on fires" in figure.layout.title.text
+
+
+def test_rough_intervals_are_grey() -> None:
+    figure = board(
+        row(1, "a", None, 0.6, interval=(0.5, 0.65), rough="few datums"),
+        row(2, "b", None, 0.4, interval=(0.3, 0.5)),
+    ).plot()
+
+    dots, grey = figure.data
+    assert list(dots.error_x.array) == pytest.approx([0.0, 0.1])
+    assert list(grey.error_x.array) == pytest.approx([0.05, 0.0])
+    assert grey.error_x.color == "#bbbbbb"
+    assert list(grey.y) == list(dots.y)
+
+
+def test_rough_intervals_of_slices_are_grey() -> None:
+    parts = [Slice("hour", "9", 24, 0.5, (0.25, 0.75), 0.0, "BCa", "few datums")]
+    shown, grey = Slices(title="slices", rows=parts).plot().data
+    assert list(shown.error_x.array) == [0.0]
+    assert list(grey.error_x.array) == [0.25]
 
 
 def test_runs_of_one_name_are_two_dots_and_those_without_a_value_none() -> None:

@@ -20,7 +20,16 @@ import pytest
 
 import velour_plugin as velour
 from tests.fires import fires
-from velour_plugin.answers import DatumImpact, Errors, Leaderboard, LeaderboardRow, Slice, Winner
+from velour_plugin.answers import (
+    Cell,
+    DatumImpact,
+    Errors,
+    Leaderboard,
+    LeaderboardRow,
+    Slice,
+    Winner,
+)
+from velour_plugin.answers.intervals import SupportedLabels, rough_notes
 from velour_plugin.answers.slices import metadata_text
 
 VELOUR = Path(sys.executable).parent / "velour"
@@ -297,3 +306,74 @@ def test_json_on_a_terminal_is_json(store_url: str) -> None:
     output, code = in_terminal(30, *command)
     assert code == 0
     assert [item["model"] for item in json.loads(output)["rows"]] == ["one-model", "other-model"]
+
+
+ROUGH = "fewer than 5 datums show 1 of the 3 labels (class=c): the interval is too narrow"
+ROUGH_BOARD = replace(
+    BOARD,
+    rows=[
+        replace(
+            BOARD.rows[0],
+            rough=ROUGH,
+            interval_method="BCa",
+            supported=SupportedLabels(0.625, (0.5, 0.75), 2, 3),
+        ),
+        BOARD.rows[1],
+    ],
+)
+
+
+def test_a_rough_interval_is_marked_and_dim_beside_that_of_supported_labels() -> None:
+    first, second = (
+        line for line in str(ROUGH_BOARD).splitlines() if " 24" in line and "0." in line
+    )
+    assert "0.250–0.500?" in first
+    assert "0.6250 (0.500–0.750)" in first
+    assert "?" not in second
+    assert "\x1b[2m" in ROUGH_BOARD.to_text(120, colour=True)
+    assert '<td class="number dim">0.250–0.500?</td>' in ROUGH_BOARD._repr_html_()
+    assert "supported labels: the same over the 2 of 3 labels" in str(ROUGH_BOARD)
+    assert ", by BCa." in ROUGH_BOARD.footnotes[0]
+
+
+def test_without_rough_intervals_there_is_no_column_of_supported_labels() -> None:
+    assert "supported" not in str(BOARD)
+
+
+def test_a_dim_cell_of_the_best_row_leaves_the_rest_as_it_is() -> None:
+    lines = ROUGH_BOARD.to_text(120, colour=True).splitlines()
+    (line,) = (line for line in lines if "night_model" in line)
+    assert line.startswith("\x1b[1;32m")
+    assert "\x1b[2m0.250–0.500?\x1b[0m\x1b[1;32m" in line
+    plain = [ESCAPE.sub("", text) for text in lines]
+    assert plain == ROUGH_BOARD.to_text(120).splitlines()
+
+
+def test_rough_rows_and_supported_labels_go_through_json() -> None:
+    again = Leaderboard.from_dict(json.loads(json.dumps(ROUGH_BOARD.to_dict())))
+    assert again == ROUGH_BOARD
+    frame = ROUGH_BOARD.to_frame()
+    assert frame["rough"][0] == ROUGH
+    assert frame["supported"][0]["value"] == 0.625
+
+
+def test_a_rough_slice_and_a_rough_cell_are_marked() -> None:
+    supported = SupportedLabels(0.625, None, 2, 3)
+    part = Slice("hour", "9", 24, 0.5, (0.25, 0.75), 0.0, "BCa", ROUGH, supported)
+    text = str(velour.Slices(title="slices", rows=[part]))
+    assert "0.250–0.750?" in text
+    assert "0.6250" in text
+    assert "by BCa over the slice's datums" in text
+    cell = Cell("m", "d", "d", None, None, 9, 0.5, (0.25, 0.75), "id", None, None, "BCa", ROUGH)
+    assert cell.text == "0.5000 (0.250–0.750)?"
+
+
+def test_notes_name_rows_that_share_a_reason_together() -> None:
+    rows = [("a", "few"), ("b", None), ("c", "few"), ("d", "x"), ("e", "y"), ("f", "z")]
+    assert rough_notes(rows) == [
+        "Rough intervals (?) of a, c: few.",
+        "Rough interval (?) of d: x.",
+        "Rough interval (?) of e: y.",
+        "1 more intervals are rough: to_dict() has the reasons.",
+    ]
+    assert rough_notes([("a", None)]) == []

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from velour_plugin.answers.intervals import SupportedLabels
 from velour_plugin.answers.text import TextColumn, TextTable
 from velour_plugin.errors import InvalidInput, UnknownName
 
@@ -143,7 +144,11 @@ class Answer(ABC, Generic[Row]):
     @classmethod
     def _row_from_dict(cls, content: Mapping[str, Any]) -> Row:
         """A row from JSON, which has lists for the ends of intervals."""
-        spans = {key: tuple(value) for key, value in content.items() if isinstance(value, list)}
+        spans: dict[str, Any] = {
+            key: tuple(value) for key, value in content.items() if isinstance(value, list)
+        }
+        if content.get("supported") is not None:
+            spans["supported"] = SupportedLabels.from_dict(content["supported"])
         row: Row = cls.row_type(**{**content, **spans})
         return row
 

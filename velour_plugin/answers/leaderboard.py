@@ -8,6 +8,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from velour_plugin.answers.base import GroupedAnswer, cell_text
+from velour_plugin.answers.intervals import (
+    SupportedLabels,
+    interval_text,
+    methods_text,
+    supported_lines,
+)
 from velour_plugin.answers.plots import dots, pareto
 from velour_plugin.answers.text import TextColumn, TextTable
 from velour_plugin.errors import UnknownName
@@ -42,6 +48,7 @@ class LeaderboardRow:
         columns: values of further columns, by name; ``None`` where a value is not known.
         interval_method: how the interval was computed.
         rough: which way and how much the interval cannot be trusted; ``None`` where it can.
+        supported: value and interval over the labels with enough datums, where it is rough.
     """
 
     rank: int | None
@@ -59,6 +66,7 @@ class LeaderboardRow:
     columns: Mapping[str, ColumnValue] = field(default_factory=dict)
     interval_method: str | None = None
     rough: str | None = None
+    supported: SupportedLabels | None = None
 
     @property
     def name(self) -> str:
@@ -158,13 +166,10 @@ class Leaderboard(GroupedAnswer[LeaderboardRow]):
         if not self._has_intervals:
             return ()
         lines = [f"{self._filled(title)}: {self._filled(text)}" for title, text in MEANINGS.items()]
-        methods = dict.fromkeys(row.interval_method for row in self.rows if row.interval_method)
-        if methods:
-            lines[0] += f" Method: {', '.join(methods)}."
+        lines[0] += f" Method: {methods_text(row.interval_method for row in self.rows)}."
         if self.winner is not None:
             lines.insert(0, str(self.winner))
-        if any(row.rough for row in self.rows):
-            lines.append("~: an interval that cannot be trusted; the field rough says why.")
+        lines += supported_lines(row.supported for row in self.rows)
         if any(row.interval is None for row in self.rows):
             lines.append("–: no interval: too few datums, or no value.")
         return lines
@@ -188,7 +193,8 @@ class Leaderboard(GroupedAnswer[LeaderboardRow]):
         known = [row for row in self.rows if row.value is not None]
         if against is None:
             values, intervals = [row.value for row in known], [row.interval for row in known]
-            return dots(self.title, [row.name for row in known], values, intervals, self.metric)
+            names, rough = [row.name for row in known], [row.rough is not None for row in known]
+            return dots(self.title, names, values, intervals, self.metric, rough)
         if against not in self.columns:
             raise UnknownName("column of the leaderboard", against, self.columns)
         points = [
@@ -223,6 +229,8 @@ class Leaderboard(GroupedAnswer[LeaderboardRow]):
         shown = [
             column for column in _COLUMNS if self._has_intervals or column.title not in MEANINGS
         ]
+        if all(row.supported is None for row in self.rows):
+            shown = [column for column in shown if column.title != _SUPPORTED]
         if len({row.model for row in self.rows}) == len(self.rows):
             shown = [column for column in shown if column.title != "run"]
         return shown
@@ -274,22 +282,17 @@ def _tied(row: LeaderboardRow) -> str:
     return "yes" if row.tied_with_best else ""
 
 
-def _span(span: tuple[float, float] | None, form: str) -> str:
-    if span is None:
+def _ranks(ranks: tuple[int, int] | None) -> str:
+    if ranks is None:
         return "–"
-    low, high = (format(end, form) for end in span)
-    return low if low == high else f"{low}–{high}"
+    best, worst = ranks
+    return str(best) if best == worst else f"{best}–{worst}"
 
 
-def _interval(row: LeaderboardRow) -> str:
-    """Intervals that cannot be trusted carry a mark, as not all that show them know grey."""
-    return ("~" if row.rough else "") + _span(row.interval, ".3f")
-
-
-_INTERVAL = "{confidence:.0%} interval"
+_INTERVAL, _SUPPORTED = "{confidence:.0%} interval", "supported labels"
 _COLUMNS = (
     _Column("rank", "right", lambda row: str(row.rank or "–")),
-    _Column("ranks", "right", lambda row: _span(row.rank_interval, "d"), 6),
+    _Column("ranks", "right", lambda row: _ranks(row.rank_interval), 6),
     _Column("model", "left", lambda row: row.model),
     _Column("run", "left", lambda row: row.run or "–", 3),
     _Column(
@@ -297,7 +300,8 @@ _COLUMNS = (
         "right",
         lambda row: "undefined" if row.value is None else f"{row.value:.4f}",
     ),
-    _Column(_INTERVAL, "right", _interval, 1),
+    _Column(_INTERVAL, "right", lambda row: interval_text(row.interval, row.rough), 1),
+    _Column(_SUPPORTED, "right", lambda row: row.supported.text if row.supported else "–", 4),
     _Column("P(best)", "right", lambda row: "–" if row.p_best is None else f"{row.p_best:.2f}", 2),
     _Column("tied with best", "left", _tied, 5),
     _Column("datums", "right", lambda row: str(row.datums), 7),

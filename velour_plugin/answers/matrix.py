@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from velour_plugin.answers.base import GroupedAnswer, TitledAnswer
+from velour_plugin.answers.intervals import (
+    MARK,
+    SupportedLabels,
+    interval_text,
+    methods_text,
+)
 from velour_plugin.answers.plots import heat_map
 from velour_plugin.answers.text import TextColumn, TextTable
 
@@ -34,6 +40,7 @@ class Cell:
             a value.
         interval_method: how the interval was computed.
         rough: which way and how much the interval cannot be trusted; ``None`` where it can.
+        supported: value and interval over the labels with enough datums, where it is rough.
     """
 
     model: str
@@ -49,6 +56,7 @@ class Cell:
     command: str | None
     interval_method: str | None = None
     rough: str | None = None
+    supported: SupportedLabels | None = None
 
     @property
     def text(self) -> str:
@@ -57,7 +65,7 @@ class Cell:
             return "undefined" if self.evaluation_id else "–"
         if self.interval is None:
             return f"{self.value:.4f}"
-        return f"{self.value:.4f} ({self.interval[0]:.3f}–{self.interval[1]:.3f})"
+        return f"{self.value:.4f} ({interval_text(self.interval)})" + (MARK if self.rough else "")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -120,8 +128,9 @@ class Matrix(TitledAnswer[Cell], GroupedAnswer[Cell]):
     def footnotes(self) -> Sequence[str]:
         """What stands in brackets, and what the marks of cells without a value mean."""
         sure = any(cell.interval is not None for cell in self.rows)
+        methods = methods_text(cell.interval_method for cell in self.rows)
         marks = {
-            f"(low–high): {self.confidence:.0%} interval, by resamples of the {self.units}.": sure,
+            f"(low–high): {self.confidence:.0%} interval, by {methods}; drawn: {self.units}.": sure,
             "–: no value, the notes say why.": any(not cell.evaluation_id for cell in self.rows),
         }
         return [text for text, is_shown in marks.items() if is_shown]
@@ -134,4 +143,10 @@ class Matrix(TitledAnswer[Cell], GroupedAnswer[Cell]):
             [model, *(cells[model, column].text for column in self.columns)]
             for model in self.models
         ]
-        return [TextTable(self.title, columns, rows)]
+        grey = {
+            (number, column)
+            for number, model in enumerate(self.models)
+            for column in self.columns
+            if cells[model, column].rough
+        }
+        return [TextTable(self.title, columns, rows, grey=grey)]

@@ -15,13 +15,19 @@ def bars(
     values: Sequence[float | None],
     intervals: Sequence[tuple[float, float] | None],
     axis: str,
+    rough: Sequence[bool] = (),
 ) -> go.Figure:
-    """Draw horizontal bars with their intervals; the first name on top, no bar for ``None``."""
+    """Draw horizontal bars with their intervals; the first name on top, no bar for ``None``.
+
+    Intervals that are ``rough`` are grey.
+    """
     import plotly.graph_objects as go
 
-    arms = _arms(values, intervals)
+    arms = _arms(values, _where(intervals, rough, False))
     figure = go.Figure(go.Bar(x=list(values), y=list(names), orientation="h", error_x=arms))
     figure.update_yaxes(autorange="reversed")
+    if any(rough):
+        figure.add_trace(_grey(values, list(names), _where(intervals, rough, True)))
     return _titled(figure, title, axis)
 
 
@@ -31,8 +37,12 @@ def dots(
     values: Sequence[float | None],
     intervals: Sequence[tuple[float, float] | None],
     axis: str,
+    rough: Sequence[bool] = (),
 ) -> go.Figure:
-    """Draw values as dots with their intervals; the first name on top, no dot for ``None``."""
+    """Draw values as dots with their intervals; the first name on top, no dot for ``None``.
+
+    Intervals that are ``rough`` are grey.
+    """
     import plotly.graph_objects as go
 
     rows = list(range(len(names)))  # not names: two runs of one name are two lines
@@ -42,11 +52,13 @@ def dots(
             y=rows,
             mode="markers",
             marker={"size": 10},
-            error_x=_arms(values, intervals),
+            error_x=_arms(values, _where(intervals, rough, False)),
             text=list(names),
             hovertemplate="%{text}: %{x:.4f}<extra></extra>",
         )
     )
+    if any(rough):
+        figure.add_trace(_grey(values, rows, _where(intervals, rough, True)))
     figure.update_yaxes(
         tickvals=rows, ticktext=list(names), range=[len(names) - 0.5, -0.5], automargin=True
     )
@@ -176,6 +188,36 @@ def _titled(
     known = {name: text for name, text in axes.items() if text is not None}
     figure.update_layout(title=title, template="plotly_white", **known)
     return figure
+
+
+def _where(
+    intervals: Sequence[tuple[float, float] | None], rough: Sequence[bool], are_rough: bool
+) -> list[tuple[float, float] | None]:
+    """The intervals that are rough, or those that are not; ``None`` in place of the others."""
+    flags = rough or [False] * len(intervals)
+    return [
+        span if is_rough == are_rough else None
+        for span, is_rough in zip(intervals, flags, strict=True)
+    ]
+
+
+def _grey(
+    values: Sequence[float | None],
+    places: Sequence[Any],
+    intervals: Sequence[tuple[float, float] | None],
+) -> go.Scatter:
+    """Grey error bars without a mark of their own."""
+    import plotly.graph_objects as go
+
+    return go.Scatter(
+        x=list(values),
+        y=list(places),
+        mode="markers",
+        marker={"opacity": 0},
+        error_x={**_arms(values, intervals), "color": "#bbbbbb"},
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
 def _arms(

@@ -8,6 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from velour_plugin.answers.base import GroupedAnswer, TitledAnswer, text_table
+from velour_plugin.answers.intervals import (
+    SupportedLabels,
+    interval_text,
+    methods_text,
+    supported_lines,
+)
 from velour_plugin.answers.plots import bars
 from velour_plugin.answers.text import TextTable
 from velour_plugin.domain.metadata import decode_metadata, encode_metadata
@@ -29,6 +35,7 @@ class Slice:
         difference: the value less that over all selected datums.
         interval_method: how the interval was computed.
         rough: which way and how much the interval cannot be trusted; ``None`` where it can.
+        supported: value and interval over the labels with enough datums, where it is rough.
     """
 
     by: str
@@ -39,6 +46,7 @@ class Slice:
     difference: float | None
     interval_method: str | None = None
     rough: str | None = None
+    supported: SupportedLabels | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -52,16 +60,37 @@ class Slices(TitledAnswer[Slice], GroupedAnswer[Slice]):
         """What the columns mean, and why an interval may be missing."""
         lines = ["difference: the value less that over all selected datums."]
         if any(row.interval is not None for row in self.rows):
-            how = f"resamples of the slice's {self.units} (Wilson's for shares such as accuracy)"
-            lines.insert(0, f"interval: of the value, by bootstrap {how}.")
+            methods = methods_text(row.interval_method for row in self.rows)
+            lines.insert(0, f"interval: of the value, by {methods} over the slice's {self.units}.")
+        lines += supported_lines(row.supported for row in self.rows)
         if any(row.interval is None for row in self.rows):
             lines.append(f"–: no interval: too few {self.units}, no value, or no resamples.")
         return lines
 
     def _tables(self) -> list[TextTable]:
-        table = text_table(self.title, self._shown_rows(), {"difference": 1, "datums": 2})
+        order = {"supported labels": 3, "datums": 2, "difference": 1}
+        table = text_table(self.title, self._shown_rows(), order)
         styles = ["undefined" if row.value is None else "" for row in self.rows]
-        return [replace(table, styles=styles)]
+        grey = {(number, "interval") for number, row in enumerate(self.rows) if row.rough}
+        return [replace(table, styles=styles, grey=grey)]
+
+    def _shown_rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = [
+            {
+                "by": row.by,
+                "slice": row.slice,
+                "datums": row.datums,
+                "value": row.value,
+                "interval": interval_text(row.interval, row.rough),
+                "supported labels": row.supported and row.supported.text,
+                "difference": row.difference,
+            }
+            for row in self.rows
+        ]
+        if not any(row.supported for row in self.rows):
+            for row in rows:
+                del row["supported labels"]
+        return rows
 
     def plot(self) -> go.Figure:
         """Draw bars of the metric on each slice, with intervals."""
@@ -71,6 +100,7 @@ class Slices(TitledAnswer[Slice], GroupedAnswer[Slice]):
             [row.value for row in self.rows],
             [row.interval for row in self.rows],
             "value",
+            [row.rough is not None for row in self.rows],
         )
 
 

@@ -16,8 +16,9 @@ of its own, as nothing is known that it shares. There are never more groups than
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from velour_plugin.domain.inputs.group_names import INDEPENDENT, LOCATION
 from velour_plugin.domain.metadata import encode_metadata
 from velour_plugin.errors import InvalidInput, UnknownName
 from velour_plugin.ranking.grouping_hints import hint
-from velour_plugin.ranking.slicing import cell_names, masks, property_values
+from velour_plugin.ranking.slicing import Mask, cell_names, masks, property_values
 from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.units import Units
 from velour_plugin.store.protocol import Reader
@@ -110,11 +111,17 @@ class Groups:
     uids: Sequence[str] = ()
     notes: Sequence[str] = ()
 
-    def among(self, uids: Collection[str]) -> Units | None:
-        """Return the units of some of the datums of one dataset; ``None`` without groups."""
+    def among(self, datums: Sequence[str], mask: Mask) -> Units | None:
+        """Return the units of some datums of one dataset; ``None`` without groups.
+
+        Args:
+            datums: of a ledger.
+            mask: ``(datums,)``, those that are among the ones that count.
+        """
         if self.units is None:
             return None
-        return self.units.among(np.fromiter((uid in uids for uid in self.uids), bool))
+        chosen = frozenset(compress(datums, mask))
+        return self.units.among(np.fromiter((uid in chosen for uid in self.uids), bool))
 
     @property
     def of_answer(self) -> dict[str, Any]:

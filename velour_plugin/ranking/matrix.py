@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.answers import Cell, Matrix
+from velour_plugin.answers.intervals import rough_notes
 from velour_plugin.domain.ledger import Ledger
 from velour_plugin.errors import NotFound, UnknownName
 from velour_plugin.helpers.progress import track
@@ -24,6 +24,7 @@ from velour_plugin.ranking.defaults import named_metric
 from velour_plugin.ranking.grouping import joined
 from velour_plugin.ranking.matrix_columns import Column, choose_on, columns_of
 from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
+from velour_plugin.ranking.uncertainty.measurement import interval_fields
 from velour_plugin.store.protocol import Snapshot
 from velour_plugin.store.values import Candidate
 
@@ -61,7 +62,13 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
         metric=metric_of(query),
         confidence=query.confidence,
         rows=rows,
-        notes=(*access.notes, *_run_notes(chosen), *groups.notes, *_notes(rows)),
+        notes=(
+            *access.notes,
+            *_run_notes(chosen),
+            *groups.notes,
+            *_notes(rows),
+            *rough_notes((f"{cell.model} on {cell.column}", cell.rough) for cell in rows),
+        ),
         **groups.of_answer,
     )
 
@@ -145,11 +152,10 @@ def _measured(
         subject,
         metric_of(query),
         label_of(query),
-        units=column.groups.among(frozenset(compress(ledger.datums, mask))),
+        units=column.groups.among(ledger.datums, mask),
         resamples=query.resamples,
         seed=query.seed,
     )
-    interval = measured.interval(query.confidence, evaluator.bounds(metric_of(query)))
     return Cell(
         model=model,
         column=column.name,
@@ -158,12 +164,10 @@ def _measured(
         slice=column.slice,
         datums=measured.datums,
         value=measured.value,
-        interval=None if interval is None else interval.ends,
         evaluation_id=item.evaluation_id,
         reason=measured.reason,
         command=None,
-        interval_method=None if interval is None else interval.method,
-        rough=None if interval is None else interval.rough,
+        **interval_fields(measured, query.confidence, evaluator.bounds(metric_of(query))),
     )
 
 

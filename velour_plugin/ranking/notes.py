@@ -1,4 +1,4 @@
-"""Notes on a leaderboard: why it is empty, and where its intervals are rough."""
+"""Notes on a leaderboard: why it is empty, and over what it is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ def leaderboard_notes(
         *dict.fromkeys(each.reason for each in measured if each.reason),
         *_on_sharing(selections),
         *(_on_few_datums(measured) if query.resamples else ()),
-        *_on_rare_labels(measured),
     ]
 
 
@@ -61,14 +60,3 @@ def _on_few_datums(measured: Sequence[Measurement]) -> list[str]:
         return []
     datums = "datum is" if fewest == 1 else "datums are"
     return [f"{fewest} {datums} too few to say how sure this is: at least {FEW} are."]
-
-
-def _on_rare_labels(measured: Sequence[Measurement]) -> list[str]:
-    rarest = max(measured, key=lambda each: len(each.rare))
-    if not rarest.rare or not any(each.replicates.size for each in measured):
-        return []
-    names = ", ".join(rarest.rare[:5]) + (", …" if len(rarest.rare) > 5 else "")
-    return [
-        f"Intervals are rough: fewer than {FEW} of these datums show {len(rarest.rare)} of the "
-        f"{rarest.labels} labels ({names})."
-    ]

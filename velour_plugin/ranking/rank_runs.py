@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from velour_plugin.answers import Leaderboard, LeaderboardRow, Winner
+from velour_plugin.answers.intervals import rough_notes
 from velour_plugin.domain.encoding.canonical import canonical_json
 from velour_plugin.errors import UnknownName
 from velour_plugin.filters import parse_filter
@@ -23,7 +24,7 @@ from velour_plugin.ranking.grouping import Groups, read_groups
 from velour_plugin.ranking.leaderboard_columns import Columns, Row
 from velour_plugin.ranking.notes import leaderboard_notes, refusal
 from velour_plugin.ranking.uncertainty.bootstrap import measure_all
-from velour_plugin.ranking.uncertainty.measurement import UNDEFINED, Measurement
+from velour_plugin.ranking.uncertainty.measurement import UNDEFINED, Measurement, interval_fields
 from velour_plugin.ranking.uncertainty.uncertainty import Uncertainty
 from velour_plugin.ranking.uncertainty.units import Units
 from velour_plugin.store.protocol import Snapshot
@@ -103,6 +104,7 @@ class Ranking:
                 *self.choice_notes,
                 *self.groups.notes,
                 *leaderboard_notes(measured, self.selections, query, total),
+                *rough_notes((row.name, row.rough) for row in ranked),
                 *self.columns.notes([row for row in rows if row not in kept]),
             ),
         )
@@ -199,7 +201,6 @@ class Ranking:
         ranks = {value: 1 + place for place, value in reversed([*enumerate(known)])}
         bounds = self.competitors.all[0].evaluator.bounds(self.metric)
         sure = Uncertainty(measured, bounds, lower, self.query.confidence)
-        intervals = [sure.interval(index) for index in range(len(kept))]
         rows = [
             LeaderboardRow(
                 rank=None if row.value is None else ranks[row.value],
@@ -210,15 +211,13 @@ class Ranking:
                 datums=row.measured.datums,
                 evaluation_id=row.competitor.evaluation_id,
                 reason=row.measured.reason,
-                interval=None if interval is None else interval.ends,
                 rank_interval=sure.rank_interval(index),
                 p_best=sure.p_best(index),
                 tied_with_best=sure.tied_with_best(index),
                 columns=row.values,
-                interval_method=None if interval is None else interval.method,
-                rough=None if interval is None else interval.rough,
+                **interval_fields(row.measured, self.query.confidence, bounds),
             )
-            for index, (row, interval) in enumerate(zip(kept, intervals, strict=True))
+            for index, row in enumerate(kept)
         ]
         ranked = sorted(rows, key=lambda row: (row.rank or len(rows) + 1, row.model, row.run or ""))
         return ranked, _winner(sure, rows.index(ranked[0])) if ranked else None

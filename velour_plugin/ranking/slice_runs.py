@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from velour_plugin.answers import DatumImpact, Slice, Slices, Worst
+from velour_plugin.answers.intervals import rough_notes
 from velour_plugin.answers.slices import metadata_text
 from velour_plugin.domain.annotations import Datum
 from velour_plugin.domain.labels import label_text
@@ -30,6 +31,7 @@ from velour_plugin.ranking.grouping import (
 )
 from velour_plugin.ranking.slicing import Mask, cut_name, masks
 from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
+from velour_plugin.ranking.uncertainty.measurement import interval_fields
 from velour_plugin.store.protocol import Reader, Snapshot
 
 
@@ -54,21 +56,20 @@ def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
             subject,
             metric,
             label,
-            units=groups.among(frozenset(compress(run.ledger.datums, mask))),
+            units=groups.among(run.ledger.datums, mask),
             resamples=query.resamples,
             seed=query.seed,
         )
-        interval = measured.interval(query.confidence, bounds)
         rows.append(
             Slice(
-                by,
-                part,
-                measured.datums,
-                measured.value,
-                None if interval is None else interval.ends,
-                None if measured.value is None or whole is None else measured.value - whole,
-                None if interval is None else interval.method,
-                None if interval is None else interval.rough,
+                by=by,
+                slice=part,
+                datums=measured.datums,
+                value=measured.value,
+                difference=None
+                if measured.value is None or whole is None
+                else measured.value - whole,
+                **interval_fields(measured, query.confidence, bounds),
             )
         )
     shown = "undefined" if whole is None else f"{whole:.4f}"
@@ -76,7 +77,8 @@ def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
     title = (
         f"{metric}{about} of {run.name} on {run.dataset}: {shown} over {run.selected.sum()} datums"
     )
-    notes = (*run.notes, *groups.notes)
+    rough = rough_notes((f"{row.by} {row.slice}", row.rough) for row in rows)
+    notes = (*run.notes, *groups.notes, *rough)
     return Slices(title=title, rows=rows, notes=notes, **groups.of_answer)
 
 

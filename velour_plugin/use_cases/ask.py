@@ -549,11 +549,11 @@ def recommend(
 ) -> Recommendation:
     """Name the best-supported model for a need, with the evidence.
 
-    Datasets on which the same models were evaluated are put together, and the models are ranked
-    over the datums of all of them that the filter selects: a probability is about models that met
-    on the same datums, and there is none where a model met no other. A dataset without such
-    datums, without the filter's properties, or whose runs cannot be compared, is left out and
-    named.
+    Datasets that models connect are put together. Every two models are compared over the datums of
+    the datasets that both were evaluated on, as far as the filter selects them, and their
+    differences are combined: a probability is about models that met, or that others connect, and
+    there is none where a model met no other. A dataset without such datums, without the filter's
+    properties, or whose runs cannot be compared, is left out and named.
 
     Args:
         metric: to rank by; the first of the task's headline metrics when left out.
@@ -564,8 +564,9 @@ def recommend(
         groups: a property whose values tell which datums belong together, as the frames of a
             video: ``video``, ``location:0.5``; or several. Whole groups are resampled; ``"none"``
             takes datums for independent, ``None`` as their dataset declares.
-        confidence: of the leaderboards' intervals.
-        resamples: of the leaderboards, >= 1: without resamples there are no chances.
+        confidence: of the leaderboards' intervals, and that all that may be best are named so.
+        resamples: of each dataset's datums, the same for all models; >= 1: without resamples there
+            are no chances.
         seed: of the resamples.
         refresh: whether to ask MLflow first for the names of runs and for those that are deleted,
             which are left out; by default only where this process evaluates in its runs.

@@ -66,8 +66,13 @@ class ObjectDetection(Evaluator):
         return (0.0, 1.0)
 
     def interval_method(self, metric: str) -> IntervalMethod:
-        """Return half-samples for average precision, which small samples raise; else BCa."""
-        return "half-samples" if "AP" in metric.rpartition("/")[2] else "BCa"
+        """Return half-samples for average precision and recall, BCa for what has a threshold.
+
+        Small samples raise average precision. Average recall they do not; but there, too, 20
+        videos had 0.94 coverage (BCa 0.93), rare labels 0.96 (0.85), common ones 0.96 (0.95).
+        """
+        name = metric.rpartition("/")[2]
+        return "half-samples" if "AP" in name or "AR" in name else "BCa"
 
     def match(self, dataset: Dataset, parameters: Mapping[str, Any]) -> Ledger:
         """Match every detection with ground truth, in all area ranges and at all IoU thresholds."""

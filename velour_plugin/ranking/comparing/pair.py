@@ -22,7 +22,7 @@ from velour_plugin.ranking.comparing.paired_difference import (
     interval_of,
     jackknifed,
 )
-from velour_plugin.ranking.comparing.permutation_test import FIRST, Family, Mask, Part, Tested
+from velour_plugin.ranking.comparing.permutation_test import Family, Mask, Part, Tested, stages
 from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.statistics import mcnemar
 from velour_plugin.ranking.uncertainty.units import Exchanges, Units
@@ -106,20 +106,17 @@ class Pair:
 
     def permute(self, families: Sequence[Family]) -> None:
         """Draw permutations for families of differences, the same for each, until all are clear."""
-        exchanges, begin = self.exchanges, 0
-        while begin < exchanges.count:
+        exchanges = self.exchanges
+        for count in [exchanges.count] if exchanges.are_all else stages(exchanges.count):
             waiting = [family for family in families if not family.is_clear]
-            if not waiting:
+            if not waiting or not count:
                 return
-            end = exchanges.count if exchanges.are_all else max(FIRST, 2 * begin)
-            end = min(exchanges.count, end)
             tested = [each for family in waiting for each in family.drawn]
-            swaps = self._swaps(exchanges, end - begin)
+            swaps = self._swaps(exchanges, count)
             permuted = np.concatenate([self._exchanged(tested, swap) for swap in swaps])
             ends = np.cumsum([len(family.drawn) for family in waiting])[:-1]
             for family, block in zip(waiting, np.split(permuted, ends, axis=1), strict=True):
                 family.add(block)
-            begin = end
 
     @property
     def exchanges(self) -> Exchanges:

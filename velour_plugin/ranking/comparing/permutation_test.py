@@ -8,7 +8,7 @@ differences of a comparison are drawn under the same permutations, as many as it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,9 +22,8 @@ from velour_plugin.ranking.uncertainty.statistics import holm, step_down
 
 Mask = NDArray[np.bool_]
 
-FIRST = 200
-"""Permutations after which it is first asked whether p is clear, then after twice as many each
-time."""
+_FIRST = 200
+"""Permutations after which it is first asked whether p is clear."""
 
 CLEAR = 20
 """As many permutations with as large a difference make p clear: more would move it little
@@ -142,3 +141,16 @@ class Family:
     def _is_final(self) -> NDArray[np.bool_]:
         as_large = self._p * (len(self._permuted) + 1) - 1
         return as_large >= CLEAR - 0.5
+
+
+def stages(count: int) -> Iterator[int]:
+    """Divide permutations into stages, each of which doubles them, after which p may be clear.
+
+    >>> list(stages(1000))
+    [200, 200, 400, 200]
+    """
+    begin = 0
+    while begin < count:
+        end = min(count, max(_FIRST, 2 * begin))
+        yield end - begin
+        begin = end

@@ -147,17 +147,17 @@ def choose(
     if last == _NOWHERE:
         highest = decisions.highest(goal[0])
         return f"never reached: of {LEAST} predictions or more the best has {highest:.4g}"
-    made = np.arange(len(decisions.score)) <= last
-    crossed = _cross_fitted(decisions, goal, seed)
+    rows = np.arange(len(decisions.score))
+    made, crossed = rows <= last, _cross_fitted(decisions, goal, seed)
     if not crossed.any():
         return "too few: it is reached on all datums, and not on nine tenths of them"
-    measured, fitted = decisions.sums(made), decisions.sums(crossed)
-    values = {name: _share(*sums) for name, sums in fitted.items()}
-    intervals = {
-        name: _interval(measured[name], value, confidence) for name, value in values.items()
-    }
+    measured = _share(*decisions.sums(made)[goal[0]])
+    values = {name: _share(*sums) for name, sums in decisions.sums(crossed).items()}
+    # the last decision set the threshold; those before it are a fair sample of what lies above
+    fair = decisions.sums(rows < last)
+    intervals = {name: _interval(fair[name], value, confidence) for name, value in values.items()}
     at = float(decisions.score[last])
-    return ChosenThreshold(at, int(made.sum()), _share(*measured[goal[0]]), values, intervals)
+    return ChosenThreshold(at, int(made.sum()), measured, values, intervals)
 
 
 def _cross_fitted(decisions: ScoredDecisions, goal: Goal, seed: int) -> NDArray[np.bool_]:

@@ -132,6 +132,8 @@ class PlanRows:
         row = replace(row, standard_error=pilot.error)
         if not pilot.error and (pilot.share is None or self.goal.name == "difference"):
             return replace(row, reason=_NO_SPREAD)
+        if self.goal.name == "width" and pilot.share is None and len(measured) == 1:
+            pilot = self._as_shown(pilot, measured[0])
         needed = self.goal.needed(pilot)
         more = max(0, needed.units - units)
         return replace(
@@ -142,6 +144,17 @@ class PlanRows:
             more=more,
             thin=more > 0,
         )
+
+    def _as_shown(self, pilot: Pilot, measured: Measurement) -> Pilot:
+        """The spread at which a normal interval is as wide as the one that boards show.
+
+        Those of average precision are wider, as they also hold what its bias may be.
+        """
+        confidence, bounds = self.goal.confidence, self.runs[0].evaluator.bounds(self.key[0])
+        interval = measured.interval(confidence, bounds)
+        if interval is None or interval.high <= interval.low:
+            return pilot
+        return pilot.scaled((interval.high - interval.low) / pilot.width(confidence))
 
     def _units(self, mask: Mask) -> Units:
         if self.groups is None:
@@ -218,7 +231,7 @@ def _on_rare_labels(measured: Sequence[Measurement]) -> list[str]:
     if not rarest.rare:
         return []
     return [
-        f"Perhaps too few: {len(rarest.rare)} of the {rarest.labels} labels are shown by fewer "
+        f"Perhaps far off: {len(rarest.rare)} of the {rarest.labels} labels are shown by fewer "
         f"than {FEW} datums of this pilot, which says little about them; plan again when more are "
         "there, or for one of them (--label)."
     ]

@@ -41,14 +41,12 @@ class Scores:
         measured: the score of each, in the metric's units, and its replicates.
         met: pairs of models that met on the same datums.
         datasets: on which they met.
-        units: datums, or groups of them, on which the pair met that has the fewest.
     """
 
     models: Sequence[str]
     measured: Sequence[Measurement]
     met: Sequence[tuple[str, str]]
     datasets: Datasets
-    units: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +176,10 @@ def _on_one_scale(meetings: Sequence[_Meeting]) -> Scores:
     )  # fmt: skip
     # at the level of the metric, and rounded: models that answer alike stay equal
     scores = np.round(scores + rows.mean(axis=(0, 1)), _DECIMALS)
-    units = min(each.units for each in meetings)
+    units = min(each.units for each in meetings)  # no more than the pair that has the fewest
     return Scores(
         models,
         [Measurement(float(row[0]), 0, row[1:], units=units) for row in scores],
         [each.models for each in meetings],
         frozenset().union(*(each.datasets for each in meetings)),
-        units,
     )

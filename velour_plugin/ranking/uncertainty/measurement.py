@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from velour_plugin.answers.intervals import SupportedLabels
 from velour_plugin.evaluator import IntervalMethod, MetricKey
 from velour_plugin.ranking.uncertainty.half_samples import half_sample_interval, small_sample_bias
 from velour_plugin.ranking.uncertainty.intervals import (
@@ -104,6 +106,37 @@ class Measurement:
         return replace(
             interval, rough=why_rough(self.rare, self.labels, unit, value, self.replicates)
         )
+
+
+class IntervalFields(TypedDict):
+    """An interval as the fields that rows of answers have in common."""
+
+    interval: tuple[float, float] | None
+    interval_method: str | None
+    rough: str | None
+    supported: SupportedLabels | None
+
+
+def interval_fields(measured: Measurement, confidence: float, bounds: Bounds) -> IntervalFields:
+    """Compute the interval of a measurement, and that over its supported labels, for a row."""
+    interval = measured.interval(confidence, bounds)
+    if interval is None:
+        return {"interval": None, "interval_method": None, "rough": None, "supported": None}
+    return {
+        "interval": interval.ends,
+        "interval_method": interval.method,
+        "rough": interval.rough,
+        "supported": _supported(measured, confidence, bounds) if interval.rough else None,
+    }
+
+
+def _supported(measured: Measurement, confidence: float, bounds: Bounds) -> SupportedLabels | None:
+    surer = measured.supported
+    if surer is None or surer.value is None:
+        return None
+    interval = surer.interval(confidence, bounds)
+    ends = None if interval is None else interval.ends
+    return SupportedLabels(surer.value, ends, surer.labels, measured.labels)
 
 
 @dataclass(frozen=True, slots=True)

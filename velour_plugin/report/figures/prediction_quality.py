@@ -51,7 +51,7 @@ def _bands(findings: Findings, bins: Mapping[str, Any], filled: Sequence[int]) -
         np.array([metric.value[side][index] for index in filled]) for side in ("low", "high")
     )
     arms = {"array": rounded(high - accuracy), "arrayminus": rounded(accuracy - low)}
-    name = f"accuracy, {metric.value['confidence']:.0%} of all bars together"
+    name = f"accuracy; its bars hold together with {metric.value['confidence']:.0%}"
     return {"name": name, "error_y": {"type": "data", "symmetric": False, **arms}}
 
 

@@ -9,7 +9,7 @@ as many chances, too: looks share one probability of error, and tags remember wh
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,8 @@ class Promotion:
         forced: whether it moves although the lead may be chance.
         reason: why, in a sentence.
         board: the ranking of the versions.
+        operating_point: of the winner: the precision to reach and by class the score from which on
+            its predictions are taken; ``None`` where no precision was named.
     """
 
     model: str
@@ -65,6 +67,7 @@ class Promotion:
     forced: bool
     reason: str
     board: Leaderboard
+    operating_point: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to a dictionary that JSON can hold."""
@@ -72,7 +75,14 @@ class Promotion:
         return {**content, "board": self.board.to_dict()}
 
     def __str__(self) -> str:
-        return f"{self.board}\n\n{self.reason}"
+        return "\n".join([f"{self.board}\n", self.reason, *self._thresholds()])
+
+    def _thresholds(self) -> list[str]:
+        if self.operating_point is None:
+            return []
+        precision, scores = self.operating_point["precision"], self.operating_point["thresholds"]
+        shown = ", ".join(f"{label} {score:.4g}" for label, score in scores.items()) or "none"
+        return [f"Thresholds for a precision of {precision:g}: {shown}."]
 
 
 def promote(
@@ -87,6 +97,7 @@ def promote(
     dry_run: bool = False,
     groups: str | Sequence[str] | None = None,
     min_lead: float | None = None,
+    precision: float | None = None,
     confidence: float = 0.95,
     permutations: int = 1000,
     seed: int = 0,
@@ -117,6 +128,8 @@ def promote(
         groups: a property whose values tell which datums belong together, as the frames of a
             video; ``None`` as the dataset declares (see :func:`velour_plugin.rank`).
         min_lead: a margin >= 0: the alias moves only if the lead is shown to be larger.
+        precision: to reach by a threshold for each class: those of the winner are stored in its tag
+            when the alias moves (see :func:`velour_plugin.threshold`).
         confidence: the lead is no chance when p is at most 1 less this, at the first look.
         permutations: of the comparison.
         seed: of the ranking and the comparison.
@@ -154,6 +167,13 @@ def promote(
                 board.dataset, board.where, board.groups, min_lead, confidence,
             )  # fmt: skip
             trial = hold_trial(lead, pair, comparison, contest.challengers, reader)
+        point = None
+        if precision is not None:
+            thresholds = velour.threshold(
+                board[0].evaluation_id, precision=precision, where=where, label=label,
+                dataset=dataset, groups=groups, store=reader,
+            )  # fmt: skip
+            point = {"precision": precision, "thresholds": thresholds.by_label}
     doubt = contest.doubt(trial)
     moves = contest.winner != holder and (doubt is None or force)
     promotion = Promotion(
@@ -169,6 +189,7 @@ def promote(
         moves and doubt is not None,
         contest.sentence(alias, trial, doubt, moves, dry_run),
         contest.board,
+        point,
     )
     if promotion.moved:
         _move(promotion)
@@ -210,6 +231,7 @@ def _move(promotion: Promotion) -> None:
         "metric": board.metric,
         "label": board.label,
         "value": best.value,
+        "corrected": board.to_dict()["winner"],
         "dataset": board.dataset,
         "where": board.where,
         "groups": list(board.groups),
@@ -220,6 +242,7 @@ def _move(promotion: Promotion) -> None:
         "from": promotion.holder,
         "forced": promotion.forced,
         "reason": promotion.reason,
+        "operating_point": promotion.operating_point,
     }
     client, number = mlflow.MlflowClient(), str(promotion.winner)
     try:

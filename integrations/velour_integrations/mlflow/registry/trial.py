@@ -23,12 +23,14 @@ class Trial:
         challengers: how many versions had the chance to lead.
         p: two-sided p-value, adjusted for their number; with a margin twice the one-sided one.
         history: the looks at it, the last of which is this one.
+        least: the smallest p that so many permutations can have; 0 without any.
     """
 
     lead: Lead
     challengers: int
     p: float
     history: History
+    least: float = 0.0
 
     @property
     def level(self) -> float:
@@ -49,7 +51,8 @@ class Trial:
     def evidence(self) -> str:
         """P, how small it must be, and why that is less than at the first look."""
         earlier = f" at look {self.look}: earlier ones spent the rest" if self.look > 1 else ""
-        return f"p is {self.p:.4f}, and {self.level:.4g} or less would do{earlier}"
+        few = "; that takes more --permutations" if self.least > self.level else ""
+        return f"p is {self.p:.4f}, and {self.level:.4g} or less would do{earlier}{few}"
 
 
 def hold_trial(
@@ -80,7 +83,9 @@ def hold_trial(
     sides = 1 if lead.min_lead is None else 2
     units = comparison.group_count or comparison[0].datums
     history = _next(looks.recall(lead), lead, evaluations, units, challengers, store)
-    return Trial(lead, challengers, min(1.0, sides * challengers * p), history)
+    drawn = comparison.permutations if lead.min_lead is None else 0
+    least = challengers / (drawn + 1) if drawn else 0.0
+    return Trial(lead, challengers, min(1.0, sides * challengers * p), history, least)
 
 
 def _next(
