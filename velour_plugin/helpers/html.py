@@ -12,7 +12,7 @@ _STYLE = """<style>
 .velour th {border-bottom: 1px solid; font-weight: 600}
 .velour .number {text-align: right; font-variant-numeric: tabular-nums}
 .velour .best td {font-weight: bold}
-.velour .undefined td {opacity: 0.6}
+.velour .undefined td, .velour td.dim {opacity: 0.6}
 .velour p {margin: 2px 0}
 .velour .footnote {font-size: 90%; opacity: 0.75}
 </style>"""
@@ -76,9 +76,10 @@ def _greyed(
     number: int,
     grey: Collection[tuple[int, str]],
 ) -> list[str]:
+    """The marks of a row's cells, those of grey ones with one class more."""
     return [
-        mark + (' style="opacity: 0.6"' if (number, heading) in grey else "")
-        for mark, (heading, _) in zip(marks, columns, strict=True)
+        _class("number dim" if is_right else "dim") if (number, heading) in grey else mark
+        for mark, (heading, is_right) in zip(marks, columns, strict=True)
     ]
 
 

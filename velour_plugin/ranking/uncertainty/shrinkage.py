@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 _BURN_IN, _KEPT, _CHAINS, _CELLS = 12, 16, 128, 200_000
 """Steps that are forgotten and kept; chains, fewer where ``chains * runs ** 2`` is above the last.
 
-Twice as many of each move probabilities by less than 0.02.
+Of eight times as many, probabilities differed by at most 0.03, by 0.015 on average.
 """
 _SEED = 0
 _SHARES = (np.arange(30) + 0.5) / 30
@@ -178,6 +178,12 @@ def best_probabilities(differences: Differences) -> Floats:
     """Return the probability of each run that it is truly the best one, ``(runs,)``; in sum 1.
 
     It is one over distinct models: runs that are alike share the probability of one.
+
+    Measured on accuracy, 600 boards each: of 5 models at 50 datums (deviation 0.08) and 10 at 200
+    (0.04), 0.87 and 0.86 (standard error 0.05) of those said at 0.90 are the best, 0.92 and 0.90
+    (0.04) of those said at 0.97; nearly equal models claim little. Where one model is ahead of
+    equal ones it is the best more often than is said (0.96 at 0.77): so few models do not show
+    that their true values are of such a kind.
     """
     first = differences.alike.argmax(axis=1)
     distinct, model, count = np.unique(first, return_inverse=True, return_counts=True)

@@ -77,27 +77,29 @@ class Uncertainty:
     def after_selection(self, row: int) -> Corrected | None:
         """Return the value of a row that was chosen for its value, corrected for that.
 
-        Also for the bias that values have on few datums, as far as it is known.
+        Also for the bias that values have on few datums, as far as it is known. Its interval is no
+        narrower than the row's own, moved by as much: that knows what resamples of the metric do
+        not show. (Of 20 equal models at 50 images the first one's mAP was covered in 33 of 40
+        boards without this.)
 
         Returns:
             ``None`` without replicates, or where fewer than :data:`LEAST` rows have them.
         """
-        if not self._is_drawn(row) or len(self.known) < LEAST:
+        own = self.interval(row)
+        if own is None or len(self.known) < LEAST:
             return None
         chosen = after_selection(self.differences, self.known.index(row), self.confidence)
-        ends = sorted((self.sign * chosen.low, self.sign * chosen.high))
+        value, *ends = (self.sign * each for each in chosen)
+        moved = value - (self.measured[row].value or 0.0)
         least, most = np.mean([self.measured[known].bias for known in self.known], axis=0)
-        value, low, high = (
-            self.sign * chosen.value - (least + most) / 2,
-            ends[0] - most,
-            ends[1] - least,
-        )
-        return Corrected(*(self._bounded(float(each)) for each in (value, low, high)))
+        low = min(min(ends) - most, own.low + moved)
+        high = max(max(ends) - least, own.high + moved)
+        return Corrected(*map(self._bounded, (value - (least + most) / 2, low, high)))
 
     def _bounded(self, value: float) -> float:
         lowest, highest = self.bounds
         value = value if lowest is None else max(value, lowest)
-        return value if highest is None else min(value, highest)
+        return float(value if highest is None else min(value, highest))
 
     def _is_drawn(self, row: int) -> bool:
         return self.drawn and row in self.known
