@@ -119,7 +119,7 @@ def test_probabilities_are_those_of_one_stratified_bootstrap(store: Store) -> No
     )
     rows = {row.model: row for row in found}
     for index, name in enumerate(scores):
-        assert rows[name].p_best == pytest.approx(sure.p_best(index), abs=0.01)
+        assert rows[name].p_best == pytest.approx(sure.p_best(index), abs=0.03)
         assert rows[name].tied_with_best == sure.tied_with_best(index)
 
 
