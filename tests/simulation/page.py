@@ -45,12 +45,12 @@ There are several worlds for each task, of different shape: scores by softmax, b
 distributions, or rounded so that many are equal; difficulty with normal or heavy tails, shared by
 all models so that their errors go together; few objects an image or many. *Common* labels are 3 or
 4 of about equal share; *rare* ones are 6 or 8, each half as common as the one before, down to about
-1.2 %.
-`tests/simulation/` has all of them with effect sizes and seeds.
+1.2 %. `tests/simulation/` has all of them with effect sizes and seeds.
 
 A promise **holds** when the bound of the measurement (95 %, Clopper and Pearson; of means, Student)
-reaches the target but for 0.01, it **fails** when the measurement itself does not, and otherwise it
-is **open**: more repetitions would tell. To reproduce, or to check a family by itself:
+reaches the target but for 0.01, it **fails** when both bounds miss the target, and otherwise it is
+**open**: more repetitions would tell. What is greyed claims nothing, and is no case. To reproduce,
+or to check a family by itself:
 
 ```sh
 make simulate
@@ -59,8 +59,8 @@ make simulate ARGS="coverage ranks --repetitions 200 --json results.json"
 """
 
 _SUMMARY = """
-| promise | experiments | hold | open | fail | worst measured |
-|---|---|---|---|---|---|"""
+| family | promise | experiments | hold | open | fail | worst measured |
+|---|---|---|---|---|---|---|"""
 
 
 def read(paths: Sequence[str]) -> list[Result]:
@@ -98,7 +98,7 @@ def _summary(rows: Sequence[Result]) -> Iterator[str]:
         )
         if about:
             worst = max(about, key=lambda row: _distance(promise, row.estimate)).estimate
-            yield f"| {promise} | {len(about)} | {counts} | {worst:.3f} |"
+            yield f"| {about[0].family} | {promise} | {len(about)} | {counts} | {worst:.3f} |"
 
 
 def _distance(promise: Promise, estimate: float) -> float:

@@ -103,16 +103,16 @@ class Result:
 
     @property
     def verdict(self) -> Literal["holds", "fails", "open"]:
-        """Whether the bound reaches the target, cannot, or more repetitions must tell."""
+        """Whether the bound reaches the target, both bounds miss it, or more cases must tell."""
         target, kind = self.promise.target, self.promise.kind
         if not self.cases:
             return "open"
         if kind == "at least":
-            return _verdict(self.low >= target - SLACK, self.estimate < target - SLACK)
+            return _verdict(self.low >= target - SLACK, self.high < target)
         if kind == "at most":
-            return _verdict(self.high <= target + SLACK, self.estimate > target + SLACK)
+            return _verdict(self.high <= target + SLACK, self.low > target)
         far = max(abs(self.low), abs(self.high))
-        return _verdict(far <= target + SLACK, abs(self.estimate) > target + SLACK)
+        return _verdict(far <= target + SLACK, max(self.low, -self.high) > target)
 
 
 def _verdict(holds: bool, fails: bool) -> Literal["holds", "fails", "open"]:

@@ -87,7 +87,7 @@ CASES = {
     ),
     "twenty equal models": (
         Board(SOFTMAX, "accuracy", 50, Qualities(20, 0.0), resamples=300),
-        60,
+        50,
         [
             Promise("best set leaves out a best", "at most", 0.07),
             Promise("corrected: bias", "within", 0.02),
@@ -96,7 +96,7 @@ CASES = {
     ),
     "twenty nearly equal models": (
         Board(SOFTMAX, "accuracy", 50, Qualities(20, 0.025), resamples=300),
-        60,
+        40,
         [
             Promise("rank of one", "at least", 0.95),
             Promise("all ranks", "at least", 0.90),
@@ -120,7 +120,7 @@ CASES = {
     ),
     "a champion looked at five times": (
         Promoted(SOFTMAX, "accuracy", tuple(range(30, 151, 30))),
-        50,
+        40,
         [Promise("moves", "at most", 0.06)],
     ),
 }
