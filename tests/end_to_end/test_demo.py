@@ -171,7 +171,7 @@ def test_every_command_runs_as_printed_and_prints_what_was_shown(
     commands = COMMAND.findall(online["outputs"][0])
     names = [line.split()[1] for line, _ in commands]
     assert names == [
-        *("evaluate", "rank", "matrix", "compare"),
+        *("evaluate", "datasets", "rank", "matrix", "compare"),
         *("evaluate", "matrix"),
         *("ui", "worst", "slices", "evaluate", "-m"),
     ]
