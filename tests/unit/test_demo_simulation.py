@@ -65,7 +65,7 @@ def test_a_conclusion_says_no_more_than_its_leaderboard(tmp_path: Path) -> None:
             return conclusion(velour.rank("mAP", "fires", where=where, store=store))
 
         assert sentence(None).startswith("falcon is best: its 95% interval starts at 0.5")
-        assert sentence(THERE).startswith("owl is best: its 95% interval starts at 0.7")
+        assert sentence(THERE).startswith("owl is best: its 95% interval starts at 0.6")
         assert sentence("file_name < 'lookout-003.jpg'").endswith(
             " on 3 images, without intervals: nothing is sure."
         )

@@ -237,12 +237,14 @@ def reliability_of(axis: Axis) -> Reliability | None:
         return None
     table, weights, bins = axis.answers, axis.answer_weights, axis.parameters["calibration_bins"]
     confidence, correct, answered = table["confidence"], table["correct"], table["answered"]
-    if weight_of(answered & np.isnan(confidence), weights):
+    unknown = np.isnan(confidence)
+    if weight_of(answered & unknown, weights):
         return None
-    if answered.all():
+    counted = answered & ~unknown  # what is unknown has no weight
+    if counted.all():
         return calibration.reliability(confidence, correct, bins, weights)
-    weights = None if weights is None else weights[answered]
-    return calibration.reliability(confidence[answered], correct[answered], bins, weights)
+    weights = None if weights is None else weights[counted]
+    return calibration.reliability(confidence[counted], correct[counted], bins, weights)
 
 
 def known(value: float) -> float | None:
