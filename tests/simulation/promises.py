@@ -112,7 +112,8 @@ class Result:
         if kind == "at most":
             return _verdict(self.high <= target + SLACK, self.low > target)
         far = max(abs(self.low), abs(self.high))
-        return _verdict(far <= target + SLACK, max(self.low, -self.high) > target)
+        holds = abs(self.estimate) <= target and far <= target + SLACK
+        return _verdict(holds, max(self.low, -self.high) > target)
 
 
 def _verdict(holds: bool, fails: bool) -> Literal["holds", "fails", "open"]:

@@ -33,8 +33,7 @@ def after_selection(differences: Differences, row: int, confidence: float) -> Co
     a deviation of 0.065, -0.012 and 0.98.
 
     Source: Efron 2011, Tweedie's formula and selection bias; Dawid 1994, Selection paradoxes of
-    Bayesian inference. What it was weighed against: Andrews, Kitagawa and McCloskey 2023,
-    Inference on winners; Zrnic and Fithian 2024, Locally simultaneous inference.
+    Bayesian inference.
     """
     first = differences.alike.argmax(axis=1)
     distinct, model = np.unique(first, return_inverse=True)
