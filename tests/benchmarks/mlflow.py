@@ -157,6 +157,7 @@ def detections(folder: Path, rounds: int) -> None:
         "the same, and storing": stored,
         "mlflow.models.evaluate on what was read": lambda: logged(report=False),
         "the same, with report": logged,
+        "the same, without intervals": lambda: logged(intervals=False),
         "reading and mlflow.models.evaluate, with report": lambda: (read(), logged()),
     }
     race("250,000 detections", ways, rounds)

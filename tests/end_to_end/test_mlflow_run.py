@@ -83,6 +83,35 @@ def test_numbers_about_labels_and_slices_are_metrics() -> None:
     assert runs.history_lengths(run) == {1}
 
 
+def test_the_ends_of_intervals_are_metrics_and_their_resamples_are_a_tag() -> None:
+    run = evaluated_run()
+    metrics = mlflow.get_run(run).data.metrics
+    (row,) = velour.rank("mAP", "harbour")
+    assert (metrics["mAP_low"], metrics["mAP_high"]) == row.interval
+    assert tags(run)["velour.resamples"] == "1000"
+    low, high = (f"{end:.4f}" for end in row.interval or ())
+    assert f"mAP **{metrics['mAP']:.4f}** [{low}–{high}]" in tags(run)[NOTE]
+    assert "(95 % confidence intervals from 1,000 resamples)" in tags(run)[NOTE]
+    assert f"{low}–{high}" in report_of(run)
+
+
+def test_intervals_are_left_out_when_nobody_wants_them() -> None:
+    run = evaluated_run(intervals=False)
+    metrics = mlflow.get_run(run).data.metrics
+    assert "mAP" in metrics
+    assert not [name for name in metrics if name.endswith(("_low", "_high"))]
+    assert "velour.resamples" not in tags(run)
+    assert "confidence intervals" not in tags(run)[NOTE]
+
+
+def test_ends_that_a_second_evaluation_does_not_have_are_undefined_then() -> None:
+    run = evaluated_run()
+    evaluated_run(run_id=run, intervals=False)
+    metrics = mlflow.get_run(run).data.metrics
+    assert math.isnan(metrics["mAP_low"])
+    assert math.isnan(metrics["mAP_high"])
+
+
 def test_the_caller_chooses_slices_and_how_many_labels() -> None:
     logged = runs.metrics(evaluated_run(slices=["port"], classes=1))
     assert sum("_by_class/" in name for name in logged) == 1
