@@ -13,7 +13,8 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import MetricKey
 from velour_plugin.plugins.installed import installed
 from velour_plugin.ranking.grouping import Grouping
-from velour_plugin.ranking.uncertainty.bootstrap import measure_together
+from velour_plugin.ranking.uncertainty.bootstrap import MOST_LEFT_OUT, measure_together
+from velour_plugin.ranking.uncertainty.half_samples import HALVES
 from velour_plugin.ranking.uncertainty.intervals import ConfidenceInterval
 from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.units import Units
@@ -57,7 +58,11 @@ class Resampling:
         self.evaluator = installed().evaluator(evaluation.task)
         self.units = _units(evaluation.ledger, dataset)
         self.rows = max(1, ledger_rows(evaluation.ledger))
-        self.resamples = min(RESAMPLES, max(LEAST, RESAMPLES * ROWS // self.rows))
+        fitting = min(RESAMPLES, max(LEAST, RESAMPLES * ROWS // self.rows))
+        self.blocks = fitting * MOST_LEFT_OUT // RESAMPLES
+        methods = {self.evaluator.interval_method(name) for name in evaluation.headline}
+        self.takes_halves = methods == {"half-samples"}  # which are resamples themselves
+        self.resamples = HALVES if self.takes_halves else fitting
 
     def headline(self) -> dict[str, ConfidenceInterval]:
         """Compute the intervals of the headline metrics that have one, by name.
@@ -85,10 +90,10 @@ class Resampling:
         units = self.units.among(selected)
         if units.count < FEW or not keys:
             return [None] * len(keys)
-        drawn = units.weights(self.resamples, SEED)
-        blocks = [drawn[start : start + _AT_ONCE] for start in range(0, len(drawn), _AT_ONCE)]
+        drawn = units.weights(0 if self.takes_halves else self.resamples, SEED)
+        weights = [drawn[start : start + _AT_ONCE] for start in range(0, len(drawn), _AT_ONCE)]
         subject = (self.evaluator, self.evaluation.ledger, selected)
-        measured = measure_together(subject, keys, weights=blocks, units=units)
+        measured = measure_together(subject, keys, weights=weights, units=units, blocks=self.blocks)
         return [
             each.interval(CONFIDENCE, self.evaluator.bounds(name))
             for (name, _), each in zip(keys, measured, strict=True)

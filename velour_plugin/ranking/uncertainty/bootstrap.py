@@ -75,8 +75,13 @@ def measure_together(
     *,
     weights: Iterable[NDArray[np.int64]],
     units: Units,
+    blocks: int = MOST_LEFT_OUT,
 ) -> list[Measurement]:
-    """Measure some metrics under the same resamples, in one pass; arguments as for measure."""
+    """Measure some metrics under the same resamples, in one pass; arguments as for measure.
+
+    Without resamples, only intervals by half-samples can be told. Of the units, ``blocks`` are left
+    out in turn, at most.
+    """
     evaluator, ledger, selected = subject
     counting = np.asarray(selected, bool)
     names = {metric for metric, _ in keys}
@@ -90,7 +95,8 @@ def measure_together(
         for key, each in zip(keys, outcomes, strict=True)
     ]
     columns = list(dict.fromkeys((*keys, *(key for each in supports for key in each.supported))))
-    drawn = _draw((evaluator, ledger, counting), columns, weights, None not in outcomes, units)
+    blocks = 0 if None not in outcomes else blocks
+    drawn = _draw((evaluator, ledger, counting), columns, weights, units, blocks)
     return [
         replace(
             drawn.measurement([columns.index(key)], evaluator.interval_method(key[0])),
@@ -108,20 +114,21 @@ def _draw(
     subject: Subject,
     keys: Sequence[MetricKey],
     weights: Iterable[NDArray[np.int64]],
-    are_shares: bool,
     units: Units,
+    blocks: int,
 ) -> Draws:
-    """Measure metrics under all weightings; nothing is left out where all are shares of datums."""
+    """Measure metrics under all weightings: resamples, without blocks of units, half-samples."""
     evaluator, ledger, counting = subject
 
     def values(block: NDArray[np.int64]) -> NDArray[np.float64]:
         return evaluator.values(ledger, keys, _spread(block, counting))
 
-    replicates = np.concatenate([values(block) for block in weights])
-    blocks = 0 if are_shares else min(MOST_LEFT_OUT, len(replicates))
-    left_out = values(units.left_out(blocks)) if blocks else np.empty((0, len(keys)))
+    none = np.empty((0, len(keys)))
+    replicates = np.concatenate([none, *(values(block) for block in weights)])
+    most = len(replicates) or HALVES
+    left_out = values(units.left_out(min(blocks, most))) if blocks else none
     takes_halves = any(evaluator.interval_method(name) == "half-samples" for name, _ in keys)
-    halves = values(half_samples(units, min(HALVES, len(replicates)) if takes_halves else 0))
+    halves = values(half_samples(units, min(HALVES, most) if takes_halves else 0))
     observed = values(np.ones((1, len(units.of_datum)), np.int64))[0]
     return Draws(observed, replicates, left_out, halves, units)
 
