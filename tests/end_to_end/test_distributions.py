@@ -16,12 +16,16 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import setuptools
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = ("velour_plugin", "evaluators", "integrations", "tests", "examples", "changes", "docs")
 LEFT_BY_TOOLS = ("__pycache__", "*.pyc", "*.so", "*.pyd", "*.egg-info")
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "Makefile", "pyproject.toml")
 PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
+VENDORED = {"PYTHONPATH": str(Path(setuptools.__file__).parent / "_vendor")}
+"""What setuptools brings itself comes first, as where builds are isolated from older libraries."""
+
 COMPILER = shutil.which("cc")
 WITHOUT_COMPILER = "py3-none-any"
 WITH_COMPILER = "cp311-abi3-"
@@ -58,7 +62,10 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if path.is_file():
             shutil.copy(path, copy)
     build = f"from setuptools import build_meta; build_meta.build_sdist({str(folder)!r})"
-    subprocess.run([sys.executable, "-c", build], cwd=copy, check=True, capture_output=True)
+    environment = {**os.environ, **VENDORED}
+    subprocess.run(
+        [sys.executable, "-c", build], cwd=copy, check=True, capture_output=True, env=environment
+    )
     (made,) = folder.glob("velour_plugin-*.tar.gz")
     return made
 
@@ -66,7 +73,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wheel_of(sdist: Path, folder: Path, **changes: str) -> Path:
     """The wheel that pip builds of the source distribution."""
     options = ("--no-build-isolation", "--no-deps", "--no-cache-dir", "--wheel-dir", str(folder))
-    python(*PIP, "wheel", *options, str(sdist), **changes)
+    python(*PIP, "wheel", *options, str(sdist), **VENDORED, **changes)
     (made,) = folder.glob("*.whl")
     return made
 

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -23,6 +23,9 @@ from sklearn.preprocessing import StandardScaler
 from velour_integrations.demo.spacenet_sample import DemoDataUnavailable, fetch
 
 import velour_plugin as velour
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 # pycocotools 2.0.11 under numpy 2 answers an array protocol that it does not fully know
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -61,6 +64,15 @@ def run_example(name: str, folder: Path) -> Example:
     )
     assert result.returncode == 0, result.stderr
     return Example(result.stdout, folder)
+
+
+def mlflow_of(folder: Path) -> MlflowClient:
+    """MLflow where nothing is set, called in a folder: a database, or files before MLflow 3.7."""
+    from mlflow import MlflowClient
+
+    database = folder / "mlflow.db"
+    files = (folder / "mlruns").as_uri()
+    return MlflowClient(f"sqlite:///{database}" if database.exists() else files)
 
 
 @pytest.fixture(scope="module")
@@ -135,9 +147,7 @@ def test_detection_ranks_by_city_with_the_numbers_of_coco(
         expected = {name: coco_map(tiles.subset(chosen), least) for name, least in levels.items()}
         assert leaderboard == pytest.approx(expected, abs=5e-5)
         assert list(leaderboard) == sorted(leaderboard, key=lambda name: -leaderboard[name])
-    import mlflow
-
-    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client = mlflow_of(tmp_path)
     experiment = client.get_experiment_by_name("examples: detection")
     logged = client.search_runs([experiment.experiment_id])
     assert {run.info.run_name: round(run.data.metrics["mAP"], 4) for run in logged} == everywhere
@@ -203,7 +213,5 @@ def test_tabular_classification_ranks_with_the_numbers_of_scikit_learn(tmp_path:
         pytest.approx(leaderboard, abs=5e-5) for leaderboard in expected
     ]
     assert "champion moves from tumours/1 to tumours/2: it leads by 0.0386" in example.output
-    import mlflow
-
-    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client = mlflow_of(tmp_path)
     assert int(client.get_registered_model("tumours").aliases["champion"]) == 2

@@ -115,7 +115,7 @@ def test_decision_values_decide_for_no_sets_of_classes() -> None:
 @pytest.mark.parametrize("kinds", [2, 3])
 def test_a_support_vector_machine_is_ranked_by_its_decision_values(kinds: int) -> None:
     """They are used where they decide as the classifier does."""
-    classifier, info, data = logged(LinearSVC(), kinds)
+    classifier, info, data = logged(LinearSVC(dual="auto"), kinds)
     told = runs.metrics(evaluated(info.model_uri, data))
     features, one_hot = data.drop(columns="target"), np.eye(kinds)[data["target"]]
     values = classifier.decision_function(features)

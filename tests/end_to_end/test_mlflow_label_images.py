@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.data.dataset_source_registry import get_dataset_source_from_json
+from packaging.version import Version
 
 import velour_plugin as velour
 from tests import mlflow_runs as runs
@@ -23,6 +24,10 @@ TRUTH = [np.array([[0, 0, 1], [0, 255, 1]]), np.array([[1, 1, 1, 0]])]
 PREDICTED = [np.array([[0, 1, 1], [0, 1, 0]]), np.array([[1, 1, 0, 0]])]
 ACCURACY = 6 / 9
 """3 of 5 pixels that count, then 3 of 4."""
+OF_ANY_SIZE = pytest.mark.skipif(
+    Version(mlflow.__version__) < Version("3.17"),
+    reason="this MLflow takes columns of arrays only where all are of one shape",
+)
 
 
 def evaluated(data: Any, config: dict[str, Any] | None = None, **options: Any) -> float:
@@ -47,6 +52,7 @@ def volumes() -> list[Any]:
     return [np.stack([image == 0, image == 1]) * 0.5 for image in PREDICTED]
 
 
+@OF_ANY_SIZE
 def test_a_frame_of_arrays() -> None:
     data = frame(truth=TRUTH, predicted=PREDICTED)
     assert evaluated(data, targets="truth", predictions="predicted") == pytest.approx(ACCURACY)
@@ -61,6 +67,7 @@ def test_a_frame_of_paths(tmp_path: Path) -> None:
     assert evaluated(data, targets="truth", predictions="predicted") == pytest.approx(ACCURACY)
 
 
+@OF_ANY_SIZE
 def test_a_function_gives_numbers_or_scores() -> None:
     for answers in (PREDICTED, volumes()):
         given = dict(zip(["a", "b"], answers, strict=True))

@@ -9,7 +9,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LOGGERS = ("mlflow.store.db.utils", "alembic.runtime.migration", "alembic.runtime.plugins")
+_LOGGERS = (
+    *("mlflow.store.db.utils", "alembic.runtime.migration", "alembic.runtime.plugins"),
+    # two migrations, whose modules alembic names by their files
+    "89d4b8295536_create_latest_metrics_table_py",
+    "2b4d017a5e9b_add_model_registry_tables_to_db_py",
+)
 
 
 @contextmanager
