@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from packaging.version import Version
 
 from tests.benchmarks import run
 from tests.benchmarks.page import page
@@ -19,6 +21,10 @@ ROWS = (
     *("small-rank", "known", "partitions", "growth-rank", "growth-known", "growth-save"),
 )
 """Some of each kind; ``rank`` needs the store of ``ingest``, ``small-rank`` that of ``fires``."""
+
+INEXACT = run.INEXACT
+if Version(np.__version__) < Version("2.3"):  # sums 8,192 numbers at a time, and those sums
+    INEXACT += ("pycocotools",)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +44,7 @@ def test_every_row_gives_the_same_numbers_as_its_peers(results: dict[str, Any]) 
     assert list(results["rows"]) == list(ROWS)
     for name, row in results["rows"].items():
         for competitor, result in row["competitors"].items():
-            assert result["same"] or competitor in run.INEXACT, (name, competitor)
+            assert result["same"] or competitor in INEXACT, (name, competitor)
             if competitor != "velour evaluate --no-store":
                 assert result["failed"] is None, (name, competitor, result["failed"])
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import mlflow
 import pytest
+from packaging.version import Version
+from velour_integrations.mlflow.runs.saved_view import NAMED
 
 from tests import mlflow_runs as runs
 from tests.browser import browser, mlflow_server, picture, see, tour, without_assistant
@@ -72,7 +74,9 @@ def test_the_stock_pages_compare_three_runs(
         page = context.new_page()
 
         page.goto(f"{view}CHART")
-        see(page, "Velour: object-detection", "Headline", "mAP_75", *MODELS)
+        see(page, "Headline", "mAP_75", *MODELS)
+        if Version(mlflow.__version__) >= NAMED:
+            see(page, "Velour: object-detection")
         see(page, *(f"{values['mAP']:.2f}" for values in numbers.values()))
         picture(page, "mlflow-saved-view")
         for section, chart in (
@@ -86,10 +90,12 @@ def test_the_stock_pages_compare_three_runs(
         page.locator("img[src*='velour_worst'], img[src^='blob']").first.wait_for()
         picture(page, "mlflow-saved-view-curves")
 
+        page.goto("about:blank")  # MLflow 3.5 reads a view only as its page begins
         page.goto(f"{view}TABLE")
         see(page, "Dataset", "mAP_50", *(str(values["mAP"])[:7] for values in numbers.values()))
         picture(page, "mlflow-table")
 
+        page.goto("about:blank")
         page.goto(f"{view}ARTIFACT")
         see(page, "velour_per_class.json", *LABELS)
         for values in numbers.values():

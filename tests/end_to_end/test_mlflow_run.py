@@ -12,8 +12,10 @@ from typing import Any
 import mlflow
 import numpy as np
 import pytest
+from packaging.version import Version
 from velour_integrations.mlflow.runs import artifact_files, run_tags
 from velour_integrations.mlflow.runs import run as logging_to_runs
+from velour_integrations.mlflow.runs.saved_view import NAMED, Logged, view_of
 
 import velour_plugin as velour
 from tests import mlflow_runs as runs
@@ -298,9 +300,12 @@ def test_an_experiment_gets_one_saved_view_and_keeps_what_people_make_of_it(
     client = mlflow.MlflowClient()
     evaluated_run("small", images=str(pictures))
     experiment = client.get_experiment("0")
-    view = json.loads(experiment.tags[VIEW])
-    state = json.loads(zlib.decompress(base64.b64decode(view["state"].removeprefix("deflate;"))))
-    assert view["name"] == "Velour: object-detection"
+    packed = experiment.tags[VIEW]
+    if Version(mlflow.__version__) >= NAMED:
+        view = json.loads(packed)
+        assert view["name"] == "Velour: object-detection"
+        packed = view["state"]
+    state = json.loads(zlib.decompress(base64.b64decode(packed.removeprefix("deflate;"))))
     assert "metrics.`mAP`" in state["selectedColumns"]
     assert state["orderByKey"] == "metrics.`mAP`"
     assert [one["name"] for one in state["compareRunSections"]] == [
@@ -322,6 +327,14 @@ def test_an_experiment_gets_one_saved_view_and_keeps_what_people_make_of_it(
     evaluated_run("large")
     kept = client.get_experiment("0").tags
     assert (kept[VIEW], kept[NOTE]) == ("theirs", "theirs")
+
+
+def test_a_view_has_a_name_where_mlflow_reads_names() -> None:
+    logged = Logged(["mAP", "mAP_50"], [], [], [])
+    bare = view_of("object-detection", logged, Version("3.14.9"))
+    named = json.loads(view_of("object-detection", logged, NAMED))
+    assert bare.startswith("deflate;")
+    assert (named["name"], named["state"]) == ("Velour: object-detection", bare)
 
 
 def test_the_note_of_an_experiment_begins_with_the_views_of_all_its_tasks() -> None:

@@ -39,12 +39,14 @@ def demo(seed: int, store: str | None) -> None:
     """
     from velour_integrations.demo.hints import print_hints
     from velour_integrations.demo.session import Session
+    from velour_integrations.mlflow.quiet import quiet_database
 
     session, folder = Session(click.get_current_context().find_root().command, store), _folder()
     name = SIMULATED if seed == SEED else f"{SIMULATED}-{seed}"
     _simulated(session, folder, name, seed, store)
     _real(session, folder / "spacenet2", store)
-    print_hints(session, folder, name, THERE, store)
+    with quiet_database():
+        print_hints(session, folder, name, THERE, store)
 
 
 def _simulated(session: Session, folder: Path, name: str, seed: int, store: str | None) -> None:

@@ -21,16 +21,23 @@ _LOGGERS = (
 def quiet_database() -> Iterator[None]:
     """Context manager in which lines of MLflow's database loggers below WARNING are dropped.
 
-    By a filter, because MLflow 3.5 sets the level of alembic's loggers itself as it migrates.
+    By a filter, because MLflow 3.5 sets the level of alembic's loggers itself as it migrates, and
+    gives the root logger a handler. Both are as before at the end: Velour's stores use alembic,
+    too.
     """
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     for logger in loggers:
         logger.addFilter(_is_warning)
+    changed = [logging.getLogger(), logging.getLogger("alembic")]
+    before = [(logger.level, logger.handlers[:]) for logger in changed]
     try:
         yield
     finally:
         for logger in loggers:
             logger.removeFilter(_is_warning)
+        for logger, (level, handlers) in zip(changed, before, strict=True):
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
 
 
 def _is_warning(record: logging.LogRecord) -> bool:

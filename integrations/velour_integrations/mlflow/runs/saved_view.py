@@ -1,10 +1,10 @@
 """A saved view of an experiment: charts laid out, metric columns shown.
 
 MLflow keeps views as tags of the experiment, in a format that it does not document (read off
-3.17). So this is written once for each task, never over a view that is there, only under
+3.5 and 3.17). So this is written once for each task, never over a view that is there, only under
 versions of MLflow that are known to have views, and whoever calls it goes on when it fails. ::
 
-    tag mlflow.sharedViewState.<key> = {name, createdAt, updatedAt, state}
+    tag mlflow.sharedViewState.<key> = {name, createdAt, updatedAt, state}, before 3.15 the state
     state = "deflate;" + base64(zlib(json))
 """
 
@@ -31,9 +31,13 @@ from velour_plugin.plugin import Findings, installed
 
 KNOWN = (Version("3.5"), Version("4"))
 """From which version of MLflow on, and up to which one, views are written."""
+NAMED = Version("3.15")
+"""From which version on views have names; pages of earlier ones break on a view that has one."""
+LONG = Version("3.16")
+"""From which version on tags of experiments hold 20,000 characters; before, 5,000."""
 
+_KIND = "mlflow.experimentKind"
 _HEADLINE, _LABELS, _SLICES, _CURVES = 4, 8, 8, 6
-_LONGEST = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,13 @@ def ensure_view(experiment: Experiment, findings: Findings, logged: Logged) -> E
     version = Version(mlflow.__version__)
     if _tag(key) in experiment.tags or not KNOWN[0] <= version < KNOWN[1]:
         return experiment
-    view = view_of(task, logged)
-    if len(view) > _LONGEST:
+    view = view_of(task, logged, version)
+    if len(view) > (20_000 if version >= LONG else 5_000):
         return experiment
     client.set_experiment_tag(number, _tag(key), view)
+    if version < NAMED and _KIND not in experiment.tags:
+        # a page that has to guess what an experiment is about forgets which view was asked for
+        client.set_experiment_tag(number, _KIND, "custom_model_development")
     experiment = client.get_experiment(number)
     text = note.with_ours(experiment.tags.get(note.TAG), _links(experiment), first=True)
     if text is not None:
@@ -97,12 +104,14 @@ def _links(experiment: Experiment) -> str:
     )
 
 
-def view_of(task: str, logged: Logged) -> str:
-    """Return the saved view of a task as the value of MLflow's tag."""
+def view_of(task: str, logged: Logged, version: Version) -> str:
+    """Return the saved view of a task as the value of the tag of a version of MLflow."""
     now, state = int(time.time() * 1000), json.dumps(state_of(task, logged))
-    packed = base64.b64encode(zlib.compress(state.encode(), 9)).decode()
+    packed = "deflate;" + base64.b64encode(zlib.compress(state.encode(), 9)).decode()
+    if version < NAMED:
+        return packed
     view = {"name": f"Velour: {task}", "createdAt": now, "updatedAt": now}
-    return json.dumps({**view, "state": f"deflate;{packed}"})
+    return json.dumps({**view, "state": packed})
 
 
 def state_of(task: str, logged: Logged) -> dict[str, Any]:
@@ -146,6 +155,7 @@ def state_of(task: str, logged: Logged) -> dict[str, Any]:
         "groupBy": None,
         "groupsExpanded": {},
         "globalLineChartConfig": _STEPS,
+        **_UNTOUCHED,
     }
 
 
@@ -224,5 +234,14 @@ def _key(task: str) -> str:
 def _tag(key: str) -> str:
     return f"mlflow.sharedViewState.{key}"
 
+
+_UNTOUCHED: Mapping[str, Any] = {
+    "runsExpanded": {},
+    "runsPinned": [],
+    "runsHidden": [],
+    "runsVisibilityMap": {},
+    "autoRefreshEnabled": True,
+}
+"""As on a page that nobody touched; before MLflow 3.15 what a view leaves out is missing there."""
 
 _STEPS = {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""}
