@@ -93,7 +93,7 @@ def test_the_method_says_how_many_groups_were_left_out() -> None:
     found = interval_of(Sample(float(values.mean()), replicates, three, 12), "BCa", 0.95)
 
     assert found is not None
-    assert found.method == "BCa (jackknife of 3 groups)"
+    assert found.method == "BCa (jackknife of 3 blocks)"
 
 
 @pytest.mark.parametrize(("value", "low", "high"), [(1.0, 0.82, 1.0), (0.0, 0.0, 0.18)])

@@ -82,8 +82,8 @@ class Thresholds(TitledAnswer[OperatingPoint], GroupedAnswer[OperatingPoint]):
             f"threshold: {_CHOICE[self.metric]}; predictions of this score or more are taken.",
             f"measured: the {self.metric} on the datums that chose the threshold, so rather high.",
             "precision, recall, f1: what to expect on other data: each tenth of the datums is "
-            f"judged at the threshold that the others choose; in brackets {self.confidence:.4g} "
-            "confidence intervals.",
+            f"judged at the threshold that the others choose; in brackets "
+            f"{100 * self.confidence:.4g}% intervals.",
         ]
 
     def _tables(self) -> list[TextTable]:

@@ -23,6 +23,7 @@ from velour_plugin.ranking.candidates.newest import Chosen
 from velour_plugin.ranking.defaults import named_metric
 from velour_plugin.ranking.grouping import joined
 from velour_plugin.ranking.matrix_columns import Column, choose_on, columns_of
+from velour_plugin.ranking.notes import on_few_resamples
 from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
 from velour_plugin.ranking.uncertainty.measurement import interval_fields
 from velour_plugin.store.protocol import Snapshot
@@ -67,6 +68,7 @@ def answer_matrix(reader: Snapshot, query: MatrixQuery) -> Matrix:
             *_run_notes(chosen),
             *groups.notes,
             *_notes(rows),
+            *on_few_resamples(query.resamples, query.confidence),
             *rough_notes((f"{cell.model} on {cell.column}", cell.rough) for cell in rows),
         ),
         **groups.of_answer,

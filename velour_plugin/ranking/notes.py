@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from velour_plugin.errors import NothingSelected
@@ -30,6 +31,18 @@ def leaderboard_notes(
         *dict.fromkeys(each.reason for each in measured if each.reason),
         *_on_sharing(selections),
         *(_on_few_datums(measured) if query.resamples else ()),
+        *on_few_resamples(query.resamples, query.confidence),
+    ]
+
+
+def on_few_resamples(resamples: int, confidence: float) -> list[str]:
+    """Say that resamples are too few for a confidence: each tail of them holds less than one."""
+    least = math.ceil(round(2 / (1 - confidence), 6))
+    if not 0 < resamples < least:
+        return []
+    return [
+        f"{resamples} resamples are too few to tell how far a {100 * confidence:.4g}% interval "
+        f"reaches: at least {least} are needed, and 1000 are usual."
     ]
 
 

@@ -29,6 +29,7 @@ from velour_plugin.ranking.grouping import (
     read_grouping,
     read_groups,
 )
+from velour_plugin.ranking.notes import on_few_resamples
 from velour_plugin.ranking.slicing import Mask, cut_name, masks
 from velour_plugin.ranking.uncertainty.bootstrap import measure_resampled
 from velour_plugin.ranking.uncertainty.measurement import interval_fields
@@ -78,7 +79,8 @@ def answer_slices(reader: Snapshot, query: SliceQuery) -> Slices:
         f"{metric}{about} of {run.name} on {run.dataset}: {shown} over {run.selected.sum()} datums"
     )
     rough = rough_notes((f"{row.by} {row.slice}", row.rough) for row in rows)
-    notes = (*run.notes, *groups.notes, *rough)
+    few = on_few_resamples(query.resamples, query.confidence)
+    notes = (*run.notes, *groups.notes, *few, *rough)
     return Slices(title=title, rows=rows, notes=notes, **groups.of_answer)
 
 

@@ -23,6 +23,7 @@ from velour_plugin.ranking.candidates.folding import folding_notes
 from velour_plugin.ranking.candidates.ledger_access import LedgerAccess
 from velour_plugin.ranking.defaults import named_metric
 from velour_plugin.ranking.grouping import joined
+from velour_plugin.ranking.notes import on_few_resamples
 from velour_plugin.ranking.rank_runs import Ranking
 from velour_plugin.ranking.recommending.connected import connected
 from velour_plugin.ranking.recommending.network import Network
@@ -80,7 +81,7 @@ def answer_recommendation(reader: Snapshot, query: RecommendQuery) -> Recommenda
     if len(supported) > 1:
         notes.append(_SEPARATE)
     groups = joined({" + ".join(pool.datasets): pool.ranking.groups for pool in pools})
-    notes += groups.notes
+    notes += [*groups.notes, *on_few_resamples(query.resamples, query.confidence)]
     folded = [item for ranking in rankings.values() for item in ranking.folded]
     notes += folding_notes(folded)
     notes += dict.fromkeys(note for ranking in rankings.values() for note in ranking.choice_notes)

@@ -101,7 +101,7 @@ class Sample:
     @property
     def blocks(self) -> str:
         """What the jackknife leaves out, where that is not each unit by itself."""
-        return f" (jackknife of {len(self.left_out)} groups)" * (len(self.left_out) < self.units)
+        return f" (jackknife of {len(self.left_out)} blocks)" * (len(self.left_out) < self.units)
 
 
 def interval_of(
