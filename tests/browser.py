@@ -59,6 +59,15 @@ def browser() -> Iterator[BrowserContext]:
             opened.close()
 
 
+def view_name(task: str) -> list[str]:
+    """The saved view's name on the page; nothing where this MLflow shows none."""
+    import mlflow
+    from packaging.version import Version
+    from velour_integrations.mlflow.runs.saved_view import NAMED
+
+    return [f"Velour: {task}"] if Version(mlflow.__version__) >= NAMED else []
+
+
 def without_assistant(context: BrowserContext) -> None:
     """Keep MLflow's assistant from opening over what is looked at."""
     context.add_init_script(f"try {{ {_QUIET} }} catch {{}}")  # frames of reports have no storage

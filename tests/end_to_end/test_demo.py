@@ -22,7 +22,7 @@ from velour_integrations.demo import SAMPLE, SIMULATED
 from velour_integrations.demo.spacenet_sample import WHEEL
 
 import velour_plugin as velour
-from tests.browser import browser, picture, see, without_assistant
+from tests.browser import browser, picture, see, view_name, without_assistant
 
 VELOUR = Path(sys.executable).parent / "velour"
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_INDEX_URL": "http://127.0.0.1:1/simple"}
@@ -214,10 +214,12 @@ def test_the_pages_that_are_printed_show_the_runs(online: dict[str, Any]) -> Non
             without_assistant(context)
             page = context.new_page()
             page.goto(simulated)
-            see(page, "Velour: object-detection", "Headline", "mAP_75", "falcon", "owl", "swift")
+            see(
+                page, *view_name("object-detection"), "Headline", "mAP_75", "falcon", "owl", "swift"
+            )
             picture(page, "demo-saved-view")
             page.goto(real)
-            see(page, "Velour: instance-segmentation", "published-as-boxes")
+            see(page, *view_name("instance-segmentation"), "published-as-boxes")
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 
 import mlflow
 import pytest
-from packaging.version import Version
-from velour_integrations.mlflow.runs.saved_view import NAMED
 
 from tests import mlflow_runs as runs
-from tests.browser import browser, mlflow_server, picture, see, tour, without_assistant
+from tests.browser import browser, mlflow_server, picture, see, tour, view_name, without_assistant
 from tests.pictures import LABELS, MODELS, harbour, predicted
 from velour_plugin.report.cell_examples import example_uids
 from velour_plugin.report.drawing import drawn
@@ -75,8 +73,7 @@ def test_the_stock_pages_compare_three_runs(
 
         page.goto(f"{view}CHART")
         see(page, "Headline", "mAP_75", *MODELS)
-        if Version(mlflow.__version__) >= NAMED:
-            see(page, "Velour: object-detection")
+        see(page, *view_name("object-detection"))
         see(page, *(f"{values['mAP']:.2f}" for values in numbers.values()))
         picture(page, "mlflow-saved-view")
         for section, chart in (
