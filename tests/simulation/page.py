@@ -49,8 +49,9 @@ all models so that their errors go together; few objects an image or many. *Comm
 
 A promise **holds** when the bound of the measurement (95 %, Clopper and Pearson; of means, Student)
 reaches the target but for 0.01, it **fails** when both bounds miss the target, and otherwise it is
-**open**: more repetitions would tell. What is greyed claims nothing, and is no case. To reproduce,
-or to check a family by itself:
+**open**: more repetitions would tell. What is greyed claims nothing, and is no case. Rows were
+measured as the methods took their form, some shortly before the last, with the cases that they
+name. To reproduce, or to check a family by itself:
 
 ```sh
 make simulate
