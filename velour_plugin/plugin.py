@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from velour_plugin.answers import LeaderboardRow as LeaderboardRow
     from velour_plugin.answers.base import TitledAnswer as TitledAnswer
+    from velour_plugin.answers.intervals import interval_text as interval_text
     from velour_plugin.answers.plots import bars as bars
     from velour_plugin.cli.options import groups_option as groups_option
     from velour_plugin.cli.options import json_option as json_option
@@ -143,7 +144,6 @@ if TYPE_CHECKING:
     from velour_plugin.report.findings import find as find
     from velour_plugin.report.other_models import leaderboard_beside as leaderboard_beside
     from velour_plugin.report.page import report as report
-    from velour_plugin.report.rows import interval_text as interval_text
     from velour_plugin.report.rows import label_rows as label_rows
     from velour_plugin.report.rows import slice_rows as slice_rows
     from velour_plugin.report.rows import worst_rows as worst_rows
@@ -227,6 +227,7 @@ _NAMES = {
     # Rankings and reports
     "answers": "LeaderboardRow",
     "answers.base": "TitledAnswer",
+    "answers.intervals": "interval_text",
     "answers.plots": "bars",
     "queries.fields": "Cut",
     "ranking": "answer",
@@ -238,7 +239,7 @@ _NAMES = {
     "report.cell_examples": "example_uids",
     "report.other_models": "leaderboard_beside",
     "report.page": "report",
-    "report.rows": "interval_text label_rows slice_rows worst_rows",
+    "report.rows": "label_rows slice_rows worst_rows",
     "helpers.parquet": "write_predictions",
     "helpers.paths": "is_within",
     "helpers.store_urls": "masked_url",

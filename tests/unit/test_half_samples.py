@@ -13,8 +13,9 @@ from velour_plugin.ranking.uncertainty.half_samples import (
     half_sample_interval,
     half_samples,
 )
-from velour_plugin.ranking.uncertainty.intervals import Sample, student_quantile
+from velour_plugin.ranking.uncertainty.intervals import Sample
 from velour_plugin.ranking.uncertainty.statistics import wilson
+from velour_plugin.ranking.uncertainty.student import student_quantile
 from velour_plugin.ranking.uncertainty.units import Units
 
 EVEN = np.array([0.45, 0.55] * 50)

@@ -14,7 +14,6 @@ from velour_plugin.ranking.uncertainty.intervals import (
     grouped_wilson,
     interval_of,
     jackknife_interval,
-    student_quantile,
     without_spread,
 )
 from velour_plugin.ranking.uncertainty.statistics import wilson_interval
@@ -40,12 +39,6 @@ def test_bca_is_that_of_scipy() -> None:
     )
 
     assert ends == pytest.approx(tuple(reference.confidence_interval), rel=1e-12)
-
-
-@pytest.mark.parametrize("freedom", [1, 1.7, 4, 19, 199.5, 10_000])
-@pytest.mark.parametrize("share", [0.5, 0.9, 0.975, 0.995])
-def test_student_quantiles_are_those_of_scipy(share: float, freedom: float) -> None:
-    assert student_quantile(share, freedom) == pytest.approx(stats.t.ppf(share, freedom), abs=1e-6)
 
 
 def test_the_interval_of_a_mean_without_bounds_is_students_by_the_jackknife() -> None:

@@ -46,7 +46,7 @@ def test_a_label_of_two_datums_makes_a_mean_over_labels_rough() -> None:
     interval = found.interval(0.95, (0.0, 1.0))
 
     assert found.rare == ("class=c",)
-    assert found.labels == 3
+    assert len(found.support) == 3
     assert interval is not None
     assert interval.rough is not None
     assert interval.rough.startswith(
@@ -57,7 +57,7 @@ def test_a_label_of_two_datums_makes_a_mean_over_labels_rough() -> None:
 def test_beside_it_stands_the_mean_of_the_other_labels() -> None:
     found = measured("f1_macro")
     assert found.supported is not None
-    assert found.supported.labels == 2
+    assert len(found.supported.support) == 2
     each = [measured("f1", velour.Label("class", name)).value for name in ("a", "b")]
     assert found.supported.value == pytest.approx(np.mean(each))
     interval = found.supported.interval(0.95, (0.0, 1.0))

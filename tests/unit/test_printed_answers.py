@@ -23,13 +23,14 @@ from tests.fires import fires
 from velour_plugin.answers import (
     Cell,
     DatumImpact,
+    Difference,
     Errors,
     Leaderboard,
     LeaderboardRow,
     Slice,
     Winner,
 )
-from velour_plugin.answers.intervals import SupportedLabels, rough_notes
+from velour_plugin.answers.intervals import SupportedLabels, interval_text, rough_notes
 from velour_plugin.answers.slices import metadata_text
 
 VELOUR = Path(sys.executable).parent / "velour"
@@ -187,6 +188,20 @@ def test_slices_without_interval_are_explained() -> None:
 def test_a_comparison_without_errors_says_nothing_of_them() -> None:
     comparison = velour.Comparison(title="two", rows=(), errors=Errors(title="", rows=()))
     assert comparison.footnotes == ["difference: second less first."]
+
+
+def test_a_comparison_says_of_p_what_it_is_and_of_permutations_where_there_are_any() -> None:
+    row = Difference("all", "accuracy", 24, 0.5, 0.75, 0.25, 0.04)
+    by_mcnemar = velour.Comparison(title="two", rows=[row])
+    (about_p,) = (line for line in by_mcnemar.footnotes if line.startswith("p: "))
+    assert about_p.endswith("several slices, or labels.")
+    assert len(by_mcnemar.footnotes) == 2
+    permuted = replace(by_mcnemar, permutations=1000)
+    assert any(line.endswith("or labels; 1,000 permutations.") for line in permuted.footnotes)
+
+
+def test_the_ends_of_an_interval_may_have_the_decimals_of_its_value() -> None:
+    assert interval_text((0.41237, 0.5), "few datums", digits=4) == "~0.4124–0.5000"
 
 
 def test_metadata_stand_in_one_line_as_filters_name_them() -> None:

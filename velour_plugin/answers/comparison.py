@@ -151,11 +151,10 @@ class Comparison(TitledAnswer[Difference], GroupedAnswer[Difference]):
         """What the columns mean, and how p-values were corrected."""
         lines = ["difference: second less first."]
         if any(row.p is not None for row in self.rows):
+            drawn = f"; {self.permutations:,} permutations" if self.permutations else ""
             lines.append(
                 "p: two-sided p-value of the difference; adjusted for being one of several slices, "
-                f"or labels; {self.permutations:,} permutations."
-                if self.permutations
-                else "or labels."
+                f"or labels{drawn}."
             )
         if any(row.interval is not None for row in self.rows):
             lines.append(

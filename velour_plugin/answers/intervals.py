@@ -43,15 +43,17 @@ class SupportedLabels:
         return f"{self.value:.4f} ({interval_text(self.interval)})"
 
 
-def interval_text(interval: tuple[float, float] | None, rough: str | None = None) -> str:
-    """Return an interval as tables show it: with three decimals, and a mark where it is rough.
+def interval_text(
+    interval: tuple[float, float] | None, rough: str | None = None, digits: int = 3
+) -> str:
+    """Return an interval as tables show it: with some decimals, and a mark where it is rough.
 
     >>> interval_text((0.25, 0.5)), interval_text((0.25, 0.5), "few datums"), interval_text(None)
     ('0.250–0.500', '~0.250–0.500', '–')
     """
     if interval is None:
         return "–"
-    low, high = (format(end, ".3f") for end in interval)
+    low, high = (format(end, f".{digits}f") for end in interval)
     return (MARK if rough else "") + (low if low == high else f"{low}–{high}")
 
 

@@ -13,11 +13,11 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import MetricKey
 from velour_plugin.plugins.installed import installed
 from velour_plugin.ranking.grouping import Grouping
-from velour_plugin.ranking.uncertainty.bootstrap import MOST_LEFT_OUT, measure_together
+from velour_plugin.ranking.uncertainty.bootstrap import measure_together
 from velour_plugin.ranking.uncertainty.half_samples import HALVES
 from velour_plugin.ranking.uncertainty.intervals import ConfidenceInterval
 from velour_plugin.ranking.uncertainty.label_support import FEW
-from velour_plugin.ranking.uncertainty.units import Units
+from velour_plugin.ranking.uncertainty.units import MOST_LEFT_OUT, Units
 
 CONFIDENCE, RESAMPLES, SEED = 0.95, 1000, 0
 """The defaults of ``velour rank``, so that both show the same intervals."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from velour_plugin.answers.intervals import interval_text
 from velour_plugin.ranking.uncertainty.intervals import ConfidenceInterval
 from velour_plugin.report.cell_examples import examples_content
 from velour_plugin.report.drawing import Drawn, data_url
@@ -21,8 +22,8 @@ from velour_plugin.report.findings import Findings
 from velour_plugin.report.intervals import CONFIDENCE
 from velour_plugin.report.page_assets import SCRIPT, STYLE, packed_plotly
 from velour_plugin.report.rows import (
+    DIGITS,
     certificate_rows,
-    interval_text,
     label_rows,
     leaderboard_rows,
     slice_rows,
@@ -88,8 +89,8 @@ def _headline(findings: Findings) -> str:
 def _interval(interval: ConfidenceInterval | None) -> str:
     """An interval under its value; a rough one is dim and says why."""
     why = f' class="quiet" title="{escape(interval.rough)}"' if interval and interval.rough else ""
-    text = None if interval is None else interval_text(interval.ends, interval.rough)
-    return f"<small{why}>{text or ''}</small>"
+    text = "" if interval is None else interval_text(interval.ends, interval.rough, DIGITS)
+    return f"<small{why}>{text}</small>"
 
 
 def _leaderboard(findings: Findings) -> str:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from velour_plugin.answers.intervals import interval_text
 from velour_plugin.report.findings import Findings
+
+DIGITS = 4
+"""Decimals of values and the ends of their intervals."""
 
 METADATA = 6
 """Properties of a datum's metadata in its row, at most."""
@@ -26,7 +30,7 @@ def slice_rows(findings: Findings) -> list[dict[str, Any]]:
         {
             "slice": f"{part.by}: {part.name}",
             findings.metric: part.value,
-            "interval": interval_text(part.ends, part.rough),
+            "interval": _interval(part.ends, part.rough),
             "datums": part.datums,
             "difference": part.difference,
         }
@@ -65,7 +69,7 @@ def leaderboard_rows(findings: Findings) -> list[dict[str, Any]]:
             "rank": row.rank,
             "model": row.name,
             findings.leaderboard.metric: row.value,
-            "interval": interval_text(row.interval, row.rough),
+            "interval": _interval(row.interval, row.rough),
             "P(best)": row.p_best,
             "": "this run" if (row.evaluation_id, row.run_id) == (evaluation.id, run_id) else "",
         }
@@ -82,10 +86,6 @@ def certificate_rows(findings: Findings) -> list[dict[str, Any]]:
     ]
 
 
-def interval_text(ends: tuple[float, float] | None, rough: str | None = None) -> str | None:
-    """Write an interval with four decimals, and whether it is rough; ``None`` stays.
-
-    >>> interval_text((0.41237, 0.5)), interval_text((0.41237, 0.5), "few datums")
-    ('0.4124–0.5000', '0.4124–0.5000, rough')
-    """
-    return None if ends is None else f"{ends[0]:.4f}–{ends[1]:.4f}{', rough' if rough else ''}"
+def _interval(ends: tuple[float, float] | None, rough: str | None) -> str | None:
+    """The cell of an interval: as many decimals as of its value."""
+    return None if ends is None else interval_text(ends, rough, DIGITS)

@@ -82,13 +82,13 @@ def _notes(pair: Pair, headline: Tested, tests: Sequence[MarginTest]) -> list[st
 
 
 def _few_exchanges(pair: Pair) -> str | None:
-    """Say that there are too few groups for a small p; ``None`` where there are enough."""
+    """Say that there are too few units for a small p; ``None`` where there are enough."""
     exchanges, level = pair.exchanges, 1 - pair.confidence
     if not pair.permutations or not exchanges.are_all or exchanges.least_p <= level:
         return None
     return (
-        f"{exchanges.units.count} groups have {exchanges.count + 1} ways to exchange them: no p is "
-        f"below {exchanges.least_p:.4g}, however large the difference."
+        f"{exchanges.units.count} {pair.unit} have {exchanges.count + 1} ways to exchange them: "
+        f"no p is below {exchanges.least_p:.4g}, however large the difference."
     )
 
 

@@ -100,9 +100,8 @@ def power_sentence(pair: Pair, tested: Tested, difference: float | None) -> str 
         difference = SMALL
     if difference is None:
         return f"{line}."
-    units = "datums" if pair.units.are_datums else "groups"
     needed = units_for_difference(error, pair.count(tested.part), difference, level)
-    return f"{line}; one of {difference:g} would need about {_two_digits(needed):,} {units}."
+    return f"{line}; one of {difference:g} would need about {_two_digits(needed):,} {pair.unit}."
 
 
 def _error(tested: Tested) -> float | None:

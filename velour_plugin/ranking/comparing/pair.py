@@ -30,10 +30,6 @@ from velour_plugin.ranking.uncertainty.units import Exchanges, Units
 _AT_ONCE = 1 << 21
 """Weights in memory at the same time: 16 MB."""
 
-BLOCKS = 200
-"""Most blocks of units that are left out in turn: then a standard error is off by about 5 %, which
-Student's distribution accounts for."""
-
 
 class Pair:
     """Two runs on the same datums, to be compared.
@@ -82,6 +78,11 @@ class Pair:
         """How far two values of the metric can be apart; ``None`` where it has no bounds."""
         lowest, highest = self.evaluator.bounds(self.metric)
         return None if lowest is None or highest is None else highest - lowest
+
+    @property
+    def unit(self) -> str:
+        """What is exchanged and left out, in the plural."""
+        return "datums" if self.units.are_datums else "groups"
 
     def count(self, part: Part) -> int:
         """How many units count."""
@@ -204,7 +205,7 @@ class Pair:
         units = self._units_of(selected)
         if units.count < FEW or not keys:
             return [None] * len(keys)
-        omitted = units.left_out(BLOCKS)
+        omitted = units.left_out()
         weights = np.zeros((1 + len(omitted), len(selected)), np.int64)
         weights[0, selected], weights[1:, selected] = 1, omitted
         first, second = (self.evaluator.values(ledger, keys, weights) for ledger in self.ledgers)

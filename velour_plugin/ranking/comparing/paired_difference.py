@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
-from statistics import NormalDist
 from typing import Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.ranking.uncertainty.label_support import FEW
-
-_MANY = 1000
-"""Degrees of freedom."""
+from velour_plugin.ranking.uncertainty.student import student, student_quantile
 
 _STEPS = 60
 """Halvings of an interval in which a root lies: to the last bits."""
@@ -55,7 +51,7 @@ class JackknifedDifference:
         return self.difference - student_quantile(confidence, self.freedom) * self.standard_error
 
     def mirrored(self) -> JackknifedDifference:
-        """The difference first less second."""
+        """Return the difference first less second."""
         return JackknifedDifference(-self.difference, self.standard_error, self.freedom)
 
 
@@ -103,7 +99,7 @@ class SharesDifference:
         return below
 
     def mirrored(self) -> SharesDifference:
-        """The difference first less second."""
+        """Return the difference first less second."""
         return SharesDifference(self.only_second, self.only_first, self.datums)
 
     def _score(self, value: float) -> float:
@@ -154,48 +150,3 @@ def jackknifed(
     blocks = len(omitted)
     spread = float(np.sum((omitted - omitted.mean()) ** 2)) * (blocks - 1) / blocks
     return JackknifedDifference(difference, math.sqrt(spread), changing - 1) if spread else None
-
-
-def student(t: float, freedom: int) -> float:
-    """Return the probability that Student's t is at most ``t``.
-
-    Source: Abramowitz and Stegun 1964, Handbook of Mathematical Functions, 26.7.3 and 26.7.4;
-    beyond :data:`_MANY` degrees of freedom Wallace 1959, Bounds on normal approximations to
-    Student's and the chi-square distributions, right to 1e-8.
-
-    >>> round(student(2.262157, 9), 6)
-    0.975
-    """
-    if freedom > _MANY:
-        size = math.sqrt(freedom * math.log1p(t * t / freedom)) * (8 * freedom + 1)
-        return NormalDist().cdf(math.copysign(size / (8 * freedom + 3), t))
-    angle = math.atan(t / math.sqrt(freedom))
-    cosine, is_odd = math.cos(angle), freedom % 2
-    term = total = cosine if is_odd else 1.0
-    for k in range(2 + is_odd, freedom - 1, 2):
-        term *= cosine * cosine * (k - 1) / k
-        total += term
-    if is_odd:
-        inside = 2 / math.pi * (angle + math.sin(angle) * (total if freedom > 1 else 0.0))
-    else:
-        inside = math.sin(angle) * total
-    return (1 + inside) / 2
-
-
-@cache
-def student_quantile(share: float, freedom: int) -> float:
-    """Return what Student's t is at most with probability ``share``, in [0.5, 1).
-
-    >>> round(student_quantile(0.975, 9), 6)
-    2.262157
-    """
-    low, high = 0.0, 1.0
-    while student(high, freedom) < share:
-        high *= 2
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        if student(middle, freedom) < share:
-            low = middle
-        else:
-            high = middle
-    return high

@@ -15,9 +15,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from velour_plugin.ranking.uncertainty.intervals import student_quantile
 from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.statistics import wilson_interval
+from velour_plugin.ranking.uncertainty.student import student_quantile
 
 Floats = NDArray[np.float64]
 Goal = tuple[str, float | None]

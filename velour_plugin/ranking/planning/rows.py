@@ -231,9 +231,9 @@ def _on_rare_labels(measured: Sequence[Measurement]) -> list[str]:
     if not rarest.rare:
         return []
     return [
-        f"Perhaps far off: {len(rarest.rare)} of the {rarest.labels} labels are shown by fewer "
-        f"than {FEW} datums of this pilot, which says little about them; plan again when more are "
-        "there, or for one of them (--label)."
+        f"Perhaps far off: {len(rarest.rare)} of the {len(rarest.support)} labels are shown by "
+        f"fewer than {FEW} datums of this pilot, which says little about them; plan again when "
+        "more are there, or for one of them (--label)."
     ]
 
 

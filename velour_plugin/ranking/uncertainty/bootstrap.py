@@ -17,15 +17,12 @@ from velour_plugin.domain.ledger import Ledger
 from velour_plugin.evaluator import Evaluator, MetricKey, value_over
 from velour_plugin.helpers.progress import track
 from velour_plugin.ranking.uncertainty.half_samples import HALVES, half_samples
-from velour_plugin.ranking.uncertainty.label_support import FEW, LabelSupport
+from velour_plugin.ranking.uncertainty.label_support import FEW, LabelSupport, units_of_labels
 from velour_plugin.ranking.uncertainty.measurement import UNDEFINED, Draws, Measurement
-from velour_plugin.ranking.uncertainty.units import Units
+from velour_plugin.ranking.uncertainty.units import MOST_LEFT_OUT, Units
 
 _AT_ONCE = 256
 """Resamples between two steps of the progress bar."""
-
-MOST_LEFT_OUT = 200
-"""Blocks of units that are left out in turn, at most: a fifth of the usual 1,000 resamples."""
 
 _WORKERS = min(4, os.cpu_count() or 1)
 
@@ -90,8 +87,9 @@ def measure_together(
     if part is not None:  # of the datums that count, and no others
         ledger, counting = part, np.ones(len(part.datums), bool)
     outcomes = [_by_unit(evaluator.outcomes(ledger, *key), counting, units) for key in keys]
+    shown = units_of_labels(evaluator, ledger, counting, units) if None in outcomes else {}
     supports = [
-        LabelSupport.of(evaluator, ledger, key, counting, units) if each is None else LabelSupport()
+        LabelSupport.of(evaluator, ledger, key, counting, shown) if each is None else LabelSupport()
         for key, each in zip(keys, outcomes, strict=True)
     ]
     columns = list(dict.fromkeys((*keys, *(key for each in supports for key in each.supported))))
@@ -101,7 +99,6 @@ def measure_together(
         replace(
             drawn.measurement([columns.index(key)], evaluator.interval_method(key[0])),
             rare=support.few,
-            labels=len(support.counts),
             support=support.counts,
             outcomes=right_and_tried,
             supported=drawn.of_labels(support, columns, evaluator.interval_method(key[0])),

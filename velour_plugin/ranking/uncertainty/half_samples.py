@@ -48,10 +48,10 @@ from velour_plugin.ranking.uncertainty.intervals import (
     ConfidenceInterval,
     Sample,
     effective_freedom,
-    student_quantile,
 )
 from velour_plugin.ranking.uncertainty.label_support import FEW
 from velour_plugin.ranking.uncertainty.statistics import wilson
+from velour_plugin.ranking.uncertainty.student import student_quantile
 from velour_plugin.ranking.uncertainty.units import Units
 
 Floats = NDArray[np.float64]

@@ -34,13 +34,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from velour_plugin.evaluator import IntervalMethod
 from velour_plugin.ranking.uncertainty.statistics import wilson
+from velour_plugin.ranking.uncertainty.student import student_quantile
 
 Floats = NDArray[np.float64]
 Bounds = tuple[float | None, float | None]
@@ -255,35 +255,6 @@ def effective_freedom(influences: Floats) -> float:
         return max(1.0, count - 1.0)
     kurtosis = count * float((influences**4).sum()) / squares**2
     return max(1.0, min(count - 1.0, 2 * count / max(kurtosis - 1, 1e-9)))
-
-
-@lru_cache(maxsize=4096)
-def student_quantile(share: float, freedom: float) -> float:
-    """Compute a quantile above the median of Student's distribution, to six digits.
-
-    Args:
-        share: in [0.5, 1).
-        freedom: degrees, at least 1; need not be whole.
-
-    >>> round(student_quantile(0.975, 10), 4)
-    2.2281
-    """
-    nodes, weights = _legendre()
-    log_scale = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)
-    scale = math.exp(log_scale) / math.sqrt(math.pi)
-    low, high = 0.0, math.pi / 2
-    for _ in range(60):  # t = sqrt(freedom) tan(angle): a smooth density on a bounded range
-        angle = (low + high) / 2
-        density = np.cos(angle * (nodes + 1) / 2) ** (freedom - 1)
-        above_median = scale * angle / 2 * float(weights @ density)
-        low, high = (angle, high) if above_median < share - 0.5 else (low, angle)
-    return math.sqrt(freedom) * math.tan(low)
-
-
-@lru_cache(maxsize=1)
-def _legendre() -> tuple[Floats, Floats]:
-    nodes, weights = np.polynomial.legendre.leggauss(60)
-    return nodes, weights
 
 
 def _t(sample: Sample, confidence: float) -> float:

@@ -8,7 +8,7 @@ of macro F1 held the truth in 0.82 to 0.93 of simulations where some label had f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +52,7 @@ class LabelSupport:
         ledger: Ledger,
         key: MetricKey,
         counting: NDArray[np.bool_],
-        units: Units,
+        shown: Mapping[LabelName, int],
     ) -> LabelSupport:
         """Count the units that show each label of a metric.
 
@@ -61,10 +61,9 @@ class LabelSupport:
             ledger: of one run.
             key: the metric, over all labels or of one.
             counting: ``(datums,)`` bool, the datums that count.
-            units: of these datums.
+            shown: how many units show each label, as :func:`units_of_labels` counts them.
         """
         metric, label = key
-        shown = _units_of_labels(evaluator, ledger, counting, units)
         if not shown or evaluator.is_pooled(metric):
             return cls()
         names = [label.name] if label else _labels_of(ledger, metric)
@@ -103,10 +102,10 @@ def why_rough(
     )
 
 
-def _units_of_labels(
+def units_of_labels(
     evaluator: Evaluator, ledger: Ledger, counting: NDArray[np.bool_], units: Units
 ) -> dict[LabelName, int]:
-    """How many units show each label."""
+    """Count the units that show each label; ``units`` are those of the datums that count."""
     unit_of = np.full(len(counting), -1, np.intp)
     unit_of[counting] = units.of_datum
     return {

@@ -36,14 +36,13 @@ class Measurement:
         replicates: ``(resamples,)``; NaN where undefined.
         reason: why there is no value.
         rare: labels of the metric that only few of the units show, as key=value.
-        labels: how many labels the metric is about.
         outcomes: how many datums are right and how many tried, of each unit ``(units,)``, where
             the value is a share of datums.
         further: values of further metrics, by name.
         left_out: ``(blocks,)`` values without each block of units in turn; NaN where undefined.
         halves: ``(count,)`` values of half-samples of the units, where the method takes them.
         units: how many units resamples draw.
-        support: how many units show each label of the metric.
+        support: how many units show each label that the metric is about.
         method: by which the metric has its interval, where it is no share of datums.
         supported: the same over the labels that are not rare; ``None`` where all are, none is, or
             the metric is no mean of its labels.
@@ -54,7 +53,6 @@ class Measurement:
     replicates: NDArray[np.float64]
     reason: str | None = None
     rare: tuple[str, ...] = ()
-    labels: int = 0
     outcomes: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
     further: Mapping[str, float | None] = field(default_factory=dict)
     left_out: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
@@ -104,7 +102,7 @@ class Measurement:
         if interval is None or not self.rare:
             return interval
         return replace(
-            interval, rough=why_rough(self.rare, self.labels, unit, value, self.replicates)
+            interval, rough=why_rough(self.rare, len(self.support), unit, value, self.replicates)
         )
 
 
@@ -136,7 +134,7 @@ def _supported(measured: Measurement, confidence: float, bounds: Bounds) -> Supp
         return None
     interval = surer.interval(confidence, bounds)
     ends = None if interval is None else interval.ends
-    return SupportedLabels(surer.value, ends, surer.labels, measured.labels)
+    return SupportedLabels(surer.value, ends, len(surer.support), len(measured.support))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +163,6 @@ class Draws:
             len(self.units.of_datum),
             _means(self.replicates[:, columns]),
             UNDEFINED if np.isnan(value) else None,
-            labels=len(columns),
             left_out=_means(self.left_out[:, columns]),
             halves=_means(self.halves[:, columns]),
             units=self.units.count,

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+MOST_LEFT_OUT = 200
+"""Blocks of units that are left out in turn, at most: a fifth of the usual 1,000 resamples. A
+standard error is off by about 5 % then, which Student's distribution accounts for."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Units:
@@ -85,7 +89,7 @@ class Units:
                 drawn[:, members] = random.multinomial(len(members), shares, size=resamples)
         return drawn if self.are_datums else drawn[:, self.of_datum]
 
-    def left_out(self, most: int) -> NDArray[np.int64]:
+    def left_out(self, most: int = MOST_LEFT_OUT) -> NDArray[np.int64]:
         """Return weightings that leave out each unit in turn, or each of ``most`` blocks of units.
 
         Blocks are of units at random, the same number of each stratum as far as possible, so that

@@ -65,9 +65,10 @@ def run_note(findings: Findings, run: EvaluatedRun, files: Iterable[str], view: 
 
 
 def _number(name: str, value: float, findings: Findings) -> str:
-    interval = findings.intervals.get(name)
-    text = "" if interval is None else f" [{interval_text(interval.ends, interval.rough)}]"
-    return f"{name} **{value:.4f}**{text}"
+    number, interval = f"{name} **{value:.4f}**", findings.intervals.get(name)
+    if interval is None:
+        return number
+    return f"{number} [{interval_text(interval.ends, interval.rough, digits=4)}]"
 
 
 def _plain(text: str) -> str:
